@@ -1,0 +1,86 @@
+"""Every error that xw raises on purpose, each with its exit code.
+
+    XwError          1  the operation failed
+    ├── Damaged      1  a file is not the message that its name promises
+    │   └── Newer    1  … because a later version of xw wrote it
+    ├── Usage        2  wrong arguments or configuration
+    ├── NotFound     3  no such (or ambiguous) message or peer
+    ├── TimedOut     4
+    ├── Unreachable  5  the hub cannot be reached
+    └── Refused      6  permission, host key, size or policy
+
+An error's text is one line for the person or agent who reads it: what, why,
+what to do. Operating system errors stay `OSError` below the command line and
+are translated in one place, `explain`.
+"""
+
+import errno
+import os
+
+
+class XwError(Exception):
+    """The operation failed; `code` is the process's exit code."""
+
+    code = 1
+
+
+class Damaged(XwError):
+    """A file is not the message that its name promises."""
+
+
+class Newer(Damaged):
+    """A message of a format that this version of xw does not know."""
+
+
+class Usage(XwError):
+    """Wrong arguments, or a configuration that cannot be used."""
+
+    code = 2
+
+
+class NotFound(XwError):
+    """No such message or peer, or more than one that fits."""
+
+    code = 3
+
+
+class TimedOut(XwError):
+    """What was waited for did not come in time."""
+
+    code = 4
+
+
+class Unreachable(XwError):
+    """The hub cannot be reached."""
+
+    code = 5
+
+
+class Refused(XwError):
+    """Not allowed: permission, host key, size or policy."""
+
+    code = 6
+
+
+_MENDS = {
+    errno.ENOSPC: (1, "the disk is full: nothing was sent or changed; make room and try again"),
+    errno.EDQUOT: (1, "the disk quota is used up: nothing was sent or changed; make room and try again"),
+    errno.EIO: (1, "the disk reported an error: nothing was acknowledged; check the disk and try again"),
+    errno.EMFILE: (1, "too many open files: raise `ulimit -n` and try again"),
+    errno.ENFILE: (1, "too many open files on this machine: try again later"),
+    errno.EROFS: (6, "the file system is read-only: remount it or choose another hub"),
+    errno.EACCES: (6, "permission denied: check the owner and mode of the path"),
+    errno.EPERM: (6, "not permitted: check the owner and mode of the path"),
+    errno.ELOOP: (6, "it is a symbolic link, which xw does not follow"),
+    errno.ENOENT: (1, "it does not exist: was the hub moved or removed? `xw doctor` looks"),
+    errno.ENOTDIR: (1, "a part of the path is no directory: `xw doctor` looks"),
+}
+
+
+def explain(error: OSError) -> XwError:
+    """The user's sentence and exit code for an operating system error."""
+    code, mend = _MENDS.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
+    place = error.filename2 or error.filename
+    name = os.fsdecode(place) if isinstance(place, (str, bytes)) else "the hub"
+    translated = Refused if code == Refused.code else XwError
+    return translated(f"{name}: {error.strerror or error}: {mend}")
