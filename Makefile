@@ -1,0 +1,78 @@
+# Everything is installed into .venv; the only needs are Python 3.11 or later, git and make.
+# `make PYTHON=/path/to/python3.12 setup` chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14)
+# Directories without Python files are left out: mypy calls them an error.
+TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py))))
+ARGS ?=
+
+.PHONY: help setup tools demo test lint report check bench torture format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
+
+demo: $(VENV)/.run ## two agents and a hub, live, in a minute
+	$(BIN)/python docs/demo/demo.py
+
+test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
+
+lint: setup ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports --no-logo
+
+report:
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: lint test report ## all that must pass before a commit: lint, test, branch coverage
+
+bench: setup ## the measurements in benchmarks/
+	$(BIN)/python -m benchmarks $(ARGS)
+
+torture: setup tools ## fault campaigns at full size (long)
+	$(BIN)/pytest -n 2 -m torture --timeout 3600 $(ARGS)
+
+format: setup ## let ruff format the code and mend what it safely can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv and everything that the other targets made
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find xw tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+tools:
+	@.ci/tools
+
+$(VENV)/.run: pyproject.toml
+	@new='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(BIN)/python -c "$$new" 2>/dev/null; then \
+	  for python in $(CANDIDATES); do \
+	    if "$$python" -c "$$new" 2>/dev/null; then \
+	      echo "setup: $(VENV) with $$("$$python" --version)"; \
+	      exec "$$python" -m venv --clear $(VENV); \
+	    fi; \
+	  done; \
+	  echo "setup: no Python 3.11 or later among: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
