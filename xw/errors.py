@@ -1,6 +1,7 @@
 """Every error that xw raises on purpose, each with its exit code.
 
     XwError          1  the operation failed
+    ├── Busy         1  another process holds the lock
     ├── Damaged      1  a file is not the message that its name promises
     │   └── Newer    1  … because a later version of xw wrote it
     ├── Usage        2  wrong arguments or configuration
@@ -22,6 +23,10 @@ class XwError(Exception):
     """The operation failed; `code` is the process's exit code."""
 
     code = 1
+
+
+class Busy(XwError):
+    """Another process of this machine holds the lock."""
 
 
 class Damaged(XwError):

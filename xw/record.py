@@ -1,4 +1,4 @@
-"""`NamedTuple` without its price: typing's, to the type checker; 12 lines here, to Python.
+"""`NamedTuple` without its price: typing's, to the type checker; a dozen lines here, to Python.
 
 Importing `typing` costs a third of a bare Python start-up, which each
 `xw check` of each agent would pay. Frozen values of the modules on that path
@@ -17,7 +17,8 @@ else:
             if not bases:
                 return super().__new__(mcs, name, bases, body)
             fields = body.get("__annotations__", {})
-            base = namedtuple(name, fields, defaults=[body.pop(f) for f in fields if f in body], module=body["__module__"])
+            defaults = [body.pop(field) for field in fields if field in body]
+            base = namedtuple(name, fields, defaults=defaults, module=body["__module__"])
             return type(name, (base,), {"__slots__": (), **body})
 
     class NamedTuple(metaclass=_FromAnnotations):

@@ -1,0 +1,115 @@
+"""Sending: send, reply, attach, retry."""
+
+from collections.abc import Sequence
+
+from xw import layout, post
+from xw.actions.inbox import open_message
+from xw.errors import NotFound, Usage
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.message import Fields, Message
+from xw.post import Draft, Sent
+
+
+def send(
+    instance: Instance,
+    kind: str,
+    body: str,
+    to: Sequence[str] = (),
+    re: str | None = None,
+    attachments: Sequence[str] = (),
+    expires: str | None = None,
+) -> Sent:
+    """Send a message; `re` and the names in `to` as a person gives them, `expires` in RFC 3339.
+
+    Without `to`: the sender of the message that `re` names, else the only peer.
+    """
+    if kind not in layout.TYPES:
+        raise Usage(f"{kind!r} is no message type: use {', '.join(layout.TYPES)}")
+    if not body.strip() and not attachments:
+        raise Usage("the body is empty: give a text, --file or an attachment")
+    answered = _answered(instance, re)
+    draft = Draft(
+        kind,
+        recipients(instance, to, answered),
+        body,
+        re=answered.id if answered else None,
+        thread=(answered.thread or answered.id) if answered else None,
+        attachments=tuple(attachments),
+        expires=expires,
+    )
+    return post.send(instance.mailbox, instance.hub, draft, instance.now)
+
+
+def recipients(instance: Instance, to: Sequence[str], answered: Message | None) -> tuple[str, ...]:
+    """The names that a message goes to: `all` expanded, nobody twice."""
+    if not to:
+        return _unnamed(instance, answered)
+    names: list[str] = []
+    for name in to:
+        names += _peers(instance) if name == layout.EVERYONE else [name]
+    if not names:
+        raise NotFound("there is no peer yet: `xw init --name NAME` adds one; nothing was sent")
+    return tuple(dict.fromkeys(names))
+
+
+def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
+    """Add files to a message one has sent; its recipients get an `info` about it."""
+    message = open_message(instance.mailbox, instance.mailbox.find(token, [layout.SENT]))
+    return post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
+
+
+def retry(instance: Instance, token: str) -> Sent:
+    """Send a dead letter again as a new message, with `retry_of`.
+
+    From one's own `inbox/failed/` it goes to one's own `pending/` once more,
+    still from its sender; what was refused, or failed with its recipients, goes
+    to those that it did not reach.
+    """
+    mailbox = instance.mailbox
+    place = mailbox.find(token, [INBOX["failed"], layout.REFUSED, layout.SENT])
+    message = open_message(mailbox, place)
+    paths = tuple(
+        f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
+    )
+    if place.folder == INBOX["failed"]:
+        return post.requeue(mailbox, message, paths, instance.now)
+    to = _failed_at(instance, message)
+    if not to:
+        raise NotFound(f"{message.short} is no dead letter: `xw trace {message.short}` tells where it is")
+    kept = ("room", "author", "rooms", "protocol")
+    more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
+    more["retry_of"] = message.id
+    draft = Draft(message.type, to, message.body, message.re, message.thread or message.id, paths, more=more)
+    return post.send(mailbox, instance.hub, draft, instance.now)
+
+
+def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
+    """The recipients that a message did not reach: refused by the hub, or failed in their mailbox."""
+    refused = instance.mailbox.refused(message.file_name)
+    located = {to: instance.hub.locate(to, message.file_name) for to in message.to}
+    return tuple(to for to, there in located.items() if to in refused or (there and there.state == "failed"))
+
+
+def _answered(instance: Instance, token: str | None) -> Message | None:
+    if token is None:
+        return None
+    return open_message(instance.mailbox, instance.mailbox.find(token))
+
+
+def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
+    """The recipients of a message that names none."""
+    if answered:
+        if answered.sender == layout.POSTMASTER:
+            raise Usage("nobody reads answers to postmaster: name a recipient with --to; nothing was sent")
+        return answered.to if answered.sender == instance.name else (answered.sender,)
+    peers = _peers(instance)
+    if len(peers) == 1:
+        return tuple(peers)
+    if not peers:
+        raise NotFound("there is no peer yet: `xw init --name NAME` adds one; nothing was sent")
+    raise Usage(f"to whom? Give --to with one of {', '.join(peers)}, or --to all; nothing was sent")
+
+
+def _peers(instance: Instance) -> list[str]:
+    return [name for name in instance.hub.instances() if name != instance.name]

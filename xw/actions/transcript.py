@@ -1,0 +1,137 @@
+"""What was said, and where it is: log, trace."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xw import clock, layout
+from xw.actions.inbox import open_message
+from xw.errors import Damaged
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Place
+from xw.message import Message
+from xw.watch import Arrivals
+
+_FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
+
+
+class Line(NamedTuple):
+    """A message of the transcript, and where it lies."""
+
+    message: Message
+    place: Place
+
+
+class Selection(NamedTuple):
+    """Which messages a transcript is to show; None and empty select all.
+
+    `thread` is any message of the thread, as an id; `since` microseconds since the epoch.
+    """
+
+    thread: str | None = None
+    peer: str | None = None
+    grep: str | None = None
+    since: int | None = None
+
+
+class Traced(NamedTuple):
+    """Where one recipient's copy of a message is.
+
+    `where` is outbox, returned, pending, processing, done, failed, or unknown
+    (handled, and removed since); `since` in microseconds, None where unknown;
+    `reply` the id of the recipient's first answer.
+    """
+
+    to: str
+    where: str
+    since: int | None
+    reply: str | None
+
+
+def log(instance: Instance, selection: Selection) -> Iterator[Line]:
+    """The transcript of inbox, done and sent, oldest first; messages that cannot be read are left out."""
+    yield from _lines(instance, _all_places(instance), _resolved(instance, selection))
+
+
+def follow(instance: Instance, selection: Selection) -> Iterator[Line]:
+    """The transcript, then each message as it arrives or is sent. Endless."""
+    resolved = _resolved(instance, selection)
+    folders = [f"{instance.root}/{instance.mailbox.at(folder)}" for folder in _FOLDERS]
+    seen: set[str] = set()
+    with Arrivals(folders) as woken:
+        while True:
+            places = _all_places(instance)
+            yield from _lines(instance, [place for place in places if place.name not in seen], resolved)
+            seen.update(place.name for place in places)
+            woken.wait()
+
+
+def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
+    """A sent message, and where each recipient's copy of it is."""
+    mailbox = instance.mailbox
+    place = mailbox.find(token, [layout.SENT, *(f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for())])
+    message = open_message(mailbox, place)
+    returned = mailbox.refused(place.name)
+    replies = _replies(instance, message)
+    return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]
+
+
+def _trace_one(instance: Instance, message: Message, to: str, returned: bool, reply: str | None) -> Traced:
+    if returned:
+        return Traced(to, "returned", None, reply)
+    located = instance.hub.locate(to, message.file_name)
+    if located:
+        return Traced(to, located.state, int(located.since * clock.SECOND), reply)
+    if message.file_name in instance.mailbox.outbox(to):
+        return Traced(to, "outbox", message.sent, reply)
+    return Traced(to, "unknown", None, reply)
+
+
+def _replies(instance: Instance, message: Message) -> dict[str, str]:
+    """The id of the first answer from each recipient."""
+    found: dict[str, str] = {}
+    for place in _all_places(instance):
+        name = layout.file_name(place.name)
+        if name is None or place.folder == layout.SENT or place.name < message.id or name.sender in found:
+            continue
+        if name.type == "reply" and name.sender in message.to:
+            for line in _lines(instance, [place], Selection()):
+                if line.message.re == message.id:
+                    found[name.sender] = name.id
+    return found
+
+
+def _all_places(instance: Instance) -> list[Place]:
+    places: dict[str, Place] = {}
+    for folder in _FOLDERS:
+        for name in instance.mailbox.names(folder):
+            places.setdefault(name, Place(folder, name))  # to oneself: the inbox's copy stands for both
+    return [places[name] for name in sorted(places)]
+
+
+def _resolved(instance: Instance, selection: Selection) -> Selection:
+    if selection.thread is None:
+        return selection
+    message = open_message(instance.mailbox, instance.mailbox.find(selection.thread))
+    return selection._replace(thread=message.thread or message.id)
+
+
+def _lines(instance: Instance, places: list[Place], selection: Selection) -> Iterator[Line]:
+    earliest = clock.stamp(selection.since) if selection.since is not None else ""
+    for place in places:
+        if place.name < earliest:
+            continue
+        try:
+            message = instance.mailbox.read(place)
+        except (FileNotFoundError, Damaged):
+            continue  # it has moved on, or `check` and `doctor` will report it
+        if _selected(message, selection):
+            yield Line(message, place)
+
+
+def _selected(message: Message, selection: Selection) -> bool:
+    if selection.thread and selection.thread not in (message.thread, message.id):
+        return False
+    if selection.peer and selection.peer != message.sender and selection.peer not in message.to:
+        return False
+    return not selection.grep or selection.grep.lower() in message.body.lower()

@@ -1,0 +1,95 @@
+"""Waiting for mail: arrivals, wait, ask."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from xw.actions.inbox import open_message
+from xw.actions.sending import send
+from xw.errors import Damaged, TimedOut
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Place
+from xw.message import Message
+from xw.post import Sent
+from xw.watch import Arrivals
+
+_ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
+
+
+class Asked(NamedTuple):
+    """A question that was sent, and its reply."""
+
+    sent: Sent
+    reply: Message
+
+
+def arrivals(instance: Instance) -> Iterator[Message]:
+    """Each pending message once, oldest first: those that wait already, then each as it arrives. Endless."""
+    seen: set[str] = set()
+    with Arrivals([_folder(instance, INBOX["pending"])]) as woken:
+        while True:
+            names = instance.mailbox.pending()
+            fresh = [name for name in names if name not in seen]
+            for item in instance.mailbox.read_each(INBOX["pending"], fresh):
+                if isinstance(item, Message):
+                    yield item
+            seen = set(names)
+            woken.wait()
+
+
+def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
+    """The oldest pending message; with `re`, the first message that answers that one, pending or handled.
+
+    Waits for it if need be. TimedOut after `timeout` seconds.
+    """
+    wanted = instance.mailbox.find(re).name.partition(".")[0] if re else None
+    return _await(
+        instance, lambda: _first(instance, wanted), timeout, f"answers {re}" if re else "has arrived"
+    )
+
+
+def ask(instance: Instance, to: list[str], body: str, timeout: float, sent: Callable[[Sent], None]) -> Asked:
+    """Send a question and wait for its reply, which is left pending. TimedOut.
+
+    `sent` is called once the question is durable, before the wait.
+    """
+    question = send(instance, "question", body, to)
+    sent(question)
+    reply = _await(instance, lambda: _first(instance, question.id), timeout, f"answers {question.id}")
+    return Asked(question, reply)
+
+
+def _await(
+    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
+) -> Message:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with Arrivals([_folder(instance, INBOX["pending"])]) as woken:
+        while True:
+            message = look()
+            if message:
+                return message
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
+            woken.wait(left)
+
+
+def _first(instance: Instance, wanted: str | None) -> Message | None:
+    """The oldest pending message, or the first one anywhere in the inbox that answers `wanted`."""
+    for folder in _ARRIVED if wanted else _ARRIVED[:1]:
+        names = instance.mailbox.pending() if folder == _ARRIVED[0] else instance.mailbox.names(folder)
+        for name in names:
+            if wanted and name < wanted:
+                continue  # sent before the question: not worth reading
+            try:
+                message = open_message(instance.mailbox, Place(folder, name))
+            except (FileNotFoundError, Damaged):
+                continue  # it has moved on, or was set aside: `check` reports it
+            if wanted is None or message.re == wanted:
+                return message
+    return None
+
+
+def _folder(instance: Instance, folder: str) -> str:
+    return f"{instance.root}/{instance.mailbox.at(folder)}"

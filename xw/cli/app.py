@@ -1,0 +1,94 @@
+"""The long way in: typer, built from `commands`. Help, completion and every mistake are answered here."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.main import get_command
+
+from xw import __version__
+from xw.cli.call import complain, execute
+from xw.cli.commands import COMMANDS, COMMON, Command, Param
+from xw.errors import Usage, XwError
+
+Execute = Callable[[Command, dict[str, object]], int]
+_TYPES: dict[str, type] = {"text": str, "number": int, "decimal": float, "switch": bool}
+
+
+def run(arguments: list[str], act: Execute = execute) -> int:
+    """Parse and run a command line; its exit code. `act` is given the command and its values."""
+    if arguments == ["--version"]:
+        print(f"xw {__version__}")
+        return 0
+    try:
+        code = get_command(build(act)).main(
+            args=arguments or ["--help"], prog_name="xw", standalone_mode=False
+        )
+    except typer.TyperException as error:
+        return complain(_usage(error, arguments))
+    except typer.Exit as error:
+        return error.exit_code
+    except typer.Abort:
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def build(act: Execute) -> typer.Typer:
+    """The typer application with every command of `COMMANDS`."""
+    # Markup off: rich takes brackets in messages for its own tags (FACTS).
+    app = typer.Typer(
+        name="xw",
+        help="Durable mail between AI coding agents and people, in plain files.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        app.command(name=command.name, help=command.help)(_function(command, act))
+    return app
+
+
+def _root() -> None:
+    """What `xw` alone does: nothing; every action is a command."""
+
+
+def _function(command: Command, act: Execute) -> Callable[..., int]:
+    """A function with the signature that typer reads the command's parameters from."""
+
+    def call(**values: object) -> int:
+        return act(command, values)
+
+    params = [
+        inspect.Parameter(
+            param.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if param.required else param.absent,
+            annotation=_annotation(param),
+        )
+        for param in command.params + COMMON
+    ]
+    call.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]  # functions may have one
+    call.__annotations__ = {param.name: param.annotation for param in params}
+    return call
+
+
+def _annotation(param: Param) -> Any:
+    kind: Any = Literal[param.choices] if param.choices else _TYPES[param.kind]
+    if param.many:
+        kind = list[kind]
+    elif not param.required and param.absent is None:
+        kind = kind | None
+    if param.flag:
+        return Annotated[kind, typer.Option(param.flag, help=param.help, metavar=param.metavar)]
+    return Annotated[kind, typer.Argument(help=param.help, metavar=param.metavar)]
+
+
+def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
+    """Typer's complaint as ours: what, why, what to do."""
+    names = {command.name for command in COMMANDS}
+    name = next((word for word in arguments if word in names), None)
+    hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
+    if name in ("send", "reply", "ask") and "No such option" in error.format_message():
+        hint += "; a text that begins with '-' needs `--` before it"
+    return Usage(f"{error.format_message().rstrip('.').replace('Value error, ', '')}: {hint}")

@@ -1,0 +1,61 @@
+"""Carrying out a parsed command: what a handler is given, and how its errors are told."""
+
+import os
+import sys
+
+from xw.cli.commands import COMMON, Command
+from xw.errors import XwError, explain
+from xw.instance import Instance, Options, open_instance
+from xw.record import NamedTuple
+from xw.text import visible
+
+_INTERRUPTED = 130  # as shells report a process ended by ^C
+
+
+class Call(NamedTuple):
+    """The common options of one call."""
+
+    options: Options
+    json: bool
+
+    def instance(self) -> Instance:
+        """The instance that the call acts for."""
+        return open_instance(self.options)
+
+
+def execute(command: Command, values: dict[str, object]) -> int:
+    """Run a command's handler; its exit code. Every error becomes one line on stderr."""
+    from importlib import import_module
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 must not turn a message into a traceback.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    common = {param.name: values.pop(param.name) for param in COMMON}
+    name, hub, config, offline, as_json = common.values()
+    call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
+    module, _, function = command.run.partition(":")
+    try:
+        code = getattr(import_module(f"xw.cli.{module}"), function)(call, **values)
+        sys.stdout.flush()
+        return int(code or 0)
+    except BrokenPipeError:
+        # Whoever read the output has enough. What is left in the buffer must not raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except XwError as error:
+        return complain(error)
+    except OSError as error:
+        return complain(explain(error))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def complain(error: XwError) -> int:
+    """Say on stderr what went wrong, in one line; the exit code."""
+    warn(str(error))
+    return error.code
+
+
+def warn(text: str) -> None:
+    """One line on stderr."""
+    print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)

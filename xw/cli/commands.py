@@ -1,0 +1,172 @@
+"""Every command, as data: the one definition that `quick`, typer and the documents share.
+
+`run` names the function that carries a command out: `module:function` below
+`xw.cli`, called with a `Call` and one keyword for each parameter. `hot` marks
+what agents call all the time; `quick` answers it without typer.
+"""
+
+from xw.layout import TYPES
+from xw.record import NamedTuple
+
+
+class Param(NamedTuple):
+    """An argument (no `flag`) or an option. `kind` is text, number, decimal or switch."""
+
+    name: str
+    flag: str = ""
+    help: str = ""
+    kind: str = "text"
+    many: bool = False
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    default: object = None
+    metavar: str | None = None
+
+    @property
+    def absent(self) -> object:
+        """The value when it is not given."""
+        return [] if self.many else False if self.kind == "switch" else self.default
+
+
+class Command(NamedTuple):
+    """A command: its name, one line of help, who carries it out, what it takes."""
+
+    name: str
+    help: str
+    run: str
+    params: tuple[Param, ...] = ()
+    hot: bool = False
+
+
+COMMON = (
+    Param("as_name", "--as", "Act as this instance.", metavar="NAME"),
+    Param("hub", "--hub", "Use this hub: a path, a URL, or a bare word for a named hub.", metavar="URL"),
+    Param("config", "--config", "Use this xw.json.", metavar="FILE"),
+    Param("offline", "--offline", "Stay off the network.", kind="switch"),
+    Param("as_json", "--json", "Print JSON.", kind="switch"),
+)
+
+_ID = Param(
+    "token", help="Id: the short id, a unique prefix of it, or the file name.", required=True, metavar="ID"
+)
+_IDS = _ID._replace(name="tokens", many=True)
+_TO = Param("to", "--to", "Recipient; may be repeated; 'all' is every peer.", many=True, metavar="NAME")
+_BODY = Param("body", help="The text; '-' reads it from standard input.", metavar="BODY")
+_FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
+_ATTACH = Param("attachments", "--attach", "Send a file along; may be repeated.", many=True, metavar="FILE")
+_EXPIRES = Param("expires", "--expires", "When it is too late: 2h, 3d, or a date.", metavar="WHEN")
+_RE = Param("re", "--re", "The message that this one answers.", metavar="ID")
+_TYPE = Param("kind", help="What it asks for.", required=True, choices=TYPES, metavar="TYPE")
+
+
+def _timeout(default: float | None, text: str) -> Param:
+    return Param("timeout", "--timeout", text, kind="decimal", default=default, metavar="SECONDS")
+
+
+COMMANDS = (
+    Command(
+        "init",
+        "Make a hub and a mailbox here, or join a hub.",
+        "setup:init",
+        (
+            Param("name", "--name", "The instance's name; default: the directory's.", metavar="NAME"),
+            Param("kind", "--kind", "What it is.", choices=("agent", "human", "room")),
+            Param("describe", "--describe", "One line for the peers.", metavar="TEXT"),
+            Param("model", "--model", "The model it runs on.", metavar="TEXT"),
+            Param("capabilities", "--can", "A capability; may be repeated.", many=True, metavar="WORD"),
+            Param("group", "--group", "Share a new hub with your Unix group.", kind="switch"),
+        ),
+    ),
+    Command("who", "Your name, hub, configuration, and how much mail waits.", "setup:who"),
+    Command("peers", "The other instances on the hub.", "setup:peers"),
+    Command(
+        "check",
+        "List pending messages, oldest first.",
+        "inbox:check",
+        (Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),),
+        hot=True,
+    ),
+    Command(
+        "read",
+        "Print a message and its attachments' paths.",
+        "inbox:read",
+        (_ID, Param("thread", "--thread", "Print its whole thread.", kind="switch")),
+        hot=True,
+    ),
+    Command(
+        "send",
+        "Send a task, question, reply or info.",
+        "outgoing:send",
+        (_TYPE, _BODY._replace(required=False), _TO, _RE, _ATTACH, _EXPIRES, _FILE),
+        hot=True,
+    ),
+    Command(
+        "reply",
+        "Answer a message: `send reply --re ID` to the one who asked.",
+        "outgoing:reply",
+        (_ID, _BODY, _ATTACH, _FILE),
+        hot=True,
+    ),
+    Command("done", "Say that messages are handled.", "inbox:done", (_IDS,), hot=True),
+    Command(
+        "attach",
+        "Add files to a message that you sent.",
+        "outgoing:attach",
+        (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE...")),
+    ),
+    Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
+    Command("sync", "Refresh the peers (also in xw.json), deliver what waits in the outbox.", "setup:sync"),
+    Command(
+        "ask",
+        "Send a question, wait for its reply, print it.",
+        "waiting:ask",
+        (_BODY, _TO, _FILE, _timeout(60.0, "How long to wait.")),
+    ),
+    Command(
+        "wait",
+        "Wait until something is pending, or until a message is answered.",
+        "waiting:wait",
+        (
+            _RE._replace(help="Wait for the answer to this message."),
+            _timeout(None, "How long to wait; default: for ever."),
+        ),
+    ),
+    Command(
+        "watch",
+        "Print a line for each message, pending or arriving; or run a command for it.",
+        "waiting:watch",
+        (
+            Param(
+                "execute", "--exec", "Run CMD in a shell for each message (its JSON on stdin).", metavar="CMD"
+            ),
+        ),
+    ),
+    Command(
+        "log",
+        "The transcript of what was received and sent.",
+        "transcript:log",
+        (
+            Param("thread", "--thread", "Only the thread of this message.", metavar="ID"),
+            Param("peer", "--with", "Only messages from or to this peer.", metavar="NAME"),
+            Param("grep", "--grep", "Only bodies that contain this text.", metavar="TEXT"),
+            Param("since", "--since", "Only since then: 2h, 3d, or a date.", metavar="WHEN"),
+            Param("follow", "--follow", "Go on as messages come and go.", kind="switch"),
+            Param("form", "--format", "How to print.", choices=("text", "markdown", "json"), default="text"),
+        ),
+    ),
+    Command("trace", "Where a message that you sent is.", "transcript:trace", (_ID,)),
+    Command("prompt", "The instructions for your system prompt.", "setup:prompt"),
+    Command(
+        "gc",
+        "Remove what was handled or sent long ago; fit for cron.",
+        "upkeep:gc",
+        (
+            Param(
+                "days", "--days", "How long to keep it; default: retention_days in xw.json.", kind="number"
+            ),
+            Param("dry_run", "--dry-run", "Only say what would go.", kind="switch"),
+            Param("verbose", "--verbose", "Say what went.", kind="switch"),
+        ),
+    ),
+    Command("doctor", "Look for everything that is wrong, and say how to mend it.", "upkeep:doctor"),
+)

@@ -1,0 +1,98 @@
+"""check, read, done."""
+
+from xw.actions import inbox
+from xw.actions.inbox import Enclosed
+from xw.cli.call import Call, warn
+from xw.cli.show import emit, fields, heading, line, say
+from xw.message import Message
+from xw.text import size
+
+
+def check(call: Call, failed: bool) -> None:
+    """Print pending messages, or dead letters."""
+    instance = call.instance()
+    if failed:
+        return _dead_letters(call)
+    found = inbox.check(instance)
+    for name, reason in found.set_aside:
+        warn(f"set aside in failed/: {name}: {reason}")
+    for name, reason in found.newer:
+        warn(f"left in pending/: {name}: {reason}")
+    more = found.total - len(found.messages) - len(found.newer)
+    if call.json:
+        listed = [fields(message) for message in found.messages]
+        emit({"messages": listed, "total": found.total, "set_aside": found.set_aside, "newer": found.newer})
+        return None
+    if not found.messages:
+        say(f"no mail for {instance.name} on {instance.hub.url}")
+    for message in found.messages:
+        say(line(message, instance.now()))
+    if more > 0:
+        say(f"and {more} more")
+    return None
+
+
+def _dead_letters(call: Call) -> None:
+    instance = call.instance()
+    letters = inbox.dead_letters(instance)
+    if call.json:
+        shown = [
+            {"name": one.name, **one.why, "message": one.message and fields(one.message)} for one in letters
+        ]
+        emit(shown)
+        return
+    if not letters:
+        say(f"no dead letters for {instance.name} on {instance.hub.url}")
+    for one in letters:
+        what = line(one.message, instance.now()) if one.message else one.name
+        say(f"{what}\n  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}")
+
+
+def read(call: Call, token: str, thread: bool) -> None:
+    """Print a message, or its thread."""
+    instance = call.instance()
+    opened = inbox.read(instance, token)
+    messages = [opened.message]
+    if thread:
+        from xw.actions.transcript import Selection, log
+
+        messages = [found.message for found in log(instance, Selection(thread=opened.message.id))]
+    enclosed = {message.id: inbox.enclosed(instance, message) for message in messages}
+    if call.json:
+        shown = [
+            fields(message)
+            | {"state": opened.place.state, "files": [_file(file) for file in enclosed[message.id]]}
+            for message in messages
+        ]
+        emit(shown if thread else shown[0])
+        return
+    for index, message in enumerate(messages):
+        if index:
+            say("")
+        _print(message, enclosed[message.id], instance.now())
+
+
+def _print(message: Message, enclosed: list[Enclosed], now: int) -> None:
+    say(heading(message, now))
+    for file in enclosed:
+        say(
+            f"file: {file.path} ({size(file.file.size)}){f' PROBLEM: {file.problem}' if file.problem else ''}"
+        )
+    say(f"\n{message.body}")
+
+
+def _file(file: Enclosed) -> dict[str, object]:
+    return {**file.file._asdict(), "path": file.path, "problem": file.problem}
+
+
+def done(call: Call, tokens: list[str]) -> int:
+    """Finish messages; what is wrong with one is said after the others are done."""
+    finished = inbox.done(call.instance(), tokens)
+    if call.json:
+        emit([{"id": one.id, "moved": one.moved, "error": one.error and str(one.error)} for one in finished])
+    for one in finished:
+        if one.error:
+            warn(str(one.error))
+        elif not call.json:
+            say(f"done {one.token}" if one.moved else f"{one.token} was done before")
+    return max((one.error.code for one in finished if one.error), default=0)

@@ -1,0 +1,79 @@
+"""send, reply, attach, retry."""
+
+import sys
+
+from xw import clock, layout
+from xw.actions import sending
+from xw.cli.call import Call
+from xw.cli.show import emit, names, say
+from xw.errors import Refused, Usage
+from xw.post import Sent
+
+_STDIN = "-"
+
+
+def send(
+    call: Call,
+    kind: str,
+    body: str | None,
+    to: list[str],
+    re: str | None,
+    attachments: list[str],
+    expires: str | None,
+    file: str | None,
+) -> None:
+    """Send a message."""
+    text = body_text(body, file)
+    at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
+    report(call, sending.send(call.instance(), kind, text, to, re, attachments, at))
+
+
+def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
+    """Answer a message."""
+    report(call, sending.send(call.instance(), "reply", body_text(body, file), (), token, attachments))
+
+
+def attach(call: Call, token: str, files: list[str]) -> None:
+    """Add files to a sent message."""
+    report(call, sending.attach(call.instance(), token, files))
+
+
+def retry(call: Call, token: str) -> None:
+    """Send a dead letter again."""
+    report(call, sending.retry(call.instance(), token))
+
+
+def report(call: Call, sent: Sent) -> None:
+    """Say what was sent, and where it is."""
+    if call.json:
+        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting})
+        return
+    parts = []
+    if sent.delivered:
+        parts.append(f"delivered to {names(sent.delivered)}")
+    if sent.waiting:
+        parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it")
+    say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
+
+
+def body_text(body: str | None, file: str | None) -> str:
+    """The text from the argument, standard input (`-`) or a file."""
+    if file is not None and body is not None:
+        raise Usage("give the text either as an argument or with --file, not both")
+    if file is None and body != _STDIN:
+        return body or ""
+    source = "standard input" if file is None or file == _STDIN else file
+    try:
+        if source == file:
+            with open(file, "rb") as stream:
+                data = stream.read(layout.MESSAGE_LIMIT + 1)
+        else:
+            data = sys.stdin.buffer.read(layout.MESSAGE_LIMIT + 1)
+    except OSError as error:
+        raise Usage(f"{source}: {error.strerror}") from None
+    if len(data) > layout.MESSAGE_LIMIT:
+        raise Refused(f"the text from {source} is larger than 1 MiB: send it with --attach")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Usage(f"the text from {source} is not UTF-8: send it with --attach") from None

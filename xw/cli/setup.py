@@ -1,0 +1,104 @@
+"""init, who, peers, sync, prompt."""
+
+from xw import clock, layout
+from xw.actions import setup
+from xw.cli.call import Call, warn
+from xw.cli.show import emit, say
+from xw.hub.contract import Peer
+from xw.text import first_line, span
+
+
+def init(
+    call: Call,
+    name: str | None,
+    kind: str | None,
+    describe: str | None,
+    model: str | None,
+    capabilities: list[str],
+    group: bool,
+) -> None:
+    """Make hub and mailbox, and say what to do next."""
+    card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
+    made = setup.init(call.options, name, card, group)
+    instance = made.instance
+    if call.json:
+        flags = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
+        emit({"name": instance.name, "hub": instance.hub.url, "config": instance.config.path, **flags})
+        return
+    say(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
+    say(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
+    say(f"config   {instance.config.path}")
+    several = len(instance.config.instances) > 1
+    if several:
+        say(
+            f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={instance.name}`."
+        )
+    elif not setup.peers(instance):
+        say("Next: `xw init --name NAME` adds another agent here,")
+    say("Next: `xw prompt` prints what to paste into the agent's system prompt.")
+
+
+def who(call: Call) -> None:
+    """Print who and where one is."""
+    found = setup.who(call.instance())
+    if call.json:
+        emit(found._asdict())
+        return
+    say(f"name     {found.name}\nhub      {found.hub}")
+    say(f"config   {found.config or '-'}\npending  {found.pending}")
+
+
+def peers(call: Call) -> None:
+    """Print the other instances."""
+    instance = call.instance()
+    found = setup.peers(instance)
+    if call.json:
+        emit([peer._asdict() for peer in found])
+        return
+    if not found:
+        say(f"no peers on {instance.hub.url}: `xw init --name NAME` adds one")
+    for peer in found:
+        say(_peer_line(peer, instance.now()))
+
+
+def _peer_line(peer: Peer, now: int) -> str:
+    seen = "never seen" if peer.age is None else f"seen {span(peer.age)} ago"
+    waiting = f"{peer.pending} pending"
+    if peer.oldest:
+        waiting += f", oldest {span((now - clock.from_stamp(layout.time_of(peer.oldest))) / clock.SECOND)}"
+    doing = first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60)
+    about = first_line(peer.description, 60)
+    kind = "" if peer.kind in ("", "agent") else f" ({peer.kind})"
+    return "; ".join(
+        part for part in (f"{peer.name}{kind} {peer.status}", waiting, seen, doing, about) if part
+    )
+
+
+def sync(call: Call) -> int:
+    """Deliver the outbox and refresh the peers."""
+    instance = call.instance()
+    found = setup.sync(instance)
+    flushed = found.flushed
+    if call.json:
+        emit(
+            {
+                "peers": [peer.name for peer in found.peers],
+                "delivered": flushed.delivered,
+                "returned": flushed.returned,
+                "waiting": {peer: str(error) for peer, error in flushed.waiting.items()},
+            }
+        )
+    else:
+        say(f"{len(flushed.delivered)} delivered, {len(flushed.returned)} returned, {len(found.peers)} peers")
+    for peer, error in flushed.waiting.items():
+        warn(f"still in the outbox for {peer}: {error}")
+    return max((error.code for error in flushed.waiting.values()), default=0)
+
+
+def prompt(call: Call) -> None:
+    """Print the instructions for the system prompt."""
+    text = setup.prompt(call.instance())
+    if call.json:
+        emit({"prompt": text})
+        return
+    say(text.rstrip())

@@ -1,0 +1,54 @@
+"""How values look when printed. Nothing that others wrote reaches the terminal raw."""
+
+import json
+
+from xw import clock, layout
+from xw.message import Message
+from xw.text import first_line, span, visible
+
+_WIDTH = 100
+
+
+def say(text: str) -> None:
+    """Print text of one or more lines; control characters in it are spelled out."""
+    print(visible(text))
+
+
+def emit(value: object) -> None:
+    """Print a value as JSON in one line of ASCII, which no terminal can take for a command."""
+    print(json.dumps(value))
+
+
+def fields(message: Message) -> dict[str, object]:
+    """A message for `--json`: its file's fields, and its id."""
+    return {"id": message.id, **message.fields}
+
+
+def line(message: Message, now: int) -> str:
+    """A message in one line: short id, type, sender, age, first line of the body."""
+    age = span((now - message.sent) / clock.SECOND)
+    late = " (expired)" if message.expired(now) else ""
+    return f"{message.short} {message.type} {message.sender} {age}{late} {first_line(message.body, _WIDTH)}"
+
+
+def heading(message: Message, now: int) -> str:
+    """A message's first lines, above its body: who, to whom, when, and what it belongs to."""
+    sent = clock.spell(layout.time_of(message.id))[:19]
+    age = span((now - message.sent) / clock.SECOND)
+    lines = [
+        f"{message.type} {message.short} from {message.sender} to {', '.join(message.to)}, {sent}Z ({age} ago)"
+    ]
+    if message.re:
+        lines.append(f"re: {layout.short_id(message.re)}")
+    if message.thread:
+        lines.append(f"thread: {layout.short_id(message.thread)}")
+    if message.fields.get("retry_of"):
+        lines.append(f"retry of: {layout.short_id(str(message.fields['retry_of']))}")
+    if message.expires:
+        lines.append(f"{'EXPIRED' if message.expired(now) else 'expires'}: {message.expires}")
+    return "\n".join(lines)
+
+
+def names(listed: tuple[str, ...]) -> str:
+    """Names for a sentence: a few, or the first and how many more."""
+    return ", ".join(listed) if len(listed) <= 8 else f"{', '.join(listed[:8])} and {len(listed) - 8} more"

@@ -1,0 +1,95 @@
+"""log, trace."""
+
+from xw import clock, layout
+from xw.actions import transcript
+from xw.actions.transcript import Line, Selection, Traced
+from xw.cli.call import Call
+from xw.cli.show import emit, fields, say
+from xw.text import span
+
+
+def log(
+    call: Call,
+    thread: str | None,
+    peer: str | None,
+    grep: str | None,
+    since: str | None,
+    follow: bool,
+    form: str,
+) -> None:
+    """Print the transcript."""
+    instance = call.instance()
+    earliest = None if since is None else clock.when(since, instance.now(), future=False)
+    selection = Selection(thread, peer, grep, earliest)
+    printer = _json if call.json or form == "json" else _FORMS[form]
+    for found in (transcript.follow if follow else transcript.log)(instance, selection):
+        printer(found)
+        if follow:
+            _flush()
+
+
+def _json(found: Line) -> None:
+    """One JSON object a line, so that a transcript that goes on can be read as it comes."""
+    emit(fields(found.message) | {"state": found.place.state})
+
+
+def _text(found: Line) -> None:
+    message = found.message
+    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
+    say(
+        f"{when} {message.short} {message.sender} -> {', '.join(message.to)} [{message.type}{_answer(message.re)}]"
+    )
+    say("\n".join(f"    {text}" for text in message.body.split("\n")))
+    for file in (*message.attachments, *message.attached):
+        say(f"    (file: {file.name})")
+
+
+def _markdown(found: Line) -> None:
+    message = found.message
+    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
+    say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
+    say(f"*{when} UTC, {message.short}*\n")
+    say("\n".join(f"> {text}".rstrip() for text in message.body.split("\n")))
+    for file in (*message.attachments, *message.attached):
+        say(f">\n> File: `{file.name}`")
+    say("")
+
+
+def _answer(re: str | None) -> str:
+    return f" re {layout.short_id(re)}" if re else ""
+
+
+def _flush() -> None:
+    print(end="", flush=True)
+
+
+_FORMS = {"text": _text, "markdown": _markdown}
+
+
+def trace(call: Call, token: str) -> None:
+    """Print where a sent message is."""
+    instance = call.instance()
+    message, found = transcript.trace(instance, token)
+    if call.json:
+        emit({"id": message.id, "recipients": [one._asdict() for one in found]})
+        return
+    for one in found:
+        say(f"{message.short} {one.to}: {_where(one, instance.now())}")
+
+
+def _where(one: Traced, now: int) -> str:
+    where = _WHERE.get(one.where, f"on the hub, {one.where}")
+    since = (
+        ""
+        if one.since is None
+        else f", since {clock.rfc3339(one.since)[:19]}Z ({span((now - one.since) / 1e6)})"
+    )
+    reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
+    return where + since + reply
+
+
+_WHERE = {
+    "outbox": "in the outbox",
+    "returned": "refused by the hub, in outbox/failed/ here",
+    "unknown": "no longer there: handled and removed, or the mailbox is gone",
+}

@@ -1,0 +1,43 @@
+"""gc, doctor."""
+
+from xw.actions import upkeep
+from xw.cli.call import Call
+from xw.cli.show import emit, say
+from xw.errors import Usage
+from xw.text import size
+
+
+def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
+    """Remove what is old; silent unless asked."""
+    instance = call.instance()
+    kept = instance.config.retention_days if days is None else days
+    if kept < 0:
+        raise Usage(f"--days {kept}: give 0 or more")
+    swept = upkeep.gc(instance, kept, dry_run)
+    if call.json:
+        emit(swept and swept._asdict())
+        return
+    if swept is None:
+        if verbose:
+            say("another gc is at work: nothing to do")
+        return
+    if dry_run:
+        for path in (*swept.messages, *swept.attachments, *swept.scratch):
+            say(f"would remove {path}")
+    if verbose or dry_run:
+        say(
+            f"{'would remove' if dry_run else 'removed'} {len(swept.messages)} messages, "
+            f"attachments of {len(swept.attachments)}, {len(swept.scratch)} unfinished files, {size(swept.size)}"
+        )
+
+
+def doctor(call: Call) -> int:
+    """Print all findings; 1 if anything is bad."""
+    findings = list(upkeep.doctor(call.options))
+    if call.json:
+        emit([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            mend = f": {finding.mend}" if finding.mend and finding.level != "ok" else ""
+            say(f"{finding.level:4} {finding.what}{mend}")
+    return int(any(finding.level == "bad" for finding in findings))

@@ -1,0 +1,62 @@
+"""ask, wait, watch."""
+
+import json
+import os
+import subprocess
+
+from xw import layout
+from xw.actions import inbox, waiting
+from xw.cli.call import Call, warn
+from xw.cli.outgoing import body_text
+from xw.cli.show import emit, fields, line, say
+from xw.message import Message
+from xw.post import Sent
+
+
+def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> None:
+    """Ask and print the reply, which is then done."""
+    instance = call.instance()
+
+    def announce(sent: Sent) -> None:
+        warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
+
+    asked = waiting.ask(instance, to, body_text(body, file), timeout, announce)
+    if call.json:
+        emit(fields(asked.reply))
+    else:
+        say(asked.reply.body)
+    # Only after it was printed: what was not shown must not count as handled.
+    print(end="", flush=True)
+    inbox.done(instance, [asked.reply.id])
+
+
+def wait(call: Call, re: str | None, timeout: float | None) -> None:
+    """Print the message that was waited for, in one line."""
+    instance = call.instance()
+    message = waiting.wait(instance, re, timeout)
+    if call.json:
+        emit(fields(message))
+    else:
+        say(line(message, instance.now()))
+
+
+def watch(call: Call, execute: str | None) -> None:
+    """Print a line for each message, or run a command for it; endless."""
+    instance = call.instance()
+    for message in waiting.arrivals(instance):
+        if execute:
+            _run(execute, message)
+        elif call.json:
+            emit(fields(message))
+        else:
+            say(line(message, instance.now()))
+        print(end="", flush=True)
+
+
+def _run(command: str, message: Message) -> None:
+    environ = {**os.environ, "XW_ID": message.id, "XW_TYPE": message.type, "XW_FROM": message.sender}
+    ended = subprocess.run(
+        command, shell=True, env=environ, input=json.dumps(fields(message)).encode(), check=False
+    )
+    if ended.returncode:
+        warn(f"the command for {message.short} ended with {ended.returncode}; the message stays pending")

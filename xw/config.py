@@ -1,0 +1,181 @@
+"""Which hub, which name: `xw.json`, the environment and the command line's options.
+
+Reading takes the standard library alone. A file that looks wrong in any way is
+handed to `config_schema`, whose pydantic models say what is wrong with it, and
+which checks everything that is written.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+
+from xw import layout
+from xw.errors import Usage
+from xw.record import NamedTuple
+
+FILE = "xw.json"
+_LIMIT = 1024 * 1024
+OFFLINE_S = 5.0
+RETENTION_DAYS = 30
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "format": int,
+    "hub": str,
+    "instances": dict,
+    "peers": dict,
+    "offline_s": (int, float),
+    "retention_days": int,
+}
+_INSTANCE_KINDS: dict[str, type] = {
+    "description": str,
+    "capabilities": list,
+    "model": str,
+    "kind": str,
+    "bridge": dict,
+}
+
+
+class Config(NamedTuple):
+    """The configuration in force. `path` is None where there is no file; `hub` as written there."""
+
+    path: str | None
+    hub: str | None
+    instances: dict[str, dict[str, object]]
+    peers: dict[str, object]
+    offline_s: float
+    retention_days: int
+
+    @property
+    def folder(self) -> str:
+        """The directory that relative paths start from."""
+        return os.path.dirname(self.path) if self.path else os.getcwd()
+
+
+NONE = Config(None, None, {}, {}, OFFLINE_S, RETENTION_DAYS)
+
+
+def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | None:
+    """The path of the configuration in force: --config, XW_CONFIG, the nearest xw.json upward, the user's."""
+    named = option or environ.get("XW_CONFIG")
+    if named:
+        path = os.path.join(cwd, os.path.expanduser(named))
+        if not os.path.isfile(path):
+            raise Usage(f"{path}: no such configuration file (from {'--config' if option else 'XW_CONFIG'})")
+        return path
+    folder = cwd
+    while True:
+        path = os.path.join(folder, FILE)
+        if os.path.exists(path):
+            return path
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return user_file()
+        folder = parent
+
+
+def user_file() -> str | None:
+    """The user's own xw.json, for commands outside any project; None where there is none."""
+    from platformdirs import user_config_dir
+
+    path = os.path.join(user_config_dir("xw", appauthor=False), FILE)
+    return path if os.path.isfile(path) else None
+
+
+def load(path: str | None) -> Config:
+    """The configuration in a file. Usage, naming file, key and what is expected, where it cannot be used."""
+    if path is None:
+        return NONE
+    data = read(path)
+    return Config(
+        path,
+        data["hub"],  # type: ignore[arg-type]  # _looks_right has seen to it
+        data.get("instances", {}),  # type: ignore[arg-type]
+        data.get("peers", {}),  # type: ignore[arg-type]
+        float(data.get("offline_s", OFFLINE_S)),  # type: ignore[arg-type]
+        data.get("retention_days", RETENTION_DAYS),  # type: ignore[arg-type]
+    )
+
+
+def read(path: str) -> dict[str, object]:
+    """The object in a configuration file, valid. Usage."""
+    try:
+        with open(path, "rb") as file:
+            data = json.loads(file.read(_LIMIT))
+    except OSError as error:
+        raise Usage(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise Usage(f"{path}: not valid JSON: {error}") from None
+    if not _looks_right(data):
+        from xw.config_schema import check
+
+        check(data, path)
+    return data  # type: ignore[no-any-return]
+
+
+def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> str:
+    """The instance's name: --as, XW_NAME, the configuration's only instance."""
+    name = option or environ.get("XW_NAME")
+    if name:
+        return layout.check_name(name)
+    if len(config.instances) == 1:
+        return next(iter(config.instances))
+    if config.instances:
+        raise Usage(f"which of {', '.join(sorted(config.instances))} are you? Set XW_NAME or give --as")
+    where = f"{config.path} names no instance" if config.path else "there is no xw.json here"
+    raise Usage(f"{where}: `xw init` makes a mailbox, XW_NAME or --as names one")
+
+
+def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> str:
+    """The hub's URL, absolute: --hub, XW_HUB, the configuration's."""
+    given = option or environ.get("XW_HUB")
+    if given:
+        return absolute(given, os.getcwd())
+    if config.hub is None:
+        raise Usage("no hub: there is no xw.json here; `xw init` makes one, XW_HUB or --hub names one")
+    return absolute(config.hub, config.folder)
+
+
+def absolute(hub: str, folder: str) -> str:
+    """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word of this machine."""
+    if hub.startswith("file://"):
+        hub = hub[len("file://") :]
+    elif "://" in hub or (":" in hub.partition("/")[0]):
+        raise Usage(f"{hub!r}: this xw knows hubs that are directories; give a path")
+    elif layout.is_name(hub):
+        return named_hub(hub)
+    if not hub:
+        raise Usage("the hub is empty: give a path")
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
+
+
+def named_hub(word: str) -> str:
+    """The directory of a hub that all projects of this user can name by a bare word."""
+    from platformdirs import user_data_dir
+
+    return os.path.join(user_data_dir("xw", appauthor=False), "hubs", word)
+
+
+def _looks_right(data: object) -> bool:
+    """Whether a file needs no second look. What this lets pass, `config_schema` lets pass too (a test sees to it)."""
+    if not (isinstance(data, dict) and data.get("format") == layout.FORMAT and data.get("hub")):
+        return False
+    if not all(key in _KINDS and _is(value, _KINDS[key]) for key, value in data.items()):
+        return False
+    if data.get("offline_s", 1) <= 0 or data.get("retention_days", 1) < 1:
+        return False
+    return all(_instance_looks_right(name, entry) for name, entry in data.get("instances", {}).items())
+
+
+def _instance_looks_right(name: str, entry: object) -> bool:
+    return (
+        layout.is_name(name)
+        and name not in layout.RESERVED
+        and isinstance(entry, dict)
+        and all(key in _INSTANCE_KINDS and _is(value, _INSTANCE_KINDS[key]) for key, value in entry.items())
+        and entry.get("kind", "agent") in ("agent", "human", "room")
+        and all(isinstance(item, str) for item in entry.get("capabilities", []))
+    )
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

@@ -1,0 +1,55 @@
+"""What `xw.json` and a card must look like, in pydantic; asked when one is written or looks wrong."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from xw import layout
+from xw.errors import Usage
+from xw.text import nearest, visible
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Name = Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\z")]
+
+
+class Instance(BaseModel):
+    """An instance as `xw.json` describes it; its card says the same."""
+
+    model_config = _STRICT
+
+    description: str = ""
+    capabilities: list[str] = []
+    model: str = ""
+    kind: Literal["agent", "human", "room"] = "agent"
+    bridge: dict[str, object] = {}
+
+
+class Config(BaseModel):
+    """`xw.json`: DESIGN section 3."""
+
+    model_config = _STRICT
+
+    format: Literal[1]
+    hub: Annotated[str, Field(min_length=1)]
+    instances: dict[Name, Instance] = {}
+    peers: dict[str, object] = {}
+    offline_s: Annotated[float, Field(gt=0)] = 5.0
+    retention_days: Annotated[int, Field(ge=1)] = 30
+
+
+def check(data: object, path: str) -> None:
+    """Usage with the file, the key and what is expected there, where `data` is no configuration."""
+    try:
+        parsed = Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["type"] == "extra_forbidden":
+            known = Instance.model_fields if len(first["loc"]) > 1 else Config.model_fields
+            hint = nearest(str(first["loc"][-1]), list(known)) or f" (known: {', '.join(known)})"
+            raise Usage(f"{path}: unknown key {visible(place)!r}{hint}") from None
+        raise Usage(
+            f"{path}: {visible(place)}: {first['msg']}, found {visible(repr(first['input'])[:80])}"
+        ) from None
+    for name in parsed.instances:
+        layout.check_name(name)

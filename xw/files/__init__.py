@@ -1,0 +1,12 @@
+"""Where bytes live: one contract (`contract.py`), one file for each kind of place."""
+
+from xw.record import NamedTuple
+
+
+class Look(NamedTuple):
+    """What a path holds: `kind` is file, folder, link or other; `size` in bytes; `mtime` in seconds."""
+
+    kind: str
+    size: int
+    mtime: float
+    mode: int

@@ -1,0 +1,97 @@
+"""The seam below everything: what a place must do to hold mailboxes.
+
+Implementations: `local.LocalFiles` (a directory), `memory.MemoryFiles` (for
+tests). `tests/files/` runs one suite against each.
+
+Paths are relative to the place's root, `/`-separated, without `.` or `..`, and
+made by this package: no name in them comes unchecked from a message.
+
+What holds for every method:
+
+- *Durable* means: when the call has returned, the change survives a power cut.
+- *Atomic* means: at every moment, and after a crash at any moment, others see
+  the old state or the new, nothing between.
+- A call that raised may be repeated. One that raised OSError left what was
+  visible as it was.
+- Errors: FileNotFoundError, FileExistsError, PermissionError and other OSErrors
+  as documented; `errors.Unreachable` when the place itself cannot be reached.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from xw.files import Look
+
+
+class Note(Protocol):
+    """What a lock file holds besides the lock: a few characters, not durable."""
+
+    def recall(self) -> str:
+        """What was kept last, or an empty string."""
+
+    def keep(self, text: str) -> None:
+        """Replace it."""
+
+
+class Files(Protocol):
+    """Bytes under one root, durable and atomic as each method says."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, in no order. FileNotFoundError or NotADirectoryError if it is none."""
+
+    def look(self, path: str) -> Look:
+        """What lies at `path`, a link not followed. FileNotFoundError."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """A regular file's bytes. `errors.Damaged` for anything else there, or more than `limit` bytes.
+
+        Never follows a link and never blocks on a FIFO.
+        """
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """A regular file's bytes in pieces, for attachments of any size. Errors as `read`."""
+
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+        """Make `data` appear under each target name, whole or not at all; durable, each target atomic.
+
+        Written once in the folder `scratch` under an unguessable name, synced,
+        and linked to the targets, whose folders are synced before the call
+        returns. A target that exists with the same bytes counts as done, with
+        other bytes it is a FileExistsError. When it raises, no target that this
+        call made is left; a crash may leave some of them, each whole.
+        """
+
+    def replace(self, data: bytes, scratch: str, path: str) -> None:
+        """Put `data` at `path` in place of what was there; atomic and durable."""
+
+    def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
+        """Write a new file, durable; its size and SHA-256 in hex. FileExistsError. Not atomic."""
+
+    def move(self, source: str, target: str) -> None:
+        """Rename a file or folder and set its mtime to now; atomic and durable.
+
+        Of two callers that move one source, one gets FileNotFoundError.
+        """
+
+    def remove(self, path: str) -> None:
+        """Remove a file, link or other non-folder; durable. FileNotFoundError."""
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder and all below it. Not atomic: may be repeated. FileNotFoundError."""
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it where they are missing; durable."""
+
+    def writable(self, folder: str) -> bool:
+        """Whether one may create names in a folder; False where there is no such folder."""
+
+    def now(self) -> float:
+        """The time by the clock that sets mtimes here, in seconds."""
+
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:
+        """Hold the lock file `path` against every other holder on this machine.
+
+        It is free again when its holder dies. `errors.Busy` when it stays held
+        for `patience` seconds: a stopped process must not hang every agent.
+        """

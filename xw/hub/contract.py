@@ -1,0 +1,98 @@
+"""The seam above the files: what a hub must do to carry mail.
+
+Implementations: `directory.DirectoryHub` (a directory, on any `Files`) and the
+hub of the tests in `tests/hub/`, which keeps no files at all; `tests/hub/`
+runs one suite against each.
+
+A hub knows instances by name. Whoever delivers keeps the message until the hub
+has said that it is durable there; delivering it again is then harmless.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from xw.errors import XwError
+from xw.mailbox import Mailbox
+
+
+class Peer(NamedTuple):
+    """What a hub shows of an instance.
+
+    `oldest` is the file name of the oldest pending message, `seen` the time of
+    its last sign of life in seconds by the hub's clock, `age` the seconds since
+    then. `status` is alive, busy, idle, gone, or `-` where it never said.
+    """
+
+    name: str
+    kind: str
+    description: str
+    capabilities: tuple[str, ...]
+    model: str
+    status: str
+    task: str
+    progress: str
+    pending: int
+    oldest: str | None
+    seen: float | None
+    age: float | None
+
+
+class Parcel(NamedTuple):
+    """A message to be delivered to one recipient; its attachments lie in the sender's mailbox.
+
+    `files` are names below `attachments/<folder>/`, `folder` the id of the
+    message that they belong to.
+    """
+
+    to: str
+    name: str
+    data: bytes
+    source: Mailbox
+    folder: str
+    files: tuple[str, ...]
+
+
+class Located(NamedTuple):
+    """Where a delivered message lies: its state, and since when in seconds by the hub's clock."""
+
+    state: str
+    since: float
+
+
+class Hub(Protocol):
+    """A place that instances share. `errors.Unreachable` from any method when it cannot be reached."""
+
+    url: str
+
+    def instances(self) -> list[str]:
+        """The names registered, sorted."""
+
+    def knows(self, name: str) -> bool:
+        """Whether an instance is registered."""
+
+    def peer(self, name: str) -> Peer:
+        """What the hub shows of an instance. NotFound."""
+
+    def register(self, name: str, card: Mapping[str, object]) -> bool:
+        """Register an instance, or replace its card; True if it is new. Durable; may be repeated."""
+
+    def pending_of(self, to: str, sender: Mailbox) -> str | None:
+        """Where the sender may publish straight into a recipient's `pending/`, as a path of its own files.
+
+        None when the mail has to travel, or when the recipient's folder cannot be written now.
+        """
+
+    def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
+        """Make each parcel durable in its recipient's `pending/`; an outcome for each, in order.
+
+        None: it is there, now or from an earlier try, in whatever state.
+        NotFound: no such instance; Refused: never; both are for good. Any
+        other error: not now. After an error, later parcels to the same
+        recipient are not tried and have the same outcome, so that none overtakes.
+        """
+
+    def locate(self, to: str, name: str) -> Located | None:
+        """Where a message lies in a recipient's mailbox; None where it is not."""
+
+    def now(self) -> float:
+        """The time by the hub's clock, in seconds."""

@@ -1,0 +1,206 @@
+"""A hub that is a directory: on this machine, or wherever `Files` reach.
+
+`<hub>/<instance>/` are the mailboxes. Where the sender's own mailbox lies in
+the same directory, delivery is the one publish that `post` makes; else a
+parcel is put into the recipient's mailbox here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from xw import clock, layout
+from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.files.contract import Files
+    from xw.hub.contract import Located, Parcel, Peer
+
+_LIMIT = 64 * 1024  # bytes of a card or of hub.json
+
+
+class Facts(NamedTuple):
+    """What `hub.json` says: its name, whether several Unix users share it, how files are published."""
+
+    name: str
+    group: bool
+    links: bool
+
+
+def facts(files: "Files", url: str) -> Facts:
+    """The facts of the hub in `files`. Unreachable where there is none."""
+    try:
+        found = json.loads(files.read(layout.HUB_FILE, _LIMIT))
+        version = found["format"]
+        if version != layout.FORMAT:
+            raise XwError(
+                f"the hub {url} has format {version}, this xw knows format {layout.FORMAT}: upgrade xw"
+            )
+        return Facts(str(found["name"]), found.get("group") is True, found.get("publish") != "rename")
+    except (FileNotFoundError, NotADirectoryError):
+        raise Unreachable(
+            f"no hub at {url}: is the path right and the disk mounted? `xw init --hub {url}` makes one"
+        ) from None
+    except (ValueError, KeyError, TypeError, Damaged) as error:
+        raise XwError(f"{url}/{layout.HUB_FILE} is damaged ({error}): put it right by hand") from None
+
+
+def found(files: "Files", name: str, readme: str, *, group: bool, links: bool) -> None:
+    """Make a hub of an empty directory. Durable; harmless where there is one."""
+    files.make_folder("")
+    about = {"format": layout.FORMAT, "name": name, "created": clock.rfc3339(clock.now())}
+    if group:
+        about["group"] = True
+    if not links:
+        about["publish"] = "rename"
+    files.replace(readme.encode(), "", "README.md")
+    files.replace((json.dumps(about, indent=2) + "\n").encode(), "", layout.HUB_FILE)
+
+
+class DirectoryHub:
+    """`contract.Hub` on `files`, whose root is the hub's directory."""
+
+    def __init__(self, files: "Files", url: str) -> None:
+        self.files = files
+        self.url = url
+
+    def mailbox(self, name: str) -> Mailbox:
+        """The mailbox of an instance, as it lies on the hub."""
+        return Mailbox(self.files, name)
+
+    def instances(self) -> list[str]:
+        """See `contract.Hub.instances`."""
+        try:
+            names = self.files.names("")
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
+        return sorted(name for name in names if self.knows(name))
+
+    def knows(self, name: str) -> bool:
+        """See `contract.Hub.knows`."""
+        if not layout.is_name(name) or name in layout.RESERVED:
+            return False
+        try:
+            return self.files.look(f"{name}/{layout.CARD}").kind == "file"
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def peer(self, name: str) -> "Peer":
+        """See `contract.Hub.peer`."""
+        from xw import presence
+        from xw.hub.contract import Peer
+
+        if not self.knows(name):
+            raise NotFound(f"no peer {name!r} on {self.url}")
+        card, mailbox = self._card(name), self.mailbox(name)
+        waiting = mailbox.names(INBOX["pending"])
+        shown = presence.read(mailbox)
+        return Peer(
+            name,
+            _text(card, "kind"),
+            _text(card, "description"),
+            tuple(item for item in _list(card, "capabilities") if isinstance(item, str)),
+            _text(card, "model"),
+            shown.status,
+            shown.task,
+            shown.progress,
+            len(waiting),
+            waiting[0] if waiting else None,
+            shown.seen,
+            None if shown.seen is None else max(0.0, self.files.now() - shown.seen),
+        )
+
+    def register(self, name: str, card: Mapping[str, object]) -> bool:
+        """See `contract.Hub.register`."""
+        layout.check_name(name)
+        new = not self.knows(name)
+        mailbox = self.mailbox(name)
+        mailbox.make()
+        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
+        # The card last: it is what makes the instance known.
+        self.files.replace(data, mailbox.at(layout.SCRATCH), f"{name}/{layout.CARD}")
+        return new
+
+    def pending_of(self, to: str, sender: Mailbox) -> str | None:
+        """See `contract.Hub.pending_of`."""
+        if sender.files is not self.files:
+            return None
+        folder = self.mailbox(to).at(INBOX["pending"])
+        return folder if self.files.writable(folder) else None
+
+    def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
+        """See `contract.Hub.deliver`."""
+        held: dict[str, XwError] = {}
+        outcomes: list[XwError | None] = []
+        for parcel in parcels:
+            error = held.get(parcel.to) or self._deliver(parcel)
+            if error and not isinstance(error, (NotFound, Refused)):
+                held[parcel.to] = error
+            outcomes.append(error)
+        return outcomes
+
+    def locate(self, to: str, name: str) -> "Located | None":
+        """See `contract.Hub.locate`."""
+        from xw.hub.contract import Located
+
+        mailbox = self.mailbox(to)
+        state = mailbox.state_of(name)
+        if state is None:
+            return None
+        try:
+            return Located(state, self.files.look(mailbox.at(INBOX[state], name)).mtime)
+        except FileNotFoundError:
+            return self.locate(to, name)  # it has moved on, which it can do at most three times
+
+    def now(self) -> float:
+        """See `contract.Hub.now`."""
+        return self.files.now()
+
+    def _deliver(self, parcel: "Parcel") -> XwError | None:
+        if not self.knows(parcel.to):
+            return NotFound(f"no peer {parcel.to!r} on {self.url}")
+        target = self.mailbox(parcel.to)
+        try:
+            for name in parcel.files:
+                hand_over(parcel.source, target, parcel.folder, name)
+            target.accept(parcel.name, parcel.data)
+        except FileExistsError:
+            return Refused(f"{parcel.to} has another message named {parcel.name}")
+        except OSError as error:
+            # What keeps one message out now may let it in later; only the sender decides to give up.
+            problem = explain(error)
+            return XwError(str(problem)) if isinstance(problem, Refused) else problem
+        except XwError as error:
+            return error
+        return None
+
+    def _card(self, name: str) -> dict[str, object]:
+        try:
+            card = json.loads(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
+        except (FileNotFoundError, ValueError, Damaged):
+            return {"description": f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"}
+        return card if isinstance(card, dict) else {}
+
+
+def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
+    """Copy an attachment into another mailbox, durable; nothing to do where it is there in full."""
+    size = source.files.look(source.attachment(message_id, name)).size
+    try:
+        if target.files.look(target.attachment(message_id, name)).size == size:
+            return
+    except FileNotFoundError:
+        pass
+    target.keep_attachment(message_id, name, source.files.chunks(source.attachment(message_id, name)))
+
+
+def _text(card: Mapping[str, object], key: str) -> str:
+    value = card.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _list(card: Mapping[str, object], key: str) -> list[object]:
+    value = card.get(key)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,96 @@
+"""An instance as a program acts for it: its mailbox, its hub, its configuration.
+
+`open_instance` finds all three from options, environment and files; every verb
+in `actions` takes the result.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+
+from xw import clock, config, layout
+from xw.config import Config
+from xw.errors import NotFound
+from xw.files.local import LocalFiles
+from xw.hub.directory import DirectoryHub, facts
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.hub.contract import Hub
+
+
+class Options(NamedTuple):
+    """Who, where and how, as the command line's common options say; None where not said."""
+
+    name: str | None = None
+    hub: str | None = None
+    config: str | None = None
+    offline: bool = False
+
+
+class Instance(NamedTuple):
+    """One agent, human or room, with what is needed to act for it. `root` is where its files lie."""
+
+    mailbox: Mailbox
+    hub: "Hub"
+    config: Config
+    root: str
+    now: clock.Clock = clock.now
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.mailbox.owner
+
+
+def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> Instance:
+    """The instance that the options, the environment and `xw.json` name.
+
+    Usage where they name none, Unreachable where the hub is not there, NotFound
+    where the hub has no mailbox for it.
+    """
+    found = load_config(options, environ)
+    name = config.whoami(options.name, environ, found)
+    files, hub = open_hub(config.hub_url(options.hub, environ, found))
+    mailbox = Mailbox(files, name)
+    try:
+        files.look(mailbox.at(INBOX["pending"]))
+    except FileNotFoundError:
+        raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
+    return Instance(mailbox, hub, found, files.root)
+
+
+def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in force."""
+    return config.load(config.locate(options.config, environ, os.getcwd()))
+
+
+def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:
+    """The hub at an absolute URL. Unreachable where there is none."""
+    about = facts(LocalFiles(url), url)
+    files = LocalFiles(url, group=about.group, links=about.links)
+    return files, DirectoryHub(files, url)
+
+
+def update_config(
+    path: str, change: dict[str, object], instances: Mapping[str, object] | None = None
+) -> None:
+    """Write keys of a configuration file anew, the file replaced whole under a lock; made if missing."""
+    from xw.config_schema import check
+
+    folder, _, name = path.rpartition("/")
+    files = LocalFiles(folder)
+    files.make_folder(".xw")
+    with files.locked(".xw/config.lock"):
+        data: dict[str, object] = {"format": layout.FORMAT}
+        if os.path.exists(path):
+            data = config.read(path)
+        data |= change
+        if instances:
+            known = data.get("instances", {})
+            data["instances"] = {**(known if isinstance(known, dict) else {}), **instances}
+        check(data, path)
+        files.replace((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), "", name)

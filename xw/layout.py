@@ -1,0 +1,142 @@
+"""The names of the format: folders, file names, ids. This module alone knows them.
+
+A message lies in `<instance>/inbox/<state>/<id>.<type>.<from>.json`. Its id is
+`<UTC time to the microsecond>-<short id>`, the short id the first 40 bits of
+the SHA-256 of its bytes in Crockford's base32, so that a name tells when, what
+and from whom, sorts by time, and betrays altered bytes. `docs/format.md` is
+the standard.
+"""
+
+import re
+
+from xw.errors import Usage
+from xw.record import NamedTuple
+
+try:  # hashlib loads OpenSSL, which takes a fifth of a bare start-up; the built-in SHA-256 does not
+    from _sha2 import sha256  # Python 3.12 and later
+except ImportError:
+    try:
+        from _sha256 import sha256  # Python 3.11
+    except ImportError:
+        from hashlib import sha256
+
+FORMAT = 1
+TYPES = ("task", "question", "reply", "info")
+STATES = ("pending", "processing", "done", "failed")  # in the only order a message takes
+EVERYONE = "all"
+POSTMASTER = "postmaster"
+RESERVED = (EVERYONE, POSTMASTER)
+
+HUB_FILE = "hub.json"
+CARD = "card.json"
+PRESENCE = "presence.json"
+SCRATCH = "inbox/tmp"
+ATTACHMENTS = "attachments"
+SENT = "sent"
+OUTBOX = "outbox"
+REFUSED = "outbox/failed"
+LOCK = "outbox/.lock"
+GC_LOCK = "outbox/.gc.lock"
+INBOX = {state: f"inbox/{state}" for state in STATES}
+FOLDERS = (SCRATCH, *INBOX.values(), ATTACHMENTS, SENT, REFUSED)
+WHY = ".why.json"
+
+MESSAGE_LIMIT = 1024 * 1024  # bytes of one message file
+
+_NAME = r"[a-z0-9][a-z0-9-]{0,31}"
+_ID = r"\d{8}T\d{12}Z-[0-9a-hjkmnp-tv-z]{8}"
+_is_name = re.compile(_NAME, re.ASCII).fullmatch
+_is_id = re.compile(_ID, re.ASCII).fullmatch
+_is_file_name = re.compile(rf"({_ID})\.({'|'.join(TYPES)})\.({_NAME})\.json", re.ASCII).fullmatch
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+_SHORT = 8
+_TIME = 22
+
+
+class FileName(NamedTuple):
+    """What a message's file name says."""
+
+    id: str
+    type: str
+    sender: str
+
+    def __str__(self) -> str:
+        return f"{self.id}.{self.type}.{self.sender}.json"
+
+
+def file_name(text: str) -> FileName | None:
+    """The parts of a message's file name, or None where it is none."""
+    match = _is_file_name(text)
+    return FileName(*match.groups()) if match else None
+
+
+def is_message(text: str) -> bool:
+    """Whether `text` has the form of a message's file name."""
+    return _is_file_name(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be an instance's name, reserved ones included."""
+    return _is_name(text) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of a whole id."""
+    return _is_id(text) is not None
+
+
+def short_id(message_id: str) -> str:
+    """The eight characters after the time, for people; of an id or a file name."""
+    return message_id[_TIME + 1 : _TIME + 1 + _SHORT]
+
+
+def time_of(message_id: str) -> str:
+    """The time stamp of an id or a file name."""
+    return message_id[:_TIME]
+
+
+def digest(data: bytes) -> str:
+    """The short id of a message's bytes."""
+    number = int.from_bytes(sha256(data).digest()[:5], "big")
+    return "".join(_BASE32[number >> shift & 31] for shift in range(35, -5, -5))
+
+
+def check_name(name: str) -> str:
+    """`name` if an instance may have it; Usage otherwise."""
+    if name in RESERVED:
+        raise Usage(f"{name!r} is reserved: choose another name")
+    if not is_name(name):
+        raise Usage(f"{name!r} is no instance name: use 1 to 32 of a-z, 0-9 and '-', not starting with '-'")
+    return name
+
+
+def name_from(text: str) -> str:
+    """An instance name made from any text, such as a directory's name; may be empty."""
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
+    return "-".join(part for part in kept.split("-") if part)[:32].strip("-")
+
+
+def attachment_name(path: str, taken: set[str]) -> str:
+    """A harmless file name for an attachment, like its own and not in `taken`.
+
+    ASCII letters, digits, `.`, `_` and `-` stay, all else becomes `_`; it does
+    not begin with a dot or a dash, and has at most 100 characters.
+    """
+    base = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in base).lstrip(".-")
+    stem, dot, ending = kept.rpartition(".")
+    if not dot or len(ending) > 16:
+        stem, dot, ending = kept, "", ""
+    stem = stem[:80] or "file"
+    name, count = stem + dot + ending, 1
+    while name.lower() in taken:  # also where the disk ignores case
+        count += 1
+        name = f"{stem}-{count}{dot}{ending}"
+    taken.add(name.lower())
+    return name
+
+
+def is_attachment_name(name: str) -> bool:
+    """Whether `name` may name a file below `attachments/<id>/`."""
+    plain = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    return plain and 0 < len(name) <= 120 and name[0] not in ".-"

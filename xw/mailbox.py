@@ -1,0 +1,285 @@
+"""One instance's mailbox: its folders, and the moves of messages between them.
+
+A message's state is the folder it lies in, and nothing else records it. Works
+on any `Files`, whole within a hub or as a mirror of one. Sending is `post`'s
+part; this module only keeps what was sent.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+
+from xw import clock, layout
+from xw.errors import Damaged, Newer, NotFound
+from xw.layout import INBOX
+from xw.message import Attachment, Message, decode
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.files.contract import Files
+
+
+class Place(NamedTuple):
+    """Where a message lies: a state of the inbox, `sent` or `outbox/<to>`, and its file name."""
+
+    folder: str
+    name: str
+
+    @property
+    def state(self) -> str:
+        """`pending` … `failed`, `sent`, or `outbox`."""
+        return (
+            self.folder.rpartition("/")[2]
+            if self.folder.startswith("inbox/")
+            else self.folder.partition("/")[0]
+        )
+
+
+class Staged(NamedTuple):
+    """A file written into the scratch folder: its path there, bytes, and SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Mailbox:
+    """The mailbox of `owner`, at `<owner>/` in `files`."""
+
+    def __init__(self, files: "Files", owner: str) -> None:
+        self.files = files
+        self.owner = owner
+
+    def at(self, folder: str, name: str = "") -> str:
+        """The path of a folder of this mailbox, or of a name in it."""
+        return f"{self.owner}/{folder}/{name}" if name else f"{self.owner}/{folder}"
+
+    def make(self) -> None:
+        """Make all folders that are missing."""
+        for folder in layout.FOLDERS:
+            self.files.make_folder(self.at(folder))
+
+    # Looking
+
+    def names(self, folder: str) -> list[str]:
+        """The messages in a folder, oldest first; other names are left out."""
+        return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
+
+    def pending(self) -> list[str]:
+        """The messages that wait, oldest first. What is no message's name goes to `failed/` first."""
+        names = self.files.names(self.at(INBOX["pending"]))
+        mail = [name for name in names if layout.is_message(name)]
+        if len(mail) < len(names):
+            for name in set(names).difference(mail):
+                self.quarantine("pending", name, "the file's name is no message's name")
+        # A crash of a hub's server between its link and its unlink leaves a name in both: the furthest counts.
+        further = self.files.names(self.at(INBOX["processing"]))
+        return sorted(set(mail).difference(further) if further else mail)
+
+    def read(self, place: Place) -> Message:
+        """The message at a place. Damaged (or Newer), FileNotFoundError."""
+        data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)
+        message = decode(place.name, data)
+        if place.folder.startswith("inbox/") and self.owner not in message.to:
+            raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
+        return message
+
+    def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, Damaged]]:
+        """The messages `names` in `folder`; in place of one that cannot be read, its name and why.
+
+        In `pending`, what is damaged goes to `failed/` and is named once; what
+        is of a newer format stays. A file that has gone meanwhile is left out.
+        """
+        for name in names:
+            try:
+                yield self.read(Place(folder, name))
+            except FileNotFoundError:
+                continue
+            except Newer as error:
+                yield name, error
+            except Damaged as error:
+                if folder == INBOX["pending"]:
+                    self.quarantine("pending", name, str(error))
+                yield name, error
+
+    def find(self, token: str, folders: Iterable[str] | None = None) -> Place:
+        """The one message that `token` names: whole id, file name or a prefix of the short id.
+
+        Looks in every state, in `sent/` and in the outbox unless `folders` are
+        given. NotFound where there is none, or several: then it lists them.
+        """
+        wanted = token.strip().lower()
+        known = layout.file_name(token)
+        if known:
+            wanted = known.id.lower()
+        whole = len(wanted) > len("k7f3q2m9")
+        found: dict[str, Place] = {}
+        for folder in self._all_folders() if folders is None else folders:
+            for name in self.names(folder):
+                message_id = name.partition(".")[0]
+                if (message_id.lower() == wanted) if whole else layout.short_id(name).startswith(wanted):
+                    found.setdefault(message_id, Place(folder, name))
+            if len(found) == 1 and len(wanted) >= len("k7f3q2m9"):
+                break  # a whole short id: not worth a look at 100,000 older files
+        if not wanted or not found:
+            raise NotFound(f"no message {token!r} here: `xw check` and `xw log` list what there is")
+        if len(found) > 1:
+            listed = ", ".join(sorted(place.name for place in found.values())[:8])
+            raise NotFound(f"{token!r} fits {len(found)} messages ({listed}): give more of the id")
+        return found.popitem()[1]
+
+    def state_of(self, name: str) -> str | None:
+        """The furthest state in which a message of the inbox lies, or None.
+
+        Looks in the order a message takes, so that one which moves on meanwhile is not missed.
+        """
+        state = None
+        for candidate in layout.STATES:
+            try:
+                self.files.look(self.at(INBOX[candidate], name))
+            except FileNotFoundError:
+                continue
+            state = candidate
+        return state
+
+    def _all_folders(self) -> Iterator[str]:
+        yield from INBOX.values()
+        yield layout.SENT
+        yield from (f"{layout.OUTBOX}/{peer}" for peer in self.waiting_for())
+
+    # Moving
+
+    def claim(self, name: str) -> bool:
+        """Take a message from `pending` to `processing`; False where another was first."""
+        return self._move("pending", "processing", name)
+
+    def settle(self, name: str, state: str = "done") -> bool:
+        """Move a message from `processing` or `pending` to `done` or `failed`; False where it is in neither."""
+        # Both, in this order: a claim that moves on in between is found in the second.
+        return any([self._move(source, state, name) for source in ("pending", "processing")])
+
+    def fail(self, name: str, kind: str, reason: str, source: str = "pending") -> bool:
+        """Move a message to `failed` with the reason beside it."""
+        return self.quarantine(source, name, reason, kind)
+
+    def quarantine(self, source: str, name: str, reason: str, kind: str = "damaged") -> bool:
+        """Move whatever has this name in `source` to `failed/`, untouched, with a note that says why.
+
+        False where it is gone. The note is `<name>.why.json`; where the name is
+        taken there or too long, the file gets another and the note says which it had.
+        """
+        return self._set_aside(INBOX[source], name, INBOX["failed"], {"reason": reason, "kind": kind})
+
+    def refuse(self, peer: str, name: str, reason: str) -> bool:
+        """Move a message for `peer`, which no hub will take, from the outbox to `outbox/failed/`."""
+        note = {"reason": reason, "kind": "refused", "to": peer}
+        return self._set_aside(f"{layout.OUTBOX}/{peer}", name, layout.REFUSED, note)
+
+    def _set_aside(self, source: str, name: str, folder: str, note: dict[str, str]) -> bool:
+        kept, count = name, 1
+        while len(os.fsencode(kept)) > 240 or self._exists(folder, kept):
+            count += 1
+            plain = "".join(c if c.isascii() and c.isprintable() else "_" for c in name[:120])
+            kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"
+        note = note | {"at": clock.rfc3339(int(self.files.now() * clock.SECOND))}
+        if kept != name:
+            note["name"] = name
+        data = (json.dumps(note, indent=2) + "\n").encode()
+        # The note first: a dead letter without its reason would be a riddle.
+        self.files.replace(data, self.at(layout.SCRATCH), self.at(folder, kept + layout.WHY))
+        try:
+            self.files.move(self.at(source, name), self.at(folder, kept))
+        except FileNotFoundError:
+            if not self._exists(folder, kept):
+                self.files.remove(self.at(folder, kept + layout.WHY))
+            return False
+        return True
+
+    def why(self, name: str) -> dict[str, str]:
+        """The note beside a dead letter: reason, kind, at; empty where there is none."""
+        return self._note(INBOX["failed"], name + layout.WHY)
+
+    def _note(self, folder: str, name: str) -> dict[str, str]:
+        try:
+            note = json.loads(self.files.read(self.at(folder, name), layout.MESSAGE_LIMIT))
+        except (FileNotFoundError, ValueError, Damaged):
+            return {}
+        return {str(key): str(value) for key, value in note.items()} if isinstance(note, dict) else {}
+
+    def accept(self, name: str, data: bytes, scratch: str | None = None) -> bool:
+        """Publish a message into `pending`, durable; False where it has been here before, in any state.
+
+        `scratch` is the folder to write in, by default this mailbox's own.
+        """
+        if self.state_of(name):
+            return False
+        self.files.publish(data, scratch or self.at(layout.SCRATCH), [self.at(INBOX["pending"], name)])
+        return True
+
+    def _move(self, source: str, target: str, name: str) -> bool:
+        try:
+            self.files.move(self.at(INBOX[source], name), self.at(INBOX[target], name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _exists(self, folder: str, name: str) -> bool:
+        try:
+            self.files.look(self.at(folder, name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    # What was sent
+
+    def waiting_for(self) -> list[str]:
+        """The peers for whom the outbox has a folder."""
+        return sorted(filter(layout.is_name, set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}))
+
+    def outbox(self, peer: str) -> list[str]:
+        """The messages that wait to be delivered to a peer, oldest first."""
+        try:
+            return self.names(f"{layout.OUTBOX}/{peer}")
+        except FileNotFoundError:
+            return []
+
+    def refused(self, name: str) -> set[str]:
+        """The peers for whom a message lies in `outbox/failed/`."""
+        notes = [note for note in self.files.names(self.at(layout.REFUSED)) if note.startswith(name)]
+        return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}
+
+    # Attachments
+
+    def attachment(self, message_id: str, name: str) -> str:
+        """The path of an attachment."""
+        return self.at(f"{layout.ATTACHMENTS}/{message_id}", name)
+
+    def keep_attachment(self, message_id: str, name: str, pieces: Iterable[bytes]) -> Attachment:
+        """Write an attachment, whole or not at all, durable; in place of one of this name."""
+        staged = self.stage(pieces)
+        self.place(staged, message_id, name)
+        return Attachment(name, staged.size, staged.sha256)
+
+    def stage(self, pieces: Iterable[bytes]) -> Staged:
+        """Write a file whose message has no id yet, durable, out of sight."""
+        path = self.at(layout.SCRATCH, os.urandom(12).hex())
+        return Staged(path, *self.files.store(pieces, path))
+
+    def place(self, staged: Staged, message_id: str, name: str) -> None:
+        """Put a staged file where its message's readers look for it; atomic and durable."""
+        self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
+        self.files.move(staged.path, self.attachment(message_id, name))
+
+    def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
+        """What is wrong with a message's attachments: name → `missing` or `has N bytes, not M`."""
+        wrong: dict[str, str] = {}
+        for file in files:
+            try:
+                size = self.files.look(self.attachment(message_id, file.name)).size
+            except FileNotFoundError:
+                wrong[file.name] = "missing"
+                continue
+            if size != file.size:
+                wrong[file.name] = f"has {size} bytes, not {file.size}"
+        return wrong

@@ -1,0 +1,231 @@
+"""A message: one immutable JSON file, composed and read here and nowhere else.
+
+`encode` gives the file's name and bytes; `decode` reads them back and lets
+nothing pass whose name and bytes disagree or whose fields have not the shape
+of DESIGN section 3. Fields that this version does not know stay in
+`Message.fields`.
+"""
+
+import json
+from collections.abc import Callable
+
+from xw import clock, layout
+from xw.errors import Damaged, Newer, Refused, Usage
+from xw.record import NamedTuple
+
+Fields = dict[str, object]
+
+
+class Attachment(NamedTuple):
+    """A file that goes with a message: cleaned name, size in bytes, SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Message(NamedTuple):
+    """A message as read from its file; `fields` is the whole object, unknown fields included."""
+
+    id: str
+    type: str
+    sender: str
+    to: tuple[str, ...]
+    body: str
+    re: str | None
+    thread: str | None
+    attachments: tuple[Attachment, ...]
+    attached: tuple[Attachment, ...]
+    expires: str | None
+    fields: Fields
+
+    @property
+    def short(self) -> str:
+        """The short id."""
+        return layout.short_id(self.id)
+
+    @property
+    def file_name(self) -> str:
+        """The name of the message's file in every folder that it passes."""
+        return str(layout.FileName(self.id, self.type, self.sender))
+
+    @property
+    def sent(self) -> int:
+        """When it was sent, in microseconds since the epoch."""
+        return clock.from_stamp(layout.time_of(self.id))
+
+    def expired(self, at: int) -> bool:
+        """Whether the time it was wanted for is over."""
+        return self.expires is not None and clock.from_rfc3339(self.expires) <= at
+
+
+def encode(fields: Fields, at: int) -> tuple[str, bytes]:
+    """The file name and bytes of the message `fields`, sent at `at` (microseconds).
+
+    `format` and `sent` are added here. Refused above 1 MiB; Usage where the
+    text is not valid Unicode.
+    """
+    stamped = clock.stamp(at)
+    whole = {"format": layout.FORMAT, "sent": clock.spell(stamped), **fields}
+    # A field to a line, so that `cat` shows a message a person can read.
+    lines = (f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in whole.items())
+    try:
+        data = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    except UnicodeEncodeError:
+        raise Usage("the text is not valid UTF-8: send it as a file with --attach") from None
+    if len(data) > layout.MESSAGE_LIMIT:
+        raise Refused(f"the message has {len(data):,} bytes, more than 1 MiB: send the text with --attach")
+    name = layout.FileName(f"{stamped}-{layout.digest(data)}", str(fields["type"]), str(fields["from"]))
+    return str(name), data
+
+
+def decode(file_name: str, data: bytes) -> Message:
+    """The message in `data`; Damaged with the reason where name and bytes are not a message's.
+
+    Newer where the file is intact but of a later format.
+    """
+    name = layout.file_name(file_name)
+    if name is None:
+        raise Damaged("the file's name is no message's name")
+    if len(data) > layout.MESSAGE_LIMIT:
+        raise Damaged(f"it has {len(data):,} bytes, more than 1 MiB")
+    if layout.digest(data) != layout.short_id(name.id):
+        raise Damaged("its bytes do not match the short id in its name")
+    fields = _parse(data)
+    version = fields.get("format")
+    if type(version) is int and version > layout.FORMAT:
+        raise Newer(f"it has format {version}, this xw knows format {layout.FORMAT}: upgrade xw")
+    for field, fits in _SHAPE.items():
+        if field not in fields and field in _OPTIONAL:
+            continue
+        if not fits(fields.get(field)):
+            raise Damaged(f"its field {field!r} is missing or malformed")
+    if (fields["from"], fields["type"]) != (name.sender, name.type):
+        raise Damaged("its sender or type is not the one in its name")
+    if fields["sent"] != clock.spell(layout.time_of(name.id)):
+        raise Damaged("its time is not the one in its name")
+    return Message(
+        name.id,
+        name.type,
+        name.sender,
+        tuple(fields["to"]),  # type: ignore[arg-type]  # _SHAPE has seen to it
+        str(fields["body"]),
+        fields.get("re"),  # type: ignore[arg-type]
+        fields.get("thread"),  # type: ignore[arg-type]
+        _files(fields.get("attachments")),
+        _files(fields.get("attached")),
+        fields.get("expires"),  # type: ignore[arg-type]
+        fields,
+    )
+
+
+def _parse(data: bytes) -> Fields:
+    """The one JSON object in `data`, with no duplicate key, NaN or lone surrogate."""
+    try:
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        if "\\u" in text:  # only an escape can make a surrogate that has no partner
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:  # UnicodeError and JSONDecodeError are ValueErrors
+        raise Damaged(f"it is not valid JSON in UTF-8: {error}") from None
+    if not isinstance(value, dict):
+        raise Damaged("it is not a JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> Fields:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key appears twice")
+    return fields
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and layout.is_name(value)
+
+
+def _is_id_or_null(value: object) -> bool:
+    return value is None or (isinstance(value, str) and layout.is_id(value))
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value)) and len(set(value)) == len(value)
+
+
+def _is_time_or_null(value: object) -> bool:
+    if value is None:
+        return True
+    try:
+        return isinstance(value, str) and clock.from_rfc3339(value) > 0
+    except (ValueError, OverflowError):
+        return False
+
+
+def _is_file(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    name, size, sha256 = value.get("name"), value.get("size"), value.get("sha256")
+    return (
+        isinstance(name, str)
+        and layout.is_attachment_name(name)
+        and type(size) is int
+        and size >= 0
+        and isinstance(sha256, str)
+        and len(sha256) == 64
+        and not sha256.strip("0123456789abcdef")
+    )
+
+
+def _is_files(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and all(map(_is_file, value))
+        and len({f["name"] for f in value}) == len(value)
+    )
+
+
+def _files(value: object) -> tuple[Attachment, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(Attachment(f["name"], f["size"], f["sha256"]) for f in value)
+
+
+_SHAPE: dict[str, Callable[[object], bool]] = {
+    "format": lambda value: type(value) is int and value == layout.FORMAT,
+    "from": _is_name,
+    "type": _is_text,
+    "to": lambda value: bool(value) and _is_names(value),
+    "sent": _is_text,
+    "re": _is_id_or_null,
+    "thread": _is_id_or_null,
+    "body": _is_text,
+    "attachments": _is_files,
+    "attached": _is_files,
+    "expires": _is_time_or_null,
+    "room": lambda value: value is None or _is_name(value),
+    "author": lambda value: value is None or _is_name(value),
+    "hops": lambda value: type(value) is int and value >= 0,
+    "rooms": _is_names,
+    "retry_of": _is_id_or_null,
+    "protocol": lambda value: value is None or isinstance(value, dict),
+}
+_OPTIONAL = {
+    "re",
+    "thread",
+    "attachments",
+    "attached",
+    "expires",
+    "room",
+    "author",
+    "hops",
+    "rooms",
+    "retry_of",
+} | {"protocol"}

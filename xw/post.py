@@ -1,0 +1,264 @@
+"""Sending: from a draft to a file that is durable with the recipient, or in the outbox.
+
+On a hub whose directory holds the sender's mailbox too, sending is one publish
+into the recipients' `pending/` and the sender's `sent/`. Everything else waits
+in `outbox/<to>/` until `flush` has delivered it, in order. One lock per mailbox
+covers giving out ids, sending and flushing, so nothing overtakes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from xw import clock, layout
+from xw.errors import Damaged, NotFound, Refused, Usage, XwError
+from xw.mailbox import Mailbox, Staged
+from xw.message import Attachment, Fields, Message, decode, encode
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.files.contract import Note
+    from xw.hub.contract import Hub
+
+
+class Draft(NamedTuple):
+    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields."""
+
+    type: str
+    to: tuple[str, ...]
+    body: str
+    re: str | None = None
+    thread: str | None = None
+    attachments: tuple[str, ...] = ()
+    expires: str | None = None
+    more: Fields = {}  # noqa: RUF012  # never written to
+
+
+class Sent(NamedTuple):
+    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox."""
+
+    id: str
+    name: str
+    delivered: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+class Flushed(NamedTuple):
+    """What a flush did: delivered and returned (recipient, file name), and what still waits, with why."""
+
+    delivered: tuple[tuple[str, str], ...]
+    returned: tuple[tuple[str, str], ...]
+    waiting: dict[str, XwError]
+
+
+def send(mailbox: Mailbox, hub: "Hub", draft: Draft, now: clock.Clock) -> Sent:
+    """Make a message durable for each recipient; it says where.
+
+    Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
+    Usage (an attachment that is no readable file), OSError (disk).
+    """
+    check_recipients(hub, draft.to)
+    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
+        behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
+        if behind.intersection(draft.to):
+            behind = set(_flush(mailbox, hub).waiting)
+        staged = _stage(mailbox, draft.attachments)
+        try:
+            return _publish(mailbox, hub, draft, staged, behind, _next_time(mailbox, note, now))
+        finally:
+            for file in staged.values():
+                with suppress(OSError):  # gone from the scratch folder when all went well
+                    mailbox.files.remove(file.path)
+
+
+def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
+    """Add files to a message that was sent; its recipients get an `info` that lists them."""
+    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+        try:
+            taken = set(mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id)))
+        except FileNotFoundError:
+            taken = set()
+        staged = _stage(mailbox, paths, taken)
+        for name, file in staged.items():
+            mailbox.place(file, message.id, name)
+    listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
+    body = f"{len(staged)} more file(s) for your copy of {layout.short_id(message.id)}: {', '.join(staged)}"
+    thread = message.thread or message.id
+    return send(
+        mailbox, hub, Draft("info", message.to, body, message.id, thread, more={"attached": listed}), now
+    )
+
+
+def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
+    """Put a dead letter into its owner's `pending/` as a new message, still from its sender."""
+    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
+        fields = {key: value for key, value in message.fields.items() if key not in ("format", "sent")}
+        fields |= {"thread": message.thread or message.id, "retry_of": message.id}
+        name, data = encode(fields, _next_time(mailbox, note, now))
+        message_id = name.partition(".")[0]
+        for file_name, file in _stage(mailbox, paths).items():
+            mailbox.place(file, message_id, file_name)
+        mailbox.accept(name, data)
+    return Sent(message_id, name, (mailbox.owner,), ())
+
+
+def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
+    """Deliver what waits in the outbox, each recipient's oldest first.
+
+    What the hub refuses for good comes back as an `info` from postmaster.
+    """
+    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+        return _flush(mailbox, hub)
+
+
+def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
+    """NotFound, with the nearest names, where a recipient is not registered; Usage where there is none."""
+    if not names:
+        raise Usage("no recipient: name one with --to")
+    for name in names:
+        if not hub.knows(name):
+            from xw.text import nearest, visible
+
+            peers = hub.instances()
+            listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
+            raise NotFound(
+                f"no peer {visible(name)!r} on {hub.url}{nearest(name, peers)}; {listed}; nothing was sent"
+            )
+
+
+def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
+    """A time later than that of every id this mailbox gave out on this machine."""
+    last = note.recall()
+    if len(last) != len("20261121T053012123456Z"):  # no note yet, or torn by a power cut
+        names = mailbox.names(layout.SENT)
+        last = layout.time_of(names[-1]) if names else ""
+    at = max(now(), clock.from_stamp(last) + 1) if last else now()
+    note.keep(clock.stamp(at))
+    return at
+
+
+def _publish(
+    mailbox: Mailbox, hub: "Hub", draft: Draft, staged: dict[str, Staged], behind: set[str], at: int
+) -> Sent:
+    listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
+    fields: Fields = {
+        "from": mailbox.owner,
+        "type": draft.type,
+        "to": list(draft.to),
+        "re": draft.re,
+        "thread": draft.thread,
+        "body": draft.body,
+        "attachments": listed,
+        "expires": draft.expires,
+    }
+    name, data = encode(fields | draft.more, at)
+    message = decode(name, data)  # what xw sends, xw must be able to read
+    for file_name, file in staged.items():
+        mailbox.place(file, message.id, file_name)
+    targets, delivered = [], []
+    for to in draft.to:
+        folder = None if to in behind else hub.pending_of(to, mailbox)
+        if folder is None:
+            folder = mailbox.at(f"{layout.OUTBOX}/{to}")
+            mailbox.files.make_folder(folder)
+        else:
+            _hand_over(mailbox, hub, to, message)
+            delivered.append(to)
+        targets.append(f"{folder}/{name}")
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [*targets, mailbox.at(layout.SENT, name)])
+    return Sent(message.id, name, tuple(delivered), tuple(to for to in draft.to if to not in delivered))
+
+
+def _hand_over(mailbox: Mailbox, hub: "Hub", to: str, message: Message) -> None:
+    folder, names = _files_of(message)
+    if names:
+        from xw.hub.directory import hand_over
+
+        for name in names:
+            hand_over(mailbox, Mailbox(mailbox.files, to), folder, name)
+
+
+def _files_of(message: Message) -> tuple[str, tuple[str, ...]]:
+    """The files that travel with a message, and the id below which they lie."""
+    if message.attached:
+        return message.re or message.id, tuple(file.name for file in message.attached)
+    return message.id, tuple(file.name for file in message.attachments)
+
+
+def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None) -> dict[str, Staged]:
+    """Copies of the files, durable, by the names they will have. Usage where one is no readable file."""
+    taken = set() if taken is None else taken
+    staged: dict[str, Staged] = {}
+    try:
+        for path in paths:
+            staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(path))
+    except (OSError, XwError):
+        for file in staged.values():
+            mailbox.files.remove(file.path)
+        raise
+    return staged
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    from xw.text import visible
+
+    shown = visible(path, keep="")
+    if os.path.isdir(path):
+        raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
+    try:
+        # A FIFO would block for ever, and a device never end.
+        if not os.path.isfile(path):
+            raise Usage(f"{shown}: no such file to attach; nothing was sent")
+        source = open(path, "rb")  # noqa: SIM115  # the generator closes it
+    except OSError as error:
+        raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
+    with source:
+        while piece := source.read(1 << 20):
+            yield piece
+
+
+def _flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
+    from xw.hub.contract import Parcel
+
+    parcels: list[Parcel] = []
+    delivered, returned = [], []
+    for to in mailbox.waiting_for():
+        for name in mailbox.outbox(to):
+            try:
+                data = mailbox.files.read(mailbox.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
+                parcels.append(Parcel(to, name, data, mailbox, *_files_of(decode(name, data))))
+            except Damaged as damage:
+                _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
+                returned.append((to, name))
+    waiting: dict[str, XwError] = {}
+    for parcel, error in zip(parcels, hub.deliver(parcels), strict=True):
+        if error is None:
+            mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
+            delivered.append((parcel.to, parcel.name))
+        elif isinstance(error, (NotFound, Refused)):
+            _return(mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error))
+            returned.append((parcel.to, parcel.name))
+        else:
+            waiting[parcel.to] = error
+    return Flushed(tuple(delivered), tuple(returned), waiting)
+
+
+def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
+    """Give a message that no hub will take back to its sender, with the reason."""
+    message_id = name.partition(".")[0]
+    short = layout.short_id(name)
+    body = (
+        f"Not delivered to {to}: {reason}. It lies in {layout.REFUSED}/; `xw retry {short}` sends it again."
+    )
+    fields: Fields = {
+        "from": layout.POSTMASTER,
+        "type": "info",
+        "to": [mailbox.owner],
+        "re": message_id,
+        "thread": thread or message_id,
+        "body": body,
+    }
+    # With the time of the original, so that doing this again after a crash makes the same file.
+    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))
+    mailbox.refuse(to, name, reason)
