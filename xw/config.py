@@ -136,7 +136,7 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
 
 
 def absolute(hub: str, folder: str) -> str:
-    """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word of this machine."""
+    """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word."""
     if hub.startswith("file://"):
         hub = hub[len("file://") :]
     elif "://" in hub or (":" in hub.partition("/")[0]):
@@ -156,7 +156,7 @@ def named_hub(word: str) -> str:
 
 
 def _looks_right(data: object) -> bool:
-    """Whether a file needs no second look. What this lets pass, `config_schema` lets pass too (a test sees to it)."""
+    """Whether a file needs no second look. What passes, passes `config_schema` too (a test sees to it)."""
     if not (isinstance(data, dict) and data.get("format") == layout.FORMAT and data.get("hub")):
         return False
     if not all(key in _KINDS and _is(value, _KINDS[key]) for key, value in data.items()):

@@ -73,7 +73,7 @@ class Mailbox:
         if len(mail) < len(names):
             for name in set(names).difference(mail):
                 self.quarantine("pending", name, "the file's name is no message's name")
-        # A crash of a hub's server between its link and its unlink leaves a name in both: the furthest counts.
+        # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further) if further else mail)
 
@@ -155,9 +155,10 @@ class Mailbox:
         return self._move("pending", "processing", name)
 
     def settle(self, name: str, state: str = "done") -> bool:
-        """Move a message from `processing` or `pending` to `done` or `failed`; False where it is in neither."""
-        # Both, in this order: a claim that moves on in between is found in the second.
-        return any([self._move(source, state, name) for source in ("pending", "processing")])
+        """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
+        # Both, in this order: one that is claimed in between is found in the second.
+        was_pending = self._move("pending", state, name)
+        return self._move("processing", state, name) or was_pending
 
     def fail(self, name: str, kind: str, reason: str, source: str = "pending") -> bool:
         """Move a message to `failed` with the reason beside it."""

@@ -163,14 +163,14 @@ def _publish(
             folder = mailbox.at(f"{layout.OUTBOX}/{to}")
             mailbox.files.make_folder(folder)
         else:
-            _hand_over(mailbox, hub, to, message)
+            _hand_over(mailbox, to, message)
             delivered.append(to)
         targets.append(f"{folder}/{name}")
     mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [*targets, mailbox.at(layout.SENT, name)])
     return Sent(message.id, name, tuple(delivered), tuple(to for to in draft.to if to not in delivered))
 
 
-def _hand_over(mailbox: Mailbox, hub: "Hub", to: str, message: Message) -> None:
+def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
     folder, names = _files_of(message)
     if names:
         from xw.hub.directory import hand_over

@@ -8,7 +8,7 @@ _ELLIPSIS = "…"
 
 
 def visible(text: str, keep: str = "\n\t") -> str:
-    """`text` with each control or invisible character spelled out, as `\\x1b` or `\\u202e`.
+    r"""`text` with each control or invisible character spelled out, as `\x1b` or `\u202e`.
 
     Spelled out is what `str.isprintable` calls unprintable: C0, DEL, C1, bidi
     controls, zero-width and tag characters, lone surrogates, unassigned code
@@ -44,12 +44,8 @@ def size(count: int) -> str:
     """A number of bytes as people read it: `512 B`, `1.4 KiB`, `3.0 MiB`."""
     if count < 1024:
         return f"{count} B"
-    amount = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= 1024
-        if amount < 1024:
-            break
-    return f"{amount:.1f} {unit}"
+    unit = 1 if count < 1 << 20 else 2 if count < 1 << 30 else 3
+    return f"{count / 1024**unit:.1f} {'KMG'[unit - 1]}iB"
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -47,7 +47,7 @@ class Arrivals:
         self._observer.join()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Return when something may have arrived since the last call, after the rescan time, or after `timeout` seconds."""
+        """Return when something may have arrived since the last call, after the rescan time or `timeout`."""
         self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
         self._woken.clear()
 
@@ -60,7 +60,7 @@ class _Handler(FileSystemEventHandler):
     def __init__(self, woken: Event) -> None:
         self._woken = woken
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002  # watchdog's signature
         self._woken.set()
 
 

@@ -35,9 +35,8 @@ def heading(message: Message, now: int) -> str:
     """A message's first lines, above its body: who, to whom, when, and what it belongs to."""
     sent = clock.spell(layout.time_of(message.id))[:19]
     age = span((now - message.sent) / clock.SECOND)
-    lines = [
-        f"{message.type} {message.short} from {message.sender} to {', '.join(message.to)}, {sent}Z ({age} ago)"
-    ]
+    to = ", ".join(message.to)
+    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent}Z ({age} ago)"]
     if message.re:
         lines.append(f"re: {layout.short_id(message.re)}")
     if message.thread:

@@ -36,9 +36,8 @@ def _json(found: Line) -> None:
 def _text(found: Line) -> None:
     message = found.message
     when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
-    say(
-        f"{when} {message.short} {message.sender} -> {', '.join(message.to)} [{message.type}{_answer(message.re)}]"
-    )
+    to = ", ".join(message.to)
+    say(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
     say("\n".join(f"    {text}" for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
         say(f"    (file: {file.name})")

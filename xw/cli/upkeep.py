@@ -26,8 +26,8 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
             say(f"would remove {path}")
     if verbose or dry_run:
         say(
-            f"{'would remove' if dry_run else 'removed'} {len(swept.messages)} messages, "
-            f"attachments of {len(swept.attachments)}, {len(swept.scratch)} unfinished files, {size(swept.size)}"
+            f"{'would remove' if dry_run else 'removed'} {len(swept.messages)} messages, attachments of "
+            f"{len(swept.attachments)}, {len(swept.scratch)} unfinished files, {size(swept.size)}"
         )
 
 
