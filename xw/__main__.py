@@ -8,6 +8,7 @@ from xw.cli import quick
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    arguments = quick.command_first(arguments)
     parsed = quick.parse(arguments)
     if parsed is None:
         from xw.cli import app

@@ -11,6 +11,15 @@ Values = dict[str, object]
 _HOT = {command.name: command for command in COMMANDS if command.hot}
 
 
+def command_first(arguments: list[str]) -> list[str]:
+    """The arguments with common options before the command moved behind it: `xw --as bob check`."""
+    flags = {param.flag: param.kind != "switch" for param in COMMON}
+    end = 0
+    while end < len(arguments) and arguments[end] in flags:
+        end += 2 if flags[arguments[end]] else 1
+    return [*arguments[end : end + 1], *arguments[:end], *arguments[end + 1 :]]
+
+
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:
     """The command and its parameters' values, or None where typer has to look."""
     command = _HOT.get(arguments[0]) if arguments else None

@@ -34,7 +34,7 @@ def init(
             f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={instance.name}`."
         )
     elif not setup.peers(instance):
-        say("Next: `xw init --name NAME` adds another agent here,")
+        say("Next: `xw init --name NAME` adds another agent here.")
     say("Next: `xw prompt` prints what to paste into the agent's system prompt.")
 
 
