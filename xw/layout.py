@@ -22,7 +22,8 @@ except ImportError:
 
 FORMAT = 1
 TYPES = ("task", "question", "reply", "info")
-STATES = ("pending", "processing", "done", "failed")  # in the only order a message takes
+STATES = ("pending", "processing", "done", "failed")  # in the order to look: messages only move rightwards
+RANK = {"pending": 0, "processing": 1, "failed": 2, "done": 3}  # of a message that lies in two, the higher
 EVERYONE = "all"
 POSTMASTER = "postmaster"
 RESERVED = (EVERYONE, POSTMASTER)

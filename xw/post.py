@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Usage, XwError
+from xw.errors import Damaged, NotFound, Refused, Unreachable, Usage, XwError
 from xw.mailbox import Mailbox, Staged
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.record import NamedTuple
@@ -117,7 +117,11 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
     if not names:
         raise Usage("no recipient: name one with --to")
     for name in names:
-        if not hub.knows(name):
+        try:
+            known = hub.knows(name)
+        except Unreachable:
+            continue  # it waits in the outbox, and comes back if the hub, once reached, knows no such name
+        if not known:
             from xw.text import nearest, visible
 
             peers = hub.instances()

@@ -6,19 +6,16 @@ its folders tells when it last did anything.
 """
 
 import json
+from typing import NamedTuple
 
 from xw import layout
-from xw.errors import Damaged
 from xw.layout import INBOX
-from xw.mailbox import Mailbox
-from xw.record import NamedTuple
 
-_LIMIT = 64 * 1024
 STATUSES = ("alive", "busy", "idle")
 GONE = "gone"
 UNKNOWN = "-"
-# Folders that change only when their owner acts: claims, finishes, sends.
-_OWNERS_MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
+# Folders that change only when their owner acts: claims, finishes, sends. `sent/` never leaves its machine.
+MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
 
 class Presence(NamedTuple):
@@ -30,31 +27,21 @@ class Presence(NamedTuple):
     seen: float | None
 
 
-def read(mailbox: Mailbox) -> Presence:
-    """The presence of a mailbox's owner, by the clock of the files it lies on."""
-    seen = _last_change(mailbox)
-    path = f"{mailbox.owner}/{layout.PRESENCE}"
+def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
+    """What a `presence.json` of this text and mtime is worth at `now`.
+
+    `changed` is when the folders last changed, in seconds; the status is UNKNOWN without a presence.
+    """
     try:
-        said = json.loads(mailbox.files.read(path, _LIMIT))
-        beat = mailbox.files.look(path).mtime
+        said = json.loads(text)
         status, ttl = said["status"], float(said["ttl_s"])
         if status not in STATUSES:
             raise ValueError(status)
-    except (OSError, ValueError, TypeError, KeyError, Damaged):
-        return Presence(UNKNOWN, "", "", seen)  # none yet, or not one that this version understands
-    if mailbox.files.now() > beat + ttl:
+    except (ValueError, TypeError, KeyError):
+        return Presence(UNKNOWN, "", "", changed)  # none yet, or not one that this version understands
+    if now > at + ttl:
         status = GONE
-    return Presence(status, _text(said.get("task")), _text(said.get("progress")), max(beat, seen or 0.0))
-
-
-def _last_change(mailbox: Mailbox) -> float | None:
-    times: list[float] = []
-    for folder in _OWNERS_MARKS:
-        try:
-            times.append(mailbox.files.look(mailbox.at(folder)).mtime)
-        except OSError:
-            continue  # `sent/` never leaves its machine, so a hub may lack it
-    return max(times, default=None)
+    return Presence(status, _text(said.get("task")), _text(said.get("progress")), max(at, changed or 0.0))
 
 
 def _text(value: object) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from xw import clock, layout
 from xw.actions.inbox import open_message
-from xw.errors import Damaged
+from xw.errors import Damaged, Unreachable
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -37,8 +37,8 @@ class Selection(NamedTuple):
 class Traced(NamedTuple):
     """Where one recipient's copy of a message is.
 
-    `where` is outbox, returned, pending, processing, done, failed, or unknown
-    (handled, and removed since); `since` in microseconds, None where unknown;
+    `where` is outbox, returned, pending, processing, done, failed, unreached (on
+    a hub that cannot be reached now) or unknown (handled, and removed since); `since` in microseconds, None where unknown;
     `reply` the id of the recipient's first answer.
     """
 
@@ -79,11 +79,14 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
 def _trace_one(instance: Instance, message: Message, to: str, returned: bool, reply: str | None) -> Traced:
     if returned:
         return Traced(to, "returned", None, reply)
-    located = instance.hub.locate(to, message.file_name)
-    if located:
-        return Traced(to, located.state, int(located.since * clock.SECOND), reply)
     if message.file_name in instance.mailbox.outbox(to):
         return Traced(to, "outbox", message.sent, reply)
+    try:
+        located = instance.hub.locate(to, message.file_name)
+    except Unreachable:
+        return Traced(to, "unreached", None, reply)
+    if located:
+        return Traced(to, located.state, int(located.since * clock.SECOND), reply)
     return Traced(to, "unknown", None, reply)
 
 

@@ -115,7 +115,12 @@ COMMANDS = (
         (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE...")),
     ),
     Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
-    Command("sync", "Refresh the peers (also in xw.json), deliver what waits in the outbox.", "setup:sync"),
+    Command(
+        "sync",
+        "Refresh peers (also in xw.json), deliver the outbox, collect what the hub holds.",
+        "setup:sync",
+        (Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),),
+    ),
     Command(
         "ask",
         "Send a question, wait for its reply, print it.",

@@ -67,7 +67,7 @@ _FORMS = {"text": _text, "markdown": _markdown}
 
 def trace(call: Call, token: str) -> None:
     """Print where a sent message is."""
-    instance = call.instance()
+    instance = call.instance(news=True)
     message, found = transcript.trace(instance, token)
     if call.json:
         emit({"id": message.id, "recipients": [one._asdict() for one in found]})
@@ -89,6 +89,7 @@ def _where(one: Traced, now: int) -> str:
 
 _WHERE = {
     "outbox": "in the outbox",
+    "unreached": "on the hub, which cannot be reached now",
     "returned": "refused by the hub, in outbox/failed/ here",
     "unknown": "no longer there: handled and removed, or the mailbox is gone",
 }

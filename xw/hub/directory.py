@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
+from xw.files import Look, Publication
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.record import NamedTuple
@@ -90,28 +91,12 @@ class DirectoryHub:
 
     def peer(self, name: str) -> "Peer":
         """See `contract.Hub.peer`."""
-        from xw import presence
-        from xw.hub.contract import Peer
+        from xw.hub.sighting import see
 
-        if not self.knows(name):
+        seen = see(self.files, [name], {}) if self.knows(name) else []
+        if not seen:
             raise NotFound(f"no peer {name!r} on {self.url}")
-        card, mailbox = self._card(name), self.mailbox(name)
-        waiting = mailbox.names(INBOX["pending"])
-        shown = presence.read(mailbox)
-        return Peer(
-            name,
-            _text(card, "kind"),
-            _text(card, "description"),
-            tuple(item for item in _list(card, "capabilities") if isinstance(item, str)),
-            _text(card, "model"),
-            shown.status,
-            shown.task,
-            shown.progress,
-            len(waiting),
-            waiting[0] if waiting else None,
-            shown.seen,
-            None if shown.seen is None else max(0.0, self.files.now() - shown.seen),
-        )
+        return seen[0].peer(self.files.now())
 
     def register(self, name: str, card: Mapping[str, object]) -> bool:
         """See `contract.Hub.register`."""
@@ -133,13 +118,23 @@ class DirectoryHub:
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
-        held: dict[str, XwError] = {}
-        outcomes: list[XwError | None] = []
-        for parcel in parcels:
-            error = held.get(parcel.to) or self._deliver(parcel)
-            if error and not isinstance(error, (NotFound, Refused)):
-                held[parcel.to] = error
-            outcomes.append(error)
+        places = [self.mailbox(p.to).at(INBOX[state], p.name) for p in parcels for state in layout.STATES]
+        looks = self.files.look_all(places)
+        span = len(layout.STATES)
+        outcomes: list[XwError | None] = [None] * len(parcels)
+        held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
+        ready: list[int] = []
+        for index, parcel in enumerate(parcels):
+            if any(isinstance(look, Look) for look in looks[index * span : (index + 1) * span]):
+                continue  # an earlier try brought it here
+            outcomes[index] = held.get(parcel.to) or self._hand_over(parcel)
+            if outcomes[index]:
+                held.setdefault(parcel.to, outcomes[index])  # type: ignore[arg-type]  # it is an error
+            else:
+                ready.append(index)
+        published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
+        for index, error in zip(ready, published, strict=True):
+            outcomes[index] = None if error is None else self._outcome(parcels[index], error)
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
@@ -159,30 +154,29 @@ class DirectoryHub:
         """See `contract.Hub.now`."""
         return self.files.now()
 
-    def _deliver(self, parcel: "Parcel") -> XwError | None:
-        if not self.knows(parcel.to):
-            return NotFound(f"no peer {parcel.to!r} on {self.url}")
-        target = self.mailbox(parcel.to)
+    def _hand_over(self, parcel: "Parcel") -> XwError | None:
+        """Put a parcel's files into the recipient's mailbox; None, or why they are not there."""
         try:
             for name in parcel.files:
-                hand_over(parcel.source, target, parcel.folder, name)
-            target.accept(parcel.name, parcel.data)
-        except FileExistsError:
-            return Refused(f"{parcel.to} has another message named {parcel.name}")
+                hand_over(parcel.source, self.mailbox(parcel.to), parcel.folder, name)
         except OSError as error:
-            # What keeps one message out now may let it in later; only the sender decides to give up.
-            problem = explain(error)
-            return XwError(str(problem)) if isinstance(problem, Refused) else problem
+            return self._outcome(parcel, error)
         except XwError as error:
             return error
         return None
 
-    def _card(self, name: str) -> dict[str, object]:
-        try:
-            card = json.loads(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
-        except (FileNotFoundError, ValueError, Damaged):
-            return {"description": f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"}
-        return card if isinstance(card, dict) else {}
+    def _publication(self, parcel: "Parcel") -> Publication:
+        # In the sender's own scratch folder, which its own gc cleans.
+        scratch = self.mailbox(parcel.source.owner).at(layout.SCRATCH)
+        return Publication(parcel.data, scratch, [self.mailbox(parcel.to).at(INBOX["pending"], parcel.name)])
+
+    def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
+        if isinstance(error, FileExistsError):
+            return Refused(f"{parcel.to} has another message named {parcel.name}")
+        if isinstance(error, FileNotFoundError) and not self.knows(parcel.to):
+            return NotFound(f"no peer {parcel.to!r} on {self.url}")
+        # What keeps a message out now may let it in later; only the hub's word is for good.
+        return XwError(str(explain(error)))
 
 
 def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
@@ -195,12 +189,3 @@ def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> N
         pass
     target.keep_attachment(message_id, name, source.files.chunks(source.attachment(message_id, name)))
 
-
-def _text(card: Mapping[str, object], key: str) -> str:
-    value = card.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _list(card: Mapping[str, object], key: str) -> list[object]:
-    value = card.get(key)
-    return value if isinstance(value, list) else []
