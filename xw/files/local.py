@@ -136,9 +136,15 @@ class LocalFiles:
         # a file that is done already but still has the time it arrived at.
         os.utime(self.path(source), follow_symlinks=False)
         os.rename(self.path(source), self.path(target))
-        # The target first: the file may then be found in both places, never in none.
-        self._sync_folder(_folder(target))
-        self._sync_folder(_folder(source))
+        try:
+            # The target first: the file may then be found in both places, never in none.
+            self._sync_folder(_folder(target))
+            self._sync_folder(_folder(source))
+        except OSError:
+            # Not durable, so not done: left there, the next try would take it for moved, and acknowledge it.
+            with suppress(OSError):
+                os.rename(self.path(target), self.path(source))
+            raise
 
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
