@@ -120,6 +120,7 @@ class MemoryFiles:
         moving = self._at(source)
         self._folder_at(_parent(target))
         self._faults("rename", source)
+        self._at(source)  # another caller may have moved it while this one was held up
         if moving.data is None:
             if any(path.startswith(target + "/") for path in self._nodes):
                 raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), target)
