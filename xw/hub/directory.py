@@ -73,11 +73,8 @@ class DirectoryHub:
 
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`."""
-        try:
-            names = self.files.names("")
-        except (FileNotFoundError, NotADirectoryError):
-            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
-        return sorted(name for name in names if self.knows(name))
+        self._must_be_there()
+        return sorted(name for name in self.files.names("") if self.knows(name))
 
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`."""
@@ -86,6 +83,7 @@ class DirectoryHub:
         try:
             return self.files.look(f"{name}/{layout.CARD}").kind == "file"
         except (FileNotFoundError, NotADirectoryError):
+            self._must_be_there()
             return False
 
     def peer(self, name: str) -> "Peer":
@@ -149,6 +147,7 @@ class DirectoryHub:
         mailbox = self.mailbox(to)
         state = mailbox.state_of(name)
         if state is None:
+            self._must_be_there()
             return None
         try:
             return Located(state, self.files.look(mailbox.at(INBOX[state], name)).mtime)
@@ -158,6 +157,13 @@ class DirectoryHub:
     def now(self) -> float:
         """See `contract.Hub.now`."""
         return self.files.now()
+
+    def _must_be_there(self) -> None:
+        """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""
+        try:
+            self.files.look(layout.HUB_FILE)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
 
     def _deliver(self, parcel: "Parcel") -> XwError | None:
         if not self.knows(parcel.to):
