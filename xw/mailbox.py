@@ -5,6 +5,7 @@ on any `Files`, whole within a hub or as a mirror of one. Sending is `post`'s
 part; this module only keeps what was sent.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -57,8 +58,9 @@ class Mailbox:
 
     def make(self) -> None:
         """Make all folders that are missing."""
-        for folder in layout.FOLDERS:
-            self.files.make_folder(self.at(folder))
+        # From the top, so that each is durable, also where an earlier try died half-way.
+        for path in (self.owner, self.at("inbox"), self.at(layout.OUTBOX), *map(self.at, layout.FOLDERS)):
+            self.files.make_folder(path)
 
     # Looking
 
@@ -158,7 +160,12 @@ class Mailbox:
         """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
         # Both, in this order: one that is claimed in between is found in the second.
         was_pending = self._move("pending", state, name)
-        return self._move("processing", state, name) or was_pending
+        moved = self._move("processing", state, name) or was_pending
+        if not moved and self._exists(INBOX[state], name):
+            # Whoever moved it may have died before the sync, and this call acknowledges the move.
+            for folder in (state, "processing", "pending"):
+                self.files.sync(self.at(INBOX[folder]))
+        return moved
 
     def fail(self, name: str, kind: str, reason: str, source: str = "pending") -> bool:
         """Move a message to `failed` with the reason beside it."""
@@ -211,12 +218,24 @@ class Mailbox:
     def accept(self, name: str, data: bytes, scratch: str | None = None) -> bool:
         """Publish a message into `pending`, durable; False where it has been here before, in any state.
 
-        `scratch` is the folder to write in, by default this mailbox's own.
+        FileExistsError where that one has other bytes. `scratch` is the folder
+        to write in, by default this mailbox's own.
         """
-        if self.state_of(name):
-            return False
-        self.files.publish(data, scratch or self.at(layout.SCRATCH), [self.at(INBOX["pending"], name)])
-        return True
+        state = self.state_of(name)
+        if state is None:
+            self.files.publish(data, scratch or self.at(layout.SCRATCH), [self.at(INBOX["pending"], name)])
+            return True
+        try:
+            same = self.files.read(self.at(INBOX[state], name), layout.MESSAGE_LIMIT) == data
+        except FileNotFoundError:
+            return self.accept(name, data, scratch)  # it has moved on, which it can do at most three times
+        except Damaged:
+            same = False
+        if not same:
+            raise FileExistsError(errno.EEXIST, "another message has this name", name)
+        # The caller will forget its copy: it must not be the last, if who published this died before the sync.
+        self.files.sync(self.at(INBOX[state]))
+        return False
 
     def _move(self, source: str, target: str, name: str) -> bool:
         try:

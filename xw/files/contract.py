@@ -83,6 +83,12 @@ class Files(Protocol):
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it where they are missing; durable."""
 
+    def sync(self, folder: str) -> None:
+        """Make durable what a folder shows now, whoever made it so. FileNotFoundError.
+
+        For a change found done already: whoever did it may have died before its own sync.
+        """
+
     def writable(self, folder: str) -> bool:
         """Whether one may create names in a folder; False where there is no such folder."""
 

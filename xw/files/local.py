@@ -166,6 +166,7 @@ class LocalFiles:
         except FileExistsError:
             if not os.path.isdir(full):
                 raise
+            _sync(os.path.dirname(full))  # whoever made it may have died before syncing it
             return
         except FileNotFoundError:
             if not path:
@@ -176,6 +177,10 @@ class LocalFiles:
             return
         os.chmod(full, self._folder_mode)  # mkdir's mode went through the umask
         _sync(os.path.dirname(full))
+
+    def sync(self, folder: str) -> None:
+        """See `contract.Files.sync`."""
+        self._sync_folder(folder)
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""

@@ -153,6 +153,11 @@ class MemoryFiles:
         elif self._nodes[path].data is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
+    def sync(self, folder: str) -> None:
+        """See `contract.Files.sync`."""
+        self._folder_at(folder)
+        self._faults("sync", folder)
+
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""
         return folder in self._nodes and self._nodes[folder].data is None

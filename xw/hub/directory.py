@@ -196,6 +196,8 @@ def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> N
     size = source.files.look(source.attachment(message_id, name)).size
     try:
         if target.files.look(target.attachment(message_id, name)).size == size:
+            target.files.sync(target.at(layout.ATTACHMENTS, message_id))
+            target.files.sync(target.at(layout.ATTACHMENTS))
             return
     except FileNotFoundError:
         pass
