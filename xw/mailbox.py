@@ -233,7 +233,7 @@ class Mailbox:
             same = False
         if not same:
             raise FileExistsError(errno.EEXIST, "another message has this name", name)
-        # The caller will forget its copy: it must not be the last, if who published this died before the sync.
+        # The caller will drop its copy, and whoever published this one may have died before the sync.
         self.files.sync(self.at(INBOX[state]))
         return False
 
