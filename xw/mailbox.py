@@ -5,6 +5,7 @@ on any `Files`, whole within a hub or as a mirror of one. Sending is `post`'s
 part; this module only keeps what was sent.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -58,8 +59,9 @@ class Mailbox:
 
     def make(self) -> None:
         """Make all folders that are missing."""
-        for folder in layout.FOLDERS:
-            self.files.make_folder(self.at(folder))
+        # From the top, so that each is durable, also where an earlier try died half-way.
+        for path in (self.owner, self.at("inbox"), self.at(layout.OUTBOX), *map(self.at, layout.FOLDERS)):
+            self.files.make_folder(path)
 
     # Looking
 
@@ -160,7 +162,12 @@ class Mailbox:
         """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
         # Both, in this order: one that is claimed in between is found in the second.
         was_pending = self._move("pending", state, name)
-        return self._move("processing", state, name) or was_pending
+        moved = self._move("processing", state, name) or was_pending
+        if not moved and self._exists(INBOX[state], name):
+            # Whoever moved it may have died before the sync, and this call acknowledges the move.
+            for folder in (state, "processing", "pending"):
+                self.files.sync(self.at(INBOX[folder]))
+        return moved
 
     def fail(self, name: str, kind: str, reason: str, source: str = "pending") -> bool:
         """Move a message to `failed` with the reason beside it."""
@@ -215,11 +222,25 @@ class Mailbox:
         return {str(key): str(value) for key, value in note.items()} if isinstance(note, dict) else {}
 
     def accept(self, name: str, data: bytes, state: str = "pending") -> bool:
-        """Publish a message into a state, durable; False where it has been here before, in any state."""
-        if self.state_of(name):
-            return False
-        self.files.publish(data, self.at(layout.SCRATCH), [self.at(INBOX[state], name)])
-        return True
+        """Publish a message into a state, durable; False where it has been here before, in any state.
+
+        FileExistsError where that one has other bytes.
+        """
+        there = self.state_of(name)
+        if there is None:
+            self.files.publish(data, self.at(layout.SCRATCH), [self.at(INBOX[state], name)])
+            return True
+        try:
+            same = self.files.read(self.at(INBOX[there], name), layout.MESSAGE_LIMIT) == data
+        except FileNotFoundError:
+            return self.accept(name, data, state)  # it has moved on, which it can do at most three times
+        except Damaged:
+            same = False
+        if not same:
+            raise FileExistsError(errno.EEXIST, "another message has this name", name)
+        # The caller will drop its copy, and whoever published this one may have died before the sync.
+        self.files.sync(self.at(INBOX[there]))
+        return False
 
     def _move(self, source: str, target: str, name: str) -> bool:
         return self._rename(self.at(INBOX[source], name), self.at(INBOX[target], name))

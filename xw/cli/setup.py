@@ -104,7 +104,10 @@ def sync(call: Call, watch: bool) -> int:
     else:
         counts = [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
         if report:
-            counts += [f"{len(report.fetched)} fetched", f"{len(report.settled) + len(report.advanced)} settled"]
+            counts += [
+                f"{len(report.fetched)} fetched",
+                f"{len(report.settled) + len(report.advanced)} settled",
+            ]
         say(", ".join([*counts, f"{len(found.peers)} peers"]))
     for name, problem in report.problems if report else ():
         warn(f"{name}: {problem}")
@@ -123,7 +126,12 @@ def _progress_bar() -> Progress:
         if whole >= _LARGE and percent != shown:
             shown = percent
             bar = "#" * (percent // 4)
-            print(f"\r{name} [{bar:25}] {percent:3} %", end="\n" if done >= whole else "", file=sys.stderr, flush=True)
+            print(
+                f"\r{name} [{bar:25}] {percent:3} %",
+                end="\n" if done >= whole else "",
+                file=sys.stderr,
+                flush=True,
+            )
 
     return show
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from xw.errors import Busy, Damaged, XwError
 from xw.files import Look
+from xw.files.one_by_one import OneByOne
 
 _CHUNK = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,7 +24,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
-class LocalFiles:
+class LocalFiles(OneByOne):
     """`contract.Files` in the directory `root`.
 
     With `group`, folders are 2770 and files 0660 instead of 0700 and 0600.
@@ -136,9 +137,15 @@ class LocalFiles:
         # a file that is done already but still has the time it arrived at.
         os.utime(self.path(source), follow_symlinks=False)
         os.rename(self.path(source), self.path(target))
-        # The target first: the file may then be found in both places, never in none.
-        self._sync_folder(_folder(target))
-        self._sync_folder(_folder(source))
+        try:
+            # The target first: the file may then be found in both places, never in none.
+            self._sync_folder(_folder(target))
+            self._sync_folder(_folder(source))
+        except OSError:
+            # Not durable, so not done: left there, the next try would take it for moved, and acknowledge it.
+            with suppress(OSError):
+                os.rename(self.path(target), self.path(source))
+            raise
 
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
@@ -160,6 +167,7 @@ class LocalFiles:
         except FileExistsError:
             if not os.path.isdir(full):
                 raise
+            _sync(os.path.dirname(full))  # whoever made it may have died before syncing it
             return
         except FileNotFoundError:
             if not path:
@@ -170,6 +178,10 @@ class LocalFiles:
             return
         os.chmod(full, self._folder_mode)  # mkdir's mode went through the umask
         _sync(os.path.dirname(full))
+
+    def sync(self, folder: str) -> None:
+        """See `contract.Files.sync`."""
+        self._sync_folder(folder)
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""

@@ -14,6 +14,7 @@ from threading import Lock
 from xw.errors import Busy, Damaged
 from xw.files import Look
 from xw.files.contract import Note
+from xw.files.one_by_one import OneByOne
 
 
 class _Node:
@@ -37,7 +38,7 @@ class _Note:
         self._text = text
 
 
-class MemoryFiles:
+class MemoryFiles(OneByOne):
     """`contract.Files` in a dictionary.
 
     `clock` gives mtimes in seconds. `faults`, if given, is called with the
@@ -120,6 +121,7 @@ class MemoryFiles:
         moving = self._at(source)
         self._folder_at(_parent(target))
         self._faults("rename", source)
+        self._at(source)  # another caller may have moved it while this one was held up
         if moving.data is None:
             if any(path.startswith(target + "/") for path in self._nodes):
                 raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), target)
@@ -151,6 +153,11 @@ class MemoryFiles:
             self._nodes[path] = _Node(None, self._clock())
         elif self._nodes[path].data is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+    def sync(self, folder: str) -> None:
+        """See `contract.Files.sync`."""
+        self._folder_at(folder)
+        self._faults("sync", folder)
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xw.hub.contract import Located, Parcel, Peer
 
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
+_LOOKS = 1 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
 
 class Facts(NamedTuple):
@@ -74,11 +75,8 @@ class DirectoryHub:
 
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`."""
-        try:
-            names = self.files.names("")
-        except (FileNotFoundError, NotADirectoryError):
-            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
-        return sorted(name for name in names if self.knows(name))
+        self._must_be_there()
+        return sorted(name for name in self.files.names("") if self.knows(name))
 
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`."""
@@ -87,6 +85,7 @@ class DirectoryHub:
         try:
             return self.files.look(f"{name}/{layout.CARD}").kind == "file"
         except (FileNotFoundError, NotADirectoryError):
+            self._must_be_there()
             return False
 
     def peer(self, name: str) -> "Peer":
@@ -118,19 +117,19 @@ class DirectoryHub:
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
-        places = [self.mailbox(p.to).at(INBOX[state], p.name) for p in parcels for state in layout.STATES]
-        looks = self.files.look_all(places)
-        span = len(layout.STATES)
-        outcomes: list[XwError | None] = [None] * len(parcels)
+        looks = self.files.look_all([path for parcel in parcels for path in self._looked_at(parcel)])
+        outcomes: list[XwError | None] = []
         held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
         ready: list[int] = []
         for index, parcel in enumerate(parcels):
-            if any(isinstance(look, Look) for look in looks[index * span : (index + 1) * span]):
-                continue  # an earlier try brought it here
-            outcomes[index] = held.get(parcel.to) or self._hand_over(parcel)
-            if outcomes[index]:
-                held.setdefault(parcel.to, outcomes[index])  # type: ignore[arg-type]  # it is an error
-            else:
+            card, *states = [
+                not isinstance(look, OSError) for look in looks[index * _LOOKS : (index + 1) * _LOOKS]
+            ]
+            error = held.get(parcel.to) or self._prepare(parcel, card, any(states))
+            outcomes.append(error)
+            if error and not isinstance(error, (NotFound, Refused)):
+                held[parcel.to] = error
+            elif not error and not any(states):
                 ready.append(index)
         published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
         for index, error in zip(ready, published, strict=True):
@@ -144,6 +143,7 @@ class DirectoryHub:
         mailbox = self.mailbox(to)
         state = mailbox.state_of(name)
         if state is None:
+            self._must_be_there()
             return None
         try:
             return Located(state, self.files.look(mailbox.at(INBOX[state], name)).mtime)
@@ -154,11 +154,27 @@ class DirectoryHub:
         """See `contract.Hub.now`."""
         return self.files.now()
 
-    def _hand_over(self, parcel: "Parcel") -> XwError | None:
-        """Put a parcel's files into the recipient's mailbox; None, or why they are not there."""
+    def _must_be_there(self) -> None:
+        """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""
+        try:
+            self.files.look(layout.HUB_FILE)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
+
+    def _looked_at(self, parcel: "Parcel") -> list[str]:
+        mailbox = self.mailbox(parcel.to)
+        return [f"{parcel.to}/{layout.CARD}", *(mailbox.at(INBOX[s], parcel.name) for s in layout.STATES)]
+
+    def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
+        """See to all but the publishing: the files, or a message that an earlier try brought."""
+        if not known:
+            return NotFound(f"no peer {parcel.to!r} on {self.url}")
+        target = self.mailbox(parcel.to)
         try:
             for name in parcel.files:
-                hand_over(parcel.source, self.mailbox(parcel.to), parcel.folder, name)
+                hand_over(parcel.source, target, parcel.folder, name)
+            if there:
+                target.accept(parcel.name, parcel.data)  # makes sure that it is durable
         except OSError as error:
             return self._outcome(parcel, error)
         except XwError as error:
@@ -173,8 +189,6 @@ class DirectoryHub:
     def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
         if isinstance(error, FileExistsError):
             return Refused(f"{parcel.to} has another message named {parcel.name}")
-        if isinstance(error, FileNotFoundError) and not self.knows(parcel.to):
-            return NotFound(f"no peer {parcel.to!r} on {self.url}")
         # What keeps a message out now may let it in later; only the hub's word is for good.
         return XwError(str(explain(error)))
 
@@ -184,8 +198,9 @@ def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> N
     size = source.files.look(source.attachment(message_id, name)).size
     try:
         if target.files.look(target.attachment(message_id, name)).size == size:
+            target.files.sync(target.at(layout.ATTACHMENTS, message_id))
+            target.files.sync(target.at(layout.ATTACHMENTS))
             return
     except FileNotFoundError:
         pass
     target.keep_attachment(message_id, name, source.files.chunks(source.attachment(message_id, name)))
-

@@ -115,5 +115,3 @@ def _object(text: str) -> dict[str, object]:
 def _text(card: Mapping[str, object], key: str) -> str:
     value = card.get(key)
     return value if isinstance(value, str) else ""
-
-

@@ -1,0 +1,1 @@
+"""The contract of `xw.files.contract.Files`, run on every implementation."""

@@ -1,0 +1,368 @@
+"""What every `Files` must do, one sentence of `xw/files/contract.py` at a time."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from tests.files.places import Place
+from xw.errors import Busy, Damaged
+from xw.files.contract import Files
+
+LIMIT = 1000
+
+
+@contextmanager
+def umask(value: int) -> Iterator[None]:
+    before = os.umask(value)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def put(files: Files, path: str, data: bytes = b"text") -> None:
+    files.publish(data, "tmp", [path])
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
+def test_modes_do_not_depend_on_the_umask(place: Place, mask: int) -> None:
+    """Folders and files have the place's modes under every umask."""
+    with umask(mask):
+        place.files.make_folder("deep/er")
+        put(place.files, "a/published")
+        place.files.replace(b"x", "tmp", "a/replaced")
+        place.files.store([b"x"], "a/stored")
+    for folder in ("deep", "deep/er"):
+        assert place.files.look(folder).mode == place.folder_mode
+    for name in ("published", "replaced", "stored"):
+        assert place.files.look(f"a/{name}").mode == place.file_mode
+
+
+def test_names_lists_what_is_in_a_folder(place: Place) -> None:
+    """A folder lists its files and folders, not those below them."""
+    put(place.files, "a/one")
+    place.files.make_folder("a/two/three")
+    assert sorted(place.files.names("a")) == ["one", "two"]
+
+
+def test_names_of_no_folder(place: Place) -> None:
+    """A missing folder and a file are errors, never an empty listing."""
+    put(place.files, "a/one")
+    with pytest.raises(FileNotFoundError):
+        place.files.names("nowhere")
+    with pytest.raises(NotADirectoryError):
+        place.files.names("a/one")
+
+
+def test_look_tells_kind_and_size(place: Place) -> None:
+    """A look tells a file from a folder, its size, and when it was written."""
+    before = place.files.now()
+    put(place.files, "a/one", b"12345")
+    there = place.files.look("a/one")
+    assert (there.kind, there.size) == ("file", 5)
+    assert before - 1 <= there.mtime <= place.files.now() + 1
+    assert place.files.look("a").kind == "folder"
+    with pytest.raises(FileNotFoundError):
+        place.files.look("a/two")
+
+
+def test_read_up_to_its_limit(place: Place) -> None:
+    """A file of exactly the limit is read; one byte more is damaged."""
+    put(place.files, "a/fits", b"x" * LIMIT)
+    put(place.files, "a/large", b"x" * (LIMIT + 1))
+    put(place.files, "a/empty", b"")
+    assert place.files.read("a/fits", LIMIT) == b"x" * LIMIT
+    assert place.files.read("a/empty", LIMIT) == b""
+    with pytest.raises(Damaged):
+        place.files.read("a/large", LIMIT)
+
+
+def test_read_refuses_a_folder(place: Place) -> None:
+    """A folder is damaged mail, to `read` and to `chunks`; a missing file is not found."""
+    for read in (lambda path: place.files.read(path, LIMIT), lambda path: list(place.files.chunks(path))):
+        with pytest.raises(Damaged):
+            read("a")
+        with pytest.raises(FileNotFoundError):
+            read("a/missing")
+
+
+def test_chunks_give_the_whole_file(place: Place) -> None:
+    """The pieces of a large file, put together, are the file."""
+    data = os.urandom(3_000_001)
+    put(place.files, "a/large", data)
+    assert b"".join(place.files.chunks("a/large")) == data
+
+
+def test_publish_to_all_targets(place: Place) -> None:
+    """Every target has the bytes, and nothing stays in the scratch folder."""
+    place.files.publish(b"text", "tmp", ["a/one", "b/one"])
+    assert place.files.read("a/one", LIMIT) == place.files.read("b/one", LIMIT) == b"text"
+    assert place.files.names("tmp") == []
+
+
+def test_publish_again(place: Place) -> None:
+    """The same bytes at a target count as done, and the other targets are still made."""
+    put(place.files, "a/one")
+    place.files.publish(b"text", "tmp", ["a/one", "b/one"])
+    assert place.files.names("a") == place.files.names("b") == ["one"]
+    assert place.files.names("tmp") == []
+
+
+@pytest.mark.parametrize("other", [b"", b"texts", b"tex", b"TEXT"])
+def test_publish_never_overwrites(place: Place, other: bytes) -> None:
+    """Other bytes at a target are FileExistsError; they stay, and no other target is left."""
+    put(place.files, "b/one", other)
+    with pytest.raises(FileExistsError):
+        place.files.publish(b"text", "tmp", ["a/one", "b/one"])
+    assert place.files.read("b/one", LIMIT) == other
+    assert place.files.names("a") == place.files.names("tmp") == []
+
+
+def test_publish_onto_a_folder(place: Place) -> None:
+    """A folder that has the target's name is FileExistsError."""
+    place.files.make_folder("a/one")
+    with pytest.raises(FileExistsError):
+        put(place.files, "a/one")
+    assert place.files.names("tmp") == []
+
+
+def test_publish_into_no_folder(place: Place) -> None:
+    """Where one target's folder is missing, none is made."""
+    with pytest.raises(FileNotFoundError):
+        place.files.publish(b"text", "tmp", ["a/one", "nowhere/one"])
+    assert place.files.names("a") == place.files.names("tmp") == []
+
+
+def broken_at_each_step(
+    place: Place, act: Callable[[], object], unchanged: Callable[[], object], after: Callable[[], object]
+) -> int:
+    """Run `act` with its first step broken, then its second …; how many steps it has."""
+    number = 0
+    while True:
+        number += 1
+        with place.breaking(number) as steps:
+            try:
+                act()
+            except OSError:
+                failed = True
+            else:
+                failed = False
+        if not failed:
+            assert len(steps) < number, f"the failure of {steps[number - 1]} was swallowed"
+            after()
+            return number - 1
+        unchanged()
+
+
+def test_publish_is_all_or_nothing(place: Place) -> None:
+    """Whichever step fails, no target and no scratch file is left; then it can be repeated."""
+
+    def unchanged() -> None:
+        assert all(place.files.names(folder) == [] for folder in ("a", "b", "tmp"))
+
+    def after() -> None:
+        assert place.files.read("a/one", LIMIT) == place.files.read("b/one", LIMIT) == b"text"
+
+    def act() -> None:
+        place.files.publish(b"text", "tmp", ["a/one", "b/one"])
+
+    assert broken_at_each_step(place, act, unchanged, after) >= 5
+
+
+def test_move_that_fails_changes_nothing(place: Place) -> None:
+    """Whichever step of a move fails, the file is where it was, and the move can be repeated."""
+    put(place.files, "a/one")
+
+    def unchanged() -> None:
+        assert (place.files.names("a"), place.files.names("b")) == (["one"], [])
+
+    def after() -> None:
+        assert (place.files.names("a"), place.files.names("b")) == ([], ["one"])
+
+    assert broken_at_each_step(place, lambda: place.files.move("a/one", "b/one"), unchanged, after) >= 1
+
+
+def test_replace_that_fails_is_whole(place: Place) -> None:
+    """Whichever step of a replacement fails, the old bytes or the new are there, and no scratch file."""
+    put(place.files, "a/one", b"old")
+
+    def unchanged() -> None:
+        assert place.files.read("a/one", LIMIT) in (b"old", b"new")
+        assert place.files.names("tmp") == []
+
+    def after() -> None:
+        assert place.files.read("a/one", LIMIT) == b"new"
+
+    assert broken_at_each_step(place, lambda: place.files.replace(b"new", "tmp", "a/one"), unchanged, after)
+
+
+def test_store_that_fails_leaves_nothing(place: Place) -> None:
+    """Whichever step of a store fails, there is no file."""
+
+    def unchanged() -> None:
+        assert place.files.names("a") == []
+
+    def after() -> None:
+        assert place.files.read("a/one", LIMIT) == b"text"
+
+    assert broken_at_each_step(place, lambda: place.files.store([b"te", b"xt"], "a/one"), unchanged, after)
+
+
+def test_replace(place: Place) -> None:
+    """A replacement makes the file, then takes its place, with nothing left in scratch."""
+    for data in (b"old", b"newer"):
+        place.files.replace(data, "tmp", "a/one")
+        assert place.files.read("a/one", LIMIT) == data
+    assert place.files.names("tmp") == []
+
+
+def test_store(place: Place) -> None:
+    """A stored file has the pieces' bytes; its size and hash are told."""
+    pieces = [os.urandom(70_000) for _ in range(3)]
+    whole = b"".join(pieces)
+    assert place.files.store(iter(pieces), "a/one") == (len(whole), hashlib.sha256(whole).hexdigest())
+    assert place.files.read("a/one", len(whole)) == whole
+    assert place.files.store([], "a/empty") == (0, hashlib.sha256().hexdigest())
+
+
+def test_store_keeps_what_is_there(place: Place) -> None:
+    """Storing over a file is FileExistsError, and the file stays."""
+    put(place.files, "a/one", b"old")
+    with pytest.raises(FileExistsError):
+        place.files.store([b"new"], "a/one")
+    assert place.files.read("a/one", LIMIT) == b"old"
+
+
+def test_store_of_a_source_that_fails(place: Place) -> None:
+    """A source that fails half-way leaves no file."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the source is gone")
+
+    with pytest.raises(OSError, match="the source is gone"):
+        place.files.store(pieces(), "a/one")
+    assert place.files.names("a") == []
+
+
+def test_move_a_file(place: Place) -> None:
+    """A moved file has its bytes, its new name, and the time of the move."""
+    put(place.files, "a/one")
+    place.backdate("a/one")
+    before = place.files.now()
+    place.files.move("a/one", "b/two")
+    assert (place.files.names("a"), place.files.names("b")) == ([], ["two"])
+    assert place.files.read("b/two", LIMIT) == b"text"
+    assert place.files.look("b/two").mtime >= before - 1
+
+
+def test_move_a_folder(place: Place) -> None:
+    """A moved folder takes along all below it."""
+    place.files.make_folder("a/deep/er")
+    put(place.files, "a/deep/er/one")
+    place.files.move("a/deep", "b/other")
+    assert place.files.read("b/other/er/one", LIMIT) == b"text"
+    assert place.files.names("a") == []
+
+
+def test_move_of_nothing(place: Place) -> None:
+    """A source that is gone, or a target without folder, is FileNotFoundError and changes nothing."""
+    put(place.files, "a/one")
+    for source, target in (("a/two", "b/two"), ("a/one", "nowhere/one")):
+        with pytest.raises(FileNotFoundError):
+            place.files.move(source, target)
+    assert (place.files.names("a"), place.files.names("b")) == (["one"], [])
+
+
+def test_move_has_one_winner(place: Place) -> None:
+    """Of eight callers that move one file, one succeeds and seven get FileNotFoundError."""
+    for turn in range(20):
+        put(place.files, f"a/{turn}")
+        start = threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            racers = [pool.submit(_moves, place.files, str(turn), start) for _ in range(8)]
+        assert sorted(racer.result() for racer in racers) == [False] * 7 + [True]
+
+
+def _moves(files: Files, name: str, start: threading.Barrier) -> bool:
+    start.wait()
+    try:
+        files.move(f"a/{name}", f"b/{name}")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def test_remove(place: Place) -> None:
+    """A removed file is gone; a missing one is FileNotFoundError; a folder is not removed."""
+    put(place.files, "a/one")
+    place.files.remove("a/one")
+    assert place.files.names("a") == []
+    with pytest.raises(FileNotFoundError):
+        place.files.remove("a/one")
+    with pytest.raises(OSError, match="a"):
+        place.files.remove("a")
+    assert place.files.look("a").kind == "folder"
+
+
+def test_remove_folder(place: Place) -> None:
+    """A folder goes with all below it and nothing beside it; a missing one is FileNotFoundError."""
+    place.files.make_folder("a/deep/er")
+    put(place.files, "a/deep/er/one")
+    put(place.files, "a/deeper")
+    place.files.remove_folder("a/deep")
+    assert place.files.names("a") == ["deeper"]
+    with pytest.raises(FileNotFoundError):
+        place.files.remove_folder("a/deep")
+
+
+def test_make_folder(place: Place) -> None:
+    """A folder is made with those above it; again is harmless; a file in the way is FileExistsError."""
+    for _ in range(2):
+        place.files.make_folder("x/y/z")
+    assert place.files.look("x/y/z").kind == "folder"
+    put(place.files, "a/one")
+    with pytest.raises(FileExistsError):
+        place.files.make_folder("a/one")
+
+
+def test_sync(place: Place) -> None:
+    """A folder can be synced at any time; a missing one is FileNotFoundError."""
+    place.files.sync("a")
+    with pytest.raises(FileNotFoundError):
+        place.files.sync("nowhere")
+
+
+def test_writable(place: Place) -> None:
+    """A folder of one's own is writable, a missing one is not."""
+    assert place.files.writable("a")
+    assert not place.files.writable("nowhere")
+
+
+def test_a_lock_keeps_others_out(place: Place) -> None:
+    """While the lock is held another caller is Busy; afterwards it is free, also after an error."""
+    with place.files.locked("a/.lock"):
+        with pytest.raises(Busy), place.files.locked("a/.lock", patience=0):
+            pytest.fail("two hold the lock")
+        with place.files.locked("b/.lock", patience=0):
+            pass
+    with pytest.raises(RuntimeError), place.files.locked("a/.lock", patience=0):
+        raise RuntimeError
+    with place.files.locked("a/.lock", patience=0):
+        pass
+
+
+def test_a_lock_keeps_a_note(place: Place) -> None:
+    """What one holder keeps, the next recalls; at first there is nothing."""
+    with place.files.locked("a/.lock") as note:
+        assert note.recall() == ""
+        note.keep("20261121T053012123456Z")
+    with place.files.locked("a/.lock") as note:
+        assert note.recall() == "20261121T053012123456Z"
+        note.keep("20261121T053012123457Z")
+        assert note.recall() == "20261121T053012123457Z"

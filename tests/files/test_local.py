@@ -1,0 +1,181 @@
+"""What only a real file system can hold: links, FIFOs, sparse files, other processes."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xw.errors import Busy, Damaged
+from xw.files.local import LocalFiles
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFiles:
+    made = LocalFiles(str(tmp_path))
+    for folder in ("tmp", "a", "b"):
+        made.make_folder(folder)
+    return made
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("kind", ["link", "dangling link", "link to a folder", "fifo", "socket", "sparse"])
+def test_what_is_no_regular_file_is_damaged(files: LocalFiles, tmp_path: Path, kind: str) -> None:
+    """Links, FIFOs, sockets and terabytes of nothing are damaged, at once, and are not followed."""
+    (tmp_path / "b/secret").write_bytes(b"secret")
+    path = tmp_path / "a/one"
+    if kind == "link":
+        path.symlink_to(tmp_path / "b/secret")
+    elif kind == "dangling link":
+        path.symlink_to(tmp_path / "nowhere")
+    elif kind == "link to a folder":
+        path.symlink_to(tmp_path / "b")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+    else:
+        path.touch()
+        os.truncate(path, 1 << 40)
+    with pytest.raises(Damaged):
+        files.read("a/one", LIMIT)
+    if kind != "sparse":
+        with pytest.raises(Damaged):
+            next(files.chunks("a/one"))
+    expected = {"fifo": "other", "socket": "other", "sparse": "file"}.get(kind, "link")
+    assert files.look("a/one").kind == expected
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_publish_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles, links: bool) -> None:
+    """A link with the target's name is FileExistsError, even to a file with the same bytes."""
+    (tmp_path / "b/same").write_bytes(b"text")
+    for goal in ("b/same", "b/nowhere"):
+        (tmp_path / "a/one").unlink(missing_ok=True)
+        (tmp_path / "a/one").symlink_to(tmp_path / goal)
+        with pytest.raises(FileExistsError):
+            LocalFiles(str(tmp_path), links=links).publish(b"text", "tmp", ["a/one"])
+    assert files.names("b") == ["same"]
+    assert files.names("tmp") == []
+
+
+def test_replace_and_remove_do_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
+    """Replacing or removing a link leaves what it points to alone."""
+    (tmp_path / "b/other").write_bytes(b"other")
+    acts: list[Callable[[], None]] = [
+        lambda: files.replace(b"new", "tmp", "a/one"),
+        lambda: files.remove("a/one"),
+    ]
+    for act in acts:
+        (tmp_path / "a/one").unlink(missing_ok=True)
+        (tmp_path / "a/one").symlink_to(tmp_path / "b/other")
+        act()
+        assert (tmp_path / "b/other").read_bytes() == b"other"
+
+
+def test_remove_folder_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
+    """Links in a removed folder go; what they point to stays."""
+    (tmp_path / "b/other").write_bytes(b"other")
+    files.make_folder("a/deep")
+    (tmp_path / "a/deep/link").symlink_to(tmp_path / "b")
+    files.remove_folder("a/deep")
+    assert files.names("a") == []
+    assert files.names("b") == ["other"]
+
+
+def test_store_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
+    """A dangling link at the new file's name is FileExistsError; nothing appears where it points."""
+    (tmp_path / "a/one").symlink_to(tmp_path / "b/elsewhere")
+    with pytest.raises(FileExistsError):
+        files.store([b"text"], "a/one")
+    assert files.names("b") == []
+
+
+def test_a_lock_is_not_a_link(tmp_path: Path, files: LocalFiles) -> None:
+    """A link at the lock's name is an error, and no file appears where it points."""
+    (tmp_path / "a/.lock").symlink_to(tmp_path / "b/elsewhere")
+    with pytest.raises(OSError, match=r"\.lock"), files.locked("a/.lock", patience=0):
+        pytest.fail("locked through a link")
+    assert files.names("b") == []
+
+
+HOLD = """
+import sys
+from xw.files.local import LocalFiles
+with LocalFiles(sys.argv[1]).locked("a/.lock") as note:
+    note.keep("kept by the dead")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_is_free_after_kill_9(tmp_path: Path, files: LocalFiles) -> None:
+    """A lock held by another process keeps this one out until that process is killed."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Busy, match="fuser"), files.locked("a/.lock", patience=0.05):
+            pytest.fail("two processes hold the lock")
+        holder.kill()
+        holder.wait()
+        with files.locked("a/.lock", patience=0) as note:
+            assert note.recall() == "kept by the dead"
+
+
+MOVE = """
+import sys
+from xw.files.local import LocalFiles
+files = LocalFiles(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+won = 0
+for number in range(300):
+    try:
+        files.move(f"a/{number}", f"b/{number}")
+    except FileNotFoundError:
+        continue
+    won += 1
+print(won)
+"""
+
+
+def test_of_several_processes_one_moves_a_file(tmp_path: Path, files: LocalFiles) -> None:
+    """Four processes that claim the same 300 files get each file once."""
+    for number in range(300):
+        (tmp_path / f"a/{number}").touch()
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MOVE, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    won = [int(racer.communicate()[0]) for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
+    assert sum(won) == 300
+    assert (files.names("a"), len(files.names("b"))) == ([], 300)
+
+
+def test_paths_name_real_files(tmp_path: Path, files: LocalFiles) -> None:
+    """`path` is the absolute path that another program can open."""
+    files.publish(b"text", "tmp", ["a/one"])
+    assert Path(files.path("a/one")).read_bytes() == b"text"
+    assert files.path("") == str(tmp_path)

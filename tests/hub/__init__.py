@@ -1,0 +1,1 @@
+"""The contract of `xw.hub.contract.Hub`, run on every implementation."""

@@ -1,0 +1,26 @@
+"""Fixtures of the contract suite."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hub.stages import STAGES, Stage
+from xw.files.memory import MemoryFiles
+from xw.mailbox import Mailbox
+
+
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+    made = STAGES[request.param](tmp_path)
+    for name in ("alice", "bob", "carol"):
+        made.hub.register(name, {"name": name, "kind": "agent", "description": f"I am {name}"})
+    return made
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    """Alice's mailbox, on her own machine."""
+    made = Mailbox(MemoryFiles(time.time), "alice")
+    made.make()
+    return made

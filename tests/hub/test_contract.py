@@ -1,0 +1,161 @@
+"""What every `Hub` must do, one sentence of `xw/hub/contract.py` at a time."""
+
+import itertools
+
+import pytest
+
+from tests.hub.stages import Stage
+from xw.errors import NotFound, Refused, Unreachable, Usage
+from xw.hub.contract import Parcel
+from xw.mailbox import Mailbox
+from xw.message import encode
+
+_times = itertools.count(1_795_239_012_000_000)
+
+
+def parcel(
+    mailbox: Mailbox, to: str, body: str = "hello", files: tuple[tuple[str, bytes], ...] = ()
+) -> Parcel:
+    """A message from the mailbox's owner, ready to travel; its files are put into the mailbox."""
+    fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
+    name, data = encode(fields, next(_times))
+    message_id = name.partition(".")[0]
+    for file, content in files:
+        mailbox.keep_attachment(message_id, file, [content])
+    return Parcel(to, name, data, mailbox, message_id, tuple(file for file, _ in files))
+
+
+def state_of(stage: Stage, sent: Parcel) -> str | None:
+    located = stage.hub.locate(sent.to, sent.name)
+    return located.state if located else None
+
+
+def test_instances_are_those_registered(stage: Stage) -> None:
+    """All registered names are listed in order, and only they are known."""
+    assert stage.hub.instances() == ["alice", "bob", "carol"]
+    assert stage.hub.knows("bob")
+    assert not any(map(stage.hub.knows, ("dave", "", "all", "postmaster", "..", "bob/inbox", "Bob")))
+
+
+def test_register_again(stage: Stage) -> None:
+    """Registering is new once; after that it replaces the card and keeps the mail."""
+    assert stage.hub.register("dave", {"description": "first"})
+    assert not stage.hub.register("dave", {"description": "second"})
+    assert stage.hub.peer("dave").description == "second"
+
+
+@pytest.mark.parametrize("name", ["all", "postmaster", "", "-x", "../x", "x" * 33, "Bob"])
+def test_register_refuses_what_is_no_name(stage: Stage, name: str) -> None:
+    """Reserved and malformed names are Usage, and nothing is registered."""
+    with pytest.raises(Usage):
+        stage.hub.register(name, {})
+    assert stage.hub.instances() == ["alice", "bob", "carol"]
+
+
+def test_peer_shows_what_waits(stage: Stage, mailbox: Mailbox) -> None:
+    """A peer is shown with its card, the number of its pending messages and the oldest of them."""
+    shown = stage.hub.peer("bob")
+    assert (shown.name, shown.kind, shown.description) == ("bob", "agent", "I am bob")
+    assert (shown.pending, shown.oldest) == (0, None)
+    sent = [parcel(mailbox, "bob", body) for body in ("one", "two", "three")]
+    stage.hub.deliver(sent)
+    stage.settle("bob", sent[0].name, "done")
+    shown = stage.hub.peer("bob")
+    assert (shown.pending, shown.oldest) == (2, sent[1].name)
+    with pytest.raises(NotFound):
+        stage.hub.peer("dave")
+
+
+def test_mail_from_elsewhere_has_to_travel(stage: Stage, mailbox: Mailbox) -> None:
+    """A mailbox that is not on the hub gets no path to publish to."""
+    assert stage.hub.pending_of("bob", mailbox) is None
+
+
+def test_deliver(stage: Stage, mailbox: Mailbox) -> None:
+    """What was delivered is pending with its recipient, byte for byte, and with nobody else."""
+    sent = parcel(mailbox, "bob")
+    before = stage.hub.now()
+    assert stage.hub.deliver([sent]) == [None]
+    located = stage.hub.locate("bob", sent.name)
+    assert located is not None
+    assert located.state == "pending"
+    assert before - 1 <= located.since <= stage.hub.now() + 1
+    assert stage.held("bob") == {sent.name: sent.data}
+    assert stage.hub.locate("carol", sent.name) is None
+    assert stage.held("carol") == {}
+
+
+def test_deliver_with_attachments(stage: Stage, mailbox: Mailbox) -> None:
+    """The files are there in full when the message is."""
+    files = (("a.txt", b"text"), ("b.bin", bytes(range(256)) * 50), ("empty", b""))
+    sent = parcel(mailbox, "bob", files=files)
+    assert stage.hub.deliver([sent]) == [None]
+    for name, content in files:
+        assert stage.file("bob", sent.folder, name) == content
+
+
+@pytest.mark.parametrize("state", ["pending", "processing", "done", "failed"])
+def test_deliver_again(stage: Stage, mailbox: Mailbox, state: str) -> None:
+    """Delivered again, a message is there once, in the state that it had reached."""
+    sent = parcel(mailbox, "bob", files=(("a.txt", b"text"),))
+    stage.hub.deliver([sent])
+    if state != "pending":
+        stage.settle("bob", sent.name, state)
+    assert stage.hub.deliver([sent, sent]) == [None, None]
+    assert stage.held("bob") == {sent.name: sent.data}
+    assert state_of(stage, sent) == state
+
+
+def test_deliver_other_bytes_of_one_name(stage: Stage, mailbox: Mailbox) -> None:
+    """Other bytes under a name that is there are refused for good; the first stay."""
+    sent = parcel(mailbox, "bob")
+    stage.hub.deliver([sent])
+    (outcome,) = stage.hub.deliver([sent._replace(data=sent.data + b" ")])
+    assert isinstance(outcome, Refused)
+    assert stage.held("bob") == {sent.name: sent.data}
+
+
+def test_deliver_to_nobody(stage: Stage, mailbox: Mailbox) -> None:
+    """An unknown recipient is NotFound, and keeps nobody else's mail back."""
+    sent = [parcel(mailbox, to) for to in ("dave", "bob", "dave", "carol")]
+    outcomes = stage.hub.deliver(sent)
+    assert [type(outcome) for outcome in outcomes] == [NotFound, type(None), NotFound, type(None)]
+    assert [state_of(stage, one) for one in sent] == [None, "pending", None, "pending"]
+
+
+def test_nothing_overtakes(stage: Stage, mailbox: Mailbox) -> None:
+    """Where one parcel cannot be delivered now, later ones to its recipient wait too, others go."""
+    sent = [parcel(mailbox, to) for to in ("bob", "carol", "bob", "carol")]
+    stage.close("bob")
+    outcomes = stage.hub.deliver(sent)
+    assert outcomes[1] is outcomes[3] is None
+    assert outcomes[0] is not None
+    assert not isinstance(outcomes[0], (NotFound, Refused))
+    assert outcomes[2] is outcomes[0]
+    stage.open("bob")
+    assert stage.held("bob") == {}
+    assert stage.hub.deliver([sent[0], sent[2]]) == [None, None]
+    assert sorted(stage.held("bob")) == sorted([sent[0].name, sent[2].name])
+
+
+def test_locate_follows_the_message(stage: Stage, mailbox: Mailbox) -> None:
+    """A message is located in each state that it reaches; one that is nowhere is None."""
+    sent = parcel(mailbox, "bob")
+    assert stage.hub.locate("bob", sent.name) is None
+    stage.hub.deliver([sent])
+    for state in ("processing", "done"):
+        stage.settle("bob", sent.name, state)
+        assert state_of(stage, sent) == state
+
+
+def test_an_unreachable_hub_is_not_an_empty_one(stage: Stage, mailbox: Mailbox) -> None:
+    """A hub that cannot be reached says so: no name is unknown for good, nothing is merely empty."""
+    sent = parcel(mailbox, "bob")
+    stage.cut()
+    for ask in (stage.hub.instances, lambda: stage.hub.knows("bob"), lambda: stage.hub.peer("bob")):
+        with pytest.raises(Unreachable):
+            ask()
+    with pytest.raises(Unreachable):
+        stage.hub.locate("bob", sent.name)
+    with pytest.raises(Unreachable):
+        stage.hub.deliver([sent])

@@ -1,0 +1,96 @@
+"""Sending over any hub: the outbox, flushing and what comes back need no directory."""
+
+import itertools
+
+import pytest
+
+from tests.hub.stages import Stage
+from xw import layout, post
+from xw.errors import NotFound, Unreachable
+from xw.mailbox import Mailbox, Place
+from xw.post import Draft
+
+_clock = itertools.count(1_795_239_012_000_000).__next__
+
+
+def send(mailbox: Mailbox, stage: Stage, body: str, *to: str) -> post.Sent:
+    return post.send(mailbox, stage.hub, Draft("task", to, body), _clock)
+
+
+def test_what_was_sent_waits_and_arrives_in_order(stage: Stage, mailbox: Mailbox) -> None:
+    """Mail that has to travel is acknowledged in the outbox, and a flush delivers it in order."""
+    sent = [send(mailbox, stage, body, "bob", "carol") for body in ("one", "two", "three")]
+    assert all(one.waiting for one in sent[:1])
+    flushed = post.flush(mailbox, stage.hub)
+    assert not flushed.waiting
+    for to in ("bob", "carol"):
+        assert sorted(stage.held(to)) == [one.name for one in sent]
+        assert mailbox.outbox(to) == []
+    assert mailbox.names(layout.SENT) == [one.name for one in sent]
+
+
+def test_offline_mail_stays_in_the_outbox(stage: Stage, mailbox: Mailbox) -> None:
+    """While the hub is away nothing leaves the outbox, and nothing is returned to its sender."""
+    sent = send(mailbox, stage, "one", "bob")
+    stage.cut()
+    with pytest.raises(Unreachable):
+        post.flush(mailbox, stage.hub)
+    assert mailbox.outbox("bob") == [sent.name]
+    assert mailbox.pending() == []
+    assert mailbox.names(layout.REFUSED) == []
+
+
+def test_a_peer_that_takes_nothing_now(stage: Stage, mailbox: Mailbox) -> None:
+    """Mail to one peer waits, in order, while others get theirs; nothing overtakes it."""
+    stage.close("bob")
+    first = send(mailbox, stage, "one", "bob", "carol")
+    second = send(mailbox, stage, "two", "bob", "carol")
+    flushed = post.flush(mailbox, stage.hub)
+    assert set(flushed.waiting) == {"bob"}
+    assert mailbox.outbox("bob") == [first.name, second.name]
+    assert sorted(stage.held("carol")) == [first.name, second.name]
+    stage.open("bob")
+    third = send(mailbox, stage, "three", "bob")
+    post.flush(mailbox, stage.hub)
+    assert sorted(stage.held("bob")) == [first.name, second.name, third.name]
+
+
+def test_an_unknown_peer_is_told_at_once(stage: Stage, mailbox: Mailbox) -> None:
+    """Sending to nobody is NotFound with the nearest name, and nothing is written."""
+    with pytest.raises(NotFound, match="bob"):
+        send(mailbox, stage, "one", "bobb")
+    assert mailbox.names(layout.SENT) == []
+    assert mailbox.waiting_for() == []
+
+
+def test_what_the_hub_refuses_comes_back(stage: Stage, mailbox: Mailbox) -> None:
+    """Mail for a peer that has gone returns: an info in pending, the original in `outbox/failed/`."""
+    sent = send(mailbox, stage, "one", "bob")
+    folder, gone = mailbox.at(f"{layout.OUTBOX}/bob"), mailbox.at(f"{layout.OUTBOX}/dave")
+    mailbox.files.move(folder, gone)
+    for _ in range(2):
+        flushed = post.flush(mailbox, stage.hub)
+    assert flushed.returned == ()
+    (name,) = mailbox.pending()
+    told = mailbox.read(Place(layout.INBOX["pending"], name))
+    assert (told.sender, told.re) == ("postmaster", sent.id)
+    assert mailbox.names(layout.REFUSED) == [sent.name]
+    assert mailbox.refused(sent.name) == {"dave"}
+
+
+def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
+    """A file added to a message later is with the recipient before it is told of it."""
+    message_id = send(mailbox, stage, "one", "bob").id
+    mailbox.keep_attachment(message_id, "late.txt", [b"late"])
+    draft = Draft(
+        "info",
+        ("bob",),
+        "a file",
+        message_id,
+        message_id,
+        more={"attached": [{"name": "late.txt", "size": 4, "sha256": "0" * 64}]},
+    )
+    post.send(mailbox, stage.hub, draft, _clock)
+    post.flush(mailbox, stage.hub)
+    assert stage.file("bob", message_id, "late.txt") == b"late"
+    assert len(stage.held("bob")) == 2
