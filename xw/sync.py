@@ -12,7 +12,7 @@ from xw import layout, post
 from xw.errors import Damaged, Newer, XwError
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import SYNC_LOCK, RemoteHub
-from xw.hub.sighting import Sighting, see
+from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES
 from xw.mailbox import Mailbox
 from xw.message import Attachment, Message, decode
@@ -126,14 +126,18 @@ class _Run:
 
     def _survey(self, before: Mapping[str, Sighting]) -> tuple[Listing, list[Sighting]]:
         """The owner's messages on the hub, and everybody there."""
-        files = self._hub.files
-        folders = ["", *(self._far.at(INBOX[state]) for state in STATES)]
-        top, *own = [_must(names) for names in files.names_of(folders)]
-        names = sorted(name for name in top if layout.is_name(name) and name not in layout.RESERVED)
-        for name in own[0]:
+        files, known = self._hub.files, sorted(before)
+        own = [self._far.at(INBOX[state]) for state in STATES]
+        listed = files.names_of(["", *own, *pending_folders(known)])
+        top, *folders = [_must(names) for names in listed[: 1 + len(own)]]
+        for name in folders[0]:
             if not layout.is_message(name):
                 self._far.quarantine("pending", name, "the file's name is no message's name")
-        return _states(own), see(files, names, before)
+        seen = see(files, known, before, listed[1 + len(own) :])
+        new = [
+            name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *known)
+        ]
+        return _states(folders), sorted(seen + (see(files, new, {}) if new else []))
 
     def _fetch(self, actions: Sequence[Fetch]) -> list[str]:
         paths = [self._far.at(INBOX[action.state], action.name) for action in actions]

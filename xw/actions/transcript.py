@@ -38,7 +38,8 @@ class Traced(NamedTuple):
     """Where one recipient's copy of a message is.
 
     `where` is outbox, returned, pending, processing, done, failed, unreached (on
-    a hub that cannot be reached now) or unknown (handled, and removed since); `since` in microseconds, None where unknown;
+    a hub that cannot be reached now) or unknown (handled, and removed since);
+    `since` in microseconds, None where unknown;
     `reply` the id of the recipient's first answer.
     """
 

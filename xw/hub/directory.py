@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
-from xw.files import Look, Publication
+from xw.files import Publication
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.record import NamedTuple
@@ -132,8 +132,9 @@ class DirectoryHub:
             elif not error and not any(states):
                 ready.append(index)
         published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
-        for index, error in zip(ready, published, strict=True):
-            outcomes[index] = None if error is None else self._outcome(parcels[index], error)
+        for index, problem in zip(ready, published, strict=True):
+            if problem is not None:
+                outcomes[index] = self._outcome(parcels[index], problem)
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
@@ -184,7 +185,8 @@ class DirectoryHub:
     def _publication(self, parcel: "Parcel") -> Publication:
         # In the sender's own scratch folder, which its own gc cleans.
         scratch = self.mailbox(parcel.source.owner).at(layout.SCRATCH)
-        return Publication(parcel.data, scratch, [self.mailbox(parcel.to).at(INBOX["pending"], parcel.name)])
+        target = self.mailbox(parcel.to).at(INBOX["pending"], parcel.name)
+        return Publication(parcel.data, scratch, (target,))
 
     def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
         if isinstance(error, FileExistsError):

@@ -52,6 +52,7 @@ class RemoteHub:
         self.patience = patience
         self.offline = offline
         self._far: DirectoryHub | None = None
+        self._link: Link | None = None
 
     def far(self) -> "DirectoryHub":
         """The hub itself, connected. Unreachable or Refused, within `patience` seconds."""
@@ -61,16 +62,21 @@ class RemoteHub:
             from xw.hub.directory import DirectoryHub, facts
             from xw.ssh import connect
 
-            link = connect(self.url, self.patience)
-            about = facts(link.files(), self.url)
-            self._far = DirectoryHub(link.files(group=about.group, links=about.links), self.url)
+            self._link = connect(self.url, self.patience)
+            about = facts(self._link.files(), self.url)
+            self._far = DirectoryHub(self._link.files(group=about.group, links=about.links), self.url)
         return self._far
+
+    def durable(self) -> bool:
+        """Whether the hub's server can make files and folders durable, and publish by link."""
+        self.far()
+        return self._link is not None and self._link.files().durable
 
     def close(self) -> None:
         """Let the connection go; the next call that needs one makes another."""
-        if self._far is not None:
-            self._far.files.close()
-            self._far = None
+        if self._link is not None:
+            self._link.close()
+        self._far = self._link = None
 
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`; those that the last sync saw."""

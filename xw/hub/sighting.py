@@ -51,12 +51,23 @@ class Sighting(NamedTuple):
         )
 
 
-def see(files: Files, names: Sequence[str], before: Mapping[str, Sighting]) -> list[Sighting]:
+def pending_folders(names: Sequence[str]) -> list[str]:
+    """The folders whose listing `see` wants."""
+    return [f"{name}/{INBOX['pending']}" for name in names]
+
+
+def see(
+    files: Files,
+    names: Sequence[str],
+    before: Mapping[str, Sighting],
+    listed: Sequence[list[str] | OSError] | None = None,
+) -> list[Sighting]:
     """Sightings of instances on the hub in `files`; what `before` has of them is not read again.
 
+    `listed` are the listings of their `pending_folders`, if one has them already.
     Instances that have gone are left out.
     """
-    folders = files.names_of([f"{name}/{INBOX['pending']}" for name in names])
+    folders = files.names_of(pending_folders(names)) if listed is None else listed
     paths = [f"{name}/{part}" for name in names for part in (*_READ, *presence.MARKS)]
     looks = dict(zip(paths, files.look_all(paths), strict=True))
     wanted = [

@@ -1,0 +1,150 @@
+"""Looking for everything that is wrong, with the way to mend it: doctor."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xw import clock, layout
+from xw.errors import Damaged, XwError
+from xw.hub.remote import RemoteHub
+from xw.instance import Instance, Options, load_config, open_instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.message import Message
+from xw.text import span
+
+_STALE_CLAIM = 3600.0
+_OLD_MAIL = 86400.0
+_OLD_OUTBOX = 60.0
+_SKEW = 5.0
+_LOOKED_AT = 1000  # pending files that doctor reads
+
+
+class Finding(NamedTuple):
+    """One thing that doctor looked at. `level` is ok, note or bad; `mend` says what to do."""
+
+    level: str
+    what: str
+    mend: str = ""
+
+
+def doctor(options: Options) -> Iterator[Finding]:
+    """Look at everything that can be wrong, from the configuration on, as far as one can reach."""
+    try:
+        found = load_config(options)
+        yield Finding(
+            "ok",
+            f"configuration {found.path}" if found.path else "no xw.json: names come from the environment",
+        )
+        instance = open_instance(options)
+    except XwError as error:
+        yield Finding("bad", str(error))
+        return
+    yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
+    yield from _modes(instance)
+    yield from _disk(instance.mailbox, instance.root)
+    if isinstance(instance.hub, RemoteHub):
+        yield from _elsewhere(instance, instance.hub)
+    yield from _mail(instance)
+
+
+def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
+    """Each step of the way to a hub on another host; the first that fails is named by its own error."""
+    state = hub.state()
+    if state.at:
+        age = span(clock.now() / clock.SECOND - state.at)
+        yield Finding("note", f"the mirror was last synced {age} ago", "xw sync")
+    if hub.watched():
+        yield Finding("ok", "`xw sync --watch` keeps the mirror")
+    if hub.offline:
+        yield Finding("note", "the hub was not looked at, because of --offline")
+        return
+    try:
+        far = hub.far()
+        yield Finding("ok", f"connected to {hub.url}: name, route, host key, login, path")
+        if not hub.durable():
+            yield Finding(
+                "bad",
+                "its SFTP server lacks fsync or hard links: mail there does not survive a power cut",
+                "use OpenSSH 6.5 or later there",
+            )
+        if not far.knows(instance.name):
+            yield Finding(
+                "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"
+            )
+            return
+        yield from _disk(far.mailbox(instance.name), hub.url)
+        skew = far.now() - clock.now() / clock.SECOND
+    except XwError as error:
+        yield Finding("bad", str(error))
+        return
+    if abs(skew) > _SKEW:
+        yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
+
+
+def _modes(instance: Instance) -> Iterator[Finding]:
+    files, mailbox = instance.mailbox.files, instance.mailbox
+    missing, open_to_others = [], []
+    for folder in layout.FOLDERS:
+        try:
+            mode = files.look(mailbox.at(folder)).mode
+        except FileNotFoundError:
+            missing.append(folder)
+            continue
+        if mode & 0o007:
+            open_to_others.append(folder)
+    if missing:
+        yield Finding("bad", f"missing folders: {', '.join(missing)}", f"xw init --name {instance.name}")
+    if open_to_others:
+        paths = " ".join(f"{instance.root}/{mailbox.at(folder)}" for folder in open_to_others)
+        yield Finding("bad", "others on this machine can read the mail", f"chmod 700 {paths}")
+    if not missing and not open_to_others:
+        yield Finding("ok", "all folders are there and private")
+
+
+def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
+    probe = mailbox.at(layout.SCRATCH, f"doctor-{os.getpid()}")
+    try:
+        mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
+        mailbox.files.remove(probe)
+    except OSError as error:
+        problem = f"cannot write durably to {where}: {error.strerror}"
+        yield Finding("bad", problem, "make room, or mend the rights")
+        return
+    yield Finding("ok", f"files can be written and synced on {where}")
+
+
+def _mail(instance: Instance) -> Iterator[Finding]:
+    mailbox, now = instance.mailbox, instance.now()
+    pending = mailbox.pending()
+    for item in mailbox.read_each(INBOX["pending"], pending[:_LOOKED_AT]):
+        if isinstance(item, Message):
+            continue
+        name, error = item
+        yield Finding(
+            "bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "upgrade xw"
+        )
+    yield from _aged("pending", pending, now, _OLD_MAIL, "xw check")
+    claims = mailbox.names(INBOX["processing"])
+    yield from _aged(
+        "claimed and not finished", claims, now, _STALE_CLAIM, "restart its bridge, or xw done ID"
+    )
+    for peer in mailbox.waiting_for():
+        waiting = mailbox.outbox(peer)
+        yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
+    for folder in (INBOX["failed"], layout.REFUSED):
+        letters = mailbox.names(folder)
+        if letters:
+            yield Finding(
+                "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
+            )
+
+
+def _aged(what: str, names: list[str], now: int, limit: float, mend: str) -> Iterator[Finding]:
+    """How many there are, and bad if the oldest is older than `limit` seconds."""
+    if not names:
+        return
+    age = (now - clock.from_stamp(layout.time_of(names[0]))) / clock.SECOND
+    yield Finding(
+        "bad" if age > limit else "ok", f"{len(names)} {what}, the oldest sent {span(age)} ago", mend
+    )
