@@ -5,12 +5,11 @@ to be believed; its age is the file's mtime. Without one, the last change of
 its folders tells when it last did anything.
 """
 
-import json
-
 from xw import layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
+from xw.message import parse_object
 from xw.record import NamedTuple
 
 _LIMIT = 64 * 1024
@@ -35,12 +34,12 @@ def read(mailbox: Mailbox) -> Presence:
     seen = _last_change(mailbox)
     path = f"{mailbox.owner}/{layout.PRESENCE}"
     try:
-        said = json.loads(mailbox.files.read(path, _LIMIT))
+        said = parse_object(mailbox.files.read(path, _LIMIT))
         beat = mailbox.files.look(path).mtime
-        status, ttl = said["status"], float(said["ttl_s"])
+        status, ttl = said["status"], float(said["ttl_s"])  # type: ignore[arg-type]  # TypeError if it is none
         if status not in STATUSES:
             raise ValueError(status)
-    except (OSError, ValueError, TypeError, KeyError, Damaged):
+    except (OSError, ValueError, OverflowError, TypeError, KeyError, Damaged):
         return Presence(UNKNOWN, "", "", seen)  # none yet, or not one that this version understands
     if mailbox.files.now() > beat + ttl:
         status = GONE
