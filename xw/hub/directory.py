@@ -12,6 +12,7 @@ from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
+from xw.message import parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
@@ -33,7 +34,7 @@ class Facts(NamedTuple):
 def facts(files: "Files", url: str) -> Facts:
     """The facts of the hub in `files`. Unreachable where there is none."""
     try:
-        found = json.loads(files.read(layout.HUB_FILE, _LIMIT))
+        found = parse_object(files.read(layout.HUB_FILE, _LIMIT))
         version = found["format"]
         if version != layout.FORMAT:
             raise XwError(
@@ -44,7 +45,7 @@ def facts(files: "Files", url: str) -> Facts:
         raise Unreachable(
             f"no hub at {url}: is the path right and the disk mounted? `xw init --hub {url}` makes one"
         ) from None
-    except (ValueError, KeyError, TypeError, Damaged) as error:
+    except (KeyError, Damaged) as error:
         raise XwError(f"{url}/{layout.HUB_FILE} is damaged ({error}): put it right by hand") from None
 
 
@@ -94,7 +95,10 @@ class DirectoryHub:
         if not self.knows(name):
             raise NotFound(f"no peer {name!r} on {self.url}")
         card, mailbox = self._card(name), self.mailbox(name)
-        waiting = mailbox.names(INBOX["pending"])
+        try:
+            waiting = mailbox.names(INBOX["pending"])
+        except OSError as error:  # one broken mailbox must not hide the other peers
+            waiting, card = [], {**card, "description": f"(its mailbox cannot be read: {error.strerror})"}
         shown = presence.read(mailbox)
         return Peer(
             name,
@@ -185,10 +189,9 @@ class DirectoryHub:
 
     def _card(self, name: str) -> dict[str, object]:
         try:
-            card = json.loads(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
-        except (FileNotFoundError, ValueError, Damaged):
+            return parse_object(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
+        except (FileNotFoundError, Damaged):
             return {"description": f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"}
-        return card if isinstance(card, dict) else {}
 
 
 def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
