@@ -61,8 +61,7 @@ def init(
     folder = os.path.dirname(path)
     url = config.absolute(hub_text, os.getcwd() if hub_given else folder)
     new_hub = _make_hub(url, group)
-    if in_project:
-        _keep_out_of_git(folder)
+    _keep_out_of_git(folder)
     hub = open_hub(url)[1]
     known = chosen in found.instances
     if not known and not name and hub.knows(chosen):
@@ -179,7 +178,9 @@ def _has_links(files: LocalFiles) -> bool:
 
 
 def _keep_out_of_git(folder: str) -> None:
-    LocalFiles(folder).replace(b"*\n", ".xw", ".xw/.gitignore")
+    files = LocalFiles(folder)
+    files.make_folder(".xw")
+    files.replace(b"*\n", ".xw", ".xw/.gitignore")
 
 
 def _card(entry: Mapping[str, object]) -> dict[str, object]:
