@@ -79,10 +79,16 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
 def _trace_one(instance: Instance, message: Message, to: str, returned: bool, reply: str | None) -> Traced:
     if returned:
         return Traced(to, "returned", None, reply)
-    located = instance.hub.locate(to, message.file_name)
+    waits = message.file_name in instance.mailbox.outbox(to)
+    try:
+        located = instance.hub.locate(to, message.file_name)
+    except OSError:
+        if not waits:
+            raise
+        located = None  # what keeps the recipient's mailbox from being read has kept the message here
     if located:
         return Traced(to, located.state, int(located.since * clock.SECOND), reply)
-    if message.file_name in instance.mailbox.outbox(to):
+    if waits:
         return Traced(to, "outbox", message.sent, reply)
     return Traced(to, "unknown", None, reply)
 
