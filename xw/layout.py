@@ -117,7 +117,7 @@ def name_from(text: str) -> str:
 
 
 def attachment_name(path: str, taken: set[str]) -> str:
-    """A harmless file name for an attachment, like its own and not in `taken`.
+    """A harmless file name for an attachment, like its own and not in `taken` (lower case), which it joins.
 
     ASCII letters, digits, `.`, `_` and `-` stay, all else becomes `_`; it does
     not begin with a dot or a dash, and has at most 100 characters.

@@ -76,7 +76,8 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
         try:
-            taken = set(mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id)))
+            names = mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id))
+            taken = {name.lower() for name in names}
         except FileNotFoundError:
             taken = set()
         staged = _stage(mailbox, paths, taken)
