@@ -85,6 +85,11 @@ def is_id(text: str) -> bool:
     return _is_id(text) is not None
 
 
+def is_stamp(text: str) -> bool:
+    """Whether `text` has the form of an id's time."""
+    return is_id(f"{text}-{_SHORT * '0'}")  # a pattern more would take its time at each start
+
+
 def short_id(message_id: str) -> str:
     """The eight characters after the time, for people; of an id or a file name."""
     return message_id[_TIME + 1 : _TIME + 1 + _SHORT]
