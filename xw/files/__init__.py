@@ -10,3 +10,11 @@ class Look(NamedTuple):
     size: int
     mtime: float
     mode: int
+
+
+class Publication(NamedTuple):
+    """What is to appear under each of `targets`, written first in the folder `scratch`."""
+
+    data: bytes
+    scratch: str
+    targets: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The seam below everything: what a place must do to hold mailboxes.
 
-Implementations: `local.LocalFiles` (a directory), `memory.MemoryFiles` (for
-tests). `tests/files/` runs one suite against each.
+Implementations: `local.LocalFiles` (a directory), `sftp.SftpFiles` (a directory
+of another host), `memory.MemoryFiles` (for tests). `tests/files/` runs one suite against each.
 
 Paths are relative to the place's root, `/`-separated, without `.` or `..`, and
 made by this package: no name in them comes unchecked from a message.
@@ -11,6 +11,8 @@ What holds for every method:
 - *Durable* means: when the call has returned, the change survives a power cut.
 - *Atomic* means: at every moment, and after a crash at any moment, others see
   the old state or the new, nothing between.
+- The methods for several (`…_of`, `…_all`) give an outcome for each, in order,
+  and cost a few round trips in all; so whatever acts on a hub uses these.
 - A call that raised may be repeated. One that raised OSError left what was
   visible as it was.
 - Errors: FileNotFoundError, FileExistsError, PermissionError and other OSErrors
@@ -21,7 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from xw.files import Look
+from xw.errors import Damaged
+from xw.files import Look, Publication
 
 
 class Note(Protocol):
@@ -101,3 +104,30 @@ class Files(Protocol):
         It is free again when its holder dies. `errors.Busy` when it stays held
         for `patience` seconds: a stopped process must not hang every agent.
         """
+
+    # Several at once
+
+    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        """`names` of each folder."""
+
+    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+        """`look` at each path."""
+
+    def read_all(self, paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
+        """`read` each path. Cheapest where `names_of` has just listed its folder."""
+
+    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
+        """`publish` each item, in order.
+
+        None overtakes: after one that failed, but for a FileExistsError, what
+        goes to one of its targets' folders is not left there and fails alike.
+        """
+
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
+        """`move` each source to its target, in order."""
+
+    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
+        """`remove` each path."""
+
+    def make_folders(self, paths: Sequence[str]) -> None:
+        """`make_folder` for each path."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from xw.errors import Busy, Damaged, XwError
 from xw.files import Look
+from xw.files.one_by_one import OneByOne
 
 _CHUNK = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,7 +24,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
-class LocalFiles:
+class LocalFiles(OneByOne):
     """`contract.Files` in the directory `root`.
 
     With `group`, folders are 2770 and files 0660 instead of 0700 and 0600.

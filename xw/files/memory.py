@@ -14,6 +14,7 @@ from threading import Lock
 from xw.errors import Busy, Damaged
 from xw.files import Look
 from xw.files.contract import Note
+from xw.files.one_by_one import OneByOne
 
 
 class _Node:
@@ -37,7 +38,7 @@ class _Note:
         self._text = text
 
 
-class MemoryFiles:
+class MemoryFiles(OneByOne):
     """`contract.Files` in a dictionary.
 
     `clock` gives mtimes in seconds. `faults`, if given, is called with the

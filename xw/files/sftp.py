@@ -1,0 +1,257 @@
+"""Files on another host, over SFTP: as durable and atomic as `local`, in few round trips.
+
+The steps and their order are those of `local`; the requests of one step travel
+together, and none goes before the answers that it rests on (FACTS). Durable
+where the server has OpenSSH's extensions; `durable` says so. Sessions come from
+a `Link` (`xw.files.ssh`, or a test's own).
+"""
+
+import errno
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from xw.errors import Damaged, Usage
+from xw.files import Look, Publication
+from xw.files import sftp_packets as sftp
+from xw.files.contract import Note
+from xw.files.sftp_packets import Request
+from xw.files.sftp_publish import Publisher, new_name
+from xw.files.sftp_read import Reader
+from xw.files.sftp_remote import Link, Remote, failed, folder_of, numbered, opened, raised
+from xw.files.sftp_wire import Ask
+
+_Found = TypeVar("_Found")
+
+
+class SftpFiles:
+    """`contract.Files` in the directory `root` of the host that `link` leads to.
+
+    `root` is absolute, or relative to where the login lands. `group` and
+    `links` as for `local.LocalFiles`. Times of files are whole seconds here.
+    """
+
+    def __init__(self, link: Link, root: str, *, group: bool = False, links: bool = True) -> None:
+        self.root = root
+        self._link = link
+        self._remote = Remote(link, root)
+        self._file_mode = 0o660 if group else 0o600
+        self._folder_mode = 0o2770 if group else 0o700
+        self._reader = Reader(self._remote)
+        self._publisher = Publisher(
+            self._remote, self._file_mode, links=links, read=self.read, learn=self._learn_time
+        )
+        self._ahead: float | None = None  # how far the hub's clock is ahead of ours
+
+    @property
+    def round_trips(self) -> int:
+        """How many round trips the link has made."""
+        return self._link.round_trips
+
+    @property
+    def durable(self) -> bool:
+        """Whether the server can make files and folders durable, publish by link and replace."""
+        return {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= self._link.wire().extensions
+
+    # Looking
+
+    def names(self, folder: str) -> list[str]:
+        """See `contract.Files.names`."""
+        return _only(self.names_of([folder]))
+
+    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        """See `contract.Files.names_of`."""
+        return self._reader.names_of(folders)
+
+    def look(self, path: str) -> Look:
+        """See `contract.Files.look`."""
+        return _only(self.look_all([path]))
+
+    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+        """See `contract.Files.look_all`."""
+        return self._reader.look_all(paths)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See `contract.Files.read`."""
+        return _only(self.read_all([path], limit))
+
+    def read_all(self, paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
+        """See `contract.Files.read_all`."""
+        return self._reader.read_all(paths, limit)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """See `contract.Files.chunks`."""
+        return self._reader.chunks(path)
+
+    def writable(self, folder: str) -> bool:
+        """See `contract.Files.writable`. It tries, with a file that is gone again at once."""
+        probe = self._remote.full(new_name(folder))
+        made, _ = self._remote.ask(
+            [Ask(sftp.open_new(probe, self._file_mode), _nothing), Ask(sftp.remove(probe))]
+        )
+        return opened(made)
+
+    def now(self) -> float:
+        """See `contract.Files.now`. To a second, from the time of the last file written here."""
+        if self._ahead is None:
+            probe = self._remote.full(new_name(""))
+            asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
+            made, _ = self._remote.ask([*asks, Ask(sftp.remove(probe))])
+            raised(self._remote.named(self._remote.first_error(made, ""), ""))
+            self._learn_time(sftp.look_of(made[1]).mtime)
+        return time.time() + (self._ahead or 0.0)
+
+    def _learn_time(self, mtime: float) -> None:
+        ahead = mtime + 0.5 - time.time()  # the half: times of files are cut to whole seconds
+        # Within what cutting and the way there may make of it, the clocks agree.
+        self._ahead = 0.0 if abs(ahead) <= 1.5 else ahead
+
+    # Changing
+
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+        """See `contract.Files.publish`."""
+        raised(self.publish_all([Publication(data, scratch, tuple(targets))])[0])
+
+    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
+        """See `contract.Files.publish_all`."""
+        return self._publisher.publish(items)
+
+    def replace(self, data: bytes, scratch: str, path: str) -> None:
+        """See `contract.Files.replace`."""
+        name, folder = new_name(scratch), folder_of(path)
+        bad = self._publisher.write({name: data})
+        if bad:
+            self._remote.discard([name])
+            raise bad[name]
+        renamed, *synced = self._remote.ask(
+            [Ask(self._remote.rename(name, path)), *self._remote.sync([folder])]
+        )
+        error = self._remote.named(self._remote.error(renamed[0], path), folder)
+        if error:
+            self._remote.discard([name])
+            raise error
+        raised(self._remote.synced([folder], synced).get(folder))
+
+    def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
+        """See `contract.Files.store`."""
+        return self._publisher.store(pieces, path)
+
+    def move(self, source: str, target: str) -> None:
+        """See `contract.Files.move`."""
+        raised(self.move_all([(source, target)])[0])
+
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
+        """See `contract.Files.move_all`."""
+        if not moves:
+            return []
+        now, links = int(self.now()), self._remote.can(sftp.LSETSTAT)
+        asks: list[Ask] = []
+        for source, target in moves:
+            asks.append(Ask(sftp.set_time(self._remote.full(source), now, links=links)))
+            asks.append(Ask(self._remote.rename(source, target)))
+        # The targets first: after a cut a file may then be found in both places, never in none.
+        folders = list(
+            dict.fromkeys(
+                [folder_of(target) for _, target in moves] + [folder_of(source) for source, _ in moves]
+            )
+        )
+        replies = self._remote.ask([*asks, *self._remote.sync(folders)])
+        unsynced = self._remote.synced(folders, replies[len(asks) :])
+        outcomes: list[OSError | None] = []
+        for (source, target), (reply,) in zip(moves, replies[1 : len(asks) : 2], strict=True):
+            error = self._remote.named(self._remote.error(reply, source), folder_of(target))
+            outcomes.append(error or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source)))
+        return outcomes
+
+    def remove(self, path: str) -> None:
+        """See `contract.Files.remove`."""
+        raised(self.remove_all([path])[0])
+
+    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.remove_all`."""
+        asks = [Ask(sftp.remove(self._remote.full(path))) for path in paths]
+        folders = list(dict.fromkeys(map(folder_of, paths)))
+        replies = self._remote.ask([*asks, *self._remote.sync(folders)])
+        unsynced = self._remote.synced(folders, replies[len(asks) :])
+        return [
+            self._remote.named(self._remote.error(reply, path), folder_of(path))
+            or unsynced.get(folder_of(path))
+            for path, (reply,) in zip(paths, replies[: len(asks)], strict=True)
+        ]
+
+    def remove_folder(self, path: str) -> None:
+        """See `contract.Files.remove_folder`."""
+        (found,) = self._remote.listed([path])
+        if isinstance(found, OSError):
+            raise found
+        inner = [f"{path}/{name}" for name, look in found.items() if look.kind == "folder"]
+        for folder in inner:
+            self.remove_folder(folder)
+        self._remote.discard([f"{path}/{name}" for name, look in found.items() if look.kind != "folder"])
+        removed, *synced = self._remote.ask(
+            [Ask(sftp.remove_folder(self._remote.full(path))), *self._remote.sync([folder_of(path)])]
+        )
+        raised(self._remote.named(self._remote.error(removed[0], path), folder_of(path)))
+        raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
+
+    def make_folder(self, path: str) -> None:
+        """See `contract.Files.make_folder`."""
+        self.make_folders([path])
+
+    def make_folders(self, paths: Sequence[str]) -> None:
+        """See `contract.Files.make_folders`."""
+        wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
+        found = self._remote.all([sftp.stat_of(self._remote.full(path)) for path in wanted])
+        missing: list[str] = []
+        for path, reply in zip(wanted, found, strict=True):
+            if reply.code == sftp.NO_SUCH_FILE:
+                missing.append(path)
+            else:
+                raised(self._remote.error(reply, path))
+                if sftp.look_of(reply).kind != "folder":
+                    raise numbered(errno.EEXIST, self._remote.shown(path))
+        if "" in missing:
+            self._make_above()
+        self._make(missing)
+
+    def _make_above(self) -> None:
+        """Make the folders above the root; theirs is the server's usual mode."""
+        parts = self.root.rstrip("/").split("/")
+        above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        self._remote.all([sftp.make_folder(path, 0o777) for path in above if path])
+
+    def _make(self, missing: Sequence[str]) -> None:
+        full = [self._remote.full(path) for path in missing]
+        requests = [sftp.make_folder(path, self._folder_mode) for path in full]
+        modes = [sftp.set_mode(path, self._folder_mode) for path in full]
+        folders = list(dict.fromkeys(folder_of(path) for path in missing if path))
+        replies = self._remote.ask([*map(Ask, [*requests, *modes]), *self._remote.sync(folders)])
+        for path, (made,), (mode,) in zip(missing, replies, replies[len(full) :], strict=False):
+            # Failure: another was faster, and then its mode can be set too.
+            if not (failed(made) and mode.code == sftp.OK):
+                raised(self._remote.named(self._remote.error(made, path), folder_of(path)))
+            raised(self._remote.error(mode, path))
+        unsynced = self._remote.synced(folders, replies[2 * len(full) :])
+        raised(next(iter(unsynced.values()), None))
+
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
+        """Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
+        raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
+
+
+def _only(found: Sequence[_Found | OSError | Damaged]) -> _Found:
+    """The outcome for one, raised where it is an error."""
+    (outcome,) = found
+    if isinstance(outcome, (OSError, Damaged)):
+        raise outcome
+    return outcome
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _nothing(_: bytes) -> list[Request]:
+    return []

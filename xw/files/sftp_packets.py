@@ -1,0 +1,257 @@
+"""SFTP version 3, packet by packet: requests as bytes, answers as values.
+
+Sources: draft-ietf-secsh-filexfer-02, and OpenSSH's PROTOCOL file (section 4)
+for the extensions. Nothing here sends anything; `sftp_wire` does. Paramiko's
+own client is not used: it turns every status but two into an `OSError` without
+a number, and cannot send the requests of a step together.
+"""
+
+import errno
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xw.files import Look
+
+INIT, VERSION, STATUS, HANDLE, DATA, NAME, ATTRS = 1, 2, 101, 102, 103, 104, 105
+EXTENDED, EXTENDED_REPLY = 200, 201
+CLOSE = 4
+
+OK, EOF, NO_SUCH_FILE, DENIED, FAILURE, BAD_MESSAGE, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
+
+FSYNC = "fsync@openssh.com"
+HARDLINK = "hardlink@openssh.com"
+POSIX_RENAME = "posix-rename@openssh.com"
+LSETSTAT = "lsetstat@openssh.com"
+STATVFS = "statvfs@openssh.com"
+
+CHUNK = 32 * 1024  # every server must take a packet of 34,000 bytes, and no more
+_READ, _WRITE, _CREATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
+_HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x80000000
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+
+# What the standard's codes hide behind them: OpenSSH's errno_to_portable, read backwards.
+_NUMBERS = {
+    NO_SUCH_FILE: errno.ENOENT,
+    DENIED: errno.EACCES,
+    BAD_MESSAGE: errno.EINVAL,
+    UNSUPPORTED: errno.EOPNOTSUPP,
+}
+
+
+class Request(NamedTuple):
+    """A request without its number; `answer` is about how many bytes its answer will have."""
+
+    kind: int
+    body: bytes
+    answer: int = 64
+
+
+class Reply(NamedTuple):
+    """An answer without its number."""
+
+    kind: int
+    body: bytes
+
+    @property
+    def code(self) -> int:
+        """The status code; OK for an answer that is no status."""
+        return int.from_bytes(self.body[:4], "big") if self.kind == STATUS else OK
+
+    def error(self, path: str) -> OSError | None:
+        """What the answer says went wrong with `path`. Its errno is None for a bare `Failure`."""
+        if self.code == OK:
+            return None
+        number = _NUMBERS.get(self.code)
+        if number is None:
+            problem = OSError("the server says only `Failure`")
+            problem.filename = path
+            return problem
+        return OSError(number, os.strerror(number), path)
+
+
+class Space(NamedTuple):
+    """What a file system has left: bytes, files, and whether it is read-only."""
+
+    free: int
+    files: int
+    readonly: bool
+
+
+def open_read(path: str) -> Request:
+    """Open a file or a folder for reading; a folder so opened can be synced."""
+    return Request(3, _text(path) + struct.pack(">II", _READ, 0))
+
+
+def open_new(path: str, mode: int) -> Request:
+    """Create a file; it must not exist. The mode travels along, else it would be 0644."""
+    return Request(3, _text(path) + struct.pack(">III", _WRITE | _CREATE | _EXCLUSIVE, _HAS_MODE, mode))
+
+
+def close(handle: bytes) -> Request:
+    """Close a handle."""
+    return Request(CLOSE, _string(handle))
+
+
+def read(handle: bytes, offset: int, size: int = CHUNK) -> Request:
+    """Read up to `size` bytes; the server may give fewer."""
+    return Request(5, _string(handle) + struct.pack(">QI", offset, size), size + 64)
+
+
+def write(handle: bytes, offset: int, data: bytes) -> Request:
+    """Write at an offset."""
+    return Request(6, _string(handle) + struct.pack(">Q", offset) + _string(data))
+
+
+def writes(handle: bytes, data: bytes, offset: int = 0) -> list[Request]:
+    """The requests that write all of `data`."""
+    return [
+        write(handle, offset + start, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)
+    ]
+
+
+def lstat(path: str) -> Request:
+    """A path's attributes, a link not followed."""
+    return Request(7, _text(path))
+
+
+def stat_of(path: str) -> Request:
+    """A path's attributes, a link followed."""
+    return Request(17, _text(path))
+
+
+def fstat(handle: bytes) -> Request:
+    """An open file's attributes."""
+    return Request(8, _string(handle))
+
+
+def set_mode(path: str, mode: int) -> Request:
+    """Change a path's mode: the one sent when it was made went through the server's umask."""
+    return Request(9, _text(path) + struct.pack(">II", _HAS_MODE, mode))
+
+
+def set_open_mode(handle: bytes, mode: int) -> Request:
+    """Change an open file's mode."""
+    return Request(10, _string(handle) + struct.pack(">II", _HAS_MODE, mode))
+
+
+def set_time(path: str, seconds: int, *, links: bool) -> Request:
+    """Change the mtime of a path, or with `links` of a link itself (where the server can)."""
+    times = struct.pack(">III", _HAS_TIMES, seconds, seconds)
+    return extended(LSETSTAT, path, tail=times) if links else Request(9, _text(path) + times)
+
+
+def open_folder(path: str) -> Request:
+    """Open a folder for listing."""
+    return Request(11, _text(path))
+
+
+def list_folder(handle: bytes) -> Request:
+    """The next names of a folder; OpenSSH gives 100."""
+    return Request(12, _string(handle), 32 * 1024)
+
+
+def remove(path: str) -> Request:
+    """Remove a file."""
+    return Request(13, _text(path))
+
+
+def make_folder(path: str, mode: int) -> Request:
+    """Make a folder."""
+    return Request(14, _text(path) + struct.pack(">II", _HAS_MODE, mode))
+
+
+def remove_folder(path: str) -> Request:
+    """Remove an empty folder."""
+    return Request(15, _text(path))
+
+
+def rename(source: str, target: str) -> Request:
+    """Rename; never overwrites."""
+    return Request(18, _text(source) + _text(target))
+
+
+def extended(name: str, *paths: str, tail: bytes = b"") -> Request:
+    """A request of an extension."""
+    return Request(EXTENDED, _text(name) + b"".join(map(_text, paths)) + tail)
+
+
+def fsync(handle: bytes) -> Request:
+    """Make an open file or folder durable."""
+    return extended(FSYNC, tail=_string(handle))
+
+
+def handle_of(reply: Reply) -> bytes:
+    """The handle in an answer."""
+    return _take_string(reply.body, 0)[0]
+
+
+def data_of(reply: Reply) -> bytes:
+    """The bytes in an answer to `read`; none at the end of the file."""
+    return _take_string(reply.body, 0)[0] if reply.kind == DATA else b""
+
+
+def look_of(reply: Reply) -> Look:
+    """The attributes in an answer."""
+    return _take_look(reply.body, 0)[0]
+
+
+def names_of(reply: Reply) -> Iterator[tuple[str, Look]]:
+    """The names in an answer to `list_folder`, with what each is, links not followed."""
+    count, at = int.from_bytes(reply.body[:4], "big"), 4
+    for _ in range(count):
+        name, at = _take_string(reply.body, at)
+        _, at = _take_string(reply.body, at)  # the line that `ls -l` would show
+        look, at = _take_look(reply.body, at)
+        if name not in (b".", b".."):
+            yield os.fsdecode(name), look
+
+
+def space_of(reply: Reply) -> Space:
+    """What an answer to `statvfs@openssh.com` says."""
+    _, unit, _, _, free, _, _, files, _, flags, _ = struct.unpack(">11Q", reply.body[:88])
+    return Space(unit * free, files, bool(flags & 1))
+
+
+def extensions_of(body: bytes) -> frozenset[str]:
+    """The names of the extensions in a `VERSION` packet."""
+    found, at = set(), 4
+    while at < len(body):
+        name, at = _take_string(body, at)
+        _, at = _take_string(body, at)
+        found.add(name.decode("ascii", "replace"))
+    return frozenset(found)
+
+
+def _string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def _text(path: str) -> bytes:
+    return _string(os.fsencode(path))
+
+
+def _take_string(body: bytes, at: int) -> tuple[bytes, int]:
+    end = at + 4 + int.from_bytes(body[at : at + 4], "big")
+    return body[at + 4 : end], end
+
+
+def _take_look(body: bytes, at: int) -> tuple[Look, int]:
+    size = mode = mtime = 0
+    flags = int.from_bytes(body[at : at + 4], "big")
+    at += 4
+    if flags & _HAS_SIZE:
+        size, at = int.from_bytes(body[at : at + 8], "big"), at + 8
+    if flags & _HAS_OWNER:
+        at += 8
+    if flags & _HAS_MODE:
+        mode, at = int.from_bytes(body[at : at + 4], "big"), at + 4
+    if flags & _HAS_TIMES:
+        mtime, at = int.from_bytes(body[at + 4 : at + 8], "big"), at + 8
+    if flags & _HAS_MORE:
+        count, at = int.from_bytes(body[at : at + 4], "big"), at + 4
+        for _ in range(2 * count):
+            _, at = _take_string(body, at)
+    return Look(_KINDS.get(stat.S_IFMT(mode), "other"), size, float(mtime), stat.S_IMODE(mode)), at

@@ -1,0 +1,206 @@
+"""Publishing over SFTP: many messages in two round trips, none linked before its bytes are durable.
+
+First all files are written, synced and measured in the scratch folder; when all
+answers are in, the good ones are linked to their names, the scratch files
+removed and the folders synced. Used by `sftp` alone.
+"""
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+
+from xw.errors import Damaged, XwError
+from xw.files import Publication
+from xw.files import sftp_packets as sftp
+from xw.files.one_by_one import held_back, hold_back
+from xw.files.sftp_packets import CHUNK, Reply, Request
+from xw.files.sftp_remote import Remote, failed, folder_of, numbered, opened, raised
+from xw.files.sftp_wire import Ask, Wire
+
+_ON_THE_WAY = 64  # writes of an attachment that are sent before the first must be answered
+
+Read = Callable[[str, int], bytes]
+Learn = Callable[[float], None]
+
+
+class Publisher:
+    """Writes into `remote`; `read` reads a file back, `learn` is told the mtime of what was just written."""
+
+    def __init__(self, remote: Remote, mode: int, *, links: bool, read: Read, learn: Learn) -> None:
+        self._remote = remote
+        self._mode = mode
+        self._links = links
+        self._read = read
+        self._learn = learn
+
+    def publish(self, items: Sequence[Publication]) -> list[OSError | None]:
+        """See `contract.Files.publish_all`."""
+        scratch = [self._scratch_names(item) for item in items]
+        names = [name for several in scratch for name in dict.fromkeys(several)]
+        data = {name: item.data for item, several in zip(items, scratch, strict=True) for name in several}
+        bad = self.write(data)
+        held: dict[str, OSError] = {}
+        outcomes: list[OSError | None] = []
+        for item, several in zip(items, scratch, strict=True):
+            error = next((bad[name] for name in several if name in bad), None) or held_back(held, item)
+            if error:
+                hold_back(held, item, error)
+            outcomes.append(error)
+        good = [index for index, error in enumerate(outcomes) if error is None]
+        linked = self._link([(items[index], scratch[index]) for index in good], names)
+        for index, (error, made) in zip(good, linked, strict=True):
+            outcomes[index] = error or held_back(held, items[index])
+            problem = outcomes[index]
+            if problem:
+                hold_back(held, items[index], problem)
+                # Not acknowledged, so not to be seen.
+                self._remote.discard(made)
+        return outcomes
+
+    def write(self, files: dict[str, bytes]) -> dict[str, OSError]:
+        """New files with these bytes, each synced and measured; name → what went wrong."""
+        asks = [
+            Ask(sftp.open_new(self._remote.full(name), self._mode), self._writing(data))
+            for name, data in files.items()
+        ]
+        bad: dict[str, OSError] = {}
+        for (name, data), replies in zip(files.items(), self._remote.ask(asks), strict=True):
+            error = self._written(name, data, replies)
+            if error:
+                # Asked while the file still takes its space, else a full disk would look well.
+                named = self._remote.named(error, folder_of(name), len(data))
+                bad[name] = named or error
+        return bad
+
+    def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
+        """See `contract.Files.store`."""
+        wire, folder = self._remote.link.wire(), folder_of(path)
+        reply, there = wire.all(
+            [sftp.open_new(self._remote.full(path), self._mode), sftp.lstat(self._remote.full(path))]
+        )
+        if failed(reply) and there.code == sftp.OK:
+            raise numbered(errno.EEXIST, self._remote.shown(path))
+        raised(self._remote.named(self._remote.error(reply, path), folder))
+        handle = wire.opened(reply)
+        try:
+            try:
+                size, digest = self._pour(wire, handle, pieces, path)
+            finally:
+                wire.end(handle)
+            raised(self._remote.synced([folder], self._remote.ask(self._remote.sync([folder]))).get(folder))
+        except (OSError, XwError) as error:
+            named = self._remote.named(error, folder, CHUNK) if isinstance(error, OSError) else error
+            if not wire.broken:
+                self._remote.discard([path])
+            raise named or error from None
+        return size, digest
+
+    def _pour(self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
+        """Write, sync and measure; the writes one after the other, without waiting for each."""
+        size, hashed = 0, sha256()
+        flying: deque[int] = deque(wire.send([sftp.set_open_mode(handle, self._mode)]))
+        try:
+            for piece in pieces:
+                hashed.update(piece)
+                for request in sftp.writes(handle, piece, size):
+                    flying.extend(wire.send([request]))
+                    while len(flying) > _ON_THE_WAY:
+                        raised(self._remote.error(wire.wait(flying.popleft()), path))
+                size += len(piece)
+            while flying:
+                raised(self._remote.error(wire.wait(flying.popleft()), path))
+        finally:
+            wire.forget(flying)
+        last = [sftp.fsync(handle)] if self._remote.can(sftp.FSYNC) else []
+        *synced, measured = wire.all([*last, sftp.fstat(handle)])
+        raised(self._remote.first_error([*synced, measured], path))
+        if sftp.look_of(measured).size != size:
+            raise numbered(errno.EIO, self._remote.shown(path))
+        return size, hashed.hexdigest()
+
+    def _scratch_names(self, item: Publication) -> list[str]:
+        """For each target the scratch file it is made of: one for all where there are links."""
+        if self._links:
+            return [new_name(item.scratch)] * len(item.targets)
+        return [new_name(item.scratch) for _ in item.targets]
+
+    def _writing(self, data: bytes) -> Callable[[bytes], list[Request]]:
+        can_sync = self._remote.can(sftp.FSYNC)
+
+        def work(handle: bytes) -> list[Request]:
+            sync = [sftp.fsync(handle)] if can_sync else []
+            return [
+                sftp.set_open_mode(handle, self._mode),
+                *sftp.writes(handle, data),
+                *sync,
+                sftp.fstat(handle),
+            ]
+
+        return work
+
+    def _written(self, name: str, data: bytes, replies: list[Reply]) -> OSError | None:
+        error = self._remote.first_error(replies, name)
+        if error or not opened(replies):
+            return error
+        look = sftp.look_of(replies[-1])
+        self._learn(look.mtime)
+        if look.size != len(data):
+            return numbered(errno.EIO, self._remote.shown(name))
+        return None
+
+    def _link(
+        self, items: list[tuple[Publication, list[str]]], names: list[str]
+    ) -> list[tuple[OSError | None, list[str]]]:
+        """Give the files their names; for each item what went wrong, and the targets that it made."""
+        full = self._remote.full
+        asks: list[Ask] = []
+        for item, several in items:
+            for name, target in zip(several, item.targets, strict=True):
+                if self._links:
+                    asks.append(Ask(sftp.extended(sftp.HARDLINK, full(name), full(target))))
+                else:
+                    asks.append(Ask(sftp.rename(full(name), full(target))))
+        folders = list(dict.fromkeys(folder_of(target) for item, _ in items for target in item.targets))
+        removes = [Ask(sftp.remove(full(name))) for name in names]
+        replies = self._remote.ask([*asks, *removes, *self._remote.sync(folders)])
+        unsynced = self._remote.synced(folders, replies[len(asks) + len(removes) :])
+        answers = iter(replies)
+        found: list[tuple[OSError | None, list[str]]] = []
+        for item, _ in items:
+            made: list[str] = []
+            problem = None
+            for target in item.targets:
+                reply = next(answers)[0]
+                if reply.code == sftp.OK:
+                    made.append(target)
+                error = self._linked(reply, target, item.data) or unsynced.get(folder_of(target))
+                problem = problem or error
+            found.append((problem, made))
+        return found
+
+    def _linked(self, reply: Reply, target: str, data: bytes) -> OSError | None:
+        """What went wrong with a link; nothing where the target is there already with the same bytes."""
+        if not failed(reply):
+            return self._remote.error(reply, target)
+        (there,) = self._remote.all([sftp.lstat(self._remote.full(target))])
+        if there.code == sftp.NO_SUCH_FILE:
+            return self._remote.named(self._remote.error(reply, target), folder_of(target))
+        if same(self._read, target, data):
+            return None
+        return numbered(errno.EEXIST, self._remote.shown(target))
+
+
+def new_name(scratch: str) -> str:
+    """An unguessable name in the folder `scratch`."""
+    name = os.urandom(12).hex()
+    return f"{scratch}/{name}" if scratch else name
+
+
+def same(read: Read, path: str, data: bytes) -> bool:
+    """Whether the file at `path` holds these bytes."""
+    try:
+        return read(path, len(data)) == data
+    except (OSError, Damaged):
+        return False

@@ -1,0 +1,191 @@
+"""A directory of another host: paths, errors and the steps that every change over SFTP ends with.
+
+Below `sftp` and `sftp_publish`, which know what the steps are for.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from xw.files import Look
+from xw.files import sftp_packets as sftp
+from xw.files.sftp_packets import FAILURE, HANDLE, NAME, Reply, Request
+from xw.files.sftp_wire import Ask, Wire
+
+_PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one to hear that there are no more
+_MANY_PAGES = 64
+_SLACK = 64 * 1024  # bytes; a file takes more of a disk than it has
+
+
+class Link(Protocol):
+    """Where sessions come from."""
+
+    name: str  # the host, for messages
+
+    def wire(self) -> Wire:
+        """This thread's session, opened where there is none or the last one broke. Unreachable, Refused."""
+
+    @property
+    def round_trips(self) -> int:
+        """How many round trips its sessions have made."""
+
+
+class Remote:
+    """The directory `root` of the host that `link` leads to."""
+
+    def __init__(self, link: Link, root: str) -> None:
+        self.link = link
+        self.root = root
+        self._pages: dict[str, int] = {}  # folder → how many READDIR requests it takes
+
+    def full(self, path: str) -> str:
+        """A path as the server takes it."""
+        return f"{self.root.rstrip('/')}/{path}" if path and self.root else path or self.root or "."
+
+    def shown(self, path: str) -> str:
+        """A path as people are shown it."""
+        return f"{self.link.name}:{self.full(path)}"
+
+    def ask(self, asks: Sequence[Ask]) -> list[list[Reply]]:
+        """One exchange, on this thread's session."""
+        return self.link.wire().exchange(asks) if asks else []
+
+    def all(self, requests: Sequence[Request]) -> list[Reply]:
+        """One exchange of requests without handles."""
+        return self.link.wire().all(requests) if requests else []
+
+    def error(self, reply: Reply, path: str) -> OSError | None:
+        """What an answer says went wrong with `path`."""
+        return reply.error(self.shown(path))
+
+    def first_error(self, replies: Iterable[Reply], path: str) -> OSError | None:
+        """The first thing that went wrong with `path`."""
+        return next(filter(None, (self.error(reply, path) for reply in replies)), None)
+
+    def can(self, extension: str) -> bool:
+        """Whether the server has an extension."""
+        return extension in self.link.wire().extensions
+
+    def listed(self, folders: Sequence[str]) -> list[dict[str, Look] | OSError]:
+        """What lies in each folder, by name; links not followed."""
+        asks = [
+            Ask(sftp.open_folder(self.full(folder)), _listing(self._pages.get(folder, _PAGES)))
+            for folder in folders
+        ]
+        return [
+            self._collected(folder, replies) for folder, replies in zip(folders, self.ask(asks), strict=True)
+        ]
+
+    def _collected(self, folder: str, replies: list[Reply]) -> dict[str, Look] | OSError:
+        opened, *pages = replies
+        error = self.error(opened, folder)
+        if error:
+            return error
+        if all(page.kind == NAME for page in pages):
+            return self._long_list(folder)
+        return self._joined(folder, pages)
+
+    def _joined(self, folder: str, pages: list[Reply]) -> dict[str, Look] | OSError:
+        found: dict[str, Look] = {}
+        for count, page in enumerate(pages, start=1):
+            if page.code == sftp.EOF:
+                self._pages[folder] = count + 1
+                break
+            error = self.error(page, folder)
+            if error:
+                return error
+            found.update(sftp.names_of(page))
+        return found
+
+    def _long_list(self, folder: str) -> dict[str, Look] | OSError:
+        """A folder with more names than were asked for: from the beginning, to its end."""
+        wire = self.link.wire()
+        (opened,) = wire.all([sftp.open_folder(self.full(folder))])
+        error = self.error(opened, folder)
+        if error:
+            return error
+        handle = wire.opened(opened)
+        try:
+            pages: list[Reply] = []
+            while not pages or pages[-1].kind == NAME:
+                pages += wire.all([sftp.list_folder(handle)] * _MANY_PAGES)
+        finally:
+            wire.end(handle)
+        return self._joined(folder, pages)
+
+    # The end of every change
+
+    def sync(self, folders: Iterable[str]) -> list[Ask]:
+        """What makes changes of folders durable; nothing where the server cannot."""
+        if not self.can(sftp.FSYNC):
+            return []
+        return [
+            Ask(sftp.open_read(self.full(folder)), lambda handle: [sftp.fsync(handle)]) for folder in folders
+        ]
+
+    def synced(self, folders: Iterable[str], replies: Iterable[list[Reply]]) -> dict[str, OSError]:
+        """Folder → what went wrong, for those where something did."""
+        found = {}
+        for folder, answers in zip(folders, replies, strict=False):
+            error = self.first_error(answers, folder)
+            if error:
+                found[folder] = error
+        return found
+
+    def rename(self, source: str, target: str) -> Request:
+        """Rename in place of what is at `target`, where the server can; atomic."""
+        if self.can(sftp.POSIX_RENAME):
+            return sftp.extended(sftp.POSIX_RENAME, self.full(source), self.full(target))
+        return sftp.rename(self.full(source), self.full(target))
+
+    def discard(self, paths: Sequence[str]) -> None:
+        """Remove files, best effort: their disk is failing already."""
+        self.all([sftp.remove(self.full(path)) for path in paths])
+
+    def named(self, error: OSError | None, folder: str, size: int = 0) -> OSError | None:
+        """An error with its number, where the server gave none: a full or read-only disk are told apart.
+
+        `size` is how many bytes were to be written in `folder`.
+        """
+        if error is None or error.errno is not None:
+            return error
+        if self.can(sftp.STATVFS):
+            (reply,) = self.all([sftp.extended(sftp.STATVFS, self.full(folder))])
+            if reply.kind == sftp.EXTENDED_REPLY:
+                space = sftp.space_of(reply)
+                if space.readonly:
+                    return numbered(errno.EROFS, error.filename)
+                if space.free < size + _SLACK or space.files == 0:
+                    return numbered(errno.ENOSPC, error.filename)
+        return error
+
+
+def numbered(number: int, shown: str) -> OSError:
+    """The OSError of a number, in its own class."""
+    return OSError(number, os.strerror(number), shown)
+
+
+def raised(error: OSError | None) -> None:
+    """Raise it, if there is one."""
+    if error:
+        raise error
+
+
+def folder_of(path: str) -> str:
+    """The folder in which a path lies."""
+    return path.rpartition("/")[0]
+
+
+def failed(reply: Reply) -> bool:
+    """Whether an answer is the bare `Failure`, which hides EEXIST, ENOSPC, EDQUOT, EROFS and more."""
+    return reply.code == FAILURE
+
+
+def opened(replies: Sequence[Reply]) -> bool:
+    """Whether an open gave a handle."""
+    return replies[0].kind == HANDLE
+
+
+def _listing(pages: int) -> Callable[[bytes], list[Request]]:
+    return lambda handle: [sftp.list_folder(handle)] * pages

@@ -1,0 +1,252 @@
+"""One SFTP session: sends the requests of a step together and waits for all their answers.
+
+A round trip is a burst sent while nothing was awaited; `round_trips` counts them.
+For one thread at a time. Whatever goes wrong on the way is `Unreachable`, and
+the session is then of no more use. Used by the other files of `sftp`.
+
+Work on a file needs its handle, which the server gives in its answer to the
+open: two round trips. OpenSSH numbers handles from 0 and gives out the one
+closed last, so while none is open the next is known, and the open, the work
+and the close travel together. A guess is always checked: where it was wrong
+(another server), the work, which then met no open file, is done again with the
+true handle, and nothing is guessed any more.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from xw.errors import Unreachable
+from xw.files import sftp_packets as sftp
+from xw.files.sftp_packets import HANDLE, Reply, Request
+
+_FLUSH = 64 * 1024  # bytes of requests that are handed to the stream at once
+_BIGGEST = 4 << 20  # bytes of an answer: anything larger is no SFTP
+_TOGETHER = 64  # handles open at once where handles cannot be guessed
+
+
+class Stream(Protocol):
+    """A channel or a socket."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all. OSError."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Some bytes; none at the end. OSError."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """How long the other two may take before TimeoutError."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Ask(NamedTuple):
+    """A request; or an open, and with `work` what to do with its handle before it is closed again."""
+
+    first: Request
+    work: Callable[[bytes], Sequence[Request]] | None = None
+
+
+class Wire:
+    """An SFTP session on a stream.
+
+    `patience` says how many seconds the next answer may take. `window` is how
+    many bytes of answers may be under way: with more, a server that cannot get
+    rid of its answers stops reading requests, and both sides wait for ever.
+    """
+
+    def __init__(
+        self, stream: Stream, name: str, patience: Callable[[], float], window: int = 1 << 20
+    ) -> None:
+        self.window = window
+        self.round_trips = 1
+        self.broken = False
+        self._stream = stream
+        self._name = name
+        self._patience = patience
+        self._number = 0
+        self._inward = bytearray()
+        self._awaited: dict[int, int] = {}  # number → about how many bytes
+        self._under_way = 0  # the sum of these
+        self._arrived: dict[int, Reply] = {}
+        self._unwanted: set[int] = set()
+        self._open: set[bytes] = set()
+        self._guess = bytes(4)
+        self.extensions = self._greet()
+        self._guessing = sftp.FSYNC in self.extensions
+
+    def exchange(self, asks: Sequence[Ask]) -> list[list[Reply]]:
+        """Send all, in order, and wait for all answers: of each ask, those to its first and its work.
+
+        Work whose open failed has no answers. The close's answer is left out.
+        """
+        if self._guessing and not self._open:
+            return self._exchange_guessing(asks)
+        found: list[list[Reply]] = []
+        for start in range(0, len(asks), _TOGETHER):
+            part = asks[start : start + _TOGETHER]
+            firsts = self.all([ask.first for ask in part])
+            found += self._work(part, [[first] for first in firsts])
+        return found
+
+    def send(self, requests: Sequence[Request]) -> list[int]:
+        """Send requests without waiting; their numbers, each to be given to `wait` or `forget`."""
+        numbers: list[int] = []
+        outward = bytearray()
+        if requests and len(self._awaited) == len(self._unwanted):
+            self.round_trips += 1
+        for request in requests:
+            while self._awaited and self._under_way + request.answer > self.window:
+                self._flush(outward)
+                self._receive()
+            self._number = self._number % 0xFFFFFFFF + 1
+            head = struct.pack(">IBI", len(request.body) + 5, request.kind, self._number)
+            outward += head + request.body
+            self._awaited[self._number] = request.answer
+            self._under_way += request.answer
+            numbers.append(self._number)
+            if len(outward) >= _FLUSH:
+                self._flush(outward)
+        self._flush(outward)
+        return numbers
+
+    def wait(self, number: int) -> Reply:
+        """The answer to a request that was sent."""
+        while number not in self._arrived:
+            self._receive()
+        return self._arrived.pop(number)
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Drop the answers to requests that were sent, now or when they come."""
+        for number in numbers:
+            if self._arrived.pop(number, None) is None and number in self._awaited:
+                self._unwanted.add(number)
+
+    def all(self, requests: Sequence[Request]) -> list[Reply]:
+        """Send requests and wait for their answers."""
+        return [self.wait(number) for number in self.send(requests)]
+
+    def opened(self, reply: Reply) -> bytes:
+        """Note that a handle stays open; the handle."""
+        handle = sftp.handle_of(reply)
+        self._open.add(handle)
+        return handle
+
+    def end(self, handle: bytes) -> None:
+        """Close a handle, without waiting."""
+        if not self.broken:
+            self.forget(self.send([sftp.close(handle)]))
+            self._closed(handle)
+
+    def close(self) -> None:
+        """End the session."""
+        self.broken = True
+        self._stream.close()
+
+    def _exchange_guessing(self, asks: Sequence[Ask]) -> list[list[Reply]]:
+        requests: list[Request] = []
+        spans: list[tuple[int, int]] = []
+        guess = self._guess
+        for ask in asks:
+            work = [*ask.work(guess), sftp.close(guess)] if ask.work else []
+            spans.append((len(requests), len(work)))
+            requests += [ask.first, *work]
+        replies = self.all(requests)
+        found: list[list[Reply]] = []
+        wrong: list[int] = []
+        for index, (start, length) in enumerate(spans):
+            first = replies[start]
+            if length == 0 or first.kind != HANDLE:
+                found.append([first])
+            elif sftp.handle_of(first) == guess:
+                found.append(replies[start : start + length])
+            else:
+                wrong.append(index)
+                found.append([first])
+        if wrong:
+            self._guessing = False
+            again = self._work([asks[index] for index in wrong], [found[index] for index in wrong])
+            for index, replies in zip(wrong, again, strict=True):
+                found[index] = replies
+        return found
+
+    def _work(self, asks: Sequence[Ask], found: list[list[Reply]]) -> list[list[Reply]]:
+        """Do the work of those asks whose open gave a handle; the answers so far and those to the work."""
+        sent: list[list[int]] = []
+        for ask, (first, *_) in zip(asks, found, strict=True):
+            if ask.work is None or first.kind != HANDLE:
+                sent.append([])
+                continue
+            handle = self.opened(first)
+            sent.append(self.send(ask.work(handle)))
+            self.end(handle)
+        return [
+            replies + [self.wait(number) for number in numbers]
+            for replies, numbers in zip(found, sent, strict=True)
+        ]
+
+    def _closed(self, handle: bytes) -> None:
+        self._open.discard(handle)
+        self._guess = handle
+
+    def _greet(self) -> frozenset[str]:
+        try:
+            self._stream.settimeout(self._patience())
+            self._stream.sendall(struct.pack(">IBI", 5, sftp.INIT, 3))
+        except OSError as error:
+            raise self._lost(error) from None
+        packet = self._packet()
+        if packet[0] != sftp.VERSION:
+            raise self._lost("it does not speak SFTP")
+        return sftp.extensions_of(packet[1:])
+
+    def _receive(self) -> None:
+        packet = self._packet()
+        number = int.from_bytes(packet[1:5], "big")
+        awaited = self._awaited.pop(number, None)
+        if awaited is None:
+            raise self._lost("it answered what was not asked")
+        self._under_way -= awaited
+        if number in self._unwanted:
+            self._unwanted.discard(number)
+        else:
+            self._arrived[number] = Reply(packet[0], packet[5:])
+
+    def _packet(self) -> bytes:
+        self._fill(4)
+        size = 4 + int.from_bytes(self._inward[:4], "big")
+        if not 5 <= size <= _BIGGEST:
+            # What a shell's start-up files print comes first and reads as a length.
+            raise self._lost("it does not speak SFTP: does a start-up file there print something?")
+        self._fill(size)
+        packet = bytes(self._inward[4:size])
+        del self._inward[:size]
+        return packet
+
+    def _fill(self, size: int) -> None:
+        while len(self._inward) < size:
+            try:
+                self._stream.settimeout(self._patience())
+                data = self._stream.recv(1 << 16)
+            except (OSError, EOFError) as error:
+                raise self._lost(error) from None
+            if not data:
+                raise self._lost("the connection was closed")
+            self._inward += data
+
+    def _flush(self, outward: bytearray) -> None:
+        if not outward:
+            return
+        try:
+            self._stream.settimeout(self._patience())
+            self._stream.sendall(bytes(outward))
+        except (OSError, EOFError) as error:
+            raise self._lost(error) from None
+        outward.clear()
+
+    def _lost(self, why: object) -> Unreachable:
+        self.close()
+        if isinstance(why, TimeoutError):
+            why = "it does not answer"
+        return Unreachable(f"{self._name}: {why}: nothing more was acknowledged; try again")
