@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14)
 # Directories without Python files are left out: mypy calls them an error.
-TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py))))
+TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
 
 .PHONY: help setup tools demo test lint report check bench torture format clean
@@ -21,7 +21,7 @@ help: ## this list
 
 setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
 
-demo: $(VENV)/.run ## two agents and a hub, live, in a minute
+demo: $(VENV)/.run ## three agents and a hub, live, in two seconds
 	$(BIN)/python docs/demo/demo.py
 
 test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)

@@ -1,6 +1,8 @@
-"""What holds for every test: who may run it."""
+"""What holds for every test: who may run it, and that it never sees this machine's own mail."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,3 +11,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `root` for everybody else."""
     if item.get_closest_marker("root") and os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobodys_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's own configuration, named hubs and XW_* variables are out of reach of every test."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("XW_")]:
+            patch.delenv(name)
+        for name in ("config", "data", "state", "cache"):
+            folder: Path = home / name
+            folder.mkdir()
+            patch.setenv(f"XDG_{name.upper()}_HOME", str(folder))
+        yield

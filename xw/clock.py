@@ -14,6 +14,7 @@ from xw.errors import Usage
 Clock = Callable[[], int]  # microseconds since the epoch; an argument wherever time matters
 
 SECOND = 1_000_000
+_END = 253_402_300_800 * SECOND  # the year 10000, which has no place in an id
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -61,16 +62,23 @@ def from_rfc3339(text: str) -> int:
 
 
 def when(text: str, at: int, future: bool) -> int:
-    """A person's WHEN: `90s`, `10m`, `2h`, `3d`, `1w` from `at` (ahead or back), a date, or RFC 3339."""
+    """A person's WHEN: `90s`, `10m`, `2h`, `3d`, `1w` from `at` (ahead or back), a date, or RFC 3339.
+
+    Usage where it is none, or no time between 1970 and the year 9999.
+    """
     number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isascii() and number.isdigit():
-        span = int(number) * _UNITS[unit] * SECOND
-        return at + span if future else at - span
     from datetime import datetime
 
     try:
-        moment = datetime.fromisoformat(text).astimezone()  # without an offset: local time
-        return round(moment.timestamp() * SECOND)
+        if unit in _UNITS and number.isascii() and number.isdigit():
+            span = int(number) * _UNITS[unit] * SECOND
+            found = at + span if future else at - span
+        else:
+            # Without an offset: local time.
+            found = round(datetime.fromisoformat(text).astimezone().timestamp() * SECOND)
+        if not 0 <= found < _END:
+            raise ValueError(text)
+        return found
     except (ValueError, OverflowError):
         example = stamp(at)
         raise Usage(

@@ -156,7 +156,7 @@ def is_remote(hub: str) -> bool:
 
 
 def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
-    """The directory that mirrors a remote hub: XW_STATE, else beside the project's xw.json, else the user's."""
+    """The directory of a remote hub's mirror: XW_STATE, beside the project's xw.json, or the user's."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]
     folder = f"mirror/{readable}-{layout.digest(url.encode())[:4]}"
     if environ.get("XW_STATE"):

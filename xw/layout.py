@@ -86,6 +86,11 @@ def is_id(text: str) -> bool:
     return _is_id(text) is not None
 
 
+def is_stamp(text: str) -> bool:
+    """Whether `text` has the form of an id's time."""
+    return is_id(f"{text}-{_SHORT * '0'}")  # a pattern more would take its time at each start
+
+
 def short_id(message_id: str) -> str:
     """The eight characters after the time, for people; of an id or a file name."""
     return message_id[_TIME + 1 : _TIME + 1 + _SHORT]
@@ -118,7 +123,7 @@ def name_from(text: str) -> str:
 
 
 def attachment_name(path: str, taken: set[str]) -> str:
-    """A harmless file name for an attachment, like its own and not in `taken`.
+    """A harmless file name for an attachment, like its own and not in `taken` (lower case), which it joins.
 
     ASCII letters, digits, `.`, `_` and `-` stay, all else becomes `_`; it does
     not begin with a dot or a dash, and has at most 100 characters.

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from xw import clock, layout
 from xw.errors import Damaged, Newer, NotFound
 from xw.layout import INBOX
-from xw.message import Attachment, Message, decode
+from xw.message import Attachment, Message, decode, parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
@@ -216,10 +216,10 @@ class Mailbox:
 
     def _note(self, folder: str, name: str) -> dict[str, str]:
         try:
-            note = json.loads(self.files.read(self.at(folder, name), layout.MESSAGE_LIMIT))
-        except (FileNotFoundError, ValueError, Damaged):
+            note = parse_object(self.files.read(self.at(folder, name), layout.MESSAGE_LIMIT))
+        except (FileNotFoundError, Damaged):
             return {}
-        return {str(key): str(value) for key, value in note.items()} if isinstance(note, dict) else {}
+        return {key: str(value) for key, value in note.items()}
 
     def accept(self, name: str, data: bytes, state: str = "pending") -> bool:
         """Publish a message into a state, durable; False where it has been here before, in any state.

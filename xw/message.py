@@ -91,7 +91,7 @@ def decode(file_name: str, data: bytes) -> Message:
         raise Damaged(f"it has {len(data):,} bytes, more than 1 MiB")
     if layout.digest(data) != layout.short_id(name.id):
         raise Damaged("its bytes do not match the short id in its name")
-    fields = _parse(data)
+    fields = parse_object(data)
     version = fields.get("format")
     if type(version) is int and version > layout.FORMAT:
         raise Newer(f"it has format {version}, this xw knows format {layout.FORMAT}: upgrade xw")
@@ -119,8 +119,8 @@ def decode(file_name: str, data: bytes) -> Message:
     )
 
 
-def _parse(data: bytes) -> Fields:
-    """The one JSON object in `data`, with no duplicate key, NaN or lone surrogate."""
+def parse_object(data: bytes) -> Fields:
+    """The one JSON object in `data`, with no duplicate key, NaN or lone surrogate. Damaged."""
     try:
         text = data.decode()
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)

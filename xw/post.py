@@ -76,7 +76,8 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
         try:
-            taken = set(mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id)))
+            names = mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id))
+            taken = {name.lower() for name in names}
         except FileNotFoundError:
             taken = set()
         staged = _stage(mailbox, paths, taken)
@@ -134,7 +135,7 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
 def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
     """A time later than that of every id this mailbox gave out on this machine."""
     last = note.recall()
-    if len(last) != len("20261121T053012123456Z"):  # no note yet, or torn by a power cut
+    if not layout.is_stamp(last):  # no note yet, or a power cut left it torn or full of zeros
         names = mailbox.names(layout.SENT)
         last = layout.time_of(names[-1]) if names else ""
     at = max(now(), clock.from_stamp(last) + 1) if last else now()

@@ -5,11 +5,12 @@ to be believed; its age is the file's mtime. Without one, the last change of
 its folders tells when it last did anything.
 """
 
-import json
 from typing import NamedTuple
 
 from xw import layout
+from xw.errors import Damaged
 from xw.layout import INBOX
+from xw.message import parse_object
 
 STATUSES = ("alive", "busy", "idle")
 GONE = "gone"
@@ -33,11 +34,11 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
     `changed` is when the folders last changed, in seconds; the status is UNKNOWN without a presence.
     """
     try:
-        said = json.loads(text)
-        status, ttl = said["status"], float(said["ttl_s"])
+        said = parse_object(text.encode())
+        status, ttl = said["status"], float(said["ttl_s"])  # type: ignore[arg-type]  # TypeError if it is none
         if status not in STATUSES:
             raise ValueError(status)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, OverflowError, TypeError, KeyError, Damaged):
         return Presence(UNKNOWN, "", "", changed)  # none yet, or not one that this version understands
     if now > at + ttl:
         status = GONE

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.ssh.server import ServerLink, breaking_server
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.files.memory import MemoryFiles
+from xw.files.sftp import SftpFiles
 
 FOLDERS = ("tmp", "a", "b")
 
@@ -22,6 +24,7 @@ class Place(NamedTuple):
 
     `backdate(path)` makes a file look old; `breaking(n)` makes the n-th step
     that changes something fail with EIO, and yields the steps taken so far.
+    `locks`: whether it has locks. `close()` ends it.
     """
 
     files: Files
@@ -29,6 +32,8 @@ class Place(NamedTuple):
     file_mode: int
     backdate: Callable[[str], None]
     breaking: Callable[[int], AbstractContextManager[list[str]]]
+    locks: bool = True
+    close: Callable[[], None] = lambda: None
 
 
 def _local(root: Path, *, group: bool = False, links: bool = True) -> Place:
@@ -85,9 +90,23 @@ def _breaking_os(number: int) -> Iterator[list[str]]:
         yield steps
 
 
+def _sftp(root: Path, *, group: bool = False, links: bool = True) -> Place:
+    link = ServerLink()
+    files = SftpFiles(link, f"{root}/place", group=group, links=links)
+    modes = (0o2770, 0o660) if group else (0o700, 0o600)
+
+    def backdate(path: str) -> None:
+        os.utime(f"{files.root}/{path}", (0, 0))
+
+    return Place(files, *modes, backdate, breaking_server, locks=False, close=link.close)
+
+
 PLACES: dict[str, Callable[[Path], Place]] = {
     "local": _local,
     "local-group": lambda root: _local(root, group=True),
     "local-without-links": lambda root: _local(root, links=False),
     "memory": _memory,
+    "sftp": _sftp,
+    "sftp-group": lambda root: _sftp(root, group=True),
+    "sftp-without-links": lambda root: _sftp(root, links=False),
 }

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.files.places import Place
-from xw.errors import Busy, Damaged
+from xw.errors import Busy, Damaged, Usage
+from xw.files import Publication
 from xw.files.contract import Files
 
 LIMIT = 1000
@@ -346,6 +347,10 @@ def test_writable(place: Place) -> None:
 
 def test_a_lock_keeps_others_out(place: Place) -> None:
     """While the lock is held another caller is Busy; afterwards it is free, also after an error."""
+    if not place.locks:
+        with pytest.raises(Usage, match="lock"), place.files.locked("a/.lock"):
+            pytest.fail("a lock that locks nothing")
+        return
     with place.files.locked("a/.lock"):
         with pytest.raises(Busy), place.files.locked("a/.lock", patience=0):
             pytest.fail("two hold the lock")
@@ -359,6 +364,8 @@ def test_a_lock_keeps_others_out(place: Place) -> None:
 
 def test_a_lock_keeps_a_note(place: Place) -> None:
     """What one holder keeps, the next recalls; at first there is nothing."""
+    if not place.locks:
+        return
     with place.files.locked("a/.lock") as note:
         assert note.recall() == ""
         note.keep("20261121T053012123456Z")
@@ -366,3 +373,120 @@ def test_a_lock_keeps_a_note(place: Place) -> None:
         assert note.recall() == "20261121T053012123456Z"
         note.keep("20261121T053012123457Z")
         assert note.recall() == "20261121T053012123457Z"
+
+
+def test_names_of_several(place: Place) -> None:
+    """Each folder has its listing or its own error, also one of several hundred names."""
+    names = [f"{number:03}-{'x' * 60}" for number in range(450)]
+    assert (
+        place.files.publish_all([Publication(b"", "tmp", (f"a/{name}",)) for name in names]) == [None] * 450
+    )
+    put(place.files, "b/one")
+    for _ in range(2):
+        found = place.files.names_of(["a", "nowhere", "b/one", "b"])
+        assert isinstance(found[0], list)
+        assert sorted(found[0]) == names
+        assert [type(outcome) for outcome in found[1:3]] == [FileNotFoundError, NotADirectoryError]
+        assert found[3] == ["one"]
+
+
+def test_look_at_several(place: Place) -> None:
+    """Each path has its look or its own error."""
+    put(place.files, "a/one", b"12345")
+    one, two, folder = place.files.look_all(["a/one", "a/two", "a"])
+    assert not isinstance(one, OSError)
+    assert (one.kind, one.size) == ("file", 5)
+    assert isinstance(two, FileNotFoundError)
+    assert not isinstance(folder, OSError)
+    assert folder.kind == "folder"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_read_several(place: Place, listed: bool) -> None:
+    """Each path has its bytes or its own error, with and without a listing just before."""
+    limit = 100_000
+    sizes = (0, 1, 32_768, 32_769, 65_536, limit)
+    for size in sizes:
+        put(place.files, f"a/{size}", b"x" * size)
+    put(place.files, "a/large", b"x" * (limit + 1))
+    place.files.make_folder("a/folder")
+    if listed:
+        place.files.names_of(["a"])
+    paths = [*(f"a/{size}" for size in sizes), "a/large", "a/folder", "a/missing"]
+    found = place.files.read_all(paths, limit)
+    assert found[: len(sizes)] == [b"x" * size for size in sizes]
+    assert [type(outcome) for outcome in found[len(sizes) :]] == [Damaged, Damaged, FileNotFoundError]
+
+
+def test_read_what_changed_since_it_was_listed(place: Place) -> None:
+    """A file that went, shrank or grew after its listing is read as it is."""
+    for name in ("gone", "shrunk", "grown"):
+        put(place.files, f"a/{name}", b"x" * 50_000)
+    place.files.names_of(["a"])
+    place.files.remove("a/gone")
+    place.files.replace(b"y", "tmp", "a/shrunk")
+    place.files.replace(b"z" * 90_000, "tmp", "a/grown")
+    gone, shrunk, grown = place.files.read_all(["a/gone", "a/shrunk", "a/grown"], 90_000)
+    assert isinstance(gone, FileNotFoundError)
+    assert (shrunk, grown) == (b"y", b"z" * 90_000)
+    (grown,) = place.files.read_all(["a/grown"], 60_000)
+    assert isinstance(grown, Damaged)
+
+
+def test_publish_several(place: Place) -> None:
+    """Each item is published or has its own error; one refused for good does not hold up the next."""
+    put(place.files, "a/2", b"other")
+    items = [
+        Publication(f"text {number}".encode(), "tmp", (f"a/{number}", f"b/{number}")) for number in range(4)
+    ]
+    outcomes = place.files.publish_all(items)
+    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), FileExistsError, type(None)]
+    assert sorted(place.files.names("b")) == ["0", "1", "3"]
+    assert place.files.read("a/3", LIMIT) == b"text 3"
+    assert place.files.names("tmp") == []
+
+
+def test_publish_several_in_order(place: Place) -> None:
+    """After an item that failed, none with a folder of its own is left; the others are."""
+    items = [
+        Publication(b"0", "tmp", ("a/0",)),
+        Publication(b"1", "tmp", ("a/1", "nowhere/1")),
+        Publication(b"2", "tmp", ("a/2",)),
+        Publication(b"3", "tmp", ("b/3",)),
+    ]
+    outcomes = place.files.publish_all(items)
+    assert [type(outcome) for outcome in outcomes] == [
+        type(None),
+        FileNotFoundError,
+        FileNotFoundError,
+        type(None),
+    ]
+    assert (place.files.names("a"), place.files.names("b")) == (["0"], ["3"])
+    assert place.files.names("tmp") == []
+
+
+def test_move_and_remove_several(place: Place) -> None:
+    """Each move and each removal is done or has its own error."""
+    for name in ("one", "two"):
+        put(place.files, f"a/{name}")
+    moved = place.files.move_all([("a/one", "b/one"), ("a/none", "b/none"), ("a/two", "b/two")])
+    assert [type(outcome) for outcome in moved] == [type(None), FileNotFoundError, type(None)]
+    assert sorted(place.files.names("b")) == ["one", "two"]
+    removed = place.files.remove_all(["b/one", "b/none", "b/two"])
+    assert [type(outcome) for outcome in removed] == [type(None), FileNotFoundError, type(None)]
+    assert place.files.names("b") == []
+
+
+def test_sync_several(place: Place) -> None:
+    """Each folder is synced or has its own error."""
+    synced = place.files.sync_all(["a", "nowhere", "b"])
+    assert [type(outcome) for outcome in synced] == [type(None), FileNotFoundError, type(None)]
+
+
+def test_make_several_folders(place: Place) -> None:
+    """Folders that share those above them are made together, again is harmless."""
+    for _ in range(2):
+        place.files.make_folders(["x/y/z", "x/y/w", "a", "x/v"])
+    assert sorted(place.files.names("x")) == ["v", "y"]
+    assert sorted(place.files.names("x/y")) == ["w", "z"]
+    assert place.files.look("x/y/w").mode == place.folder_mode

@@ -94,3 +94,14 @@ def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
     post.flush(mailbox, stage.hub)
     assert stage.file("bob", message_id, "late.txt") == b"late"
     assert len(stage.held("bob")) == 2
+
+
+@pytest.mark.parametrize("note", ["\0" * 22, "20261121T0530121234x6Z"])
+def test_a_note_that_a_power_cut_left(stage: Stage, mailbox: Mailbox, note: str) -> None:
+    """Ids go on after the newest message in `sent/` where the note in the lock file is no time."""
+    draft = Draft("info", ("bob",), "text")
+    first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
+    with mailbox.files.locked(mailbox.at(layout.LOCK)) as kept:
+        kept.keep(note)
+    second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
+    assert layout.time_of(second.id) > layout.time_of(first.id)

@@ -81,8 +81,7 @@ def init(
     if config.is_remote(url):
         Mailbox(LocalFiles(config.mirror(url, written, environ)), chosen).make()
     update_config(path, {"hub": found.hub or _written(given, url)}, {chosen: entry})
-    if os.path.isdir(os.path.join(folder, ".xw")):
-        LocalFiles(folder).replace(b"*\n", ".xw", ".xw/.gitignore")
+    _keep_out_of_git(folder)
     return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox, not known)
 
 
@@ -211,6 +210,12 @@ def _has_links(files: Files) -> bool:
         return False
     files.remove("link-test")
     return True
+
+
+def _keep_out_of_git(folder: str) -> None:
+    files = LocalFiles(folder)
+    files.make_folder(".xw")
+    files.replace(b"*\n", ".xw", ".xw/.gitignore")
 
 
 def _card(entry: Mapping[str, object]) -> dict[str, object]:

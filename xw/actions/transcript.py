@@ -80,15 +80,18 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
 def _trace_one(instance: Instance, message: Message, to: str, returned: bool, reply: str | None) -> Traced:
     if returned:
         return Traced(to, "returned", None, reply)
-    if message.file_name in instance.mailbox.outbox(to):
-        return Traced(to, "outbox", message.sent, reply)
+    waits = message.file_name in instance.mailbox.outbox(to)
     try:
         located = instance.hub.locate(to, message.file_name)
     except Unreachable:
-        return Traced(to, "unreached", None, reply)
+        return Traced(to, "outbox" if waits else "unreached", None, reply)
+    except OSError:
+        if not waits:
+            raise
+        located = None  # what keeps the recipient's mailbox from being read has kept the message here
     if located:
         return Traced(to, located.state, int(located.since * clock.SECOND), reply)
-    return Traced(to, "unknown", None, reply)
+    return Traced(to, "outbox" if waits else "unknown", message.sent if waits else None, reply)
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:

@@ -52,24 +52,23 @@ def read(call: Call, token: str, thread: bool) -> None:
     """Print a message, or its thread."""
     instance = call.instance()
     opened = inbox.read(instance, token)
-    messages = [opened.message]
+    lines = [(opened.message, opened.place, opened.enclosed)]
     if thread:
         from xw.actions.transcript import Selection, log
 
-        messages = [found.message for found in log(instance, Selection(thread=opened.message.id))]
-    enclosed = {message.id: inbox.enclosed(instance, message) for message in messages}
+        found = log(instance, Selection(thread=opened.message.id))
+        lines = [(message, place, inbox.enclosed(instance, message)) for message, place in found]
     if call.json:
         shown = [
-            fields(message)
-            | {"state": opened.place.state, "files": [_file(file) for file in enclosed[message.id]]}
-            for message in messages
+            fields(message) | {"state": place.state, "files": [_file(file) for file in enclosed]}
+            for message, place, enclosed in lines
         ]
         emit(shown if thread else shown[0])
         return
-    for index, message in enumerate(messages):
+    for index, (message, _, enclosed) in enumerate(lines):
         if index:
             say("")
-        _print(message, enclosed[message.id], instance.now())
+        _print(message, enclosed, instance.now())
 
 
 def _print(message: Message, enclosed: list[Enclosed], now: int) -> None:

@@ -137,6 +137,8 @@ class LocalFiles(OneByOne):
         # a file that is done already but still has the time it arrived at.
         os.utime(self.path(source), follow_symlinks=False)
         os.rename(self.path(source), self.path(target))
+        with suppress(FileNotFoundError):
+            os.unlink(self.path(source))  # between two links to one file, rename succeeds and does nothing
         try:
             # The target first: the file may then be found in both places, never in none.
             self._sync_folder(_folder(target))

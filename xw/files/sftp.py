@@ -84,6 +84,16 @@ class SftpFiles:
         """See `contract.Files.chunks`."""
         return self._reader.chunks(path)
 
+    def sync(self, folder: str) -> None:
+        """See `contract.Files.sync`."""
+        raised(self.sync_all([folder])[0])
+
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.sync_all`."""
+        asks = self._remote.sync(folders)
+        unsynced = self._remote.synced(folders, self._remote.ask(asks))
+        return [unsynced.get(folder) for folder in folders]
+
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`. It tries, with a file that is gone again at once."""
         probe = self._remote.full(new_name(folder))
@@ -159,9 +169,15 @@ class SftpFiles:
         replies = self._remote.ask([*asks, *self._remote.sync(folders)])
         unsynced = self._remote.synced(folders, replies[len(asks) :])
         outcomes: list[OSError | None] = []
+        undo: list[Request] = []
         for (source, target), (reply,) in zip(moves, replies[1 : len(asks) : 2], strict=True):
             error = self._remote.named(self._remote.error(reply, source), folder_of(target))
-            outcomes.append(error or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source)))
+            lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
+            if lost and not error:
+                # Not durable, so not done: left there, the next try would take it for moved.
+                undo.append(self._remote.rename(target, source))
+            outcomes.append(error or lost)
+        self._remote.all(undo)
         return outcomes
 
     def remove(self, path: str) -> None:
@@ -182,6 +198,8 @@ class SftpFiles:
 
     def remove_folder(self, path: str) -> None:
         """See `contract.Files.remove_folder`."""
+        if self.look(path).kind != "folder":
+            raise numbered(errno.ENOTDIR, self._remote.shown(path))  # a link's folder is another's
         (found,) = self._remote.listed([path])
         if isinstance(found, OSError):
             raise found
@@ -202,7 +220,11 @@ class SftpFiles:
     def make_folders(self, paths: Sequence[str]) -> None:
         """See `contract.Files.make_folders`."""
         wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
-        found = self._remote.all([sftp.stat_of(self._remote.full(path)) for path in wanted])
+        # Those there already too: whoever made them may have died before syncing.
+        above = list(dict.fromkeys(folder_of(path) for path in paths if path))
+        looks = [Ask(sftp.stat_of(self._remote.full(path))) for path in wanted]
+        replies = self._remote.ask([*looks, *self._remote.sync(above)])
+        found = [reply for reply, *_ in replies[: len(looks)]]
         missing: list[str] = []
         for path, reply in zip(wanted, found, strict=True):
             if reply.code == sftp.NO_SUCH_FILE:
@@ -211,9 +233,10 @@ class SftpFiles:
                 raised(self._remote.error(reply, path))
                 if sftp.look_of(reply).kind != "folder":
                     raise numbered(errno.EEXIST, self._remote.shown(path))
-        if "" in missing:
-            self._make_above()
-        self._make(missing)
+        if missing:
+            self._make(missing)
+        else:
+            raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
 
     def _make_above(self) -> None:
         """Make the folders above the root; theirs is the server's usual mode."""
@@ -222,6 +245,8 @@ class SftpFiles:
         self._remote.all([sftp.make_folder(path, 0o777) for path in above if path])
 
     def _make(self, missing: Sequence[str]) -> None:
+        if "" in missing:
+            self._make_above()
         full = [self._remote.full(path) for path in missing]
         requests = [sftp.make_folder(path, self._folder_mode) for path in full]
         modes = [sftp.set_mode(path, self._folder_mode) for path in full]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from xw.files import Look
 from xw.files import sftp_packets as sftp
-from xw.files.sftp_packets import FAILURE, HANDLE, NAME, Reply, Request
+from xw.files.sftp_packets import ATTRS, FAILURE, HANDLE, NAME, Reply, Request
 from xw.files.sftp_wire import Ask, Wire
 
 _PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one to hear that there are no more
@@ -73,13 +73,18 @@ class Remote:
             Ask(sftp.open_folder(self.full(folder)), _listing(self._pages.get(folder, _PAGES)))
             for folder in folders
         ]
+        replies = self.ask([*asks, *(Ask(sftp.lstat(self.full(folder))) for folder in folders)])
+        looks = replies[len(asks) :]
         return [
-            self._collected(folder, replies) for folder, replies in zip(folders, self.ask(asks), strict=True)
+            self._collected(folder, pages, look)
+            for folder, pages, (look,) in zip(folders, replies, looks, strict=False)
         ]
 
-    def _collected(self, folder: str, replies: list[Reply]) -> dict[str, Look] | OSError:
+    def _collected(self, folder: str, replies: list[Reply], look: Reply) -> dict[str, Look] | OSError:
         opened, *pages = replies
         error = self.error(opened, folder)
+        if error and look.kind == ATTRS and sftp.look_of(look).kind != "folder":
+            return numbered(errno.ENOTDIR, error.filename)
         if error:
             return error
         if all(page.kind == NAME for page in pages):

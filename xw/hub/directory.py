@@ -13,6 +13,7 @@ from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
 from xw.files import Publication
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
+from xw.message import parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
@@ -35,7 +36,7 @@ class Facts(NamedTuple):
 def facts(files: "Files", url: str) -> Facts:
     """The facts of the hub in `files`. Unreachable where there is none."""
     try:
-        found = json.loads(files.read(layout.HUB_FILE, _LIMIT))
+        found = parse_object(files.read(layout.HUB_FILE, _LIMIT))
         version = found["format"]
         if version != layout.FORMAT:
             raise XwError(
@@ -46,7 +47,7 @@ def facts(files: "Files", url: str) -> Facts:
         raise Unreachable(
             f"no hub at {url}: is the path right and the disk mounted? `xw init --hub {url}` makes one"
         ) from None
-    except (ValueError, KeyError, TypeError, Damaged) as error:
+    except (KeyError, Damaged) as error:
         raise XwError(f"{url}/{layout.HUB_FILE} is damaged ({error}): put it right by hand") from None
 
 

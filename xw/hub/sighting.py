@@ -4,22 +4,26 @@ A sync keeps sightings in the mirror, so that `xw peers` can show them, aged by
 the time since; it reads a card or a presence again only when its mtime changed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, presence
+from xw.errors import Damaged
 from xw.files import Look
 from xw.files.contract import Files
 from xw.hub.contract import Peer
 from xw.layout import INBOX
+from xw.message import parse_object
 
 _LIMIT = 64 * 1024  # bytes of a card or a presence
 _READ = (layout.CARD, layout.PRESENCE)
 
 
 class Sighting(NamedTuple):
-    """An instance's files: texts of card and presence with their mtimes, its mail, its last change."""
+    """An instance's files: texts of card and presence with their mtimes, its mail, its last change.
+
+    `problem` is what is wrong with them, for people.
+    """
 
     name: str
     card: str = ""
@@ -29,6 +33,7 @@ class Sighting(NamedTuple):
     pending: int = 0
     oldest: str | None = None
     changed: float | None = None
+    problem: str = ""
 
     def peer(self, now: float) -> Peer:
         """The peer that this shows, at `now` by the hub's clock."""
@@ -38,7 +43,7 @@ class Sighting(NamedTuple):
         return Peer(
             self.name,
             _text(card, "kind"),
-            _text(card, "description") if card else "(its card is damaged: `xw init` mends it)",
+            self.problem or _text(card, "description"),
             tuple(item for item in can if isinstance(item, str)) if isinstance(can, list) else (),
             _text(card, "model"),
             shown.status,
@@ -79,21 +84,26 @@ def see(
     texts = dict(zip(wanted, files.read_all(wanted, _LIMIT), strict=True))
     seen = []
     for name, waiting in zip(names, folders, strict=True):
-        if _mtime(looks[f"{name}/{layout.CARD}"]) is None or isinstance(waiting, Exception):
+        if _mtime(looks[f"{name}/{layout.CARD}"]) is None:
             continue
-        mail = sorted(filter(layout.is_message, waiting))
+        mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
         changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
         old = before.get(name, Sighting(name))
+        card = _newer(texts, f"{name}/{layout.CARD}", old.card)
+        problem = "" if _object(card) else f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"
+        if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
+            problem = f"(its mailbox cannot be read: {waiting.strerror})"
         seen.append(
             Sighting(
                 name,
-                _newer(texts, f"{name}/{layout.CARD}", old.card),
+                card,
                 _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0,
                 _newer(texts, f"{name}/{layout.PRESENCE}", old.presence),
                 _mtime(looks[f"{name}/{layout.PRESENCE}"]) or 0.0,
                 len(mail),
                 mail[0] if mail else None,
                 max((at for at in changed if at is not None), default=None),
+                problem,
             )
         )
     return seen
@@ -117,10 +127,9 @@ def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
 
 def _object(text: str) -> dict[str, object]:
     try:
-        value = json.loads(text)
-    except ValueError:
+        return parse_object(text.encode())
+    except Damaged:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _text(card: Mapping[str, object], key: str) -> str:

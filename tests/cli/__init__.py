@@ -1,0 +1,1 @@
+"""The command line, end to end: every command, every exit code, every kind of bad input."""

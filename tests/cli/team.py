@@ -1,0 +1,115 @@
+"""A checkout with three instances, and the ways to run `xw` in it: in this process, or as a real one."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+from xw.__main__ import run
+
+NAMES = ("alice", "bob", "carol")
+XW = str(Path(sys.executable).with_name("xw"))  # the installed console script
+PATIENCE = 30.0  # seconds until a condition that does not come is a failure
+
+
+class Result(NamedTuple):
+    """What a command did: its exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Team:
+    """`folder` holds `xw.json` with alice, bob and carol, and their hub in `.xw/hub`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hub = folder / ".xw" / "hub"
+
+    def run(self, *arguments: str, by: str | None = "alice", stdin: bytes = b"") -> Result:
+        """Run a command line in this process, as `by`."""
+        return call(self.folder, *arguments, environ=_environ(by), stdin=stdin)
+
+    def ok(self, *arguments: str, by: str | None = "alice", stdin: bytes = b"") -> str:
+        """What a command printed that must succeed, with nothing on stderr."""
+        result = self.run(*arguments, by=by, stdin=stdin)
+        assert (result.code, result.err) == (0, ""), result
+        return result.out
+
+    def json(self, *arguments: str, by: str | None = "alice", stdin: bytes = b"") -> Any:
+        """The value that a command printed with `--json`."""
+        return json.loads(self.ok(*arguments, "--json", by=by, stdin=stdin))
+
+    def send(self, body: str, *more: str, by: str = "alice", to: str = "bob", kind: str = "info") -> str:
+        """Send a message; its id."""
+        sent = self.json("send", kind, body, "--to", to, *more, by=by)
+        return str(sent["id"])
+
+    def box(self, name: str) -> Path:
+        """An instance's mailbox."""
+        return self.hub / name
+
+    def names(self, owner: str, folder: str) -> list[str]:
+        """What lies in a folder of a mailbox, sorted."""
+        return sorted(os.listdir(self.box(owner) / folder))
+
+    def pending(self, owner: str) -> list[str]:
+        """The ids that wait for an instance."""
+        return [name.partition(".")[0] for name in self.names(owner, "inbox/pending")]
+
+    def start(self, *arguments: str, by: str = "alice", **options: Any) -> "subprocess.Popen[str]":
+        """Start the installed `xw` as a process of its own, with text pipes unless `options` say other."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        environ = {**os.environ, "XW_NAME": by}
+        return subprocess.Popen(
+            [XW, *arguments], **{"cwd": self.folder, "env": environ, "text": True, **pipes, **options}
+        )
+
+
+def call(folder: Path, *arguments: str, environ: dict[str, str] | None = None, stdin: bytes = b"") -> Result:
+    """Run a command line in this process, in a directory, with these variables set besides."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    source = io.TextIOWrapper(io.BytesIO(stdin))
+    with (
+        chdir(folder),
+        mock.patch.dict(os.environ, environ or {}),
+        mock.patch.object(sys, "stdin", source),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = run(list(arguments))
+        out.flush()
+        err.flush()
+    return Result(code, _text(out), _text(err))
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return once the condition holds; fail if it does not come."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.005)
+
+
+def ended(process: "subprocess.Popen[str]") -> Result:
+    """A process's exit code and output, once it has ended."""
+    out, err = process.communicate(timeout=PATIENCE)
+    return Result(process.returncode, out, err)
+
+
+def _environ(by: str | None) -> dict[str, str]:
+    return {"XW_NAME": by} if by else {}
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()

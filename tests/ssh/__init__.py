@@ -1,0 +1,1 @@
+"""Hubs on another host: SFTP and SSH, against OpenSSH's own programs."""

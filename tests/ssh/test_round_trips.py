@@ -1,0 +1,84 @@
+"""How many round trips the batches take: what a sync costs on a slow network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ssh.server import ServerLink
+from xw.files import Publication
+from xw.files.sftp import SftpFiles
+
+ITEMS = [Publication(b"x" * 2000, "tmp", (f"a/{number}",)) for number in range(10)]
+PATHS = [target for item in ITEMS for target in item.targets]
+
+
+@pytest.fixture
+def link() -> Iterator[ServerLink]:
+    made = ServerLink()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def files(link: ServerLink, tmp_path: Path) -> SftpFiles:
+    made = SftpFiles(link, str(tmp_path / "hub"))
+    made.make_folders(["tmp", "a", "b"])
+    made.now()
+    return made
+
+
+def cost(files: SftpFiles, before: int) -> int:
+    return files.round_trips - before
+
+
+def test_batches_cost_few_round_trips(files: SftpFiles) -> None:
+    """Listing, looking, reading what was listed, moving, removing: 1. Reading unseen, publishing: 2."""
+    before = files.round_trips
+    assert files.publish_all(ITEMS) == [None] * 10
+    assert cost(files, before) == 2
+    unseen = SftpFiles(files._link, files.root)
+    before = files.round_trips
+    assert unseen.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert cost(files, before) == 2
+    before = files.round_trips
+    assert isinstance(files.names_of(["a", "b", "tmp"])[0], list)
+    assert cost(files, before) == 1
+    before = files.round_trips
+    assert files.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert cost(files, before) == 1
+    before = files.round_trips
+    assert not any(isinstance(look, OSError) for look in files.look_all(PATHS))
+    assert cost(files, before) == 1
+    before = files.round_trips
+    assert files.move_all([(path, f"b/{path[2:]}") for path in PATHS]) == [None] * 10
+    assert cost(files, before) == 1
+    before = files.round_trips
+    assert files.remove_all([f"b/{path[2:]}" for path in PATHS]) == [None] * 10
+    assert cost(files, before) == 1
+
+
+def test_without_guessing_handles(files: SftpFiles, link: ServerLink) -> None:
+    """Where handles cannot be guessed everything works the same, in at most twice as many round trips."""
+    link.wire()._guessing = False
+    before = files.round_trips
+    assert files.publish_all(ITEMS) == [None] * 10
+    assert cost(files, before) == 4
+    before = files.round_trips
+    (names,) = files.names_of(["a"])
+    assert isinstance(names, list)
+    assert files.read_all([f"a/{name}" for name in names], 4000) == [b"x" * 2000] * 10
+    assert cost(files, before) == 4
+
+
+def test_a_wrong_guess_is_noticed(files: SftpFiles, link: ServerLink) -> None:
+    """A handle that is not the one guessed is used all the same, no other is touched, none stays open."""
+    wire = link.wire()
+    wire._guess = b"\x00\x00\x00\x09"
+    assert files.publish_all(ITEMS) == [None] * 10
+    assert not wire._guessing
+    assert files.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert not wire._open
+    files.look("a")  # the closes were not waited for, and are done before this
+    (server, _), *_ = link.servers
+    assert not any("hub" in str(file.readlink()) for file in Path(f"/proc/{server.pid}/fd").iterdir())
