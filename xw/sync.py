@@ -80,16 +80,17 @@ def plan(mirror: Listing, hub: Listing) -> list[Action]:
     return actions
 
 
-def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None) -> Report:
-    """Bring a mirror and its hub in step, both ways.
+def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None, peers: bool = True) -> Report:
+    """Bring a mirror and its hub in step, both ways; without `peers`, the mail alone.
 
     Unreachable or Refused where the hub cannot be had; what was done by then stays done.
     """
     with hub.memory.locked(SYNC_LOCK, _PATIENCE):
         try:
             far = hub.far()
-            report = _Run(mailbox, far, progress or _silent).run(hub.sightings())
-            hub.remember(report.seen, far.now())
+            report = _Run(mailbox, far, progress or _silent).run(hub.sightings() if peers else None)
+            if peers:
+                hub.remember(report.seen, far.now())
         except XwError as error:
             hub.close()  # whatever state the connection is in, the next try makes its own
             hub.note(str(error))
@@ -112,7 +113,7 @@ class _Run:
         self._progress = progress
         self._problems: list[tuple[str, str]] = []
 
-    def run(self, before: Mapping[str, Sighting]) -> Report:
+    def run(self, before: Mapping[str, Sighting] | None) -> Report:
         far, seen = self._survey(before)
         actions = plan(_states(_names(self._mirror)), far)
         fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
@@ -120,19 +121,22 @@ class _Run:
         later = [action for action in actions if isinstance(action, Advance)]
         advanced = [action.name for action in later if self._advance(action)]
         flushed = post.flush(self._mirror, self._hub)
+        self._show_presence(next((one for one in seen if one.name == self._mirror.owner), None))
         return Report(
             tuple(fetched), tuple(settled), tuple(advanced), flushed, tuple(seen), tuple(self._problems)
         )
 
-    def _survey(self, before: Mapping[str, Sighting]) -> tuple[Listing, list[Sighting]]:
-        """The owner's messages on the hub, and everybody there."""
-        files, known = self._hub.files, sorted(before)
+    def _survey(self, before: Mapping[str, Sighting] | None) -> tuple[Listing, list[Sighting]]:
+        """The owner's messages on the hub, and everybody there unless `before` is None."""
+        files, known = self._hub.files, sorted(before or ())
         own = [self._far.at(INBOX[state]) for state in STATES]
         listed = files.names_of(["", *own, *pending_folders(known)])
         top, *folders = [_must(names) for names in listed[: 1 + len(own)]]
         for name in folders[0]:
             if not layout.is_message(name):
                 self._far.quarantine("pending", name, "the file's name is no message's name")
+        if before is None:
+            return _states(folders), []
         seen = see(files, known, before, listed[1 + len(own) :])
         new = [
             name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *known)
@@ -220,6 +224,20 @@ class _Run:
         if action.state == "processing":
             return self._mirror.claim(action.name)
         return self._mirror.settle(action.name, action.state)
+
+    def _show_presence(self, there: Sighting | None) -> None:
+        """Put the presence that was written here on the hub, if it is later than the one there."""
+        if there is None:
+            return
+        path = f"{self._mirror.owner}/{layout.PRESENCE}"
+        try:
+            written = self._mirror.files.look(path).mtime
+            data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
+        except (FileNotFoundError, Damaged):
+            return
+        skew = self._hub.now() - self._mirror.files.now()
+        if written + skew > there.presence_at + 1:  # SFTP tells times in whole seconds
+            self._hub.files.replace(data, self._far.at(layout.SCRATCH), path)
 
 
 def _names(mailbox: Mailbox) -> list[list[str]]:

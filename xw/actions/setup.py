@@ -50,18 +50,22 @@ class Synced(NamedTuple):
     report: Report | None
 
 
+def _quietly(text: str) -> None:
+    """Tell nobody."""
+
+
 def init(
     options: Options,
     name: str | None,
     card: Mapping[str, object],
     group: bool = False,
-    tell: Callable[[str], None] = lambda text: None,
+    tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
 ) -> Made:
     """Make hub and mailbox where they are missing, and the entry in `xw.json`; harmless when repeated.
 
     Without `name`: the environment's, else made from the directory's name.
-    `tell` hears of a new hub before it is made.
+    `tell` hears of a new hub on another host before it is made.
     """
     path, found = _configuration(options, environ)
     chosen = _name(options, name, found, environ)
@@ -171,11 +175,11 @@ def _written(given: str | None, url: str) -> str:
 def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> tuple[bool, DirectoryHub]:
     """The hub at `url`, made if it is missing; whether it is new."""
     if not config.is_remote(url):
-        new = _make_hub(LocalFiles(url, group=group), url, group, tell)
+        new = _make_hub(LocalFiles(url, group=group), url, group, _quietly)
         return new, open_hub(url)[1]
     if offline:
         raise Usage("joining a hub on another host needs the network: leave out --offline")
-    from xw.ssh import connect
+    from xw.files.ssh import connect
 
     link = connect(url, _JOIN_S)
     new = _make_hub(link.files(group=group), url, group, tell)

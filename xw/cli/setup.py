@@ -8,7 +8,7 @@ from xw.cli.call import Call, warn
 from xw.cli.show import emit, say
 from xw.hub.contract import Peer
 from xw.sync import Progress
-from xw.text import first_line, span
+from xw.text import first_line, span, visible
 
 _LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
 
@@ -85,7 +85,8 @@ def sync(call: Call, watch: bool) -> int:
     if watch:
         from xw.actions.keeping import keep
 
-        return keep(call.options, say)
+        keep(call.options, lambda text: print(visible(text), flush=True))
+        return 0
     instance = call.instance()
     found = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
     flushed, report = found.flushed, found.report

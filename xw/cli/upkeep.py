@@ -35,10 +35,9 @@ def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
         for path in (*swept.messages, *swept.attachments, *swept.scratch):
             say(f"would remove {path}{where}")
     if verbose or dry_run:
-        say(
-            f"{'would remove' if dry_run else 'removed'}{where} {len(swept.messages)} messages, attachments of "
-            f"{len(swept.attachments)}, {len(swept.scratch)} unfinished files, {size(swept.size)}"
-        )
+        what = f"{len(swept.messages)} messages, attachments of {len(swept.attachments)}"
+        unfinished = f"{len(swept.scratch)} unfinished files"
+        say(f"{'would remove' if dry_run else 'removed'}{where} {what}, {unfinished}, {size(swept.size)}")
 
 
 def doctor(call: Call) -> int:

@@ -17,6 +17,9 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xw.files.ssh import Link
     from xw.hub.contract import Located, Parcel, Peer
     from xw.hub.directory import DirectoryHub
     from xw.hub.sighting import Sighting
@@ -59,13 +62,24 @@ class RemoteHub:
         if self.offline:
             raise Unreachable(f"{self.url}: not reached, because of --offline")
         if self._far is None:
+            from xw.files.ssh import connect
             from xw.hub.directory import DirectoryHub, facts
-            from xw.ssh import connect
 
             self._link = connect(self.url, self.patience)
             about = facts(self._link.files(), self.url)
             self._far = DirectoryHub(self._link.files(group=about.group, links=about.links), self.url)
         return self._far
+
+    def lines(self, command: str) -> "Iterator[str]":
+        """What a shell command, run in the hub's directory, prints; nothing where there is no shell."""
+        from shlex import quote
+
+        self.far()
+        return (
+            iter(())
+            if self._link is None
+            else self._link.lines(f"cd {quote(self._link.root)} || exit 3\n{command}")
+        )
 
     def durable(self) -> bool:
         """Whether the hub's server can make files and folders durable, and publish by link."""
