@@ -10,6 +10,7 @@ from xw.hub import directory
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import RemoteHub
 from xw.mailbox import Mailbox
+from xw.message import Message
 from xw.post import Draft, Sent
 from xw.sync import Report, sync
 
@@ -45,9 +46,7 @@ class Machine:
     def bodies(self) -> list[str]:
         """The bodies of the pending messages, oldest first."""
         found = self.mailbox.read_each("inbox/pending", self.mailbox.pending())
-        return [
-            message.body for message in found if not isinstance(message, tuple) or hasattr(message, "body")
-        ]
+        return [message.body for message in found if isinstance(message, Message)]
 
     def close(self) -> None:
         """End its server."""

@@ -12,7 +12,7 @@ from xw.errors import Unreachable
 from xw.files.sftp import SftpFiles
 from xw.hub.directory import DirectoryHub
 from xw.layout import INBOX
-from xw.message import encode
+from xw.message import Message, encode
 
 
 def test_a_message_travels(alice: Machine, bob: Machine) -> None:
@@ -130,7 +130,8 @@ def test_an_unknown_recipient_comes_back(alice: Machine, hub: DirectoryHub) -> N
     report = alice.sync()
     assert report.flushed.returned == (("bob", sent.name),)
     (message,) = alice.mailbox.read_each(INBOX["pending"], alice.mailbox.pending())
-    assert not isinstance(message, tuple) or message[2] == layout.POSTMASTER
+    assert isinstance(message, Message)
+    assert (message.sender, message.re) == (layout.POSTMASTER, sent.id)
     assert alice.mailbox.refused(sent.name) == {"bob"}
 
 
@@ -162,11 +163,11 @@ def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: Dir
     assert hub.mailbox("bob").state_of(sent.name) == "done"
 
 
-def test_a_broken_link_is_said_and_remembered(alice: Machine) -> None:
+def test_a_broken_link_is_said_and_remembered(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server is gone, a sync says so and the mirror remembers since when."""
     alice.send("bob", "still here")
     alice.link.close()
-    alice.link.wire = _gone  # type: ignore[method-assign]
+    monkeypatch.setattr(alice.link, "wire", _gone)
     with pytest.raises(Unreachable):
         alice.sync()
     state = alice.hub.state()
