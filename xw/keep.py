@@ -7,13 +7,13 @@ settled) goes out at once. When the hub is away it is tried again for ever,
 with growing, jittered pauses; commands meanwhile see the mirror and its age.
 """
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 
 from xw import clock, layout
+from xw.backoff import pauses
 from xw.errors import Busy, Refused, XwError, explain
 from xw.hub.remote import WATCH_LOCK, RemoteHub
 from xw.layout import INBOX
@@ -23,7 +23,6 @@ from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
 _FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
-_AWAY_S = (0.5, 60.0)  # between two tries to reach a hub that is away
 
 # It ends with its standard input, that is with the connection: nothing is left running on the hub.
 _PUSH = """\
@@ -45,7 +44,7 @@ class Keeper:
         self._tell = tell
         self._root = hub.memory.root
         self._stopped = Event()
-        self._connected = False
+        self._connected: bool | None = None  # None: not yet
         self._woken: Arrivals | None = None
 
     def stop(self) -> None:
@@ -65,21 +64,20 @@ class Keeper:
             self._hub.close()
 
     def _run(self) -> None:
-        tries = 0
+        waits = pauses()
         while not self._stopped.is_set():
             try:
-                self._attend(back=tries > 0)
+                self._attend()
             except (XwError, OSError) as error:
                 problem = str(explain(error) if isinstance(error, OSError) else error)
-                self._hub.close()
                 self._hub.note(problem)
-                if self._connected or not tries:
+                if self._connected is not False:
                     self._tell(f"away since {clock.rfc3339(clock.now())[:19]}Z: {problem}; trying on")
-                tries = 1 if self._connected else tries + 1
+                    waits = pauses()
                 self._connected = False
-                self._stopped.wait(pause(tries))
+                self._stopped.wait(next(waits))
 
-    def _attend(self, back: bool) -> None:
+    def _attend(self) -> None:
         """Connect, then sync whenever something happens here or there. Raises when the link breaks."""
         with Arrivals([f"{self._root}/{mailbox.at(folder)}" for mailbox, folder in self._local()]) as woken:
             self._woken = woken
@@ -89,8 +87,8 @@ class Keeper:
                 full = time.monotonic() >= next_full
                 moved = sum(self._sync(mailbox, full) for mailbox in self._mailboxes)
                 if not self._connected:
+                    self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
-                    self._tell(f"{'back' if back else 'connected'}: {self._hub.url} for {self._names()}")
                     pushes = self._listen(woken)
                 if full:
                     next_full = time.monotonic() + _FULL_S
@@ -115,7 +113,7 @@ class Keeper:
         return [(mailbox, folder) for mailbox in self._mailboxes for folder in folders]
 
     def _names(self) -> str:
-        return ", ".join(mailbox.owner for mailbox in self._mailboxes)
+        return f"{', '.join(mailbox.owner for mailbox in self._mailboxes)} on {self._hub.url}"
 
     def _listen(self, woken: Arrivals) -> Thread:
         """A thread that turns the hub's pushes into wake-ups, and ends where the hub cannot push."""
@@ -130,13 +128,6 @@ class Keeper:
         thread = Thread(target=listen, daemon=True)
         thread.start()
         return thread
-
-
-def pause(tries: int) -> float:
-    """How long to wait after the n-th failure, in seconds: doubling, up to a minute, jittered."""
-    # Jitter, so that forty agents whose hub comes back do not knock all at once (FACTS: MaxStartups).
-    longest: float = min(_AWAY_S[1], _AWAY_S[0] * 2 ** min(tries, 10))
-    return longest * random.uniform(0.5, 1.0)
 
 
 def push_command(names: Sequence[str]) -> str:

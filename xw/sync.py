@@ -92,7 +92,6 @@ def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None, pee
             if peers:
                 hub.remember(report.seen, far.now())
         except XwError as error:
-            hub.close()  # whatever state the connection is in, the next try makes its own
             hub.note(str(error))
             raise
         hub.note(None)

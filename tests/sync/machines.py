@@ -24,7 +24,7 @@ class Machine:
         files.make_folder("")
         self.mailbox = Mailbox(files, name, mirror=True)
         self.mailbox.make()
-        self.hub = RemoteHub(f"ssh://hub{hub_root}", files, patience=5.0)
+        self.hub = RemoteHub(f"ssh://hub{hub_root}", files)
         # What `far` would have made after connecting.
         self.hub._far = DirectoryHub(SftpFiles(self.link, str(hub_root)), self.hub.url)
 

@@ -43,31 +43,17 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
 
 def _sync_within(instance: Instance, hub: "RemoteHub") -> str | None:
     """Sync, for at most the configured limit; None, or why it did not succeed."""
-    from threading import Thread
-
     from xw.errors import XwError, explain
     from xw.sync import sync
 
-    problems: list[str | None] = []
-
-    def work() -> None:
-        try:
+    try:
+        with hub.within(instance.config.offline_s):
             sync(instance.mailbox, hub)
-            problems.append(None)
-        except XwError as error:
-            problems.append(str(error))
-        except OSError as error:
-            problems.append(str(explain(error)))
-
-    # A thread that outlives its limit is left behind: every step of a sync may be cut off anywhere.
-    worker = Thread(target=work, daemon=True)
-    worker.start()
-    worker.join(instance.config.offline_s)
-    if not problems:
-        why = f"{hub.url} did not answer within {instance.config.offline_s:g} s"
-        hub.note(why)
-        return why
-    return problems[0]
+    except XwError as error:
+        return str(error)
+    except OSError as error:
+        return str(explain(error))
+    return None
 
 
 def _stale(hub: "RemoteHub", why: str) -> str:

@@ -12,14 +12,13 @@ from xw.files.local import LocalFiles
 from xw.hub import directory
 from xw.hub.contract import Peer
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import RemoteHub
+from xw.hub.remote import RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
 from xw.mailbox import Mailbox
 from xw.sync import Progress, Report
 from xw.sync import sync as travel
 
 _PROJECT_HUB = ".xw/hub"
-_JOIN_S = 20.0  # how long to wait for a hub that was asked for by name
 _PROMPT = "prompt.md"
 _README = "README.md"
 
@@ -106,7 +105,6 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
     """
     report = None
     if isinstance(instance.hub, RemoteHub):
-        instance.hub.patience = max(instance.hub.patience, _JOIN_S)  # asked for, so worth a wait
         report = travel(instance.mailbox, instance.hub, progress)
     flushed = report.flushed if report else post.flush(instance.mailbox, instance.hub)
     seen = peers(instance)
@@ -179,12 +177,9 @@ def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> t
         return new, open_hub(url)[1]
     if offline:
         raise Usage("joining a hub on another host needs the network: leave out --offline")
-    from xw.files.ssh import connect
-
-    link = connect(url, _JOIN_S)
-    new = _make_hub(link.files(group=group), url, group, tell)
-    about = directory.facts(link.files(), url)
-    return new, DirectoryHub(link.files(group=about.group, links=about.links), url)
+    new = _make_hub(open_files(url, group=group), url, group, tell)
+    about = directory.facts(open_files(url), url)
+    return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
 
 
 def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) -> bool:

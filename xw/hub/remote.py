@@ -18,8 +18,10 @@ from xw.record import NamedTuple
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from xw.files.ssh import Link
+    from xw.files.sftp import SftpFiles
+    from xw.files.ssh.link import SshLink
     from xw.hub.contract import Located, Parcel, Peer
     from xw.hub.directory import DirectoryHub
     from xw.hub.sighting import Sighting
@@ -32,6 +34,22 @@ _LIMIT = 16 * 1024 * 1024
 # After a failure, commands that sync on the side leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
 _REST_S = 30.0
+
+
+def open_files(url: str, *, group: bool = False, links: bool = True) -> "SftpFiles":
+    """The directory on another host that a URL names. Usage. Connects when it is used."""
+    from xw.files.sftp import SftpFiles
+
+    link, root = _link(url)
+    return SftpFiles(link, root, group=group, links=links)
+
+
+def _link(url: str) -> "tuple[SshLink, str]":
+    from xw.files.ssh.link import link_to
+    from xw.files.ssh.target import parse
+
+    target = parse(url)
+    return link_to(target), target.path
 
 
 class SyncState(NamedTuple):
@@ -47,50 +65,46 @@ class SyncState(NamedTuple):
 
 
 class RemoteHub:
-    """`contract.Hub` for a hub elsewhere; `memory` is the mirror's directory, `patience` in seconds."""
+    """`contract.Hub` for a hub elsewhere; `memory` is the mirror's directory."""
 
-    def __init__(self, url: str, memory: LocalFiles, patience: float, offline: bool = False) -> None:
+    def __init__(self, url: str, memory: LocalFiles, offline: bool = False) -> None:
         self.url = url
         self.memory = memory
-        self.patience = patience
         self.offline = offline
         self._far: DirectoryHub | None = None
-        self._link: Link | None = None
 
     def far(self) -> "DirectoryHub":
-        """The hub itself, connected. Unreachable or Refused, within `patience` seconds."""
+        """The hub itself. Unreachable, Refused."""
         if self.offline:
             raise Unreachable(f"{self.url}: not reached, because of --offline")
         if self._far is None:
-            from xw.files.ssh import connect
             from xw.hub.directory import DirectoryHub, facts
 
-            self._link = connect(self.url, self.patience)
-            about = facts(self._link.files(), self.url)
-            self._far = DirectoryHub(self._link.files(group=about.group, links=about.links), self.url)
+            about = facts(open_files(self.url), self.url)
+            self._far = DirectoryHub(open_files(self.url, group=about.group, links=about.links), self.url)
         return self._far
+
+    def within(self, seconds: float) -> "AbstractContextManager[None]":
+        """While it is entered, whatever this thread asks of the hub ends in so many seconds."""
+        from contextlib import nullcontext
+
+        return nullcontext() if self.offline else _link(self.url)[0].within(seconds)
+
+    def durable(self) -> bool:
+        """Whether the hub's server can make files and folders durable, and publish by link."""
+        return open_files(self.url).durable
 
     def lines(self, command: str) -> "Iterator[str]":
         """What a shell command, run in the hub's directory, prints; nothing where there is no shell."""
         from shlex import quote
 
-        self.far()
-        return (
-            iter(())
-            if self._link is None
-            else self._link.lines(f"cd {quote(self._link.root)} || exit 3\n{command}")
-        )
-
-    def durable(self) -> bool:
-        """Whether the hub's server can make files and folders durable, and publish by link."""
-        self.far()
-        return self._link is not None and self._link.files().durable
+        link, root = _link(self.url)
+        return link.lines(f"cd {quote(root) if root else '.'} || exit 3\n{command}")
 
     def close(self) -> None:
         """Let the connection go; the next call that needs one makes another."""
-        if self._link is not None:
-            self._link.close()
-        self._far = self._link = None
+        if not self.offline:
+            _link(self.url)[0].close()
 
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`; those that the last sync saw."""
