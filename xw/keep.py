@@ -89,9 +89,10 @@ class Keeper:
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
-                    pushes = self._listen(woken)
                 if full:
                     next_full = time.monotonic() + _FULL_S
+                    if pushes is None or not pushes.is_alive():
+                        pushes = self._listen(woken)
                 idle = _POLL_S[0] if moved else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
                     for peer in mailbox.waiting_for():
@@ -109,7 +110,7 @@ class Keeper:
 
     def _local(self) -> list[tuple[Mailbox, str]]:
         """The folders whose changes here have to travel."""
-        folders = (layout.OUTBOX, *INBOX.values())
+        folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
         return [(mailbox, folder) for mailbox in self._mailboxes for folder in folders]
 
     def _names(self) -> str:
