@@ -78,7 +78,11 @@ def guarded(body: str) -> str:
 
 
 def _frame(mail: Mail) -> str:
-    ask = f"your next message is the answer to {visible(mail.sender, '')}" if mail.wants_answer else "no answer is expected"
+    ask = (
+        f"your next message is the answer to {visible(mail.sender, '')}"
+        if mail.wants_answer
+        else "no answer is expected"
+    )
     files = [f"[file {mail.short}] {visible(path, '')}" for path in mail.attachments]
     return "\n".join([_first_line(mail), guarded(mail.body), *files, f"[end {mail.short}] {ask}"])
 

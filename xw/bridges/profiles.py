@@ -5,8 +5,8 @@ Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74 and
 llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds what they showed.
 
 In all of them the cursor stands at the start of an empty input, before the
-suggestion that some show there, so what lies left of it tells whether somebody
-has typed. In all of them the pasted text is written out once it is submitted,
+pale suggestion that some show there, so what lies left of it tells whether
+somebody has typed. In all of them the pasted text is written out once it is submitted,
 so the frame's last line tells where the answer begins.
 """
 
@@ -31,8 +31,6 @@ class Profile(NamedTuple):
     """All that may stand left of the cursor in an empty input (fullmatch)."""
     above: re.Pattern[str] = _row("")
     """The row above an empty input; tells the second row of a half-typed text from an empty one."""
-    ghost: re.Pattern[str] = _row("")
-    """A suggestion that may stand right of the cursor in an empty input (match)."""
     busy: re.Pattern[str] = _NEVER
     """In one of the last `bottom` rows while it works."""
     busy_title: re.Pattern[str] = _NEVER
@@ -74,7 +72,7 @@ CLAUDE = Profile(
     dialog=_row(r"Do you want to |^\s*❯ 1\. Yes|Esc to cancel|Enter to confirm"),
     collapsed=_row(r"\[Pasted text #\d+[^]]*\]"),
     end=_row(r"^✻ \S+ for .*\d"),
-    chrome=_row(_RULE + r"|^❯ "),
+    chrome=_row("^" + _RULE + r"|^❯ "),
     bullet="● ",
     tool=_row(r"^  ⎿"),
 )
@@ -91,7 +89,7 @@ CODEX = Profile(
     bottom=8,
     collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
     end=_row(r"^  Worked for .*\d"),
-    chrome=_row(r"^› |" + _RULE),
+    chrome=_row(r"^› |^" + _RULE),
     bullet="• ",
     tool=_row(r"^  [└│]|^• (Ran|Running|Explored|Edited|Called|Added|Updated Plan) "),
     pause_s=0.3,
@@ -102,14 +100,13 @@ GEMINI = Profile(
     programs=("gemini",),
     prompt=_row(r" > ?"),
     above=_row(r"^\s*$|▀{20}"),
-    ghost=_row(r"\s*(Type your message|Press |$)"),
     busy=_row(r"esc to cancel"),
     busy_title=_row(r"^[✦⏲]"),
     dialog=_row(r"Allow execution|Action Required|│ ● 1\. |Apply this change|Do you want to proceed"),
     dialog_title=_row(r"^✋|Action Required"),
     bottom=10,
     collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
-    chrome=_row(r"^\s{40,}\? for shortcuts|" + _RULE + r"|^ > "),
+    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ > "),
     bullet="✦ ",
     tool=_row(r"^[╭│╰]"),
     pause_s=0.5,
@@ -120,7 +117,6 @@ OPENCODE = Profile(
     programs=("opencode",),
     prompt=_row(r"\s*┃\s{1,2}"),
     above=_row(r"^\s*┃\s*$"),
-    ghost=_row(r"\s*(Ask anything|$)"),
     busy=_row(r"esc (again to )?interrupt"),
     dialog=_row(r"Permission required|Allow once|Allow always"),
     collapsed=_row(r"\[Pasted ~?\d+[^]]*\]"),
@@ -138,7 +134,7 @@ PI = Profile(
     busy=_row(r"^\s*" + _SPINNER + r" \S"),
     bottom=8,
     collapsed=_row(r"\[paste #\d+[^]]*\]"),
-    chrome=_row(_RULE),
+    chrome=_row("^" + _RULE),
     indent=1,
 )
 
@@ -166,7 +162,8 @@ GENERIC = Profile(
 
 PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, OPENCODE, PI, LLM, GENERIC)}
 
-SHELLS = frozenset("sh bash dash zsh fish ksh mksh csh tcsh ash nu xonsh pwsh login sudo su ssh mosh-client".split())
+_SHELLS = "sh bash dash zsh fish ksh mksh csh tcsh ash nu xonsh pwsh login sudo su ssh mosh-client"
+SHELLS = frozenset(_SHELLS.split())
 """Programs that would run what is typed to them: never presented to."""
 
 
@@ -182,7 +179,9 @@ def recognise(current: str, arguments: Sequence[str] = ()) -> Profile | None:
     for profile in PROFILES.values():
         if any(name in profile.programs for name in names):
             return profile
-    return None if _base(current) in SHELLS else GENERIC
+    # A script in a shell that runs a program is that program; a shell alone would run the text.
+    running = [current, *(line.split()[0] for line in arguments if line.strip())]
+    return None if all(_base(program) in SHELLS for program in running) else GENERIC
 
 
 def _base(word: str) -> str:

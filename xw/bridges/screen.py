@@ -9,6 +9,18 @@ from typing import NamedTuple
 
 from xw.bridges.profiles import Profile
 
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+_CODES = re.compile(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)|\d+|(?<=\[)(?=m)")
+_GREY = re.compile(
+    r"90|38;5;(?:8|23[2-9]|24\d)|38;2;(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d)"
+)
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;:?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])|[\x0e\x0f]")
+
+
+def plain(styled: str) -> str:
+    """A captured row without its colours and links."""
+    return _SEQUENCE.sub("", styled).rstrip()
+
 
 class Screen(NamedTuple):
     """A pane at one moment. Rows are without their trailing blanks."""
@@ -16,6 +28,8 @@ class Screen(NamedTuple):
     rows: tuple[str, ...]
     cursor_x: int
     cursor_y: int
+    styled: str = ""
+    """The cursor's row with its colour sequences."""
     title: str = ""
     program: str = ""
     pid: int = 0
@@ -52,7 +66,9 @@ def not_ready(screen: Screen, profile: Profile) -> str | None:
 def busy(screen: Screen, profile: Profile) -> bool:
     """Does the program show that it works?"""
     shown = _last(screen, profile.bottom)
-    return profile.busy_title.search(screen.title) is not None or any(profile.busy.search(row) for row in shown)
+    return profile.busy_title.search(screen.title) is not None or any(
+        profile.busy.search(row) for row in shown
+    )
 
 
 def dialog(screen: Screen, profile: Profile) -> bool:
@@ -67,11 +83,29 @@ def empty_input(screen: Screen, profile: Profile) -> bool:
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
     row = screen.rows[screen.cursor_y].ljust(screen.cursor_x)
-    left, right = row[: screen.cursor_x], row[screen.cursor_x :]
+    left, right = row[: screen.cursor_x], row[screen.cursor_x :].strip()
     above = screen.rows[screen.cursor_y - 1] if screen.cursor_y else ""
     if not profile.prompt.fullmatch(left) or not profile.above.search(above):
         return False
-    return not right.strip() or (profile.ghost.pattern != "" and profile.ghost.match(right) is not None)
+    return not right or pale(screen.styled, screen.cursor_x)
+
+
+def pale(styled: str, column: int) -> bool:
+    """Is what stands right of the column a suggestion: dim or grey, as no typed text is?"""
+    seen, dim, grey = 0, False, False
+    for part in _STYLE.split(styled):
+        if part.startswith("\x1b"):
+            for code in _CODES.findall(part):
+                dim = code == "2" or (dim and code not in ("", "0", "22"))
+                grey = _GREY.fullmatch(code) is not None or (
+                    grey and code not in ("", "0", "39") and code[0] != "3"
+                )
+            continue
+        # The first sign under a drawn cursor is inverse instead of pale.
+        if seen + len(part.rstrip()) > column + 1 and part[max(0, column + 1 - seen) :].strip():
+            return dim or grey
+        seen += len(part)
+    return False
 
 
 def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
@@ -84,6 +118,18 @@ def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
         if first in row:
             return row[: row.index(first)]
     return "" if any(token in row for row in screen.rows) else None
+
+
+def unsent(screen: Screen, profile: Profile, text: str) -> bool:
+    """Does the cursor still stand behind the text (or its stand-in), as it does before Enter?"""
+    row = screen.rows[screen.cursor_y] if 0 <= screen.cursor_y < len(screen.rows) else ""
+    tail = text.rsplit("\n", 1)[-1][-8:]
+    return row.endswith(tail) or token_of(text) in row or profile.collapsed.search(row) is not None
+
+
+def shows(screen: Screen, text: str) -> bool:
+    """Is the text's last line on the screen, in the input or above it?"""
+    return any(token_of(text) in row for row in screen.rows)
 
 
 def token_of(text: str) -> str:
@@ -101,7 +147,7 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
         if profile.end.search(rows[number]) or profile.chrome.search(rows[number]):
             stop, ended = number, profile.end.search(rows[number]) is not None
             break
-    return Answer(_undecorated(rows[start or 0 : stop], profile), ended, cut)
+    return Answer(_undecorated(rows[start or 0 : stop], profile, cut), ended, cut)
 
 
 def _last(screen: Screen, count: int) -> list[str]:
@@ -129,9 +175,9 @@ def _letters(row: str) -> str:
     return re.sub(r"[\s┃│]", "", row)
 
 
-def _undecorated(rows: list[str], profile: Profile) -> str:
+def _undecorated(rows: list[str], profile: Profile, cut: bool) -> str:
     if profile.bullet:
-        rows = _spoken(rows, profile)
+        rows = _spoken(rows, profile, cut)
     else:
         rows = [row for row in rows if not profile.tool.search(row)]
         rows = [_dedented(row, profile.indent) for row in rows]
@@ -142,19 +188,22 @@ def _undecorated(rows: list[str], profile: Profile) -> str:
     return "\n".join(rows)
 
 
-def _spoken(rows: list[str], profile: Profile) -> list[str]:
+def _spoken(rows: list[str], profile: Profile, cut: bool) -> list[str]:
     """The rows of the blocks that are the program's own words; tools' blocks are left out."""
+    width = len(profile.bullet)
     kept: list[str] = []
-    block: list[str] = []
-    opened = False
+    # What stands above the first bullet is no answer, unless the bullet itself was cut off.
+    block: list[str] | None = [] if cut else None
     for row in [*rows, profile.bullet]:
         if not row.startswith(profile.bullet):
-            block.append(row)
+            if block is not None:
+                block.append(row)
             continue
-        if opened and not any(profile.tool.search(line) for line in block):
-            kept.append(block[0][len(profile.bullet) :])
-            kept += [_dedented(line, len(profile.bullet)) for line in block[1:]]
-        block, opened = [row], True
+        if block and not any(profile.tool.search(line) for line in block):
+            first = block[0]
+            kept.append(first[width:] if first.startswith(profile.bullet) else _dedented(first, width))
+            kept += [_dedented(line, width) for line in block[1:]]
+        block = [row]
     return kept
 
 

@@ -63,8 +63,10 @@ class Wire:
             except OSError as error:
                 raise Uncertain(f"{self._path}: the chat closed while the text was sent: {error}") from error
             answer = self._line(link, deadline)
-        if answer.startswith('{"type":"challenge"') or answer.startswith('{"error":"auth_failed"'):
-            raise Refused(f"{self._path}: the chat wants its secret: set WIBWOB_AUTH_SECRET for the bridge too")
+        if answer.startswith(('{"type":"challenge"', '{"error":"auth_failed"')):
+            raise Refused(
+                f"{self._path}: the chat wants its secret: set WIBWOB_AUTH_SECRET for the bridge too"
+            )
         return answer
 
     def _connect(self, link: socket.socket) -> None:
@@ -77,7 +79,9 @@ class Wire:
     def _handshake(self, link: socket.socket, deadline: float) -> None:
         try:
             challenge = json.loads(self._line(link, deadline))
-            digest = hmac.new(self._secret.encode(), str(challenge["nonce"]).encode(), hashlib.sha256).hexdigest()
+            digest = hmac.new(
+                self._secret.encode(), str(challenge["nonce"]).encode(), hashlib.sha256
+            ).hexdigest()
             link.sendall(b'{"type":"auth","hmac":"' + digest.encode() + b'"}\n')
             # Only after this line: what is sent before is read as a part of the handshake.
             verdict = self._line(link, deadline)
