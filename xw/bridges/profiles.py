@@ -89,9 +89,9 @@ CODEX = Profile(
     bottom=8,
     collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
     end=_row(r"^  Worked for .*\d"),
-    chrome=_row(r"^› |^" + _RULE),
+    chrome=_row(r"^› |^  └ Tip: |^" + _RULE),
     bullet="• ",
-    tool=_row(r"^  [└│]|^• (Ran|Running|Explored|Edited|Called|Added|Updated Plan) "),
+    tool=_row(r"^  └(?! Tip:)"),
     pause_s=0.3,
 )
 
