@@ -28,7 +28,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xw.bridges import wiblog
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
@@ -39,6 +39,9 @@ from xw.errors import Refused, TimedOut, Usage, XwError
 PARTS = 8
 PART_S = 120.0
 """The turn of one part of a longer text takes at most this long."""
+
+ARRIVES_S = 3.0
+"""A text that was taken shows in the history within this time."""
 
 STALLED_S = 600.0
 """A history that ends in an unanswered text this long is of a cancelled turn, not of a busy chat."""
@@ -79,8 +82,8 @@ class SocketChat:
 
     @property
     def limit(self) -> int:
-        """What fits into `PARTS` commands however it must be encoded."""
-        return PARTS * 600
+        """What fits into `PARTS` commands, however it must be encoded."""
+        return PARTS * (1300 if self._dialect == "direct" else 550)
 
     def ready(self) -> str | None:
         """Busy is a history that ends in a text without its answer; see `Chat.ready`."""
@@ -99,17 +102,16 @@ class SocketChat:
         """Send the text, in parts if it is long; see `Chat.present`."""
         noted = json.loads(mark)
         self._dialect = noted["dialect"]
-        sent = 0
-        for part in self._parts(text):
+        parts = self._parts(text)
+        for number, part in enumerate(parts):
             try:
                 self._send(part)
             except (NotPresented, ChatGone, Refused) as error:
-                if not sent:
+                if number == 0:
                     raise
-                raise Uncertain(f"{self._path}: only {sent} parts of the text went in: {error}") from error
-            sent += 1
-            if part is not self._parts(text)[-1]:
-                self._wait_for_turn(noted, part)
+                raise Uncertain(f"{self._path}: only {number} parts of the text went in: {error}") from error
+            if number + 1 < len(parts):
+                self._wait_for_turn(part)
 
     def seen(self, mark: str, text: str) -> bool | None:
         """Does the history hold the whole text? None when it holds a part, or was cleared."""
@@ -176,7 +178,7 @@ class SocketChat:
         )
         return waits and self._rested(("pending", len(said))) < STALLED_S
 
-    def _wait_for_turn(self, noted: dict[str, Any], part: str) -> None:
+    def _wait_for_turn(self, part: str) -> None:
         deadline = time.monotonic() + PART_S
         while time.monotonic() < deadline:
             try:
@@ -210,9 +212,28 @@ class SocketChat:
             line = command("send_chat", [f"query=base64:{packed}"])
         else:
             line = _registry("wibwob_ask", f"text={encode(part)}")
-        answer = check(self._wire.ask(line))
-        if not answer.startswith("ok"):
-            raise Uncertain(f"{self._path}: the chat answered neither ok nor an error: {answer[:80]}")
+        try:
+            answer = check(self._wire.ask(line))
+        except Uncertain:
+            if self._arrived(part):
+                return
+            raise
+        # A text that comes while the chat works is dropped, and acknowledged all the same.
+        if answer != "ok queued" and not self._arrived(part):
+            raise Uncertain(
+                f"{self._path}: the chat answered {answer[:80]!r} and its history does not show the text"
+            )
+
+    def _arrived(self, part: str) -> bool:
+        deadline = time.monotonic() + ARRIVES_S
+        while time.monotonic() < deadline:
+            try:
+                if _after(self._history(), part) is not None:
+                    return True
+            except XwError:
+                pass  # the same trouble as a moment ago; the question stays open
+            self._sleep(0.05)
+        return False
 
     def _parts(self, text: str) -> list[str]:
         room = (LIMIT - 40) // 4 * 3 if self._dialect == "direct" else LIMIT - 50
