@@ -127,11 +127,6 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
     return row.endswith(tail) or token_of(text) in row or profile.collapsed.search(row) is not None
 
 
-def shows(screen: Screen, text: str) -> bool:
-    """Is the text's last line on the screen, in the input or above it?"""
-    return any(token_of(text) in row for row in screen.rows)
-
-
 def token_of(text: str) -> str:
     """The start of the text's last line, by which it is found again: `[end k7f3q2m9]`."""
     last = text.rsplit("\n", 1)[-1].rsplit("⏎ ", 1)[-1]

@@ -29,7 +29,6 @@ from xw.bridges.screen import (
     empty_input,
     in_input,
     not_ready,
-    shows,
     token_of,
     unsent,
 )
@@ -241,8 +240,8 @@ def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
     if profile.one_line:
         # A program in lines shows no empty prompt before it has answered: the cursor has moved on.
         return screen.rows != before.rows and not unsent(screen, profile, text)
-    # An Enter that made a new line leaves the text on the screen and the input not empty.
-    return empty_input(screen, profile) and shows(screen, text)
+    # An Enter that only made a new line leaves the input not empty.
+    return empty_input(screen, profile)
 
 
 def _digest(rows: Sequence[str]) -> str:
