@@ -75,7 +75,8 @@ def dialog(screen: Screen, profile: Profile) -> bool:
     """Does the program wait for a decision? A key pressed now would make it."""
     if profile.dialog_title.search(screen.title):
         return True
-    return any(profile.dialog.search(row) for row in _last(screen, profile.dialog_rows))
+    # Dialogs take the input's place; beside an empty input the same words are an answer's.
+    return not empty_input(screen, profile) and any(profile.dialog.search(row) for row in _last(screen, profile.dialog_rows))
 
 
 def empty_input(screen: Screen, profile: Profile) -> bool:
