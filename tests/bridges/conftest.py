@@ -35,13 +35,17 @@ def until(condition: Callable[[], Any], limit_s: float = 10.0) -> Any:
 class Agent:
     """The test's chat program in a pane of a tmux server of the test's own."""
 
-    def __init__(self, server: str, directory: Path, *options: str, columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self, server: str, directory: Path, *options: str, columns: int = 100, rows: int = 30
+    ) -> None:
         self.server = server
         self.log = directory / f"{uuid.uuid4().hex}.jsonl"
         self.tmux = Tmux(server)
         command = [sys.executable, str(HERE / "fake_agent.py"), "--log", str(self.log), *options]
         size = ["-x", str(columns), "-y", str(rows)]
-        shown = self.tmux.run("-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size, *command)
+        shown = self.tmux.run(
+            "-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size, *command
+        )
         self.pane = shown.strip()
 
     def chat(self, profile: Profile | None = FAKE, **options: Any) -> TmuxChat:
@@ -77,4 +81,6 @@ def agent(tmux_server: str, tmp_path: Path) -> Iterator[Callable[..., Agent]]:
     yield start
     for one in started:
         # The pane may be gone already; what counts is that it is.
-        subprocess.run(["tmux", "-L", tmux_server, "kill-pane", "-t", one.pane], check=False, capture_output=True)
+        subprocess.run(
+            ["tmux", "-L", tmux_server, "kill-pane", "-t", one.pane], check=False, capture_output=True
+        )

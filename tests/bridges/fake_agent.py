@@ -25,7 +25,7 @@ import tty
 import unicodedata
 
 RULE = "─" * 60
-PALE = "\x1b[7mT\x1b[0m\x1b[2mry \"explain this\"\x1b[0m"
+PALE = '\x1b[7mT\x1b[0m\x1b[2mry "explain this"\x1b[0m'
 
 
 def log(**record):

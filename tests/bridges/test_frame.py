@@ -29,7 +29,11 @@ def test_infos_stand_above_in_frames_of_their_own() -> None:
     """Infos that waited are shown before the mail, each with its own provenance."""
     info = Mail("carol", "info", "aaaa2222", 30, "fyi")
     lines = framed(mail("x"), (info,)).split("\n")
-    assert lines[:3] == ["[mail aaaa2222] info from carol, 30 s old", "fyi", "[end aaaa2222] no answer is expected"]
+    assert lines[:3] == [
+        "[mail aaaa2222] info from carol, 30 s old",
+        "fyi",
+        "[end aaaa2222] no answer is expected",
+    ]
     assert lines[3].startswith(f"[mail {ID}] ")
 
 
@@ -47,7 +51,9 @@ def test_ages(seconds: float, text: str) -> None:
     assert age(seconds) == text
 
 
-@pytest.mark.parametrize("body", ["!rm -rf /", "/quit", "?", "#x", "@file", "\\", "x\\", "", " ", "\n\n", "\t!x"])
+@pytest.mark.parametrize(
+    "body", ["!rm -rf /", "/quit", "?", "#x", "@file", "\\", "x\\", "", " ", "\n\n", "\t!x"]
+)
 def test_body_neither_begins_nor_ends_the_text(body: str) -> None:
     """`!` and `/` run commands at the start of a text, a backslash at its end swallows Enter."""
     text = framed(mail(body))

@@ -19,7 +19,13 @@ def test_ordinary_text_is_untouched() -> None:
 
 @pytest.mark.parametrize(
     ("char", "shown"),
-    [("\x1b", "\\x1b"), ("\x7f", "\\x7f"), ("\x9b", "\\x9b"), ("\u202e", "\\u202e"), ("\U000e0041", "\\U000e0041")],
+    [
+        ("\x1b", "\\x1b"),
+        ("\x7f", "\\x7f"),
+        ("\x9b", "\\x9b"),
+        ("\u202e", "\\u202e"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
 )
 def test_escapes(char: str, shown: str) -> None:
     """Hidden characters are written as Python writes them."""

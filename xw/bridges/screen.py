@@ -76,7 +76,9 @@ def dialog(screen: Screen, profile: Profile) -> bool:
     if profile.dialog_title.search(screen.title):
         return True
     # Dialogs take the input's place; beside an empty input the same words are an answer's.
-    return not empty_input(screen, profile) and any(profile.dialog.search(row) for row in _last(screen, profile.dialog_rows))
+    return not empty_input(screen, profile) and any(
+        profile.dialog.search(row) for row in _last(screen, profile.dialog_rows)
+    )
 
 
 def empty_input(screen: Screen, profile: Profile) -> bool:

@@ -191,11 +191,11 @@ class TmuxChat:
         """Somebody who typed since the last look would be sent with, or answered for: leave it to them."""
         screen, _ = self._look()
         before = in_input(screen, profile, text)
-        if dialog(screen, profile):
-            raise Uncertain(f"{self._pane}: a dialog opened when the text was typed; nothing was submitted")
-        if before is None or not (
-            profile.prompt.fullmatch(before.rstrip()) or profile.prompt.fullmatch(before) or not before
-        ):
+        if before is None or not unsent(screen, profile, text):
+            raise Uncertain(
+                f"{self._pane}: the input went away when the text was typed; nothing was submitted"
+            )
+        if before.strip() and not profile.prompt.fullmatch(before):
             raise Uncertain(
                 f"{self._pane}: somebody typed at the same moment; the text is in the input, not submitted"
             )
@@ -235,11 +235,14 @@ def one_line(text: str) -> str:
 
 def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
     """Has the text left the input line?"""
+    if unsent(screen, profile, text):
+        # Looked at first: the text itself may hold the words of a dialog.
+        return False
     if busy(screen, profile) or dialog(screen, profile):
         return True
     if profile.one_line:
         # A program in lines shows no empty prompt before it has answered: the cursor has moved on.
-        return screen.rows != before.rows and not unsent(screen, profile, text)
+        return screen.rows != before.rows
     # An Enter that only made a new line leaves the input not empty.
     return empty_input(screen, profile)
 
