@@ -39,6 +39,8 @@ class Profile(NamedTuple):
     dialog_title: re.Pattern[str] = _NEVER
     bottom: int = 3
     dialog_rows: int = 14
+    status_below: bool = False
+    """Only rows below the cursor are looked at for `busy`: where nothing else tells an answer's words from a status."""
     collapsed: re.Pattern[str] = _NEVER
     """Stands in the input for a long text."""
     end: re.Pattern[str] = _NEVER
@@ -154,7 +156,7 @@ GENERIC = Profile(
     prompt=_row(r"(\S[^>:❯›$#»]{0,24})?[>:❯›»]{1,3}\s?"),
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
-    bottom=6,
+    status_below=True,
     dialog_rows=4,
     one_line=True,
     settle_s=3.0,

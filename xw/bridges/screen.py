@@ -65,7 +65,8 @@ def not_ready(screen: Screen, profile: Profile) -> str | None:
 
 def busy(screen: Screen, profile: Profile) -> bool:
     """Does the program show that it works?"""
-    shown = _last(screen, profile.bottom)
+    below = screen.rows[screen.cursor_y + 1 :]
+    shown = [row for row in below if row.strip()] if profile.status_below else _last(screen, profile.bottom)
     return profile.busy_title.search(screen.title) is not None or any(
         profile.busy.search(row) for row in shown
     )
@@ -114,12 +115,14 @@ def pale(styled: str, column: int) -> bool:
 def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
     """What stands left of the text (or its stand-in) on its row; None if it is not on the screen."""
     first, token = text.split("\n", 1)[0][:24], token_of(text)
-    for row in reversed(screen.rows):
+    rows = screen.rows[::-1]
+    for row in rows:
+        if first in row:
+            return row[: row.index(first)]
+    for row in rows:
         stand_in = profile.collapsed.search(row)
         if stand_in:
             return row[: stand_in.start()]
-        if first in row:
-            return row[: row.index(first)]
     return "" if any(token in row for row in screen.rows) else None
 
 

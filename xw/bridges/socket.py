@@ -78,7 +78,7 @@ class SocketChat:
         self._clock = clock
         self._sleep = sleep
         self._dialect = ""
-        self._rest: tuple[object, float] = ((), 0.0)
+        self._since: dict[str, tuple[object, float]] = {}
 
     @property
     def limit(self) -> int:
@@ -159,24 +159,25 @@ class SocketChat:
         text = "\n\n".join(
             entry.text.strip() for entry in turn if entry.role == "assistant" and entry.text.strip()
         )
-        rested = self._rested((start, text))
+        rested = self._rested("answer", (start, text))
         next_began = start + len(turn) < len(said)
         # The log says when an answer is whole; a history shows it growing.
         if text and (next_began or self._dialect == "log" or rested >= self._settle_s):
             return Reply(text)
         return None
 
-    def _rested(self, state: object) -> float:
-        if self._rest[0] != state:
-            self._rest = (state, self._clock())
-        return self._clock() - self._rest[1]
+    def _rested(self, what: str, state: object) -> float:
+        """How long the state of this has been the same, as far as this object saw."""
+        if what not in self._since or self._since[what][0] != state:
+            self._since[what] = (state, self._clock())
+        return self._clock() - self._since[what][1]
 
     def _pending(self, said: list[Said]) -> bool:
         spoken = [entry for entry in said if entry.role != "system"]
         waits = bool(spoken) and (
             spoken[-1].role == "user" or (spoken[-1].role == "assistant" and not spoken[-1].text)
         )
-        return waits and self._rested(("pending", len(said))) < STALLED_S
+        return waits and self._rested("history", said) < STALLED_S
 
     def _wait_for_turn(self, part: str) -> None:
         deadline = time.monotonic() + PART_S
@@ -253,15 +254,22 @@ def parts_of(text: str, fits: Callable[[str], bool]) -> list[str]:
     label = text[text.rfind("[end ") + 5 :].split("]", 1)[0] if "[end " in text else "text"
     slices, rest = [], text
     while rest:
-        size = len(rest)
-        while not fits(_part(label, 99, 99, rest[:size])):
-            size = size * 3 // 4
+        size = _largest(len(rest), lambda n: fits(_part(label, 98, 99, rest[:n])))  # noqa: B023
         # A cut at a line's end reads better; if there is none near, anywhere.
         newline = rest.rfind("\n", size // 2, size) + 1 if size < len(rest) else 0
         size = newline or size
         slices.append(rest[:size])
         rest = rest[size:]
     return [_part(label, number, len(slices), piece) for number, piece in enumerate(slices, 1)]
+
+
+def _largest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `most` that fits; at least 1."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def _part(label: str, number: int, count: int, piece: str) -> str:
