@@ -28,18 +28,18 @@ RULE = "─" * 60
 PALE = '\x1b[7mT\x1b[0m\x1b[2mry "explain this"\x1b[0m'
 
 
-def log(**record):
+def log(**record: str) -> None:
     with open(OPTIONS.log, "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 
-def width(char):
+def width(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def wrapped(text, columns):
+def wrapped(text: str, columns: int) -> list[str]:
     rows = []
     for line in text.split("\n"):
         row, used = "", 0
@@ -52,7 +52,7 @@ def wrapped(text, columns):
     return rows
 
 
-def answer_to(text):
+def answer_to(text: str) -> list[str]:
     count = re.search(r"lines:(\d+)", text)
     if count:
         return [f"line {n} of {count[1]}" for n in range(1, int(count[1]) + 1)]
@@ -62,18 +62,18 @@ def answer_to(text):
 
 
 class Agent:
-    def __init__(self):
+    def __init__(self) -> None:
         self.typed = ""  # the input line
-        self.transcript = []
+        self.transcript: list[str] = []
         self.live = 0  # rows of the live region on the screen
-        self.pasting = None
+        self.pasting: str | None = None
         self.busy_until = 0.0
         self.dialog = False
         self.todo = ""
 
     # -- keys
 
-    def feed(self, data):
+    def feed(self, data: str) -> None:
         while data:
             if self.pasting is not None:
                 end = data.find("\x1b[201~")
@@ -89,7 +89,7 @@ class Agent:
                 data = data[1:]
         self.draw()
 
-    def key(self, key):
+    def key(self, key: str) -> None:
         if self.dialog:
             if key in "\r1":
                 log(approved=self.todo)
@@ -115,7 +115,7 @@ class Agent:
         else:
             self.typed += key
 
-    def submit(self):
+    def submit(self) -> None:
         text, self.typed = self.typed, ""
         if text.startswith("!"):
             log(executed=text[1:])
@@ -130,14 +130,14 @@ class Agent:
             else:
                 self.work()
 
-    def work(self):
+    def work(self) -> None:
         delay = re.search(r"delay:([\d.]+)", self.todo)
         self.busy_until = time.monotonic() + (float(delay[1]) if delay else 0.0)
         self.working = True
         if not delay:
             self.finish()
 
-    def finish(self):
+    def finish(self) -> None:
         self.working = False
         if "tool" in self.todo.split():
             self.transcript += ["● Bash(ls)", "  ⎿  a.txt", ""]
@@ -150,11 +150,11 @@ class Agent:
 
     # -- screen
 
-    def echo(self, text):
+    def echo(self, text: str) -> None:
         rows = wrapped(text, os.get_terminal_size().columns - 3)
         self.transcript += ["", "❯ " + rows[0], *("  " + row for row in rows[1:]), ""]
 
-    def prompt_rows(self):
+    def prompt_rows(self) -> tuple[list[str], int]:
         if self.dialog:
             return ["Do you want to proceed?", "❯ 1. Yes", "  2. No"], 0
         text = self.typed
@@ -167,7 +167,7 @@ class Agent:
             shown[0] += PALE
         return shown, column
 
-    def draw(self):
+    def draw(self) -> None:
         shown, column = self.prompt_rows()
         status = "  auto mode on" + (" · esc to interrupt" if self.working else "")
         live = [RULE, *shown, RULE, status]
@@ -176,7 +176,6 @@ class Agent:
             size = os.get_terminal_size()
             rows = self.transcript[-(size.lines - len(live)) :]
             out.append("\x1b[H\x1b[2J" + "\r\n".join([*rows, *live]))
-            self.live_start = 0
         else:
             out.append((f"\x1b[{self.live}A" if self.live else "") + "\r\x1b[J")
             out.append("".join(row + "\r\n" for row in self.transcript) + "\r\n".join(live))
@@ -189,7 +188,7 @@ class Agent:
         sys.stdout.write("".join(out))
         sys.stdout.flush()
 
-    def run(self):
+    def run(self) -> None:
         sys.stdout.write(("\x1b[?1049h" if OPTIONS.alt else "") + "\x1b[?2004h")
         self.draw()
         while True:
@@ -206,10 +205,11 @@ class Agent:
                 self.draw()
 
 
-def in_lines():
+def in_lines() -> None:
     """A program in line mode: each line is a text, answered in lines of no particular form."""
     while True:
-        print("> ", end="", flush=True)
+        sys.stdout.write("> ")
+        sys.stdout.flush()
         text = sys.stdin.readline()
         if not text:
             return
@@ -218,7 +218,7 @@ def in_lines():
             log(executed=text)
             continue
         log(submitted=text)
-        print("\n".join(answer_to(text)))
+        sys.stdout.write("\n".join([*answer_to(text), ""]))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
-"""A long-lived command for tests: JSON lines on stdin, answers on stdout; `die`, `error`, `delay:S` in a text."""
+"""A long-lived command for tests that speaks JSON lines; a text may say `die`, `error` or `delay:S`."""
 
 import json
 import re
 import sys
 import time
 
-print("a line that is no answer", flush=True)
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+say("a line that is no answer")
 for line in sys.stdin:
     asked = json.loads(line)
     text = asked["text"]
@@ -13,6 +19,6 @@ for line in sys.stdin:
         sys.exit(3)
     delay = re.search(r"delay:([\d.]+)", text)
     time.sleep(float(delay[1]) if delay else 0)
-    print(json.dumps({"id": "another", "text": "not this one"}), flush=True)
+    say(json.dumps({"id": "another", "text": "not this one"}))
     answer = {"error": "no credit"} if "error" in text.split() else {"text": "heard:\n" + text}
-    print(json.dumps({"id": asked["id"], **answer}), flush=True)
+    say(json.dumps({"id": asked["id"], **answer}))

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import HERE, until
-from hostile import bodies
 
+from tests.bridges.helpers import HERE, until
+from tests.bridges.hostile import bodies
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
@@ -23,7 +23,7 @@ LINES = [sys.executable, str(HERE / "lines_program.py")]
 def ask(chat: Chat, text: str) -> str:
     mark = chat.mark()
     chat.present(mark, text)
-    return until(lambda: chat.capture(mark, text)).text
+    return str(until(lambda: chat.capture(mark, text)).text)
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def test_command_that_cannot_start(tmp_path: Path) -> None:
     assert "no such command" in (chat.ready() or "")
     with pytest.raises(ChatGone):
         chat.present(chat.mark(), "x")
+    chat = CommandChat(["true"], tmp_path, cwd=str(tmp_path / "none"))
     with pytest.raises(NotPresented):
-        chat = CommandChat(["true"], tmp_path, cwd=str(tmp_path / "none"))
         chat.present(chat.mark(), "x")
 
 
@@ -84,8 +84,8 @@ def test_answer_survives_its_bridge(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from xw.bridges.command import CommandChat
-chat = CommandChat(["sh", "-c", "echo ran >> {tmp_path}/runs; until [ -e {tmp_path}/go ]; do sleep 0.02; done; cat"],
-                   Path({str(tmp_path)!r}) / "s")
+command = "echo ran >> {tmp_path}/runs; until [ -e {tmp_path}/go ]; do sleep 0.02; done; cat"
+chat = CommandChat(["sh", "-c", command], Path({str(tmp_path)!r}) / "s")
 mark = chat.mark()
 print(mark, flush=True)
 chat.present(mark, "hello")

@@ -1,5 +1,7 @@
 """The frame: one test for each way in which a body could do harm."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,8 @@ from xw.bridges.frame import GUARD, Mail, age, framed, guarded, notice
 ID = "k7f3q2m9"
 
 
-def mail(body: str, **fields: object) -> Mail:
-    base = Mail("alice", "question", ID, 200, body, True)
-    return base._replace(**fields)
+def mail(body: str, **fields: Any) -> Mail:
+    return Mail("alice", "question", ID, 200, body, True)._replace(**fields)
 
 
 def test_whole_form() -> None:
@@ -62,13 +63,35 @@ def test_body_neither_begins_nor_ends_the_text(body: str) -> None:
 
 @pytest.mark.parametrize(
     "hazard",
-    ["\x1b[201~", "\x9b201~", "\x03", "\x04", "\x07", "\x15", "\x16", "\r", "\x7f", "\x00", "\x85", "\x1b]2;t\x07",
-     "\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\U000e0041", "\U000e0100", "\u2028", "\ud800", "\u3164"],
-)  # fmt: skip
+    [
+        "\x1b[201~",
+        "\x9b201~",
+        "\x03",
+        "\x04",
+        "\x07",
+        "\x15",
+        "\x16",
+        "\r",
+        "\x7f",
+        "\x00",
+        "\x85",
+        "\x1b]2;t\x07",
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\u200d",
+        "\ufeff",
+        "\U000e0041",
+        "\U000e0100",
+        "\u2028",
+        "\ud800",
+        "\u3164",
+    ],
+)
 def test_hidden_character_is_spelled_out(hazard: str) -> None:
     """Control, bidi, zero-width and tag characters are shown as escapes: not obeyed, not hidden, not lost."""
     text = framed(mail(f"a{hazard}b", sender=f"al{hazard}ice", type=f"t{hazard}"))
-    assert hazard not in text and "\\x" in text or "\\u" in text or "\\U" in text
+    assert (hazard not in text and "\\x" in text) or "\\u" in text or "\\U" in text
     assert all(char in "\n\t" or ord(char) >= 0x20 for char in text)
     text.encode()
 

@@ -4,12 +4,13 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import FAKE, Agent, until
-from hostile import bodies
 
+from tests.bridges.helpers import FAKE, Agent, until
+from tests.bridges.hostile import bodies
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import find_target, list_panes
@@ -56,12 +57,16 @@ def test_hostile_bodies(agent: Start, tmp_path: Path) -> None:
 def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:
     """A program that reads single lines gets each mail as one, with signs for its newlines."""
     fake, pwned = agent("--lines"), tmp_path / "pwned"
+
+    def arrived(count: int) -> bool:
+        return len(fake.records("submitted")) == count
+
     chat = fake.chat(GENERIC._replace(pause_s=0.0))
     for number, body in enumerate(bodies(max(10, HOSTILE // 10), str(pwned))):
         short = f"b{number:07d}"
         until(lambda: chat.ready() is None)
         ask(chat, body, short)
-        until(lambda n=number: len(fake.records("submitted")) == n + 1)
+        until(partial(arrived, number + 1))
         assert fake.records("submitted")[-1] == one_line(text_of(body, short))
     assert fake.records("executed") == [] and not pwned.exists()
 
@@ -85,7 +90,7 @@ def test_cut_answer_says_so(agent: Start) -> None:
 
 
 def test_earlier_answer_is_not_taken(agent: Start) -> None:
-    """While the chat works, and when it answers nothing, an older answer on the screen is not the new one's."""
+    """While the chat works, and when it answers nothing, an older answer on the screen is not taken."""
     now = [1000.0]
     chat = agent("--alt").chat(clock=lambda: now[0])
     mark, text = ask(chat, "first lines:60")
@@ -172,7 +177,7 @@ def test_suggestion_is_nobodys_text(agent: Start) -> None:
 
 
 def test_enter_is_pressed_again_at_most_twice(agent: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missed Enter is repeated; a program that ignores three is left alone and the text called uncertain."""
+    """A missed Enter is repeated; a program that ignores three is left alone, the text uncertain."""
     monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.3)
     fake = agent("--deaf", "2")
     ask(fake.chat(), "x")
@@ -201,7 +206,7 @@ def test_seen_tells_what_it_knows(agent: Start) -> None:
 
 
 def test_program_that_is_gone(agent: Start) -> None:
-    """A closed pane is an error of its own, before and after the text; another process in it is not trusted."""
+    """A closed pane is an error of its own, before and after the text; so is another process in it."""
     fake = agent()
     chat = fake.chat()
     mark, text = ask(chat, "delay:5")
@@ -253,7 +258,7 @@ def test_no_answer_in_time(agent: Start) -> None:
 
 
 def test_discovery(agent: Start, tmux_server: str) -> None:
-    """Panes are listed with what runs in them and whether it is idle; a target is a pane, session or program."""
+    """Panes are listed with what runs in them, idle or not; a target is a pane, session or program."""
     fake = agent("--lines")
     until(
         lambda: any(found.target == fake.pane and found.state == "idle" for found in list_panes(tmux_server))

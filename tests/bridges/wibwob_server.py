@@ -24,7 +24,7 @@ Message = dict[str, str]
 
 
 class WibWob:
-    """Build `direct` has the two chat commands, `registry` has them in exec_command, `log` has only the log."""
+    """Builds: `direct` has the two chat commands, `registry` has them in exec_command, `log` only the log."""
 
     def __init__(self, path: Path, *, build: str = "direct", secret: str = "") -> None:
         self.path, self.build, self.secret = path, build, secret

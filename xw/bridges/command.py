@@ -97,13 +97,13 @@ class CommandChat:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     cwd=self._cwd,
-                    # A group of its own: ^C at the bridge is not for it, and it can be ended with its children.
+                    # A group of its own: ^C at the bridge is not for it, and its children end with it.
                     process_group=0,
                 )
         except OSError as error:
             raise NotPresented(f"{self._argv[0]}: cannot be started: {error.strerror or error}") from error
 
-    def seen(self, mark: str, text: str) -> bool | None:
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
         """Whoever makes `started` first decides: asking makes it, so a command not begun never begins."""
         directory = self._directory(mark)
         try:
@@ -115,7 +115,7 @@ class CommandChat:
         (directory / "forbidden").touch()
         return False
 
-    def capture(self, mark: str, text: str) -> Reply | None:
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
         """The command's output once it has ended; see `Chat.capture`."""
         directory = self._directory(mark)
         self._reap(mark)
@@ -130,17 +130,15 @@ class CommandChat:
             return self._outcome(directory, int(code))
         if self._clock() - json.loads(mark)["at"] > self._timeout_s:
             self._end(directory)
+            self._reap(mark, 5.0)
             raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s; it was ended")
         return None
 
     def close(self) -> None:
         """End the commands that still run, with their children."""
-        for mark, process in self._running.items():
-            if process.poll() is None:
-                self._end(self._directory(mark))
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(5)
-        self._running.clear()
+        for mark in list(self._running):
+            self._end(self._directory(mark))
+            self._reap(mark, 5.0)
 
     def _outcome(self, directory: Path, code: int) -> Reply:
         if code:
@@ -159,10 +157,12 @@ class CommandChat:
     def _directory(self, mark: str) -> Path:
         return self._state / str(json.loads(mark)["run"])
 
-    def _reap(self, mark: str) -> None:
+    def _reap(self, mark: str, wait_s: float = 0.0) -> None:
         process = self._running.get(mark)
-        if process is not None and process.poll() is not None:
-            del self._running[mark]
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(wait_s)
+                del self._running[mark]
 
     def _end(self, directory: Path) -> None:
         pid = _read(directory / "pid").strip()

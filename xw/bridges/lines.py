@@ -33,6 +33,9 @@ from xw.errors import TimedOut
 PIPE_S = 10.0
 """A process that does not read its stdin for so long is stuck."""
 
+GRACE_S = 2.0
+"""After its input is closed a process has this long to end by itself."""
+
 
 class LinesChat:
     """Talks to one process of `argv`. `state` must outlive the bridge."""
@@ -94,11 +97,11 @@ class LinesChat:
             except OSError as error:
                 raise Uncertain(f"{self._argv[0]}: ended while the text was sent") from error
 
-    def seen(self, mark: str, text: str) -> bool | None:
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
         """Only an answer proves it: what lies in a pipe nobody can see."""
         return True if self._answer(json.loads(mark)) is not None else None
 
-    def capture(self, mark: str, text: str) -> Reply | None:
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
         """The line with the text's id; see `Chat.capture`."""
         noted = json.loads(mark)
         alive = locked(self._state / f"{noted['out']}.alive")
@@ -110,7 +113,7 @@ class LinesChat:
         if not alive:
             raise ChatGone(f"{self._argv[0]}: ended before it answered")
         if self._clock() - noted["at"] > self._timeout_s:
-            self._end()
+            self.close()
             raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s")
         return None
 
@@ -123,14 +126,16 @@ class LinesChat:
             with suppress(OSError):
                 process.stdin.close()
         try:
-            process.wait(2)
+            process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._kill(process)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
             return
-        self._end()
+        self.close()
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
         self._out = f"out-{secrets.token_hex(4)}"
@@ -152,17 +157,6 @@ class LinesChat:
             raise ChatGone(f"{self._argv[0]}: cannot be started: {error.strerror or error}") from error
         if self._process.stdin:
             os.set_blocking(self._process.stdin.fileno(), False)
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._kill(self._process)
-            self._process = None
-
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
 
     def _answer(self, noted: dict[str, Any]) -> dict[str, Any] | None:
         try:

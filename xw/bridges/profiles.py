@@ -40,7 +40,7 @@ class Profile(NamedTuple):
     bottom: int = 3
     dialog_rows: int = 14
     status_below: bool = False
-    """Only rows below the cursor are looked at for `busy`: where nothing else tells an answer's words from a status."""
+    """`busy` is looked for below the cursor only: above it an answer may use the same words."""
     collapsed: re.Pattern[str] = _NEVER
     """Stands in the input for a long text."""
     end: re.Pattern[str] = _NEVER

@@ -128,9 +128,15 @@ def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
 
 def unsent(screen: Screen, profile: Profile, text: str) -> bool:
     """Does the cursor still stand behind the text (or its stand-in), as it does before Enter?"""
-    row = screen.rows[screen.cursor_y] if 0 <= screen.cursor_y < len(screen.rows) else ""
-    tail = text.rsplit("\n", 1)[-1][-8:]
-    return row.endswith(tail) or token_of(text) in row or profile.collapsed.search(row) is not None
+    if not 0 <= screen.cursor_y < len(screen.rows):
+        return False
+    row = screen.rows[screen.cursor_y]
+    if token_of(text) in row or profile.collapsed.search(row):
+        return True
+    # A narrow pane may have left only the last letters on the cursor's row.
+    tail, shown = _letters(text)[-8:], _letters(row)[-8:]
+    above = _letters(screen.rows[screen.cursor_y - 1]) if screen.cursor_y else ""
+    return shown != "" and tail.endswith(shown) and (above + shown).endswith(tail)
 
 
 def token_of(text: str) -> str:

@@ -317,7 +317,7 @@ def discover() -> list[Found]:
     return list_sockets()
 
 
-def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketChat:
+def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketChat:  # noqa: ARG001 (keeps no state)
     """A chat with the socket at `target`: a path, or the number of a WibWob instance."""
     check_options(options, ("settle", "timeout", "log"))
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target

@@ -101,7 +101,7 @@ class TmuxChat:
         }
         return json.dumps(noted)
 
-    def present(self, mark: str, text: str) -> None:
+    def present(self, mark: str, text: str) -> None:  # noqa: ARG002 (the screen says it all)
         """Paste, look, press Enter, look; see `Chat.present`."""
         screen, profile = self._look()
         reason = not_ready(screen, profile)
@@ -251,7 +251,7 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
+def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:  # noqa: ARG001 (keeps no state)
     """A chat with the pane that `target` names; see `kinds.open_chat`."""
     check_options(options, ("profile", "server", "pause", "timeout"))
     name = options.get("profile", "")
