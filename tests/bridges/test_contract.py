@@ -13,6 +13,7 @@ import pytest
 
 from tests.bridges.helpers import FAKE, HERE, Agent, until
 from tests.bridges.wibwob_server import WibWob
+from xw.bridges.acp import AcpChat
 from xw.bridges.chat import Chat, ChatGone
 from xw.bridges.command import CommandChat
 from xw.bridges.frame import Mail, framed
@@ -25,7 +26,7 @@ from xw.errors import Usage
 
 Make = Callable[[], Chat]
 ECHO = [sys.executable, "-c", "import sys; print('heard', len(sys.stdin.read()))"]
-CASES = ["command", "lines", "socket-direct", "socket-registry", "socket-log", "tmux", "tmux-alt"]
+CASES = ["acp", "command", "lines", "socket-direct", "socket-registry", "socket-log", "tmux", "tmux-alt"]
 
 
 @pytest.fixture(params=CASES)
@@ -34,6 +35,16 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     kind, _, variant = request.param.partition("-")
     if kind == "command":
         yield lambda: CommandChat(ECHO, tmp_path)
+    elif kind == "acp":
+        agents: list[AcpChat] = []
+
+        def connect() -> AcpChat:
+            agents.append(AcpChat([sys.executable, str(HERE / "acp_agent.py")], tmp_path))
+            return agents[-1]
+
+        yield connect
+        for agent_chat in agents:
+            agent_chat.close()
     elif kind == "lines":
         chats: list[LinesChat] = []
         program = [sys.executable, str(HERE / "lines_program.py")]
@@ -132,9 +143,8 @@ def test_long_text(make: Make) -> None:
 def test_every_kind_can_be_loaded(tmp_path: Path) -> None:
     """Each line of the table names a module that keeps its promise; a wrong word names the right ones."""
     for kind in KINDS.values():
-        if kind.module != "xw.bridges.acp":
-            module = import_module(kind.module)
-            assert callable(module.open_chat) and callable(module.discover)
+        module = import_module(kind.module)
+        assert callable(module.open_chat) and callable(module.discover)
     with pytest.raises(Usage, match="socket, tmux, command"):
         open_chat("telepathy", "x", {}, tmp_path)
     with pytest.raises(Usage, match="has no option"):

@@ -118,11 +118,12 @@ class CommandChat:
     def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
         """The command's output once it has ended; see `Chat.capture`."""
         directory = self._directory(mark)
-        self._reap(mark)
         code = _read(directory / "code").strip()
         if code:
+            self._reap(mark)
             return self._outcome(directory, int(code))
         if not locked(directory / "alive"):
+            self._reap(mark)
             # It may have ended between the two looks.
             code = _read(directory / "code").strip()
             if not code:
@@ -130,7 +131,7 @@ class CommandChat:
             return self._outcome(directory, int(code))
         if self._clock() - json.loads(mark)["at"] > self._timeout_s:
             self._end(directory)
-            self._reap(mark, 5.0)
+            self._reap(mark)
             raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s; it was ended")
         return None
 
@@ -138,7 +139,7 @@ class CommandChat:
         """End the commands that still run, with their children."""
         for mark in list(self._running):
             self._end(self._directory(mark))
-            self._reap(mark, 5.0)
+            self._reap(mark)
 
     def _outcome(self, directory: Path, code: int) -> Reply:
         if code:
@@ -157,11 +158,11 @@ class CommandChat:
     def _directory(self, mark: str) -> Path:
         return self._state / str(json.loads(mark)["run"])
 
-    def _reap(self, mark: str, wait_s: float = 0.0) -> None:
+    def _reap(self, mark: str) -> None:
         process = self._running.get(mark)
         if process is not None:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(wait_s)
+                process.wait(5)
                 del self._running[mark]
 
     def _end(self, directory: Path) -> None:
