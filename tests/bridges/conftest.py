@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridges.helpers import Agent
+from xw.bridges.panes import Tmux
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,8 @@ def tmux_server() -> Iterator[str]:
     """The name of a tmux server that only the tests use."""
     assert shutil.which("tmux"), "these tests need tmux"
     name = f"xw-test-{uuid.uuid4().hex[:8]}"
+    # A server ends with its last session, and one that just ends refuses the next.
+    Tmux(name).run("-f", "/dev/null", "new-session", "-d", "-s", "keeper", "sleep 100000")
     yield name
     subprocess.run(["tmux", "-L", name, "kill-server"], check=False, capture_output=True)
 
