@@ -44,6 +44,9 @@ ARRIVES_S = 3.0
 LEAVES_S = 1.5
 """After Enter the input line is empty within this time, or Enter did something else."""
 
+SURE_S = 0.5
+"""A screen that stays as it was marked for so long has not been written to."""
+
 PRESSES = 3
 
 SILENT_S = 30.0
@@ -129,7 +132,9 @@ class TmuxChat:
             return None
         if any(token_of(text) in row for row in rows):
             return None if unsent(screen, profile, text) else True
-        return False if _digest(screen.rows) == noted["rows"] else None
+        # A text just submitted may have left the input and not be drawn yet: only a screen that stays is proof.
+        shown = self._until(lambda s: _digest(s.rows) != noted["rows"], SURE_S)
+        return False if shown is None else None
 
     def capture(self, mark: str, text: str) -> Reply | None:
         """The rows below the text, once the program rests; see `Chat.capture`."""
