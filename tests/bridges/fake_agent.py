@@ -218,7 +218,11 @@ def in_lines() -> None:
             log(executed=text)
             continue
         log(submitted=text)
-        sys.stdout.write("\n".join([*answer_to(text), ""]))
+        delay = re.search(r"delay:([\d.]+)", text)
+        for row in answer_to(text):
+            sys.stdout.write(row + "\n")
+            sys.stdout.flush()
+            time.sleep(float(delay[1]) if delay else 0)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,14 @@ def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:
     assert fake.records("executed") == [] and not pwned.exists()
 
 
+def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
+    """A program that shows no sign of work has finished when its prompt is back, not when it pauses."""
+    chat = agent("--lines").chat(GENERIC._replace(pause_s=0.0, settle_s=0.05))
+    mark = chat.mark()
+    chat.present(mark, text_of("delay:0.3"))
+    assert until(lambda: chat.capture(mark, text_of("delay:0.3"))).text.endswith("\n\nthat is all")
+
+
 def test_answer_is_whole_with_scrollback(agent: Start) -> None:
     """An answer longer than the screen is captured from its first line."""
     chat = agent().chat()

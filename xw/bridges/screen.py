@@ -149,12 +149,20 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
     """The answer that stands below the text in these rows, without the program's decoration."""
     start = _below(rows, text)
     cut = start is None
+    if profile.one_line:
+        rows = _above_prompt(rows, profile)
     stop, ended = len(rows), False
     for number in range(start or 0, len(rows)):
         if profile.end.search(rows[number]) or profile.chrome.search(rows[number]):
             stop, ended = number, profile.end.search(rows[number]) is not None
             break
     return Answer(_undecorated(rows[start or 0 : stop], profile, cut), ended, cut)
+
+
+def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
+    """The rows without the prompt that came back below the answer."""
+    shown = next((number for number in range(len(rows), 0, -1) if rows[number - 1].strip()), 0)
+    return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
 
 
 def _last(screen: Screen, count: int) -> list[str]:

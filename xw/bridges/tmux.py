@@ -132,9 +132,12 @@ class TmuxChat:
             return None
         if any(token_of(text) in row for row in rows):
             return None if unsent(screen, profile, text) else True
-        # A text just submitted may have left the input and not be drawn yet: only a screen that stays is proof.
-        shown = self._until(lambda s: _digest(s.rows) != noted["rows"], SURE_S)
-        return False if shown is None else None
+        # A text just submitted may not be drawn yet: only a screen that stays is proof.
+        try:
+            changed = self._until(lambda s: _digest(s.rows) != noted["rows"], SURE_S)
+        except Uncertain:
+            return None  # the pane closed meanwhile
+        return False if changed is None else None
 
     def capture(self, mark: str, text: str) -> Reply | None:
         """The rows below the text, once the program rests; see `Chat.capture`."""
@@ -155,6 +158,8 @@ class TmuxChat:
     def _answer(self, screen: Screen, profile: Profile, noted: dict[str, Any], text: str) -> Reply | None:
         found = answer(self._tmux.everything(self._pane), profile, text)
         rested = self._rested(_digest(screen.rows))
+        if profile.one_line and not empty_input(screen, profile):
+            return None  # such programs show no more of their work than that the prompt is not back
         # Without the text on the screen, an earlier turn's answer must not pass for this one's.
         stale = found.cut and noted["old"] in (
             _digest([found.text]),
