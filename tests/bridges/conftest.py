@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,14 +12,14 @@ from xw.bridges.panes import Tmux
 
 
 @pytest.fixture(scope="session")
-def tmux_server() -> Iterator[str]:
-    """The name of a tmux server that only the tests use."""
+def tmux_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a tmux server that only the tests use, and that leaves nothing behind."""
     assert shutil.which("tmux"), "these tests need tmux"
-    name = f"xw-test-{uuid.uuid4().hex[:8]}"
+    name = str(tmp_path_factory.mktemp("tmux") / "s")
     # A server ends with its last session, and one that just ends refuses the next.
     Tmux(name).run("-f", "/dev/null", "new-session", "-d", "-s", "keeper", "sleep 100000")
     yield name
-    subprocess.run(["tmux", "-L", name, "kill-server"], check=False, capture_output=True)
+    subprocess.run(["tmux", "-S", name, "kill-server"], check=False, capture_output=True)
 
 
 @pytest.fixture
@@ -36,5 +35,5 @@ def agent(tmux_server: str, tmp_path: Path) -> Iterator[Callable[..., Agent]]:
     for one in started:
         # The pane may be gone already; what counts is that it is.
         subprocess.run(
-            ["tmux", "-L", tmux_server, "kill-pane", "-t", one.pane], check=False, capture_output=True
+            ["tmux", "-S", tmux_server, "kill-pane", "-t", one.pane], check=False, capture_output=True
         )

@@ -66,7 +66,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         agent = Agent(name, tmp_path, *(["--alt"] if variant else []))
         until(lambda: empty_input(agent.tmux.look(agent.pane), FAKE))
         yield lambda: TmuxChat(agent.pane, profile=FAKE, server=name)
-        subprocess.run(["tmux", "-L", name, "kill-pane", "-t", agent.pane], check=False, capture_output=True)
+        subprocess.run(["tmux", "-S", name, "kill-pane", "-t", agent.pane], check=False, capture_output=True)
 
 
 def text_of(body: str, short: str) -> str:

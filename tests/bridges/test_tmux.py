@@ -276,4 +276,4 @@ def test_discovery(agent: Start, tmux_server: str) -> None:
     assert find_target(session, tmux_server) == fake.pane
     with pytest.raises(NotFound, match=re.escape(fake.pane)):
         find_target("no-such-program", tmux_server)
-    assert list_panes("xw-no-such-server") == []
+    assert list_panes(tmux_server + "-none") == []
