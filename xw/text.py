@@ -1,27 +1,76 @@
 """Text that is safe and short to show: on a terminal, in one line, in a chat.
 
-Programs that print what others wrote call `visible` first; nothing that moves
-a cursor, changes a colour or reverses the reading order passes it.
+Bodies, names and file names are written by others. Printed raw, an escape
+sequence in them moves the cursor or retitles the window, a bidi control
+reorders the line, and tag characters carry words that only a model reads.
+Every face and every bridge prints through `visible`.
+
+On the start-up path of `xw check`: no typing, re, dataclasses or pathlib here.
 """
 
 _ELLIPSIS = "…"
 
+# Ranges of code points (both ends included) that a reader does not see, or that act on the terminal.
+_HIDDEN = (
+    (0x00, 0x1F),  # C0: escape sequences, bell, carriage return …
+    (0x7F, 0x9F),  # DEL and C1: one-byte escape sequences
+    (0xAD, 0xAD),  # soft hyphen
+    (0x34F, 0x34F),  # combining grapheme joiner
+    (0x61C, 0x61C),  # Arabic letter mark, a bidi control
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),  # Khmer inherent vowels, never shown
+    (0x180B, 0x180F),  # Mongolian selectors and vowel separator
+    (0x200B, 0x200F),  # zero-width space, joiners and direction marks
+    (0x2028, 0x202E),  # line and paragraph separator, bidi embeddings and overrides
+    (0x2060, 0x206F),  # word joiner, invisible operators, bidi isolates
+    (0x3164, 0x3164),  # Hangul filler
+    (0xD800, 0xDFFF),  # lone surrogates: they cannot be encoded at all
+    (0xFE00, 0xFE0D),  # variation selectors; FE0E and FE0F stay, emoji are written with them
+    (0xFEFF, 0xFEFF),  # byte order mark, zero-width no-break space
+    (0xFFA0, 0xFFA0),  # half-width Hangul filler
+    (0xFFF0, 0xFFFB),  # unassigned ignorables and interlinear annotation
+    (0xFFFE, 0xFFFF),  # not characters
+    (0x1BCA0, 0x1BCA3),  # shorthand format controls
+    (0x1D173, 0x1D17A),  # musical format controls
+    (0xE0000, 0xE0FFF),  # tag characters and the selectors that smuggle bytes
+)
+
+
+def escaped(code: int) -> str:
+    r"""One code point as Python writes it: `\x1b`, `\u202e`, `\U000e0041`."""
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class _Shown(dict[int, str]):
+    """For `str.translate`: decides about a character once, then remembers it."""
+
+    def __init__(self, keep: str) -> None:
+        self.keep = keep
+
+    def __missing__(self, code: int) -> str:
+        hidden = any(low <= code <= high for low, high in _HIDDEN)
+        shown = escaped(code) if hidden and chr(code) not in self.keep else chr(code)
+        self[code] = shown
+        return shown
+
+
+_TABLES: dict[str, _Shown] = {}
+
 
 def visible(text: str, keep: str = "\n\t") -> str:
-    r"""`text` with each control or invisible character spelled out, as `\x1b` or `\u202e`.
+    r"""The text with every control and invisible character, `keep` apart, spelled out as an escape.
 
-    Spelled out is what `str.isprintable` calls unprintable: C0, DEL, C1, bidi
-    controls, zero-width and tag characters, lone surrogates, unassigned code
-    points. The characters in `keep` pass.
+    Nothing is removed. A body that holds the four characters `\x1b` looks
+    the same as one that holds ESC: this is for showing, not for storing.
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else _spelled(c) for c in text)
-
-
-def _spelled(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    table = _TABLES.get(keep)
+    if table is None:
+        table = _TABLES[keep] = _Shown(keep)
+    return text.translate(table)
 
 
 def first_line(text: str, width: int) -> str:

@@ -1,0 +1,24 @@
+"""A long-lived command for tests that speaks JSON lines; a text may say `die`, `error` or `delay:S`."""
+
+import json
+import re
+import sys
+import time
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+say("a line that is no answer")
+for line in sys.stdin:
+    asked = json.loads(line)
+    text = asked["text"]
+    if "die" in text.split():
+        sys.exit(3)
+    delay = re.search(r"delay:([\d.]+)", text)
+    time.sleep(float(delay[1]) if delay else 0)
+    say(json.dumps({"id": "another", "text": "not this one"}))
+    answer = {"error": "no credit"} if "error" in text.split() else {"text": "heard:\n" + text}
+    say(json.dumps({"id": asked["id"], **answer}))

@@ -1,0 +1,238 @@
+"""The command chats: a process per message, and one that speaks JSON lines."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.helpers import HERE, until
+from tests.bridges.hostile import bodies
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented
+from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
+from xw.bridges.frame import Mail, framed
+from xw.bridges.lines import LinesChat
+from xw.errors import TimedOut, Usage
+
+LINES = [sys.executable, str(HERE / "lines_program.py")]
+
+
+def ask(chat: Chat, text: str) -> str:
+    mark = chat.mark()
+    chat.present(mark, text)
+    return str(until(lambda: chat.capture(mark, text)).text)
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[LinesChat]:
+    """A chat with the test's JSON lines program."""
+    chat = LinesChat(LINES, tmp_path)
+    yield chat
+    chat.close()
+
+
+def test_body_on_stdin_and_nothing_in_arguments(tmp_path: Path) -> None:
+    """The text reaches the command byte for byte, and `ps` shows nothing of it."""
+    script = "import sys; print(repr(sys.argv[1:]), sys.stdin.read(), end='')"
+    chat = CommandChat([sys.executable, "-c", script], tmp_path)
+    for body in bodies(20, "/tmp/never"):
+        text = framed(Mail("alice", "task", "k7f3q2m9", 1, body, True))
+        assert ask(chat, text) == f"[] {text}"
+
+
+def test_failure_names_the_last_line(tmp_path: Path) -> None:
+    """A command that fails is a failed turn; the reason is what it said last."""
+    chat = CommandChat(["sh", "-c", "echo a lot >&2; echo out of credit >&2; exit 7"], tmp_path)
+    with pytest.raises(ChatFailed, match=r"\(7\): out of credit"):
+        ask(chat, "x")
+    with pytest.raises(ChatFailed, match="nothing on stderr"):
+        ask(CommandChat(["false"], tmp_path), "x")
+
+
+def test_timeout_ends_the_whole_group(tmp_path: Path) -> None:
+    """A command over its time is ended with its children; nothing is left behind."""
+    now = [100.0]
+    script = f"sleep 300 & echo $! > {tmp_path}/child; wait"
+    chat = CommandChat(["sh", "-c", script], tmp_path / "s", timeout_s=5, clock=lambda: now[0])
+    mark = chat.mark()
+    chat.present(mark, "x")
+    child = int(until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text()))
+    assert chat.capture(mark, "x") is None
+    now[0] += 6
+    with pytest.raises(TimedOut):
+        chat.capture(mark, "x")
+    until(lambda: not _lives(child))
+
+
+def test_command_that_cannot_start(tmp_path: Path) -> None:
+    """A command that is not there is a reason before, and an error that allows another try after."""
+    chat = CommandChat(["xw-no-such-command"], tmp_path)
+    assert "no such command" in (chat.ready() or "")
+    with pytest.raises(ChatGone):
+        chat.present(chat.mark(), "x")
+    chat = CommandChat(["true"], tmp_path, cwd=str(tmp_path / "none"))
+    with pytest.raises(NotPresented):
+        chat.present(chat.mark(), "x")
+
+
+def test_answer_survives_its_bridge(tmp_path: Path) -> None:
+    """The bridge is killed while the command works: the next one gets the answer, and runs nothing twice."""
+    script = f"""
+import sys
+from pathlib import Path
+from xw.bridges.command import CommandChat
+command = "echo ran >> {tmp_path}/runs; until [ -e {tmp_path}/go ]; do sleep 0.02; done; cat"
+chat = CommandChat(["sh", "-c", command], Path({str(tmp_path)!r}) / "s")
+mark = chat.mark()
+print(mark, flush=True)
+chat.present(mark, "hello")
+print("in", flush=True)
+sys.stdin.read()
+"""
+    bridge = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parents[1],
+    )
+    assert bridge.stdout and bridge.stdin
+    mark = bridge.stdout.readline().strip()
+    assert bridge.stdout.readline() == "in\n"
+    until(lambda: (tmp_path / "runs").exists())
+    bridge.kill()
+    bridge.wait()
+    after = CommandChat(["cat"], tmp_path / "s")
+    assert after.seen(mark, "hello") is True
+    assert after.capture(mark, "hello") is None
+    (tmp_path / "go").touch()
+    assert until(lambda: after.capture(mark, "hello")).text == "hello"
+    assert (tmp_path / "runs").read_text() == "ran\n"
+    bridge.stdin.close()
+    bridge.stdout.close()
+
+
+def test_seen_forbids_what_has_not_begun(tmp_path: Path) -> None:
+    """A command that has not begun when a later bridge asks never begins: it may be presented again."""
+    chat = CommandChat(["sh", "-c", f"touch {tmp_path}/ran"], tmp_path / "s")
+    mark = chat.mark()
+    assert chat.seen(mark, "x") is False
+    chat.present(mark, "x")
+    with pytest.raises(ChatGone):
+        until(lambda: chat.capture(mark, "x"))
+    assert not (tmp_path / "ran").exists()
+    assert chat.seen(mark, "x") is False
+
+
+def test_endless_answer_is_cut_and_said(tmp_path: Path) -> None:
+    """An answer that does not fit into a message is cut, and says so."""
+    chat = CommandChat(["sh", "-c", f"head -c {OUTPUT_LIMIT + 10} /dev/zero | tr '\\0' x"], tmp_path)
+    mark = chat.mark()
+    chat.present(mark, "x")
+    reply = until(lambda: chat.capture(mark, "x"))
+    assert reply.truncated and len(reply.text) == OUTPUT_LIMIT and "longer than" in reply.note
+
+
+def test_close_leaves_nothing(tmp_path: Path) -> None:
+    """Closing ends a command that still runs."""
+    chat = CommandChat(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300"], tmp_path / "s")
+    chat.present(chat.mark(), "x")
+    pid = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    chat.close()
+    chat.close()
+    until(lambda: not _lives(pid))
+
+
+def test_lines_keep_one_process(lines: LinesChat) -> None:
+    """Texts go to one process, newlines and all; its log lines and answers to others are no answers."""
+    assert ask(lines, "[mail]\n\x7f漢\n[end]") == "heard:\n[mail]\n\x7f漢\n[end]"
+    first = lines._process.pid if lines._process else 0
+    assert ask(lines, "y" * 300_000) == "heard:\n" + "y" * 300_000
+    assert lines._process and lines._process.pid == first
+
+
+def test_lines_error(lines: LinesChat) -> None:
+    """An error line is a failed turn with the program's words."""
+    with pytest.raises(ChatFailed, match="no credit"):
+        ask(lines, "an error please")
+
+
+def test_lines_restart_when_it_dies(lines: LinesChat) -> None:
+    """A process that dies loses its turn, and the next text gets a new one."""
+    with pytest.raises(ChatGone, match="before it answered"):
+        ask(lines, "die now")
+    assert ask(lines, "again").endswith("again")
+
+
+def test_lines_answer_survives_its_bridge(tmp_path: Path) -> None:
+    """A killed bridge's process still answers into the file, and the next bridge waits for that."""
+    script = f"""
+import sys
+from pathlib import Path
+from xw.bridges.lines import LinesChat
+chat = LinesChat({LINES!r}, Path({str(tmp_path)!r}))
+mark = chat.mark()
+chat.present(mark, "delay:0.4 x")
+print(mark, flush=True)
+sys.stdin.read()
+"""
+    bridge = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parents[1],
+    )
+    assert bridge.stdout and bridge.stdin
+    mark = bridge.stdout.readline().strip()
+    bridge.kill()
+    bridge.wait()
+    after = LinesChat(LINES, tmp_path)
+    assert "busy" in (after.ready() or "")
+    assert until(lambda: after.capture(mark, "")).text == "heard:\ndelay:0.4 x"
+    assert after.seen(mark, "") is True
+    until(lambda: after.ready() is None)
+    bridge.stdin.close()
+    bridge.stdout.close()
+
+
+def test_lines_stuck_process_times_out(tmp_path: Path) -> None:
+    """A process that does not answer in time is ended; the next text gets a new one."""
+    now = [100.0]
+    chat = LinesChat(["sleep", "300"], tmp_path, timeout_s=5, clock=lambda: now[0])
+    mark = chat.mark()
+    pid = chat._process.pid if chat._process else 0
+    chat.present(mark, "x")
+    assert chat.seen(mark, "x") is None
+    now[0] += 6
+    with pytest.raises(TimedOut):
+        chat.capture(mark, "x")
+    assert not _lives(pid)
+
+
+def test_options(tmp_path: Path) -> None:
+    """The command line is split as a shell would; mistakes in it and in options are usage errors."""
+    chat = open_chat("sh -c 'cat; echo \"a b\"'", {}, tmp_path)
+    assert ask(chat, "x") == "xa b"
+    assert isinstance(open_chat("cat", {"lines": "yes"}, tmp_path), LinesChat)
+    for target, options in (("", {}), ("'", {}), ("cat", {"tiemout": "3"}), ("cat", {"timeout": "soon"})):
+        with pytest.raises(Usage):
+            open_chat(target, options, tmp_path)
+
+
+def test_marks_are_small_and_printable(tmp_path: Path, lines: LinesChat) -> None:
+    """A mark is JSON of some bytes: it is stored beside the claim."""
+    for mark in (CommandChat(["cat"], tmp_path / "s").mark(), lines.mark()):
+        assert json.loads(mark) and len(mark) < 4096 and mark.isprintable()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # An ended process whose parent has not looked yet is not alive.
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -1,0 +1,136 @@
+"""Recorded screens of the real programs are read right; `screens/` was recorded from them in tmux."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xw.bridges.profiles import GENERIC, PROFILES, recognise
+from xw.bridges.screen import Screen, answer, in_input, not_ready, pale, plain, token_of, unsent
+
+RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
+STATES = {
+    "idle": None,
+    "typed": "no empty input",
+    "pasted": "no empty input",
+    "busy": "busy",
+    "done": None,
+    "tool": None,
+    "dialog": "a dialog is open",
+}
+SAID = "Well, one.\n\n- item 1\n- item 2\n\nLast: all of it."
+
+
+def load(path: Path) -> tuple[str, str, str, Screen, list[str]]:
+    data = json.loads(path.read_text("utf-8"))
+    screen = Screen(**{**data["screen"], "rows": tuple(data["screen"]["rows"])})
+    return data["program"], data["state"], data["text"], screen, data["below"]
+
+
+def recorded(state: str) -> list[Path]:
+    return [path for path in RECORDED if path.stem.endswith("-" + state)]
+
+
+def test_every_program_was_recorded() -> None:
+    """Each described program has its screens; a profile nobody has seen is a guess."""
+    programs = {path.stem.split("-")[0] for path in RECORDED}
+    assert programs == set(PROFILES) - {"generic"}
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda p: p.stem)
+def test_state_is_recognised(path: Path) -> None:
+    """Idle is ready, and a half-typed line, a busy program and an open dialog each are a reason to wait."""
+    program, state, _, screen, _ = load(path)
+    reason = not_ready(screen, PROFILES[program])
+    expected = STATES[state]
+    if program == "llm" and state == "busy":
+        expected = "no empty input"  # it shows nothing while it works
+    assert (reason or "").startswith(expected or "\0") or reason == expected
+
+
+@pytest.mark.parametrize("path", recorded("done"), ids=lambda p: p.stem)
+def test_answer_is_read_alone(path: Path) -> None:
+    """The answer comes without bullets, indents and rules, with its own lists and blank lines."""
+    program, _, text, _, rows = load(path)
+    found = answer(rows, PROFILES[program], text)
+    assert not found.cut
+    # Two programs draw lists in a way of their own.
+    shown = found.text.replace("• item", "- item").replace(" - item", "- item")
+    if program != "llm":
+        assert shown == SAID
+    else:
+        assert "Well, one." in shown
+
+
+@pytest.mark.parametrize("path", recorded("tool"), ids=lambda p: p.stem)
+def test_tool_use_is_no_answer(path: Path) -> None:
+    """What the program did on the way is left out of the answer."""
+    program, _, text, _, rows = load(path)
+    said = answer(rows, PROFILES[program], text).text
+    assert said.startswith(("TOOL-RESULT", "STUB-REPLY")), said
+    assert "Bash(" not in said and "• Ran" not in said and "╭" not in said
+
+
+@pytest.mark.parametrize("path", recorded("pasted"), ids=lambda p: p.stem)
+def test_pasted_text_is_found_in_the_input(path: Path) -> None:
+    """A pasted text, or what stands for it, is seen in the input with nothing before it but the prompt."""
+    program, _, text, screen, _ = load(path)
+    before = in_input(screen, PROFILES[program], text)
+    assert before is not None and (not before or PROFILES[program].prompt.fullmatch(before))
+    assert unsent(screen, PROFILES[program], text)
+
+
+def test_missing_beginning_is_said() -> None:
+    """Where the presented text has left the screen, the answer is called cut."""
+    rows = ["  line 7", "  line 8", "", "✻ Worked for 7s · done", "─" * 40, "❯ ", "─" * 40]
+    found = answer(rows, PROFILES["claude"], "[mail k7f3q2m9] …\nx\n[end k7f3q2m9] …")
+    assert found.cut and found.text == "line 7\nline 8" and found.ended
+
+
+def test_frame_line_broken_by_a_narrow_pane() -> None:
+    """The rest of the frame's last line, broken by the program, is not taken for the answer."""
+    rows = ["❯ [end k7f3q2m9] your next", "  message is the answer to", "  alice", "", "> yes"]
+    text = "x\n[end k7f3q2m9] your next message is the answer to alice"
+    assert answer(rows, GENERIC, text).text == "> yes"
+
+
+def test_token_is_the_frames_own() -> None:
+    """A text is found again by the part of its last line that holds the short id."""
+    assert token_of("a\nb\n[end k7f3q2m9] bye") == "[end k7f3q2m9]"
+    assert token_of("a ⏎ [end k7f3q2m9] bye") == "[end k7f3q2m9]"
+
+
+@pytest.mark.parametrize(
+    ("current", "arguments", "expected"),
+    [
+        ("claude", [], "claude"),
+        ("node", ["node /usr/bin/gemini -m x"], "gemini"),
+        ("python3", ["/v/bin/python3 /v/bin/llm chat -m x"], "llm"),
+        ("node", ["node /opt/codex/bin/codex.js"], "codex"),
+        ("mychat", [], "generic"),
+        ("bash", ["bash start.sh", "claude"], "claude"),
+        ("bash", ["-bash"], None),
+        ("zsh", [], None),
+    ],
+)
+def test_programs_are_recognised(current: str, arguments: list[str], expected: str | None) -> None:
+    """A program is known by its name or its script's; a shell is no chat program."""
+    profile = recognise(current, arguments)
+    assert (profile.name if profile else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("styled", "column", "expected"),
+    [
+        ("\x1b[1m›\x1b[0m \x1b[2mAsk Codex", 2, True),
+        ("❯ \x1b[7mT\x1b[0;2mry this", 2, True),
+        (" > \x1b[7m \x1b[0m\x1b[38;5;248m\x1b[48;5;240m Type here", 3, True),
+        ("❯ typed and went home", 2, False),
+        ("\x1b[2m❯ \x1b[0mtyped", 2, False),
+        ("┃  \x1b[38;5;255mtyped", 3, False),
+    ],
+)
+def test_suggestion_is_told_from_typed_text(styled: str, column: int, expected: bool) -> None:
+    """A pale suggestion is nobody's half-typed line; text of normal colour is, wherever the cursor stands."""
+    assert pale(styled, column) is expected
+    assert "\x1b" not in plain(styled)

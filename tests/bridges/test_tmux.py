@@ -1,0 +1,279 @@
+"""The tmux chat against a real tmux and a chat program with the traps of real ones."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.helpers import FAKE, Agent, until
+from tests.bridges.hostile import bodies
+from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
+from xw.bridges.frame import GUARD, Mail, framed
+from xw.bridges.panes import find_target, list_panes
+from xw.bridges.profiles import GENERIC
+from xw.bridges.tmux import TmuxChat, one_line
+from xw.errors import NotFound, TimedOut
+
+Start = Callable[..., Agent]
+HOSTILE = int(os.environ.get("XW_HOSTILE", "40"))
+
+
+def text_of(body: str, short: str = "k7f3q2m9") -> str:
+    return framed(Mail("alice", "question", short, 200, body, True))
+
+
+def ask(chat: TmuxChat, body: str, short: str = "k7f3q2m9") -> tuple[str, str]:
+    mark = chat.mark()
+    chat.present(mark, text_of(body, short))
+    return mark, text_of(body, short)
+
+
+def test_hostile_bodies(agent: Start, tmp_path: Path) -> None:
+    """No body is executed, taken for a command or cut, and none arrives other than it was shown to be."""
+    fake, pwned = agent(), tmp_path / "pwned"
+    chat = fake.chat()
+    for number, body in enumerate(bodies(HOSTILE, str(pwned))):
+        short = f"b{number:07d}"
+        until(lambda: chat.ready() is None)
+        ask(chat, body, short)
+        arrived = fake.records("submitted")
+        assert len(arrived) == number + 1
+        assert arrived[-1] == text_of(body, short)
+        shown = arrived[-1].split("\n")[1:-1]
+        spoken = "\n".join(line.removeprefix(GUARD) for line in shown)
+        spoken = re.sub(
+            r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", lambda m: chr(int(m[1][1:], 16)), spoken
+        )
+        assert spoken == body.replace("\r\n", "\n")
+    for kind in ("executed", "command", "key", "approved"):
+        assert fake.records(kind) == []
+    assert not pwned.exists()
+
+
+def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:
+    """A program that reads single lines gets each mail as one, with signs for its newlines."""
+    fake, pwned = agent("--lines"), tmp_path / "pwned"
+
+    def arrived(count: int) -> bool:
+        return len(fake.records("submitted")) == count
+
+    chat = fake.chat(GENERIC._replace(pause_s=0.0))
+    for number, body in enumerate(bodies(max(10, HOSTILE // 10), str(pwned))):
+        short = f"b{number:07d}"
+        until(lambda: chat.ready() is None)
+        ask(chat, body, short)
+        until(partial(arrived, number + 1))
+        assert fake.records("submitted")[-1] == one_line(text_of(body, short))
+    assert fake.records("executed") == [] and not pwned.exists()
+
+
+def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
+    """A program that shows no sign of work has finished when its prompt is back, not when it pauses."""
+    chat = agent("--lines").chat(GENERIC._replace(pause_s=0.0, settle_s=0.05))
+    mark = chat.mark()
+    chat.present(mark, text_of("delay:0.3"))
+    assert until(lambda: chat.capture(mark, text_of("delay:0.3"))).text.endswith("\n\nthat is all")
+
+
+def test_answer_is_whole_with_scrollback(agent: Start) -> None:
+    """An answer longer than the screen is captured from its first line."""
+    chat = agent().chat()
+    mark, text = ask(chat, "lines:200")
+    reply = until(lambda: chat.capture(mark, text))
+    assert reply.text.split("\n") == [f"line {n} of 200" for n in range(1, 201)]
+    assert not reply.truncated
+
+
+def test_cut_answer_says_so(agent: Start) -> None:
+    """A program on the alternate screen keeps one screen: what is missing is said, not hidden."""
+    chat = agent("--alt").chat()
+    mark, text = ask(chat, "lines:200")
+    reply = until(lambda: chat.capture(mark, text))
+    assert reply.text.endswith("line 200 of 200") and "line 1 of" not in reply.text
+    assert reply.truncated and "scrolled off" in reply.note
+
+
+def test_earlier_answer_is_not_taken(agent: Start) -> None:
+    """While the chat works, and when it answers nothing, an older answer on the screen is not taken."""
+    now = [1000.0]
+    chat = agent("--alt").chat(clock=lambda: now[0])
+    mark, text = ask(chat, "first lines:60")
+    until(lambda: chat.capture(mark, text) or now.__setitem__(0, now[0] + 1))
+    mark, text = ask(chat, "silent", "m2222222")
+    assert chat.capture(mark, text) is None
+    now[0] += 60
+    with pytest.raises(ChatFailed, match="no answer"):
+        chat.capture(mark, text)
+
+
+def test_tools_are_left_out(agent: Start) -> None:
+    """The answer is what the program said, not what it did on the way."""
+    chat = agent().chat()
+    mark, text = ask(chat, "tool")
+    assert "Bash" not in until(lambda: chat.capture(mark, text)).text
+
+
+def test_busy_program_is_waited_for(agent: Start) -> None:
+    """A busy program is not ready, gets nothing typed, and its answer is taken once it rests."""
+    fake = agent()
+    chat = fake.chat()
+    mark, text = ask(chat, "delay:0.6")
+    assert chat.ready() == "busy"
+    assert chat.capture(mark, text) is None
+    with pytest.raises(NotPresented, match="busy"):
+        chat.present(chat.mark(), text_of("second"))
+    assert "that is all" in until(lambda: chat.capture(mark, text)).text
+    assert len(fake.records("submitted")) == 1
+
+
+def test_dialog_is_never_answered(agent: Start) -> None:
+    """A wake-up typed into an open permission dialog would approve it: nothing is typed, nothing captured."""
+    fake = agent()
+    chat = fake.chat()
+    mark, text = ask(chat, "ask")
+    assert "dialog" in (chat.ready() or "")
+    with pytest.raises(NotPresented, match="dialog"):
+        chat.present(chat.mark(), text_of("second"))
+    assert chat.capture(mark, text) is None
+    assert fake.records("approved") == []
+    fake.tmux.press(fake.pane, "Enter")  # the person decides
+    assert "that is all" in until(lambda: chat.capture(mark, text)).text
+
+
+@pytest.mark.parametrize("keys", ["half a line", "x", "漢", " "])
+def test_half_typed_line_is_left_alone(agent: Start, keys: str) -> None:
+    """What a person is typing is neither sent nor mixed with mail; once it is gone, mail goes on."""
+    fake = agent()
+    chat = fake.chat()
+    fake.tmux.run("send-keys", "-t", fake.pane, "-l", keys)
+    until(lambda: chat.ready() is not None)
+    with pytest.raises(NotPresented):
+        chat.present(chat.mark(), text_of("x"))
+    assert fake.records("submitted") == []
+    fake.tmux.run("send-keys", "-t", fake.pane, "-N", str(len(keys)), "BSpace")
+    until(lambda: chat.ready() is None)
+
+
+def test_person_who_types_at_the_same_moment(agent: Start) -> None:
+    """Words typed between the look and the paste are not submitted with the mail."""
+    fake = agent()
+    chat = fake.chat()
+    mark, paste = chat.mark(), chat._tmux.paste
+
+    def late(pane: str, text: str) -> None:
+        fake.tmux.run("send-keys", "-t", pane, "-l", "wait, ")
+        until(lambda: any("wait," in row for row in fake.tmux.look(pane).rows))
+        paste(pane, text)
+
+    chat._tmux.paste = late  # type: ignore[method-assign]
+    with pytest.raises(Uncertain, match="somebody typed"):
+        chat.present(mark, text_of("x"))
+    assert fake.records("submitted") == []
+
+
+def test_suggestion_is_nobodys_text(agent: Start) -> None:
+    """A pale suggestion in the empty prompt does not keep mail waiting."""
+    fake = agent("--ghost")
+    chat = fake.chat()
+    assert chat.ready() is None
+    ask(chat, "x")
+    assert len(fake.records("submitted")) == 1
+
+
+def test_enter_is_pressed_again_at_most_twice(agent: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missed Enter is repeated; a program that ignores three is left alone, the text uncertain."""
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.3)
+    fake = agent("--deaf", "2")
+    ask(fake.chat(), "x")
+    assert len(fake.records("submitted")) == 1
+    with pytest.raises(Uncertain, match="did not submit"):
+        ask(agent("--deaf", "3").chat(), "x")
+
+
+def test_new_bridge_goes_on_capturing(agent: Start) -> None:
+    """After a crash another object, given the mark, knows that the text went in and gets its answer."""
+    fake = agent()
+    mark, text = ask(fake.chat(), "delay:0.3")
+    after = TmuxChat(fake.pane, profile=FAKE, server=fake.server)
+    assert after.seen(mark, text) is True
+    assert "that is all" in until(lambda: after.capture(mark, text)).text
+
+
+def test_seen_tells_what_it_knows(agent: Start) -> None:
+    """Untouched since the mark: not in. Typed and not submitted, or changed by others: nobody knows."""
+    fake = agent()
+    chat = fake.chat()
+    mark, text = chat.mark(), text_of("x")
+    assert chat.seen(mark, text) is False
+    fake.tmux.paste(fake.pane, text)
+    until(lambda: chat.seen(mark, text) is None)
+
+
+def test_program_that_is_gone(agent: Start) -> None:
+    """A closed pane is an error of its own, before and after the text; so is another process in it."""
+    fake = agent()
+    chat = fake.chat()
+    mark, text = ask(chat, "delay:5")
+    other = json.dumps({**json.loads(mark), "pid": 1})
+    with pytest.raises(ChatGone, match="another program"):
+        chat.capture(other, text)
+    fake.tmux.run("kill-pane", "-t", fake.pane)
+    assert chat.ready()
+    with pytest.raises(ChatGone):
+        chat.capture(mark, text)
+    with pytest.raises(ChatGone):
+        chat.present(mark, text)
+
+
+def test_shell_is_never_typed_into(tmux_server: str) -> None:
+    """When the agent has ended and its shell is back, mail would be run as commands: refused."""
+    fake = Agent.__new__(Agent)
+    from xw.bridges.panes import Tmux
+
+    fake.tmux = Tmux(tmux_server)
+    pane = fake.tmux.run("-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
+    chat = TmuxChat(pane, server=tmux_server, profile=GENERIC)
+    until(lambda: any(row.strip() for row in fake.tmux.look(pane).rows))
+    assert "no chat program" in (chat.ready() or "")
+    with pytest.raises(ChatGone):
+        chat.mark()
+    fake.tmux.run("kill-pane", "-t", pane)
+
+
+def test_copy_mode_and_synchronized_panes(agent: Start) -> None:
+    """Somebody who scrolls is not disturbed, and a text never goes to all panes of a window."""
+    fake = agent()
+    chat = fake.chat()
+    fake.tmux.run("copy-mode", "-t", fake.pane)
+    assert "scrolling" in (chat.ready() or "")
+    fake.tmux.run("send-keys", "-t", fake.pane, "-X", "cancel")
+    fake.tmux.run("set-option", "-p", "-t", fake.pane, "synchronize-panes", "on")
+    assert "synchronized" in (chat.ready() or "")
+
+
+def test_no_answer_in_time(agent: Start) -> None:
+    """A chat that works longer than its limit has timed out."""
+    now = [1000.0]
+    chat = agent().chat(clock=lambda: now[0], timeout_s=10)
+    mark, text = ask(chat, "delay:30")
+    now[0] += 11
+    with pytest.raises(TimedOut):
+        chat.capture(mark, text)
+
+
+def test_discovery(agent: Start, tmux_server: str) -> None:
+    """Panes are listed with what runs in them, idle or not; a target is a pane, session or program."""
+    fake = agent("--lines")
+    until(
+        lambda: any(found.target == fake.pane and found.state == "idle" for found in list_panes(tmux_server))
+    )
+    session = fake.tmux.run("display-message", "-p", "-t", fake.pane, "#{session_name}").strip()
+    assert find_target(fake.pane, tmux_server) == fake.pane
+    assert find_target(session, tmux_server) == fake.pane
+    with pytest.raises(NotFound, match=re.escape(fake.pane)):
+        find_target("no-such-program", tmux_server)
+    assert list_panes(tmux_server + "-none") == []

@@ -1,0 +1,325 @@
+"""The ground of the fault tests: a hub with mail, the operations on it, and what must be true of its files.
+
+A tree is a directory's files, path to bytes. The same questions are put to the
+tree that a killed process left and to the trees that a power cut may leave.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.guarantees import traced
+from xw import clock, layout, post
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
+from xw.hub.directory import DirectoryHub, found
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.message import Message, decode
+from xw.post import Draft
+
+Tree = Mapping[str, bytes]
+# Whose message (owner, short id) must be at least in which state.
+Promise = dict[tuple[str, str], str]
+
+NAMES = ("alice", "bob", "carol")
+LEVELS = {"outbox": 0, "pending": 1, "processing": 2, "done": 3, "failed": 3}
+PYTHON = sys.executable
+_XW = str(Path(sys.executable).with_name("xw"))
+_DRIVER = (sys.executable, "-m", "tests.guarantees.driver")
+_CHECKOUT = str(Path(__file__).parents[2])
+_MAIL = re.compile(r"(?:hub|mirror)/([^/]+)/(inbox|outbox)/([^/]+)/([^/]+)")
+_SENT = re.compile(r"(?:hub|mirror)/([^/]+)/sent/([^/]+)")
+_DELIVERED = re.compile(r"(\w{8}).* delivered to ([\w, -]+)")
+_WAITS = re.compile(r"(\w{8}).* in the outbox for ([\w, -]+):")
+_MOVED = {"claimed": "processing", "done": "done", "failed": "failed"}
+
+
+class Operation(NamedTuple):
+    """A command to break: who gives it, on which ground, and what of `done` it may take away."""
+
+    who: str
+    command: tuple[str, ...]
+    prepare: Callable[["Ground"], None] = lambda ground: None
+    removes: Callable[["Ground"], set[str]] = lambda ground: set()
+
+
+class Ground:
+    """A directory with a hub, a mailbox of alice's apart from it (`mirror`), and `xw.json`."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work
+        self.hub = DirectoryHub(LocalFiles(f"{work}/hub"), f"{work}/hub")
+
+    def build(self) -> None:
+        """Make all of it, with some mail in every state."""
+        self.work.mkdir()
+        found(self.hub.files, "test", "a hub\n", group=False, links=True)
+        for name in NAMES:
+            self.hub.register(name, {"name": name, "kind": "agent"})
+        listed = ", ".join(f'"{name}": {{}}' for name in NAMES)
+        (self.work / "xw.json").write_text(f'{{"format": 1, "hub": "./hub", "instances": {{{listed}}}}}\n')
+        (self.work / "one.txt").write_text("the first file\n" * 20)
+        (self.work / "two.txt").write_text("the second file\n" * 20)
+        mirror = LocalFiles(f"{self.work}/mirror")
+        mirror.make_folder("")
+        Mailbox(mirror, "alice").make()
+        for state in ("done", "processing", "pending", "pending"):
+            sent = self.send("alice", f"was {state}", "bob")
+            if state != "pending":
+                assert self.mailbox("bob").claim(sent.name)
+            if state == "done":
+                assert self.mailbox("bob").settle(sent.name)
+
+    def mailbox(self, name: str) -> Mailbox:
+        """A mailbox on the hub."""
+        return self.hub.mailbox(name)
+
+    def mirror(self) -> Mailbox:
+        """Alice's mailbox apart from the hub."""
+        return Mailbox(LocalFiles(f"{self.work}/mirror"), "alice")
+
+    def send(self, sender: str, body: str, *to: str, files: tuple[str, ...] = ()) -> post.Sent:
+        """Send by the library."""
+        paths = tuple(str(self.work / file) for file in files)
+        return post.send(
+            self.mailbox(sender), self.hub, Draft("task", to, body, attachments=paths), clock.now
+        )
+
+    def post(self, body: str, *to: str, files: tuple[str, ...] = ()) -> post.Sent:
+        """Put a message into the mirror's outbox."""
+        paths = tuple(str(self.work / file) for file in files)
+        return post.send(self.mirror(), self.hub, Draft("task", to, body, attachments=paths), clock.now)
+
+    def names(self, name: str, state: str) -> list[str]:
+        """The short ids of an instance's messages in a state, oldest first."""
+        return [layout.short_id(file) for file in self.mailbox(name).names(INBOX[state])]
+
+    def age(self, days: float, *folders: str) -> None:
+        """Make all that lies in some folders of the hub look old."""
+        then = time.time() - days * 86400
+        for folder in folders:
+            for path in (self.work / "hub" / folder).rglob("*"):
+                os.utime(path, (then, then))
+            for path in (self.work / "hub" / folder).iterdir():
+                os.utime(path, (then, then))
+
+    def tree(self) -> dict[str, bytes]:
+        """Its files."""
+        return {
+            str(path.relative_to(self.work)): path.read_bytes()
+            for root in ("hub", "mirror")
+            for path in (self.work / root).rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
+
+    def copy(self, work: Path) -> "Ground":
+        """The same ground at another place, times included."""
+        shutil.copytree(self.work, work, symlinks=True)
+        return Ground(work)
+
+
+def command(operation: Operation, ground: Ground, without: str | None = None) -> list[str]:
+    """The words to run: `{pending}` … stand for bob's oldest such message, `{sent}` for alice's last."""
+    words = [
+        word.format(
+            pending=next(iter(ground.names("bob", "pending")), ""),
+            processing=next(iter(ground.names("bob", "processing")), ""),
+            failed=next(iter(ground.names("bob", "failed")), ""),
+            sent=layout.short_id(ground.mailbox("alice").names("sent")[-1]),
+        )
+        for word in operation.command
+    ]
+    if without:
+        return [*_DRIVER, "--without", without, *words]
+    return [_XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
+
+
+def environment(operation: Operation) -> dict[str, str]:
+    """The environment of its process."""
+    return traced.environment(XW_NAME=operation.who, PYTHONPATH=_CHECKOUT)
+
+
+def steps(
+    operation: Operation, ground: Ground, tmp_path: Path, without: str | None = None, every: bool = False
+) -> list[traced.Call]:
+    """The calls of an operation on its ground's files, and its exit, found by a run on a copy.
+
+    Opening what is there changes nothing, so those are left out unless `every` is wanted. The copy runs
+    twice: the first run may have had to compile modules.
+    """
+    for attempt in ("warm", "dry"):
+        copy = ground.copy(tmp_path / attempt)
+        done = traced.run(command(operation, copy, without), copy.work, environment(operation))
+        assert done.code == 0, done.err
+        shutil.rmtree(copy.work)
+    return [
+        call
+        for call in done.calls
+        if call.name == "exit_group"
+        or call.acknowledges
+        or (
+            (call.paths and call.paths[-1].startswith(f"{copy.work}/"))
+            and (every or call.name != "openat" or "O_CREAT" in call.arguments)
+        )
+    ]
+
+
+def held(tree: Tree) -> dict[tuple[str, str], set[str]]:
+    """In which states each message is held for whom: (owner, short id) to states, `outbox` among them."""
+    states: dict[tuple[str, str], set[str]] = {}
+    for path in tree:
+        match = _MAIL.fullmatch(path)
+        if match is None or not layout.is_message(match[4]):
+            continue
+        owner, state = (match[1], match[3]) if match[2] == "inbox" else (match[3], "outbox")
+        if match[2] == "outbox" and match[3] == "failed":
+            continue
+        states.setdefault((owner, layout.short_id(match[4])), set()).add(state)
+    return states
+
+
+def promised(tree: Tree, removable: Iterable[str] = ()) -> Promise:
+    """What a tree holds now, and has to go on holding."""
+    gone = set(removable)
+    return {
+        key: max(states, key=LEVELS.__getitem__) for key, states in held(tree).items() if key[1] not in gone
+    }
+
+
+def acknowledged(output: str, who: str) -> Promise:
+    """What a command's output promises."""
+    promise: Promise = {}
+    for line in output.splitlines():
+        for pattern, state in ((_DELIVERED, "pending"), (_WAITS, "outbox")):
+            if match := pattern.match(line):
+                promise |= {(to, match[1]): state for to in match[2].split(", ")}
+        if line.endswith(" was done before"):
+            line = f"done {line[:8]}"
+        verb, _, token = line.partition(" ")
+        if verb in _MOVED:
+            promise[who, token] = _MOVED[verb]
+    return promise
+
+
+def problems(tree: Tree, promise: Promise, given: Tree | None = None) -> list[str]:
+    """All that is wrong with a tree: lost, moved back, torn, or without its attachments.
+
+    What was damaged in `given` may be so still, and dead letters may be damaged.
+    """
+    wrong: list[str] = []
+    there = held(tree)
+    for (owner, short), least in promise.items():
+        states = there.get((owner, short), set())
+        if not states:
+            wrong.append(f"lost: {short} for {owner}")
+        elif max(LEVELS[state] for state in states) < LEVELS[least]:
+            wrong.append(f"back: {short} for {owner} is in {states}, was {least}")
+    for path, data in tree.items():
+        match = _MAIL.fullmatch(path) or _SENT.fullmatch(path)
+        name = path.rpartition("/")[2]
+        if match is None or not layout.is_message(name) or "/failed/" in path:
+            continue
+        try:
+            message = decode(name, data)
+        except Damaged as error:
+            if given is None or given.get(path) != data:
+                wrong.append(f"torn: {path}: {error}")
+            continue
+        if "/inbox/" in path or "/outbox/" in path:
+            wrong += _incomplete(tree, path.split("/inbox/")[0].split("/outbox/")[0], message)
+    return wrong
+
+
+def doubled(tree: Tree) -> list[str]:
+    """Messages that are in more than one state of one inbox."""
+    return [
+        f"doubled: {short} for {owner}: {states}"
+        for (owner, short), states in held(tree).items()
+        if len(states - {"outbox"}) > 1
+    ]
+
+
+def _incomplete(tree: Tree, mailbox: str, message: Message) -> list[str]:
+    listed = [(message.id, file) for file in message.attachments]
+    listed += [(message.re or "", file) for file in message.attached]
+    return [
+        f"incomplete: {mailbox} has {message.short} without {file.name}"
+        for folder, file in listed
+        if hashlib.sha256(tree.get(f"{mailbox}/attachments/{folder}/{file.name}", b"")).hexdigest()
+        != file.sha256
+    ]
+
+
+def _outbox(ground: Ground) -> None:
+    folders = [ground.work / f"hub/{name}/inbox/pending" for name in ("bob", "carol")]
+    for folder in folders:  # away for a while: nobody can deliver
+        folder.rename(folder.with_name("away"))
+    ground.post("first", "bob", "carol", files=("one.txt",))
+    ground.post("second", "bob")
+    for folder in folders:
+        folder.with_name("away").rename(folder)
+
+
+def _old(ground: Ground) -> None:
+    for number in range(2):
+        sent = ground.send("carol", f"old {number}", "bob", files=("one.txt", "two.txt"))
+        assert ground.mailbox("bob").settle(sent.name)
+    ground.age(60, "bob/inbox/done", "bob/attachments")
+    ground.mailbox("bob").settle(ground.mailbox("bob").names(INBOX["pending"])[0])  # recent: has to stay
+    ground.send("carol", "new", "bob", files=("one.txt",))
+
+
+def _old_ones(ground: Ground) -> set[str]:
+    before = time.time() - 30 * 86400
+    folder = ground.work / "hub/bob/inbox/done"
+    return {layout.short_id(path.name) for path in folder.iterdir() if path.stat().st_mtime < before}
+
+
+def _dead(ground: Ground) -> None:
+    sent = ground.send("carol", "will fail", "bob", files=("one.txt",))
+    assert ground.mailbox("bob").fail(sent.name, "failed", "of no use")
+
+
+def _damage(ground: Ground) -> None:
+    whole = ground.work / "hub/bob/inbox/pending" / ground.mailbox("bob").names(INBOX["pending"])[0]
+    (whole.parent / f"{layout.time_of(whole.name)}-00000000.task.carol.json").write_bytes(b"{}")
+    (whole.parent / "garbage").write_bytes(b"\0\0")
+
+
+OPERATIONS = {
+    "send": Operation("alice", ("xw", "send", "--to", "bob", "task", "hello")),
+    "send two files to two": Operation(
+        "alice",
+        (
+            "xw",
+            "send",
+            "--to",
+            "bob",
+            "--to",
+            "carol",
+            "--attach",
+            "one.txt",
+            "--attach",
+            "two.txt",
+            "info",
+            "hi",
+        ),
+    ),
+    "claim": Operation("bob", ("claim",)),
+    "done, pending": Operation("bob", ("xw", "done", "{pending}")),
+    "done, claimed": Operation("bob", ("xw", "done", "{processing}")),
+    "attach": Operation("alice", ("quick", "attach", "{sent}", "two.txt")),
+    "gc": Operation("bob", ("quick", "gc"), _old, _old_ones),
+    "send from afar": Operation("alice", ("send-from-mirror", "hello", "bob", "carol"), _outbox),
+    "flush": Operation("alice", ("flush",), _outbox),
+    "fail": Operation("bob", ("fail", "{processing}")),
+    "retry": Operation("bob", ("quick", "retry", "{failed}"), _dead),
+    "set aside": Operation("bob", ("xw", "check"), _damage),
+}

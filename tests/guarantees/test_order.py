@@ -1,0 +1,202 @@
+"""The order of writes, syncs and names that durability rests on, seen by strace; and a model power cut.
+
+Both checks are shown to notice each part of the durability that is taken out.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.guarantees import scene, traced
+from tests.guarantees.disk import Disk
+from tests.guarantees.order import breaches
+from tests.guarantees.scene import OPERATIONS, Ground, Promise, acknowledged, problems, promised
+from tests.guarantees.traced import Call
+
+# What is taken out, the operation that has to suffer, and whether the order and the power cut show it.
+MUTATIONS = [
+    ("file-sync", "send", True, True),
+    ("file-sync", "attach", True, True),
+    ("file-sync", "flush", True, True),
+    ("folder-sync", "send", True, True),
+    ("folder-sync", "send from afar", True, True),
+    ("folder-sync", "done, pending", True, True),
+    ("folder-sync", "claim", True, True),
+    ("folder-sync", "attach", True, True),
+    ("folder-sync", "flush", True, True),
+    ("exclusive-names", "send", True, False),
+    ("exclusive-publish", "send", True, True),
+    ("sync-before-link", "send", True, True),
+    ("sync-before-acknowledgement", "send", True, True),
+    ("sync-before-acknowledgement", "done, claimed", True, True),
+    ("keeping-the-outbox", "flush", True, True),
+]
+
+
+class Watched:
+    """An operation run once under strace, and the disk before it."""
+
+    def __init__(self, name: str, tmp_path: Path, without: str | None = None) -> None:
+        self.operation = OPERATIONS[name]
+        self.ground = Ground(tmp_path / "work")
+        self.ground.build()
+        self.operation.prepare(self.ground)
+        self.before = self.ground.tree()
+        self.promise = promised(self.before, self.operation.removes(self.ground))
+        self.disk = Disk(self.ground.work)
+        command = scene.command(self.operation, self.ground, without)
+        self.run = traced.run(command, self.ground.work, scene.environment(self.operation))
+        assert (self.run.code, "Traceback" in self.run.err) == (0, False), self.run.err
+        # What Python compiles and keeps is not xw's.
+        self.calls = [
+            call
+            for call in self.run.calls
+            if call.acknowledges or any(path.startswith(f"{self.ground.work}/") for path in call.paths)
+        ]
+
+
+def cut_everywhere(
+    disk: Disk, calls: Sequence[Call], promise: Promise, who: str, before: scene.Tree
+) -> tuple[int, list[str]]:
+    """Cut the power after each call; how many disks that gave, and what was wrong with the first bad one."""
+    said = b""
+    count = 0
+    for call in [None, *calls]:
+        if call is not None:
+            disk.take(call)
+            if not call.paths or not (call.acknowledges or _matters(call)):
+                continue
+            if call.acknowledges:
+                said += call.data
+        kept = promise | acknowledged(said.decode(), who)
+        for tree in disk.cuts():
+            count += 1
+            if wrong := problems(tree, kept, before):
+                return count, wrong
+    return count, []
+
+
+def _matters(call: Call) -> bool:
+    return call.name not in ("flock", "fchmod", "chmod", "utimensat") and (
+        call.name != "openat" or "O_CREAT" in call.arguments
+    )
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_order(name: str, tmp_path: Path) -> None:
+    """Every operation syncs files before they get a name, and folders before it acknowledges."""
+    watched = Watched(name, tmp_path)
+    assert breaches(watched.calls) == []
+    assert name == "gc" or any(call.acknowledges for call in watched.calls)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_power_cut(name: str, tmp_path: Path) -> None:
+    """Wherever the power is cut, whatever unsynced reached the disk, nothing acknowledged is lost."""
+    watched = Watched(name, tmp_path)
+    count, wrong = cut_everywhere(
+        watched.disk, watched.calls, watched.promise, watched.operation.who, watched.before
+    )
+    assert wrong == []
+    assert count >= 8
+
+
+def killed_then_cut(
+    name: str, tmp_path: Path, kills: Callable[[Call], bool], without: str | None = None
+) -> tuple[int, int, list[str]]:
+    """Kill an operation at each such call, repeat it, and cut the power at each step of the repetition.
+
+    How many kills and disks that gave, and what was wrong with the first bad one.
+    """
+    operation = OPERATIONS[name]
+    first = Ground(tmp_path / "first")
+    first.build()
+    operation.prepare(first)
+    count = cuts = 0
+    environ = scene.environment(operation)
+    for call in scene.steps(operation, first, tmp_path, without):
+        if not kills(call):
+            continue
+        count += 1
+        ground = first.copy(tmp_path / f"work-{count}")
+        before, disk = ground.tree(), Disk(ground.work)
+        command = scene.command(operation, ground, without)
+        killed = traced.run(command, ground.work, environ, inject=traced.killing(call))
+        assert killed.code == -9
+        for step in killed.calls:
+            disk.take(step)
+        disk.restart()
+        again = traced.run(command, ground.work, environ)
+        assert again.code == 0, again.err
+        promise = promised(before, operation.removes(first)) | acknowledged(killed.out, operation.who)
+        more, wrong = cut_everywhere(disk, again.calls, promise, operation.who, before)
+        cuts += more
+        if wrong:
+            return count, cuts, wrong
+        shutil.rmtree(ground.work)
+    return count, cuts, []
+
+
+@pytest.mark.parametrize("name", ["flush", "done, pending", "done, claimed"])
+def test_power_cut_after_a_kill(name: str, tmp_path: Path) -> None:
+    """What a killed process did and never synced is not taken for durable by the next one."""
+    kills, cuts, wrong = killed_then_cut(
+        name, tmp_path, lambda call: call.name in ("fsync", "link", "unlink", "rename")
+    )
+    assert wrong == []
+    assert kills >= 3
+    assert cuts >= 5 * kills
+
+
+@pytest.mark.parametrize("name", ["flush", "done, pending"])
+def test_power_cut_after_a_kill_is_noticed(name: str, tmp_path: Path) -> None:
+    """Where what is found done already is not synced, the same cuts lose a message or take it back."""
+    _, _, wrong = killed_then_cut(name, tmp_path, lambda call: call.name == "fsync", "sync-of-what-is-found")
+    assert wrong
+
+
+@pytest.mark.parametrize(("part", "name", "by_order", "by_cut"), MUTATIONS)
+def test_what_is_taken_out_is_noticed(
+    part: str, name: str, by_order: bool, by_cut: bool, tmp_path: Path
+) -> None:
+    """With one part of the durability gone, the checks that pass otherwise find a breach."""
+    watched = Watched(name, tmp_path, without=part)
+    assert bool(breaches(watched.calls)) == by_order
+    _, wrong = cut_everywhere(
+        watched.disk, watched.calls, watched.promise, watched.operation.who, watched.before
+    )
+    assert bool(wrong) == by_cut
+
+
+def test_no_name_is_taken_over(tmp_path: Path) -> None:
+    """With links replaced by overwriting, another message that has the name is lost; with links it stays."""
+    for without, kept in ((None, b"other"), ("exclusive-publish", b"mine")):
+        folder = tmp_path / str(without)
+        for below in ("", "tmp", "pending"):
+            (folder / below).mkdir()
+        (folder / "pending/one").write_bytes(b"other")
+        code = (
+            "import sys; from tests.guarantees import driver; from xw.files.local import LocalFiles\n"
+            "if sys.argv[2]: driver.PARTS[sys.argv[2]]()\n"
+            "LocalFiles(sys.argv[1]).publish(b'mine', 'tmp', ['pending/one'])"
+        )
+        run = traced.run(
+            [scene.PYTHON, "-c", code, str(folder), without or ""],
+            folder,
+            scene.environment(OPERATIONS["send"]),
+        )
+        assert ("FileExistsError" in run.err) == (without is None)
+        assert (folder / "pending/one").read_bytes() == kept
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_power_cut_after_each_kill(
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """At full size: every operation killed at every call, repeated, and cut at every step."""
+    _, cuts, wrong = killed_then_cut(name, tmp_path, lambda call: True)
+    record_property("campaign", ("kill, repeat, power cut", name, cuts, len(wrong)))
+    assert wrong == []

@@ -1,0 +1,79 @@
+"""The documents say what is so: commands, options, examples and the line for cron."""
+
+import os
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.transcript import Session, Step, masked, steps
+from xw.cli.commands import COMMANDS, COMMON, Command
+
+SCRIPTS = sysconfig.get_path("scripts")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "commands.md").read_text(encoding="utf-8")
+SECTIONS = {section.partition("\n")[0]: section.partition("\n")[2] for section in PAGE.split("\n## ")[1:]}
+_FLAG = re.compile(r"--[a-z-]+")
+
+
+def test_each_command_has_its_section_and_no_other_has_one() -> None:
+    """The page lists the commands that there are."""
+    assert set(SECTIONS) - {"Common options"} == {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_option_is_described_and_used(command: Command) -> None:
+    """Each option is in its command's list, and in an example that is run; no example has another."""
+    own = {param.flag for param in command.params if param.flag}
+    section = SECTIONS[command.name]
+    listed = re.findall(r"^- (`.*?`):", section, re.MULTILINE)
+    assert set(_FLAG.findall(" ".join(listed))) == own
+    commands = "\n".join(step.command for step in steps(section))
+    used = " ".join(re.findall(rf"\bxw {command.name}\b([^|;&\n]*)", commands))
+    assert own <= set(_FLAG.findall(used)) <= own | {param.flag for param in COMMON}
+
+
+def test_the_common_options_are_described_and_used() -> None:
+    """Each common option is in the list, and in some example of the page."""
+    flags = {param.flag for param in COMMON}
+    assert set(re.findall(r"^- `(--[a-z-]+)", SECTIONS["Common options"], re.MULTILINE)) == flags
+    commands = " ".join(step.command for step in steps(PAGE))
+    assert flags <= set(_FLAG.findall(commands))
+
+
+@pytest.mark.parametrize("page", ["docs/commands.md", "README.md"])
+def test_each_example_prints_what_the_page_says(page: str, tmp_path: Path) -> None:
+    """All console blocks of a page run in one directory, in order, and print what stands there."""
+    session = Session(tmp_path / "project")
+    session.place.mkdir()
+    found = steps((DOCS.parent / page).read_text(encoding="utf-8"))
+    assert found
+    for step in found:
+        assert masked(session.run(step)) == masked(step.output), step.command
+
+
+def test_the_line_for_cron(tmp_path: Path) -> None:
+    """Run as cron would, with its tiny environment, it removes what is old, says nothing and exits 0."""
+    line = re.findall(r"^```crontab\n(.*)\n```$", (DOCS / "cron.md").read_text(), re.MULTILINE)[0]
+    command = line.split(maxsplit=5)[5]
+    here = command.replace("/home/you/.local/bin", SCRIPTS).replace("/home/you", str(tmp_path))
+    assert "%" not in command  # cron takes it for a newline
+    session = Session(tmp_path / "project")
+    session.place.mkdir()
+    session.run(Step("", "xw init --name alice", ""))
+    session.run(Step("alice", "xw send --to alice info old && xw done $(xw check | cut -d' ' -f1)", ""))
+    done = session.place / ".xw" / "hub" / "alice" / "inbox" / "done"
+    for message in done.iterdir():
+        os.utime(message, (0, 0))
+    ended = subprocess.run(
+        ["/bin/sh", "-c", here],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "LOGNAME": "you", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert list(done.iterdir()) == []

@@ -1,0 +1,310 @@
+"""The ACP chat: an agent that the bridge starts and talks to in the Agent Client Protocol.
+
+JSON-RPC over the agent's stdin and stdout, through the SDK
+`agent-client-protocol` (extra `xw[acp]`). The SDK wants an event loop: it runs
+in a thread of this file, and nothing asynchronous leaves it. Answers are
+streamed; what the agent said after its last use of a tool is the answer. A
+finished answer is kept in the bridge's state, so that it survives a bridge that
+was killed before it filed it; the agent itself ends with its bridge.
+
+Options: `permissions` (`deny`, the default; `read`: reading and searching are
+allowed; `allow`), `timeout` in seconds for an answer, `cwd`.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import acp
+from acp import schema
+
+from xw import __version__
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
+from xw.bridges.kinds import check_options
+from xw.errors import TimedOut, Usage
+
+START_S = 60.0
+"""Agents load models' lists, plugins and MCP servers before they answer."""
+
+CANCEL_S = 10.0
+"""After a cancelled turn the agent has this long to say so; then it is ended."""
+
+LINE_LIMIT = 50_000_000
+"""The longest JSON line that is read: tools' outputs come in one."""
+
+POLICIES = ("deny", "read", "allow")
+
+_T = TypeVar("_T")
+_INCOMPLETE = {
+    "max_tokens": "the agent reached its model's limit of tokens",
+    "max_turn_requests": "the agent reached its limit of requests in one turn",
+}
+
+
+class _Client:
+    """What the agent may ask of us: permissions, by the policy. It gets no files and no terminals."""
+
+    def __init__(self, policy: str) -> None:
+        self._policy = policy
+        self.said: list[str] = []
+
+    async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:  # noqa: ARG002 (SDK's)
+        if isinstance(update, schema.AgentMessageChunk):
+            self.said.append(str(getattr(update.content, "text", "")))
+        elif isinstance(update, schema.ToolCallStart):
+            # What it said on the way is not the answer.
+            self.said.clear()
+
+    async def request_permission(
+        self,
+        session_id: str,  # noqa: ARG002 (SDK's)
+        tool_call: schema.ToolCallUpdate,
+        options: list[schema.PermissionOption],
+        **kwargs: Any,  # noqa: ARG002 (SDK's)
+    ) -> acp.RequestPermissionResponse:
+        allowed = self._policy == "allow" or (self._policy == "read" and tool_call.kind in ("read", "search"))
+        wanted = "allow_once" if allowed else "reject_once"
+        chosen = [option for option in options if option.kind == wanted]
+        if not chosen:
+            return acp.RequestPermissionResponse(outcome=schema.DeniedOutcome(outcome="cancelled"))
+        outcome = schema.AllowedOutcome(outcome="selected", option_id=chosen[0].option_id)
+        return acp.RequestPermissionResponse(outcome=outcome)
+
+    def on_connect(self, conn: acp.Agent) -> None:
+        pass
+
+
+class AcpChat:
+    """One session with an agent process of `argv`, started with the first text."""
+
+    def __init__(
+        self,
+        argv: list[str],
+        state: Path,
+        *,
+        permissions: str = "deny",
+        timeout_s: float = 1800.0,
+        cwd: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._argv = argv
+        self._state = state
+        self._client = _Client(permissions)
+        self._timeout_s = timeout_s
+        self._cwd = os.path.abspath(cwd or ".")
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._agent: Any = None
+        self._session = ""
+        self._broken = False
+        self._turns: dict[str, Future[schema.PromptResponse]] = {}
+
+    @property
+    def limit(self) -> int:
+        """None: the protocol has no limit."""
+        return 0
+
+    def ready(self) -> str | None:
+        """Not ready while a turn is under way."""
+        if not shutil.which(self._argv[0]):
+            return f"{self._argv[0]}: no such command"
+        return "busy" if any(not turn.done() for turn in self._turns.values()) else None
+
+    def mark(self) -> str:
+        """An id for the next turn; starts the agent if it does not run."""
+        if not self._lives():
+            self._start()
+        return json.dumps({"turn": secrets.token_hex(8), "at": round(self._clock(), 3)})
+
+    def present(self, mark: str, text: str) -> None:
+        """Send the prompt; see `Chat.present`."""
+        if not self._lives():
+            raise NotPresented(f"{self._argv[0]}: the agent ended before the text was sent")
+        turn = str(json.loads(mark)["turn"])
+        self._turns[turn] = self._run(self._prompt(turn, text))
+        with suppress(TimeoutError):
+            # An agent that is gone shows at once; an answer at once is as good.
+            error = self._turns[turn].exception(timeout=0.05)
+            if isinstance(error, OSError):
+                raise Uncertain(f"{self._argv[0]}: ended while the text was sent: {error}") from error
+
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
+        """An answer, or a turn of this object, proves it."""
+        turn = str(json.loads(mark)["turn"])
+        return True if turn in self._turns or self._kept(turn) is not None else None
+
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
+        """The turn's outcome once it has one; see `Chat.capture`."""
+        noted = json.loads(mark)
+        turn = str(noted["turn"])
+        kept = self._kept(turn)
+        if kept is not None:
+            return self._outcome(kept["stop"], kept["text"])
+        running = self._turns.get(turn)
+        if running is None:
+            raise ChatGone(f"{self._argv[0]}: ended with its bridge before it answered")
+        if running.done():
+            raise ChatFailed(f"{self._argv[0]}: {running.exception() or 'ended without an answer'}")
+        if self._clock() - noted["at"] > self._timeout_s:
+            self._cancel(running)
+            raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s; the turn was cancelled")
+        return None
+
+    def close(self) -> None:
+        """End the agent, its children and the event loop."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        self._kill()
+        with suppress(Exception):  # whatever the SDK makes of a killed agent, it is over
+            asyncio.run_coroutine_threadsafe(self._disconnect(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        if self._thread:
+            self._thread.join(5)
+        loop.close()
+        self._process = self._agent = self._thread = None
+
+    def _outcome(self, stop: str, text: str) -> Reply:
+        if stop == "end_turn":
+            return Reply(text)
+        if stop in _INCOMPLETE:
+            return Reply(text, True, _INCOMPLETE[stop])
+        raise ChatFailed(f"{self._argv[0]}: the turn ended with {stop!r}")
+
+    def _start(self) -> None:
+        self.close()
+        self._broken = False
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
+        self._thread.start()
+        try:
+            self._run(self._connect()).result(START_S)
+        except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
+            self.close()
+            reason = str(error) or f"no answer within {START_S:g} s"
+            raise ChatGone(f"{self._argv[0]}: cannot be started as an ACP agent: {reason}") from error
+
+    async def _connect(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=self._cwd,
+            limit=LINE_LIMIT,
+            # Agents start helpers that outlive them: the group ends with all of them.
+            process_group=0,
+        )
+        self._agent = acp.connect_to_agent(
+            cast(acp.Client, self._client), self._process.stdin, self._process.stdout
+        )
+        about = schema.Implementation(name="xw", version=__version__)
+        await self._or_death(
+            self._agent.initialize(
+                protocol_version=acp.PROTOCOL_VERSION,
+                client_capabilities=schema.ClientCapabilities(),
+                client_info=about,
+            )
+        )
+        made = await self._or_death(self._agent.new_session(cwd=self._cwd, mcp_servers=[]))
+        self._session = made.session_id
+
+    async def _prompt(self, turn: str, text: str) -> schema.PromptResponse:
+        self._client.said.clear()
+        prompt = self._agent.prompt(session_id=self._session, prompt=[acp.text_block(text)])
+        try:
+            response: schema.PromptResponse = await self._or_death(prompt)
+        except OSError:
+            # The end of a process is noticed later than that of its pipe.
+            self._broken = True
+            raise
+        said = "".join(self._client.said).strip("\n")
+        self._keep(turn, {"stop": response.stop_reason, "text": said})
+        return response
+
+    async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
+        """The request's answer; `OSError` when the agent ends first, where the SDK would wait for ever."""
+        assert self._process
+        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._process.wait())
+        await asyncio.wait({asked, died}, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        raise OSError(f"the agent ended with status {self._process.returncode}")
+
+    async def _disconnect(self) -> None:
+        if self._process:
+            await self._process.wait()
+        if self._agent:
+            await self._agent.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)  # lets the cancelled tasks end inside the loop
+
+    def _cancel(self, running: "Future[schema.PromptResponse]") -> None:
+        if self._agent:
+            self._run(self._agent.cancel(session_id=self._session))
+        try:
+            running.exception(CANCEL_S)
+        except TimeoutError:
+            self.close()
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
+        assert self._loop
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _lives(self) -> bool:
+        return self._process is not None and self._process.returncode is None and not self._broken
+
+    def _kill(self) -> None:
+        if self._process:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _keep(self, turn: str, outcome: dict[str, str]) -> None:
+        new = self._state / f"{turn}.new"
+        new.write_text(json.dumps(outcome), encoding="utf-8")
+        new.replace(self._state / f"{turn}.json")
+
+    def _kept(self, turn: str) -> dict[str, str] | None:
+        try:
+            outcome: dict[str, str] = json.loads((self._state / f"{turn}.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return outcome
+
+
+def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
+    """A chat with the agent that the command line `target` starts: `gemini --acp`, `opencode acp`."""
+    check_options(options, ("permissions", "timeout", "cwd"))
+    policy = options.get("permissions", "deny")
+    if policy not in POLICIES:
+        raise Usage(f"permissions is one of {', '.join(POLICIES)}, not {policy!r}")
+    try:
+        argv = shlex.split(target)
+        timeout_s = float(options.get("timeout", "1800"))
+    except ValueError as error:
+        raise Usage(f"acp chat: {error}") from error
+    if not argv:
+        raise Usage("acp chat: no command given")
+    return AcpChat(argv, state, permissions=policy, timeout_s=timeout_s, cwd=options.get("cwd", ""))
+
+
+def discover() -> list[Found]:
+    """None: agents are started, not found."""
+    return []

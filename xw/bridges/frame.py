@@ -1,0 +1,99 @@
+r"""The one form in which mail is presented to a chat program.
+
+    [mail k7f3q2m9] question from alice, 3 min old
+    …the body…
+    [file k7f3q2m9] /home/bob/hub/bob/attachments/…/plan.md
+    [end k7f3q2m9] your next message is the answer to alice
+
+A message's short id is the hash of its own bytes, so a body cannot hold the id
+of the frame around it. What each measure prevents (FACTS.md, Terminals):
+
+    the first line starts with `[`      `!` runs a shell command, `/` a command, `?` opens help
+    the last line is fixed              a trailing `\` swallows Enter
+    `visible` over everything written   ESC[201~ ends a paste, ^C clears the line, bidi and tag
+    by others                           characters show people something else than the model reads
+    look-alikes of frame lines get `| ` a body that ends its frame, or opens another sender's
+
+Control and invisible characters are made visible, never removed; CR LF becomes
+a newline, and that is the only thing changed without a trace.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from xw.text import visible
+
+LATE_S = 3600
+"""Older mail is marked: an agent must not carry out a morning's task at night as if it were new."""
+
+GUARD = "| "
+"""Put before a body's line that looks like a line of the frame."""
+
+_FRAME_LINE = re.compile(r"\s*[\[({<|]\s*(mail|end|file|part)\b", re.IGNORECASE)
+_ODD_WORD = re.compile(r"\s*\[\s*\w*[^\x00-\x7f]")
+
+
+class Mail(NamedTuple):
+    """What the frame shows of one message."""
+
+    sender: str
+    type: str
+    short: str
+    """The short id."""
+    age_s: float
+    body: str
+    wants_answer: bool = False
+    attachments: tuple[str, ...] = ()
+    """Paths on this machine."""
+
+
+def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
+    """The text to present: the mail in its frame, below the infos that waited for it."""
+    return "\n".join([*map(_frame, infos), _frame(mail)])
+
+
+def notice(mail: Mail) -> str:
+    """The text that says only that there is mail, for agents that can run `xw` themselves."""
+    tell = f"you have mail; read it with: xw read {mail.short}"
+    return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
+
+
+def age(seconds: float) -> str:
+    """An age in its largest whole unit: `12 s`, `3 min`, `7 h`, `2 days`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < LATE_S:
+        return f"{whole // 60} min"
+    if whole < 48 * LATE_S:
+        return f"{whole // LATE_S} h"
+    return f"{whole // (24 * LATE_S)} days"
+
+
+def guarded(body: str) -> str:
+    """The body, safe to present: nothing invisible, and no line that passes for one of the frame."""
+    lines = visible(body.replace("\r\n", "\n")).split("\n")
+    return "\n".join(GUARD + line if _looks_like_frame(line) else line for line in lines)
+
+
+def _frame(mail: Mail) -> str:
+    ask = (
+        f"your next message is the answer to {visible(mail.sender, '')}"
+        if mail.wants_answer
+        else "no answer is expected"
+    )
+    files = [f"[file {mail.short}] {visible(path, '')}" for path in mail.attachments]
+    return "\n".join([_first_line(mail), guarded(mail.body), *files, f"[end {mail.short}] {ask}"])
+
+
+def _first_line(mail: Mail) -> str:
+    late = "LATE, " if mail.age_s > LATE_S else ""
+    who = f"{visible(mail.type, '')} from {visible(mail.sender, '')}"
+    return f"[mail {mail.short}] {who}, {late}{age(mail.age_s)} old"
+
+
+def _looks_like_frame(line: str) -> bool:
+    # Full-width and other variants of the same letters read the same to a model.
+    plain = unicodedata.normalize("NFKC", line[:80])
+    return _FRAME_LINE.match(plain) is not None or _ODD_WORD.match(plain) is not None

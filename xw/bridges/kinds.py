@@ -1,0 +1,61 @@
+"""The kinds of chat: a new one is a file and a line here.
+
+Each module has `open_chat(target, options, state)`, and where chats can be
+found on this machine, `discover()`. Modules are imported when they are used:
+the command chat needs no tmux, and nobody but ACP needs its SDK.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+from xw.bridges.chat import Chat, Found
+from xw.errors import Usage
+
+
+class Kind(NamedTuple):
+    """Where a kind of chat is implemented, and what it talks to."""
+
+    module: str
+    summary: str
+
+
+KINDS = {
+    "socket": Kind("xw.bridges.socket", "the chat of a WibWob-DOS instance, over its Unix socket"),
+    "tmux": Kind("xw.bridges.tmux", "an agent program in a tmux pane"),
+    "command": Kind("xw.bridges.command", "a command: a process per message, or one that speaks JSON lines"),
+    "acp": Kind("xw.bridges.acp", "an agent that speaks the Agent Client Protocol (extra xw[acp])"),
+}
+
+
+class _Module(Protocol):
+    def open_chat(self, target: str, options: Mapping[str, str], state: Path) -> Chat: ...
+    def discover(self) -> list[Found]: ...
+
+
+def _module(kind: str) -> _Module:
+    if kind not in KINDS:
+        raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
+    return cast(_Module, import_module(KINDS[kind].module))
+
+
+def open_chat(kind: str, target: str, options: Mapping[str, str], state: Path) -> Chat:
+    """A Chat of this kind; `state` is a directory of its own that outlives the process.
+
+    Options are the bridge's settings as text (each module's docstring lists its
+    own); an unknown one is a `Usage` error that names the known ones.
+    """
+    return _module(kind).open_chat(target, options, state)
+
+
+def discover(kind: str) -> list[Found]:
+    """What is there on this machine to bridge to; empty for kinds that are started, not found."""
+    return _module(kind).discover()
+
+
+def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
+    """Refuse an option that the kind does not have, so that a typing error is not silently ignored."""
+    for name in options:
+        if name not in known:
+            raise Usage(f"this kind of bridge has no option {name!r}: it has {', '.join(known)}")

@@ -1,0 +1,186 @@
+r"""The long-lived command chat: one process that speaks JSON lines, restarted when it dies.
+
+    to the process     {"id": "4f1c…", "text": "[mail k7f3q2m9] question from …"}
+    from the process   {"id": "4f1c…", "text": "the answer"}
+                       {"id": "4f1c…", "error": "what went wrong"}
+
+One object a line, UTF-8, `\n` in texts escaped as JSON does. One text is under
+way at a time. Other lines from the process are ignored (programs log), as are
+answers to unknown ids.
+
+Its output goes to a file in the bridge's state, which the mark names: a process
+whose bridge was killed reads on to the end of its stdin and may still answer,
+and the next bridge finds the answer there.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
+from xw.bridges.command import locked
+from xw.errors import TimedOut
+
+PIPE_S = 10.0
+"""A process that does not read its stdin for so long is stuck."""
+
+GRACE_S = 2.0
+"""After its input is closed a process has this long to end by itself."""
+
+
+class LinesChat:
+    """Talks to one process of `argv`. `state` must outlive the bridge."""
+
+    def __init__(
+        self,
+        argv: list[str],
+        state: Path,
+        *,
+        timeout_s: float = 1800.0,
+        cwd: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._argv = argv
+        self._state = state
+        self._timeout_s = timeout_s
+        self._cwd = cwd or None
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._out = ""
+
+    @property
+    def limit(self) -> int:
+        """None: a line may be of any length."""
+        return 0
+
+    def ready(self) -> str | None:
+        """Not ready while a process of an earlier bridge still works on its last text."""
+        if not shutil.which(self._argv[0]):
+            return f"{self._argv[0]}: no such command"
+        if self._process is None and self._left_over():
+            return "busy: the process of an earlier bridge has not ended yet"
+        return None
+
+    def mark(self) -> str:
+        """Where the process's output stands, and the id of the next text; starts the process if none runs."""
+        self._start()
+        size = (self._state / self._out).stat().st_size
+        return json.dumps(
+            {"out": self._out, "from": size, "id": secrets.token_hex(8), "at": round(self._clock(), 3)}
+        )
+
+    def present(self, mark: str, text: str) -> None:
+        """Write the line; see `Chat.present`."""
+        noted = json.loads(mark)
+        process = self._process
+        if process is None or process.poll() is not None or noted["out"] != self._out or not process.stdin:
+            raise NotPresented(f"{self._argv[0]}: the process ended before the text was sent")
+        line = json.dumps({"id": noted["id"], "text": text}, ensure_ascii=False).encode() + b"\n"
+        sent = 0
+        deadline = time.monotonic() + PIPE_S
+        while sent < len(line):
+            try:
+                sent += os.write(process.stdin.fileno(), line[sent : sent + 65536])
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Uncertain(f"{self._argv[0]}: does not read its input") from None
+                time.sleep(0.01)
+            except OSError as error:
+                raise Uncertain(f"{self._argv[0]}: ended while the text was sent") from error
+
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
+        """Only an answer proves it: what lies in a pipe nobody can see."""
+        return True if self._answer(json.loads(mark)) is not None else None
+
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
+        """The line with the text's id; see `Chat.capture`."""
+        noted = json.loads(mark)
+        alive = locked(self._state / f"{noted['out']}.alive")
+        answer = self._answer(noted)
+        if answer is not None:
+            if "error" in answer:
+                raise ChatFailed(f"{self._argv[0]}: {answer['error']}")
+            return Reply(str(answer.get("text", "")))
+        if not alive:
+            raise ChatGone(f"{self._argv[0]}: ended before it answered")
+        if self._clock() - noted["at"] > self._timeout_s:
+            self.close()
+            raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s")
+        return None
+
+    def close(self) -> None:
+        """Close the process's input, and end it with its children if it stays."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin:
+            with suppress(OSError):
+                process.stdin.close()
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sweep()
+        self._out = f"out-{secrets.token_hex(4)}"
+        alive = self._state / f"{self._out}.alive"
+        try:
+            with (self._state / self._out).open("ab") as out, alive.open("w") as lock:
+                # Inherited: held as long as the process, or a child of it, lives.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._process = subprocess.Popen(
+                    self._argv,
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=subprocess.DEVNULL,
+                    cwd=self._cwd,
+                    process_group=0,
+                    pass_fds=[lock.fileno()],
+                )
+        except OSError as error:
+            raise ChatGone(f"{self._argv[0]}: cannot be started: {error.strerror or error}") from error
+        if self._process.stdin:
+            os.set_blocking(self._process.stdin.fileno(), False)
+
+    def _answer(self, noted: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            with (self._state / noted["out"]).open("rb") as out:
+                out.seek(noted["from"])
+                lines = out.read().split(b"\n")[:-1]  # the last one is not finished
+        except FileNotFoundError:
+            return None
+        for line in lines:
+            try:
+                answer = json.loads(line)
+            except ValueError:
+                continue  # what a program logs is none of ours
+            if isinstance(answer, dict) and answer.get("id") == noted["id"]:
+                return answer
+        return None
+
+    def _left_over(self) -> bool:
+        return any(locked(alive) for alive in self._state.glob("out-*.alive"))
+
+    def _sweep(self) -> None:
+        """Remove outputs of processes that ended a day ago; their answers are filed."""
+        for alive in self._state.glob("out-*.alive"):
+            with suppress(OSError):
+                if alive.stat().st_mtime < time.time() - 86400 and not locked(alive):
+                    alive.with_suffix("").unlink()
+                    alive.unlink()

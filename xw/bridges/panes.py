@@ -1,0 +1,177 @@
+"""tmux as a library: take a pane's screen, paste into it, press a key, find panes.
+
+Each call is one short tmux process with a timeout. A text travels over stdin
+only: in an argument, a trailing `;` would make tmux run the words after it.
+"""
+
+import os
+import subprocess
+from typing import NamedTuple
+
+from xw.bridges.chat import ChatGone, Found
+from xw.bridges.profiles import recognise
+from xw.bridges.screen import Screen, not_ready, plain
+from xw.errors import NotFound, TimedOut, XwError
+
+TIMEOUT_S = 5.0
+
+# The title comes last: it is the program's to choose, and may hold any sign.
+_FIELDS = (
+    "pane_id", "pane_pid", "pane_tty", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
+    "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
+)  # fmt: skip
+_FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS)
+
+
+class Pane(NamedTuple):
+    """A pane of a tmux server."""
+
+    pane: str
+    place: str
+    """`session:window.pane`, for people."""
+    session: str
+    tty: str
+    program: str
+
+
+class Tmux:
+    """One tmux server: the user's own, or with `server` that of `tmux -L NAME` (a path: `-S PATH`)."""
+
+    def __init__(self, server: str = "") -> None:
+        choice = ["-S" if "/" in server else "-L", server] if server else []
+        # -u: without it tmux answers in the locale's encoding, and in C with underscores.
+        self._command = ["tmux", "-u", *choice]
+
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        """What a tmux command prints; `ChatGone` when there is no such server or pane."""
+        try:
+            done = subprocess.run(
+                [*self._command, *arguments],
+                input=(stdin or "").encode(),
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise XwError("tmux is not installed") from error
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(f"tmux did not answer within {TIMEOUT_S:g} s") from error
+        if done.returncode:
+            raise ChatGone(f"tmux: {done.stderr.decode(errors='replace').strip() or 'failed'}")
+        return done.stdout.decode("utf-8", "replace")
+
+    def look(self, pane: str) -> Screen:
+        """The pane's screen; one command, so that cursor and rows belong to the same moment."""
+        shown = self.run(
+            "display-message", "-p", "-t", pane, _FORMAT, ";", "capture-pane", "-p", "-e", "-t", pane
+        )
+        head, _, rest = shown.partition("\n")
+        # display-message answers with empty fields for a pane that is gone.
+        values = dict(zip(_FIELDS, head.split("|", len(_FIELDS) - 1), strict=False))
+        if values.get("pane_id") != pane:
+            raise ChatGone(f"tmux pane {pane} is gone")
+        styled, row = rest.split("\n"), int(values["cursor_y"])
+        return Screen(
+            rows=tuple(plain(line) for line in styled),
+            cursor_x=int(values["cursor_x"]),
+            cursor_y=row,
+            styled=styled[row] if row < len(styled) else "",
+            title=values["pane_title"],
+            program=values["pane_current_command"],
+            pid=int(values["pane_pid"]),
+            tty=values["pane_tty"],
+            alternate=values["alternate_on"] == "1",
+            obstacle=_obstacle(values),
+        )
+
+    def everything(self, pane: str) -> list[str]:
+        """All rows of the pane, the scrolled-off ones first, with the terminal's own line breaks undone."""
+        return [
+            row.rstrip() for row in self.run("capture-pane", "-p", "-J", "-S", "-", "-t", pane).split("\n")
+        ]
+
+    def paste(self, pane: str, text: str) -> None:
+        """Type a text, as a bracketed paste where the program asked for that, newlines as they are."""
+        buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
+        self.run("load-buffer", "-b", buffer, "-", stdin=text)
+        self.run("paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane)
+
+    def press(self, pane: str, key: str) -> None:
+        """Press one key, by tmux's name for it."""
+        self.run("send-keys", "-t", pane, key)
+
+    def panes(self) -> list[Pane]:
+        """All panes of the server; none if no server runs."""
+        line = "#{pane_id}|#{pane_tty}|#{pane_current_command}|#{session_name}|#{window_index}.#{pane_index}"
+        try:
+            listing = self.run("list-panes", "-a", "-F", line)
+        except ChatGone:
+            return []  # no server: nothing to list
+        found = []
+        for entry in listing.splitlines():
+            pane, tty, program, rest = entry.split("|", 3)
+            session, _, place = rest.rpartition("|")
+            found.append(Pane(pane, f"{session}:{place}", session, tty, program))
+        return found
+
+
+def _obstacle(values: dict[str, str]) -> str:
+    if values["pane_dead"] == "1":
+        return "the program in the pane has ended"
+    if values["pane_in_mode"] == "1":
+        return "somebody is scrolling in the pane"
+    if values["pane_synchronized"] == "1":
+        return "the pane is synchronized: a text would go to all panes of the window"
+    return "the pane's input is switched off" if values["pane_input_off"] == "1" else ""
+
+
+def foreground(tty: str) -> list[str]:
+    """The command lines of the processes that have the terminal; empty where ps does not tell."""
+    try:
+        done = subprocess.run(
+            ["ps", "-t", tty.removeprefix("/dev/"), "-o", "stat=,args="],
+            capture_output=True, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []  # only recognition by the process name is left, which is checked as well
+    rows = (row.split(None, 1) for row in done.stdout.decode(errors="replace").splitlines())
+    return [row[1] for row in rows if len(row) == 2 and "+" in row[0]]
+
+
+def list_panes(server: str = "") -> list[Found]:
+    """Each pane, the agent program found in it, and whether it could take a text now."""
+    tmux = Tmux(server)
+    found = []
+    for pane in tmux.panes():
+        profile = recognise(pane.program, foreground(pane.tty))
+        if profile is None:
+            found.append(Found(pane.pane, pane.program, "a shell, not a chat program"))
+            continue
+        try:
+            state = not_ready(tmux.look(pane.pane), profile) or "idle"
+        except ChatGone:
+            continue  # closed since it was listed
+        name = pane.program if profile.name == "generic" else profile.name
+        found.append(Found(pane.pane, name, state))
+    return found
+
+
+def find_target(name: str, server: str = "") -> str:
+    """The pane that a pane id, a tmux place (`work:1.0`), a session or a program's name means.
+
+    `NotFound` when nothing fits, or several do; the text lists them.
+    """
+    panes = Tmux(server).panes()
+    exact = [p for p in panes if name in (p.pane, p.place)]
+    session = [p for p in panes if p.session == name or f"{p.session}:" == name]
+    fitting = exact or session or [p for p in panes if _runs(p, name)]
+    if len(fitting) == 1:
+        return fitting[0].pane
+    listed = ", ".join(f"{p.pane} ({p.place} {p.program})" for p in fitting or panes) or "no tmux server runs"
+    problem = "several panes fit" if fitting else "no pane, session or program of that name"
+    raise NotFound(f"tmux target {name!r}: {problem}: {listed}")
+
+
+def _runs(pane: Pane, name: str) -> bool:
+    profile = recognise(pane.program, foreground(pane.tty))
+    return pane.program == name or (profile is not None and profile.name == name)

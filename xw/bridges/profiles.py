@@ -1,0 +1,191 @@
+"""What agent programs look like in a terminal, as data: one table, one row a program.
+
+`screen.py` reads screens by these rows and knows no program by name. Seen with
+Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74 and
+llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds what they showed.
+
+In all of them the cursor stands at the start of an empty input, before the
+pale suggestion that some show there, so what lies left of it tells whether
+somebody has typed. In all of them the pasted text is written out once it is submitted,
+so the frame's last line tells where the answer begins.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_NEVER = re.compile(r"(?!)")
+
+
+def _row(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+class Profile(NamedTuple):
+    """How one program is recognised, read and written to. Patterns are searched in a row."""
+
+    name: str
+    programs: tuple[str, ...]
+    """Base names of the program's file, or of the script that an interpreter runs."""
+    prompt: re.Pattern[str]
+    """All that may stand left of the cursor in an empty input (fullmatch)."""
+    above: re.Pattern[str] = _row("")
+    """The row above an empty input; tells the second row of a half-typed text from an empty one."""
+    busy: re.Pattern[str] = _NEVER
+    """In one of the last `bottom` rows while it works."""
+    busy_title: re.Pattern[str] = _NEVER
+    dialog: re.Pattern[str] = _NEVER
+    """In one of the last `dialog_rows` rows while it waits for a decision of a person."""
+    dialog_title: re.Pattern[str] = _NEVER
+    bottom: int = 3
+    dialog_rows: int = 14
+    status_below: bool = False
+    """`busy` is looked for below the cursor only: above it an answer may use the same words."""
+    collapsed: re.Pattern[str] = _NEVER
+    """Stands in the input for a long text."""
+    end: re.Pattern[str] = _NEVER
+    """The row below a finished answer; where it is seen, nothing more comes."""
+    chrome: re.Pattern[str] = _NEVER
+    """The first row below the answer that belongs to the program: rules, the input, the next turn."""
+    bullet: str = ""
+    """Opens each block of an answer; the blocks' other rows are indented as far."""
+    tool: re.Pattern[str] = _NEVER
+    """Makes its block one of a tool, not of the answer."""
+    indent: int = 0
+    one_line: bool = False
+    """The program takes each newline for Enter: they are sent as a visible sign."""
+    submit: str = "Enter"
+    pause_s: float = 0.15
+    """Between the paste and the submit key."""
+    settle_s: float = 1.0
+    """An answer without an end mark is finished when the screen rests this long."""
+
+
+_SPINNER = "[\u2801-\u28ff]"
+_RULE = "─{20}"
+
+CLAUDE = Profile(
+    "claude",
+    programs=("claude", "claude-code"),
+    prompt=_row(r"[❯>]\s?"),
+    above=_row(_RULE),
+    busy=_row(r"esc to interrupt"),
+    busy_title=_row(r"^[◐◑]"),
+    dialog=_row(r"Do you want to |^\s*❯ 1\. Yes|Esc to cancel|Enter to confirm"),
+    collapsed=_row(r"\[Pasted text #\d+[^]]*\]"),
+    end=_row(r"^✻ \S+ for .*\d"),
+    chrome=_row("^" + _RULE + r"|^❯ "),
+    bullet="● ",
+    tool=_row(r"^  ⎿"),
+)
+
+CODEX = Profile(
+    "codex",
+    programs=("codex",),
+    prompt=_row(r"›\s?"),
+    above=_row(r"^\s*$"),
+    busy=_row(r"^[•◦] .*esc to interrupt\)"),
+    busy_title=_row("^" + _SPINNER),
+    dialog=_row(r"Press enter to confirm|Would you like to |^› 1\. "),
+    dialog_title=_row(r"Action Required"),
+    bottom=8,
+    collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
+    end=_row(r"^  Worked for .*\d"),
+    chrome=_row(r"^› |^  └ Tip: |^" + _RULE),
+    bullet="• ",
+    tool=_row(r"^  └(?! Tip:)"),
+    pause_s=0.3,
+)
+
+GEMINI = Profile(
+    "gemini",
+    programs=("gemini",),
+    prompt=_row(r" > ?"),
+    above=_row(r"^\s*$|▀{20}"),
+    busy=_row(r"esc to cancel"),
+    busy_title=_row(r"^[✦⏲]"),
+    dialog=_row(r"Allow execution|Action Required|│ ● 1\. |Apply this change|Do you want to proceed"),
+    dialog_title=_row(r"^✋|Action Required"),
+    bottom=10,
+    collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
+    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ > "),
+    bullet="✦ ",
+    tool=_row(r"^[╭│╰]"),
+    pause_s=0.5,
+)
+
+OPENCODE = Profile(
+    "opencode",
+    programs=("opencode",),
+    prompt=_row(r"\s*┃\s{1,2}"),
+    above=_row(r"^\s*┃\s*$"),
+    busy=_row(r"esc (again to )?interrupt"),
+    dialog=_row(r"Permission required|Allow once|Allow always"),
+    collapsed=_row(r"\[Pasted ~?\d+[^]]*\]"),
+    end=_row(r"^\s+▣ .*·.*\d(ms|s|m|h)\s*$"),
+    chrome=_row(r"^\s+▣ "),
+    tool=_row(r"^\s*┃"),
+    indent=5,
+)
+
+PI = Profile(
+    "pi",
+    programs=("pi",),
+    prompt=_row(r""),
+    above=_row(_RULE),
+    busy=_row(r"^\s*" + _SPINNER + r" \S"),
+    bottom=8,
+    collapsed=_row(r"\[paste #\d+[^]]*\]"),
+    chrome=_row("^" + _RULE),
+    indent=1,
+)
+
+LLM = Profile(
+    "llm",
+    programs=("llm",),
+    prompt=_row(r"> ?"),
+    chrome=_row(r"^> ?$"),
+    one_line=True,
+    settle_s=0.5,
+)
+
+GENERIC = Profile(
+    "generic",
+    programs=(),
+    # Up to eight signs that end in one which prompts end in: `> `, `you: `, `bot>>> `.
+    prompt=_row(r"(\S[^>:❯›$#»]{0,24})?[>:❯›»]{1,3}\s?"),
+    busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
+    dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
+    status_below=True,
+    dialog_rows=4,
+    one_line=True,
+    settle_s=3.0,
+)
+
+PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, OPENCODE, PI, LLM, GENERIC)}
+
+_SHELLS = "sh bash dash zsh fish ksh mksh csh tcsh ash nu xonsh pwsh login sudo su ssh mosh-client"
+SHELLS = frozenset(_SHELLS.split())
+"""Programs that would run what is typed to them: never presented to."""
+
+
+def recognise(current: str, arguments: Sequence[str] = ()) -> Profile | None:
+    """The profile of a pane's foreground program; None for a shell, GENERIC for what nobody described.
+
+    `current` is tmux's name of the process, `arguments` the command lines of the
+    pane's foreground processes: `node /usr/bin/gemini -m x` is Gemini.
+    """
+    names = [_base(current)]
+    for line in arguments:
+        names += [_base(word) for word in line.split()[:3]]
+    for profile in PROFILES.values():
+        if any(name in profile.programs for name in names):
+            return profile
+    # A script in a shell that runs a program is that program; a shell alone would run the text.
+    running = [current, *(line.split()[0] for line in arguments if line.strip())]
+    return None if all(_base(program) in SHELLS for program in running) else GENERIC
+
+
+def _base(word: str) -> str:
+    name = word.rsplit("/", 1)[-1].lstrip("-")
+    return re.sub(r"\.(js|mjs|cjs|py|exe)$", "", name)

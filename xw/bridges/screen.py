@@ -1,0 +1,226 @@
+"""Reading a terminal: is the program idle, has somebody typed, what did it answer.
+
+Pure functions from a screen and a profile; `panes.py` takes the screens,
+`tmux.py` acts on what is read here. What it is not sure of it calls not ready.
+"""
+
+import re
+from typing import NamedTuple
+
+from xw.bridges.profiles import Profile
+
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+_CODES = re.compile(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)|\d+|(?<=\[)(?=m)")
+_GREY = re.compile(
+    r"90|38;5;(?:8|23[2-9]|24\d)|38;2;(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d)"
+)
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;:?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])|[\x0e\x0f]")
+
+
+def plain(styled: str) -> str:
+    """A captured row without its colours and links."""
+    return _SEQUENCE.sub("", styled).rstrip()
+
+
+class Screen(NamedTuple):
+    """A pane at one moment. Rows are without their trailing blanks."""
+
+    rows: tuple[str, ...]
+    cursor_x: int
+    cursor_y: int
+    styled: str = ""
+    """The cursor's row with its colour sequences."""
+    title: str = ""
+    program: str = ""
+    pid: int = 0
+    """Of the process that the pane was opened with."""
+    tty: str = ""
+    alternate: bool = False
+    obstacle: str = ""
+    """Why tmux itself would not pass a text on: copy mode, synchronized panes, a dead pane."""
+
+
+class Answer(NamedTuple):
+    """What stands below a presented text."""
+
+    text: str
+    ended: bool
+    """The program's end mark was seen below it."""
+    cut: bool
+    """The presented text is no longer there, so the beginning may be missing."""
+
+
+def not_ready(screen: Screen, profile: Profile) -> str | None:
+    """Why the program cannot take a text now; None if it can."""
+    if screen.obstacle:
+        return screen.obstacle
+    if dialog(screen, profile):
+        return "a dialog is open: somebody has to decide first"
+    if busy(screen, profile):
+        return "busy"
+    if not empty_input(screen, profile):
+        return "no empty input line: somebody is typing, or the program is not at its prompt"
+    return None
+
+
+def busy(screen: Screen, profile: Profile) -> bool:
+    """Does the program show that it works?"""
+    below = screen.rows[screen.cursor_y + 1 :]
+    shown = [row for row in below if row.strip()] if profile.status_below else _last(screen, profile.bottom)
+    return profile.busy_title.search(screen.title) is not None or any(
+        profile.busy.search(row) for row in shown
+    )
+
+
+def dialog(screen: Screen, profile: Profile) -> bool:
+    """Does the program wait for a decision? A key pressed now would make it."""
+    if profile.dialog_title.search(screen.title):
+        return True
+    # Dialogs take the input's place; beside an empty input the same words are an answer's.
+    return not empty_input(screen, profile) and any(
+        profile.dialog.search(row) for row in _last(screen, profile.dialog_rows)
+    )
+
+
+def empty_input(screen: Screen, profile: Profile) -> bool:
+    """Does the cursor stand at the start of an input line that holds nothing?"""
+    if not 0 <= screen.cursor_y < len(screen.rows):
+        return False
+    row = screen.rows[screen.cursor_y].ljust(screen.cursor_x)
+    left, right = row[: screen.cursor_x], row[screen.cursor_x :].strip()
+    above = screen.rows[screen.cursor_y - 1] if screen.cursor_y else ""
+    if not profile.prompt.fullmatch(left) or not profile.above.search(above):
+        return False
+    return not right or pale(screen.styled, screen.cursor_x)
+
+
+def pale(styled: str, column: int) -> bool:
+    """Is what stands right of the column a suggestion: dim or grey, as no typed text is?"""
+    seen, dim, grey = 0, False, False
+    for part in _STYLE.split(styled):
+        if part.startswith("\x1b"):
+            for code in _CODES.findall(part):
+                dim = code == "2" or (dim and code not in ("", "0", "22"))
+                grey = _GREY.fullmatch(code) is not None or (
+                    grey and code not in ("", "0", "39") and code[0] != "3"
+                )
+            continue
+        # The first sign under a drawn cursor is inverse instead of pale.
+        if seen + len(part.rstrip()) > column + 1 and part[max(0, column + 1 - seen) :].strip():
+            return dim or grey
+        seen += len(part)
+    return False
+
+
+def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
+    """What stands left of the text (or its stand-in) on its row; None if it is not on the screen."""
+    first, token = text.split("\n", 1)[0][:24], token_of(text)
+    rows = screen.rows[::-1]
+    for row in rows:
+        if first in row:
+            return row[: row.index(first)]
+    for row in rows:
+        stand_in = profile.collapsed.search(row)
+        if stand_in:
+            return row[: stand_in.start()]
+    return "" if any(token in row for row in screen.rows) else None
+
+
+def unsent(screen: Screen, profile: Profile, text: str) -> bool:
+    """Does the cursor still stand behind the text (or its stand-in), as it does before Enter?"""
+    if not 0 <= screen.cursor_y < len(screen.rows):
+        return False
+    row = screen.rows[screen.cursor_y]
+    if token_of(text) in row or profile.collapsed.search(row):
+        return True
+    # A narrow pane may have left only the last letters on the cursor's row.
+    tail, shown = _letters(text)[-8:], _letters(row)[-8:]
+    above = _letters(screen.rows[screen.cursor_y - 1]) if screen.cursor_y else ""
+    return shown != "" and tail.endswith(shown) and (above + shown).endswith(tail)
+
+
+def token_of(text: str) -> str:
+    """The start of the text's last line, by which it is found again: `[end k7f3q2m9]`."""
+    last = text.rsplit("\n", 1)[-1].rsplit("⏎ ", 1)[-1]
+    return last[: last.index("]") + 1] if "]" in last else last[:24]
+
+
+def answer(rows: list[str], profile: Profile, text: str) -> Answer:
+    """The answer that stands below the text in these rows, without the program's decoration."""
+    start = _below(rows, text)
+    cut = start is None
+    if profile.one_line:
+        rows = _above_prompt(rows, profile)
+    stop, ended = len(rows), False
+    for number in range(start or 0, len(rows)):
+        if profile.end.search(rows[number]) or profile.chrome.search(rows[number]):
+            stop, ended = number, profile.end.search(rows[number]) is not None
+            break
+    return Answer(_undecorated(rows[start or 0 : stop], profile, cut), ended, cut)
+
+
+def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
+    """The rows without the prompt that came back below the answer."""
+    shown = next((number for number in range(len(rows), 0, -1) if rows[number - 1].strip()), 0)
+    return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
+
+
+def _last(screen: Screen, count: int) -> list[str]:
+    return [row for row in screen.rows if row.strip()][-count:]
+
+
+def _below(rows: list[str], text: str) -> int | None:
+    """The row below the text's last line, which a narrow pane may have broken into several."""
+    token = token_of(text)
+    whole = _letters(text[text.rindex(token) :])
+    for number in range(len(rows) - 1, -1, -1):
+        if token in rows[number]:
+            got = _letters(rows[number][rows[number].index(token) :])
+            number += 1
+            while number < len(rows) and len(got) < len(whole) and rows[number].strip():
+                more = got + _letters(rows[number])
+                if not whole.startswith(more):
+                    break
+                got, number = more, number + 1
+            return number
+    return None
+
+
+def _letters(row: str) -> str:
+    return re.sub(r"[\s┃│]", "", row)
+
+
+def _undecorated(rows: list[str], profile: Profile, cut: bool) -> str:
+    if profile.bullet:
+        rows = _spoken(rows, profile, cut)
+    else:
+        rows = [row for row in rows if not profile.tool.search(row)]
+        rows = [_dedented(row, profile.indent) for row in rows]
+    while rows and not rows[0].strip():
+        del rows[0]
+    while rows and not rows[-1].strip():
+        del rows[-1]
+    return "\n".join(rows)
+
+
+def _spoken(rows: list[str], profile: Profile, cut: bool) -> list[str]:
+    """The rows of the blocks that are the program's own words; tools' blocks are left out."""
+    width = len(profile.bullet)
+    kept: list[str] = []
+    # What stands above the first bullet is no answer, unless the bullet itself was cut off.
+    block: list[str] | None = [] if cut else None
+    for row in [*rows, profile.bullet]:
+        if not row.startswith(profile.bullet):
+            if block is not None:
+                block.append(row)
+            continue
+        if block and not any(profile.tool.search(line) for line in block):
+            first = block[0]
+            kept.append(first[width:] if first.startswith(profile.bullet) else _dedented(first, width))
+            kept += [_dedented(line, width) for line in block[1:]]
+        block = [row]
+    return kept
+
+
+def _dedented(row: str, indent: int) -> str:
+    return row[indent:] if not row[:indent].strip() else row.lstrip()

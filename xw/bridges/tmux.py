@@ -1,0 +1,289 @@
+"""The tmux chat: an agent program in a terminal that a person may use at the same time.
+
+It looks before it types, types only into an empty input line, and looks again
+before it presses Enter; whatever it is not sure of makes the message wait.
+What programs look like is `profiles`, reading screens is `screen`, tmux itself
+is `panes`; here is only what is done in which order.
+
+Options: `profile` (else the program is recognised), `server` (`tmux -L`),
+`pause` in seconds before the submit key, `timeout` in seconds for an answer.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
+from xw.bridges.kinds import check_options
+from xw.bridges.panes import Tmux, find_target, foreground, list_panes
+from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
+from xw.bridges.screen import (
+    Screen,
+    answer,
+    busy,
+    dialog,
+    empty_input,
+    in_input,
+    not_ready,
+    token_of,
+    unsent,
+)
+from xw.errors import TimedOut, Usage, XwError
+
+NEWLINE_SIGN = " ⏎ "
+TAB_SIGN = " ⇥ "
+"""What a program that takes single lines is shown: a tab would complete words there."""
+
+ARRIVES_S = 3.0
+"""A pasted text shows within this time, or something is wrong with the pane."""
+
+LEAVES_S = 1.5
+"""After Enter the input line is empty within this time, or Enter did something else."""
+
+SURE_S = 0.5
+"""A screen that stays as it was marked for so long has not been written to."""
+
+PRESSES = 3
+
+SILENT_S = 30.0
+"""A program that rests this long without an answer was interrupted, or answered nothing."""
+
+_LOOK_EVERY_S = 0.03
+
+_NO_TEXT = "[none]"
+"""Stands on no screen: what `answer` finds with it is what an earlier turn left."""
+
+
+class TmuxChat:
+    """The program in one pane. `profile` fixes what it is; without, it is recognised at each look."""
+
+    def __init__(
+        self,
+        pane: str,
+        *,
+        profile: Profile | None = None,
+        server: str = "",
+        timeout_s: float = 3600.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._tmux = Tmux(server)
+        self._pane = pane
+        self._fixed = profile
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+        self._rest: tuple[str, float] = ("", 0.0)
+
+    @property
+    def limit(self) -> int:
+        """None of its own: programs take pastes of hundreds of kilobytes."""
+        return 0
+
+    def ready(self) -> str | None:
+        """Looks at the pane; see `Chat.ready`."""
+        try:
+            screen, profile = self._look()
+        except XwError as error:
+            return str(error)
+        return not_ready(screen, profile)
+
+    def mark(self) -> str:
+        """The pane, its process and a digest of what it showed."""
+        screen, profile = self._look()
+        old = answer(list(screen.rows), profile, _NO_TEXT).text
+        noted = {
+            "pid": screen.pid,
+            "rows": _digest(screen.rows),
+            "old": _digest([old]),
+            "at": round(self._clock(), 3),
+        }
+        return json.dumps(noted)
+
+    def present(self, mark: str, text: str) -> None:  # noqa: ARG002 (the screen says it all)
+        """Paste, look, press Enter, look; see `Chat.present`."""
+        screen, profile = self._look()
+        reason = not_ready(screen, profile)
+        if reason:
+            raise NotPresented(f"{self._pane}: {reason}")
+        if profile.one_line:
+            text = one_line(text)
+        self._paste(text)
+        shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
+        if shown is None:
+            raise Uncertain(f"{self._pane}: the text was pasted and does not show; nothing was submitted")
+        self._sleep(profile.pause_s)
+        self._check_alone(profile, text)
+        self._submit(profile, text)
+
+    def seen(self, mark: str, text: str) -> bool | None:
+        """The text stands above the input: yes. Nothing changed since the mark: no. Else: who knows."""
+        noted = json.loads(mark)
+        try:
+            screen, profile = self._look()
+            rows = self._tmux.everything(self._pane)
+        except XwError:
+            return None
+        if screen.pid != noted["pid"]:
+            return None
+        if any(token_of(text) in row for row in rows):
+            return None if unsent(screen, profile, text) else True
+        # A text just submitted may not be drawn yet: only a screen that stays is proof.
+        try:
+            changed = self._until(lambda s: _digest(s.rows) != noted["rows"], SURE_S)
+        except Uncertain:
+            return None  # the pane closed meanwhile
+        return False if changed is None else None
+
+    def capture(self, mark: str, text: str) -> Reply | None:
+        """The rows below the text, once the program rests; see `Chat.capture`."""
+        noted = json.loads(mark)
+        screen, profile = self._look()
+        if screen.pid != noted["pid"]:
+            raise ChatGone(f"{self._pane}: another program runs there now")
+        if busy(screen, profile) or dialog(screen, profile):
+            self._rest = ("", 0.0)
+            if self._clock() - noted["at"] > self._timeout_s:
+                raise TimedOut(f"{self._pane}: no answer within {self._timeout_s:g} s")
+            return None
+        return self._answer(screen, profile, noted, text)
+
+    def close(self) -> None:
+        """Nothing is held; the program in the pane is not ours to end."""
+
+    def _answer(self, screen: Screen, profile: Profile, noted: dict[str, Any], text: str) -> Reply | None:
+        found = answer(self._tmux.everything(self._pane), profile, text)
+        rested = self._rested(_digest(screen.rows))
+        if profile.one_line and not empty_input(screen, profile):
+            return None  # such programs show no more of their work than that the prompt is not back
+        # Without the text on the screen, an earlier turn's answer must not pass for this one's.
+        stale = found.cut and noted["old"] in (
+            _digest([found.text]),
+            _digest([answer(list(screen.rows), profile, text).text]),
+        )
+        if not found.text or stale:
+            if rested > SILENT_S:
+                raise ChatFailed(f"{self._pane}: the program rests and shows no answer")
+            return None
+        if rested < profile.settle_s and (found.cut or not found.ended):
+            return None
+        if not found.cut:
+            return Reply(found.text)
+        return Reply(
+            found.text, True, "the beginning has scrolled off the program's screen and could not be captured"
+        )
+
+    def _rested(self, state: str) -> float:
+        if self._rest[0] != state:
+            self._rest = (state, self._clock())
+        return self._clock() - self._rest[1]
+
+    def _look(self) -> tuple[Screen, Profile]:
+        screen = self._tmux.look(self._pane)
+        running = recognise(screen.program)
+        if running is None or (running is GENERIC and not self._fixed):
+            running = recognise(screen.program, foreground(screen.tty))
+        if running is None:
+            raise ChatGone(f"{self._pane}: {screen.program} runs there, which is no chat program")
+        return screen, self._fixed or running
+
+    def _paste(self, text: str) -> None:
+        try:
+            self._tmux.paste(self._pane, text)
+        except TimedOut as error:
+            raise Uncertain(f"{self._pane}: {error} while the text was pasted") from error
+
+    def _check_alone(self, profile: Profile, text: str) -> None:
+        """Somebody who typed since the last look would be sent with, or answered for: leave it to them."""
+        screen, _ = self._look()
+        before = in_input(screen, profile, text)
+        if before is None or not unsent(screen, profile, text):
+            raise Uncertain(
+                f"{self._pane}: the input went away when the text was typed; nothing was submitted"
+            )
+        if before.strip() and not profile.prompt.fullmatch(before):
+            raise Uncertain(
+                f"{self._pane}: somebody typed at the same moment; the text is in the input, not submitted"
+            )
+
+    def _submit(self, profile: Profile, text: str) -> None:
+        for _ in range(PRESSES):
+            before = self._tmux.look(self._pane)
+            try:
+                self._tmux.press(self._pane, profile.submit)
+            except (TimedOut, ChatGone) as error:
+                raise Uncertain(f"{self._pane}: {error} when the text was to be submitted") from error
+            gone = partial(_left, before=before, profile=profile, text=text)
+            if self._until(gone, LEAVES_S):
+                return
+        raise Uncertain(
+            f"{self._pane}: {PRESSES} times {profile.submit} did not submit the text, which is still there"
+        )
+
+    def _until(self, condition: Callable[[Screen], bool], limit_s: float) -> Screen | None:
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                screen = self._tmux.look(self._pane)
+            except ChatGone as error:
+                raise Uncertain(f"{self._pane}: the pane closed while the text was typed") from error
+            if condition(screen):
+                return screen
+            if time.monotonic() > deadline:
+                return None
+            self._sleep(_LOOK_EVERY_S)
+
+
+def one_line(text: str) -> str:
+    """The text for a program that would take each newline for Enter; signs show where they were."""
+    return text.replace("\n", NEWLINE_SIGN).replace("\t", TAB_SIGN)
+
+
+def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
+    """Has the text left the input line?"""
+    if unsent(screen, profile, text):
+        # Looked at first: the text itself may hold the words of a dialog.
+        return False
+    if busy(screen, profile) or dialog(screen, profile):
+        return True
+    if profile.one_line:
+        # A program in lines shows no empty prompt before it has answered: the cursor has moved on.
+        return screen.rows != before.rows
+    # An Enter that only made a new line leaves the input not empty.
+    return empty_input(screen, profile)
+
+
+def _digest(rows: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
+
+
+def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:  # noqa: ARG001 (keeps no state)
+    """A chat with the pane that `target` names; see `kinds.open_chat`."""
+    check_options(options, ("profile", "server", "pause", "timeout"))
+    name = options.get("profile", "")
+    if name and name not in PROFILES:
+        raise Usage(f"no profile {name!r}: there are {', '.join(PROFILES)}")
+    server = options.get("server", "")
+    pane = find_target(target, server)
+    profile = PROFILES[name] if name else None
+    if "pause" in options:
+        shown = Tmux(server).look(pane)
+        profile = profile or recognise(shown.program, foreground(shown.tty)) or PROFILES["generic"]
+        profile = profile._replace(pause_s=_seconds(options["pause"]))
+    return TmuxChat(pane, profile=profile, server=server, timeout_s=_seconds(options.get("timeout", "3600")))
+
+
+def discover() -> list[Found]:
+    """The panes of the user's tmux server."""
+    return list_panes()
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise Usage(f"{value!r} is no number of seconds") from error
