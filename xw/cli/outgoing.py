@@ -26,7 +26,8 @@ def send(
     """Send a message."""
     text = body_text(body, file)
     at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
-    instance = call.instance()
+    # Whom a message without names is for depends on who is there now.
+    instance = call.instance(news=not re and (not to or layout.EVERYONE in to))
     report(call, instance, sending.send(instance, kind, text, to, re, attachments, at))
 
 
