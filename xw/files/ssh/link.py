@@ -110,6 +110,17 @@ class SshLink:
         channel.settimeout(self._budget(_ANSWER))
         return channel
 
+    def lines(self, command: str) -> Iterator[str]:
+        """What a command on the host prints, line by line, for as long as it runs. Unreachable, Refused."""
+        channel = self.run(command)
+        channel.settimeout(None)  # it may be silent for hours; a lost link ends it
+        try:
+            yield from channel.makefile("r", -1)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise Unreachable(f"{self.name}: the command's connection was lost ({error})") from None
+        finally:
+            channel.close()
+
     def tunnel(self, host: str, port: int) -> paramiko.Channel:
         """A connection from the host onwards to another. Unreachable."""
         try:
