@@ -252,7 +252,8 @@ def test_sync_writes_the_peers(team: Team) -> None:
     }
     before = (team.folder / "xw.json").stat()
     assert team.json("sync") == {
-        "peers": ["bob", "carol"], "delivered": [], "returned": [], "waiting": {}
+        "peers": ["bob", "carol"], "delivered": [], "returned": [], "waiting": {},
+        "fetched": [], "settled": [], "problems": [],
     }  # fmt: skip
     assert (team.folder / "xw.json").stat().st_ino == before.st_ino
 

@@ -42,7 +42,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     yield from _modes(instance)
-    yield from _disk(instance.mailbox, instance.root)
+    yield from _disk(instance.mailbox, "here")
     if isinstance(instance.hub, RemoteHub):
         yield from _elsewhere(instance, instance.hub)
     yield from _mail(instance)
@@ -73,7 +73,7 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
                 "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"
             )
             return
-        yield from _disk(far.mailbox(instance.name), hub.url)
+        yield from _disk(far.mailbox(instance.name), "on the hub")
         skew = far.now() - clock.now() / clock.SECOND
     except XwError as error:
         yield Finding("bad", str(error))
@@ -108,10 +108,10 @@ def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
         mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
         mailbox.files.remove(probe)
     except OSError as error:
-        problem = f"cannot write durably to {where}: {error.strerror}"
+        problem = f"cannot write durably {where}: {error.strerror}"
         yield Finding("bad", problem, "make room, or mend the rights")
         return
-    yield Finding("ok", f"files can be written and synced on {where}")
+    yield Finding("ok", f"files can be written and synced {where}")
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

@@ -119,6 +119,8 @@ class DirectoryHub:
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
         looks = self.files.look_all([path for parcel in parcels for path in self._looked_at(parcel)])
+        if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
+            self._must_be_there()  # else a hub that is gone would make every name unknown
         outcomes: list[XwError | None] = []
         held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
         ready: list[int] = []
@@ -135,7 +137,11 @@ class DirectoryHub:
         published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
         for index, problem in zip(ready, published, strict=True):
             if problem is not None:
-                outcomes[index] = self._outcome(parcels[index], problem)
+                parcel = parcels[index]
+                error = held.get(parcel.to) or self._outcome(parcel, problem)
+                outcomes[index] = error
+                if not isinstance(error, Refused):
+                    held[parcel.to] = error  # one outcome for all that wait behind
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
