@@ -48,11 +48,10 @@ def create(
 def run(call: Call, name: str) -> None:
     """Run a room until it is closed."""
     room = rooms.open_room(call.options, name)
-    policy = rooms.look(room).definition.policy
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     if not call.json:
-        say(f"room {name} ({policy}) runs; `xw log --room {name} --follow` shows it")
+        say(f"room {name} runs; `xw log --room {name} --follow` shows it")
         print(end="", flush=True)
     ended = rooms.run(room, lambda error: warn(f"{error}; trying again"))
     if call.json:
