@@ -80,11 +80,11 @@ def send(mailbox: Mailbox, hub: "Hub", draft: Draft, now: clock.Clock) -> Sent:
 def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
     """Bring a noted message to those who lack it because its sender was cut off; harmless when repeated."""
     data = mailbox.files.read(mailbox.at(layout.SENT, message.file_name), layout.MESSAGE_LIMIT)
-    for to in message.to:
-        if hub.locate(to, message.file_name) is None:
-            folder = mailbox.at(f"{layout.OUTBOX}/{to}")
-            mailbox.files.make_folder(folder)
-            mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [f"{folder}/{message.file_name}"])
+    folders = [mailbox.at(f"{layout.OUTBOX}/{to}") for to in message.to]
+    for folder in folders:
+        mailbox.files.make_folder(folder)
+    targets = [f"{folder}/{message.file_name}" for folder in folders]
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
     flush(mailbox, hub)
 
 

@@ -168,7 +168,7 @@ class Coordinator:
         """The others' lines since a member's last turn; before them, for a reminder, the last of all."""
         lines = self.state.lines
         news = [line for line in lines[member.heard :] if is_for(member, line)]
-        start = max(0, len(lines) - self._limits.memory) if member.fresh else member.heard
+        start = self.state.remembered() if member.fresh else member.heard
         return [line for line in lines[start : member.heard] if not line.silent] + news
 
     def _tell(

@@ -57,12 +57,21 @@ def says_something(message: Message) -> bool:
     """Whether a message to a room is a line of its conversation, whoever sent it.
 
     Notices of status and the like go to everybody on the hub and are none; nor
-    is what a room tells its members of itself. A room's turn is: its members' words.
+    is what a room tells its members of itself. Another room's turn is, for it
+    holds its members' words, and so is its PASS, by which it answers one.
     """
     if message.sender == layout.POSTMASTER:
         return False
     protocol = message.fields.get("protocol")
-    return protocol is None or (isinstance(protocol, dict) and protocol.get("kind") in (TURN, "TASK_HANDOFF"))
+    if not isinstance(protocol, dict):
+        return protocol is None
+    return protocol.get("kind") in (TURN, "TASK_HANDOFF") or is_heard(message)
+
+
+def is_heard(message: Message) -> bool:
+    """Whether a room says by this that it has taken another room's turn."""
+    own = read(message)
+    return own is not None and own.kind == EVENT and own.text("event") == HEARD and message.type == "reply"
 
 
 def rooms_of(message: Message) -> frozenset[str]:

@@ -11,7 +11,7 @@ from xw.rooms import payload
 from xw.rooms.definition import Definition
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import MINUTE, Line, Member, Scene, is_pass, mentions
+from xw.rooms.scene import MINUTE, ROOM, Line, Member, Scene, is_pass, mentions
 
 OPEN, PAUSED, CLOSED = "open", "paused", "closed"
 
@@ -67,7 +67,8 @@ class State:
             self.active_at = max(self.active_at, line.at)
         member = self.members.get(line.author)
         if member:
-            member = member._replace(spoke=self._recent(member, line.at))
+            if not (line.silent and member.kind == ROOM):  # by which it only says that it has heard
+                member = member._replace(spoke=self._recent(member, line.at))
             if member.open and member.open == message.re:
                 member = member._replace(open=None)
             if member.away:  # back again, and who knows what it remembers
@@ -101,7 +102,7 @@ class State:
         if event == payload.OPENED:
             self.lines.append(line_of(message, message.sent))
         elif event == payload.JOINED and layout.is_name(name):
-            back = member or Member(name, own.text("as") or "agent", self.turns, self._remembered())
+            back = member or Member(name, own.text("as") or "agent", self.turns, self.remembered())
             self.members[name] = back._replace(open=None, away=False, fresh=True)
         elif event == payload.LEFT:
             self.members.pop(name, None)
@@ -115,9 +116,13 @@ class State:
         elif event == payload.CLOSED:
             self.status, self.reason = CLOSED, own.text("reason")
 
-    def _remembered(self) -> int:
-        """The number of the first line that one who joins is given."""
-        return max(0, len(self.lines) - self.definition.limits.memory)
+    def remembered(self) -> int:
+        """The number of the first of the last lines that one who joins is given."""
+        first, left = len(self.lines), self.definition.limits.memory
+        while first and left:
+            first -= 1
+            left -= not self.lines[first].silent
+        return first
 
     def _recent(self, member: Member, at: int) -> tuple[int, ...]:
         most = self.definition.limits.per_minute

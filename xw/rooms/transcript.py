@@ -50,6 +50,8 @@ class Transcript:
 
 def _entry(message: Message, own: Payload | None) -> Entry | None:
     at = message.sent
+    if payload.is_heard(message):
+        return None
     if own is None:
         return Entry(message.id, LINE, message.sender, at, message.body, silent=is_pass(message.body))
     event = own.text("event")
