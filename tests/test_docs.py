@@ -77,3 +77,19 @@ def test_the_line_for_cron(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert list(done.iterdir()) == []
+
+
+def test_the_guarantees_name_tests_that_there_are() -> None:
+    """Each test that shows a guarantee exists under the name that the page gives."""
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", (DOCS / "guarantees.md").read_text())
+    sources = {file: (DOCS.parent / file).read_text() for file, _ in named}
+    assert named
+    assert [name for file, name in named if f"def {name}(" not in sources[file]] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Each relative link in README and docs/ has its file."""
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
+    assert links
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []

@@ -20,6 +20,9 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from xw.files.contract import Files
 
+# Names of any length that the kernel lists in one step of 32 KiB, so that none can come in between.
+_AT_ONCE = 300
+
 
 class Place(NamedTuple):
     """Where a message lies: a state of the inbox, `sent` or `outbox/<to>`, and its file name."""
@@ -71,7 +74,7 @@ class Mailbox:
 
     def pending(self) -> list[str]:
         """The messages that wait, oldest first. What is no message's name goes to `failed/` first."""
-        names = self.files.names(self.at(INBOX["pending"]))
+        names = self._waiting()
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in set(names).difference(mail):
@@ -79,6 +82,22 @@ class Mailbox:
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further) if further else mail)
+
+    def _waiting(self) -> list[str]:
+        """The names in `pending`: with any message of a sender, all earlier ones that still wait."""
+        names = self.files.names(self.at(INBOX["pending"]))
+        if len(names) <= _AT_ONCE:
+            return names
+        # A long listing is taken in steps: it may have missed a message, and hold a later one of that sender.
+        # A second listing has both. What is newer than the first one's is left for the next look.
+        again = self.files.names(self.at(INBOX["pending"]))
+        if again == names:
+            return names
+        latest: dict[str, str] = {}
+        for name in names:
+            sender = name.rpartition(".json")[0].rpartition(".")[2]
+            latest[sender] = max(name, latest.get(sender, ""))
+        return [n for n in again if n <= latest.get(n.rpartition(".json")[0].rpartition(".")[2], "")]
 
     def read(self, place: Place) -> Message:
         """The message at a place. Damaged (or Newer), FileNotFoundError."""

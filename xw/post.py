@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 class Draft(NamedTuple):
-    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields."""
+    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields.
+
+    With `noted`, the sender's own copy in `sent/` is made first, not last: whoever
+    finds it there after a crash knows what was to be sent, and may `finish` it.
+    """
 
     type: str
     to: tuple[str, ...]
@@ -33,6 +37,7 @@ class Draft(NamedTuple):
     attachments: tuple[str, ...] = ()
     expires: str | None = None
     more: Fields = {}  # noqa: RUF012  # never written to
+    noted: bool = False
 
 
 class Sent(NamedTuple):
@@ -70,6 +75,17 @@ def send(mailbox: Mailbox, hub: "Hub", draft: Draft, now: clock.Clock) -> Sent:
             for file in staged.values():
                 with suppress(OSError):  # gone from the scratch folder when all went well
                     mailbox.files.remove(file.path)
+
+
+def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
+    """Bring a noted message to those who lack it because its sender was cut off; harmless when repeated."""
+    data = mailbox.files.read(mailbox.at(layout.SENT, message.file_name), layout.MESSAGE_LIMIT)
+    folders = [mailbox.at(f"{layout.OUTBOX}/{to}") for to in message.to]
+    for folder in folders:
+        mailbox.files.make_folder(folder)
+    targets = [f"{folder}/{message.file_name}" for folder in folders]
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
+    flush(mailbox, hub)
 
 
 def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
@@ -171,7 +187,8 @@ def _publish(
             _hand_over(mailbox, to, message)
             delivered.append(to)
         targets.append(f"{folder}/{name}")
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [*targets, mailbox.at(layout.SENT, name)])
+    targets.insert(0 if draft.noted else len(targets), mailbox.at(layout.SENT, name))
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
     return Sent(message.id, name, tuple(delivered), tuple(to for to in draft.to if to not in delivered))
 
 

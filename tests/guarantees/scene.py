@@ -31,7 +31,7 @@ Promise = dict[tuple[str, str], str]
 NAMES = ("alice", "bob", "carol")
 LEVELS = {"outbox": 0, "pending": 1, "processing": 2, "done": 3, "failed": 3}
 PYTHON = sys.executable
-_XW = str(Path(sys.executable).with_name("xw"))
+XW = str(Path(sys.executable).with_name("xw"))
 _DRIVER = (sys.executable, "-m", "tests.guarantees.driver")
 _CHECKOUT = str(Path(__file__).parents[2])
 _MAIL = re.compile(r"(?:hub|mirror)/([^/]+)/(inbox|outbox)/([^/]+)/([^/]+)")
@@ -138,7 +138,7 @@ def command(operation: Operation, ground: Ground, without: str | None = None) ->
     ]
     if without:
         return [*_DRIVER, "--without", without, *words]
-    return [_XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
+    return [XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
 
 
 def environment(operation: Operation) -> dict[str, str]:
