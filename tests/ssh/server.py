@@ -28,13 +28,17 @@ WINDOW = 128 * 1024
 
 
 class ServerLink:
-    """A `sftp_remote.Link` to a server of this machine, one for each thread. `options` are the server's."""
+    """A `sftp_remote.Link` to a server of this machine, one for each thread.
 
-    def __init__(self, *options: str, patience: float = 10.0) -> None:
+    `options` are the server's, `user` is whom it runs as.
+    """
+
+    def __init__(self, *options: str, patience: float = 10.0, user: int | None = None) -> None:
         self.name = "hub"
         self.servers: list[tuple[subprocess.Popen[bytes], Wire]] = []
         self._options = options
         self._patience = patience
+        self._user = user
         self._mine = threading.local()
         self._trips = 0
 
@@ -46,7 +50,9 @@ class ServerLink:
 
     def _start(self) -> Wire:
         ours, theirs = socket.socketpair()
-        server = subprocess.Popen([PROGRAM, *self._options], stdin=theirs.fileno(), stdout=theirs.fileno())
+        server = subprocess.Popen(
+            [PROGRAM, *self._options], stdin=theirs.fileno(), stdout=theirs.fileno(), user=self._user
+        )
         theirs.close()
         wire = Wire(ours, self.name, lambda: self._patience, WINDOW, self._count)
         self.servers.append((server, wire))

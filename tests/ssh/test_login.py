@@ -2,7 +2,6 @@
 
 import os
 import socket
-import stat
 import subprocess
 import threading
 import time
@@ -232,13 +231,3 @@ def test_no_such_path(known: Sshd, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         files.names("")
     assert str(tmp_path / "nowhere") in str(caught.value.filename)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; see test_disks")
-def test_no_permission(known: Sshd, tmp_path: Path) -> None:
-    """A folder of another is a PermissionError."""
-    (tmp_path / "shut").mkdir(mode=0)
-    files = SftpFiles(link(known), f"{tmp_path}/shut")
-    with pytest.raises(PermissionError):
-        files.names("")
-    (tmp_path / "shut").chmod(stat.S_IRWXU)

@@ -105,7 +105,8 @@ def test_proxy_command(known: Sshd, home: Home) -> None:
     """A ProxyCommand's standard input and output are the connection."""
     relay = (
         "import os,socket,sys,threading; s=socket.create_connection(('%h',%p));"
-        "threading.Thread(target=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')],daemon=True).start();"
+        "go=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')];"
+        "threading.Thread(target=go,daemon=True).start();"
         "[os.write(1,d) for d in iter(lambda:s.recv(65536),b'')]"
     )
     home.configure(f'Host 127.0.0.1\n ProxyCommand {sys.executable} -c "{relay}"\n')

@@ -68,32 +68,38 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the 
 
 def join(call: Call, name: str, member: str | None) -> None:
     """Ask a room to take a member in, or to remind one."""
-    report(call, rooms.ask(call.instance(), name, "join", member))
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "join", member))
 
 
 def leave(call: Call, name: str, member: str | None) -> None:
     """Ask a room to let a member go."""
-    report(call, rooms.ask(call.instance(), name, "leave", member))
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "leave", member))
 
 
 def pause(call: Call, name: str) -> None:
     """Ask a room to give no more turns."""
-    report(call, rooms.ask(call.instance(), name, "pause"))
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "pause"))
 
 
 def resume(call: Call, name: str) -> None:
     """Ask a room to go on."""
-    report(call, rooms.ask(call.instance(), name, "resume"))
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "resume"))
 
 
 def close(call: Call, name: str) -> None:
     """Ask a room to end."""
-    report(call, rooms.ask(call.instance(), name, "close"))
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "close"))
 
 
 def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
     """Say something in a room."""
-    report(call, rooms.say(call.instance(), name, body_text(body, file)))
+    instance = call.instance()
+    report(call, instance, rooms.say(instance, name, body_text(body, file)))
 
 
 def list_(call: Call) -> None:

@@ -21,7 +21,7 @@ from xw.backoff import pauses
 from xw.errors import Refused, Unreachable
 from xw.files.sftp_wire import Wire
 from xw.files.ssh.login import log_in
-from xw.files.ssh.reach import Dropped, Transport, greet, open_stream
+from xw.files.ssh.reach import Dropped, Transport, Watched, greet, open_stream
 from xw.files.ssh.route import Route, find
 from xw.files.ssh.target import Target
 
@@ -37,19 +37,25 @@ class _Channel:
     """A channel as `Wire` wants it: paramiko's own errors become OSErrors."""
 
     def __init__(self, inner: paramiko.Channel) -> None:
+        self.ended = False  # by the other side
         self._inner = inner
 
     def sendall(self, data: bytes, /) -> None:
         try:
             self._inner.sendall(data)
+        except OSError:
+            self.ended = self._inner.closed
+            raise
         except (paramiko.SSHException, EOFError) as error:
             raise OSError(str(error)) from None
 
     def recv(self, size: int, /) -> bytes:
         try:
-            return self._inner.recv(size)
+            data = self._inner.recv(size)
         except (paramiko.SSHException, EOFError) as error:
             raise OSError(str(error)) from None
+        self.ended = not data
+        return data
 
     def settimeout(self, seconds: float, /) -> None:
         self._inner.settimeout(seconds)
@@ -170,7 +176,7 @@ class SshLink:
     def _try_to_connect(self) -> Transport:
         if self._via is not None:
             with self._via.within(self._budget(float("inf"))):
-                stream = self._via.tunnel(self.route.host, self.route.port)
+                stream = Watched(self._via.tunnel(self.route.host, self.route.port))
             transport = greet(self.route, stream, self._budget)
         else:
             transport = greet(self.route, open_stream(self.route, self._budget), self._budget)
@@ -184,12 +190,13 @@ class SshLink:
 
     def _session(self) -> Wire:
         channel = self._channel()
+        stream = _Channel(channel)
         # Not waited for: paramiko would wait without a limit, and the greeting can follow at once.
         _ask_channel(channel, "subsystem", "sftp")
         try:
-            wire = Wire(_Channel(channel), self.name, lambda: self._budget(_ANSWER), trip=self._count)
+            wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            if self.up and channel.closed:
+            if self.up and stream.ended:
                 raise Refused(
                     f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
                 ) from None

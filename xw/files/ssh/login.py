@@ -5,6 +5,7 @@ Used by `link` alone.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import paramiko
@@ -35,32 +36,38 @@ def log_in(transport: Transport, route: Route, budget: Budget) -> None:
     """Prove who we are. Refused, with what to do; Unreachable."""
     unusable = _Unusable([], [])
     tried: list[str] = []
-    # Before the first packet: paramiko waits without a limit on an agent's behalf.
-    for key in _keys(route, unusable, budget):
-        transport.auth_timeout = budget(_ANSWER)
-        tried.append(key.name)
-        try:
-            if not transport.auth_publickey(route.user, key.key):
+    with _agent_keys(route, budget) as held:
+        for key in _keys(route, unusable, held):
+            transport.auth_timeout = budget(_ANSWER)
+            tried.append(key.name)
+            if _accepted(transport, route, key, unusable):
                 return
-            raise Refused(f"{route}: it wants more than a key (a second factor): xw cannot give that")
-        except paramiko.BadAuthenticationType as error:
-            wants = ", ".join(error.allowed_types)
-            raise Refused(f"{route}: it takes no keys for this user, only {wants}") from None
-        except paramiko.AuthenticationException as error:
             if not transport.is_active():
-                raise Refused(_why_not(route, tried, unusable, "it ended the connection")) from None
-            if "timeout" in str(error).lower():
-                raise Unreachable(f"{route}: it does not answer the login; try again") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            if not transport.is_active():
-                raise Unreachable(f"{route}: the connection was lost while logging in ({error})") from None
-            unusable.wrong.append(f"{key.name} ({error})")
+                raise Refused(_why_not(route, tried, unusable, "it ended the connection"))
     raise Refused(_why_not(route, tried, unusable, "the server accepts none of them"))
 
 
-def _keys(route: Route, unusable: _Unusable, budget: Budget) -> Iterator[Key]:
+def _accepted(transport: Transport, route: Route, key: Key, unusable: _Unusable) -> bool:
+    """Whether the server takes a key. Refused where it takes none; Unreachable."""
+    try:
+        if not transport.auth_publickey(route.user, key.key):
+            return True
+        raise Refused(f"{route}: it wants more than a key (a second factor): xw cannot give that")
+    except paramiko.BadAuthenticationType as error:
+        wants = ", ".join(error.allowed_types)
+        raise Refused(f"{route}: it takes no keys for this user, only {wants}") from None
+    except paramiko.AuthenticationException as error:
+        if "timeout" in str(error).lower():
+            raise Unreachable(f"{route}: it does not answer the login; try again") from None
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if not transport.is_active():
+            raise Unreachable(f"{route}: the connection was lost while logging in ({error})") from None
+        unusable.wrong.append(f"{key.name} ({error})")
+    return False
+
+
+def _keys(route: Route, unusable: _Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
     """The keys to try, each once: named ones first, since sshd counts the tries (MaxAuthTries)."""
-    held = _agent_keys(route, budget)
     seen: set[bytes] = set()
     for path in route.named:
         for key in _of_file(path, held, unusable):
@@ -78,16 +85,19 @@ def _keys(route: Route, unusable: _Unusable, budget: Budget) -> Iterator[Key]:
                     yield key
 
 
-def _agent_keys(route: Route, budget: Budget) -> dict[bytes, AgentKey]:
+@contextmanager
+def _agent_keys(route: Route, budget: Budget) -> Iterator[dict[bytes, AgentKey]]:
+    """The keys that the agent holds, by their public half; they can be used while this lasts."""
     stream = socket_of_agent(route.agent, budget(_ANSWER)) if route.agent else None
     if stream is None:
-        return {}
-    agent = AgentSSH()
-    try:
-        agent._connect(stream)  # type: ignore[attr-defined]  # the public way in takes only the agent of the environment
-    except (paramiko.SSHException, OSError):
-        return {}  # an agent that is locked or does not answer has no keys to offer
-    return {key.blob: key for key in agent.get_keys()}
+        yield {}
+        return
+    with stream:
+        agent = AgentSSH()
+        # One that is locked or does not answer has no keys to offer. The public way in knows one agent only.
+        with suppress(paramiko.SSHException, OSError):
+            agent._connect(stream)  # type: ignore[attr-defined]
+        yield {key.blob: key for key in agent.get_keys()}
 
 
 def _of_file(path: str, held: dict[bytes, AgentKey], unusable: _Unusable) -> Iterator[Key]:

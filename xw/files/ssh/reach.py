@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import paramiko
@@ -44,7 +45,8 @@ class Watched:
     host would hold the sender for good.
     """
 
-    def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float) -> None:
+    def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = _HANDSHAKE) -> None:
+        self.command: subprocess.Popen[bytes] | None = None  # the ProxyCommand at the other end
         self._inner = inner
         self._limit = limit
         self._stuck: float | None = None
@@ -74,7 +76,11 @@ class Watched:
     def close(self) -> None:
         """End it."""
         self._closed = True
-        self._inner.close()
+        with suppress(paramiko.SSHException, OSError, EOFError):  # a channel whose own connection is gone
+            self._inner.close()
+        if self.command is not None:
+            self.command.terminate()
+            self.command.wait()
 
 
 class Transport(paramiko.Transport):
@@ -103,7 +109,7 @@ class Shown(NamedTuple):
     fingerprint: str
 
 
-def open_stream(route: Route, budget: Budget) -> "socket.socket":
+def open_stream(route: Route, budget: Budget) -> Watched:
     """A TCP connection to a host, or to its ProxyCommand. Unreachable."""
     if route.command is not None:
         return _command(route)
@@ -119,21 +125,22 @@ def open_stream(route: Route, budget: Budget) -> "socket.socket":
             continue
         # Each answer waited for 40 ms without this (FACTS).
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return stream
+        return Watched(stream)
     raise Unreachable(_why_no_connection(route, problem))
 
 
-def greet(route: Route, stream: "socket.socket | paramiko.Channel", budget: Budget) -> Transport:
+def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
     """Exchange keys on a stream and make sure of the host. Unreachable, Refused."""
     lines = known_hosts.read(route.known_hosts)
     host, port = (route.known_as, 22) if route.known_as else (route.host, route.port)
-    transport = Transport(Watched(stream, _HANDSHAKE), _algorithms(lines, host, port))
+    transport = Transport(stream, _algorithms(lines, host, port))
     limit = budget(_HANDSHAKE)
+    began = time.monotonic()
     transport.banner_timeout = transport.handshake_timeout = limit
     try:
         transport.start_client(timeout=limit)
         if not transport.blob or not transport.initial_kex_done:
-            raise Unreachable(f"{route}: it does not answer: key exchange took more than {limit:.0f} s")
+            raise _silent(route, limit)
         _check_host(route, host, port, lines, transport.blob)
     except paramiko.ssh_exception.IncompatiblePeer as error:
         transport.close()
@@ -142,6 +149,8 @@ def greet(route: Route, stream: "socket.socket | paramiko.Channel", budget: Budg
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
+        if time.monotonic() - began > 0.9 * limit:
+            raise _silent(route, limit) from None
         raise Dropped(
             f"{route}: it takes connections but does not speak SSH, or too many connect at once "
             f"({_first(error)}): try again, or raise MaxStartups in its sshd_config"
@@ -150,6 +159,12 @@ def greet(route: Route, stream: "socket.socket | paramiko.Channel", budget: Budg
         transport.close()
         raise
     return transport
+
+
+def _silent(route: Route, limit: float) -> Unreachable:
+    return Unreachable(
+        f"{route}: it takes connections but does not answer ({limit:.1f} s): is it overloaded?"
+    )
 
 
 def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
@@ -186,17 +201,17 @@ def _why_no_connection(route: Route, error: OSError | None) -> str:
     return f"{route}: {error}: `ssh -v {route}` shows more"
 
 
-def _command(route: Route) -> "socket.socket":
+def _command(route: Route) -> Watched:
     ours, theirs = socket.socketpair()
+    stream = Watched(ours)
     with theirs:
-        # A shell, as OpenSSH does; it ends when its input does.
-        subprocess.Popen(
+        stream.command = subprocess.Popen(  # in a shell, as OpenSSH does
             ["/bin/sh", "-c", f"exec {route.command}"],
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             start_new_session=True,
         )
-    return ours
+    return stream
 
 
 def _algorithms(lines: list[known_hosts.Line], host: str, port: int) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The way to a host as `~/.ssh/config` tells it: real name, port, user, keys, jump hosts."""
 
 import glob
-import io
 import os
 import shlex
 from collections.abc import Mapping
@@ -43,16 +42,18 @@ class Route(NamedTuple):
 
 def find(target: Target, environ: Mapping[str, str] = os.environ) -> Route:
     """The route to a target, by the user's configuration and then the system's. Usage, where one is wrong."""
-    config = paramiko.SSHConfig()
+    paths = (os.path.expanduser("~/.ssh/config"), "/etc/ssh/ssh_config")
     try:
-        for path in (os.path.expanduser("~/.ssh/config"), "/etc/ssh/ssh_config"):
-            config.parse(io.StringIO("Host *\n" + _text(path)))
-        return _route(target, config, environ, _HOPS)
+        return _route(target, "".join(f"Host *\n{_text(path)}" for path in paths), environ, _HOPS)
     except (paramiko.SSHException, ValueError, KeyError, ImportError) as error:
         raise Usage(f"~/.ssh/config: {error}: `ssh -G {target.host}` says what is wrong with it") from None
 
 
-def _route(target: Target, config: paramiko.SSHConfig, environ: Mapping[str, str], left: int) -> Route:
+def _route(target: Target, text: str, environ: Mapping[str, str], left: int) -> Route:
+    # What is said first counts, also in the places where a value names another: `%p`.
+    port = f"Port {target.port}\n" if target.port else ""
+    user = f"User {target.user}\n" if target.user else ""
+    config = paramiko.SSHConfig.from_text(f"Host *\n{port}{user}{text}")
     found: Mapping[str, object] = config.lookup(target.host)
     if left == 0:
         raise Usage(f"~/.ssh/config: the jump hosts for {target.host} lead in a circle")
@@ -62,24 +63,24 @@ def _route(target: Target, config: paramiko.SSHConfig, environ: Mapping[str, str
     jumps = said.get("proxyjump", "none")
     return Route(
         host=said.get("hostname", target.host),
-        port=target.port or int(said.get("port", paramiko.config.SSH_PORT)),
-        user=target.user or said.get("user") or getuser(),
+        port=int(said.get("port", paramiko.config.SSH_PORT)),
+        user=said.get("user") or getuser(),
         named=tuple(os.path.expanduser(path) for path in listed if path.lower() != "none"),
         identities_only=said.get("identitiesonly", "no").lower() == "yes",
         agent=_agent(said.get("identityagent"), environ),
         known_hosts=_known_hosts(said),
         known_as=said.get("hostkeyalias"),
-        via=None if jumps.lower() == "none" else _via(jumps, config, environ, left - 1),
+        via=None if jumps.lower() == "none" else _via(jumps, text, environ, left - 1),
         command=None if "proxyjump" in said else said.get("proxycommand"),
     )
 
 
-def _via(jumps: str, config: paramiko.SSHConfig, environ: Mapping[str, str], left: int) -> Route:
+def _via(jumps: str, text: str, environ: Mapping[str, str], left: int) -> Route:
     """The last of the hosts to jump over, reached through those before it."""
-    first, *more = (hop(text.strip()) for text in jumps.split(","))
-    route = _route(first, config, environ, left)
+    first, *more = (hop(place.strip()) for place in jumps.split(","))
+    route = _route(first, text, environ, left)
     for target in more:
-        route = _route(target, config, environ, left)._replace(via=route, command=None)
+        route = _route(target, text, environ, left)._replace(via=route, command=None)
     return route
 
 
