@@ -87,7 +87,10 @@ def openssh_accepts(server: Sshd, home: Home) -> bool:
     options: list[str | Path] = ["-F", home.config, "-i", home.ssh / "id_ed25519", "-o", "BatchMode=yes"]
     command = ["ssh", *options, "-o", "StrictHostKeyChecking=yes", "-p", str(server.port)]
     run = subprocess.run(
-        [*command, f"{USER}@127.0.0.1", "true"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [*command, "-s", f"{USER}@127.0.0.1", "sftp"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     assert run.returncode in (0, 255), run.stderr
     assert run.returncode == 0 or "ost key" in run.stderr, run.stderr

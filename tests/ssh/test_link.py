@@ -185,6 +185,33 @@ def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
         server.stop()
 
 
+def test_a_command_on_the_host(known: Sshd) -> None:
+    """A command's output comes over the same connection as the files; one that ends, ends its channel."""
+    link, _ = hub(known, "/")
+    channel = link.run("echo found; cat")
+    channel.sendall(b"text")
+    channel.shutdown_write()
+    found = b""
+    while piece := channel.recv(100):
+        found += piece
+    assert found == b"found\ntext"
+    assert known.log.read_text().count("Accepted publickey") == 1
+
+
+def test_sessions_are_not_endless(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """Where the server opens no more sessions, that is said."""
+    server = Sshd(tmp_path / "few", [keys.host], keys.accepted, ["MaxSessions 1"])
+    home.know(server, keys.host)
+    link, files = hub(server, "/")
+    try:
+        files.look("")
+        with pytest.raises(Unreachable, match="MaxSessions"):
+            link.run("true")
+        assert files.look("").kind == "folder"
+    finally:
+        server.stop()
+
+
 def test_no_sftp_there(tmp_path: Path, home: Home, keys: Keys) -> None:
     """A server without the SFTP subsystem is refused with the line it needs."""
     server = Sshd(tmp_path / "bare", [keys.host], keys.accepted, ["Subsystem other /bin/true"])

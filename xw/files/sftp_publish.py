@@ -7,6 +7,7 @@ removed and the folders synced. Used by `sftp` alone.
 
 import errno
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -22,11 +23,11 @@ from xw.files.sftp_wire import Ask, Wire
 _ON_THE_WAY = 64  # writes of an attachment that are sent before the first must be answered
 
 Read = Callable[[str, int], bytes]
-Learn = Callable[[float], None]
+Learn = Callable[[float, float], None]
 
 
 class Publisher:
-    """Writes into `remote`; `read` reads a file back, `learn` is told the mtime of what was just written."""
+    """Writes into `remote`; `read` reads a file back, `learn` is told the mtime of what was written since when."""
 
     def __init__(self, remote: Remote, mode: int, *, links: bool, read: Read, learn: Learn) -> None:
         self._remote = remote
@@ -64,8 +65,9 @@ class Publisher:
             for name, data in files.items()
         ]
         bad: dict[str, OSError] = {}
+        began = time.time()
         for (name, data), replies in zip(files.items(), self._remote.ask(asks), strict=True):
-            error = self._written(name, data, replies)
+            error = self._written(name, data, replies, began)
             if error:
                 # Asked while the file still takes its space, else a full disk would look well.
                 named = self._remote.named(error, folder_of(name), len(data))
@@ -138,12 +140,12 @@ class Publisher:
 
         return work
 
-    def _written(self, name: str, data: bytes, replies: list[Reply]) -> OSError | None:
+    def _written(self, name: str, data: bytes, replies: list[Reply], began: float) -> OSError | None:
         error = self._remote.first_error(replies, name)
         if error or not opened(replies):
             return error
         look = sftp.look_of(replies[-1])
-        self._learn(look.mtime)
+        self._learn(look.mtime, began)
         if look.size != len(data):
             return numbered(errno.EIO, self._remote.shown(name))
         return None
