@@ -27,7 +27,7 @@ Learn = Callable[[float, float], None]
 
 
 class Publisher:
-    """Writes into `remote`; `read` reads a file back, `learn` is told the mtime of what was written since when."""
+    """Writes into `remote`; `read` reads a file back, `learn` hears an mtime and when its write began."""
 
     def __init__(self, remote: Remote, mode: int, *, links: bool, read: Read, learn: Learn) -> None:
         self._remote = remote
