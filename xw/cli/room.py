@@ -193,8 +193,12 @@ def _markdown(entry: Entry) -> None:
     if entry.kind == EVENT:
         say(f"*{entry.text}*\n")
     elif not entry.silent:
-        text = "\n".join(f"> {line}".rstrip() for line in entry.text.split("\n"))
-        say(f"**{entry.author}** ({clock.rfc3339(entry.at)[:19].replace('T', ' ')} UTC)\n\n{text}\n")
+        text = "\n".join(f"> {line}".rstrip() for line in entry.text.rstrip().split("\n"))
+        say(f"**{entry.author}** ({_when(entry)} UTC)\n\n{text}\n")
+
+
+def _when(entry: Entry) -> str:
+    return clock.rfc3339(entry.at)[:19].replace("T", " ")
 
 
 def _painter() -> "Painter":
@@ -210,13 +214,13 @@ class Painter:
 
     def __call__(self, entry: Entry) -> None:
         """Print one entry."""
-        when = clock.rfc3339(entry.at)[11:19]
+        when = _when(entry)
         if entry.kind == EVENT or entry.silent:
             what = entry.text if entry.kind == EVENT else f"{entry.author} passes"
             print(self._paint(f"{when} -- {visible(what)}", _FAINT))
             return
         colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
-        text = visible(entry.text).replace("\n", "\n    ")
+        text = visible(entry.text.rstrip()).replace("\n", "\n    ")
         print(f"{when} {self._paint(visible(entry.author), colour)}: {text}")
 
     def _paint(self, text: str, colour: int) -> str:
