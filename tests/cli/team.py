@@ -99,6 +99,18 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def watches(pid: int, folder: Path) -> bool:
+    """Whether a process has asked the kernel to tell it of changes in a folder."""
+    inode = f"ino:{folder.stat().st_ino:x} "
+    for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            if inode in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text():
+                return True
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return False
+
+
 def ended(process: "subprocess.Popen[str]") -> Result:
     """A process's exit code and output, once it has ended."""
     out, err = process.communicate(timeout=PATIENCE)
