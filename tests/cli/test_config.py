@@ -39,7 +39,7 @@ def _with(**change: object) -> str:
         (_with(hub=7), ["hub", "string"]),
         (_with(hub="a\0b"), ["hub"]),
         (_with(hub="\ud800"), ["not valid JSON"]),
-        (_with(hub="nats://x/y"), ["directories"]),
+        (_with(hub="nats://x/y"), ["unknown kind of hub"]),
         (_with(instances=[]), ["instances", "dictionary"]),
         (_with(instances={"Alice": {}}), ["instances.Alice"]),
         (_with(instances={"alice\n": {}}), ["instances.alice"]),
@@ -72,7 +72,7 @@ def test_a_broken_configuration(empty: Path, text: str, hints: list[str]) -> Non
         for hint in hints:
             assert hint in broken.err
         assert "\x1b" not in broken.err
-        if "hub" not in hints and "directories" not in hints and "reserved" not in hints[0]:
+        if "hub" not in hints and "unknown kind of hub" not in hints and "reserved" not in hints[0]:
             assert f"{empty}/xw.json: " in broken.err
     assert (empty / "xw.json").read_bytes() == text.encode("utf-8", "surrogatepass")
 

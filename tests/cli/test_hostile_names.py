@@ -89,9 +89,11 @@ def test_recipients(fenced: Team) -> None:
 
 def test_ids(fenced: Team) -> None:
     """As an id, each is no such message: nothing is read, moved or sent."""
-    fenced.send("here")
+    short = fenced.send("here")[-8:]
     commands = [("read",), ("done",), ("reply",), ("trace",), ("send", "info", "x", "--re")]
     for number, name in enumerate(NAMES[1::3]):
+        if name.strip() and short.startswith(name.strip().lower()):
+            continue  # a good prefix, by chance
         command = commands[number % 3 if number % 20 else 3 + number % 40 // 20]
         tail = ("text",) if command == ("reply",) else ()
         refused = fenced.run(*command, name, *tail, by="bob")

@@ -130,7 +130,7 @@ def test_every_command_is_built_by_typer() -> None:
         for command in COMMANDS:
             out = StringIO()
             with redirect_stdout(out):
-                assert app.run([command.name, "--help"]) == 0
+                assert app.run([*command.name.split(), "--help"]) == 0
             text = " ".join(out.getvalue().split())
             assert command.help in text
             for param in (*command.params, *COMMON):
