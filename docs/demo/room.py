@@ -76,8 +76,8 @@ def start(place: Path, command: list[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=place, env=ENVIRON, stdout=subprocess.DEVNULL)
 
 
-def play(name: str) -> None:
-    """Answer each turn with the next of one's words, until the room is closed."""
+def play(name: str) -> int:
+    """Answer each turn with the next of one's words, until the room is closed; 0."""
     here, words = Path.cwd(), iter(PEOPLE[name][1:])
     while True:
         mail = json.loads(xw(here, name, "wait", "--json"))
@@ -85,7 +85,7 @@ def play(name: str) -> None:
             xw(here, name, "reply", mail["id"], next(words, "PASS"))
         xw(here, name, "done", mail["id"])
         if "the room is closed" in mail["body"]:
-            return
+            return 0
 
 
 def xw(place: Path, name: str, *words: str) -> str:
