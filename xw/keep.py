@@ -62,6 +62,7 @@ class Keeper:
         self._woken: Arrivals | None = None
         self._listener: Thread | None = None
         self._pushed = False  # the hub has shown that it pushes
+        self._deaf = False  # … and has just ceased to
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
@@ -104,11 +105,12 @@ class Keeper:
 
     def _attend(self) -> None:
         """Sync whenever something happens here or there. Raises when the link breaks."""
-        with Arrivals([f"{self._root}/{mailbox.at(folder)}" for mailbox, folder in self._local()]) as woken:
+        with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
             idle, next_full = _POLL_S[0], 0.0
             while not self._stopped.is_set():
-                full = time.monotonic() >= next_full
+                full = self._deaf or time.monotonic() >= next_full
+                self._deaf = False
                 moved = sum(self._sync(mailbox, full) for mailbox in self._mailboxes)
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
@@ -117,7 +119,7 @@ class Keeper:
                     next_full = time.monotonic() + _FULL_S
                     self._refreshed()
                     self._listen()
-                idle = _POLL_S[0] if moved else min(idle * 1.5, _POLL_S[1])
+                idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
                     for peer in mailbox.waiting_for():
                         woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
@@ -132,10 +134,10 @@ class Keeper:
             self._tell(f"still in the outbox for {peer}: {error}")
         return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
 
-    def _local(self) -> list[tuple[Mailbox, str]]:
+    def _local(self) -> list[str]:
         """The folders whose changes here have to travel."""
         folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
-        return [(mailbox, folder) for mailbox in self._mailboxes for folder in folders]
+        return [mailbox.at(folder) for mailbox in self._mailboxes for folder in folders]
 
     def _names(self) -> str:
         return f"{', '.join(mailbox.owner for mailbox in self._mailboxes)} on {self._hub.url}"
@@ -151,11 +153,15 @@ class Keeper:
             self._listener.start()
 
     def _hear(self) -> None:
+        began = time.monotonic()
         with suppress(XwError, OSError):  # the link has broken, which the next sync notices
             for _ in self._hub.lines(push_command([mailbox.owner for mailbox in self._mailboxes])):
                 self._pushed = True
                 self._wake()
         self._pushed = False
+        # Listen anew at once, but not in haste to a host on which it never lasts.
+        self._deaf = time.monotonic() - began > _FULL_S
+        self._wake()
 
 
 def push_command(names: Sequence[str]) -> str:
