@@ -4,7 +4,9 @@ A wake-up carries no mail. It comes from the kernel through watchdog, and every
 few seconds anyway, because the kernel's queue can overflow (FACTS).
 """
 
+import errno
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from threading import Event
@@ -24,43 +26,67 @@ from watchdog.observers.api import BaseObserver
 logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 RESCAN_S = 5.0
+# Where the kernel gives no watch: a user has 128 inotify instances by default, and many agents use them up.
+_POLL_S = 0.5
+_USED_UP = (errno.EMFILE, errno.ENOSPC)
 
 
 class Arrivals:
     """Wakes its caller when a file appears in one of the folders (absolute paths).
 
     A context manager. The watch is on when it is entered, so a caller that
-    enters, looks, then waits misses nothing.
+    enters, looks, then waits misses nothing. Where the kernel has no watch left,
+    it wakes twice a second instead. FileNotFoundError for a folder that is gone.
     """
 
     def __init__(self, folders: Sequence[str], rescan: float = RESCAN_S) -> None:
         self._rescan = rescan
         self._woken = Event()
         self._observer = _observer()
+        self._polls = False
         self._folders: set[str] = set()
         for folder in folders:
             self.also(folder)
 
     def __enter__(self) -> "Arrivals":
-        self._observer.start()
+        try:
+            self._observer.start()
+        except OSError as error:
+            self._do_without(error)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._observer.stop()
-        self._observer.join()
+        if not self._polls:
+            self._observer.stop()
+            self._observer.join()
 
     def also(self, folder: str) -> None:
         """Watch another folder as well; harmless where it is watched already."""
-        if folder not in self._folders:
-            self._folders.add(folder)
+        if folder in self._folders or self._polls:
+            return
+        self._folders.add(folder)
+        try:
             self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
+        except OSError as error:
+            self._do_without(error)
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something may have arrived since the last call, after the rescan time or `timeout`."""
         self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
         self._woken.clear()
+
+    def _do_without(self, error: OSError) -> None:
+        """Poll from now on, where that is the kernel's limit; else say which folder is at fault."""
+        if error.errno not in _USED_UP:
+            gone = next((folder for folder in sorted(self._folders) if not os.path.isdir(folder)), None)
+            raise OSError(error.errno, error.strerror or str(error), gone) from None
+        self._polls = True
+        self._rescan = min(self._rescan, _POLL_S)
+        self._observer.unschedule_all()
+        if self._observer.is_alive():
+            self._observer.stop()
 
     def wake(self) -> None:
         """End the present or next `wait`; may be called from a signal handler or another thread."""
