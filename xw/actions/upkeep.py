@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xw import clock, layout
+from xw import clock, layout, presence
+from xw.bridges import serve
 from xw.errors import Busy, Damaged, XwError
 from xw.files.contract import Files
 from xw.instance import Instance, Options, load_config, open_instance
@@ -117,6 +118,7 @@ def doctor(options: Options) -> Iterator[Finding]:
     yield from _modes(instance)
     yield from _disk(instance)
     yield from _mail(instance)
+    yield from _bridge(instance)
 
 
 def _modes(instance: Instance) -> Iterator[Finding]:
@@ -182,6 +184,24 @@ def _mail(instance: Instance) -> Iterator[Finding]:
             yield Finding(
                 "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
             )
+
+
+def _bridge(instance: Instance) -> Iterator[Finding]:
+    """Whether the bridge runs that should: without it, mail waits unseen."""
+    shown = presence.read(instance.mailbox).bridge
+    configured = instance.config.instances.get(instance.name, {}).get("bridge")
+    if serve.runs(instance.mailbox):
+        yield Finding("ok", f"its bridge runs ({shown or 'just started'})")
+    elif shown or configured:
+        waiting = len(instance.mailbox.names(INBOX["pending"])) + len(
+            instance.mailbox.names(INBOX["processing"])
+        )
+        died = f"its bridge ({shown.removesuffix(' died')}) died" if shown else "its bridge does not run"
+        yield Finding(
+            "bad" if waiting else "note",
+            f"{died}, and {waiting} messages wait for it",
+            "xw up" if configured else "start `xw bridge` again",
+        )
 
 
 def _aged(what: str, names: list[str], now: int, limit: float, mend: str) -> Iterator[Finding]:

@@ -30,10 +30,11 @@ class Plan(NamedTuple):
 
 
 class Stop:
-    """Ends `serve` from a signal handler or another thread."""
+    """Ends `serve`: from a signal handler, another thread, or when `orphaned` says that nobody wants it."""
 
-    def __init__(self) -> None:
+    def __init__(self, orphaned: Callable[[], bool] | None = None) -> None:
         self._asked = False
+        self._orphaned = orphaned or (lambda: False)
         self._wake: Callable[[], None] = lambda: None
 
     def ask(self) -> None:
@@ -44,7 +45,7 @@ class Stop:
 
     def asked(self) -> bool:
         """Whether to stop."""
-        return self._asked
+        return self._asked or self._orphaned()
 
     def wakes(self, wake: Callable[[], None]) -> None:
         """What ends the wait under way."""

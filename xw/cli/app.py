@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from xw import __version__
 from xw.cli.call import complain, execute
-from xw.cli.commands import COMMANDS, COMMON, Command, Param
+from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 from xw.errors import Usage, XwError
 
 Execute = Callable[[Command, dict[str, object]], int]
@@ -44,8 +44,13 @@ def build(act: Execute) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
+    groups = {name: typer.Typer(help=text) for name, text in GROUPS.items()}
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
     for command in COMMANDS:
-        app.command(name=command.name, help=command.help)(_function(command, act))
+        first, _, second = command.name.partition(" ")
+        where = groups[first] if second else app
+        where.command(name=second or first, help=command.help)(_function(command, act))
     return app
 
 
@@ -86,8 +91,8 @@ def _annotation(param: Param) -> Any:
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     """Typer's complaint as ours: what, why, what to do."""
-    names = {command.name for command in COMMANDS}
-    name = next((word for word in arguments if word in names), None)
+    words = {word for command in COMMANDS for word in command.name.split()[:1]}
+    name = next((word for word in arguments if word in words), None)
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"

@@ -5,7 +5,7 @@ given twice) is None here, and typer's to answer. A test shows that what both
 parse, they parse alike.
 """
 
-from xw.cli.commands import COMMANDS, COMMON, Command, Param
+from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 
 Values = dict[str, object]
 _HOT = {command.name: command for command in COMMANDS if command.hot}
@@ -17,7 +17,8 @@ def command_first(arguments: list[str]) -> list[str]:
     end = 0
     while end < len(arguments) and arguments[end] in flags:
         end += 2 if flags[arguments[end]] else 1
-    return [*arguments[end : end + 1], *arguments[:end], *arguments[end + 1 :]]
+    rest = end + (2 if arguments[end : end + 1] and arguments[end] in GROUPS else 1)
+    return [*arguments[end:rest], *arguments[:end], *arguments[rest:]]
 
 
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:

@@ -113,6 +113,7 @@ class DirectoryHub:
             waiting[0] if waiting else None,
             shown.seen,
             None if shown.seen is None else max(0.0, self.files.now() - shown.seen),
+            shown.bridge,
         )
 
     def register(self, name: str, card: Mapping[str, object]) -> bool:
