@@ -183,8 +183,8 @@ def _read(header: str, lines: list[str]) -> Notice | Malformed:
         return Malformed(header, f"no kind is called {kind}{nearest(kind, list(LABELS))}")
     fields: dict[str, object] = {"kind": kind}
     for line in lines:
-        if not line.strip() or _HEADER.match(line):
-            break
+        if not line.strip() or line.lstrip().startswith("[") or _HEADER.match(line):
+            break  # a bracket: another message, or the end of the frame that a bridge shows mail in
         problem = _take(line, LABELS[kind], fields)
         if problem:
             return Malformed(header, problem)

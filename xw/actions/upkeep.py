@@ -193,9 +193,7 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
     if serve.runs(instance.mailbox):
         yield Finding("ok", f"its bridge runs ({shown or 'just started'})")
     elif shown or configured:
-        waiting = len(instance.mailbox.names(INBOX["pending"])) + len(
-            instance.mailbox.names(INBOX["processing"])
-        )
+        waiting = sum(len(instance.mailbox.names(INBOX[state])) for state in ("pending", "processing"))
         died = f"its bridge ({shown.removesuffix(' died')}) died" if shown else "its bridge does not run"
         yield Finding(
             "bad" if waiting else "note",
