@@ -10,6 +10,9 @@ from tests.cli.team import Team, until
 
 XW = (sys.executable, "-P", "-m", "xw")
 
+RUNNING: "list[Running]" = []
+"""What the test under way has started; what still runs at its end is ended."""
+
 
 class Running:
     """A command of `xw` that runs until it is ended; its reports go to a file of its own."""
@@ -26,6 +29,7 @@ class Running:
                 stderr=reports,
                 start_new_session=True,
             )
+        RUNNING.append(self)
 
     @property
     def said(self) -> str:

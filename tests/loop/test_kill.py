@@ -70,7 +70,7 @@ CHATS = {"command": command_chat, "lines": lines_chat, "socket": socket_chat}
 
 
 def _campaign(team: Team, chat: str, kills: int, seed: int) -> tuple[list[str], list[str]]:
-    """Send a message, kill the bridge some milliseconds later, start another; at last, let one come to rest."""
+    """Send a message, kill the bridge some milliseconds later, start another; the last one comes to rest."""
     dice = random.Random(seed)
     with CHATS[chat](team.folder) as (arguments, seen):
         sent = []

@@ -70,13 +70,15 @@ def launch(wanted: Sequence[Program], tell: Tell) -> bool:
     children = [_Child(program, tell) for program in wanted]
     with _Signals() as signals:
         try:
-            while not signals.stop and not all(child.hopeless for child in children):
+            while not signals.stop:
                 pauses = [child.tend(time.monotonic()) for child in children]
+                if all(child.hopeless for child in children):
+                    return False
                 signals.wait(min(pauses))
         finally:
             tell("ends")
             _end(children, signals)
-    return not all(child.hopeless for child in children)
+    return True
 
 
 class _Child:
