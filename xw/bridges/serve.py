@@ -1,7 +1,7 @@
 """Running a bridge: one per instance, with heartbeats, until it is told to stop."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple, Protocol
@@ -61,12 +61,13 @@ class _Worker(Protocol):
 def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     """Take an instance's mail through a chat until `stop`. Busy where another bridge does."""
     mailbox = instance.mailbox
-    try:
-        # A second of patience: the lock of a bridge that was just killed is not free at once.
-        with mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0):
-            _run(instance, plan, stop, tell)
-    except Busy:
-        raise Busy(f"another bridge runs for {instance.name}: an instance has one") from None
+    with ExitStack() as held:
+        try:
+            # A second of patience: the lock of a bridge that was just killed is not free at once.
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0))
+        except Busy:
+            raise Busy(f"another bridge runs for {instance.name}: an instance has one") from None
+        _run(instance, plan, stop, tell)
 
 
 def runs(mailbox: Mailbox) -> bool:
