@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.bridges.conftest import agent, tmux_server
 from tests.cli.conftest import _model, empty, team
 from tests.loop.processes import RUNNING
 from tests.loop.world import World
 
-__all__ = ["_model", "empty", "team", "world"]
+__all__ = ["_model", "agent", "empty", "team", "tmux_server", "world"]
 
 
 @pytest.fixture
