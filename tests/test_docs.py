@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.transcript import Session, Step, masked, steps
+from xw import config, config_schema
 from xw.cli.commands import COMMANDS, COMMON, Command
 
 SCRIPTS = sysconfig.get_path("scripts")
@@ -93,3 +94,20 @@ def test_links_between_pages_lead_somewhere() -> None:
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
     assert links
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_keys_of_the_configuration_are_described() -> None:
+    """Each key of xw.json, and of an instance in it, has a row in its table; no other has one."""
+    page = (DOCS / "configuration.md").read_text().partition("| variable")[0]
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert rows == {*config_schema.Config.model_fields, *config_schema.Instance.model_fields}
+
+
+def test_the_example_of_a_configuration_works(tmp_path: Path) -> None:
+    """Copied to xw.json, it is read, and its instances can join."""
+    (tmp_path / "xw.json").write_bytes((DOCS.parent / "xw.json.example").read_bytes())
+    loaded = config.load(str(tmp_path / "xw.json"))
+    config_schema.check(config.read(str(loaded.path)), "xw.json")
+    session = Session(tmp_path)
+    for name in loaded.instances:
+        assert f"mailbox  {name} (made)" in session.run(Step(name, "xw init", ""))

@@ -138,15 +138,36 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
 
 def absolute(hub: str, folder: str) -> str:
     """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word."""
+    if is_remote(hub):
+        return hub
     if hub.startswith("file://"):
         hub = hub[len("file://") :]
-    elif "://" in hub or (":" in hub.partition("/")[0]):
-        raise Usage(f"{hub!r}: this xw knows hubs that are directories; give a path")
+    elif "://" in hub:
+        raise Usage(f"{hub!r}: unknown kind of hub; use a path, file://…, ssh://host/path or user@host:path")
     elif layout.is_name(hub):
         return named_hub(hub)
     if not hub:
         raise Usage("the hub is empty: give a path")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
+
+
+def is_remote(hub: str) -> bool:
+    """Whether a hub is on another host: `ssh://…`, or `[user@]host:path` as scp writes it."""
+    return hub.startswith("ssh://") or ("://" not in hub and ":" in hub.partition("/")[0])
+
+
+def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
+    """The directory of a remote hub's mirror: XW_STATE, beside the project's xw.json, or the user's."""
+    readable = layout.name_from(url.removeprefix("ssh://"))[:40]
+    folder = f"mirror/{readable}-{layout.digest(url.encode())[:4]}"
+    if environ.get("XW_STATE"):
+        return os.path.join(os.path.abspath(os.path.expanduser(environ["XW_STATE"])), folder)
+    # Only a folder named like the user's own is worth the import that `user_file` costs.
+    if config.path and (os.path.basename(config.folder) != "xw" or config.path != user_file()):
+        return os.path.join(config.folder, ".xw", folder)
+    from platformdirs import user_state_dir
+
+    return os.path.join(user_state_dir("xw", appauthor=False), folder)
 
 
 def named_hub(word: str) -> str:

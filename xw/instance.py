@@ -54,13 +54,28 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     """
     found = load_config(options, environ)
     name = config.whoami(options.name, environ, found)
-    files, hub = open_hub(config.hub_url(options.hub, environ, found))
+    url = config.hub_url(options.hub, environ, found)
+    if config.is_remote(url):
+        return _open_mirror(name, url, found, options.offline, environ)
+    files, hub = open_hub(url)
     mailbox = Mailbox(files, name)
     try:
         files.look(mailbox.at(INBOX["pending"]))
     except FileNotFoundError:
         raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
     return Instance(mailbox, hub, found, files.root)
+
+
+def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Mapping[str, str]) -> Instance:
+    from xw.hub.remote import RemoteHub
+
+    files = LocalFiles(config.mirror(url, found, environ))
+    mailbox = Mailbox(files, name, mirror=True)
+    try:
+        files.look(mailbox.at(INBOX["pending"]))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
+    return Instance(mailbox, RemoteHub(url, files, offline), found, files.root)
 
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:

@@ -22,7 +22,8 @@ except ImportError:
 
 FORMAT = 1
 TYPES = ("task", "question", "reply", "info")
-STATES = ("pending", "processing", "done", "failed")  # in the only order a message takes
+STATES = ("pending", "processing", "done", "failed")  # in the order to look: messages only move rightwards
+RANK = {"pending": 0, "processing": 1, "failed": 2, "done": 3}  # of a message that lies in two, the higher
 EVERYONE = "all"
 POSTMASTER = "postmaster"
 RESERVED = (EVERYONE, POSTMASTER)
@@ -30,6 +31,7 @@ RESERVED = (EVERYONE, POSTMASTER)
 HUB_FILE = "hub.json"
 CARD = "card.json"
 PRESENCE = "presence.json"
+ROOM = "room.json"
 SCRATCH = "inbox/tmp"
 ATTACHMENTS = "attachments"
 SENT = "sent"
@@ -41,6 +43,7 @@ BRIDGE_LOCK = "outbox/.bridge.lock"
 PRESENCE_LOCK = "outbox/.presence.lock"
 BRIDGE = "bridge"  # what a bridge and its chat remember on this machine
 TURN = ".turn.json"  # beside a claim: what its bridge has presented, and where capture began
+ROOM_LOCK = "outbox/.room.lock"
 INBOX = {state: f"inbox/{state}" for state in STATES}
 FOLDERS = (SCRATCH, *INBOX.values(), ATTACHMENTS, SENT, REFUSED)
 WHY = ".why.json"

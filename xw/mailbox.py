@@ -49,11 +49,12 @@ class Staged(NamedTuple):
 
 
 class Mailbox:
-    """The mailbox of `owner`, at `<owner>/` in `files`."""
+    """The mailbox of `owner`, at `<owner>/` in `files`; with `mirror`, a copy of the one on a hub."""
 
-    def __init__(self, files: "Files", owner: str) -> None:
+    def __init__(self, files: "Files", owner: str, mirror: bool = False) -> None:
         self.files = files
         self.owner = owner
+        self.mirror = mirror
 
     def at(self, folder: str, name: str = "") -> str:
         """The path of a folder of this mailbox, or of a name in it."""
@@ -161,7 +162,8 @@ class Mailbox:
                 self.files.look(self.at(INBOX[candidate], name))
             except FileNotFoundError:
                 continue
-            state = candidate
+            if state is None or layout.RANK[candidate] > layout.RANK[state]:
+                state = candidate
         return state
 
     def _all_folders(self) -> Iterator[str]:
@@ -195,7 +197,11 @@ class Mailbox:
 
         False where it is gone. The note is `<name>.why.json`; where the name is
         taken there or too long, the file gets another and the note says which it had.
+        A damaged copy in a mirror says nothing about the message: it goes to the
+        scratch folder, and the next sync fetches another.
         """
+        if self.mirror and kind == "damaged":
+            return self._rename(self.at(INBOX[source], name), self.at(layout.SCRATCH, os.urandom(12).hex()))
         return self._set_aside(INBOX[source], name, INBOX["failed"], {"reason": reason, "kind": kind})
 
     def refuse(self, peer: str, name: str, reason: str) -> bool:
@@ -234,31 +240,33 @@ class Mailbox:
             return {}
         return {key: str(value) for key, value in note.items()}
 
-    def accept(self, name: str, data: bytes, scratch: str | None = None) -> bool:
-        """Publish a message into `pending`, durable; False where it has been here before, in any state.
+    def accept(self, name: str, data: bytes, state: str = "pending") -> bool:
+        """Publish a message into a state, durable; False where it has been here before, in any state.
 
-        FileExistsError where that one has other bytes. `scratch` is the folder
-        to write in, by default this mailbox's own.
+        FileExistsError where that one has other bytes.
         """
-        state = self.state_of(name)
-        if state is None:
-            self.files.publish(data, scratch or self.at(layout.SCRATCH), [self.at(INBOX["pending"], name)])
+        there = self.state_of(name)
+        if there is None:
+            self.files.publish(data, self.at(layout.SCRATCH), [self.at(INBOX[state], name)])
             return True
         try:
-            same = self.files.read(self.at(INBOX[state], name), layout.MESSAGE_LIMIT) == data
+            same = self.files.read(self.at(INBOX[there], name), layout.MESSAGE_LIMIT) == data
         except FileNotFoundError:
-            return self.accept(name, data, scratch)  # it has moved on, which it can do at most three times
+            return self.accept(name, data, state)  # it has moved on, which it can do at most three times
         except Damaged:
             same = False
         if not same:
             raise FileExistsError(errno.EEXIST, "another message has this name", name)
         # The caller will drop its copy, and whoever published this one may have died before the sync.
-        self.files.sync(self.at(INBOX[state]))
+        self.files.sync(self.at(INBOX[there]))
         return False
 
     def _move(self, source: str, target: str, name: str) -> bool:
+        return self._rename(self.at(INBOX[source], name), self.at(INBOX[target], name))
+
+    def _rename(self, source: str, target: str) -> bool:
         try:
-            self.files.move(self.at(INBOX[source], name), self.at(INBOX[target], name))
+            self.files.move(source, target)
         except FileNotFoundError:
             return False
         return True

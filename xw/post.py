@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Usage, XwError
+from xw.errors import Damaged, NotFound, Refused, Unreachable, Usage, XwError
 from xw.mailbox import Mailbox, Staged
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.record import NamedTuple
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 class Draft(NamedTuple):
-    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields."""
+    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields.
+
+    With `noted`, the sender's own copy in `sent/` is made first, not last: whoever
+    finds it there after a crash knows what was to be sent, and may `finish` it.
+    """
 
     type: str
     to: tuple[str, ...]
@@ -33,6 +37,7 @@ class Draft(NamedTuple):
     attachments: tuple[str, ...] = ()
     expires: str | None = None
     more: Fields = {}  # noqa: RUF012  # never written to
+    noted: bool = False
 
 
 class Sent(NamedTuple):
@@ -57,12 +62,12 @@ def send(
     hub: "Hub",
     draft: Draft,
     now: clock.Clock,
-    noted: Callable[[str, bytes], None] = lambda name, data: None,
+    before: Callable[[str, bytes], None] = lambda name, data: None,
 ) -> Sent:
     """Make a message durable for each recipient; it says where.
 
-    `noted` is given the file name and the bytes before anybody can see them; a
-    caller that keeps them can `resume` after a crash without sending twice.
+    `before` is given the file name and the bytes while nobody can see them yet;
+    a caller that keeps them can `resume` after a crash without sending twice.
 
     Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
     Usage (an attachment that is no readable file), OSError (disk).
@@ -70,13 +75,13 @@ def send(
     check_recipients(hub, draft.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
         behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
-        if behind.intersection(draft.to):
+        if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
             behind = set(_flush(mailbox, hub).waiting)
         staged = _stage(mailbox, draft.attachments)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
-            noted(message.file_name, data)
-            return _publish(mailbox, hub, message, data, draft.to, behind)
+            before(message.file_name, data)
+            return _publish(mailbox, hub, message, data, draft.to, behind, draft.noted)
         finally:
             for file in staged.values():
                 with suppress(OSError):  # gone from the scratch folder when all went well
@@ -84,20 +89,29 @@ def send(
 
 
 def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
-    """Finish a `send` that was cut off after `noted`; harmless where it was not."""
+    """Carry out a `send` that was cut off after `before`; harmless where it was not."""
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
         with suppress(FileNotFoundError):
             mailbox.files.look(mailbox.at(layout.SENT, name))
             return  # it is made last, so everybody has theirs
         message = decode(name, data)
         returned = mailbox.refused(name)
-        left = [
-            to
-            for to in message.to
-            if not (to in returned or name in mailbox.outbox(to) or hub.locate(to, name))
-        ]
+        left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
+        if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
+            left = [to for to in left if not hub.locate(to, name)]
         behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
         _publish(mailbox, hub, message, data, left, behind)
+
+
+def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
+    """Bring a noted message to those who lack it because its sender was cut off; harmless when repeated."""
+    data = mailbox.files.read(mailbox.at(layout.SENT, message.file_name), layout.MESSAGE_LIMIT)
+    folders = [mailbox.at(f"{layout.OUTBOX}/{to}") for to in message.to]
+    for folder in folders:
+        mailbox.files.make_folder(folder)
+    targets = [f"{folder}/{message.file_name}" for folder in folders]
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
+    flush(mailbox, hub)
 
 
 def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
@@ -146,7 +160,11 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
     if not names:
         raise Usage("no recipient: name one with --to")
     for name in names:
-        if not hub.knows(name):
+        try:
+            known = hub.knows(name)
+        except Unreachable:
+            continue  # it waits in the outbox, and comes back if the hub, once reached, knows no such name
+        if not known:
             from xw.text import nearest, visible
 
             peers = hub.instances()
@@ -188,7 +206,13 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
 
 
 def _publish(
-    mailbox: Mailbox, hub: "Hub", message: Message, data: bytes, recipients: Sequence[str], behind: set[str]
+    mailbox: Mailbox,
+    hub: "Hub",
+    message: Message,
+    data: bytes,
+    recipients: Sequence[str],
+    behind: set[str],
+    sent_first: bool = False,
 ) -> Sent:
     name = message.file_name
     targets, delivered = [], []
@@ -201,7 +225,8 @@ def _publish(
             _hand_over(mailbox, to, message)
             delivered.append(to)
         targets.append(f"{folder}/{name}")
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [*targets, mailbox.at(layout.SENT, name)])
+    targets.insert(0 if sent_first else len(targets), mailbox.at(layout.SENT, name))
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
     return Sent(message.id, name, tuple(delivered), tuple(to for to in recipients if to not in delivered))
 
 

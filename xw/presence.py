@@ -14,13 +14,13 @@ Without the file, the last change of its folders tells when it last did anything
 """
 
 import json
+from typing import NamedTuple
 
 from xw import layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
-from xw.record import NamedTuple
 
 _LIMIT = 64 * 1024
 STATUSES = ("alive", "busy", "idle")
@@ -30,8 +30,8 @@ SHOWN_AS = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
 DIED = "died"
-# Folders that change only when their owner acts: claims, finishes, sends.
-_OWNERS_MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
+# Folders that change only when their owner acts: claims, finishes, sends. `sent/` never leaves its machine.
+MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
 
 class Presence(NamedTuple):
@@ -50,16 +50,25 @@ class Presence(NamedTuple):
 
 def read(mailbox: Mailbox) -> Presence:
     """The presence of a mailbox's owner, by the clock of the files it lies on."""
-    seen = _last_change(mailbox)
-    said, age = _load(mailbox)
+    text, at = _text_of(mailbox)
+    changed = max(filter(None, (_mtime(mailbox, mark) for mark in MARKS)), default=None)
+    return judge(text, at, changed, mailbox.files.now())
+
+
+def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
+    """What a `presence.json` of this text and mtime is worth at `now`.
+
+    `changed` is when the folders last changed, in seconds; the status is UNKNOWN without a presence.
+    """
+    said, age = _parsed(text), max(0.0, now - at)
     status, ttl = said.get("status"), _seconds(said.get("ttl_s"))
     if status not in STATUSES or ttl is None:
-        return Presence(UNKNOWN, "", "", seen)  # none yet, or not one that this version understands
+        return Presence(UNKNOWN, "", "", changed)  # none yet, or not one that this version understands
     return Presence(
         GONE if age > ttl else str(status),
         _text(said.get("task")),
         _text(said.get("progress")),
-        max(mailbox.files.now() - age, seen or 0.0),
+        max(at, changed or 0.0),
         _bridge(said, age),
     )
 
@@ -100,13 +109,30 @@ def leave(mailbox: Mailbox) -> None:
 
 def _load(mailbox: Mailbox) -> tuple[dict[str, object], float]:
     """The object in the file and its age in seconds; empty where there is none that can be read."""
+    text, at = _text_of(mailbox)
+    return _parsed(text), max(0.0, mailbox.files.now() - at)
+
+
+def _text_of(mailbox: Mailbox) -> tuple[str, float]:
     path = f"{mailbox.owner}/{layout.PRESENCE}"
     try:
-        found = parse_object(mailbox.files.read(path, _LIMIT))
-        age = mailbox.files.now() - mailbox.files.look(path).mtime
+        return mailbox.files.read(path, _LIMIT).decode("utf-8", "replace"), mailbox.files.look(path).mtime
     except (OSError, Damaged):
-        return {}, 0.0
-    return found, max(0.0, age)
+        return "", 0.0
+
+
+def _parsed(text: str) -> dict[str, object]:
+    try:
+        return parse_object(text.encode())
+    except Damaged:
+        return {}
+
+
+def _mtime(mailbox: Mailbox, folder: str) -> float | None:
+    try:
+        return mailbox.files.look(mailbox.at(folder)).mtime
+    except OSError:
+        return None
 
 
 def _store(mailbox: Mailbox, presence: dict[str, object]) -> None:
@@ -134,16 +160,6 @@ def _bridge(said: dict[str, object], age: float) -> str:
         return ""
     kind = _text(part.get("kind")) or "?"
     return kind if _left(part, age) else f"{kind} {DIED}"
-
-
-def _last_change(mailbox: Mailbox) -> float | None:
-    times: list[float] = []
-    for folder in _OWNERS_MARKS:
-        try:
-            times.append(mailbox.files.look(mailbox.at(folder)).mtime)
-        except OSError:
-            continue  # `sent/` never leaves its machine, so a hub may lack it
-    return max(times, default=None)
 
 
 def _text(value: object) -> str:

@@ -33,8 +33,9 @@ class Arrivals:
         self._rescan = rescan
         self._woken = Event()
         self._observer = _observer()
+        self._folders: set[str] = set()
         for folder in folders:
-            self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
+            self.also(folder)
 
     def __enter__(self) -> "Arrivals":
         self._observer.start()
@@ -45,6 +46,12 @@ class Arrivals:
     ) -> None:
         self._observer.stop()
         self._observer.join()
+
+    def also(self, folder: str) -> None:
+        """Watch another folder as well; harmless where it is watched already."""
+        if folder not in self._folders:
+            self._folders.add(folder)
+            self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something may have arrived since the last call, after the rescan time or `timeout`."""

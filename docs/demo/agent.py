@@ -27,7 +27,8 @@ class Agent:
     def xw(self, *words: str) -> str:
         """Run `xw` and return what it prints; leave with its error where it fails."""
         shown = shlex.join(shorten(word, 48, placeholder=" …") for word in words)
-        print(f"  {self.name:4} $ xw {shown}", flush=True)
+        # One write for the line and its end: three agents print at once.
+        os.write(1, f"  {self.name:4} $ xw {shown}\n".encode())
         ended = subprocess.run(["xw", *words], env=self._environ, capture_output=True, text=True, check=False)
         if ended.returncode:
             raise SystemExit(f"{self.name}: xw {shown} ended with {ended.returncode}: {ended.stderr}")

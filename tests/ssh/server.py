@@ -28,14 +28,19 @@ WINDOW = 128 * 1024
 
 
 class ServerLink:
-    """A `sftp_remote.Link` to a server of this machine, one for each thread. `options` are the server's."""
+    """A `sftp_remote.Link` to a server of this machine, one for each thread.
 
-    def __init__(self, *options: str, patience: float = 10.0) -> None:
+    `options` are the server's, `user` is whom it runs as.
+    """
+
+    def __init__(self, *options: str, patience: float = 10.0, user: int | None = None) -> None:
         self.name = "hub"
         self.servers: list[tuple[subprocess.Popen[bytes], Wire]] = []
         self._options = options
         self._patience = patience
+        self._user = user
         self._mine = threading.local()
+        self._trips = 0
 
     def wire(self) -> Wire:
         wire: Wire | None = getattr(self._mine, "wire", None)
@@ -45,15 +50,20 @@ class ServerLink:
 
     def _start(self) -> Wire:
         ours, theirs = socket.socketpair()
-        server = subprocess.Popen([PROGRAM, *self._options], stdin=theirs.fileno(), stdout=theirs.fileno())
+        server = subprocess.Popen(
+            [PROGRAM, *self._options], stdin=theirs.fileno(), stdout=theirs.fileno(), user=self._user
+        )
         theirs.close()
-        wire = Wire(ours, self.name, lambda: self._patience, WINDOW)
+        wire = Wire(ours, self.name, lambda: self._patience, WINDOW, self._count)
         self.servers.append((server, wire))
         return wire
 
+    def _count(self) -> None:
+        self._trips += 1
+
     @property
     def round_trips(self) -> int:
-        return sum(wire.round_trips for _, wire in self.servers)
+        return self._trips
 
     def close(self) -> None:
         for server, wire in self.servers:

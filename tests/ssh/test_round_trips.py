@@ -1,5 +1,6 @@
 """How many round trips the batches take: what a sync costs on a slow network."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,25 @@ def test_batches_cost_few_round_trips(files: SftpFiles) -> None:
     before = files.round_trips
     assert files.remove_all([f"b/{path[2:]}" for path in PATHS]) == [None] * 10
     assert cost(files, before) == 1
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -0.4, 0.4, 3600.0])
+def test_the_hubs_clock(
+    link: ServerLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """`now` is the hub's time wherever this machine's clock stands, and is learnt from any file written."""
+    real = time.time
+    monkeypatch.setattr("xw.files.sftp.time.time", lambda: real() - ahead)
+    files = SftpFiles(link, str(tmp_path))
+    assert files.now() == pytest.approx(real(), abs=2)
+    assert files.names("") == []
+    other = SftpFiles(link, str(tmp_path))
+    other.replace(b"x", "", "one")
+    before = other.round_trips
+    assert other.now() == pytest.approx(real(), abs=2)
+    assert cost(other, before) == 0
+    other.move("one", "two")
+    assert other.look("two").mtime == pytest.approx(real(), abs=3)
 
 
 def test_without_guessing_handles(files: SftpFiles, link: ServerLink) -> None:

@@ -1,16 +1,22 @@
 """Making and describing: init, who, peers, sync, prompt."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from xw import config, layout, post
 from xw.config import Config
 from xw.errors import Refused, Usage, XwError
+from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub import directory
 from xw.hub.contract import Peer
+from xw.hub.directory import DirectoryHub
+from xw.hub.remote import RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
+from xw.mailbox import Mailbox
+from xw.sync import Progress, Report
+from xw.sync import sync as travel
 
 _PROJECT_HUB = ".xw/hub"
 _PROMPT = "prompt.md"
@@ -36,10 +42,15 @@ class Who(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """What `sync` did: the outbox, and the peers it found."""
+    """What `sync` did: the outbox, the peers it found, and on a mirror what it moved."""
 
     flushed: post.Flushed
     peers: list[Peer]
+    report: Report | None
+
+
+def _quietly(text: str) -> None:
+    """Tell nobody."""
 
 
 def init(
@@ -47,22 +58,20 @@ def init(
     name: str | None,
     card: Mapping[str, object],
     group: bool = False,
+    tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
 ) -> Made:
     """Make hub and mailbox where they are missing, and the entry in `xw.json`; harmless when repeated.
 
     Without `name`: the environment's, else made from the directory's name.
+    `tell` hears of a new hub on another host before it is made.
     """
     path, found = _configuration(options, environ)
     chosen = _name(options, name, found, environ)
-    hub_given = options.hub or environ.get("XW_HUB")
-    in_project = not (hub_given or found.hub)
-    hub_text = hub_given or found.hub or _PROJECT_HUB
     folder = os.path.dirname(path)
-    url = config.absolute(hub_text, os.getcwd() if hub_given else folder)
-    new_hub = _make_hub(url, group)
-    _keep_out_of_git(folder)
-    hub = open_hub(url)[1]
+    given = options.hub or environ.get("XW_HUB")
+    url = config.absolute(given, os.getcwd()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    new_hub, hub = _hub(url, group, options.offline, tell)
     known = chosen in found.instances
     if not known and not name and hub.knows(chosen):
         raise Refused(
@@ -70,13 +79,13 @@ def init(
             f"another --name makes your own"
         )
     entry = {**found.instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
-    written = hub_text if found.hub is None or in_project else found.hub
-    if hub_given and found.hub is None:
-        written = hub_given if layout.is_name(hub_given) or "://" in hub_given else url
-    update_config(path, {"hub": written}, {chosen: entry})
     new_mailbox = hub.register(chosen, {"name": chosen, "kind": "agent", **_card(entry)})
-    opened = open_instance(Options(chosen, url, path, options.offline), {})
-    return Made(opened, new_hub, new_mailbox, not known)
+    written = found._replace(path=path)
+    if config.is_remote(url):
+        Mailbox(LocalFiles(config.mirror(url, written, environ)), chosen).make()
+    update_config(path, {"hub": found.hub or _written(given, url)}, {chosen: entry})
+    _keep_out_of_git(folder)
+    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox, not known)
 
 
 def who(instance: Instance) -> Who:
@@ -89,15 +98,21 @@ def peers(instance: Instance) -> list[Peer]:
     return [instance.hub.peer(name) for name in instance.hub.instances() if name != instance.name]
 
 
-def sync(instance: Instance) -> Synced:
-    """Deliver what waits in the outbox, and write the peers into `xw.json`."""
-    flushed = post.flush(instance.mailbox, instance.hub)
+def sync(instance: Instance, progress: Progress | None = None) -> Synced:
+    """Deliver what waits in the outbox, bring a mirror in step, and write the peers into `xw.json`.
+
+    Unreachable or Refused where the hub cannot be had.
+    """
+    report = None
+    if isinstance(instance.hub, RemoteHub):
+        report = travel(instance.mailbox, instance.hub, progress)
+    flushed = report.flushed if report else post.flush(instance.mailbox, instance.hub)
     seen = peers(instance)
     if instance.config.path and instance.config.hub:
         listed = {peer.name: _peer_entry(peer) for peer in seen}
         if listed != instance.config.peers:
             update_config(instance.config.path, {"peers": listed})
-    return Synced(flushed, seen)
+    return Synced(flushed, seen, report)
 
 
 def prompt(instance: Instance) -> str:
@@ -148,27 +163,46 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
     return made
 
 
-def _make_hub(url: str, group: bool) -> bool:
-    """Make the hub at `url` unless it is there; True if it is new."""
-    files = LocalFiles(url, group=group)
+def _written(given: str | None, url: str) -> str:
+    """A hub as `xw.json` is to name it: words and URLs as they were given, paths absolute."""
+    if not given:
+        return _PROJECT_HUB
+    return given if layout.is_name(given) or config.is_remote(given) else url
+
+
+def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> tuple[bool, DirectoryHub]:
+    """The hub at `url`, made if it is missing; whether it is new."""
+    if not config.is_remote(url):
+        new = _make_hub(LocalFiles(url, group=group), url, group, _quietly)
+        return new, open_hub(url)[1]
+    if offline:
+        raise Usage("joining a hub on another host needs the network: leave out --offline")
+    new = _make_hub(open_files(url, group=group), url, group, tell)
+    about = directory.facts(open_files(url), url)
+    return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
+
+
+def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) -> bool:
+    """Make a hub in `files` unless there is one; True if it is new."""
     try:
-        directory.facts(files, url)
-    except XwError:
-        if os.path.exists(f"{url}/{layout.HUB_FILE}"):
-            raise  # damaged, or of a later format
-    else:
+        files.look(layout.HUB_FILE)
         return False
-    if os.path.isdir(url) and os.listdir(url):
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    try:
+        there = files.names("")
+    except FileNotFoundError:
+        there = []
+    if there:
         raise Refused(f"{url} is not empty and no hub: name an empty or a new directory")
+    tell(f"making a hub at {url}")
     files.make_folder("")
-    name = os.path.basename(os.path.dirname(os.path.dirname(url))) if url.endswith(_PROJECT_HUB) else ""
-    directory.found(
-        files, name or os.path.basename(url), template(_README), group=group, links=_has_links(files)
-    )
+    parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
+    directory.found(files, parts[-1], template(_README), group=group, links=_has_links(files))
     return True
 
 
-def _has_links(files: LocalFiles) -> bool:
+def _has_links(files: Files) -> bool:
     try:
         files.publish(b"a test of hard links\n", "", ["link-test"])
     except OSError:

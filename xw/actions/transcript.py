@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from xw import clock, layout
 from xw.actions.inbox import open_message
-from xw.errors import Damaged
+from xw.errors import Damaged, Unreachable
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -37,8 +37,9 @@ class Selection(NamedTuple):
 class Traced(NamedTuple):
     """Where one recipient's copy of a message is.
 
-    `where` is outbox, returned, pending, processing, done, failed, or unknown
-    (handled, and removed since); `since` in microseconds, None where unknown;
+    `where` is outbox, returned, pending, processing, done, failed, unreached (on
+    a hub that cannot be reached now) or unknown (handled, and removed since);
+    `since` in microseconds, None where unknown;
     `reply` the id of the recipient's first answer.
     """
 
@@ -82,15 +83,15 @@ def _trace_one(instance: Instance, message: Message, to: str, returned: bool, re
     waits = message.file_name in instance.mailbox.outbox(to)
     try:
         located = instance.hub.locate(to, message.file_name)
+    except Unreachable:
+        return Traced(to, "outbox" if waits else "unreached", None, reply)
     except OSError:
         if not waits:
             raise
         located = None  # what keeps the recipient's mailbox from being read has kept the message here
     if located:
         return Traced(to, located.state, int(located.since * clock.SECOND), reply)
-    if waits:
-        return Traced(to, "outbox", message.sent, reply)
-    return Traced(to, "unknown", None, reply)
+    return Traced(to, "outbox" if waits else "unknown", message.sent if waits else None, reply)
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:

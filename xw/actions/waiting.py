@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
 from xw.actions.sending import send
 from xw.errors import Damaged, TimedOut
@@ -14,6 +15,7 @@ from xw.message import Message
 from xw.post import Sent
 from xw.watch import Arrivals
 
+_POLL_S = 2.0  # between two syncs of a mirror that no `sync --watch` keeps
 _ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 
 
@@ -35,7 +37,7 @@ def arrivals(instance: Instance) -> Iterator[Message]:
                 if isinstance(item, Message):
                     yield item
             seen = set(names)
-            woken.wait()
+            _next(instance, woken, None)
 
 
 def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
@@ -72,7 +74,15 @@ def _await(
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
-            woken.wait(left)
+            _next(instance, woken, left)
+
+
+def _next(instance: Instance, woken: Arrivals, left: float | None) -> None:
+    """Wait until it is worth looking again, for at most `left` seconds; a mirror is synced meanwhile."""
+    if instance.mailbox.mirror:
+        freshen(instance)
+        left = _POLL_S if left is None else min(left, _POLL_S)
+    woken.wait(left)
 
 
 def _first(instance: Instance, wanted: str | None) -> Message | None:

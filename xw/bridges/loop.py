@@ -68,6 +68,11 @@ class Bridge:
 
         An XwError or OSError leaves all as it was: call it again later.
         """
+        pause = self._go_on()
+        now = self._turn
+        return self._finish(now) if now is not None and now.stage == ENDED else pause
+
+    def _go_on(self) -> float | None:
         if self._turn is None and self._left:
             self._turn = self._left.pop(0)
             self._tell(f"goes on with {self._turn.name}, {self._turn.stage}")
@@ -75,7 +80,7 @@ class Bridge:
         if now is None:
             return self._begin()
         if now.stage == ENDED:
-            return self._finish(now)
+            return 0.0
         try:
             message = self._mailbox.read(Place(INBOX["processing"], now.name))
         except FileNotFoundError:

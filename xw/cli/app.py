@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import typer
@@ -44,13 +45,13 @@ def build(act: Execute) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    groups = {name: typer.Typer(help=text) for name, text in GROUPS.items()}
-    for name, group in groups.items():
-        app.add_typer(group, name=name)
+    groups: dict[str, typer.Typer] = {"": app}
     for command in COMMANDS:
-        first, _, second = command.name.partition(" ")
-        where = groups[first] if second else app
-        where.command(name=second or first, help=command.help)(_function(command, act))
+        group, _, name = command.name.rpartition(" ")
+        if group not in groups:
+            groups[group] = typer.Typer(help=GROUPS[group], no_args_is_help=True, rich_markup_mode=None)
+            app.add_typer(groups[group], name=group)
+        groups[group].command(name=name, help=command.help)(_function(command, act))
     return app
 
 
@@ -91,8 +92,10 @@ def _annotation(param: Param) -> Any:
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     """Typer's complaint as ours: what, why, what to do."""
-    words = {word for command in COMMANDS for word in command.name.split()[:1]}
-    name = next((word for word in arguments if word in words), None)
+    names = {command.name for command in COMMANDS} | set(GROUPS)
+    # Two words first, so that `room create` is not taken for `room`.
+    said = [" ".join(pair) for pair in pairwise(arguments)] + arguments
+    name = next((words for words in said if words in names), None)
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"

@@ -18,9 +18,21 @@ class Call(NamedTuple):
     options: Options
     json: bool
 
-    def instance(self) -> Instance:
-        """The instance that the call acts for."""
-        return open_instance(self.options)
+    def instance(self, news: bool = False) -> Instance:
+        """The instance that the call acts for; with `news`, after a sync of its mirror, if it is one."""
+        instance = open_instance(self.options)
+        if news:
+            self.refresh(instance)
+        return instance
+
+    def refresh(self, instance: Instance) -> None:
+        """Sync a mirror; on stderr, why that could not be."""
+        if instance.mailbox.mirror:
+            from xw.actions.fresh import freshen
+
+            problem = freshen(instance)
+            if problem:
+                warn(problem)
 
 
 def execute(command: Command, values: dict[str, object]) -> int:

@@ -8,8 +8,6 @@ what agents call all the time; `quick` answers it without typer.
 from xw.layout import TYPES
 from xw.record import NamedTuple
 
-GROUPS = {"notify": "Say something of yourself in a form that programs read."}
-
 
 class Param(NamedTuple):
     """An argument (no `flag`) or an option. `kind` is text, number, decimal or switch."""
@@ -31,7 +29,10 @@ class Param(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command: its name (two words in a group), one line of help, who carries it out, what it takes."""
+    """A command: its name, one line of help, who carries it out, what it takes.
+
+    A name of two words is a command of the group in `GROUPS` that the first one names.
+    """
 
     name: str
     help: str
@@ -39,6 +40,11 @@ class Command(NamedTuple):
     params: tuple[Param, ...] = ()
     hot: bool = False
 
+
+GROUPS = {
+    "notify": "Say something of yourself in a form that programs read.",
+    "room": "Several agents talk, and people watch: rooms and their coordinator.",
+}
 
 COMMON = (
     Param("as_name", "--as", "Act as this instance.", metavar="NAME"),
@@ -58,12 +64,20 @@ _FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
 _ATTACH = Param("attachments", "--attach", "Send a file along; may be repeated.", many=True, metavar="FILE")
 _EXPIRES = Param("expires", "--expires", "When it is too late: 2h, 3d, or a date.", metavar="WHEN")
 _RE = Param("re", "--re", "The message that this one answers.", metavar="ID")
-_TYPE = Param("kind", help="What it asks for.", required=True, choices=TYPES, metavar="TYPE")
+_ROOM = Param("name", help="The room.", required=True, metavar="ROOM")
+_WHO = Param("member", "--member", "Another instance than yourself.", metavar="NAME")
+_POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
 _TASK = Param("task", "--task", "What you work on.", metavar="TEXT")
+_TYPE = Param("kind", help="What it asks for.", required=True, choices=TYPES, metavar="TYPE")
 
 
 def _timeout(default: float | None, text: str) -> Param:
     return Param("timeout", "--timeout", text, kind="decimal", default=default, metavar="SECONDS")
+
+
+def _limit(name: str, text: str, kind: str, default: object) -> Param:
+    flag = f"--{name.replace('_', '-')}"
+    return Param(name, flag, f"{text[:-1]}; 0 is no limit.", kind=kind, default=default, metavar="N")
 
 
 COMMANDS = (
@@ -118,7 +132,12 @@ COMMANDS = (
         (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE...")),
     ),
     Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
-    Command("sync", "Refresh the peers (also in xw.json), deliver what waits in the outbox.", "setup:sync"),
+    Command(
+        "sync",
+        "Refresh peers (also in xw.json), deliver the outbox, collect what the hub holds.",
+        "setup:sync",
+        (Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),),
+    ),
     Command(
         "ask",
         "Send a question, wait for its reply, print it.",
@@ -151,12 +170,47 @@ COMMANDS = (
         (
             Param("thread", "--thread", "Only the thread of this message.", metavar="ID"),
             Param("peer", "--with", "Only messages from or to this peer.", metavar="NAME"),
+            Param("room", "--room", "The conversation in this room, as the room heard it.", metavar="ROOM"),
             Param("grep", "--grep", "Only bodies that contain this text.", metavar="TEXT"),
             Param("since", "--since", "Only since then: 2h, 3d, or a date.", metavar="WHEN"),
             Param("follow", "--follow", "Go on as messages come and go.", kind="switch"),
             Param("form", "--format", "How to print.", choices=("text", "markdown", "json"), default="text"),
         ),
     ),
+    Command(
+        "room create",
+        "Make a room: an instance that passes its members' words on, and decides who speaks next.",
+        "room:create",
+        (
+            _ROOM._replace(help="Its name, as of any instance."),
+            Param("members", "--members", "Its members.", default="", metavar="A,B,C"),
+            Param("policy", "--policy", "Who speaks next.", choices=_POLICIES, default="round-robin"),
+            Param("seed", "--seed", "What it is about, and the first thing said in it.", metavar="TEXT"),
+            Param(
+                "moderator", "--moderator", "Who names the next; default: the first member.", metavar="NAME"
+            ),
+            _limit("turns", "Turns in all.", "number", 100),
+            _limit("per_minute", "Messages of one member in a minute.", "number", 6),
+            _limit("words", "Words in all.", "number", 20_000),
+            _limit("quiet", "Seconds of silence that end it.", "decimal", 600.0),
+            _limit("answer", "Seconds after which a member is passed over.", "decimal", 300.0),
+            _limit("memory", "How many lines one who joins is given.", "number", 20),
+        ),
+    ),
+    Command("room run", "Run a room until it is closed.", "room:run", (_ROOM,)),
+    Command("room list", "The rooms of the hub.", "room:list_"),
+    Command("room show", "A room as it stands: status, limits, members.", "room:show", (_ROOM,)),
+    Command("room say", "Say something in a room, at any moment.", "room:speak", (_ROOM, _BODY, _FILE)),
+    Command(
+        "room join",
+        "Join a room; a member that joins again is reminded of the last lines.",
+        "room:join",
+        (_ROOM, _WHO),
+    ),
+    Command("room leave", "Leave a room.", "room:leave", (_ROOM, _WHO)),
+    Command("room pause", "Let a room give no more turns.", "room:pause", (_ROOM,)),
+    Command("room resume", "Let a paused room go on.", "room:resume", (_ROOM,)),
+    Command("room close", "End a room.", "room:close", (_ROOM,)),
     Command("trace", "Where a message that you sent is.", "transcript:trace", (_ID,)),
     Command("prompt", "The instructions for your system prompt.", "setup:prompt"),
     Command(

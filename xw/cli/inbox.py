@@ -10,7 +10,7 @@ from xw.text import size
 
 def check(call: Call, failed: bool) -> None:
     """Print pending messages, or dead letters."""
-    instance = call.instance()
+    instance = call.instance(news=True)
     if failed:
         return _dead_letters(call)
     found = inbox.check(instance)
@@ -86,7 +86,8 @@ def _file(file: Enclosed) -> dict[str, object]:
 
 def done(call: Call, tokens: list[str]) -> int:
     """Finish messages; what is wrong with one is said after the others are done."""
-    finished = inbox.done(call.instance(), tokens)
+    instance = call.instance()
+    finished = inbox.done(instance, tokens)
     if call.json:
         emit([{"id": one.id, "moved": one.moved, "error": one.error and str(one.error)} for one in finished])
     for one in finished:
@@ -94,4 +95,5 @@ def done(call: Call, tokens: list[str]) -> int:
             warn(str(one.error))
         elif not call.json:
             say(f"done {one.token}" if one.moved else f"{one.token} was done before")
+    call.refresh(instance)
     return max((one.error.code for one in finished if one.error), default=0)

@@ -4,9 +4,10 @@ import sys
 
 from xw import clock, layout
 from xw.actions import sending
-from xw.cli.call import Call
+from xw.cli.call import Call, warn
 from xw.cli.show import emit, names, say
 from xw.errors import Refused, Usage
+from xw.instance import Instance
 from xw.post import Sent
 
 _STDIN = "-"
@@ -25,26 +26,37 @@ def send(
     """Send a message."""
     text = body_text(body, file)
     at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
-    report(call, sending.send(call.instance(), kind, text, to, re, attachments, at))
+    # Whom a message without names is for depends on who is there now.
+    instance = call.instance(news=not re and (not to or layout.EVERYONE in to))
+    report(call, instance, sending.send(instance, kind, text, to, re, attachments, at))
 
 
 def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
     """Answer a message."""
-    report(call, sending.send(call.instance(), "reply", body_text(body, file), (), token, attachments))
+    instance = call.instance()
+    report(call, instance, sending.send(instance, "reply", body_text(body, file), (), token, attachments))
 
 
 def attach(call: Call, token: str, files: list[str]) -> None:
     """Add files to a sent message."""
-    report(call, sending.attach(call.instance(), token, files))
+    instance = call.instance()
+    report(call, instance, sending.attach(instance, token, files))
 
 
 def retry(call: Call, token: str) -> None:
     """Send a dead letter again."""
-    report(call, sending.retry(call.instance(), token))
+    instance = call.instance()
+    report(call, instance, sending.retry(instance, token))
 
 
-def report(call: Call, sent: Sent) -> None:
-    """Say what was sent, and where it is."""
+def report(call: Call, instance: Instance, sent: Sent) -> None:
+    """Say what was sent, and where it is once a mirror has been synced."""
+    if instance.mailbox.mirror:
+        from xw.actions.fresh import travelled
+
+        sent, problem = travelled(instance, sent)
+        if problem:
+            warn(problem)
     if call.json:
         emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting})
         return
@@ -52,7 +64,7 @@ def report(call: Call, sent: Sent) -> None:
     if sent.delivered:
         parts.append(f"delivered to {names(sent.delivered)}")
     if sent.waiting:
-        parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it")
+        parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
     say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
 
 

@@ -17,8 +17,8 @@ def command_first(arguments: list[str]) -> list[str]:
     end = 0
     while end < len(arguments) and arguments[end] in flags:
         end += 2 if flags[arguments[end]] else 1
-    rest = end + (2 if arguments[end : end + 1] and arguments[end] in GROUPS else 1)
-    return [*arguments[end:rest], *arguments[:end], *arguments[rest:]]
+    words = 2 if arguments[end : end + 1] and arguments[end] in GROUPS else 1
+    return [*arguments[end : end + words], *arguments[:end], *arguments[end + words :]]
 
 
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:

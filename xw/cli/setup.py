@@ -1,11 +1,16 @@
 """init, who, peers, sync, prompt."""
 
+import sys
+
 from xw import clock, layout
 from xw.actions import setup
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, say
 from xw.hub.contract import Peer
-from xw.text import first_line, span
+from xw.sync import Progress
+from xw.text import first_line, span, visible
+
+_LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
 
 
 def init(
@@ -19,7 +24,8 @@ def init(
 ) -> None:
     """Make hub and mailbox, and say what to do next."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
-    made = setup.init(call.options, name, card, group)
+    made = setup.init(call.options, name, card, group, tell=say if not call.json else warn)
+    call.refresh(made.instance)
     instance = made.instance
     if call.json:
         flags = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
@@ -40,7 +46,7 @@ def init(
 
 def who(call: Call) -> None:
     """Print who and where one is."""
-    found = setup.who(call.instance())
+    found = setup.who(call.instance(news=True))
     if call.json:
         emit(found._asdict())
         return
@@ -50,7 +56,7 @@ def who(call: Call) -> None:
 
 def peers(call: Call) -> None:
     """Print the other instances."""
-    instance = call.instance()
+    instance = call.instance(news=True)
     found = setup.peers(instance)
     if call.json:
         emit([peer._asdict() for peer in found])
@@ -77,11 +83,16 @@ def _peer_line(peer: Peer, now: int) -> str:
     )
 
 
-def sync(call: Call) -> int:
-    """Deliver the outbox and refresh the peers."""
+def sync(call: Call, watch: bool) -> int:
+    """Bring everything up to date; with `watch`, keep it so."""
+    if watch:
+        from xw.actions.keeping import keep
+
+        keep(call.options, lambda text: print(visible(text), flush=True))
+        return 0
     instance = call.instance()
-    found = setup.sync(instance)
-    flushed = found.flushed
+    found = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
+    flushed, report = found.flushed, found.report
     if call.json:
         emit(
             {
@@ -89,13 +100,44 @@ def sync(call: Call) -> int:
                 "delivered": flushed.delivered,
                 "returned": flushed.returned,
                 "waiting": {peer: str(error) for peer, error in flushed.waiting.items()},
+                "fetched": report.fetched if report else [],
+                "settled": report.settled if report else [],
+                "problems": report.problems if report else [],
             }
         )
     else:
-        say(f"{len(flushed.delivered)} delivered, {len(flushed.returned)} returned, {len(found.peers)} peers")
+        counts = [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
+        if report:
+            counts += [
+                f"{len(report.fetched)} fetched",
+                f"{len(report.settled) + len(report.advanced)} settled",
+            ]
+        say(", ".join([*counts, f"{len(found.peers)} peers"]))
+    for name, problem in report.problems if report else ():
+        warn(f"{name}: {problem}")
     for peer, error in flushed.waiting.items():
         warn(f"still in the outbox for {peer}: {error}")
     return max((error.code for error in flushed.waiting.values()), default=0)
+
+
+def _progress_bar() -> Progress:
+    """Shows on stderr how far large attachments have come."""
+    shown = -1
+
+    def show(name: str, done: int, whole: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(whole, 1)
+        if whole >= _LARGE and percent != shown:
+            shown = percent
+            bar = "#" * (percent // 4)
+            print(
+                f"\r{name} [{bar:25}] {percent:3} %",
+                end="\n" if done >= whole else "",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return show
 
 
 def prompt(call: Call) -> None:

@@ -5,6 +5,7 @@ from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call
 from xw.cli.show import emit, fields, say
+from xw.errors import Usage
 from xw.text import span
 
 
@@ -12,12 +13,19 @@ def log(
     call: Call,
     thread: str | None,
     peer: str | None,
+    room: str | None,
     grep: str | None,
     since: str | None,
     follow: bool,
     form: str,
 ) -> None:
     """Print the transcript."""
+    if room is not None:
+        if thread is not None:
+            raise Usage("--thread does not go with --room: a room's conversation is one thread")
+        from xw.cli import room as rooms
+
+        return rooms.log(call, room, peer, grep, since, follow, form)
     instance = call.instance()
     earliest = None if since is None else clock.when(since, instance.now(), future=False)
     selection = Selection(thread, peer, grep, earliest)
@@ -26,6 +34,7 @@ def log(
         printer(found)
         if follow:
             _flush()
+    return None
 
 
 def _json(found: Line) -> None:
@@ -67,7 +76,7 @@ _FORMS = {"text": _text, "markdown": _markdown}
 
 def trace(call: Call, token: str) -> None:
     """Print where a sent message is."""
-    instance = call.instance()
+    instance = call.instance(news=True)
     message, found = transcript.trace(instance, token)
     if call.json:
         emit({"id": message.id, "recipients": [one._asdict() for one in found]})
@@ -89,6 +98,7 @@ def _where(one: Traced, now: int) -> str:
 
 _WHERE = {
     "outbox": "in the outbox",
+    "unreached": "on the hub, which cannot be reached now",
     "returned": "refused by the hub, in outbox/failed/ here",
     "unknown": "no longer there: handled and removed, or the mailbox is gone",
 }

@@ -1,7 +1,9 @@
 """gc, doctor."""
 
-from xw.actions import upkeep
-from xw.cli.call import Call
+from xw.actions.doctor import doctor as findings_of
+from xw.actions.gc import Swept
+from xw.actions.gc import gc as sweep
+from xw.cli.call import Call, warn
 from xw.cli.show import emit, say
 from xw.errors import Usage
 from xw.text import size
@@ -13,7 +15,7 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
     kept = instance.config.retention_days if days is None else days
     if kept < 0:
         raise Usage(f"--days {kept}: give 0 or more")
-    swept = upkeep.gc(instance, kept, dry_run)
+    swept = sweep(instance, kept, dry_run)
     if call.json:
         emit(swept and swept._asdict())
         return
@@ -21,19 +23,26 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
         if verbose:
             say("another gc is at work: nothing to do")
         return
+    if swept.problem and verbose:
+        warn(f"the hub's copy was left for the next time: {swept.problem}")
+    _report(swept, "", dry_run, verbose)
+    if swept.elsewhere:
+        _report(swept.elsewhere, " on the hub", dry_run, verbose)
+
+
+def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
     if dry_run:
         for path in (*swept.messages, *swept.attachments, *swept.scratch):
-            say(f"would remove {path}")
+            say(f"would remove {path}{where}")
     if verbose or dry_run:
-        say(
-            f"{'would remove' if dry_run else 'removed'} {len(swept.messages)} messages, attachments of "
-            f"{len(swept.attachments)}, {len(swept.scratch)} unfinished files, {size(swept.size)}"
-        )
+        what = f"{len(swept.messages)} messages, attachments of {len(swept.attachments)}"
+        unfinished = f"{len(swept.scratch)} unfinished files"
+        say(f"{'would remove' if dry_run else 'removed'}{where} {what}, {unfinished}, {size(swept.size)}")
 
 
 def doctor(call: Call) -> int:
     """Print all findings; 1 if anything is bad."""
-    findings = list(upkeep.doctor(call.options))
+    findings = list(findings_of(call.options))
     if call.json:
         emit([finding._asdict() for finding in findings])
     else:

@@ -105,17 +105,19 @@ class SftpFiles:
     def now(self) -> float:
         """See `contract.Files.now`. To a second, from the time of the last file written here."""
         if self._ahead is None:
-            probe = self._remote.full(new_name(""))
+            probe, began = self._remote.full(new_name("")), time.time()
             asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
             made, _ = self._remote.ask([*asks, Ask(sftp.remove(probe))])
             raised(self._remote.named(self._remote.first_error(made, ""), ""))
-            self._learn_time(sftp.look_of(made[1]).mtime)
+            self._learn_time(sftp.look_of(made[1]).mtime, began)
         return time.time() + (self._ahead or 0.0)
 
-    def _learn_time(self, mtime: float) -> None:
-        ahead = mtime + 0.5 - time.time()  # the half: times of files are cut to whole seconds
-        # Within what cutting and the way there may make of it, the clocks agree.
-        self._ahead = 0.0 if abs(ahead) <= 1.5 else ahead
+    def _learn_time(self, mtime: float, began: float) -> None:
+        """Note what a file written between `began` and now, by our clock, tells of the hub's."""
+        ended = time.time()
+        # Times of files are cut to whole seconds; where that explains the difference, the clocks agree.
+        agree = mtime <= ended and began < mtime + 1
+        self._ahead = 0.0 if agree else mtime + 0.5 - (began + ended) / 2
 
     # Changing
 

@@ -7,6 +7,7 @@ removed and the folders synced. Used by `sftp` alone.
 
 import errno
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -22,11 +23,11 @@ from xw.files.sftp_wire import Ask, Wire
 _ON_THE_WAY = 64  # writes of an attachment that are sent before the first must be answered
 
 Read = Callable[[str, int], bytes]
-Learn = Callable[[float], None]
+Learn = Callable[[float, float], None]
 
 
 class Publisher:
-    """Writes into `remote`; `read` reads a file back, `learn` is told the mtime of what was just written."""
+    """Writes into `remote`; `read` reads a file back, `learn` hears an mtime and when its write began."""
 
     def __init__(self, remote: Remote, mode: int, *, links: bool, read: Read, learn: Learn) -> None:
         self._remote = remote
@@ -41,22 +42,20 @@ class Publisher:
         names = [name for several in scratch for name in dict.fromkeys(several)]
         data = {name: item.data for item, several in zip(items, scratch, strict=True) for name in several}
         bad = self.write(data)
+        written = [next((bad[name] for name in several if name in bad), None) for several in scratch]
         held: dict[str, OSError] = {}
+        good = [not _held(held, item, error) for item, error in zip(items, written, strict=True)]
+        # The bad first: on a full disk it is they who take the room that the links of the good need.
+        names.sort(key=lambda name: name not in bad)
+        linking = [pair for pair, fine in zip(zip(items, scratch, strict=True), good, strict=True) if fine]
+        linked = iter(self._link(linking, names, len(bad)))
+        held.clear()
         outcomes: list[OSError | None] = []
-        for item, several in zip(items, scratch, strict=True):
-            error = next((bad[name] for name in several if name in bad), None) or held_back(held, item)
-            if error:
-                hold_back(held, item, error)
-            outcomes.append(error)
-        good = [index for index, error in enumerate(outcomes) if error is None]
-        linked = self._link([(items[index], scratch[index]) for index in good], names)
-        for index, (error, made) in zip(good, linked, strict=True):
-            outcomes[index] = error or held_back(held, items[index])
-            problem = outcomes[index]
-            if problem:
-                hold_back(held, items[index], problem)
-                # Not acknowledged, so not to be seen.
-                self._remote.discard(made)
+        for item, error, fine in zip(items, written, good, strict=True):
+            failed_link, made = next(linked) if fine else (None, [])
+            outcomes.append(_held(held, item, error or failed_link))
+            if outcomes[-1]:
+                self._remote.discard(made)  # not acknowledged, so not to be seen
         return outcomes
 
     def write(self, files: dict[str, bytes]) -> dict[str, OSError]:
@@ -66,8 +65,9 @@ class Publisher:
             for name, data in files.items()
         ]
         bad: dict[str, OSError] = {}
+        began = time.time()
         for (name, data), replies in zip(files.items(), self._remote.ask(asks), strict=True):
-            error = self._written(name, data, replies)
+            error = self._written(name, data, replies, began)
             if error:
                 # Asked while the file still takes its space, else a full disk would look well.
                 named = self._remote.named(error, folder_of(name), len(data))
@@ -140,20 +140,23 @@ class Publisher:
 
         return work
 
-    def _written(self, name: str, data: bytes, replies: list[Reply]) -> OSError | None:
+    def _written(self, name: str, data: bytes, replies: list[Reply], began: float) -> OSError | None:
         error = self._remote.first_error(replies, name)
         if error or not opened(replies):
             return error
         look = sftp.look_of(replies[-1])
-        self._learn(look.mtime)
+        self._learn(look.mtime, began)
         if look.size != len(data):
             return numbered(errno.EIO, self._remote.shown(name))
         return None
 
     def _link(
-        self, items: list[tuple[Publication, list[str]]], names: list[str]
+        self, items: list[tuple[Publication, list[str]]], names: list[str], bad: int
     ) -> list[tuple[OSError | None, list[str]]]:
-        """Give the files their names; for each item what went wrong, and the targets that it made."""
+        """Give the files their names; for each item what went wrong, and the targets that it made.
+
+        `names` are all scratch files, which go; the first `bad` of them before the others are linked.
+        """
         full = self._remote.full
         asks: list[Ask] = []
         for item, several in items:
@@ -164,8 +167,9 @@ class Publisher:
                     asks.append(Ask(sftp.rename(full(name), full(target))))
         folders = list(dict.fromkeys(folder_of(target) for item, _ in items for target in item.targets))
         removes = [Ask(sftp.remove(full(name))) for name in names]
-        replies = self._remote.ask([*asks, *removes, *self._remote.sync(folders)])
-        unsynced = self._remote.synced(folders, replies[len(asks) + len(removes) :])
+        rest = [*asks, *removes[bad:], *self._remote.sync(folders)]
+        replies = self._remote.ask([*removes[:bad], *rest])[bad:]
+        unsynced = self._remote.synced(folders, replies[len(asks) + len(removes) - bad :])
         answers = iter(replies)
         found: list[tuple[OSError | None, list[str]]] = []
         for item, _ in items:
@@ -190,6 +194,14 @@ class Publisher:
         if same(self._read, target, data):
             return None
         return numbered(errno.EEXIST, self._remote.shown(target))
+
+
+def _held(held: dict[str, OSError], item: Publication, error: OSError | None) -> OSError | None:
+    """The error of an item: its own, or that of an earlier one which it must not overtake."""
+    error = error or held_back(held, item)
+    if error:
+        hold_back(held, item, error)
+    return error
 
 
 def new_name(scratch: str) -> str:

@@ -1,6 +1,6 @@
 """One SFTP session: sends the requests of a step together and waits for all their answers.
 
-A round trip is a burst sent while nothing was awaited; `round_trips` counts them.
+A round trip is a burst sent while nothing was awaited.
 For one thread at a time. Whatever goes wrong on the way is `Unreachable`, and
 the session is then of no more use. Used by the other files of `sftp`.
 
@@ -54,13 +54,19 @@ class Wire:
     `patience` says how many seconds the next answer may take. `window` is how
     many bytes of answers may be under way: with more, a server that cannot get
     rid of its answers stops reading requests, and both sides wait for ever.
+    `trip` is called once for each round trip.
     """
 
     def __init__(
-        self, stream: Stream, name: str, patience: Callable[[], float], window: int = 1 << 20
+        self,
+        stream: Stream,
+        name: str,
+        patience: Callable[[], float],
+        window: int = 1 << 20,
+        trip: Callable[[], None] = lambda: None,
     ) -> None:
         self.window = window
-        self.round_trips = 1
+        self._trip = trip
         self.broken = False
         self._stream = stream
         self._name = name
@@ -95,7 +101,7 @@ class Wire:
         numbers: list[int] = []
         outward = bytearray()
         if requests and len(self._awaited) == len(self._unwanted):
-            self.round_trips += 1
+            self._trip()
         for request in requests:
             while self._awaited and self._under_way + request.answer > self.window:
                 self._flush(outward)

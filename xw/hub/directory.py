@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
+from xw.files import Publication
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xw.hub.contract import Located, Parcel, Peer
 
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
+_LOOKS = 1 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
 
 class Facts(NamedTuple):
@@ -89,32 +91,12 @@ class DirectoryHub:
 
     def peer(self, name: str) -> "Peer":
         """See `contract.Hub.peer`."""
-        from xw import presence
-        from xw.hub.contract import Peer
+        from xw.hub.sighting import see
 
-        if not self.knows(name):
+        seen = see(self.files, [name], {}) if self.knows(name) else []
+        if not seen:
             raise NotFound(f"no peer {name!r} on {self.url}")
-        card, mailbox = self._card(name), self.mailbox(name)
-        try:
-            waiting = mailbox.names(INBOX["pending"])
-        except OSError as error:  # one broken mailbox must not hide the other peers
-            waiting, card = [], {**card, "description": f"(its mailbox cannot be read: {error.strerror})"}
-        shown = presence.read(mailbox)
-        return Peer(
-            name,
-            _text(card, "kind"),
-            _text(card, "description"),
-            tuple(item for item in _list(card, "capabilities") if isinstance(item, str)),
-            _text(card, "model"),
-            shown.status,
-            shown.task,
-            shown.progress,
-            len(waiting),
-            waiting[0] if waiting else None,
-            shown.seen,
-            None if shown.seen is None else max(0.0, self.files.now() - shown.seen),
-            shown.bridge,
-        )
+        return seen[0].peer(self.files.now())
 
     def register(self, name: str, card: Mapping[str, object]) -> bool:
         """See `contract.Hub.register`."""
@@ -136,13 +118,30 @@ class DirectoryHub:
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
-        held: dict[str, XwError] = {}
+        looks = self.files.look_all([path for parcel in parcels for path in self._looked_at(parcel)])
+        if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
+            self._must_be_there()  # else a hub that is gone would make every name unknown
         outcomes: list[XwError | None] = []
-        for parcel in parcels:
-            error = held.get(parcel.to) or self._deliver(parcel)
+        held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
+        ready: list[int] = []
+        for index, parcel in enumerate(parcels):
+            card, *states = [
+                not isinstance(look, OSError) for look in looks[index * _LOOKS : (index + 1) * _LOOKS]
+            ]
+            error = held.get(parcel.to) or self._prepare(parcel, card, any(states))
+            outcomes.append(error)
             if error and not isinstance(error, (NotFound, Refused)):
                 held[parcel.to] = error
-            outcomes.append(error)
+            elif not error and not any(states):
+                ready.append(index)
+        published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
+        for index, problem in zip(ready, published, strict=True):
+            if problem is not None:
+                parcel = parcels[index]
+                error = held.get(parcel.to) or self._outcome(parcel, problem)
+                outcomes[index] = error
+                if not isinstance(error, Refused):
+                    held[parcel.to] = error  # one outcome for all that wait behind
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
@@ -170,29 +169,37 @@ class DirectoryHub:
         except (FileNotFoundError, NotADirectoryError):
             raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
 
-    def _deliver(self, parcel: "Parcel") -> XwError | None:
-        if not self.knows(parcel.to):
+    def _looked_at(self, parcel: "Parcel") -> list[str]:
+        mailbox = self.mailbox(parcel.to)
+        return [f"{parcel.to}/{layout.CARD}", *(mailbox.at(INBOX[s], parcel.name) for s in layout.STATES)]
+
+    def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
+        """See to all but the publishing: the files, or a message that an earlier try brought."""
+        if not known:
             return NotFound(f"no peer {parcel.to!r} on {self.url}")
         target = self.mailbox(parcel.to)
         try:
             for name in parcel.files:
                 hand_over(parcel.source, target, parcel.folder, name)
-            target.accept(parcel.name, parcel.data)
-        except FileExistsError:
-            return Refused(f"{parcel.to} has another message named {parcel.name}")
+            if there:
+                target.accept(parcel.name, parcel.data)  # makes sure that it is durable
         except OSError as error:
-            # What keeps one message out now may let it in later; only the sender decides to give up.
-            problem = explain(error)
-            return XwError(str(problem)) if isinstance(problem, Refused) else problem
+            return self._outcome(parcel, error)
         except XwError as error:
             return error
         return None
 
-    def _card(self, name: str) -> dict[str, object]:
-        try:
-            return parse_object(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
-        except (FileNotFoundError, Damaged):
-            return {"description": f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"}
+    def _publication(self, parcel: "Parcel") -> Publication:
+        # In the sender's own scratch folder, which its own gc cleans.
+        scratch = self.mailbox(parcel.source.owner).at(layout.SCRATCH)
+        target = self.mailbox(parcel.to).at(INBOX["pending"], parcel.name)
+        return Publication(parcel.data, scratch, (target,))
+
+    def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
+        if isinstance(error, FileExistsError):
+            return Refused(f"{parcel.to} has another message named {parcel.name}")
+        # What keeps a message out now may let it in later; only the hub's word is for good.
+        return XwError(str(explain(error)))
 
 
 def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
@@ -206,13 +213,3 @@ def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> N
     except FileNotFoundError:
         pass
     target.keep_attachment(message_id, name, source.files.chunks(source.attachment(message_id, name)))
-
-
-def _text(card: Mapping[str, object], key: str) -> str:
-    value = card.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _list(card: Mapping[str, object], key: str) -> list[object]:
-    value = card.get(key)
-    return value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""Keeping a mailbox in order: gc and doctor."""
+"""Looking for everything that is wrong, with the way to mend it: doctor."""
 
 import os
 from collections.abc import Iterator
@@ -6,28 +6,19 @@ from typing import NamedTuple
 
 from xw import clock, layout, presence
 from xw.bridges import serve
-from xw.errors import Busy, Damaged, XwError
-from xw.files.contract import Files
+from xw.errors import Damaged, XwError
+from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
+from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.text import span
 
-_DAY = 86400.0
-_STALE_SCRATCH = _DAY  # nothing writes one message for a day
 _STALE_CLAIM = 3600.0
-_OLD_MAIL = _DAY
+_OLD_MAIL = 86400.0
+_OLD_OUTBOX = 60.0
 _SKEW = 5.0
 _LOOKED_AT = 1000  # pending files that doctor reads
-
-
-class Swept(NamedTuple):
-    """What gc removed, or would remove: paths below the mailbox by kind, and their bytes in all."""
-
-    messages: list[str]
-    attachments: list[str]
-    scratch: list[str]
-    size: int
 
 
 class Finding(NamedTuple):
@@ -36,70 +27,6 @@ class Finding(NamedTuple):
     level: str
     what: str
     mend: str = ""
-
-
-def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
-    """Remove what was handled or sent more than `days` days ago, and its attachments.
-
-    None while another gc runs. Never touches pending, processing or the outbox.
-    """
-    files = instance.mailbox.files
-    try:
-        with files.locked(instance.mailbox.at(layout.GC_LOCK), patience=0):
-            return _sweep(instance, files.now() - days * _DAY, dry_run)
-    except Busy:
-        return None
-
-
-def _sweep(instance: Instance, before: float, dry_run: bool) -> Swept:
-    mailbox, files = instance.mailbox, instance.mailbox.files
-    messages, attachments, scratch, size = [], [], [], 0
-    for folder in (INBOX["done"], INBOX["failed"], layout.SENT):
-        for name in files.names(mailbox.at(folder)):
-            there = files.look(mailbox.at(folder, name))
-            if there.mtime >= before:
-                continue
-            messages.append(f"{folder}/{name}")
-            size += there.size
-            if not dry_run:
-                _remove(files, mailbox.at(folder, name), there.kind)
-    # Only now: a crash in between leaves files without a message, which the next run finds.
-    kept = _ids(instance, set(messages))
-    for message_id in files.names(mailbox.at(layout.ATTACHMENTS)):
-        path = mailbox.at(layout.ATTACHMENTS, message_id)
-        if message_id not in kept and files.look(path).mtime < before:
-            attachments.append(f"{layout.ATTACHMENTS}/{message_id}")
-            size += sum(files.look(f"{path}/{name}").size for name in files.names(path))
-            if not dry_run:
-                files.remove_folder(path)
-    for name in files.names(mailbox.at(layout.SCRATCH)):
-        there = files.look(mailbox.at(layout.SCRATCH, name))
-        if there.mtime < files.now() - _STALE_SCRATCH:
-            scratch.append(f"{layout.SCRATCH}/{name}")
-            size += there.size
-            if not dry_run:
-                _remove(files, mailbox.at(layout.SCRATCH, name), there.kind)
-    return Swept(sorted(messages), sorted(attachments), sorted(scratch), size)
-
-
-def _remove(files: Files, path: str, kind: str) -> None:
-    if kind == "folder":  # somebody put it there, and it was set aside
-        files.remove_folder(path)
-    else:
-        files.remove(path)
-
-
-def _ids(instance: Instance, gone: set[str]) -> set[str]:
-    """The ids of all messages here, but for those in `gone` (`folder/name`)."""
-    mailbox = instance.mailbox
-    folders = [*INBOX.values(), layout.SENT, layout.REFUSED]
-    folders += [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
-    return {
-        name.partition(".")[0]
-        for folder in folders
-        for name in mailbox.names(folder)
-        if f"{folder}/{name}" not in gone
-    }
 
 
 def doctor(options: Options) -> Iterator[Finding]:
@@ -116,9 +43,45 @@ def doctor(options: Options) -> Iterator[Finding]:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     yield from _modes(instance)
-    yield from _disk(instance)
+    yield from _disk(instance.mailbox, "here")
+    if isinstance(instance.hub, RemoteHub):
+        yield from _elsewhere(instance, instance.hub)
     yield from _mail(instance)
     yield from _bridge(instance)
+
+
+def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
+    """Each step of the way to a hub on another host; the first that fails is named by its own error."""
+    state = hub.state()
+    if state.at:
+        age = span(clock.now() / clock.SECOND - state.at)
+        yield Finding("note", f"the mirror was last synced {age} ago", "xw sync")
+    if hub.watched():
+        yield Finding("ok", "`xw sync --watch` keeps the mirror")
+    if hub.offline:
+        yield Finding("note", "the hub was not looked at, because of --offline")
+        return
+    try:
+        far = hub.far()
+        yield Finding("ok", f"connected to {hub.url}: name, route, host key, login, path")
+        if not hub.durable():
+            yield Finding(
+                "bad",
+                "its SFTP server lacks fsync or hard links: mail there does not survive a power cut",
+                "use OpenSSH 6.5 or later there",
+            )
+        if not far.knows(instance.name):
+            yield Finding(
+                "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"
+            )
+            return
+        yield from _disk(far.mailbox(instance.name), "on the hub")
+        skew = far.now() - clock.now() / clock.SECOND
+    except XwError as error:
+        yield Finding("bad", str(error))
+        return
+    if abs(skew) > _SKEW:
+        yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
 
 
 def _modes(instance: Instance) -> Iterator[Finding]:
@@ -141,23 +104,16 @@ def _modes(instance: Instance) -> Iterator[Finding]:
         yield Finding("ok", "all folders are there and private")
 
 
-def _disk(instance: Instance) -> Iterator[Finding]:
-    files, mailbox = instance.mailbox.files, instance.mailbox
+def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
     probe = mailbox.at(layout.SCRATCH, f"doctor-{os.getpid()}")
     try:
-        files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
-        skew = files.look(probe).mtime - files.now()
-        files.remove(probe)
+        mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
+        mailbox.files.remove(probe)
     except OSError as error:
-        yield Finding(
-            "bad",
-            f"cannot write durably to {instance.root}: {error.strerror}",
-            "make room, or mend the rights",
-        )
+        problem = f"cannot write durably {where}: {error.strerror}"
+        yield Finding("bad", problem, "make room, or mend the rights")
         return
-    yield Finding("ok", "files can be written and synced")
-    if abs(skew) > _SKEW:
-        yield Finding("bad", f"the disk's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
+    yield Finding("ok", f"files can be written and synced {where}")
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:
@@ -177,7 +133,7 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     )
     for peer in mailbox.waiting_for():
         waiting = mailbox.outbox(peer)
-        yield from _aged(f"in the outbox for {peer}", waiting, now, 60.0, "xw sync")
+        yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
     for folder in (INBOX["failed"], layout.REFUSED):
         letters = mailbox.names(folder)
         if letters:

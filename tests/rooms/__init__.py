@@ -1,0 +1,1 @@
+"""Rooms: policies, the coordinator under crashes, limits, and the commands."""

@@ -1,0 +1,125 @@
+"""A hub in a directory with a room on it, driven step by step on a clock of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from xw import config, post
+from xw.files.local import LocalFiles
+from xw.hub import directory
+from xw.hub.directory import DirectoryHub
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import Fields, Message
+from xw.rooms import definition, payload
+from xw.rooms.coordinator import Coordinator
+from xw.rooms.definition import Definition
+from xw.rooms.scene import Limits
+from xw.rooms.state import State
+from xw.rooms.transcript import Entry, Transcript
+
+START = 1_790_000_000_000_000
+Make = Callable[[str], LocalFiles]
+
+
+class Turn(NamedTuple):
+    """A turn that a member was given."""
+
+    id: str
+    body: str
+    message: Message
+
+
+class Stage:
+    """A hub with instances, whose clock moves a millisecond each time it is asked."""
+
+    def __init__(self, folder: Path, make: Make = LocalFiles) -> None:
+        self.root = str(folder / "hub")
+        self.files = make(self.root)
+        directory.found(self.files, "test", "", group=False, links=True)
+        self.hub = DirectoryHub(self.files, self.root)
+        self.time = START
+
+    def now(self) -> int:
+        """The clock of everybody here."""
+        self.time += 1000
+        return self.time
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += round(seconds * 1_000_000)
+
+    def add(self, name: str, kind: str = "agent") -> Instance:
+        """An instance on the hub."""
+        self.hub.register(name, {"name": name, "kind": kind})
+        return self.instance(name)
+
+    def instance(self, name: str) -> Instance:
+        """An instance, as a program acts for it."""
+        return Instance(Mailbox(self.files, name), self.hub, config.NONE, self.root, self.now)
+
+    def room(
+        self, name: str, members: str, policy: str = "round-robin", seed: str = "", **limits: float
+    ) -> str:
+        """A room of the members, who are made where they are missing; `x:human` is of another kind."""
+        kinds = [(word.partition(":")[0], word.partition(":")[2] or "agent") for word in members.split()]
+        for member, kind in kinds:
+            if not self.hub.knows(member):
+                self.add(member, kind)
+        self.add(name, "room")
+        most = Limits(**limits)  # type: ignore[arg-type]  # a test's own
+        moderator = kinds[0][0] if policy == "moderator" else ""
+        made = Definition(policy, seed, tuple(kinds), moderator, "owner", most, "")
+        definition.write(Mailbox(self.files, name), made)
+        return name
+
+    def run(self, name: str) -> Coordinator:
+        """A coordinator of the room, having begun."""
+        room = self.instance(name)
+        found = Coordinator(room, State(name, definition.read(room.mailbox)))
+        found.begin()
+        return found
+
+    def send(
+        self, sender: str, to: str, body: str, kind: str = "info", re: str | None = None, **more: object
+    ) -> str:
+        """Send a message as any `xw send` would; its id."""
+        me = self.instance(sender)
+        return post.send(me.mailbox, me.hub, post.Draft(kind, (to,), body, re, more=dict(more)), self.now).id
+
+    def ask(self, sender: str, room: str, deed: str, name: str | None = None) -> str:
+        """Ask a room to do something."""
+        fields: Fields = {"do": deed, "name": name or sender}
+        return self.send(sender, room, deed, protocol=payload.write(payload.CONTROL, fields))
+
+    def mail(self, name: str, kind: str | None = None) -> list[Message]:
+        """What waits for an instance."""
+        mailbox = Mailbox(self.files, name)
+        found = [mailbox.read(Place(INBOX["pending"], file)) for file in mailbox.names(INBOX["pending"])]
+        return [message for message in found if kind in (None, message.type)]
+
+    def turn(self, name: str) -> Turn | None:
+        """The oldest turn that waits for a member."""
+        return next((Turn(one.id, one.body, one) for one in self.mail(name, "question")), None)
+
+    def answer(self, name: str, text: str) -> Turn:
+        """Answer the turn that waits for a member."""
+        turn = self.turn(name)
+        assert turn, f"{name} has no turn"
+        self.send(name, turn.message.sender, text, "reply", turn.id)
+        Mailbox(self.files, name).settle(turn.message.file_name)
+        return turn
+
+    def floor(self, *names: str) -> list[str]:
+        """Those of the names who have a turn waiting."""
+        return [name for name in names if self.turn(name)]
+
+    def events(self, name: str) -> list[str]:
+        """The texts of the infos that wait for an instance."""
+        return [message.body for message in self.mail(name, "info")]
+
+    def said(self, room: str) -> list[tuple[str, str]]:
+        """The conversation: author and text of each line, and of each event."""
+        entries: list[Entry] = list(Transcript(Mailbox(self.files, room)).fresh())
+        return [(entry.author, entry.text) for entry in entries]

@@ -1,0 +1,211 @@
+"""A coordinator that is cut off: at every step it takes, and by kill -9 at random moments.
+
+No turn is lost, none is given twice, and the transcript is whole.
+"""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.rooms.stage import Stage
+from xw import layout
+from xw.actions import rooms
+from xw.files.local import LocalFiles
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import Message
+from xw.rooms import payload
+
+
+class Cut(BaseException):
+    """The process ends here."""
+
+
+class Fragile(LocalFiles):
+    """Files whose process dies before their n-th change, also between two links of one publish."""
+
+    left = 1 << 60
+
+    def _count(self) -> None:
+        Fragile.left -= 1
+        if Fragile.left < 0:
+            raise Cut
+
+    def _link(self, temporary: str, target: str, data: bytes, made: list[str]) -> None:
+        self._count()
+        super()._link(temporary, target, data, made)
+
+    def move(self, source: str, target: str) -> None:
+        """See `contract.Files.move`."""
+        self._count()
+        super().move(source, target)
+
+    def remove(self, path: str) -> None:
+        """See `contract.Files.remove`."""
+        self._count()
+        super().remove(path)
+
+    def _sync_folder(self, folder: str) -> None:
+        """Left out: a process that dies takes nothing with it that the kernel has."""
+
+    def replace(self, data: bytes, scratch: str, path: str) -> None:
+        """See `contract.Files.replace`."""
+        self._count()
+        super().replace(data, scratch, path)
+
+
+def everywhere(files: LocalFiles, name: str) -> list[Message]:
+    """All messages that an instance has received, in whatever state."""
+    mailbox = Mailbox(files, name)
+    return [
+        mailbox.read(Place(INBOX[s], file)) for s in ("pending", "done") for file in mailbox.names(INBOX[s])
+    ]
+
+
+def check_room(files: LocalFiles, room: str, members: Sequence[str], reminded: Sequence[str] = ()) -> None:
+    """Turns are numbered without a gap or a repeat, each lies with its member once, each line is shown once.
+
+    Those who came back are reminded of lines that they were shown before.
+    """
+    mailbox = Mailbox(files, room)
+    sent = [mailbox.read(Place(layout.SENT, name)) for name in mailbox.names(layout.SENT)]
+    turns = [message for message in sent if message.type == "question"]
+    numbers = [own.fields["turn"] for message in turns if (own := payload.read(message))]
+    assert numbers == list(range(1, len(turns) + 1))
+    given: Counter[str] = Counter()
+    for member in members:
+        given.update(one.id for one in everywhere(files, member) if one.type == "question")
+    assert given == Counter(message.id for message in turns)
+    for member in set(members) - set(reminded):
+        shown = [line for one in everywhere(files, member) for line in one.body.split("\n")]
+        for line, count in Counter(line for line in shown if ": says " in line).items():
+            assert count == 1, (member, line)
+    taken = [line for message in sent if (own := payload.read(message)) for line in own.took]
+    assert len(taken) == len(set(taken)), "no line is taken twice"
+
+
+def play(stage: Stage, cut: int) -> bool:
+    """A conversation of three, its coordinator cut off before one change of files; whether it was."""
+    stage.room("talk", "a b c", seed="go", turns=8, answer_s=5)
+    stage.add("zoe")
+    stage.add("anna", "human")
+    was_cut, at_step, room = False, 0, None
+    Fragile.left = cut
+    while at_step < 14:
+        try:
+            if room is None:
+                room = stage.run("talk")
+                if at_step == 2 and room.state.members["b"].open:
+                    stage.wait(6)  # a new coordinator gives it its whole time again
+            room.step()
+        except Cut:
+            was_cut, room = True, None
+            Fragile.left = 1 << 60
+            continue
+        left, Fragile.left = Fragile.left, 1 << 60  # the others' steps are not what is cut
+        for name in "abc":
+            if stage.turn(name) and not (name == "b" and at_step < 6):
+                stage.answer(name, f"says {name}{at_step}")
+        happens(stage, at_step)
+        Fragile.left = left
+        at_step += 1
+    Fragile.left = 1 << 60
+    return was_cut
+
+
+def happens(stage: Stage, at_step: int) -> None:
+    """What else comes about while the three talk."""
+    if at_step == 1:
+        stage.send("zoe", "talk", "let me in")
+        stage.wait(6)
+    if at_step == 3:
+        stage.ask("zoe", "talk", "join")
+        stage.send("anna", "talk", "says anna")
+    if at_step == 4:
+        stage.ask("anna", "talk", "pause")
+    if at_step == 5:
+        stage.ask("anna", "talk", "resume")
+        stage.ask("zoe", "talk", "leave")
+
+
+def outcome(stage: Stage) -> list[tuple[str, str]]:
+    """What was said and done, times apart."""
+    return stage.said("talk")
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_cut_off_at_every_change(tmp_path: Path, part: int) -> None:
+    """Wherever the coordinator dies between two changes of files, the conversation comes out the same."""
+    calm = Stage(tmp_path / "calm", Fragile)
+    assert not play(calm, 1 << 60)
+    expected = outcome(calm)
+    assert len(expected) > 12
+    cut, was_cut = part, True
+    while was_cut:
+        stage = Stage(tmp_path / str(cut), Fragile)
+        was_cut = play(stage, cut)
+        assert outcome(stage) == expected, f"cut before change {cut}"
+        check_room(stage.files, "talk", ["a", "b", "c"], reminded=["b"])
+        refusals = [one for one in everywhere(stage.files, "zoe") if "not taken" in one.body]
+        assert len(refusals) == 1
+        cut += 4
+    assert cut > 80
+
+
+def start(root: str, room: str) -> "subprocess.Popen[bytes]":
+    """A real coordinator, as a process."""
+    command = [sys.executable, "-m", "xw", "room", "run", room, "--hub", root]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> None:
+    """Members answer at once while the coordinator is killed again and again, and started again."""
+    stage = Stage(tmp_path)
+    stage.now = lambda: time.time_ns() // 1000  # type: ignore[method-assign]  # the process has the real clock
+    members, turns = ["a", "b", "c"], kills * 12
+    stage.room("talk", " ".join(members), seed="go", turns=turns, per_minute=0, words=0)
+    chance = random.Random(seed)
+    done = 0
+    for number in range(kills + 1):
+        process = start(stage.root, "talk")
+        # Counted from its first sign of life, so that kills fall into its work and not into its start.
+        before, until = done, time.monotonic() + (60 if number == kills else 20)
+        die_at = None
+        while process.poll() is None and time.monotonic() < until:
+            answered = [stage.answer(name, f"says {name}{done}") for name in stage.floor(*members)]
+            done += len(answered)
+            if done > before and number < kills and die_at is None:
+                die_at = time.monotonic() + chance.uniform(0.0, 0.03)
+            if die_at and time.monotonic() >= die_at:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            if not answered:
+                time.sleep(0.0005)  # a member looks this often; nothing depends on it
+        if process.poll() is None:
+            process.kill()
+        _, problem = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), problem.decode()
+    state = rooms.look(stage.instance("talk")).state
+    assert (state.status, state.turns, done) == ("closed", turns, turns)
+    check_room(stage.files, "talk", members)
+    lines = [text for author, text in stage.said("talk") if author in members]
+    assert lines == [f"says {'abc'[number % 3]}{number}" for number in range(turns)]
+
+
+def test_killed_at_random(tmp_path: Path) -> None:
+    """20 times kill -9 of the real coordinator: every turn once, every line once, in order."""
+    kill_and_talk(tmp_path, 20, 1)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_killed_200_times(tmp_path: Path) -> None:
+    """The same with 200 kills."""
+    kill_and_talk(tmp_path, 200, 2)

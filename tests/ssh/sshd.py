@@ -1,0 +1,110 @@
+"""OpenSSH's own `sshd` on loopback, with keys, port and configuration of its own."""
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+PROGRAM = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or "sshd"
+USER = getpass.getuser()
+
+
+def keygen(path: Path, *options: str) -> Path:
+    """Make a key pair; the private key's path. ed25519 without a passphrase unless options say other."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", *options, "-f", path], check=True)
+    return path
+
+
+def public(key: Path) -> str:
+    """The public half of a key: its type and its bytes in base64."""
+    return " ".join(Path(f"{key}.pub").read_text().split()[:2])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Sshd:
+    """A running server. `home` is where relative paths start; `more` are lines of its configuration."""
+
+    def __init__(
+        self, folder: Path, host_keys: Sequence[Path], accepted: Path, more: Sequence[str] = ()
+    ) -> None:
+        self.port = free_port()
+        self.home = folder / "login-home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._config = folder / "sshd_config"
+        self.log = folder / "sshd.log"
+        lines = [
+            *more,  # the first line on a subject counts
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            *(f"HostKey {key}" for key in host_keys),
+            f"AuthorizedKeysFile {accepted}",
+            "PidFile none",
+            "StrictModes no",
+            "UsePAM no",
+            "PermitRootLogin yes",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            f"Subsystem sftp internal-sftp -d {self.home}",
+        ]
+        self._config.write_text("\n".join(lines) + "\n")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "-D", "-e", "-f", self._config], stdin=subprocess.DEVNULL, stderr=log
+            )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except ConnectionRefusedError:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, "sshd does not come up"
+                time.sleep(0.01)
+
+    def sessions(self) -> list[int]:
+        """The processes of the connections, those of each connection's user included."""
+        found, parents = [], [self.process.pid]
+        while parents:
+            parent = parents.pop()
+            children = Path(f"/proc/{parent}/task/{parent}/children")
+            below = [int(number) for number in children.read_text().split()] if children.exists() else []
+            found += below
+            parents += below
+        return found
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all its sessions."""
+        for process in [self.process.pid, *self.sessions()]:
+            _kill(process, number)
+
+    def cut(self) -> None:
+        """Kill all sessions; the server goes on."""
+        for process in self.sessions():
+            _kill(process, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it, with all its sessions."""
+        self.cut()
+        self.process.kill()
+        self.process.wait()
+
+
+def _kill(process: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended by itself
+        os.kill(process, number)

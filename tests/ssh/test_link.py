@@ -1,0 +1,229 @@
+"""One connection for all: sessions, limits, and what happens when it breaks."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd
+from xw.errors import Refused, Unreachable
+from xw.files import Publication
+from xw.files.sftp import SftpFiles
+from xw.files.ssh.link import SshLink, link_to
+from xw.files.ssh.route import find
+from xw.files.ssh.target import parse
+
+
+def hub(server: Sshd, path: str) -> tuple[SshLink, SftpFiles]:
+    target = parse(f"ssh://127.0.0.1:{server.port}{path}")
+    link = link_to(target)
+    return link, SftpFiles(link, target.path)
+
+
+def test_files_on_another_host(known: Sshd, tmp_path: Path) -> None:
+    """A message is published durably through sshd and read back, in four round trips."""
+    link, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["tmp", "a"])
+    assert files.durable
+    before = link.round_trips
+    items = [Publication(b"text", "tmp", (f"a/{number}",)) for number in range(10)]
+    assert files.publish_all(items) == [None] * 10
+    (names,) = files.names_of(["a"])
+    assert isinstance(names, list)
+    assert files.read_all([f"a/{name}" for name in names], 10) == [b"text"] * 10
+    assert link.round_trips - before == 4
+    assert (tmp_path / "hub/a/3").read_bytes() == b"text"
+
+
+def test_a_relative_path_starts_at_home(known: Sshd) -> None:
+    """`~/` and a path without a slash lie where the login lands."""
+    for path in ("/~/hub", "/~/deep/er"):
+        _, files = hub(known, path)
+        files.make_folder("a")
+        assert (known.home / path[3:] / "a").is_dir()
+    target = parse(f"{os.environ['LOGNAME']}@127.0.0.1:hub")
+    assert target.path == "hub"
+
+
+def test_large_files(known: Sshd, tmp_path: Path) -> None:
+    """An attachment of some MB goes there and back whole, between other requests of the same thread."""
+    _, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["a"])
+    data = os.urandom(5_000_003)
+    pieces = (data[start : start + 1_000_000] for start in range(0, len(data), 1_000_000))
+    assert files.store(pieces, "a/large")[0] == len(data)
+    found = b""
+    for piece in files.chunks("a/large"):
+        found += piece
+        assert files.look("a/large").size == len(data)
+    assert found == data
+    # Both ends at once: a copy on the hub reads and writes on one session.
+    files.store(files.chunks("a/large"), "a/copy")
+    assert (tmp_path / "hub/a/copy").read_bytes() == data
+
+
+def test_one_connection_for_all(known: Sshd, tmp_path: Path) -> None:
+    """Eight threads on two hubs of one host share one connection, each with a session of its own."""
+    links = [hub(known, f"{tmp_path}/{name}") for name in ("one", "two")]
+    assert links[0][0] is links[1][0]
+    for _, files in links:
+        files.make_folders(["tmp", "a"])
+    start = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        start.wait()
+        files = links[number % 2][1]
+        for turn in range(20):
+            files.publish(b"text", "tmp", [f"a/{number}-{turn}"])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert all(len(files.names("a")) == 80 for _, files in links)
+    assert known.log.read_text().count("Accepted publickey") == 1
+
+
+def test_sessions_end_with_their_threads(known: Sshd, tmp_path: Path) -> None:
+    """Twenty threads, one after the other, use one connection; a server allows ten sessions at once."""
+    _, files = hub(known, f"{tmp_path}/hub")
+    files.make_folder("a")
+    for _ in range(20):
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(files.names, "").result() == ["a"]
+
+
+@pytest.mark.parametrize("when", ["before connecting", "while connected"])
+def test_a_stopped_server(known: Sshd, tmp_path: Path, when: str) -> None:
+    """A server that stands still is unreachable within the limit; when it goes on, so does the link."""
+    link, files = hub(known, f"{tmp_path}/hub")
+    if when == "while connected":
+        files.make_folders(["tmp", "a"])
+    known.signal_all(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(Unreachable), link.within(0.5):
+        files.make_folders(["tmp", "a"])
+    assert time.monotonic() - began < 1.5
+    known.signal_all(signal.SIGCONT)
+    files.make_folders(["tmp", "a"])
+    files.publish(b"text", "tmp", ["a/one"])
+    assert files.read("a/one", 10) == b"text"
+
+
+def test_a_stopped_server_takes_no_attachment(known: Sshd, tmp_path: Path) -> None:
+    """Sending more than the network holds to a server that stands still ends within the limit."""
+    link, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["a"])
+    known.signal_all(signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(Unreachable), link.within(1.0):
+        files.store((bytes(1 << 20) for _ in range(64)), "a/large")
+    assert time.monotonic() - began < 2.0
+    known.signal_all(signal.SIGCONT)
+
+
+ACTS: dict[str, Callable[[SftpFiles], object]] = {
+    "names": lambda files: files.names("a"),
+    "publish": lambda files: files.publish(b"text", "tmp", ["a/two"]),
+    "move": lambda files: files.move("a/one", "a/three"),
+    "chunks": lambda files: list(files.chunks("a/one")),
+    "store": lambda files: files.store([b"text"], "a/four"),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_cut_connection(known: Sshd, tmp_path: Path, act: str) -> None:
+    """When its session is killed a call is unreachable at most once; the next connects anew."""
+    link, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["tmp", "a"])
+    files.publish(b"text", "tmp", ["a/one"])
+    known.cut()
+    with link.within(5):
+        try:
+            ACTS[act](files)
+        except Unreachable:
+            ACTS[act](files)
+
+
+def test_a_server_that_went(known: Sshd, tmp_path: Path) -> None:
+    """A server that is gone is unreachable, and says what to look at; when it is back, it works again."""
+    link, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["a"])
+    known.stop()
+    with link.within(2):
+        for _ in range(2):
+            with pytest.raises(Unreachable) as caught:
+                files.names("a")
+        assert "nothing listens on port" in str(caught.value)
+    known.start()
+    assert files.names("a") == []
+
+
+def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """Forty that connect at once to a server with the default MaxStartups all get through."""
+    server = Sshd(tmp_path / "busy", [keys.host], keys.accepted, ["MaxStartups 10:30:100"])
+    home.know(server, keys.host)
+    route = find(parse(f"ssh://127.0.0.1:{server.port}/"))
+    links = [SshLink(route) for _ in range(40)]
+    start = threading.Barrier(40)
+
+    def work(link: SshLink) -> list[str]:
+        start.wait()
+        with link.within(30):
+            return SftpFiles(link, str(server.home)).names("")
+
+    try:
+        with ThreadPoolExecutor(40) as pool:
+            assert list(pool.map(work, links)) == [[]] * 40
+    finally:
+        for link in links:
+            link.close()
+        server.stop()
+
+
+def test_a_command_on_the_host(known: Sshd) -> None:
+    """A command's output comes over the same connection as the files; one that ends, ends its channel."""
+    link, _ = hub(known, "/")
+    channel = link.run("echo found; cat")
+    channel.sendall(b"text")
+    channel.shutdown_write()
+    found = b""
+    while piece := channel.recv(100):
+        found += piece
+    assert found == b"found\ntext"
+    assert known.log.read_text().count("Accepted publickey") == 1
+
+
+def test_sessions_are_not_endless(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """Where the server opens no more sessions, that is said."""
+    server = Sshd(tmp_path / "few", [keys.host], keys.accepted, ["MaxSessions 1"])
+    home.know(server, keys.host)
+    link, files = hub(server, "/")
+    try:
+        files.look("")
+        with pytest.raises(Unreachable, match="MaxSessions"):
+            link.run("true")
+        assert files.look("").kind == "folder"
+    finally:
+        server.stop()
+
+
+def test_no_sftp_there(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """A server without the SFTP subsystem is refused with the line it needs."""
+    server = Sshd(tmp_path / "bare", [keys.host], keys.accepted, ["Subsystem other /bin/true"])
+    config = tmp_path / "bare/sshd_config"
+    config.write_text(
+        "\n".join(line for line in config.read_text().splitlines() if "sftp -d" not in line) + "\n"
+    )
+    server.stop()
+    server.start()
+    home.know(server, keys.host)
+    try:
+        with pytest.raises(Refused, match="Subsystem sftp"):
+            hub(server, "/")[1].names("")
+    finally:
+        server.stop()

@@ -1,0 +1,233 @@
+"""Each way a login can fail has its own message and exit code, and none asks anything."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd, free_port, keygen
+from xw.errors import Refused, Unreachable, XwError
+from xw.files.sftp import SftpFiles
+from xw.files.ssh.link import SshLink, link_to
+from xw.files.ssh.target import parse
+
+
+def link(server: Sshd, user: str = "") -> SshLink:
+    return link_to(parse(f"ssh://{user}{'@' if user else ''}127.0.0.1:{server.port}/"))
+
+
+def refusal(server: Sshd, user: str = "") -> str:
+    with pytest.raises(Refused) as caught:
+        link(server, user).wire()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def agent(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    path = tmp_path / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    yield path
+    process.kill()
+    process.wait()
+
+
+def add(key: Path, tmp_path: Path) -> None:
+    ask = tmp_path / "ask"
+    ask.write_text("#!/bin/sh\necho secret\n")
+    ask.chmod(0o700)
+    environ = {**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+    subprocess.run(["ssh-add", "-q", key], env=environ, check=True, stdin=subprocess.DEVNULL)
+
+
+def only(home: Home, key: Path | None) -> None:
+    for path in home.ssh.glob("id_*"):
+        path.unlink()
+    if key:
+        home.give(key)
+
+
+def test_no_key(known: Sshd, home: Home) -> None:
+    """Without any key: how to make one and where to put it."""
+    only(home, None)
+    found = refusal(known)
+    assert "no key to log in with" in found
+    assert f"ssh-copy-id -p {known.port}" in found
+
+
+def test_wrong_key(known: Sshd, home: Home, keys: Keys) -> None:
+    """A key that the server does not know: which, and how to install it."""
+    only(home, keys.stranger)
+    found = refusal(known)
+    assert "login refused: tried" in found
+    assert "id_ed25519" in found
+
+
+def test_wrong_user(known: Sshd) -> None:
+    """A user that does not exist there is asked about by name."""
+    assert "is the user 'no-such-user' right?" in refusal(known, "no-such-user")
+
+
+def test_key_with_a_passphrase(known: Sshd, home: Home, keys: Keys) -> None:
+    """A key with a passphrase and no agent: `ssh-add`, and no prompt."""
+    only(home, keys.locked)
+    found = refusal(known)
+    assert f"the key {home.ssh / 'id_ed25519'} has a passphrase" in found
+    assert "`ssh-add" in found
+
+
+def test_key_with_a_passphrase_in_the_old_format(known: Sshd, home: Home, tmp_path: Path) -> None:
+    """The same for a PEM file."""
+    only(home, keygen(tmp_path / "old", "-t", "rsa", "-m", "PEM", "-N", "secret"))
+    assert "has a passphrase" in refusal(known)
+
+
+def test_agent(known: Sshd, home: Home, keys: Keys, agent: Path, tmp_path: Path) -> None:
+    """The agent's keys are used, also for a file that has a passphrase."""
+    add(keys.locked, tmp_path)
+    only(home, None)
+    assert not link(known).wire().broken
+    home.give(keys.locked, "work")
+    home.configure("Host *\n IdentityFile ~/.ssh/work\n IdentitiesOnly yes\n")
+    assert not link(known).wire().broken
+
+
+def test_an_agent_with_many_keys(known: Sshd, home: Home, keys: Keys, agent: Path, tmp_path: Path) -> None:
+    """A named key comes before those of an agent that holds more than the server lets one try."""
+    for number in range(8):
+        add(keygen(tmp_path / f"many-{number}"), tmp_path)
+    found = refusal(known)
+    assert "the connection" in found or "login refused" in found
+    home.configure("Host *\n IdentityFile ~/.ssh/id_ed25519\n")
+    assert not link(known).wire().broken
+
+
+def test_an_agent_that_is_gone(known: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent whose socket is dead does not keep the file from being used."""
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/nowhere/agent")
+    assert not link(known).wire().broken
+
+
+def test_an_agent_that_hangs(known: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that never answers does not hold anybody beyond the limit."""
+    path = str(tmp_path / "hangs")
+    monkeypatch.setenv("SSH_AUTH_SOCK", path)
+    began = time.monotonic()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+        dead.listen()
+        found = link(known)
+        with found.within(1.0):
+            try:
+                found.wire()
+            except XwError as error:
+                assert isinstance(error, Unreachable)  # noqa: PT017  # either will do, but in time
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_server_that_wants_a_password(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """A server that takes no keys says what it takes."""
+    more = ["PubkeyAuthentication no", "PasswordAuthentication yes"]
+    server = Sshd(tmp_path / "password", [keys.host], keys.accepted, more)
+    home.know(server, keys.host)
+    try:
+        assert "it takes no keys for this user, only password" in refusal(server)
+    finally:
+        server.stop()
+
+
+def test_a_damaged_key(known: Sshd, home: Home) -> None:
+    """A key file that cannot be read is named."""
+    only(home, None)
+    (home.ssh / "id_ed25519").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nnonsense\n")
+    found = refusal(known)
+    assert "not usable: " in found
+    assert "id_ed25519" in found
+
+
+def unreachable(url: str, seconds: float = 3.0) -> str:
+    found = link_to(parse(url))
+    began = time.monotonic()
+    with pytest.raises(Unreachable) as caught, found.within(seconds):
+        found.wire()
+    assert time.monotonic() - began < seconds + 1
+    return str(caught.value)
+
+
+def test_unknown_host(home: Home) -> None:
+    """A name that does not exist."""
+    assert "no such host name" in unreachable("ssh://no-such-host.invalid/")
+
+
+def test_nothing_listens(home: Home) -> None:
+    """A port on which nothing listens."""
+    port = free_port()
+    assert f"nothing listens on port {port}" in unreachable(f"ssh://127.0.0.1:{port}/")
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A port that accepts, and what it then does is the test's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_no_banner(home: Home, silent: socket.socket) -> None:
+    """A server that accepts and says nothing."""
+    port = silent.getsockname()[1]
+    assert "does not" in unreachable(f"ssh://127.0.0.1:{port}/", 1.0)
+
+
+def test_key_exchange_that_stalls(home: Home, silent: socket.socket) -> None:
+    """A server that greets and then says nothing."""
+    kept: list[socket.socket] = []
+
+    def greet() -> None:
+        stream, _ = silent.accept()
+        stream.sendall(b"SSH-2.0-stalls\r\n")
+        kept.append(stream)
+
+    thread = threading.Thread(target=greet)
+    thread.start()
+    assert "does not answer" in unreachable(f"ssh://127.0.0.1:{silent.getsockname()[1]}/", 1.0)
+    thread.join()
+    for stream in kept:
+        stream.close()
+
+
+def test_not_ssh(home: Home, silent: socket.socket) -> None:
+    """A port where something else than SSH answers."""
+
+    def answer() -> None:
+        while True:
+            try:
+                stream, _ = silent.accept()
+            except OSError:
+                return
+            with stream:
+                stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    assert "does not speak SSH" in unreachable(f"ssh://127.0.0.1:{silent.getsockname()[1]}/", 1.0)
+    silent.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_no_such_path(known: Sshd, tmp_path: Path) -> None:
+    """A path that does not exist is not found, by its name on the host."""
+    files = SftpFiles(link(known), f"{tmp_path}/nowhere")
+    with pytest.raises(FileNotFoundError) as caught:
+        files.names("")
+    assert str(tmp_path / "nowhere") in str(caught.value.filename)

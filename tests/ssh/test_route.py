@@ -1,0 +1,129 @@
+"""`~/.ssh/config` leads to the host: names, ports, users, keys, hosts to jump over."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import USER, Sshd
+from xw.errors import Refused, Unreachable, Usage
+from xw.files.sftp import SftpFiles
+from xw.files.ssh.link import link_to
+from xw.files.ssh.route import find
+from xw.files.ssh.target import parse
+
+
+def names(url: str) -> list[str]:
+    target = parse(url)
+    return SftpFiles(link_to(target), target.path).names("")
+
+
+def test_alias_port_and_user(known: Sshd, home: Home) -> None:
+    """An alias stands for a host, its port and user; patterns and other sections count as in ssh(1)."""
+    home.configure(f"Host hub other\n HostName 127.0.0.1\nHost h*\n Port={known.port}\n User {USER}\n")
+    assert names("ssh://hub/~") == []
+    assert names("hub:~/") == []
+
+
+def test_the_url_overrides_the_configuration(known: Sshd, home: Home) -> None:
+    """Port and user in the URL win."""
+    home.configure("Host hub\n HostName 127.0.0.1\n Port 1\n User nobody-at-all\n")
+    assert names(f"ssh://{USER}@hub:{known.port}/~") == []
+
+
+def test_identity_file(known: Sshd, home: Home, keys: Keys) -> None:
+    """The key that the configuration names is used; the usual ones are then not."""
+    home.give(keys.user, "work")
+    home.give(keys.stranger)
+    with pytest.raises(Refused, match="id_ed25519"):
+        names(f"ssh://127.0.0.1:{known.port}/~")
+    home.configure("Host 127.*\n IdentityFile ~/.ssh/work\n IdentitiesOnly yes\n")
+    assert names(f"ssh://127.0.0.1:{known.port}/~") == []
+
+
+def test_include(known: Sshd, home: Home) -> None:
+    """Included files count, also by patterns and in turn."""
+    (home.ssh / "conf.d").mkdir()
+    (home.ssh / "conf.d/one").write_text("Include two-*\n")
+    (home.ssh / "two-x").write_text(f"Host hub\n HostName 127.0.0.1\n Port {known.port}\n")
+    home.configure("Include conf.d/*\nInclude missing\n")
+    assert names("ssh://hub/~") == []
+
+
+@pytest.fixture
+def jumps(tmp_path: Path, home: Home, keys: Keys) -> list[Sshd]:
+    made = [Sshd(tmp_path / name, [keys.host], keys.accepted) for name in ("first", "second")]
+    for server in made:
+        home.know(server, keys.host)
+    return made
+
+
+def test_jump(known: Sshd, jumps: list[Sshd], home: Home) -> None:
+    """A host behind two others is reached through both, each with its own part of the configuration."""
+    first, second = jumps
+    home.configure(
+        f"Host first\n HostName 127.0.0.1\n Port {first.port}\n"
+        f"Host second\n HostName 127.0.0.1\n Port {second.port}\n ProxyJump first\n"
+        f"Host hub\n HostName 127.0.0.1\n Port {known.port}\n ProxyJump second\n"
+        f"Host chain\n HostName 127.0.0.1\n Port {known.port}\n ProxyJump {USER}@first:{first.port},second\n"
+    )
+    try:
+        for host in ("hub", "chain"):
+            assert names(f"ssh://{host}/~") == []
+        assert all(server.log.read_text().count("Accepted publickey") == 1 for server in jumps)
+        second.stop()
+        with pytest.raises(Unreachable):
+            names("ssh://hub/~")
+    finally:
+        for server in jumps:
+            server.stop()
+
+
+def test_jump_to_nowhere(jumps: list[Sshd], home: Home) -> None:
+    """Where the last host is not there, the message names it and the host jumped from."""
+    first, second = jumps
+    second.stop()
+    home.configure(f"Host hub\n HostName 127.0.0.1\n Port {second.port}\n ProxyJump 127.0.0.1:{first.port}\n")
+    try:
+        with pytest.raises(
+            Unreachable, match=f"127.0.0.1:{first.port}: cannot jump on .* port {second.port}"
+        ):
+            names("ssh://hub/~")
+    finally:
+        first.stop()
+
+
+def test_circle(home: Home) -> None:
+    """Hosts that jump over each other are a usage error."""
+    home.configure("Host a\n ProxyJump b\nHost b\n ProxyJump a\n")
+    with pytest.raises(Usage, match="circle"):
+        find(parse("ssh://a/"))
+
+
+def test_proxy_command(known: Sshd, home: Home) -> None:
+    """A ProxyCommand's standard input and output are the connection."""
+    relay = (
+        "import os,socket,sys,threading; s=socket.create_connection(('%h',%p));"
+        "go=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')];"
+        "threading.Thread(target=go,daemon=True).start();"
+        "[os.write(1,d) for d in iter(lambda:s.recv(65536),b'')]"
+    )
+    home.configure(f'Host 127.0.0.1\n ProxyCommand {sys.executable} -c "{relay}"\n')
+    assert names(f"ssh://127.0.0.1:{known.port}/~") == []
+
+
+def test_a_broken_configuration(home: Home) -> None:
+    """A line that cannot be read is a usage error."""
+    home.config.write_text("Nonsense\n")
+    with pytest.raises(Usage, match="Nonsense"):
+        find(parse("ssh://hub/"))
+
+
+def test_known_hosts_files(home: Home) -> None:
+    """The configuration says where hosts are known; the usual places otherwise."""
+    assert find(parse("ssh://hub/")).known_hosts == (str(home.known_hosts), "/dev/null")
+    home.config.write_text("")
+    usual = find(parse("ssh://hub/")).known_hosts
+    assert usual[0] == str(home.known_hosts)
+    assert "/etc/ssh/ssh_known_hosts" in usual

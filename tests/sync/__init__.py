@@ -1,0 +1,1 @@
+"""Sync: mirrors and hubs elsewhere, over the real sftp-server on a socket pair."""

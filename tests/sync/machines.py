@@ -1,0 +1,63 @@
+"""Machines with mirrors of one hub, connected by OpenSSH's real sftp-server over a socket pair."""
+
+from pathlib import Path
+
+from tests.ssh.server import ServerLink
+from xw import clock, post
+from xw.files.local import LocalFiles
+from xw.files.sftp import SftpFiles
+from xw.hub import directory
+from xw.hub.directory import DirectoryHub
+from xw.hub.remote import RemoteHub
+from xw.mailbox import Mailbox
+from xw.message import Message
+from xw.post import Draft, Sent
+from xw.sync import Report, sync
+
+
+class Machine:
+    """One instance on one machine: its mirror, and the hub as it reaches it."""
+
+    def __init__(self, hub_root: Path, root: Path, name: str) -> None:
+        self.link = ServerLink()
+        files = LocalFiles(str(root))
+        files.make_folder("")
+        self.mailbox = Mailbox(files, name, mirror=True)
+        self.mailbox.make()
+        self.hub = RemoteHub(f"ssh://hub{hub_root}", files)
+        # What `far` would have made after connecting.
+        self.hub._far = DirectoryHub(SftpFiles(self.link, str(hub_root)), self.hub.url)
+
+    def send(self, to: str, body: str, kind: str = "task", attachments: tuple[str, ...] = ()) -> Sent:
+        """Put a message into the outbox."""
+        draft = Draft(kind, (to,), body, attachments=attachments)
+        return post.send(self.mailbox, self.hub, draft, clock.now)
+
+    def sync(self, peers: bool = True) -> Report:
+        """Sync the mirror."""
+        return sync(self.mailbox, self.hub, peers=peers)
+
+    def cost(self, peers: bool = True) -> int:
+        """Sync, and say how many round trips that took."""
+        before = self.link.round_trips
+        self.sync(peers)
+        return self.link.round_trips - before
+
+    def bodies(self) -> list[str]:
+        """The bodies of the pending messages, oldest first."""
+        found = self.mailbox.read_each("inbox/pending", self.mailbox.pending())
+        return [message.body for message in found if isinstance(message, Message)]
+
+    def close(self) -> None:
+        """End its server."""
+        self.link.close()
+
+
+def found_hub(root: Path, *names: str) -> DirectoryHub:
+    """A hub in a directory, with mailboxes for `names`, as its own machine sees it."""
+    files = LocalFiles(str(root))
+    directory.found(files, "hub", "a hub\n", group=False, links=True)
+    hub = DirectoryHub(files, str(root))
+    for name in names:
+        hub.register(name, {"name": name, "kind": "agent"})
+    return hub

@@ -1,0 +1,208 @@
+"""Two machines, one hub: mail travels, states agree, and few round trips are made."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.sync.conftest import Join
+from tests.sync.machines import Machine
+from xw import layout
+from xw.errors import Unreachable
+from xw.files.sftp import SftpFiles
+from xw.hub.directory import DirectoryHub
+from xw.layout import INBOX
+from xw.message import Message, encode
+
+
+def test_a_message_travels(alice: Machine, bob: Machine) -> None:
+    """What alice sends is pending in bob's mirror after her sync and his."""
+    sent = alice.send("bob", "over there")
+    assert sent.waiting == ("bob",)
+    assert alice.sync().flushed.delivered == (("bob", sent.name),)
+    assert alice.mailbox.outbox("bob") == []
+    assert bob.sync().fetched == (sent.name,)
+    assert bob.bodies() == ["over there"]
+
+
+def test_order_is_kept(alice: Machine, bob: Machine) -> None:
+    """Twenty messages arrive in the order in which they were sent."""
+    for number in range(20):
+        alice.send("bob", str(number))
+    alice.sync()
+    bob.sync()
+    assert bob.bodies() == [str(number) for number in range(20)]
+
+
+def test_attachments_travel(alice: Machine, bob: Machine, tmp_path: Path) -> None:
+    """A file of 3 MB arrives whole, before its message."""
+    data = os.urandom(3_000_000)
+    (tmp_path / "data.bin").write_bytes(data)
+    sent = alice.send("bob", "look", attachments=(str(tmp_path / "data.bin"),))
+    alice.sync()
+    bob.sync()
+    path = tmp_path / "west" / bob.mailbox.attachment(sent.id, "data.bin")
+    assert path.read_bytes() == data
+
+
+def test_a_damaged_attachment_is_not_kept(alice: Machine, bob: Machine, tmp_path: Path) -> None:
+    """A file whose hash is not the message's is left out and named; the message comes all the same."""
+    (tmp_path / "data.bin").write_bytes(b"right")
+    sent = alice.send("bob", "look", attachments=(str(tmp_path / "data.bin"),))
+    alice.sync()
+    (tmp_path / "hub" / bob.mailbox.attachment(sent.id, "data.bin")).write_bytes(b"wrong")
+    report = bob.sync()
+    assert [problem for _, problem in report.problems] == ["its file data.bin is damaged on the hub"]
+    assert bob.bodies() == ["look"]
+    assert "data.bin" in bob.mailbox.missing(sent.id, bob.mailbox.read(bob.mailbox.find(sent.id)).attachments)
+
+
+def test_done_travels_back(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
+    """What bob has done is done on the hub after his sync."""
+    sent = alice.send("bob", "do it")
+    alice.sync()
+    bob.sync()
+    assert bob.mailbox.settle(sent.name)
+    assert bob.sync().settled == (sent.name,)
+    assert hub.mailbox("bob").state_of(sent.name) == "done"
+
+
+def test_two_machines_of_one_name_stay_in_step(join: Join, alice: Machine) -> None:
+    """Done on one machine is done on the other after both have synced; failed takes its reason along."""
+    first, second = join("bob", "west"), join("bob", "north")
+    done, failed = alice.send("bob", "one"), alice.send("bob", "two")
+    alice.sync()
+    first.sync()
+    second.sync()
+    first.mailbox.settle(done.name)
+    first.mailbox.fail(failed.name, "tries", "the chat is gone")
+    first.sync()
+    assert set(second.sync().advanced) == {done.name, failed.name}
+    assert second.mailbox.state_of(done.name) == "done"
+    assert second.mailbox.state_of(failed.name) == "failed"
+    assert second.mailbox.why(failed.name)["reason"] == "the chat is gone"
+
+
+def test_direct_use_of_the_hub(alice: Machine, hub: DirectoryHub) -> None:
+    """An agent on the hub's own machine and one over SFTP see each other's mail."""
+    name, data = encode(
+        {"from": "bob", "type": "info", "to": ["alice"], "body": "from here"}, 1_795_000_000_000_000
+    )
+    hub.mailbox("alice").accept(name, data)
+    alice.sync()
+    assert alice.bodies() == ["from here"]
+    sent = alice.send("bob", "from afar")
+    alice.sync()
+    assert hub.mailbox("bob").pending() == [sent.name]
+
+
+def test_a_damaged_mirror_copy_is_fetched_again(
+    alice: Machine, bob: Machine, tmp_path: Path, hub: DirectoryHub
+) -> None:
+    """A damaged copy is not shown, never propagated, and replaced by the hub's by the next sync."""
+    sent = alice.send("bob", "whole")
+    alice.sync()
+    bob.sync()
+    path = tmp_path / "west" / bob.mailbox.at(INBOX["pending"], sent.name)
+    path.write_bytes(path.read_bytes()[:-5])
+    assert bob.bodies() == []
+    assert bob.sync().fetched == (sent.name,)
+    assert bob.bodies() == ["whole"]
+    assert hub.mailbox("bob").state_of(sent.name) == "pending"
+
+
+def test_damage_on_the_hub_is_set_aside_there(bob: Machine, hub: DirectoryHub, tmp_path: Path) -> None:
+    """A file in the hub's `pending/` that is no message goes to `failed/` there, with the reason."""
+    pending = tmp_path / "hub" / "bob" / "inbox" / "pending"
+    (pending / "rubbish").write_text("x")
+    (pending / "20261121T053012123456Z-k7f3q2m9.task.alice.json").write_text("{}")
+    bob.sync()
+    assert list(pending.iterdir()) == []
+    failed = {path.name for path in (tmp_path / "hub" / "bob" / "inbox" / "failed").iterdir()}
+    assert {"rubbish", "rubbish.why.json"} <= failed
+    assert len(failed) == 4
+
+
+def test_an_unknown_recipient_comes_back(alice: Machine, hub: DirectoryHub) -> None:
+    """Mail for a peer that is no more comes back as an info from postmaster; the original is kept."""
+    sent = alice.send("bob", "anybody there?")
+    os.remove(f"{hub.url}/bob/card.json")
+    report = alice.sync()
+    assert report.flushed.returned == (("bob", sent.name),)
+    (message,) = alice.mailbox.read_each(INBOX["pending"], alice.mailbox.pending())
+    assert isinstance(message, Message)
+    assert (message.sender, message.re) == (layout.POSTMASTER, sent.id)
+    assert alice.mailbox.refused(sent.name) == {"bob"}
+
+
+def test_a_full_hub_keeps_the_outbox(alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the hub takes nothing now, the message waits in the outbox and is delivered later, once."""
+    sent = alice.send("bob", "later")
+
+    def full(self: SftpFiles, items: object) -> list[OSError]:
+        return [OSError(28, "No space left on device")]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SftpFiles, "publish_all", full)
+        assert "full" in str(alice.sync().flushed.waiting["bob"])
+    assert alice.mailbox.outbox("bob") == [sent.name]
+    alice.sync()
+    bob.sync()
+    assert bob.bodies() == ["later"]
+
+
+def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
+    """A message that the hub has already, in any state, counts as delivered and is there once."""
+    sent = alice.send("bob", "once")
+    data = alice.mailbox.files.read(alice.mailbox.at("outbox/bob", sent.name), layout.MESSAGE_LIMIT)
+    hub.mailbox("bob").accept(sent.name, data)
+    hub.mailbox("bob").settle(sent.name)
+    assert alice.sync().flushed.delivered == (("bob", sent.name),)
+    bob.sync()
+    assert bob.bodies() == []
+    assert hub.mailbox("bob").state_of(sent.name) == "done"
+
+
+def test_a_broken_link_is_said_and_remembered(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the server is gone, a sync says so and the mirror remembers since when."""
+    alice.send("bob", "still here")
+    alice.link.close()
+    monkeypatch.setattr(alice.link, "wire", _gone)
+    with pytest.raises(Unreachable):
+        alice.sync()
+    state = alice.hub.state()
+    assert state.failed >= state.at > 0
+    assert state.rests()
+    assert len(alice.mailbox.outbox("bob")) == 1
+
+
+def _gone() -> object:
+    raise Unreachable("hub: no answer")
+
+
+def test_round_trips(alice: Machine, bob: Machine) -> None:
+    """On a live connection: nothing to do at most 3, ten messages delivered or collected at most 5 each."""
+    assert alice.cost() <= 3
+    for number in range(10):
+        alice.send("bob", str(number))
+    assert alice.cost() <= 5
+    assert bob.cost() <= 5
+    assert len(bob.bodies()) == 10
+    assert bob.cost(peers=False) <= 1
+
+
+def test_peers_are_remembered(alice: Machine) -> None:
+    """What a sync saw of the peers is shown without the network."""
+    alice.link.close()
+    assert alice.hub.instances() == ["alice", "bob"]
+    assert alice.hub.peer("bob").kind == "agent"
+
+
+def test_presence_travels(alice: Machine, bob: Machine, tmp_path: Path) -> None:
+    """A presence written in a mirror is on the hub after a sync, and seen by the peers after theirs."""
+    path = tmp_path / "west" / "bob" / "presence.json"
+    path.write_text('{"status": "busy", "task": "sorting", "ttl_s": 60}')
+    bob.sync()
+    alice.sync()
+    seen = alice.hub.peer("bob")
+    assert (seen.status, seen.task) == ("busy", "sorting")

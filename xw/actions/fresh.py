@@ -1,0 +1,67 @@
+"""News from a hub elsewhere, fetched on the side of a command and within its limit.
+
+On a hub that is a directory there is nothing to fetch. A mirror that a `sync
+--watch` keeps is left to it; a hub that has just been tried in vain is left
+alone for a while, so that a sleeping host costs one command its limit, not
+every command.
+"""
+
+from xw.instance import Instance
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.hub.remote import RemoteHub
+    from xw.post import Sent
+
+
+def freshen(instance: Instance) -> str | None:
+    """Sync the instance's mirror, if it is one; None, or what to say of the mail that is shown."""
+    if not instance.mailbox.mirror:
+        return None
+    hub: RemoteHub = instance.hub  # type: ignore[assignment]  # a mirror has this kind of hub
+    if hub.offline:
+        return None
+    state = hub.state()
+    if hub.watched():
+        return _stale(hub, state.why) if state.failed > state.at else None
+    if state.rests():
+        return _stale(hub, f"{state.why} (not tried again for a moment)")
+    problem = _sync_within(instance, hub)
+    return None if problem is None else _stale(hub, problem)
+
+
+def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
+    """What has become of a message once the mirror was synced; and what to say if it could not be."""
+    if not instance.mailbox.mirror:
+        return sent, None
+    problem = freshen(instance)
+    left = {to for to in sent.waiting if sent.name in instance.mailbox.outbox(to)}
+    returned = instance.mailbox.refused(sent.name)
+    there = tuple(to for to in sent.waiting if to not in left | returned)
+    return sent._replace(delivered=sent.delivered + there, waiting=tuple(sorted(left | returned))), problem
+
+
+def _sync_within(instance: Instance, hub: "RemoteHub") -> str | None:
+    """Sync, for at most the configured limit; None, or why it did not succeed."""
+    from xw.errors import XwError, explain
+    from xw.sync import sync
+
+    try:
+        with hub.within(instance.config.offline_s):
+            sync(instance.mailbox, hub)
+    except XwError as error:
+        return str(error)
+    except OSError as error:
+        return str(explain(error))
+    return None
+
+
+def _stale(hub: "RemoteHub", why: str) -> str:
+    from time import time
+
+    from xw.text import span
+
+    state = hub.state()
+    if not state.at:
+        return f"{why}; it has never been reached from here"
+    return f"{why}; this is the mail of {span(time() - state.at)} ago"

@@ -1,0 +1,100 @@
+"""Removing what is old: gc. Fit for cron: one at a time, own mailbox only, never mail that waits."""
+
+from typing import NamedTuple
+
+from xw import layout
+from xw.errors import Busy, Unreachable
+from xw.files import Look
+from xw.hub.remote import RemoteHub
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+
+_DAY = 86400.0
+_STALE_SCRATCH = _DAY  # nothing takes a day to write
+_SWEPT = (INBOX["done"], INBOX["failed"], layout.SENT)
+
+
+class Swept(NamedTuple):
+    """What gc removed, or would remove: paths below the mailbox by kind, and their bytes in all.
+
+    `elsewhere` is what it removed on a hub elsewhere; `problem` why it could not look there.
+    """
+
+    messages: list[str]
+    attachments: list[str]
+    scratch: list[str]
+    size: int
+    elsewhere: "Swept | None" = None
+    problem: str | None = None
+
+
+def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
+    """Remove what was handled or sent more than `days` days ago, and its attachments.
+
+    None while another gc runs. Never touches pending, processing or the outbox.
+    """
+    mailbox = instance.mailbox
+    try:
+        with mailbox.files.locked(mailbox.at(layout.GC_LOCK), patience=0):
+            swept = _sweep(mailbox, days, dry_run)
+            if not isinstance(instance.hub, RemoteHub):
+                return swept
+            try:
+                far = instance.hub.far().mailbox(mailbox.owner)
+            except Unreachable as error:
+                return swept._replace(problem=str(error))
+            return swept._replace(elsewhere=_sweep(far, days, dry_run))
+    except Busy:
+        return None
+
+
+def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
+    now = mailbox.files.now()
+    before = now - days * _DAY
+    messages: dict[str, Look] = {}
+    for folder in _SWEPT:
+        messages |= _older(mailbox, folder, before)
+    # Messages first: a crash in between leaves files without a message, which the next run finds.
+    kept = _ids(mailbox, gone=set(messages))
+    folders = _older(mailbox, layout.ATTACHMENTS, before)
+    attachments = {path: look for path, look in folders.items() if path.rpartition("/")[2] not in kept}
+    size = sum(look.size for path in attachments for look in _older(mailbox, path, float("inf")).values())
+    scratch = _older(mailbox, layout.SCRATCH, now - _STALE_SCRATCH)
+    if not dry_run:
+        for found in (messages, attachments, scratch):
+            _remove(mailbox, found)
+    size += sum(look.size for look in [*messages.values(), *scratch.values()])
+    return Swept(sorted(messages), sorted(attachments), sorted(scratch), size)
+
+
+def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
+    """What lies in a folder since before a time: path below the mailbox → look."""
+    names = mailbox.files.names(mailbox.at(folder))
+    looks = mailbox.files.look_all([mailbox.at(folder, name) for name in names])
+    return {
+        f"{folder}/{name}": look
+        for name, look in zip(names, looks, strict=True)
+        if isinstance(look, Look) and look.mtime < before  # no Look: another machine's gc was here first
+    }
+
+
+def _remove(mailbox: Mailbox, found: dict[str, Look]) -> None:
+    files = [path for path, look in found.items() if look.kind != "folder"]
+    for error in mailbox.files.remove_all([mailbox.at(path) for path in files]):
+        if error is not None and not isinstance(error, FileNotFoundError):
+            raise error
+    for path in found.keys() - set(files):
+        mailbox.files.remove_folder(mailbox.at(path))
+
+
+def _ids(mailbox: Mailbox, gone: set[str]) -> set[str]:
+    """The ids of all messages here, but for those in `gone` (paths below the mailbox)."""
+    folders = [*INBOX.values(), layout.SENT, layout.REFUSED]
+    folders += [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
+    return {
+        name.partition(".")[0]
+        for folder in folders
+        for name in mailbox.names(folder)
+        if f"{folder}/{name}" not in gone
+    }

@@ -1,0 +1,227 @@
+"""The commands of `xw room`, and `xw log --room`."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from xw import clock
+from xw.actions import rooms
+from xw.actions.rooms import Room
+from xw.cli.call import Call, warn
+from xw.cli.outgoing import body_text, report
+from xw.cli.show import emit, say
+from xw.rooms.scene import Limits, Member
+from xw.rooms.transcript import EVENT, Entry
+from xw.text import first_line, span, visible
+
+# Bright and plain, none of them red, black or white: errors are red, and terminals are dark or light.
+_COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
+_FAINT = 2
+
+
+def create(
+    call: Call,
+    name: str,
+    members: str,
+    policy: str,
+    seed: str | None,
+    moderator: str | None,
+    turns: int,
+    per_minute: int,
+    words: int,
+    quiet: float,
+    answer: float,
+    memory: int,
+) -> None:
+    """Make a room."""
+    listed = [member.strip() for member in members.split(",") if member.strip()]
+    limits = Limits(turns, per_minute, words, quiet, answer, memory)
+    room = rooms.create(call.options, name, listed, policy, seed or "", limits, moderator or "")
+    if call.json:
+        emit({"name": room.name, "hub": room.hub.url, "members": listed})
+        return
+    say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
+    say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
+
+
+def run(call: Call, name: str) -> None:
+    """Run a room until it is closed."""
+    room = rooms.open_room(call.options, name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    if not call.json:
+        say(f"room {name} runs; `xw log --room {name} --follow` shows it")
+        print(end="", flush=True)
+    ended = rooms.run(room, lambda error: warn(f"{error}; trying again"))
+    if call.json:
+        emit({"name": name, "closed": ended.reason, "turns": ended.turns, "words": ended.words})
+        return
+    say(f"room {name} is closed: {ended.reason}; {ended.turns} turns, {ended.words} words")
+    say(f"The transcript: `xw log --room {name}`, in {room.root}/{name}/")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
+    # Every step may be cut off anywhere, so there is nothing to tidy up.
+    os._exit(128 + number)
+
+
+def join(call: Call, name: str, member: str | None) -> None:
+    """Ask a room to take a member in, or to remind one."""
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "join", member))
+
+
+def leave(call: Call, name: str, member: str | None) -> None:
+    """Ask a room to let a member go."""
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "leave", member))
+
+
+def pause(call: Call, name: str) -> None:
+    """Ask a room to give no more turns."""
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "pause"))
+
+
+def resume(call: Call, name: str) -> None:
+    """Ask a room to go on."""
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "resume"))
+
+
+def close(call: Call, name: str) -> None:
+    """Ask a room to end."""
+    instance = call.instance()
+    report(call, instance, rooms.ask(instance, name, "close"))
+
+
+def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
+    """Say something in a room."""
+    instance = call.instance()
+    report(call, instance, rooms.say(instance, name, body_text(body, file)))
+
+
+def list_(call: Call) -> None:
+    """Print the rooms of the hub."""
+    found = [rooms.look(rooms.open_room(call.options, name)) for name in rooms.names(call.options)]
+    if call.json:
+        emit([_fields(room) for room in found])
+        return
+    if not found:
+        say("no rooms here: `xw room create NAME --members A,B --policy round-robin --seed TEXT` makes one")
+    for room in found:
+        say(_summary(room))
+
+
+def show(call: Call, name: str) -> None:
+    """Print a room as it stands."""
+    opened = rooms.open_room(call.options, name)
+    room = rooms.look(opened)
+    if call.json:
+        emit(_fields(room))
+        return
+    say(_summary(room))
+    say(f"seed     {first_line(room.definition.seed, 100) or '-'}")
+    say(
+        "limits   "
+        + ", ".join(f"{what} {value:g}" for what, value in room.definition.limits._asdict().items())
+    )
+    for member in room.state.members.values():
+        say(f"member   {_member(member, opened.now())}")
+
+
+def _summary(room: Room) -> str:
+    state, limits = room.state, room.definition.limits
+    status = f"{state.status} ({state.reason})" if state.reason else state.status
+    turns = f"{state.turns} of {limits.turns} turns" if limits.turns else f"{state.turns} turns"
+    parts = [f"{room.name} {status}", room.definition.policy, turns, f"{state.words} words"]
+    parts.append(f"members {', '.join(state.members) or '-'}")
+    return "; ".join([*parts, *([f"{room.pending} pending"] if room.pending else [])])
+
+
+def _member(member: Member, now: int) -> str:
+    parts = [member.name + ("" if member.kind == "agent" else f" ({member.kind})")]
+    if member.open:
+        parts.append(f"has the floor for {span((now - member.asked) / clock.SECOND)}")
+    if member.away:
+        parts.append("passed over: did not answer")
+    return "; ".join(parts)
+
+
+def _fields(room: Room) -> dict[str, object]:
+    state, made = room.state, room.definition
+    return {
+        "name": room.name,
+        "status": state.status,
+        "reason": state.reason,
+        "policy": made.policy,
+        "seed": made.seed,
+        "moderator": made.moderator,
+        "owner": made.owner,
+        "limits": made.limits._asdict(),
+        "turns": state.turns,
+        "words": state.words,
+        "lines": len(state.lines),
+        "pending": room.pending,
+        "members": [
+            {"name": m.name, "kind": m.kind, "open": m.open, "away": m.away} for m in state.members.values()
+        ],
+    }
+
+
+def log(
+    call: Call, name: str, author: str | None, grep: str | None, since: str | None, follow: bool, form: str
+) -> None:
+    """Print a room's conversation."""
+    room = rooms.open_room(call.options, name)
+    earliest = 0 if since is None else clock.when(since, room.now(), future=False)
+    printer = _json if call.json or form == "json" else _markdown if form == "markdown" else _painter()
+    for entry in rooms.transcript(room, follow):
+        wanted = not grep or grep.lower() in entry.text.lower()
+        if wanted and entry.at >= earliest and author in (None, entry.author):
+            printer(entry)
+        if follow:
+            print(end="", flush=True)
+
+
+def _json(entry: Entry) -> None:
+    emit({**entry._asdict(), "at": clock.rfc3339(entry.at)})
+
+
+def _markdown(entry: Entry) -> None:
+    if entry.kind == EVENT:
+        say(f"*{entry.text}*\n")
+    elif not entry.silent:
+        text = "\n".join(f"> {line}".rstrip() for line in entry.text.rstrip().split("\n"))
+        say(f"**{entry.author}** ({_when(entry)} UTC)\n\n{text}\n")
+
+
+def _when(entry: Entry) -> str:
+    return clock.rfc3339(entry.at)[:19].replace("T", " ")
+
+
+def _painter() -> "Painter":
+    return Painter(sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+class Painter:
+    """Prints entries, each author in a colour of its own where `colours` is set."""
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+        self._given: dict[str, int] = {}
+
+    def __call__(self, entry: Entry) -> None:
+        """Print one entry."""
+        when = _when(entry)
+        if entry.kind == EVENT or entry.silent:
+            what = entry.text if entry.kind == EVENT else f"{entry.author} passes"
+            print(self._paint(f"{when} -- {visible(what)}", _FAINT))
+            return
+        colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
+        text = visible(entry.text.rstrip()).replace("\n", "\n    ")
+        print(f"{when} {self._paint(visible(entry.author), colour)}: {text}")
+
+    def _paint(self, text: str, colour: int) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text

@@ -1,0 +1,139 @@
+"""Is this host the one it says it is? `known_hosts` as OpenSSH reads it, line by line.
+
+Paramiko gives up on a whole file for one line with a marker (FACTS), so this
+reads the lines itself: hashed names, patterns, `[host]:port`, `@revoked` and
+`@cert-authority`. Format: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A key here is
+its type and its bytes as the protocol sends them.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+_DEFAULT_PORT = 22
+_MARKERS = ("@revoked", "@cert-authority")
+
+
+class Line(NamedTuple):
+    """One key that a file knows; `marker` is empty, `@revoked` or `@cert-authority`."""
+
+    marker: str
+    names: str
+    type: str
+    blob: bytes
+    place: str  # file and line number
+
+
+class Verdict(NamedTuple):
+    """What the files say of a key, and where: known, unknown, changed, other-type or revoked."""
+
+    state: str
+    line: Line | None = None
+
+
+def read(paths: Iterable[str]) -> list[Line]:
+    """The lines of those files that can be read; what is no key is left out, as OpenSSH does."""
+    lines: list[Line] = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                lines += filter(None, (_parse(text, f"{path}:{at}") for at, text in enumerate(file, start=1)))
+        except OSError:
+            continue  # a missing file knows no hosts
+    return lines
+
+
+def name_of(host: str, port: int) -> str:
+    """The name under which the files know a host."""
+    return host if port == _DEFAULT_PORT else f"[{host}]:{port}"
+
+
+def of_host(lines: Sequence[Line], host: str, port: int) -> list[Line]:
+    """The lines about a host."""
+    name = name_of(host, port).lower()
+    return [line for line in lines if _matches(line.names, name)]
+
+
+def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: bytes) -> Verdict:
+    """What the lines say of the key that a host has shown."""
+    found = _verdict(of_host(lines, host, port), key_type, blob)
+    if found.state in ("unknown", "other-type") and port != _DEFAULT_PORT:
+        # OpenSSH too takes the key it knows for the default port.
+        plain = _verdict(of_host(lines, host, _DEFAULT_PORT), key_type, blob)
+        if plain.state in ("known", "revoked"):
+            return plain
+    return found
+
+
+def authorities(lines: Sequence[Line], host: str, port: int) -> list[Line]:
+    """The authorities whose certificates count for a host."""
+    return [line for line in of_host(lines, host, port) if line.marker == "@cert-authority"]
+
+
+def revoked(lines: Sequence[Line], host: str, port: int, blob: bytes) -> Line | None:
+    """The line that takes a key, or an authority's, out of use."""
+    about = of_host(lines, host, port)
+    return next((line for line in about if line.marker == "@revoked" and line.blob == blob), None)
+
+
+def fingerprint(blob: bytes) -> str:
+    """A key's fingerprint, as OpenSSH shows it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def _verdict(lines: Sequence[Line], key_type: str, blob: bytes) -> Verdict:
+    for line in lines:
+        if line.marker == "@revoked" and line.blob == blob:
+            return Verdict("revoked", line)
+    plain = [line for line in lines if not line.marker]
+    for line in plain:
+        if line.blob == blob:
+            return Verdict("known", line)
+    for line in plain:
+        if line.type == key_type:
+            return Verdict("changed", line)
+    return Verdict("other-type", plain[0]) if plain else Verdict("unknown")
+
+
+def _parse(text: str, place: str) -> Line | None:
+    fields = text.split()
+    marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+    if len(fields) < 3 or fields[0].startswith("#") or (marker and marker not in _MARKERS):
+        return None
+    names, key_type, encoded = fields[:3]
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # The type is in the bytes as well; a line where they differ is none.
+    length = int.from_bytes(blob[:4], "big")
+    if blob[4 : 4 + length] != key_type.encode():
+        return None
+    return Line(marker, names, key_type, blob, place)
+
+
+def _matches(names: str, name: str) -> bool:
+    if names.startswith("|1|"):
+        return _matches_hash(names, name)
+    found = False
+    for pattern in names.lower().split(","):
+        wanted = pattern.removeprefix("!")
+        # Only `*` and `?` are patterns here, and `[` belongs to `[host]:port`.
+        if fnmatchcase(name, re.sub(r"\[", "[[]", wanted)):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _matches_hash(names: str, name: str) -> bool:
+    try:
+        salt, expected = (base64.b64decode(part) for part in names[3:].split("|"))
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), expected)

@@ -1,0 +1,249 @@
+"""One connection to each host for the whole process, and a session on it for each thread.
+
+`link_to` gives the link to a target; `SftpFiles` takes its sessions from it. A
+link connects when it is needed, and again after it broke. Whoever holds to a
+limit says so with `within`: then every step, connecting included, ends by then.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from weakref import WeakSet
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.message import Message
+
+from xw.backoff import pauses
+from xw.errors import Refused, Unreachable
+from xw.files.sftp_wire import Wire
+from xw.files.ssh.login import log_in
+from xw.files.ssh.reach import Dropped, Transport, Watched, greet, open_stream
+from xw.files.ssh.route import Route, find
+from xw.files.ssh.target import Target
+
+_ANSWER = 15.0  # seconds for any one answer, where no limit says less
+_PERSISTENCE = 20.0  # seconds to go on trying a host that is too busy to talk, where no limit says less
+_KEEPALIVE = 15
+
+# Its words go to nobody: what matters comes as an exception, and a log line on stderr is noise for agents.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+
+
+class _Channel:
+    """A channel as `Wire` wants it: paramiko's own errors become OSErrors."""
+
+    def __init__(self, inner: paramiko.Channel) -> None:
+        self.ended = False  # by the other side
+        self._inner = inner
+
+    def sendall(self, data: bytes, /) -> None:
+        try:
+            self._inner.sendall(data)
+        except OSError:
+            self.ended = self._inner.closed
+            raise
+        except (paramiko.SSHException, EOFError) as error:
+            raise OSError(str(error)) from None
+
+    def recv(self, size: int, /) -> bytes:
+        try:
+            data = self._inner.recv(size)
+        except (paramiko.SSHException, EOFError) as error:
+            raise OSError(str(error)) from None
+        self.ended = not data
+        return data
+
+    def settimeout(self, seconds: float, /) -> None:
+        self._inner.settimeout(seconds)
+        # While keys are exchanged anew nothing can be sent, and paramiko's own limit for that is longer.
+        self._inner.get_transport().clear_to_send_timeout = seconds
+
+    def close(self) -> None:
+        with suppress(paramiko.SSHException, OSError, EOFError):  # it was lost before
+            self._inner.close()
+
+
+class SshLink:
+    """The connection to a host; see `sftp_remote.Link`. Its methods may be called from any thread."""
+
+    def __init__(self, route: Route, via: "SshLink | None" = None) -> None:
+        self.name = str(route)
+        self.route = route
+        self._via = via
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._mine = threading.local()
+        # Weak: with its thread ends a session too, for a server allows but ten on a connection.
+        self._wires: WeakSet[Wire] = WeakSet()
+        self._trips = 0
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """In this thread everything on this link ends in so many seconds: Unreachable, if need be."""
+        before = self._limit()
+        ends = time.monotonic() + seconds
+        self._mine.ends = min(before, ends)
+        try:
+            yield
+        finally:
+            self._mine.ends = before
+
+    @property
+    def round_trips(self) -> int:
+        """How many round trips its sessions have made; those of connecting do not count."""
+        return self._trips
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._transport is not None and self._transport.is_active()
+
+    def wire(self) -> Wire:
+        """See `sftp_remote.Link.wire`."""
+        wire: Wire | None = getattr(self._mine, "wire", None)
+        if wire is None or wire.broken or not self.up:
+            wire = self._mine.wire = self._session()
+        return wire
+
+    def run(self, command: str) -> paramiko.Channel:
+        """Start a command on the host; its channel. Unreachable, Refused. For a helper that watches there."""
+        channel = self._channel()
+        _ask_channel(channel, "exec", command)
+        channel.settimeout(self._budget(_ANSWER))
+        return channel
+
+    def lines(self, command: str) -> Iterator[str]:
+        """What a command on the host prints, line by line, for as long as it runs. Unreachable, Refused."""
+        channel = self.run(command)
+        channel.settimeout(None)  # it may be silent for hours; a lost link ends it
+        try:
+            yield from channel.makefile("r", -1)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise Unreachable(f"{self.name}: the command's connection was lost ({error})") from None
+        finally:
+            channel.close()
+
+    def tunnel(self, host: str, port: int) -> paramiko.Channel:
+        """A connection from the host onwards to another. Unreachable."""
+        try:
+            return self.transport().open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=self._budget(_ANSWER)
+            )
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise Unreachable(f"{self.name}: cannot jump on to {host} port {port} ({error})") from None
+
+    def transport(self) -> Transport:
+        """The connection, made where there is none. Unreachable, Refused."""
+        if not self._lock.acquire(timeout=self._budget(_PERSISTENCE)):
+            raise Unreachable(f"{self.name}: still connecting; try again")
+        try:
+            if self._transport is None or not self._transport.is_active():
+                self._transport = self._connect()
+            return self._transport
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """End the connection and all sessions on it."""
+        for wire in list(self._wires):
+            wire.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _limit(self) -> float:
+        ends: float = getattr(self._mine, "ends", float("inf"))
+        return ends
+
+    def _budget(self, usual: float) -> float:
+        """How long a step may take: so long, or what is left of the limit."""
+        return max(0.01, min(usual, self._limit() - time.monotonic()))
+
+    def _connect(self) -> Transport:
+        ends = min(self._limit(), time.monotonic() + _PERSISTENCE)
+        for pause in pauses(0.2, 3.0):
+            try:
+                return self._try_to_connect()
+            except Dropped:
+                if time.monotonic() + pause > ends:
+                    raise
+                time.sleep(pause)
+        raise AssertionError  # the pauses do not end
+
+    def _try_to_connect(self) -> Transport:
+        if self._via is not None:
+            with self._via.within(self._budget(float("inf"))):
+                stream = Watched(self._via.tunnel(self.route.host, self.route.port))
+            transport = greet(self.route, stream, self._budget)
+        else:
+            transport = greet(self.route, open_stream(self.route, self._budget), self._budget)
+        try:
+            log_in(transport, self.route, self._budget)
+        except (Unreachable, Refused):
+            transport.close()
+            raise
+        transport.set_keepalive(_KEEPALIVE)
+        return transport
+
+    def _session(self) -> Wire:
+        channel = self._channel()
+        stream = _Channel(channel)
+        # Not waited for: paramiko would wait without a limit, and the greeting can follow at once.
+        _ask_channel(channel, "subsystem", "sftp")
+        try:
+            wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
+        except Unreachable as error:
+            if self.up and stream.ended:
+                raise Refused(
+                    f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
+                ) from None
+            raise error from None
+        self._wires.add(wire)
+        return wire
+
+    def _count(self) -> None:
+        self._trips += 1
+
+    def _channel(self) -> paramiko.Channel:
+        transport = self.transport()
+        transport.clear_to_send_timeout = self._budget(_ANSWER)
+        try:
+            return transport.open_session(timeout=self._budget(_ANSWER))
+        except paramiko.ChannelException:
+            raise Unreachable(
+                f"{self.name}: it opens no more sessions on this connection (MaxSessions in its sshd_config)"
+            ) from None
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if "imeout" in str(error):
+                transport.close()  # a host that does not answer now will not on the next try either
+            raise Unreachable(f"{self.name}: it does not answer ({error})") from None
+
+
+def _ask_channel(channel: paramiko.Channel, kind: str, what: str) -> None:
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string(kind)
+    message.add_boolean(True)
+    message.add_string(what)
+    channel._event_pending()  # type: ignore[attr-defined]  # as invoke_subsystem does
+    channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
+
+
+_links: dict[tuple[int, Route], SshLink] = {}
+_links_lock = threading.Lock()
+
+
+def link_to(target: Target) -> SshLink:
+    """The link to a target, the same for all who ask in this process. Usage. Does not connect yet."""
+    return _link(find(target))
+
+
+def _link(route: Route) -> SshLink:
+    via = _link(route.via) if route.via else None
+    with _links_lock:
+        # A child process must not speak on its parent's connection.
+        return _links.setdefault((os.getpid(), route), SshLink(route, via))

@@ -1,0 +1,123 @@
+"""The way to a host as `~/.ssh/config` tells it: real name, port, user, keys, jump hosts."""
+
+import glob
+import os
+import shlex
+from collections.abc import Mapping
+from getpass import getuser
+from typing import NamedTuple
+
+import paramiko
+
+from xw.errors import Usage
+from xw.files.ssh.target import Target, hop
+
+_HOPS = 8  # hosts to jump over, and files that include files: more is a loop
+_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+class Route(NamedTuple):
+    """All that is needed to connect to a host. `named` are keys that the configuration names."""
+
+    host: str
+    port: int
+    user: str
+    named: tuple[str, ...]
+    identities_only: bool
+    agent: str | None
+    known_hosts: tuple[str, ...]
+    known_as: str | None
+    via: "Route | None"
+    command: str | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The files of the keys to try."""
+        return self.named or tuple(os.path.expanduser(f"~/.ssh/{name}") for name in _KEYS)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" + (f":{self.port}" if self.port != paramiko.config.SSH_PORT else "")
+
+
+def find(target: Target, environ: Mapping[str, str] = os.environ) -> Route:
+    """The route to a target, by the user's configuration and then the system's. Usage, where one is wrong."""
+    paths = (os.path.expanduser("~/.ssh/config"), "/etc/ssh/ssh_config")
+    try:
+        return _route(target, "".join(f"Host *\n{_text(path)}" for path in paths), environ, _HOPS)
+    except (paramiko.SSHException, ValueError, KeyError, ImportError) as error:
+        raise Usage(f"~/.ssh/config: {error}: `ssh -G {target.host}` says what is wrong with it") from None
+
+
+def _route(target: Target, text: str, environ: Mapping[str, str], left: int) -> Route:
+    # What is said first counts, also in the places where a value names another: `%p`.
+    port = f"Port {target.port}\n" if target.port else ""
+    user = f"User {target.user}\n" if target.user else ""
+    config = paramiko.SSHConfig.from_text(f"Host *\n{port}{user}{text}")
+    found: Mapping[str, object] = config.lookup(target.host)
+    if left == 0:
+        raise Usage(f"~/.ssh/config: the jump hosts for {target.host} lead in a circle")
+    said = {key: str(value) for key, value in found.items() if isinstance(value, str)}
+    identities = found.get("identityfile")
+    listed = identities if isinstance(identities, list) else []
+    jumps = said.get("proxyjump", "none")
+    return Route(
+        host=said.get("hostname", target.host),
+        port=int(said.get("port", paramiko.config.SSH_PORT)),
+        user=said.get("user") or getuser(),
+        named=tuple(os.path.expanduser(path) for path in listed if path.lower() != "none"),
+        identities_only=said.get("identitiesonly", "no").lower() == "yes",
+        agent=_agent(said.get("identityagent"), environ),
+        known_hosts=_known_hosts(said),
+        known_as=said.get("hostkeyalias"),
+        via=None if jumps.lower() == "none" else _via(jumps, text, environ, left - 1),
+        command=None if "proxyjump" in said else said.get("proxycommand"),
+    )
+
+
+def _via(jumps: str, text: str, environ: Mapping[str, str], left: int) -> Route:
+    """The last of the hosts to jump over, reached through those before it."""
+    first, *more = (hop(place.strip()) for place in jumps.split(","))
+    route = _route(first, text, environ, left)
+    for target in more:
+        route = _route(target, text, environ, left)._replace(via=route, command=None)
+    return route
+
+
+def _agent(said: str | None, environ: Mapping[str, str]) -> str | None:
+    if said is None or said == "SSH_AUTH_SOCK":
+        return environ.get("SSH_AUTH_SOCK")
+    if said.lower() == "none":
+        return None
+    return environ.get(said[1:]) if said.startswith("$") else os.path.expanduser(said)
+
+
+def _known_hosts(said: Mapping[str, str]) -> tuple[str, ...]:
+    own = said.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
+    system = said.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
+    return tuple(os.path.expanduser(path) for path in shlex.split(f"{own} {system}") if path != "none")
+
+
+def _text(path: str, left: int = _HOPS) -> str:
+    """A configuration file's text with what it includes, which paramiko leaves out."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise Usage(f"{path}: {error.strerror}") from None
+    text = []
+    for line in lines:
+        fields = line.replace("=", " ", 1).split()
+        if fields and fields[0].lower() == "include" and left:
+            for pattern in fields[1:]:
+                text += [_text(name, left - 1) for name in _included(pattern, path)]
+        else:
+            text.append(line)
+    return "\n".join(text) + "\n"
+
+
+def _included(pattern: str, path: str) -> list[str]:
+    folder = os.path.dirname(path) if path.startswith("/etc/") else os.path.expanduser("~/.ssh")
+    return sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern.strip('"')))))

@@ -1,0 +1,191 @@
+"""A hub on another machine, as its mirror here remembers it; connected only where that does not do.
+
+The mirror is a directory with the instance's own mailbox and two files of its
+own: `peers.json`, what the last sync saw, and `sync.json`, when that was.
+`sync` does the travelling; commands read the mirror and pay nothing for the
+distance.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+
+from xw.errors import Busy, Damaged, NotFound, Unreachable, XwError
+from xw.files.local import LocalFiles
+from xw.mailbox import Mailbox
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from xw.files.sftp import SftpFiles
+    from xw.files.ssh.link import SshLink
+    from xw.hub.contract import Located, Parcel, Peer
+    from xw.hub.directory import DirectoryHub
+    from xw.hub.sighting import Sighting
+
+PEERS = "peers.json"
+STATE = "sync.json"
+SYNC_LOCK = ".sync.lock"
+WATCH_LOCK = ".watch.lock"
+_LIMIT = 16 * 1024 * 1024
+# After a failure, commands that sync on the side leave the network alone for this
+# long: a sleeping host must not cost each command its whole time limit.
+_REST_S = 30.0
+
+
+def open_files(url: str, *, group: bool = False, links: bool = True) -> "SftpFiles":
+    """The directory on another host that a URL names. Usage. Connects when it is used."""
+    from xw.files.sftp import SftpFiles
+
+    link, root = _link(url)
+    return SftpFiles(link, root, group=group, links=links)
+
+
+def _link(url: str) -> "tuple[SshLink, str]":
+    from xw.files.ssh.link import link_to
+    from xw.files.ssh.target import parse
+
+    target = parse(url)
+    return link_to(target), target.path
+
+
+class SyncState(NamedTuple):
+    """When the hub was last reached (seconds since the epoch, 0 = never), and why it has not been since."""
+
+    at: float
+    failed: float
+    why: str
+
+    def rests(self) -> bool:
+        """Whether the last try failed so lately that the next should wait."""
+        return self.failed > self.at and 0 <= time.time() - self.failed < _REST_S
+
+
+class RemoteHub:
+    """`contract.Hub` for a hub elsewhere; `memory` is the mirror's directory."""
+
+    def __init__(self, url: str, memory: LocalFiles, offline: bool = False) -> None:
+        self.url = url
+        self.memory = memory
+        self.offline = offline
+        self._far: DirectoryHub | None = None
+
+    def far(self) -> "DirectoryHub":
+        """The hub itself. Unreachable, Refused."""
+        if self.offline:
+            raise Unreachable(f"{self.url}: not reached, because of --offline")
+        if self._far is None:
+            from xw.hub.directory import DirectoryHub, facts
+
+            about = facts(open_files(self.url), self.url)
+            self._far = DirectoryHub(open_files(self.url, group=about.group, links=about.links), self.url)
+        return self._far
+
+    def within(self, seconds: float) -> "AbstractContextManager[None]":
+        """While it is entered, whatever this thread asks of the hub ends in so many seconds."""
+        from contextlib import nullcontext
+
+        return nullcontext() if self.offline else _link(self.url)[0].within(seconds)
+
+    def durable(self) -> bool:
+        """Whether the hub's server can make files and folders durable, and publish by link."""
+        return open_files(self.url).durable
+
+    def lines(self, command: str) -> "Iterator[str]":
+        """What a shell command, run in the hub's directory, prints; nothing where there is no shell."""
+        from shlex import quote
+
+        link, root = _link(self.url)
+        return link.lines(f"cd {quote(root) if root else '.'} || exit 3\n{command}")
+
+    def close(self) -> None:
+        """Let the connection go; the next call that needs one makes another."""
+        if not self.offline:
+            _link(self.url)[0].close()
+
+    def instances(self) -> list[str]:
+        """See `contract.Hub.instances`; those that the last sync saw."""
+        return sorted(self.sightings())
+
+    def knows(self, name: str) -> bool:
+        """See `contract.Hub.knows`; asks the hub about a name that the last sync did not see."""
+        return name in self.sightings() or self.far().knows(name)
+
+    def peer(self, name: str) -> "Peer":
+        """See `contract.Hub.peer`; as the last sync saw it, aged since."""
+        seen = self.sightings().get(name)
+        if seen is None:
+            raise NotFound(f"no peer {name!r} on {self.url}, as of the last sync")
+        return seen.peer(time.time() + self._remembered()[1])
+
+    def register(self, name: str, card: Mapping[str, object]) -> bool:
+        """See `contract.Hub.register`."""
+        return self.far().register(name, card)
+
+    def pending_of(self, to: str, sender: Mailbox) -> str | None:  # noqa: ARG002  # the contract's
+        """See `contract.Hub.pending_of`: never, mail has to travel."""
+        return None
+
+    def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
+        """See `contract.Hub.deliver`."""
+        return self.far().deliver(parcels)
+
+    def locate(self, to: str, name: str) -> "Located | None":
+        """See `contract.Hub.locate`."""
+        return self.far().locate(to, name)
+
+    def now(self) -> float:
+        """See `contract.Hub.now`."""
+        return self.far().now()
+
+    # What is remembered
+
+    def sightings(self) -> "dict[str, Sighting]":
+        """Everybody on the hub, as the last sync saw them."""
+        return self._remembered()[0]
+
+    def remember(self, seen: "Sequence[Sighting]", now: float) -> None:
+        """Keep what a sync saw, at `now` by the hub's clock."""
+        about = {"skew": round(now - time.time(), 3), "seen": {one.name: one._asdict() for one in seen}}
+        self.memory.replace(json.dumps(about, indent=1).encode(), "", PEERS)
+
+    def state(self) -> SyncState:
+        """When the hub was last reached."""
+        try:
+            return SyncState(**json.loads(self._read(STATE)))
+        except (ValueError, TypeError):
+            return SyncState(0.0, 0.0, "")  # never, or a file of another version
+
+    def note(self, why: str | None) -> None:
+        """Keep that the hub was reached just now, or why it was not."""
+        before = self.state()
+        now = time.time()
+        after = before._replace(at=now) if why is None else before._replace(failed=now, why=why)
+        self.memory.replace(json.dumps(after._asdict()).encode(), "", STATE)
+
+    def watched(self) -> bool:
+        """Whether a `sync --watch` keeps this mirror fresh."""
+        try:
+            with self.memory.locked(WATCH_LOCK, patience=0):
+                return False
+        except Busy:
+            return True
+
+    def _remembered(self) -> "tuple[dict[str, Sighting], float]":
+        """Sightings by name, and how far the hub's clock is ahead of ours, in seconds."""
+        from xw.hub.sighting import Sighting
+
+        try:
+            found = json.loads(self._read(PEERS))
+            return {name: Sighting(**entry) for name, entry in found["seen"].items()}, float(found["skew"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return {}, 0.0  # no sync yet, or by another version: the next one writes it anew
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self.memory.read(name, _LIMIT)
+        except (FileNotFoundError, Damaged):
+            return b""

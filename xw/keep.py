@@ -1,0 +1,137 @@
+"""Keeping mirrors fresh for as long as it runs: `xw sync --watch`.
+
+One connection for all instances of this machine on one hub. The hub says when
+mail arrives where it can (`inotifywait` or `xw` there); else it is asked, ever
+less often while nothing happens. What is done here (an outbox file, a message
+settled) goes out at once. When the hub is away it is tried again for ever,
+with growing, jittered pauses; commands meanwhile see the mirror and its age.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event, Thread
+
+from xw import clock, layout
+from xw.backoff import pauses
+from xw.errors import Busy, Refused, XwError, explain
+from xw.hub.remote import WATCH_LOCK, RemoteHub
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.sync import sync
+from xw.watch import Arrivals
+
+_POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
+_FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
+
+# It ends with its standard input, that is with the connection: nothing is left running on the hub.
+_PUSH = """\
+if command -v inotifywait >/dev/null; then
+  inotifywait -m -q -e create -e moved_to --format x {folders} &
+elif command -v xw >/dev/null; then
+  xw --hub . --as {first} watch &
+else exit 3; fi
+cat >/dev/null; kill $!
+"""
+
+
+class Keeper:
+    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails."""
+
+    def __init__(self, mailboxes: Sequence[Mailbox], hub: RemoteHub, tell: Callable[[str], None]) -> None:
+        self._mailboxes = mailboxes
+        self._hub = hub
+        self._tell = tell
+        self._root = hub.memory.root
+        self._stopped = Event()
+        self._connected: bool | None = None  # None: not yet
+        self._woken: Arrivals | None = None
+
+    def stop(self) -> None:
+        """Make `run` return soon; may be called from a signal handler or another thread."""
+        self._stopped.set()
+        if self._woken:
+            self._woken.wake()
+
+    def run(self) -> None:
+        """Keep on until `stop`. Refused where another process keeps the same mirrors."""
+        try:
+            with self._hub.memory.locked(WATCH_LOCK, patience=0):
+                self._run()
+        except Busy:
+            raise Refused(f"another `xw sync --watch` keeps {self._hub.memory.root} already") from None
+        finally:
+            self._hub.close()
+
+    def _run(self) -> None:
+        waits = pauses()
+        while not self._stopped.is_set():
+            try:
+                self._attend()
+            except (XwError, OSError) as error:
+                problem = str(explain(error) if isinstance(error, OSError) else error)
+                self._hub.note(problem)
+                if self._connected is not False:
+                    self._tell(f"away since {clock.rfc3339(clock.now())[:19]}Z: {problem}; trying on")
+                    waits = pauses()
+                self._connected = False
+                self._stopped.wait(next(waits))
+
+    def _attend(self) -> None:
+        """Connect, then sync whenever something happens here or there. Raises when the link breaks."""
+        with Arrivals([f"{self._root}/{mailbox.at(folder)}" for mailbox, folder in self._local()]) as woken:
+            self._woken = woken
+            idle, next_full = _POLL_S[0], 0.0
+            pushes: Thread | None = None
+            while not self._stopped.is_set():
+                full = time.monotonic() >= next_full
+                moved = sum(self._sync(mailbox, full) for mailbox in self._mailboxes)
+                if not self._connected:
+                    self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
+                    self._connected = True
+                if full:
+                    next_full = time.monotonic() + _FULL_S
+                    if pushes is None or not pushes.is_alive():
+                        pushes = self._listen(woken)
+                idle = _POLL_S[0] if moved else min(idle * 1.5, _POLL_S[1])
+                for mailbox in self._mailboxes:
+                    for peer in mailbox.waiting_for():
+                        woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
+                woken.wait(_FULL_S if pushes and pushes.is_alive() else idle)
+
+    def _sync(self, mailbox: Mailbox, full: bool) -> bool:
+        """Sync one mailbox, with a look at the peers if `full`; whether anything moved."""
+        report = sync(mailbox, self._hub, peers=full)
+        for name, problem in report.problems:
+            self._tell(f"{name}: {problem}")
+        for peer, error in report.flushed.waiting.items():
+            self._tell(f"still in the outbox for {peer}: {error}")
+        return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
+
+    def _local(self) -> list[tuple[Mailbox, str]]:
+        """The folders whose changes here have to travel."""
+        folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
+        return [(mailbox, folder) for mailbox in self._mailboxes for folder in folders]
+
+    def _names(self) -> str:
+        return f"{', '.join(mailbox.owner for mailbox in self._mailboxes)} on {self._hub.url}"
+
+    def _listen(self, woken: Arrivals) -> Thread:
+        """A thread that turns the hub's pushes into wake-ups, and ends where the hub cannot push."""
+        owners = [mailbox.owner for mailbox in self._mailboxes]
+        lines = self._hub.lines(push_command(owners))
+
+        def listen() -> None:
+            with suppress(XwError, OSError):  # the link has broken, which the next sync notices
+                for _ in lines:
+                    woken.wake()
+
+        thread = Thread(target=listen, daemon=True)
+        thread.start()
+        return thread
+
+
+def push_command(names: Sequence[str]) -> str:
+    """Run in the hub's directory, this prints a line whenever something changes for one of `names`."""
+    folders = " ".join(f"{name}/{INBOX[state]}" for name in names for state in layout.STATES)
+    return _PUSH.format(folders=folders, first=names[0])

@@ -1,0 +1,199 @@
+"""The process of a room: hears what arrives, decides who speaks next, gives turns, keeps the limits.
+
+Every step is safe to be cut off at. A line is heard by its move to `done/`; a
+turn or an event exists from the moment its copy lies in `sent/`, before anybody
+else can see it, and a new coordinator brings the last one to those who lack
+it. All else is folded from these files (`state`), so nothing is lost and
+nothing is done twice. A step that raised may be repeated.
+"""
+
+from collections.abc import Sequence
+
+from xw import post
+from xw.clock import SECOND
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.message import Fields, Message
+from xw.rooms import desk, payload, wording
+from xw.rooms.payload import Payload
+from xw.rooms.policies import POLICIES
+from xw.rooms.record import Record
+from xw.rooms.scene import Line, Member, is_for
+from xw.rooms.state import OPEN, State
+
+_RETRY = 5 * SECOND  # how long mail that could not be delivered waits for the next try
+
+
+class Coordinator:
+    """Acts for one room, whose lock its maker holds: `begin`, then `step` again and again."""
+
+    def __init__(self, instance: Instance, state: State) -> None:
+        self.instance = instance
+        self.state = state
+        self._mailbox, self._hub = instance.mailbox, instance.hub
+        self._limits = state.definition.limits
+        self._policy = POLICIES[state.definition.policy]
+        self._started = instance.now()
+
+    def begin(self) -> None:
+        """Fold the record, finish what a forerunner was cut off at, and open the room if it is new."""
+        state, seed = self.state, self.state.definition.seed
+        state.replay(Record(self._mailbox))
+        if state.last:
+            post.finish(self._mailbox, self._hub, state.last)
+        elif seed:
+            self._send(
+                post.Draft("info", (state.name,), seed), Payload(payload.EVENT, {"event": payload.OPENED})
+            )
+
+    def step(self) -> float | None:
+        """Do what can be done now; the seconds until the clock gives more to do, None if it never will."""
+        self._hear()
+        now = self.instance.now()
+        if self.state.status == OPEN:
+            self._pass_over(now)
+            self._end(now)
+        if self.state.status == OPEN:
+            self._give(now)
+        alarms = self._alarms(now)
+        if not self._flushed():
+            alarms.append(now + _RETRY)
+        return max(0, min(alarms) - self.instance.now()) / SECOND if alarms else None
+
+    # Hearing
+
+    def _hear(self) -> None:
+        pending = self._mailbox.pending()
+        for item in self._mailbox.read_each(INBOX["pending"], pending):
+            if isinstance(item, Message):
+                self._take(item)
+
+    def _take(self, message: Message) -> None:
+        now = self.instance.now()
+        known = self.state.settled.get(message.id)
+        answer = desk.settled(known) if known else desk.decide(self.state, self._hub, message, now)
+        if answer.event:
+            to = answer.to if answer.private else (*self.state.members, *answer.to)
+            self._tell(answer.event, answer.text, to, message.id, answer.kind)
+        if answer.dropped:
+            self._mailbox.fail(message.file_name, *answer.dropped)
+            return
+        self._mailbox.settle(message.file_name)
+        if answer.line:
+            self.state.hear(message, now)
+
+    # Deciding
+
+    def _pass_over(self, now: int) -> None:
+        for member in tuple(self.state.members.values()):
+            if member.open and now >= self._deadline(member):
+                fields: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open}
+                why = f"did not answer within {self._limits.answer_s:g} s"
+                self._tell(fields, f"{member.name} {why}: passed over until it says something")
+
+    def _deadline(self, member: Member) -> int:
+        # The time in which no coordinator ran, or the room was paused, is not the member's.
+        since = max(member.asked, self._started, self.state.resumed_at)
+        return since + round(self._limits.answer_s * SECOND)
+
+    def _end(self, now: int) -> None:
+        """Close the room where a limit is reached and nobody has the floor."""
+        if self.state.scene().waits:
+            return
+        reason = self._spent()
+        if reason is None and self._is_quiet(now):
+            reason = f"nothing was said for {self._limits.quiet_s:g} s"
+        if reason:
+            fields: Fields = {"event": payload.CLOSED, "reason": reason}
+            self._tell(fields, f"the room is closed: {reason}")
+
+    def _spent(self) -> str | None:
+        """The limit that forbids any further turn."""
+        if 0 < self._limits.turns <= self.state.turns:
+            return f"the limit of {self._limits.turns} turns is reached"
+        if 0 < self._limits.words <= self.state.words:
+            return f"the limit of {self._limits.words} words is reached"
+        return None
+
+    def _is_quiet(self, now: int) -> bool:
+        at = self._quiet_at()
+        return at is not None and now >= at and not self._next(now) and not self._rates(now)
+
+    def _quiet_at(self) -> int | None:
+        quiet = round(self._limits.quiet_s * SECOND)
+        return max(self.state.active_at, self._started) + quiet if quiet else None
+
+    def _next(self, now: int) -> tuple[str, ...]:
+        """Who is to be given a turn now, within the turns that are left."""
+        if self._spent():
+            return ()
+        chosen = self._policy.speakers(self.state.scene(), now)
+        return chosen[: self._limits.turns - self.state.turns] if self._limits.turns else chosen
+
+    def _give(self, now: int) -> None:
+        for name in self._next(now):
+            if self._hub.knows(name):
+                self._turn(self.state.members[name])
+            else:
+                self._tell({"event": payload.LEFT, "member": name}, f"{name} has left: it is not on the hub")
+
+    def _alarms(self, now: int) -> list[int]:
+        """When the clock alone gives something to do."""
+        if self.state.status != OPEN:
+            return []
+        held = [self._deadline(member) for member in self.state.members.values() if member.open]
+        alarms = held + self._rates(now)
+        quiet = self._quiet_at()
+        return alarms or ([] if quiet is None else [quiet])
+
+    def _rates(self, now: int) -> list[int]:
+        """When members who have something to hear come within their rates again."""
+        scene = self.state.scene()
+        return [at for member in scene.present() if (at := scene.free_at(member)) > now]
+
+    # Saying
+
+    def _turn(self, member: Member) -> None:
+        state = self.state
+        shown = self._lines_for(member)
+        # One that has to be reminded is told what it is about, unless it is shown the seed itself.
+        topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
+        body = wording.turn(state.name, member, tuple(state.members), shown, topic, self._policy.hint)
+        passed = sorted({state.name}.union(*(line.rooms for line in shown)))
+        more: Fields = {"author": shown[-1].author, "rooms": passed}
+        draft = post.Draft("question", (member.name,), body, more=more)
+        self._send(draft, Payload(payload.TURN, {"turn": state.turns + 1}))
+
+    def _lines_for(self, member: Member) -> list[Line]:
+        """The others' lines since a member's last turn; before them, for a reminder, the last of all."""
+        lines = self.state.lines
+        news = [line for line in lines[member.heard :] if is_for(member, line)]
+        start = self.state.remembered() if member.fresh else member.heard
+        return [line for line in lines[start : member.heard] if not line.silent] + news
+
+    def _tell(
+        self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"
+    ) -> None:
+        """Make an event of the room's; told to all members where nobody is named."""
+        known = [name for name in dict.fromkeys(to or self.state.members) if self._hub.knows(name)]
+        others = tuple(name for name in known if name != self.state.name)
+        # Where nobody is left to hear it, the room itself keeps what has become of it.
+        body = text if kind == "reply" else f"[room {self.state.name}] {text}"
+        self._send(post.Draft(kind, others or (self.state.name,), body, re), Payload(payload.EVENT, fields))
+
+    def _send(self, draft: post.Draft, own: Payload) -> None:
+        state = self.state
+        protocol = payload.write(own.kind, own.fields, state.heard)
+        more: Fields = {"room": state.name, "author": state.name, "hops": 0, "rooms": [state.name]}
+        draft = draft._replace(
+            thread=state.thread, more=more | draft.more | {"protocol": protocol}, noted=True
+        )
+        sent = post.send(self._mailbox, self._hub, draft, self.instance.now)
+        fields = (sent.id, draft.type, state.name, draft.to, draft.body, draft.re, draft.thread)
+        state.sent(Message(*fields, attachments=(), attached=(), expires=None, fields=draft.more), own)
+
+    def _flushed(self) -> bool:
+        """Try again to deliver what waits in the outbox; whether nothing does."""
+        if not any(map(self._mailbox.outbox, self._mailbox.waiting_for())):
+            return True
+        return not post.flush(self._mailbox, self._hub).waiting

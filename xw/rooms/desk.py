@@ -1,0 +1,156 @@
+"""What a room does with a message that arrived: decided here, carried out by the coordinator.
+
+The author of a line is the mailbox that sent it, whatever the message claims.
+Members speak; so do people (instances of kind human) and the room's own host,
+who write as the room. Everyone may join and leave; people, the host and the
+owner may do all else.
+"""
+
+from typing import NamedTuple
+
+from xw import layout
+from xw.errors import NotFound
+from xw.hub.contract import Hub
+from xw.message import Fields, Message
+from xw.rooms import payload
+from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member
+from xw.rooms.state import CLOSED, OPEN, PAUSED, State
+from xw.text import first_line
+
+_WIDTH = 200
+
+
+class Answer(NamedTuple):
+    """What to do with a message: make an event of it, keep it as a line, drop it, or only put it away.
+
+    `event` are the event's fields, `text` its words, `to` whom it concerns
+    besides the members, who are told unless it is `private`; `kind` the type of
+    the message that tells it. `dropped` is the kind and the reason.
+    """
+
+    event: Fields | None = None
+    text: str = ""
+    to: tuple[str, ...] = ()
+    private: bool = False
+    kind: str = "info"
+    line: bool = False
+    dropped: tuple[str, str] | None = None
+
+
+_PUT_AWAY = Answer()
+_LINE = Answer(line=True)
+
+
+def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
+    """What a room in this state does with a message, which is not one of its own events."""
+    own = payload.read(message)
+    if own and own.kind == payload.CONTROL:
+        return _control(state, hub, message, own)
+    if not payload.says_something(message):
+        return _sign(state, message)
+    if message.sender == state.name:
+        return _LINE
+    if state.name in payload.rooms_of(message) and message.type != "reply":
+        return Answer(dropped=("looped", f"it has passed the room {state.name} before"))
+    if state.status == CLOSED:
+        return _refusal(message, f"the room is closed: {state.reason}")
+    member = state.members.get(message.sender)
+    if member is None:
+        return _stranger(state, hub, message)
+    if own and own.kind == payload.TURN:
+        # A room in the room: its members' words count, and it need not be waited for.
+        event: Fields = {"event": payload.HEARD}
+        return Answer(event, "PASS", (message.sender,), private=True, kind="reply", line=True)
+    return _member(state, member, message, now)
+
+
+def settled(event: str) -> Answer:
+    """What is left to do with a message that this event has answered already, before a crash."""
+    if event == payload.REFUSED:
+        return Answer(dropped=("refused", "refused; the sender was told why"))
+    return _LINE if event == payload.HEARD else _PUT_AWAY
+
+
+def _member(state: State, member: Member, message: Message, now: int) -> Answer:
+    most = state.definition.limits.per_minute
+    lately = sum(then > now - MINUTE for then in member.spoke)
+    answers = member.open is not None and member.open == message.re
+    if most and lately >= most and not answers and member.kind not in (HUMAN, ROOM):
+        return _refusal(message, f"more than {most} messages in a minute: wait for your turn")
+    return _LINE
+
+
+def _stranger(state: State, hub: Hub, message: Message) -> Answer:
+    if _kind(hub, message.sender) == HUMAN:
+        return _LINE
+    if len(message.to) > 1:  # sent to everybody on the hub: the room is not what its sender thought of
+        return Answer(dropped=("refused", f"{message.sender} is no member"))
+    return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
+
+
+def _sign(state: State, message: Message) -> Answer:
+    """A message that says nothing in the room, but may tell that a turn will not be answered."""
+    member = state.holder(message.re)
+    own = payload.read(message)
+    protocol = message.fields.get("protocol")
+    notice = isinstance(protocol, dict) and protocol.get("kind") == "ERROR_NOTICE"
+    refused = own is not None and own.text("event") == payload.REFUSED
+    if member is None or not (
+        message.sender == layout.POSTMASTER or (message.sender == member.name and (notice or refused))
+    ):
+        return _PUT_AWAY
+    event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open}
+    why = first_line(message.body, _WIDTH)
+    return Answer(event, f"{member.name} cannot answer ({why}): passed over until it says something")
+
+
+def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:
+    deed, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
+    if deed not in payload.DEEDS:
+        return _refusal(message, f"a room can be asked to {', '.join(payload.DEEDS)}")
+    may = sender in (state.name, state.definition.owner) or _kind(hub, sender) == HUMAN
+    if not may and not (deed in ("join", "leave") and name == sender):
+        return _refusal(message, f"{sender} may not do this: people and the room's owner may")
+    problem = _problem(state, hub, deed, name)
+    return _refusal(message, problem) if problem else _done(state, hub, deed, name, sender)
+
+
+def _problem(state: State, hub: Hub, deed: str, name: str) -> str | None:
+    """Why a deed cannot be done now."""
+    if state.status == CLOSED:
+        return f"the room is closed: {state.reason}"
+    if deed == "join" and (name == state.name or not hub.knows(name)):
+        return f"no instance {name!r} on the hub"
+    if deed == "leave" and name not in state.members:
+        return f"{name} is no member"
+    if (deed == "pause" and state.status == PAUSED) or (deed == "resume" and state.status == OPEN):
+        return f"the room is {state.status} already"
+    return None
+
+
+def _done(state: State, hub: Hub, deed: str, name: str, sender: str) -> Answer:
+    if deed == "join":
+        back = name in state.members
+        event: Fields = {"event": payload.JOINED, "member": name, "as": _kind(hub, name)}
+        return Answer(event, f"{name} {'is back' if back else 'has joined'}", (name, sender))
+    if deed == "leave":
+        return Answer({"event": payload.LEFT, "member": name}, f"{name} has left", (name, sender))
+    if deed == "close":
+        reason = f"{sender} closed it"
+        return Answer({"event": payload.CLOSED, "reason": reason}, f"the room is closed: {reason}", (sender,))
+    event = {"event": payload.PAUSED if deed == "pause" else payload.RESUMED, "by": sender}
+    return Answer(event, f"{sender} {deed}d the room", (sender,))
+
+
+def _refusal(message: Message, why: str) -> Answer:
+    text = f"not taken: {why}"
+    event: Fields = {"event": payload.REFUSED, "member": message.sender}
+    return Answer(event, text, (message.sender,), private=True, dropped=("refused", why))
+
+
+def _kind(hub: Hub, name: str) -> str:
+    """What an instance says it is; an agent where it does not, or is not there."""
+    try:
+        return hub.peer(name).kind or "agent"
+    except NotFound:
+        return "agent"

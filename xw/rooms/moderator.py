@@ -1,0 +1,37 @@
+"""The moderator's word decides: those it names with `@` speak, in that order, then it is asked again.
+
+A moderator that names nobody, lets its turn pass or has left: nobody speaks
+until it has heard something new, which a person can say at any time.
+"""
+
+from xw.rooms.scene import Member, Scene, named
+
+
+def speakers(scene: Scene, now: int) -> tuple[str, ...]:
+    """See `policies.Policy`."""
+    if scene.waits:
+        return ()
+    chosen = _next(scene)
+    return (chosen.name,) if chosen and scene.free_at(chosen) <= now else ()
+
+
+def _next(scene: Scene) -> Member | None:
+    ready = {member.name: member for member in scene.present()}
+    word = _last_word(scene)
+    if word is not None:
+        line = scene.lines[word]
+        order = [*line.names, *ready]  # `@all` names nobody in particular: the order of joining
+        for name in order:
+            member = ready.get(name)
+            if member and member.heard <= word and named(line, name):
+                return member
+    return ready.get(scene.moderator)
+
+
+def _last_word(scene: Scene) -> int | None:
+    """The number of the moderator's last line that was not a pass."""
+    for index in range(len(scene.lines) - 1, -1, -1):
+        line = scene.lines[index]
+        if line.author == scene.moderator and not line.silent:
+            return index
+    return None

@@ -1,0 +1,82 @@
+"""What rooms write into a message's field `protocol`, and how it is read back.
+
+    ROOM_TURN     a turn, from the room to one member: {turn, took}
+    ROOM_EVENT    what has become of the room, to all: {event, took, and what the event needs}
+    ROOM_CONTROL  a request to the room: {do, name}
+
+`took` are the ids of the lines that the room has heard since it last sent
+something: so what it sends tells in which order things came to pass.
+Anybody can send such a message; only those in a room's own `sent/` count as its own.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from xw import layout
+from xw.message import Fields, Message
+
+TURN = "ROOM_TURN"
+EVENT = "ROOM_EVENT"
+CONTROL = "ROOM_CONTROL"
+
+OPENED, JOINED, LEFT, AWAY = "opened", "joined", "left", "away"
+PAUSED, RESUMED, CLOSED = "paused", "resumed", "closed"
+REFUSED, HEARD = "refused", "heard"
+DEEDS = ("join", "leave", "pause", "resume", "close")
+
+
+class Payload(NamedTuple):
+    """A room's payload: `kind`, the rest of its fields, and the lines that it took."""
+
+    kind: str
+    fields: Fields
+    took: tuple[str, ...] = ()
+
+    def text(self, key: str) -> str:
+        """A field that is text; empty where it is none."""
+        value = self.fields.get(key)
+        return value if isinstance(value, str) else ""
+
+
+def read(message: Message) -> Payload | None:
+    """The room's payload of a message; None where it has none, or another kind."""
+    found = message.fields.get("protocol")
+    if not isinstance(found, dict) or found.get("kind") not in (TURN, EVENT, CONTROL):
+        return None
+    took = found.get("took")
+    ids = tuple(item for item in took if isinstance(item, str)) if isinstance(took, list) else ()
+    return Payload(str(found["kind"]), found, ids)
+
+
+def write(kind: str, fields: Fields, took: Sequence[str] = ()) -> Fields:
+    """The value of the field `protocol`."""
+    return {"kind": kind, **fields, **({"took": list(took)} if took else {})}
+
+
+def says_something(message: Message) -> bool:
+    """Whether a message to a room is a line of its conversation, whoever sent it.
+
+    Notices of status and the like go to everybody on the hub and are none; nor
+    is what a room tells its members of itself. Another room's turn is, for it
+    holds its members' words, and so is its PASS, by which it answers one.
+    """
+    if message.sender == layout.POSTMASTER:
+        return False
+    protocol = message.fields.get("protocol")
+    if not isinstance(protocol, dict):
+        return protocol is None
+    return protocol.get("kind") in (TURN, "TASK_HANDOFF") or is_heard(message)
+
+
+def is_heard(message: Message) -> bool:
+    """Whether a room says by this that it has taken another room's turn."""
+    own = read(message)
+    return own is not None and own.kind == EVENT and own.text("event") == HEARD and message.type == "reply"
+
+
+def rooms_of(message: Message) -> frozenset[str]:
+    """The rooms that a message's text has passed."""
+    found = message.fields.get("rooms")
+    return (
+        frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+    )

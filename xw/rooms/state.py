@@ -1,0 +1,139 @@
+"""A room as it stands, folded from its history.
+
+Nothing here is kept anywhere: a coordinator that starts folds the room's record
+(`record`) and is where its forerunner was. While it runs it folds each line it
+hears and each message it sends, by the same two methods.
+"""
+
+from xw import layout
+from xw.message import Message
+from xw.rooms import payload
+from xw.rooms.definition import Definition
+from xw.rooms.payload import Payload
+from xw.rooms.record import Record
+from xw.rooms.scene import MINUTE, ROOM, Line, Member, Scene, is_pass, mentions
+
+OPEN, PAUSED, CLOSED = "open", "paused", "closed"
+
+
+class State:
+    """What a room has come to. `last` is the last message it sent, `thread` the first one's id.
+
+    `heard` are the lines that nothing sent names yet; `settled` the
+    messages that an event has answered, and which; `active_at` when something was last said
+    or the room was resumed.
+    """
+
+    def __init__(self, name: str, definition: Definition) -> None:
+        self.name = name
+        self.definition = definition
+        self.members = {who: Member(who, kind) for who, kind in definition.members}
+        self.lines: list[Line] = []
+        self.turns = 0
+        self.words = 0
+        self.status = OPEN
+        self.reason = ""
+        self.heard: list[str] = []
+        self.settled: dict[str, str] = {}
+        self.last: Message | None = None
+        self.thread: str | None = None
+        self.active_at = 0
+        self.resumed_at = 0
+
+    def scene(self) -> Scene:
+        """What the policy is asked about."""
+        limits, moderator = self.definition.limits, self.definition.moderator
+        return Scene(tuple(self.members.values()), self.lines, limits, self.turns, moderator)
+
+    def holder(self, turn: str | None) -> Member | None:
+        """The member who has not answered this turn yet."""
+        return next((m for m in self.members.values() if turn and m.open == turn), None)
+
+    def replay(self, record: Record) -> None:
+        """Fold what the record holds."""
+        for message, own in record.fresh():
+            if own:
+                self.sent(message, own)
+            else:
+                self.hear(message, message.sent)
+
+    def hear(self, message: Message, now: int) -> Line:
+        """Fold a line. Its time is its sender's, but never ahead of the room's clock."""
+        line = line_of(message, now)
+        self.heard.append(line.id)
+        self.lines.append(line)
+        if not line.silent:
+            self.words += len(line.text.split())
+            self.active_at = max(self.active_at, line.at)
+        member = self.members.get(line.author)
+        if member:
+            if not (line.silent and member.kind == ROOM):  # by which it only says that it has heard
+                member = member._replace(spoke=self._recent(member, line.at))
+            if member.open and member.open == message.re:
+                member = member._replace(open=None)
+            if member.away:  # back again, and who knows what it remembers
+                member = member._replace(away=False, fresh=True)
+            self.members[line.author] = member
+        return line
+
+    def sent(self, message: Message, own: Payload) -> None:
+        """Fold a turn or an event of the room's own."""
+        self.last = message
+        self.thread = self.thread or message.thread or message.id
+        self.heard.clear()
+        if own.kind == payload.TURN:
+            self._turn(message)
+        else:
+            self._event(own, message)
+
+    def _turn(self, message: Message) -> None:
+        self.turns += 1
+        member = self.members.get(message.to[0])
+        if member:
+            self.members[member.name] = member._replace(
+                turned=self.turns, heard=len(self.lines), open=message.id, asked=message.sent, fresh=False
+            )
+
+    def _event(self, own: Payload, message: Message) -> None:
+        event, name = own.text("event"), own.text("member")
+        member = self.members.get(name)
+        if message.re:
+            self.settled[message.re] = event
+        if event == payload.OPENED:
+            self.lines.append(line_of(message, message.sent))
+        elif event == payload.JOINED and layout.is_name(name):
+            back = member or Member(name, own.text("as") or "agent", self.turns, self.remembered())
+            self.members[name] = back._replace(open=None, away=False, fresh=True)
+        elif event == payload.LEFT:
+            self.members.pop(name, None)
+        elif event == payload.AWAY and member:
+            self.members[name] = member._replace(open=None, away=True)
+        elif event == payload.PAUSED:
+            self.status = PAUSED
+        elif event == payload.RESUMED:
+            self.status = OPEN
+            self.active_at = self.resumed_at = message.sent
+        elif event == payload.CLOSED:
+            self.status, self.reason = CLOSED, own.text("reason")
+
+    def remembered(self) -> int:
+        """The number of the first of the last lines that one who joins is given."""
+        first, left = len(self.lines), self.definition.limits.memory
+        while first and left:
+            first -= 1
+            left -= not self.lines[first].silent
+        return first
+
+    def _recent(self, member: Member, at: int) -> tuple[int, ...]:
+        most = self.definition.limits.per_minute
+        return tuple(then for then in (*member.spoke, at) if then > at - MINUTE)[-most:] if most else ()
+
+
+def line_of(message: Message, now: int) -> Line:
+    """The line that a message to the room is."""
+    text = message.body
+    for file in message.attachments:
+        text += f"\n(file: {file.name}, with {message.short})"
+    silent = is_pass(text)
+    passed = payload.rooms_of(message)
+    return Line(message.id, message.sender, text, min(message.sent, now), passed, mentions(text), silent)

@@ -1,0 +1,62 @@
+"""A room's conversation as a reader wants it: what was said, by whom, and what became of the room.
+
+Entries are values; `xw log --room` prints them, and a full-screen view would
+draw them. Turns are left out: they only repeat what was said.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xw.mailbox import Mailbox
+from xw.message import Message
+from xw.rooms import payload
+from xw.rooms.payload import Payload
+from xw.rooms.record import Record
+from xw.rooms.scene import is_pass
+
+LINE, EVENT = "line", "event"
+_SHOWN = (payload.JOINED, payload.LEFT, payload.AWAY, payload.PAUSED, payload.RESUMED, payload.CLOSED)
+
+
+class Entry(NamedTuple):
+    """Something said in a room, or an event of the room's.
+
+    `kind` is line or event, `event` which event; `author` who spoke, or the
+    room; `at` microseconds since the epoch; `silent` for one who passed.
+    """
+
+    id: str
+    kind: str
+    author: str
+    at: int
+    text: str
+    event: str = ""
+    silent: bool = False
+
+
+class Transcript:
+    """The entries of one room, of the mailbox given; `fresh` may be called again as it grows."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._record = Record(mailbox)
+
+    def fresh(self) -> Iterator[Entry]:
+        """The entries that have not been given yet, in the order in which the room took them."""
+        for message, own in self._record.fresh():
+            entry = _entry(message, own)
+            if entry:
+                yield entry
+
+
+def _entry(message: Message, own: Payload | None) -> Entry | None:
+    at = message.sent
+    if payload.is_heard(message):
+        return None
+    if own is None:
+        return Entry(message.id, LINE, message.sender, at, message.body, silent=is_pass(message.body))
+    event = own.text("event")
+    if event == payload.OPENED:
+        return Entry(message.id, LINE, message.sender, at, message.body)
+    if event not in _SHOWN:
+        return None
+    return Entry(message.id, EVENT, message.sender, at, message.body.partition("] ")[2], event)

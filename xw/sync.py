@@ -1,0 +1,259 @@
+"""Keeping a mirror and its hub in step: decide, then act.
+
+`plan` looks at two listings and says what is to be done; `sync` does that in
+few round trips. Every action may be repeated, so a sync that was cut off
+anywhere is mended by the next.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from xw import layout, post
+from xw.errors import Damaged, Newer, XwError
+from xw.hub.directory import DirectoryHub
+from xw.hub.remote import SYNC_LOCK, RemoteHub
+from xw.hub.sighting import Sighting, pending_folders, see
+from xw.layout import INBOX, RANK, STATES
+from xw.mailbox import Mailbox
+from xw.message import Attachment, Message, decode
+
+Listing = Mapping[str, str]  # file name → state
+Progress = Callable[[str, int, int], None]  # an attachment's name, bytes so far, bytes in all
+_PATIENCE = 60.0  # for another sync of this mirror to finish
+
+
+class Fetch(NamedTuple):
+    """Bring a message from the hub into the mirror, in the state it has there."""
+
+    name: str
+    state: str
+
+
+class Advance(NamedTuple):
+    """Move a message of the mirror on, as the hub's copy was."""
+
+    name: str
+    source: str
+    state: str
+
+
+class Settle(NamedTuple):
+    """Move a message of the hub on, as the mirror's copy was."""
+
+    name: str
+    source: str
+    state: str
+
+
+Action = Fetch | Advance | Settle
+
+
+class Report(NamedTuple):
+    """What a sync did: file names moved, the outbox, who is on the hub, and what went wrong by name."""
+
+    fetched: tuple[str, ...]
+    settled: tuple[str, ...]
+    advanced: tuple[str, ...]
+    flushed: post.Flushed
+    seen: tuple[Sighting, ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+def plan(mirror: Listing, hub: Listing) -> list[Action]:
+    """What brings two listings of one inbox in step, oldest message first.
+
+    The furthest state wins, done over failed. What only the mirror has stays:
+    the hub's copy was removed by another machine's gc, or the hub is not the
+    one it was. What the hub has as handled and the mirror never saw is history
+    and stays there.
+    """
+    actions: list[Action] = []
+    for name in sorted(hub):
+        there, here = hub[name], mirror.get(name)
+        if here is None:
+            if there in ("pending", "processing"):
+                actions.append(Fetch(name, there))
+        elif RANK[here] > RANK[there]:
+            actions.append(Settle(name, there, here))
+        elif RANK[there] > RANK[here]:
+            actions.append(Advance(name, here, there))
+    return actions
+
+
+def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None, peers: bool = True) -> Report:
+    """Bring a mirror and its hub in step, both ways; without `peers`, the mail alone.
+
+    Unreachable or Refused where the hub cannot be had; what was done by then stays done.
+    """
+    with hub.memory.locked(SYNC_LOCK, _PATIENCE):
+        try:
+            far = hub.far()
+            report = _Run(mailbox, far, progress or _silent).run(hub.sightings() if peers else None)
+            if peers:
+                hub.remember(report.seen, far.now())
+        except XwError as error:
+            hub.note(str(error))
+            raise
+        hub.note(None)
+        return report
+
+
+def _silent(name: str, done: int, whole: int) -> None:
+    """No progress is shown."""
+
+
+class _Run:
+    """One sync of one mailbox."""
+
+    def __init__(self, mailbox: Mailbox, hub: DirectoryHub, progress: Progress) -> None:
+        self._mirror = mailbox
+        self._hub = hub
+        self._far = hub.mailbox(mailbox.owner)
+        self._progress = progress
+        self._problems: list[tuple[str, str]] = []
+
+    def run(self, before: Mapping[str, Sighting] | None) -> Report:
+        far, seen = self._survey(before)
+        actions = plan(_states(_names(self._mirror)), far)
+        fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
+        settled = self._settle([action for action in actions if isinstance(action, Settle)])
+        later = [action for action in actions if isinstance(action, Advance)]
+        advanced = [action.name for action in later if self._advance(action)]
+        flushed = post.flush(self._mirror, self._hub)
+        self._show_presence(next((one for one in seen if one.name == self._mirror.owner), None))
+        return Report(
+            tuple(fetched), tuple(settled), tuple(advanced), flushed, tuple(seen), tuple(self._problems)
+        )
+
+    def _survey(self, before: Mapping[str, Sighting] | None) -> tuple[Listing, list[Sighting]]:
+        """The owner's messages on the hub, and everybody there unless `before` is None."""
+        files, known = self._hub.files, sorted(before or ())
+        own = [self._far.at(INBOX[state]) for state in STATES]
+        listed = files.names_of(["", *own, *pending_folders(known)])
+        top, *folders = [_must(names) for names in listed[: 1 + len(own)]]
+        for name in folders[0]:
+            if not layout.is_message(name):
+                self._far.quarantine("pending", name, "the file's name is no message's name")
+        if before is None:
+            return _states(folders), []
+        seen = see(files, known, before, listed[1 + len(own) :])
+        new = [
+            name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *known)
+        ]
+        return _states(folders), sorted(seen + (see(files, new, {}) if new else []))
+
+    def _fetch(self, actions: Sequence[Fetch]) -> list[str]:
+        paths = [self._far.at(INBOX[action.state], action.name) for action in actions]
+        fetched = []
+        for action, data in zip(actions, self._hub.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
+            if isinstance(data, FileNotFoundError):
+                continue  # it has moved on since; the next sync sees where
+            try:
+                if isinstance(data, Exception):
+                    raise data
+                if self._keep(action, data):
+                    fetched.append(action.name)
+            except Damaged as error:
+                self._far.quarantine(action.state, action.name, str(error))
+                self._problems.append((action.name, f"set aside on the hub: {error}"))
+        return fetched
+
+    def _keep(self, action: Fetch, data: bytes) -> bool:
+        """Make a message from the hub durable here, after its files."""
+        try:
+            message = decode(action.name, data)
+        except Newer as error:
+            self._problems.append((action.name, str(error)))  # kept all the same: `check` reports it
+        else:
+            if self._mirror.owner not in message.to:
+                raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self._mirror.owner}")
+            for file in message.attachments:
+                self._bring(message, message.id, file)
+            for file in message.attached:
+                self._bring(message, message.re or message.id, file)
+        return self._mirror.accept(action.name, data, action.state)
+
+    def _bring(self, message: Message, folder: str, file: Attachment) -> None:
+        """Copy an attachment here, if it is not; its hash must be the one the message gives."""
+        if not self._mirror.missing(folder, [file]):
+            return
+        try:
+            staged = self._mirror.stage(self._pieces(self._far.attachment(folder, file.name), file))
+        except (FileNotFoundError, Damaged) as error:
+            self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
+            return  # the message is worth reading without it; `read` says that it is missing
+        if (staged.size, staged.sha256) == (file.size, file.sha256):
+            self._mirror.place(staged, folder, file.name)
+        else:
+            self._mirror.files.remove(staged.path)
+            self._problems.append((message.file_name, f"its file {file.name} is damaged on the hub"))
+
+    def _pieces(self, path: str, file: Attachment) -> Iterator[bytes]:
+        done = 0
+        for piece in self._hub.files.chunks(path):
+            done += len(piece)
+            self._progress(file.name, done, file.size)
+            yield piece
+
+    def _settle(self, actions: Sequence[Settle]) -> list[str]:
+        """Do on the hub what was done here; failed ones take their reason along."""
+        moves = []
+        for action in actions:
+            if action.state == "failed":
+                note = self._mirror.why(action.name)
+                self._far.quarantine(
+                    action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")
+                )
+            else:
+                target = self._far.at(INBOX[action.state], action.name)
+                moves.append((self._far.at(INBOX[action.source], action.name), target))
+        for error in self._hub.files.move_all(moves):
+            # Gone from there: another machine settled it meanwhile, which the next sync sees.
+            if error is not None and not isinstance(error, FileNotFoundError):
+                raise error
+        return [action.name for action in actions]
+
+    def _advance(self, action: Advance) -> bool:
+        """Do here what was done to the hub's copy."""
+        if action.state == "failed":
+            note = self._far.why(action.name)
+            return self._mirror.quarantine(
+                action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")
+            )
+        if action.state == "processing":
+            return self._mirror.claim(action.name)
+        return self._mirror.settle(action.name, action.state)
+
+    def _show_presence(self, there: Sighting | None) -> None:
+        """Put the presence that was written here on the hub, if it is later than the one there."""
+        if there is None:
+            return
+        path = f"{self._mirror.owner}/{layout.PRESENCE}"
+        try:
+            written = self._mirror.files.look(path).mtime
+            data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
+        except (FileNotFoundError, Damaged):
+            return
+        skew = self._hub.now() - self._mirror.files.now()
+        if written + skew > there.presence_at + 1:  # SFTP tells times in whole seconds
+            self._hub.files.replace(data, self._far.at(layout.SCRATCH), path)
+
+
+def _names(mailbox: Mailbox) -> list[list[str]]:
+    return [mailbox.files.names(mailbox.at(INBOX[state])) for state in STATES]
+
+
+def _states(folders: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The furthest state of each message in the folders of `STATES`."""
+    states: dict[str, str] = {}
+    for state, names in zip(STATES, folders, strict=True):
+        for name in names:
+            if layout.is_message(name) and RANK[state] >= RANK[states.get(name, "pending")]:
+                states[name] = state
+    return states
+
+
+def _must(names: list[str] | OSError) -> list[str]:
+    if isinstance(names, OSError):
+        raise names
+    return names
