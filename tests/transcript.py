@@ -19,7 +19,7 @@ _SHORT = r"[0-9a-hjkmnp-tv-z]{8}"
 _ID = re.compile(rf"\b(?:\d{{8}}T\d{{12}}Z-)?{_SHORT}\b")
 _VOLATILE = (
     (_ID, "<id>"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "<time>"),
+    (re.compile(r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "<time>"),
     (re.compile(r"\b\d+[smhd]\b"), "<age>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:B|KiB)\b"), "<size>"),
 )

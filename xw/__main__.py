@@ -5,6 +5,8 @@ import sys
 
 from xw.cli import quick
 
+_INTERRUPTED = 130  # as shells report a process ended by ^C; `cli.call` says the same
+
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
@@ -21,7 +23,11 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process, and leave."""
-    code = run(sys.argv[1:])
+    _open_streams()
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = _INTERRUPTED  # before a command was under way
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -29,6 +35,13 @@ def main() -> None:
         code = code or 1  # nobody reads what was written
     # Not sys.exit: taking the interpreter apart costs each call a sixth of a bare start-up.
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Put /dev/null where the caller closed a stream (`>&-`): a message's file must not get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # as long as the process
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ alone, because `datetime` would cost each `xw check` a fifth of a bare Python
 start-up; it is imported only where a person's own notation is read.
 """
 
+import re
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ Clock = Callable[[], int]  # microseconds since the epoch; an argument wherever 
 
 SECOND = 1_000_000
 _END = 253_402_300_800 * SECOND  # the year 10000, which has no place in an id
+_RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+_is_rfc3339 = re.compile(_RFC3339, re.ASCII).fullmatch
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -33,6 +36,11 @@ def spell(stamped: str) -> str:
     """An id's time in RFC 3339: `2026-11-21T05:30:12.123456Z`."""
     s = stamped
     return f"{s[:4]}-{s[4:6]}-{s[6:8]}T{s[9:11]}:{s[11:13]}:{s[13:15]}.{s[15:21]}Z"
+
+
+def is_stamp(stamped: str) -> bool:
+    """Whether a time in the form of an id's is one that there is: no 13th month, no 61st second."""
+    return stamp(from_stamp(stamped)) == stamped
 
 
 def rfc3339(at: int) -> str:
@@ -55,10 +63,9 @@ def from_rfc3339(text: str) -> int:
     """The microseconds of an RFC 3339 time; ValueError if it is none or has no offset."""
     from datetime import datetime
 
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return round(moment.timestamp() * SECOND)
+    if not _is_rfc3339(text):  # `fromisoformat` takes much else, with any character for the T
+        raise ValueError(f"{text!r} is no RFC 3339 time")
+    return round(datetime.fromisoformat(text).timestamp() * SECOND)
 
 
 def when(text: str, at: int, future: bool) -> int:

@@ -5,12 +5,12 @@ handed to `config_schema`, whose pydantic models say what is wrong with it, and
 which checks everything that is written.
 """
 
-import json
 import os
 from collections.abc import Mapping
 
 from xw import layout
-from xw.errors import Usage
+from xw.errors import Damaged, Usage
+from xw.message import parse_object
 from xw.record import NamedTuple
 
 FILE = "xw.json"
@@ -101,16 +101,16 @@ def read(path: str) -> dict[str, object]:
     """The object in a configuration file, valid. Usage."""
     try:
         with open(path, "rb") as file:
-            data = json.loads(file.read(_LIMIT))
+            data = parse_object(file.read(_LIMIT))
     except OSError as error:
         raise Usage(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise Usage(f"{path}: not valid JSON: {error}") from None
+    except Damaged as error:
+        raise Usage(f"{path}: {error}") from None
     if not _looks_right(data):
         from xw.config_schema import check
 
         check(data, path)
-    return data  # type: ignore[no-any-return]
+    return data
 
 
 def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> str:
@@ -146,8 +146,8 @@ def absolute(hub: str, folder: str) -> str:
         raise Usage(f"{hub!r}: unknown kind of hub; use a path, file://…, ssh://host/path or user@host:path")
     elif layout.is_name(hub):
         return named_hub(hub)
-    if not hub:
-        raise Usage("the hub is empty: give a path")
+    if not hub or "\0" in hub:
+        raise Usage(f"the hub {hub!r} is no path: give one")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
 
 
@@ -183,7 +183,7 @@ def _looks_right(data: object) -> bool:
         return False
     if not all(key in _KINDS and _is(value, _KINDS[key]) for key, value in data.items()):
         return False
-    if data.get("offline_s", 1) <= 0 or data.get("retention_days", 1) < 1:
+    if not 0 < data.get("offline_s", 1) < 1e9 or data.get("retention_days", 1) < 1:
         return False
     return all(_instance_looks_right(name, entry) for name, entry in data.get("instances", {}).items())
 

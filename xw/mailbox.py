@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 300
 
 
+_STRAY = "the file's name is no message's name"
+
+
 class Place(NamedTuple):
     """Where a message lies: a state of the inbox, `sent` or `outbox/<to>`, and its file name."""
 
@@ -72,13 +75,17 @@ class Mailbox:
         """The messages in a folder, oldest first; other names are left out."""
         return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
 
-    def pending(self) -> list[str]:
-        """The messages that wait, oldest first. What is no message's name goes to `failed/` first."""
+    def pending(self, strays: list[tuple[str, str]] | None = None) -> list[str]:
+        """The messages that wait, oldest first. What is no message's name goes to `failed/` first.
+
+        Then it is named in `strays`, with the reason.
+        """
         names = self._waiting()
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
-            for name in set(names).difference(mail):
-                self.quarantine("pending", name, "the file's name is no message's name")
+            for name in sorted(set(names).difference(mail)):
+                if self.quarantine("pending", name, _STRAY) and strays is not None:
+                    strays.append((name, _STRAY))
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further) if further else mail)
@@ -211,7 +218,8 @@ class Mailbox:
 
     def _set_aside(self, source: str, name: str, folder: str, note: dict[str, str]) -> bool:
         kept, count = name, 1
-        while len(os.fsencode(kept)) > 240 or self._exists(folder, kept):
+        # What is named like a note would be overwritten by one.
+        while len(os.fsencode(kept)) > 240 or kept.endswith(layout.WHY) or self._exists(folder, kept):
             count += 1
             plain = "".join(c if c.isascii() and c.isprintable() else "_" for c in name[:120])
             kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"

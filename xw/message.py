@@ -108,8 +108,11 @@ def decode(file_name: str, data: bytes) -> Message:
             raise Damaged(f"its field {field!r} is missing or malformed")
     if (fields["from"], fields["type"]) != (name.sender, name.type):
         raise Damaged("its sender or type is not the one in its name")
-    if fields["sent"] != clock.spell(layout.time_of(name.id)):
+    stamped = layout.time_of(name.id)
+    if fields["sent"] != clock.spell(stamped):
         raise Damaged("its time is not the one in its name")
+    if not clock.is_stamp(stamped):
+        raise Damaged("its time is none that there is")
     return Message(
         name.id,
         name.type,

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -80,7 +80,7 @@ def call(folder: Path, *arguments: str, environ: dict[str, str] | None = None, s
     source = io.TextIOWrapper(io.BytesIO(stdin))
     with (
         chdir(folder),
-        mock.patch.dict(os.environ, environ or {}),
+        _set(environ or {}),
         mock.patch.object(sys, "stdin", source),
         redirect_stdout(out),
         redirect_stderr(err),
@@ -99,10 +99,34 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def watches(pid: int, folder: Path) -> bool:
+    """Whether a process has asked the kernel to tell it of changes in a folder."""
+    inode = f"ino:{folder.stat().st_ino:x} "
+    for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            if inode in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text():
+                return True
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return False
+
+
 def ended(process: "subprocess.Popen[str]") -> Result:
     """A process's exit code and output, once it has ended."""
     out, err = process.communicate(timeout=PATIENCE)
     return Result(process.returncode, out, err)
+
+
+@contextmanager
+def _set(environ: dict[str, str]) -> Iterator[None]:
+    """Environment variables set for a while; `mock.patch.dict` writes all the others anew each time."""
+    before = {name: os.environ.get(name) for name in environ}
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _environ(by: str | None) -> dict[str, str]:

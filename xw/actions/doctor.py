@@ -1,7 +1,7 @@
 """Looking for everything that is wrong, with the way to mend it: doctor."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout, presence
@@ -42,12 +42,14 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield Finding("bad", str(error))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
-    yield from _modes(instance)
-    yield from _disk(instance.mailbox, "here")
+    sound = yield from _modes(instance)
+    if sound:
+        yield from _disk(instance.mailbox, "here")
     if isinstance(instance.hub, RemoteHub):
         yield from _elsewhere(instance, instance.hub)
-    yield from _mail(instance)
-    yield from _bridge(instance)
+    if sound:
+        yield from _mail(instance)
+        yield from _bridge(instance)
 
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
@@ -84,24 +86,32 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
         yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
 
 
-def _modes(instance: Instance) -> Iterator[Finding]:
+def _modes(instance: Instance) -> Generator[Finding, None, bool]:
+    """Findings about the folders; returns whether all can be read, so that one can look further."""
     files, mailbox = instance.mailbox.files, instance.mailbox
-    missing, open_to_others = [], []
+    missing, strange, open_to_others = [], [], []
     for folder in layout.FOLDERS:
         try:
-            mode = files.look(mailbox.at(folder)).mode
+            there = files.look(mailbox.at(folder))
+            files.names(mailbox.at(folder))
         except FileNotFoundError:
             missing.append(folder)
-            continue
-        if mode & 0o007:
-            open_to_others.append(folder)
+        except OSError as error:
+            strange.append(f"{folder} ({error.strerror})")
+        else:
+            if there.mode & 0o007:
+                open_to_others.append(folder)
     if missing:
         yield Finding("bad", f"missing folders: {', '.join(missing)}", f"xw init --name {instance.name}")
+    if strange:
+        mend = f"move what is there away or mend its rights, then xw init --name {instance.name}"
+        yield Finding("bad", f"folders that cannot be read: {', '.join(strange)}", mend)
     if open_to_others:
         paths = " ".join(f"{instance.root}/{mailbox.at(folder)}" for folder in open_to_others)
         yield Finding("bad", "others on this machine can read the mail", f"chmod 700 {paths}")
-    if not missing and not open_to_others:
+    if not (missing or strange or open_to_others):
         yield Finding("ok", "all folders are there and private")
+    return not (missing or strange)
 
 
 def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 
 _DAY = 86400.0
+_FOR_EVER = 1_000_000  # days; a number without end has no place in a time
 _STALE_SCRATCH = _DAY  # nothing takes a day to write
 _SWEPT = (INBOX["done"], INBOX["failed"], layout.SENT)
 
@@ -51,7 +52,7 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
 
 def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     now = mailbox.files.now()
-    before = now - days * _DAY
+    before = now - min(days, _FOR_EVER) * _DAY
     messages: dict[str, Look] = {}
     for folder in _SWEPT:
         messages |= _older(mailbox, folder, before)
@@ -59,7 +60,8 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     kept = _ids(mailbox, gone=set(messages))
     folders = _older(mailbox, layout.ATTACHMENTS, before)
     attachments = {path: look for path, look in folders.items() if path.rpartition("/")[2] not in kept}
-    size = sum(look.size for path in attachments for look in _older(mailbox, path, float("inf")).values())
+    inside = [path for path, look in attachments.items() if look.kind == "folder"]
+    size = sum(look.size for path in inside for look in _older(mailbox, path, float("inf")).values())
     scratch = _older(mailbox, layout.SCRATCH, now - _STALE_SCRATCH)
     if not dry_run:
         for found in (messages, attachments, scratch):

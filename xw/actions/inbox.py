@@ -61,7 +61,8 @@ class Finished(NamedTuple):
 
 def check(instance: Instance, limit: int = SHOWN) -> Pending:
     """The oldest pending messages; at most `limit` files are shown, the others only counted."""
-    names = instance.mailbox.pending()
+    strays: list[tuple[str, str]] = []
+    names = instance.mailbox.pending(strays)
     messages: list[Message] = []
     set_aside: list[tuple[str, str]] = []
     newer: list[tuple[str, str]] = []
@@ -73,7 +74,7 @@ def check(instance: Instance, limit: int = SHOWN) -> Pending:
         else:
             name, error = item
             (newer if isinstance(error, Newer) else set_aside).append((name, str(error)))
-    return Pending(messages, len(names) - len(set_aside), set_aside, newer)
+    return Pending(messages, len(names) - len(set_aside), strays + set_aside, newer)
 
 
 def dead_letters(instance: Instance) -> list[DeadLetter]:

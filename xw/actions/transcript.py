@@ -128,12 +128,22 @@ def _lines(instance: Instance, places: list[Place], selection: Selection) -> Ite
     for place in places:
         if place.name < earliest:
             continue
+        line = _read(instance, place)
+        if line and _selected(line.message, selection):
+            yield line
+
+
+def _read(instance: Instance, place: Place) -> Line | None:
+    """The message at a place, or where it has moved on to since it was listed; None if it cannot be read."""
+    for folder in dict.fromkeys((place.folder, *_FOLDERS)):
+        found = place._replace(folder=folder)
         try:
-            message = instance.mailbox.read(place)
-        except (FileNotFoundError, Damaged):
-            continue  # it has moved on, or `check` and `doctor` will report it
-        if _selected(message, selection):
-            yield Line(message, place)
+            return Line(instance.mailbox.read(found), found)
+        except FileNotFoundError:
+            continue
+        except Damaged:
+            return None  # `check` and `doctor` report it
+    return None
 
 
 def _selected(message: Message, selection: Selection) -> bool:

@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from xw import __version__
-from xw.cli.call import complain, execute
+from xw.cli.call import INTERRUPTED, complain, execute
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 from xw.errors import Usage, XwError
 
@@ -31,7 +31,7 @@ def run(arguments: list[str], act: Execute = execute) -> int:
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort:
-        return 1
+        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

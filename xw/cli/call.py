@@ -9,7 +9,7 @@ from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
 from xw.text import visible
 
-_INTERRUPTED = 130  # as shells report a process ended by ^C
+INTERRUPTED = 130  # as shells report a process ended by ^C
 
 
 class Call(NamedTuple):
@@ -59,7 +59,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
     except OSError as error:
         return complain(explain(error))
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def complain(error: XwError) -> int:

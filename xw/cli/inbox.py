@@ -5,7 +5,7 @@ from xw.actions.inbox import Enclosed
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, fields, heading, line, say
 from xw.message import Message
-from xw.text import size
+from xw.text import size, visible
 
 
 def check(call: Call, failed: bool) -> None:
@@ -44,7 +44,7 @@ def _dead_letters(call: Call) -> None:
     if not letters:
         say(f"no dead letters for {instance.name} on {instance.hub.url}")
     for one in letters:
-        what = line(one.message, instance.now()) if one.message else one.name
+        what = line(one.message, instance.now()) if one.message else visible(one.name, keep="")
         say(f"{what}\n  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}")
 
 

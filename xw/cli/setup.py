@@ -77,7 +77,7 @@ def _peer_line(peer: Peer, now: int) -> str:
         waiting += f"; bridge {peer.bridge}{mend}"
     doing = first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60)
     about = first_line(peer.description, 60)
-    kind = "" if peer.kind in ("", "agent") else f" ({peer.kind})"
+    kind = "" if peer.kind in ("", "agent") else f" ({first_line(peer.kind, 20)})"
     return "; ".join(
         part for part in (f"{peer.name}{kind} {peer.status}", waiting, seen, doing, about) if part
     )

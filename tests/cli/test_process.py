@@ -1,0 +1,264 @@
+"""`xw` as the process that it is: its streams, its terminal, its locale, its signals, its imports."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import PATIENCE, XW, Result, Team, ended, until, watches
+from xw import __version__
+
+_HOSTILE = "\x1b[31mred\x07\x9b2J \u202eevil\u2066 \u200bzero \U000e0041tag \x7f\x00\r\x85 ok"
+# What may reach a terminal: text, newline and tab.
+_RAW = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+
+
+def _xw(team: Team, *arguments: str, by: str = "alice", **options: object) -> Result:
+    return ended(team.start(*arguments, by=by, **options))
+
+
+def test_the_installed_command(team: Team) -> None:
+    """The console script runs hot and other commands, and hands on their exit codes."""
+    assert _xw(team, "check") == (0, f"no mail for alice on {team.hub}\n", "")
+    assert _xw(team, "--version") == (0, f"xw {__version__}\n", "")
+    assert _xw(team, "read", "zzzzzzzz").code == 3
+    assert _xw(team, "peers", "--as", "dave").code == 3
+    assert _xw(team, "wait", "--timeout", "0").code == 4
+    assert _xw(team, "check", "--hub", "/nowhere").code == 5
+    as_module = subprocess.run(
+        [sys.executable, "-m", "xw", "who", "--as", "bob"], cwd=team.folder, capture_output=True, check=True
+    )
+    assert as_module.stdout.startswith(b"name     bob\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("send", "--help"), ("log", "--help")])
+def test_help(team: Team, arguments: tuple[str, ...]) -> None:
+    """Help is printed to stdout, also by `xw` alone."""
+    shown = _xw(team, *arguments)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("Usage: xw")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("chekc",), "`xw --help` lists the commands"),
+        (("check", "extra"), "`xw check --help` shows how"),
+        (("read",), "`xw read --help` shows how"),
+        (("done",), "`xw done --help` shows how"),
+        (("send", "info", "x", "--too", "bob"), "`xw send --help` shows how"),
+        (("--as", "bob"), "xw"),
+        (("--unknown",), "`xw --help` lists the commands"),
+        (("log", "--format"), "`xw log --help` shows how"),
+        (("\x1b[31m\n",), "`xw --help` lists the commands"),
+    ],
+)
+def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
+    """A mistake is exit 2 and one line: what is wrong, and where to look."""
+    wrong = team.run(*arguments)
+    assert (wrong.code, wrong.out) == (2, ""), wrong
+    assert wrong.err.startswith("xw: ")
+    assert wrong.err.count("\n") == 1
+    assert hint in wrong.err
+    assert "\x1b" not in wrong.err
+
+
+def test_completion(team: Team) -> None:
+    """Shell completion: bash is given a script, and the script's question is answered."""
+    assert "complete " in _xw(team, "--show-completion", "bash").out
+    asked = {"_XW_COMPLETE": "complete_bash", "COMP_WORDS": "xw che", "COMP_CWORD": "1"}
+    answered = _xw(team, env={**os.environ, **asked})
+    assert answered.out.split() == ["check"]
+    asked = {"_XW_COMPLETE": "complete_bash", "COMP_WORDS": "xw send --ex", "COMP_CWORD": "2"}
+    assert _xw(team, env={**os.environ, **asked}).out.split() == ["--expires"]
+
+
+@pytest.mark.parametrize("command", [("log",), ("log", "--json"), ("check",), ("read", "long"), ("--help",)])
+def test_stdout_closed_early(team: Team, command: tuple[str, ...]) -> None:
+    """A reader that has enough (`| head -1`) ends the command quietly."""
+    for number in range(25):
+        token = team.send(f"{number} " + "x" * 100_000)
+    arguments = [token if word == "long" else word for word in command]
+    process = team.start(*arguments, by="bob")
+    assert process.stdout
+    process.stdout.close()
+    process.stdout = None
+    result = ended(process)
+    assert result.code in (0, 1)
+    assert result.err == ""
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
+def test_streams_that_are_not_there(team: Team, closed: str) -> None:
+    """A caller that closed stdin, stdout or stderr (`>&-`) gets no traceback and spoils no file."""
+    close = " ".join(f"{number}>&-" for number in closed.split())
+    team.send("kept")
+    expected = {"check": 0, "peers": 0, "read zzzzzzzz": 3, "send info --to carol -": 2}
+    for command, code in expected.items():
+        ran = _xw_in_shell(team, f"{XW} {command} {close}")
+        assert ran.code == code, (command, ran)
+        assert "Traceback" not in ran.err
+        assert ran.out == "" or "1" not in closed
+    assert team.pending("carol") == []
+    assert team.json("check", by="bob")["messages"][0]["body"] == "kept"
+
+
+def _xw_in_shell(team: Team, script: str) -> Result:
+    environ = {**os.environ, "XW_NAME": "bob"}
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        cwd=team.folder, env=environ, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    return ended(process)
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1:strict"},
+    ],
+)
+def test_a_terminal_that_is_not_utf8(team: Team, locale: dict[str, str]) -> None:
+    """Whatever the locale, a message in any script is printed, spelled out where it must be."""
+    token = team.send("žluťoučký kůň 🐎 日本")
+    environ = {**os.environ, "XW_NAME": "bob", **locale}
+    for arguments in (
+        ("check",),
+        ("read", token),
+        ("log",),
+        ("log", "--format", "markdown"),
+        ("check", "--json"),
+    ):
+        shown = _xw(team, *arguments, env=environ, encoding="utf-8", errors="replace")
+        assert (shown.code, shown.err) == (0, "")
+        assert "lu" in shown.out
+
+
+def test_sending_in_the_c_locale(team: Team) -> None:
+    """Also in the C locale, a body is read as UTF-8, from the argument and from a pipe."""
+    for script in ("xw send info --to alice ňandu", "echo ňandu | xw send info --to alice -"):
+        environ = f"LC_ALL=C PATH={Path(XW).parent}:$PATH"
+        ran = _xw_in_shell(team, f"export {environ}; {script}")
+        assert (ran.code, ran.err) == (0, "")
+    assert [message["body"].strip() for message in team.json("check")["messages"]] == ["ňandu", "ňandu"]
+
+
+@pytest.mark.parametrize("command", [("watch",), ("wait",), ("log", "--follow"), ("ask", "--to", "bob", "x")])
+def test_interrupt(team: Team, command: tuple[str, ...]) -> None:
+    """^C ends a command that waits with 130 and no traceback."""
+    process = team.start(*command)
+    until(lambda: watches(process.pid, team.box("alice") / "inbox" / "pending"))
+    process.send_signal(signal.SIGINT)
+    result = ended(process)
+    assert result.code == 130
+    assert "Traceback" not in result.err
+
+
+def test_interrupt_while_starting(team: Team) -> None:
+    """^C before the command has begun ends it with 130 and no traceback, whenever it comes."""
+    driver = """
+import builtins, signal, sys
+from xw.__main__ import main
+
+real, module = builtins.__import__, sys.argv.pop(1)
+
+def late(name, *rest):
+    if name == module:
+        signal.raise_signal(signal.SIGINT)
+    return real(name, *rest)
+
+builtins.__import__ = late
+main()
+"""
+    for module, command in (("typer", "peers"), ("xw.cli.call", "check")):
+        ran = subprocess.run(
+            [sys.executable, "-c", driver, module, command], cwd=team.folder, capture_output=True, check=False
+        )
+        assert (ran.returncode, ran.stderr) == (130, b""), (module, command)
+
+
+def _on_a_terminal(team: Team, *arguments: str, by: str = "bob") -> bytes:
+    """What a command writes to a terminal of its own, stdout and stderr together."""
+    leader, follower = pty.openpty()
+    process = team.start(*arguments, by=by, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    written = b""
+    while select.select([leader], [], [], PATIENCE)[0]:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:  # EIO: nobody has the terminal open any more
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(leader)
+    process.wait(PATIENCE)
+    return written.replace(b"\r\n", b"\n")
+
+
+def test_nothing_raw_reaches_a_terminal(team: Team, tmp_path: Path) -> None:
+    """Control, bidi and invisible characters of bodies and names are spelled out, on a real terminal too."""
+    name = _HOSTILE.replace("\x00", "")
+    (tmp_path / name).write_text("x")
+    body = f"{_HOSTILE}\n{_HOSTILE}\n[/nope] [bold]"
+    sent = team.json(
+        "send", "task", "--to", "bob", "-", "--attach", str(tmp_path / name), stdin=body.encode()
+    )
+    token = sent["id"]
+    for strange in (name, name + "\n", "20261121T053012123456Z-k7f3q2m9.task.alice.json\n", "\udcff\udc80"):
+        (team.box("bob") / "inbox" / "pending" / strange).write_text(_HOSTILE)
+    card = team.box("carol") / "card.json"
+    card.write_text('{"kind": "a\\u001b[31m\\nfake", "description": "\\u202e\\u001b]0;title\\u0007"}')
+    (team.hub / name).mkdir()
+    commands: list[tuple[str, ...]] = [
+        ("check",), ("check", "--failed"), ("read", token), ("read", token, "--thread"), ("log",),
+        ("log", "--format", "markdown"), ("peers",), ("doctor",), ("wait",), ("gc", "--verbose"),
+        ("gc", "--dry-run", "--days", "0"),
+        ("read", name), ("done", name), ("send", "info", "x", "--to", name), ("send", name, "x"), (name,),
+        ("send", "info", "x", "--attach", str(tmp_path / name / "x")), ("check", "--as", name),
+        ("check", "--hub", name), ("check", "--config", name), ("send", "info", "x", "--expires", name),
+        ("log", "--since", name), ("send", "info", "--file", name), ("trace", name), ("check", f"--{name}"),
+        ("check", "--json"), ("check", "--failed", "--json"), ("peers", "--json"), ("init", "--name", name),
+    ]  # fmt: skip
+    for command in commands:
+        written = _on_a_terminal(team, *command).decode()
+        assert written, command
+        assert "Traceback" not in written, command
+        assert not _RAW.search(written), (command, written)
+        assert not re.search(r"^(fake|evil)", written, re.MULTILINE), (command, written)
+    plain = _on_a_terminal(team, "read", token).decode()
+    assert r"\x1b[31mred\x07\x9b2J \u202eevil\u2066 \u200bzero \U000e0041tag \x7f\x00\x0d\x85 ok" in plain
+    assert "[/nope] [bold]" in plain
+
+
+_SLOW = {"typer", "click", "pydantic", "paramiko", "watchdog", "rich"}
+_SLOW |= {"asyncio", "inspect", "dataclasses", "typing"}
+
+
+@pytest.mark.parametrize("command", ["check", "check --failed", "read", "send", "reply", "done"])
+def test_hot_commands_import_little(team: Team, command: str) -> None:
+    """A fresh process of a hot command imports nothing that is slow to load."""
+    token = team.send("x", kind="task")
+    tails = {
+        "read": [token], "done": [token], "reply": [token, "text"], "send": ["info", "text", "--to", "alice"],
+    }  # fmt: skip
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", XW, *command.split(), *tails.get(command, [])],
+        cwd=team.folder, env={**environ, "XW_NAME": "bob"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "xw.mailbox" in imported
+    assert {name.partition(".")[0] for name in imported} & _SLOW == set()

@@ -1,0 +1,163 @@
+"""log, trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import Team
+from xw.actions import transcript
+from xw.actions.transcript import Selection
+from xw.instance import Options, open_instance
+
+
+@pytest.fixture
+def talk(team: Team) -> dict[str, str]:
+    """A task, a question about it, its answer, and an info from somebody else: the ids."""
+    task = team.send("Count the beans.\nAll of them.", kind="task")
+    question = team.json("send", "question", "Green ones too?", "--re", task, by="bob")["id"]
+    reply = team.json("reply", question, "Green ones too.")["id"]
+    info = team.send("Lunch is ready.", by="carol")
+    return {"task": task, "question": question, "reply": reply, "info": info}
+
+
+def test_log(team: Team, talk: dict[str, str]) -> None:
+    """`log` prints what was sent and received in order of time, whatever state it is in."""
+    team.ok("done", talk["task"], by="bob")
+    lines = team.ok("log", by="bob").splitlines()
+    heads = [line for line in lines if not line.startswith(" ")]
+    short = {key: value[-8:] for key, value in talk.items()}
+    assert [line[20:] for line in heads] == [
+        f"{short['task']} alice -> bob [task]",
+        f"{short['question']} bob -> alice [question re {short['task']}]",
+        f"{short['reply']} alice -> bob [reply re {short['question']}]",
+        f"{short['info']} carol -> bob [info]",
+    ]
+    assert lines[1:3] == ["    Count the beans.", "    All of them."]
+    assert lines[0].startswith("20")
+
+
+def _bodies(team: Team, *arguments: str, by: str = "bob") -> list[str]:
+    lines = team.ok("log", "--json", *arguments, by=by).splitlines()
+    return [json.loads(line)["body"].split()[0] for line in lines]
+
+
+def test_log_selects(team: Team, talk: dict[str, str]) -> None:
+    """--thread, --with, --grep and --since each select, alone and together."""
+    assert _bodies(team) == ["Count", "Green", "Green", "Lunch"]
+    for member in ("task", "question", "reply"):
+        assert _bodies(team, "--thread", talk[member][-8:]) == ["Count", "Green", "Green"]
+    assert _bodies(team, "--with", "carol") == ["Lunch"]
+    assert _bodies(team, "--with", "alice") == ["Count", "Green", "Green"]
+    assert _bodies(team, "--grep", "GREEN") == ["Green", "Green"]
+    assert _bodies(team, "--grep", "ready", "--with", "carol", "--thread", talk["info"]) == ["Lunch"]
+    assert _bodies(team, "--grep", "ready", "--with", "alice") == []
+    assert _bodies(team, "--since", "1h") == ["Count", "Green", "Green", "Lunch"]
+    assert _bodies(team, "--since", "2099-01-01") == []
+    assert _bodies(team, "--since", "1970-01-02") == ["Count", "Green", "Green", "Lunch"]
+    assert team.run("log", "--thread", "zzzzzzzz").code == 3
+
+
+@pytest.mark.parametrize("when", ["yesterday", "", "0009-01-01", "99999999w", "-1d", "٣d"])
+def test_log_since_when(team: Team, when: str) -> None:
+    """A --since that is no time, or none that a message can have, is a usage error."""
+    refused = team.run("log", f"--since={when}")
+    assert (refused.code, refused.out) == (2, "")
+    assert "is no time" in refused.err
+
+
+def test_log_since_leaves_out_the_older(team: Team) -> None:
+    """--since takes messages from that moment on, to the microsecond."""
+    first, second = team.send("first"), team.send("second")
+    stamp = second.partition("-")[0]
+    moment = (
+        f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}.{stamp[15:21]}Z"
+    )
+    assert first < second
+    assert _bodies(team, "--since", moment) == ["second"]
+
+
+def test_log_as_json(team: Team, talk: dict[str, str]) -> None:
+    """`--format json` and `--json` print one object a line: the message, its id, its state."""
+    assert team.ok("log", "--format", "json") == team.ok("log", "--json")
+    shown = [json.loads(line) for line in team.ok("log", "--json").splitlines()]
+    assert [one["id"] for one in shown] == [talk["task"], talk["question"], talk["reply"]]
+    assert [one["state"] for one in shown] == ["sent", "pending", "sent"]
+    assert shown[1]["from"] == "bob"
+
+
+def test_log_as_markdown(team: Team, talk: dict[str, str], tmp_path: Path) -> None:
+    """`--format markdown` quotes each body below a heading, and names its files."""
+    (tmp_path / "beans.csv").write_text("12")
+    token = team.send("Table:", "--attach", str(tmp_path / "beans.csv"))
+    text = team.ok("log", "--format", "markdown")
+    assert "### alice → bob: task\n" in text
+    assert "> Count the beans.\n> All of them.\n" in text
+    assert f"### alice → bob: reply re {talk['question'][-8:]}\n" in text
+    assert f"UTC, {token[-8:]}*\n\n> Table:\n>\n> File: `beans.csv`\n" in text
+    assert "    (file: beans.csv)\n" in team.ok("log")
+
+
+def test_log_of_nothing(team: Team) -> None:
+    """An empty transcript is no error."""
+    assert team.ok("log") == ""
+
+
+def test_log_of_another_format(team: Team) -> None:
+    """A format that there is none of is a usage error that lists those there are."""
+    refused = team.run("log", "--format", "html")
+    assert refused.code == 2
+    assert "markdown" in refused.err
+
+
+def test_log_leaves_out_what_is_damaged(team: Team, talk: dict[str, str]) -> None:
+    """A message whose file is damaged is not shown in the transcript; the others are."""
+    (name,) = (name for name in team.names("bob", "inbox/pending") if name.startswith(talk["task"]))
+    (team.box("bob") / "inbox" / "pending" / name).write_text("{}")
+    assert _bodies(team) == ["Green", "Green", "Lunch"]
+
+
+def test_log_while_messages_move(team: Team) -> None:
+    """A message that is finished between the listing and the reading is still in the transcript."""
+    for number in range(3):
+        team.send(f"number {number}")
+    instance = open_instance(Options("bob", str(team.hub)))
+    lines = transcript.log(instance, Selection())
+    bodies = [next(lines).message.body]
+    for name in team.names("bob", "inbox/pending"):
+        instance.mailbox.settle(name)
+    found = list(lines)
+    assert bodies + [line.message.body for line in found] == ["number 0", "number 1", "number 2"]
+    assert {line.place.state for line in found} == {"done"}
+
+
+def test_trace_through_every_place(team: Team) -> None:
+    """`trace` tells where each recipient's copy is, since when, and the reply's id."""
+    token = team.json("send", "task", "x", "--to", "bob", "--to", "carol")["id"]
+    (name,) = team.names("bob", "inbox/pending")
+    inbox = team.box("bob") / "inbox"
+    for before, state in ((None, "pending"), ("pending", "processing"), ("processing", "failed")):
+        if before:
+            (inbox / before / name).rename(inbox / state / name)
+        bob, carol = team.ok("trace", token[-8:]).splitlines()
+        assert bob.startswith(f"{token[-8:]} bob: on the hub, {state}, since 20")
+        assert carol.startswith(f"{token[-8:]} carol: on the hub, pending, since 20")
+    (inbox / "failed" / name).rename(inbox / "pending" / name)
+    reply = team.json("reply", token, "done", by="bob")["id"]
+    team.ok("done", token, by="bob")
+    first = team.ok("trace", token).splitlines()[0]
+    assert "bob: on the hub, done, since" in first
+    assert first.endswith(f", reply {reply[-8:]}")
+    traced = team.json("trace", token)
+    assert traced["id"] == token
+    assert [(one["to"], one["where"], one["reply"]) for one in traced["recipients"]] == [
+        ("bob", "done", reply), ("carol", "pending", None),
+    ]  # fmt: skip
+    (inbox / "done" / name).unlink()
+    assert "bob: no longer there" in team.ok("trace", token)
+
+
+def test_trace_of_what_one_has_not_sent(team: Team) -> None:
+    """`trace` is for the sender: for anybody else it is no such message."""
+    token = team.send("x")
+    assert team.run("trace", token, by="bob").code == 3

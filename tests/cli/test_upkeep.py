@@ -1,0 +1,248 @@
+"""gc, doctor."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import XW, Team
+from xw import layout
+from xw.files.local import LocalFiles
+
+_DAY = 86400
+
+
+def _age(path: Path, days: float) -> None:
+    """Set a file's time back."""
+    at = path.lstat().st_mtime - days * _DAY
+    os.utime(path, (at, at), follow_symlinks=False)
+
+
+@pytest.fixture
+def old(team: Team, tmp_path: Path) -> dict[str, str]:
+    """Bob's mailbox with a message in each state, all 40 days old, each with a file: the ids by state."""
+    (tmp_path / "file").write_text("text")
+    tokens = {}
+    inbox = team.box("bob") / "inbox"
+    for state in layout.STATES:
+        tokens[state] = team.send(state, "--attach", str(tmp_path / "file"))
+        (name,) = (name for name in team.names("bob", "inbox/pending") if name.startswith(tokens[state]))
+        (inbox / "pending" / name).rename(inbox / state / name)
+        if state == "failed":
+            (inbox / state / f"{name}.why.json").write_text("{}")
+        if state == "pending":
+            os.mkdir(inbox / "later")
+            (inbox / "pending" / name).rename(inbox / "later" / name)
+    for name in os.listdir(inbox / "later"):
+        (inbox / "later" / name).rename(inbox / "pending" / name)
+    (inbox / "later").rmdir()
+    tokens["sent"] = team.send("sent", "--attach", str(tmp_path / "file"), by="bob", to="carol")
+    for path in team.box("bob").rglob("*"):
+        _age(path, 40)
+    return tokens
+
+
+def test_gc(team: Team, old: dict[str, str]) -> None:
+    """gc removes what is done, failed and sent since 30 days, with its files; nothing that is still open."""
+    (team.box("bob") / "inbox" / "tmp" / "f00").write_text("left by a crash")
+    _age(team.box("bob") / "inbox" / "tmp" / "f00", 2)
+    (team.box("bob") / "inbox" / "tmp" / "f01").write_text("being written")
+    before = sorted(team.box("alice").rglob("*"))
+    assert team.ok("gc", by="bob") == ""
+    assert [len(team.names("bob", f"inbox/{state}")) for state in layout.STATES] == [1, 1, 0, 0]
+    assert team.names("bob", "sent") == []
+    assert team.names("bob", "attachments") == sorted([old["pending"], old["processing"]])
+    assert team.names("bob", "inbox/tmp") == ["f01"]
+    assert sorted(team.box("alice").rglob("*")) == before
+    assert team.names("carol", "inbox/pending") != []
+
+
+def test_gc_keeps_what_is_young(team: Team, old: dict[str, str]) -> None:
+    """What got to done, failed or sent less than N days ago stays; what is done today counts from today."""
+    team.ok("done", old["pending"], by="bob")
+    assert team.ok("gc", "--days", "41", by="bob") == ""
+    assert len(team.names("bob", "inbox/done")) == 2
+    team.ok("gc", "--days", "1" + "0" * 400, by="bob")
+    assert len(team.names("bob", "inbox/done")) == 2
+    team.ok("gc", "--days", "39", by="bob")
+    (kept,) = team.names("bob", "inbox/done")
+    assert kept.startswith(old["pending"])
+
+
+def test_gc_by_the_configuration(team: Team, old: dict[str, str]) -> None:
+    """Without --days, retention_days of xw.json counts."""
+    config = json.loads((team.folder / "xw.json").read_text())
+    (team.folder / "xw.json").write_text(json.dumps(config | {"retention_days": 50}))
+    team.ok("gc", by="bob")
+    assert len(team.names("bob", "inbox/done")) == 1
+    (team.folder / "xw.json").write_text(json.dumps(config | {"retention_days": 39}))
+    team.ok("gc", by="bob")
+    assert team.names("bob", "inbox/done") == []
+
+
+def test_gc_dry_run(team: Team, old: dict[str, str]) -> None:
+    """--dry-run names what would go, and removes nothing."""
+    before = sorted(team.box("bob").rglob("*"))
+    lines = team.ok("gc", "--dry-run", by="bob").splitlines()
+    assert lines[-1].startswith("would remove 4 messages, attachments of 3, 0 unfinished files, ")
+    assert any(line.startswith(f"would remove inbox/done/{old['done']}") for line in lines)
+    assert f"would remove attachments/{old['failed']}" in lines
+    assert set(team.box("bob").rglob("*")) - set(before) <= {team.box("bob") / "outbox" / ".gc.lock"}
+    assert set(before) <= set(team.box("bob").rglob("*"))
+
+
+def test_gc_verbose(team: Team, old: dict[str, str]) -> None:
+    """--verbose says in one line what went; --json says it in full."""
+    text = team.ok("gc", "--verbose", by="bob")
+    assert text.startswith("removed 4 messages, attachments of 3, 0 unfinished files, ")
+    assert text.count("\n") == 1
+    swept = team.json("gc", by="bob")
+    assert (swept["messages"], swept["size"]) == ([], 0)
+
+
+def test_one_gc_at_a_time(team: Team, old: dict[str, str]) -> None:
+    """While a gc runs, another does nothing, silently, and says so only with --verbose."""
+    with LocalFiles(str(team.hub)).locked(f"bob/{layout.GC_LOCK}"):
+        assert team.ok("gc", by="bob") == ""
+        assert team.ok("gc", "--verbose", by="bob") == "another gc is at work: nothing to do\n"
+        assert team.json("gc", by="bob") is None
+    assert len(team.names("bob", "inbox/done")) == 1
+
+
+@pytest.mark.parametrize("days", ["-1", "x", "1.5", "1" + "0" * 5000])
+def test_gc_days(team: Team, days: str) -> None:
+    """A number of days that is none is a usage error."""
+    refused = team.run("gc", f"--days={days}")
+    assert (refused.code, refused.out) == (2, "")
+    assert "days" in refused.err
+
+
+def test_gc_from_cron(team: Team, old: dict[str, str]) -> None:
+    """The crontab line of the documents works with cron's bare environment: silent, exit 0."""
+    import subprocess
+
+    line = f"17 3 * * * XW_NAME=bob {XW} gc --config {team.folder / 'xw.json'}"
+    command = line.split(maxsplit=5)[5]
+    environ = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE")}
+    environ |= {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": "/"}
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command], cwd="/", env=environ, capture_output=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert team.names("bob", "inbox/done") == []
+
+
+def test_gc_of_folders_and_links_in_failed(team: Team, tmp_path: Path) -> None:
+    """What was set aside is removed whatever it is, and no link is followed."""
+    (tmp_path / "precious").write_text("keep")
+    pending = team.box("bob") / "inbox" / "pending"
+    (pending / "folder" / "inner").mkdir(parents=True)
+    (pending / "link").symlink_to(tmp_path / "precious")
+    team.run("check", by="bob")
+    for path in (team.box("bob") / "inbox" / "failed").iterdir():
+        _age(path, 40)
+    team.ok("gc", by="bob")
+    assert team.names("bob", "inbox/failed") == []
+    assert (tmp_path / "precious").read_text() == "keep"
+
+
+def test_gc_beside_strange_things(team: Team, tmp_path: Path) -> None:
+    """Files and links where only folders of attachments should be do not stop gc."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "f").write_text("keep")
+    attachments = team.box("bob") / "attachments"
+    (attachments / "note.txt").write_text("a file")
+    (attachments / "link").symlink_to(tmp_path / "precious")
+    (attachments / "deep" / "er").mkdir(parents=True)
+    for path in attachments.iterdir():
+        _age(path, 40)
+    team.ok("gc", by="bob")
+    assert team.names("bob", "attachments") == []
+    assert (tmp_path / "precious" / "f").read_text() == "keep"
+
+
+def test_doctor_on_a_sound_mailbox(team: Team) -> None:
+    """Where nothing is wrong, doctor says what it looked at, and exits 0."""
+    text = team.ok("doctor")
+    assert {line[:4] for line in text.splitlines()} == {"ok  "}
+    assert f"alice on the hub {team.hub}" in text
+    assert {finding["level"] for finding in team.json("doctor")} == {"ok"}
+    assert team.names("alice", "inbox/tmp") == []
+
+
+def _bad(team: Team, by: str = "bob") -> str:
+    """What doctor finds bad; it exits 1 and prints the same as JSON."""
+    found = team.run("doctor", by=by)
+    assert (found.code, found.err) == (1, ""), found
+    listed = json.loads(team.run("doctor", "--json", by=by).out)
+    bad = [one for one in listed if one["level"] == "bad"]
+    assert all(one["mend"] or ":" in one["what"] for one in bad)
+    return "\n".join(line for line in found.out.splitlines() if line.startswith("bad"))
+
+
+def test_doctor_finds_missing_folders(team: Team) -> None:
+    """Missing folders are named, with the command that makes them, which works."""
+    for folder in ("inbox/processing", "inbox/tmp", "sent"):
+        (team.box("bob") / folder).rmdir()
+    found = _bad(team)
+    assert "missing folders: inbox/tmp, inbox/processing, sent: xw init --name bob" in found
+    team.ok("init", "--name", "bob", by="bob")
+    team.ok("doctor", by="bob")
+
+
+def test_doctor_finds_files_in_place_of_folders(team: Team) -> None:
+    """A file where a folder should be is bad."""
+    pending = team.box("bob") / "inbox" / "pending"
+    pending.rmdir()
+    pending.write_text("")
+    assert "inbox/pending" in _bad(team)
+
+
+def test_doctor_finds_open_folders(team: Team) -> None:
+    """Folders that others may read are bad, with the chmod that mends them."""
+    (team.box("bob") / "inbox" / "done").chmod(0o755)
+    found = _bad(team)
+    assert f"chmod 700 {team.box('bob') / 'inbox/done'}" in found
+    os.system(found.partition(": ")[2])
+    team.ok("doctor", by="bob")
+
+
+def test_doctor_finds_damaged_and_old_mail(team: Team, old: dict[str, str]) -> None:
+    """Damaged mail, old unread mail, stale claims, an old outbox and dead letters are found."""
+    inbox, stamp = team.box("bob") / "inbox", "20200101T000000000000Z"
+    (inbox / "pending" / f"{stamp}-00000000.task.alice.json").write_text("{}")
+    assert "do not match the short id" in _bad_or_damaged(team)
+    for folder in ("inbox/pending", "inbox/processing", "outbox/carol"):
+        (team.box("bob") / folder).mkdir(exist_ok=True)
+        data = _message(stamp, folder)
+        name = f"{stamp}-{layout.digest(data)}.task.alice.json"
+        (team.box("bob") / folder / name).write_bytes(data)
+    found = _bad(team)
+    assert "2 pending, the oldest sent" in found
+    assert "2 claimed and not finished, the oldest sent" in found
+    assert "1 in the outbox for carol, the oldest sent" in found
+    assert "dead letters in inbox/failed/: xw check --failed" in team.run("doctor", by="bob").out
+
+
+def _bad_or_damaged(team: Team) -> str:
+    return team.run("doctor", by="bob").out
+
+
+def _message(stamp: str, body: str) -> bytes:
+    sent = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T00:00:00.000000Z"
+    fields = {"format": 1, "from": "alice", "type": "task", "to": ["bob"], "sent": sent, "body": body}
+    return json.dumps(fields).encode()
+
+
+def test_doctor_without_a_way_in(team: Team, empty: Path) -> None:
+    """Without configuration, name or hub, doctor says which is missing."""
+    from tests.cli.team import call
+
+    none = call(empty, "doctor")
+    assert none.code == 1
+    assert none.out.splitlines()[-1].startswith("bad  there is no xw.json here: `xw init`")
+    team.hub.rename(team.hub.with_name("moved"))
+    assert "no hub at" in _bad(team)
+    (team.folder / "xw.json").write_text("{")
+    assert "not valid JSON" in _bad(team)
