@@ -14,15 +14,18 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
 
-.PHONY: help setup tools demo test lint report check bench torture format clean
+.PHONY: help setup tools demo demo-room test lint report check bench torture format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
 
 demo: $(VENV)/.run ## three agents and a hub, live, in two seconds
 	$(BIN)/python docs/demo/demo.py
+
+demo-room: $(VENV)/.run ## three personalities talk in a room until its turns are used up
+	$(BIN)/python docs/demo/room.py
 
 test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)
 	$(BIN)/coverage erase

@@ -2,10 +2,15 @@
 
 import sys
 
-from benchmarks import commands, library
+from benchmarks import commands, library, rooms
 from benchmarks.timing import Result
 
-_ALL = {"hot": commands.hot, "large": commands.large, "sending": library.sending, "waking": library.waking}
+_ALL = {
+    "hot": commands.hot,
+    "large": commands.large,
+    "sending": library.sending,
+    "waking": library.waking,
+} | rooms.ALL
 
 
 def main(chosen: list[str]) -> int:

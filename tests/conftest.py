@@ -13,6 +13,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs root")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the fault campaigns at full size ran, as the Markdown table of docs/torture.md."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call" and "torture" in report.keywords
+    ]
+    rows = [
+        (*value, report.outcome)
+        for report in reports
+        for name, value in report.user_properties
+        if name == "campaign" and isinstance(value, (list, tuple))
+    ]
+    if rows:
+        terminalreporter.section("fault campaigns")
+        terminalreporter.write_line("| campaign | what was broken | runs | losses | outcome |")
+        terminalreporter.write_line("|---|---|---:|---:|---|")
+        for campaign, broken, runs, losses, outcome in sorted(rows):
+            terminalreporter.write_line(f"| {campaign} | {broken} | {runs:,} | {losses} | {outcome} |")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _nobodys_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The user's own configuration, named hubs and XW_* variables are out of reach of every test."""

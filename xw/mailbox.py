@@ -20,9 +20,6 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from xw.files.contract import Files
 
-# Names of any length that the kernel lists in one step of 32 KiB, so that none can come in between.
-_AT_ONCE = 300
-
 
 _STRAY = "the file's name is no message's name"
 
@@ -88,15 +85,13 @@ class Mailbox:
                     strays.append((name, _STRAY))
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
-        return sorted(set(mail).difference(further) if further else mail)
+        return sorted(set(mail).difference(further))
 
     def _waiting(self) -> list[str]:
         """The names in `pending`: with any message of a sender, all earlier ones that still wait."""
-        names = self.files.names(self.at(INBOX["pending"]))
-        if len(names) <= _AT_ONCE:
-            return names
-        # A long listing is taken in steps: it may have missed a message, and hold a later one of that sender.
+        # The kernel lists in steps: a listing may miss a message, and hold a later one of that sender.
         # A second listing has both. What is newer than the first one's is left for the next look.
+        names = self.files.names(self.at(INBOX["pending"]))
         again = self.files.names(self.at(INBOX["pending"]))
         if again == names:
             return names

@@ -110,7 +110,7 @@ def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
     for folder in folders:
         mailbox.files.make_folder(folder)
     targets = [f"{folder}/{message.file_name}" for folder in folders]
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
     flush(mailbox, hub)
 
 
@@ -226,7 +226,9 @@ def _publish(
             delivered.append(to)
         targets.append(f"{folder}/{name}")
     targets.insert(0 if sent_first else len(targets), mailbox.at(layout.SENT, name))
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets)
+    # One file for recipient and `sent/` is cheaper; but of several recipients each has its own, since
+    # the move to `done` sets a file's mtime, and `trace` tells the time for each.
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
     return Sent(message.id, name, tuple(delivered), tuple(to for to in recipients if to not in delivered))
 
 

@@ -4,6 +4,7 @@ A wake-up carries no mail. It comes from the kernel through watchdog, and every
 few seconds anyway, because the kernel's queue can overflow (FACTS).
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from threading import Event
@@ -18,6 +19,9 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
+
+# It says on stderr that a watch which is being closed is closed.
+logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 RESCAN_S = 5.0
 

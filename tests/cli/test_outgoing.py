@@ -346,3 +346,14 @@ def test_to_oneself(team: Team) -> None:
     team.ok("send", "info", "note to self", "--to", "alice")
     assert "note to self" in team.ok("check")
     assert team.ok("log").count("note to self") == 1
+
+
+def test_each_recipient_has_its_own_times(team: Team) -> None:
+    """Of a broadcast, one recipient's `done` does not change since when another's is done."""
+    sent = team.json("send", "info", "to both", "--to", "all")
+    assert sent["delivered"] == ["bob", "carol"]
+    (bobs,) = (team.box("bob") / "inbox" / "pending").iterdir()
+    (carols,) = (team.box("carol") / "inbox" / "pending").iterdir()
+    assert bobs.stat().st_ino != carols.stat().st_ino
+    os.utime(bobs, (1, 1))
+    assert team.json("trace", sent["id"])["recipients"][1]["since"] > 10**15

@@ -144,6 +144,14 @@ def test_hubs_of_other_kinds(empty: Path, hub: str) -> None:
     assert os.listdir(empty) == []
 
 
+def test_init_for_another_hub_than_the_files(team: Team, tmp_path: Path) -> None:
+    """`init --hub` under an xw.json of another hub is refused, and makes nothing."""
+    refused = team.run("init", "--name", "dave", "--hub", str(tmp_path / "elsewhere"))
+    assert refused.code == 2
+    assert "is for the hub" in refused.err
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_file_url(empty: Path, tmp_path: Path) -> None:
     """`file:///path` is a directory hub."""
     assert call(empty, "init", "--hub", f"file://{tmp_path}/hub").code == 0

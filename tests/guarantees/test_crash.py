@@ -80,7 +80,7 @@ def recover(name: str, ground: Ground, promise: scene.Promise, before: scene.Tre
         text=True,
         check=False,
     )
-    repeated = "{processing}" in operation.command or "{failed}" in operation.command
+    repeated = any(word.startswith("{") for word in operation.command)
     if not (repeated and again.returncode == 3):  # 3: it was done when it was killed, and there is no more
         assert (again.returncode, again.stderr if "check" not in command else "") == (0, ""), again
     promise = promise | acknowledged(again.stdout, operation.who)

@@ -40,11 +40,11 @@ class CrashingFiles(LocalFiles):
         if self.fatal == (self.steps, "after"):
             raise Crash
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         if self.fatal == (self.steps + 1, "within"):  # a message that some of its folders have already
-            LocalFiles.publish(self, data, scratch, targets[:1])
+            LocalFiles.publish(self, data, scratch, targets[:1], apart)
             raise Crash
-        self._step(lambda: LocalFiles.publish(self, data, scratch, targets))
+        self._step(lambda: LocalFiles.publish(self, data, scratch, targets, apart))
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         self._step(lambda: LocalFiles.replace(self, data, scratch, path))

@@ -1,10 +1,13 @@
-"""A stage for each test."""
+"""A stage for each test, and the command line's checkout of three."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import _model, team
 from tests.rooms.stage import Stage
+
+__all__ = ["_model", "stage", "team"]
 
 
 @pytest.fixture

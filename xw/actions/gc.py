@@ -59,10 +59,17 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     # Messages first: a crash in between leaves files without a message, which the next run finds.
     kept = _ids(mailbox, gone=set(messages))
     folders = _older(mailbox, layout.ATTACHMENTS, before)
-    attachments = {path: look for path, look in folders.items() if path.rpartition("/")[2] not in kept}
+    removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
+    # Files come before their message: those of one that is being delivered just now have none yet.
+    stale = now - _STALE_SCRATCH
+    attachments = {
+        path: look
+        for path, look in folders.items()
+        if (owner := path.rpartition("/")[2]) not in kept and (owner in removed or look.mtime < stale)
+    }
     inside = [path for path, look in attachments.items() if look.kind == "folder"]
     size = sum(look.size for path in inside for look in _older(mailbox, path, float("inf")).values())
-    scratch = _older(mailbox, layout.SCRATCH, now - _STALE_SCRATCH)
+    scratch = _older(mailbox, layout.SCRATCH, stale)
     if not dry_run:
         for found in (messages, attachments, scratch):
             _remove(mailbox, found)

@@ -71,6 +71,8 @@ def init(
     folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
     url = config.absolute(given, os.getcwd()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    if found.hub and config.absolute(found.hub, folder) != url:
+        raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
     known = chosen in found.instances
     if not known and not name and hub.knows(chosen):

@@ -1,9 +1,7 @@
 """The commands of `xw room`, and `xw log --room`."""
 
 import os
-import signal
 import sys
-from types import FrameType
 
 from xw import clock
 from xw.actions import rooms
@@ -46,10 +44,8 @@ def create(
 
 
 def run(call: Call, name: str) -> None:
-    """Run a room until it is closed."""
+    """Run a room until it is closed. It may be killed at any moment: there is nothing to tidy up."""
     room = rooms.open_room(call.options, name)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
     if not call.json:
         say(f"room {name} runs; `xw log --room {name} --follow` shows it")
         print(end="", flush=True)
@@ -59,11 +55,6 @@ def run(call: Call, name: str) -> None:
         return
     say(f"room {name} is closed: {ended.reason}; {ended.turns} turns, {ended.words} words")
     say(f"The transcript: `xw log --room {name}`, in {room.root}/{name}/")
-
-
-def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
-    # Every step may be cut off anywhere, so there is nothing to tidy up.
-    os._exit(128 + number)
 
 
 def join(call: Call, name: str, member: str | None) -> None:

@@ -55,12 +55,13 @@ class Files(Protocol):
     def chunks(self, path: str) -> Iterator[bytes]:
         """A regular file's bytes in pieces, for attachments of any size. Errors as `read`."""
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """Make `data` appear under each target name, whole or not at all; durable, each target atomic.
 
         Written once in the folder `scratch` under an unguessable name, synced,
         and linked to the targets, whose folders are synced before the call
-        returns. A target that exists with the same bytes counts as done, with
+        returns. With `apart` each target is a file of its own, with an mtime of
+        its own. A target that exists with the same bytes counts as done, with
         other bytes it is a FileExistsError. When it raises, no target that this
         call made is left; a crash may leave some of them, each whole.
         """

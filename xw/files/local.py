@@ -75,17 +75,21 @@ class LocalFiles(OneByOne):
         finally:
             os.close(handle)
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """See `contract.Files.publish`."""
         made: list[str] = []
+        temporaries: list[str] = []
         try:
             if self._links:
-                temporary = self._write_scratch(data, scratch)
                 try:
-                    for target in targets:
-                        self._link(temporary, target, data, made)
+                    # All are written before the first is seen: a full disk then stops all.
+                    while len(temporaries) < (len(targets) if apart else 1):
+                        temporaries.append(self._write_scratch(data, scratch))
+                    for index, target in enumerate(targets):
+                        self._link(temporaries[index if apart else 0], target, data, made)
                 finally:
-                    os.unlink(temporary)
+                    for temporary in temporaries:
+                        os.unlink(temporary)
             else:
                 for target in targets:
                     self._rename_new(data, scratch, target, made)

@@ -80,7 +80,7 @@ class MemoryFiles(OneByOne):
             raise Damaged("it is no regular file")
         yield from (data[start : start + 4096] for start in range(0, len(data), 4096))
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """See `contract.Files.publish`."""
         node = self._write(data, scratch)
         made: list[str] = []
@@ -90,7 +90,7 @@ class MemoryFiles(OneByOne):
                 self._faults("link", target)
                 there = self._nodes.get(target)
                 if there is None:
-                    self._nodes[target] = node
+                    self._nodes[target] = self._write(data, scratch) if apart else node
                     made.append(target)
                 elif there.data != data:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)

@@ -121,9 +121,20 @@ class SftpFiles:
 
     # Changing
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str]) -> None:
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """See `contract.Files.publish`."""
-        raised(self.publish_all([Publication(data, scratch, tuple(targets))])[0])
+        if not apart:
+            raised(self.publish_all([Publication(data, scratch, tuple(targets))])[0])
+            return
+        new = [
+            path
+            for path, look in zip(targets, self.look_all(targets), strict=True)
+            if isinstance(look, OSError)
+        ]
+        outcomes = self.publish_all([Publication(data, scratch, (target,)) for target in targets])
+        if any(outcomes):
+            self.remove_all(new)
+            raise next(error for error in outcomes if error)
 
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
         """See `contract.Files.publish_all`."""

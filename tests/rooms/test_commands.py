@@ -1,0 +1,229 @@
+"""`xw room …` and `xw log --room`, as people and agents use them."""
+
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import PATIENCE, XW, Team
+from xw.cli.room import Painter
+from xw.rooms.transcript import Entry
+
+
+def create(team: Team, name: str = "talk", *more: str) -> None:
+    """A room of bob and carol, made by alice."""
+    team.ok("room", "create", name, "--members", "bob,carol", "--seed", "Tea?", "--quiet", "60", *more)
+
+
+def finish(team: Team, room: str = "talk") -> str:
+    """Close a room and run it to its end; what the coordinator printed."""
+    team.ok("room", "close", room)
+    return team.ok("room", "run", room)
+
+
+def test_a_room_is_made_listed_and_shown(team: Team) -> None:
+    """A new room is open, has its members and limits, and is a peer of kind room."""
+    assert "made on" in team.ok("room", "create", "talk", "--members", "bob, carol", "--turns", "7")
+    assert team.ok("room", "list").startswith("talk open; round-robin; 0 of 7 turns")
+    shown = team.json("room", "show", "talk")
+    assert [member["name"] for member in shown["members"]] == ["bob", "carol"]
+    assert (shown["limits"]["turns"], shown["owner"], shown["status"]) == (7, "alice", "open")
+    assert "talk (room)" in team.ok("peers")
+    assert "member   bob" in team.ok("room", "show", "talk")
+
+
+def test_no_rooms(team: Team) -> None:
+    """Without rooms the list says how to make one."""
+    assert "xw room create" in team.ok("room", "list")
+    assert team.json("room", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["room", "create", "talk", "--members", "bob,zoe"], 3, "not on"),
+        (["room", "create", "bob"], 6, "choose another name"),
+        (["room", "create", "old", "--members", "bob"], 6, "already"),
+        (["room", "create", "Talk"], 2, "no instance name"),
+        (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
+        (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
+        (["room", "create", "talk", "--moderator", "bob"], 2, "goes with --policy moderator"),
+        (
+            ["room", "create", "talk", "--members", "bob", "--policy", "moderator", "--moderator", "eve"],
+            2,
+            "eve",
+        ),
+        (["room", "create", "talk", "--answer", "0"], 2, "answer_s"),
+        (["room", "create", "talk", "--turns", "-1"], 2, "turns"),
+        (["room", "say", "bob", "hi"], 3, "no room"),
+        (["room", "say", "old", " "], 2, "empty"),
+        (["room", "show", "bob"], 3, "is no room"),
+        (["room", "run", "nowhere"], 3, "nowhere"),
+        (["log", "--room", "bob"], 3, "is no room"),
+        (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
+        (["room", "crate", "x"], 2, "crate"),
+        (["room", "create"], 2, "room create"),
+    ],
+)
+def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> None:
+    """Each mistake is one line that says what is wrong, with its own exit code, and makes nothing."""
+    create(team, "old")
+    before = sorted(os.listdir(team.hub))
+    result = team.run(*arguments)
+    assert (result.code, result.out) == (code, ""), result
+    assert words in result.err and result.err.count("\n") == 1
+    assert sorted(os.listdir(team.hub)) == before
+
+
+def test_common_options_before_a_command_of_two_words(team: Team) -> None:
+    """`xw --as bob room say …` is said by bob."""
+    create(team)
+    team.ok("--as", "bob", "room", "say", "talk", "by bob", by=None)
+    finish(team)
+    said = [line for line in team.ok("log", "--room", "talk").splitlines() if "by bob" in line]
+    assert said and " bob: by bob" in said[0]
+
+
+def test_a_conversation_from_the_shell(team: Team) -> None:
+    """A real coordinator gives turns; members answer with `xw reply`, and every format has it."""
+    create(team, "talk", "--turns", "2")
+    running = team.start("room", "run", "talk", "--json")
+    for name in ("bob", "carol"):
+        asked = team.json("wait", "--timeout", str(PATIENCE), by=name)
+        assert (asked["type"], asked["room"]) == ("question", "talk")
+        team.ok("reply", asked["id"], f"{name} says\nthis", by=name)
+        team.ok("done", asked["id"], by=name)
+    out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, err) == (0, "")
+    assert '"turns": 2' in out
+    text = team.ok("log", "--room", "talk").splitlines()
+    assert (text[1][20:], text[2]) == ("bob: bob says", "    this")
+    assert "> carol says\n> this" in team.ok("log", "--room", "talk", "--format", "markdown")
+    assert '"author": "carol"' in team.ok("log", "--room", "talk", "--format", "json", "--with", "carol")
+    assert team.ok("log", "--room", "talk", "--grep", "nothing like it") == ""
+    again = team.ok("room", "run", "talk")
+    assert "is closed: the limit of 2 turns is reached" in again
+
+
+def test_follow_shows_what_comes_and_ends_with_the_room(team: Team) -> None:
+    """`log --room --follow` prints what was said, then each thing as it comes, until the room is closed."""
+    create(team)
+    team.ok("room", "say", "talk", "early", by="bob")
+    running = team.start("room", "run", "talk")
+    following = team.start("log", "--room", "talk", "--follow", "--format", "json")
+    assert following.stdout
+    lines = [following.stdout.readline() for _ in range(2)]
+    assert {word for word in ("early", "Tea?") for line in lines if word in line} == {"early", "Tea?"}
+    team.ok("room", "say", "talk", "late", by="carol")
+    assert "late" in following.stdout.readline()
+    team.ok("room", "close", "talk")
+    assert "alice closed it" in following.communicate(timeout=PATIENCE)[0]
+    running.communicate(timeout=PATIENCE)
+    assert (following.returncode, running.returncode) == (0, 0)
+
+
+def test_a_stopped_coordinator_goes_on(team: Team) -> None:
+    """SIGTERM ends the process at once; started again, the room goes on."""
+    create(team)
+    running = team.start("room", "run", "talk")
+    assert team.json("wait", "--timeout", str(PATIENCE), by="bob")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=PATIENCE)
+    assert running.returncode == -signal.SIGTERM
+    finish(team)
+    assert len(team.pending("bob")) == 2, "its one turn, and the closing"
+
+
+def test_a_second_coordinator_is_refused(team: Team) -> None:
+    """Only one process runs a room; the second says so and exits 1."""
+    create(team)
+    running = team.start("room", "run", "talk")
+    team.json("wait", "--timeout", str(PATIENCE), by="bob")
+    second = team.run("room", "run", "talk")
+    assert (second.code, "run by another process" in second.err) == (1, True)
+    team.ok("room", "close", "talk")
+    running.communicate(timeout=PATIENCE)
+
+
+def test_control_from_the_shell(team: Team) -> None:
+    """join, leave, pause and resume are told to the room, which tells its members."""
+    create(team)
+    for words in (["join"], ["pause"], ["resume"], ["leave"]):
+        team.ok("room", *words, "talk")
+    finish(team)
+    lines = [line[20:] for line in team.ok("log", "--room", "talk").splitlines()]
+    assert lines[1:-1] == [
+        "-- alice has joined",
+        "-- alice paused the room",
+        "-- alice resumed the room",
+        "-- alice has left",
+    ]
+
+
+def test_a_damaged_definition_is_named(team: Team) -> None:
+    """A room.json that cannot be read is reported with its path, not guessed at."""
+    create(team)
+    path = team.hub / "talk" / "room.json"
+    for text in ("{", "[]", '{"format": 1}', '{"format": 9}', path.read_text().replace("100", '"many"')):
+        path.write_text(text)
+        result = team.run("room", "show", "talk")
+        assert (result.code, "talk/room.json" in result.err) == (1, True), text
+
+
+def entries() -> list[Entry]:
+    """Two authors, an event and a pass."""
+    words = [("ann", "hi\nthere"), ("bob", "\x1b[31mred"), ("ann", "again")]
+    said = [Entry("id", "line", author, 0, text) for author, text in words]
+    return [
+        *said,
+        Entry("id", "event", "talk", 0, "bob has left", "left"),
+        Entry("id", "line", "bob", 0, "PASS", "", True),
+    ]
+
+
+def test_each_author_has_a_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    """Authors differ in colour and keep theirs; what they wrote cannot colour anything."""
+    printer = Painter(True)
+    for entry in entries():
+        printer(entry)
+    out = capsys.readouterr().out
+    assert out.count("\x1b[36mann\x1b[0m") == 2
+    assert "\x1b[33mbob\x1b[0m: \\x1b[31mred" in out
+    assert "-- bob passes" in out
+
+
+@pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_only_on_a_terminal(team: Team, environ: dict[str, str], coloured: bool) -> None:
+    """On a terminal there are colours unless NO_COLOR is set; in a pipe there are none."""
+    create(team)
+    finish(team)
+    assert "\x1b[" not in team.ok("log", "--room", "talk")
+    controller, terminal = pty.openpty()
+    command = [XW, "log", "--room", "talk"]
+    kept = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    variables = {**kept, "XW_NAME": "alice", **environ}
+    subprocess.run(command, cwd=team.folder, env=variables, stdout=terminal, check=True)
+    os.close(terminal)
+    shown = os.read(controller, 65536).decode()
+    os.close(controller)
+    assert ("\x1b[" in shown) is coloured
+    assert "Tea?" in shown
+
+
+def test_a_room_half_made_is_finished(team: Team) -> None:
+    """`create` cut off between the card and the definition is done by repeating it."""
+    create(team)
+    Path(team.hub / "talk" / "room.json").unlink()
+    assert team.run("room", "show", "talk").code == 3
+    create(team)
+    assert team.ok("room", "show", "talk").startswith("talk open")
+
+
+def test_help_names_every_command(team: Team) -> None:
+    """`xw room --help` lists what rooms can do; `xw --help` has one line for all of it."""
+    listed = team.ok("room", "--help")
+    assert all(word in listed for word in ("create", "run", "join", "leave", "list", "show", "say", "pause"))
+    assert "room" in team.ok("--help")
