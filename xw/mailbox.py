@@ -77,7 +77,8 @@ class Mailbox:
 
         Then it is named in `strays`, with the reason.
         """
-        names = self._waiting()
+        pending = self.at(INBOX["pending"])
+        names = in_order(self.files.names(pending), self.files.names(pending))
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in sorted(set(names).difference(mail)):
@@ -86,20 +87,6 @@ class Mailbox:
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
-
-    def _waiting(self) -> list[str]:
-        """The names in `pending`: with any message of a sender, all earlier ones that still wait."""
-        # The kernel lists in steps: a listing may miss a message, and hold a later one of that sender.
-        # A second listing has both. What is newer than the first one's is left for the next look.
-        names = self.files.names(self.at(INBOX["pending"]))
-        again = self.files.names(self.at(INBOX["pending"]))
-        if again == names:
-            return names
-        latest: dict[str, str] = {}
-        for name in names:
-            sender = name.rpartition(".json")[0].rpartition(".")[2]
-            latest[sender] = max(name, latest.get(sender, ""))
-        return [n for n in again if n <= latest.get(n.rpartition(".json")[0].rpartition(".")[2], "")]
 
     def read(self, place: Place) -> Message:
         """The message at a place. Damaged (or Newer), FileNotFoundError."""
@@ -333,3 +320,22 @@ class Mailbox:
             if size != file.size:
                 wrong[file.name] = f"has {size} bytes, not {file.size}"
         return wrong
+
+
+def in_order(names: list[str], again: list[str]) -> list[str]:
+    """Of two listings of `pending/`, one after the other: with any message of a sender, all earlier ones.
+
+    The kernel lists in steps: a listing may miss a message, and hold a later one
+    of that sender. The second has both. What is newer than the first one's is
+    left for the next look.
+    """
+    if again == names:
+        return names
+    latest: dict[str, str] = {}
+    for name in names:
+        latest[_sender(name)] = max(name, latest.get(_sender(name), ""))
+    return [name for name in again if name <= latest.get(_sender(name), "")]
+
+
+def _sender(name: str) -> str:
+    return name.removesuffix(".json").rpartition(".")[2]

@@ -14,7 +14,7 @@ from xw.hub.directory import DirectoryHub
 from xw.hub.remote import SYNC_LOCK, RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES
-from xw.mailbox import Mailbox
+from xw.mailbox import Mailbox, in_order
 from xw.message import Attachment, Message, decode
 
 Listing = Mapping[str, str]  # file name → state
@@ -129,14 +129,16 @@ class _Run:
         """The owner's messages on the hub, and everybody there unless `before` is None."""
         files, known = self._hub.files, sorted(before or ())
         own = [self._far.at(INBOX[state]) for state in STATES]
-        listed = files.names_of(["", *own, *pending_folders(known)])
-        top, *folders = [_must(names) for names in listed[: 1 + len(own)]]
+        # `pending/` twice, as `in_order` wants it, and before the states that its messages move on to.
+        listed = files.names_of(["", own[0], *own, *pending_folders(known)])
+        top, first, *folders = [_must(names) for names in listed[: 2 + len(own)]]
+        folders[0] = in_order(first, folders[0])
         for name in folders[0]:
             if not layout.is_message(name):
                 self._far.quarantine("pending", name, "the file's name is no message's name")
         if before is None:
             return _states(folders), []
-        seen = see(files, known, before, listed[1 + len(own) :])
+        seen = see(files, known, before, listed[2 + len(own) :])
         new = [
             name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *known)
         ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.team import Team, ended, until, watches
+from tests.cli.team import PATIENCE, Team, ageless, ended, until, watches
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def started() -> Iterator[list["subprocess.Popen[str]"]]:
     running: list[subprocess.Popen[str]] = []
     yield running
     for process in running:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
 
 
 Started = list["subprocess.Popen[str]"]
@@ -36,7 +36,7 @@ def test_watch(team: Team, started: Started) -> None:
     waiting = team.send("was there")
     watch = team.start("watch", by="bob")
     started.append(watch)
-    assert _line(watch) == f"{waiting[-8:]} info alice 0s was there\n"
+    assert ageless(_line(watch)) == f"{waiting[-8:]} info alice 0s was there\n"
     for number in range(3):
         token = team.send(f"arrives {number}")
         shown = _line(watch)

@@ -202,6 +202,38 @@ def test_one_that_cannot_answer_is_passed_over_at_once(stage: Stage) -> None:
     assert stage.floor("bob") == ["bob"]
 
 
+def test_a_bridge_that_has_no_answer_ends_its_turn(stage: Stage) -> None:
+    """The automatic word that a turn failed is no line; a second one, after the turn, changes nothing."""
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    room.step()
+    turn = stage.turn("alice")
+    assert turn
+    stage.send("alice", "talk", "I will look", re=turn.id, hops=1)
+    for _ in range(2):
+        stage.send("alice", "talk", "No answer from alice (uncertain)", re=turn.id, hops=1)
+        room.step()
+    assert stage.said("talk")[1:] == [
+        ("alice", "I will look"),
+        (
+            "talk",
+            "alice cannot answer (No answer from alice (uncertain)): passed over until it says something",
+        ),
+    ]
+
+
+def test_an_answer_may_carry_a_notice(stage: Stage) -> None:
+    """A reply in which a bridge has found a protocol message is a line like any other."""
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    room.step()
+    turn = stage.turn("alice")
+    assert turn
+    protocol = {"kind": "STATUS_UPDATE", "status": "idle"}
+    stage.send("alice", "talk", "[PROTOCOL:STATUS_UPDATE] …", "reply", turn.id, protocol=protocol, hops=1)
+    room.step()
+    assert stage.floor("alice", "bob") == ["alice", "bob"]
+    assert len(stage.said("talk")) == 2
+
+
 def test_the_turn_limit_ends_the_room(stage: Stage) -> None:
     """After the last turn is answered the room closes, and says so to all."""
     room = stage.run(stage.room("talk", "alice bob", seed="x", turns=3))

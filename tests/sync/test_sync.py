@@ -151,6 +151,17 @@ def test_a_full_hub_keeps_the_outbox(alice: Machine, bob: Machine, monkeypatch: 
     assert bob.bodies() == ["later"]
 
 
+def test_a_file_that_is_gone_holds_nobody_up(alice: Machine, bob: Machine, tmp_path: Path) -> None:
+    """A message whose file was deleted from the sender's mailbox comes back; the next one is delivered."""
+    (tmp_path / "data.bin").write_bytes(b"data")
+    lost = alice.send("bob", "with a file", attachments=(str(tmp_path / "data.bin"),))
+    alice.mailbox.files.remove(alice.mailbox.attachment(lost.id, "data.bin"))
+    alice.send("bob", "without")
+    assert alice.sync().flushed.returned == (("bob", lost.name),)
+    bob.sync()
+    assert bob.bodies() == ["without"]
+
+
 def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
     """A message that the hub has already, in any state, counts as delivered and is there once."""
     sent = alice.send("bob", "once")

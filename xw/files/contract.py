@@ -14,7 +14,8 @@ What holds for every method:
 - The methods for several (`…_of`, `…_all`) give an outcome for each, in order,
   and cost a few round trips in all; so whatever acts on a hub uses these.
 - A call that raised may be repeated. One that raised OSError left what was
-  visible as it was.
+  visible as it was; but where a folder cannot be synced any more, `replace`
+  and `remove` may have been done.
 - Errors: FileNotFoundError, FileExistsError, PermissionError and other OSErrors
   as documented; `errors.Unreachable` when the place itself cannot be reached.
 """

@@ -203,8 +203,15 @@ class DirectoryHub:
 
 
 def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
-    """Copy an attachment into another mailbox, durable; nothing to do where it is there in full."""
-    size = source.files.look(source.attachment(message_id, name)).size
+    """Copy an attachment into another mailbox, durable; nothing to do where it is there in full.
+
+    Refused where the sender has it no more.
+    """
+    try:
+        size = source.files.look(source.attachment(message_id, name)).size
+    except FileNotFoundError:
+        # For good: waiting would keep this message, and all behind it, in the outbox for ever.
+        raise Refused(f"its file {name} is gone from {layout.ATTACHMENTS}/{message_id}/") from None
     try:
         if target.files.look(target.attachment(message_id, name)).size == size:
             target.files.sync(target.at(layout.ATTACHMENTS, message_id))

@@ -14,7 +14,7 @@ from xw.hub.contract import Hub
 from xw.message import Fields, Message
 from xw.rooms import payload
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member
-from xw.rooms.state import CLOSED, OPEN, PAUSED, State
+from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers
 from xw.text import first_line
 
 _WIDTH = 200
@@ -74,8 +74,7 @@ def settled(event: str) -> Answer:
 def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     most = state.definition.limits.per_minute
     lately = sum(then > now - MINUTE for then in member.spoke)
-    answers = member.open is not None and member.open == message.re
-    if most and lately >= most and not answers and member.kind not in (HUMAN, ROOM):
+    if most and lately >= most and not answers(member, message) and member.kind not in (HUMAN, ROOM):
         return _refusal(message, f"more than {most} messages in a minute: wait for your turn")
     return _LINE
 
@@ -95,8 +94,9 @@ def _sign(state: State, message: Message) -> Answer:
     protocol = message.fields.get("protocol")
     notice = isinstance(protocol, dict) and protocol.get("kind") == "ERROR_NOTICE"
     refused = own is not None and own.text("event") == payload.REFUSED
+    word = notice or refused or payload.is_word(message)
     if member is None or not (
-        message.sender == layout.POSTMASTER or (message.sender == member.name and (notice or refused))
+        message.sender == layout.POSTMASTER or (message.sender == member.name and word)
     ):
         return _PUT_AWAY
     event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open}

@@ -56,16 +56,22 @@ def write(kind: str, fields: Fields, took: Sequence[str] = ()) -> Fields:
 def says_something(message: Message) -> bool:
     """Whether a message to a room is a line of its conversation, whoever sent it.
 
-    Notices of status and the like go to everybody on the hub and are none; nor
-    is what a room tells its members of itself. Another room's turn is, for it
-    holds its members' words, and so is its PASS, by which it answers one.
+    Notices of status and the like go to everybody on the hub as infos and are
+    none; nor is what a room tells its members of itself. Another room's turn is,
+    for it holds its members' words, and so is its PASS, by which it answers one.
     """
-    if message.sender == layout.POSTMASTER:
-        return False
-    protocol = message.fields.get("protocol")
-    if not isinstance(protocol, dict):
-        return protocol is None
-    return protocol.get("kind") in (TURN, "TASK_HANDOFF") or is_heard(message)
+    own = read(message)
+    if own:
+        return own.kind == TURN or is_heard(message)
+    notice = message.type == "info" and message.fields.get("protocol") is not None
+    return message.sender != layout.POSTMASTER and not notice and not is_word(message)
+
+
+def is_word(message: Message) -> bool:
+    """Whether a bridge says that its chat has no answer: an automatic info about the message."""
+    automatic = message.type == "info" and message.re is not None and bool(message.fields.get("hops"))
+    # And how it begins: what an agent sends itself during its turn counts as automatic too, and is a line.
+    return automatic and message.body.startswith(f"No answer from {message.sender} ")
 
 
 def is_heard(message: Message) -> bool:

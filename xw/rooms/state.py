@@ -69,7 +69,7 @@ class State:
         if member:
             if not (line.silent and member.kind == ROOM):  # by which it only says that it has heard
                 member = member._replace(spoke=self._recent(member, line.at))
-            if member.open and member.open == message.re:
+            if answers(member, message):
                 member = member._replace(open=None)
             if member.away:  # back again, and who knows what it remembers
                 member = member._replace(away=False, fresh=True)
@@ -127,6 +127,11 @@ class State:
     def _recent(self, member: Member, at: int) -> tuple[int, ...]:
         most = self.definition.limits.per_minute
         return tuple(then for then in (*member.spoke, at) if then > at - MINUTE)[-most:] if most else ()
+
+
+def answers(member: Member, message: Message) -> bool:
+    """Whether a message is a member's answer to the turn that it has."""
+    return message.type == "reply" and member.open is not None and member.open == message.re
 
 
 def line_of(message: Message, now: int) -> Line:
