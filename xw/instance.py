@@ -75,7 +75,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         files.look(mailbox.at(INBOX["pending"]))
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
-    return Instance(mailbox, RemoteHub(url, files, offline), found, files.root)
+    return Instance(mailbox, RemoteHub(url, files, offline, found.offline_s), found, files.root)
 
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:

@@ -23,35 +23,57 @@ from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
 _FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
+_STOP_S = 3.0  # a step that is under way may finish, then the link is closed
 
-# It ends with its standard input, that is with the connection: nothing is left running on the hub.
-_PUSH = """\
-if command -v inotifywait >/dev/null; then
-  inotifywait -m -q -e create -e moved_to --format x {folders} &
-elif command -v xw >/dev/null; then
-  xw --hub . --as {first} watch &
-else exit 3; fi
-cat >/dev/null; kill $!
-"""
+# One line, for any shell. It ends with its standard input, that is with the connection, so that nothing
+# is left running on the hub; and with its watchers, so that what cannot push is not taken for quiet.
+# inotifywait's own "Watches established." is the first wake-up: from then on nothing is missed.
+_PUSH = (
+    "exec 3<&0; if command -v inotifywait >/dev/null; then"
+    " inotifywait -m -e create -e moved_to --format x {folders} 2>&1 </dev/null & watchers=$!;"
+    " elif command -v xw >/dev/null; then echo ready;"
+    ' for name in {names}; do xw --hub . --as $name watch </dev/null & watchers="$watchers $!"; done;'
+    " else exit 3; fi;"
+    " {{ cat; kill $watchers; }} <&3 >/dev/null 2>&1 & exec 3<&-; wait $watchers; kill $!"
+)
 
 
 class Keeper:
-    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails."""
+    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails.
 
-    def __init__(self, mailboxes: Sequence[Mailbox], hub: RemoteHub, tell: Callable[[str], None]) -> None:
+    `refreshed` is called after each look at the peers.
+    """
+
+    def __init__(
+        self,
+        mailboxes: Sequence[Mailbox],
+        hub: RemoteHub,
+        tell: Callable[[str], None],
+        refreshed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._mailboxes = mailboxes
         self._hub = hub
         self._tell = tell
+        self._refreshed = refreshed
         self._root = hub.memory.root
         self._stopped = Event()
+        self._ended = Event()
         self._connected: bool | None = None  # None: not yet
         self._woken: Arrivals | None = None
+        self._listener: Thread | None = None
+        self._pushed = False  # the hub has shown that it pushes
+        self._deaf = False  # … and has just ceased to
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
+        # Waking takes locks, which the thread that a signal interrupts may hold: another one waits for them.
+        Thread(target=self._stop, daemon=True).start()
+
+    def _stop(self) -> None:
         self._stopped.set()
-        if self._woken:
-            self._woken.wake()
+        self._wake()
+        if not self._ended.wait(_STOP_S):
+            self._hub.close()
 
     def run(self) -> None:
         """Keep on until `stop`. Refused where another process keeps the same mirrors."""
@@ -61,14 +83,18 @@ class Keeper:
         except Busy:
             raise Refused(f"another `xw sync --watch` keeps {self._hub.memory.root} already") from None
         finally:
+            self._ended.set()
             self._hub.close()
 
     def _run(self) -> None:
         waits = pauses()
         while not self._stopped.is_set():
             try:
+                self._hub.connect()
                 self._attend()
             except (XwError, OSError) as error:
+                if self._stopped.is_set():
+                    return
                 problem = str(explain(error) if isinstance(error, OSError) else error)
                 self._hub.note(problem)
                 if self._connected is not False:
@@ -78,26 +104,26 @@ class Keeper:
                 self._stopped.wait(next(waits))
 
     def _attend(self) -> None:
-        """Connect, then sync whenever something happens here or there. Raises when the link breaks."""
-        with Arrivals([f"{self._root}/{mailbox.at(folder)}" for mailbox, folder in self._local()]) as woken:
+        """Sync whenever something happens here or there. Raises when the link breaks."""
+        with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
             idle, next_full = _POLL_S[0], 0.0
-            pushes: Thread | None = None
             while not self._stopped.is_set():
-                full = time.monotonic() >= next_full
+                full = self._deaf or time.monotonic() >= next_full
+                self._deaf = False
                 moved = sum(self._sync(mailbox, full) for mailbox in self._mailboxes)
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
                 if full:
                     next_full = time.monotonic() + _FULL_S
-                    if pushes is None or not pushes.is_alive():
-                        pushes = self._listen(woken)
-                idle = _POLL_S[0] if moved else min(idle * 1.5, _POLL_S[1])
+                    self._refreshed()
+                    self._listen()
+                idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
                     for peer in mailbox.waiting_for():
                         woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
-                woken.wait(_FULL_S if pushes and pushes.is_alive() else idle)
+                woken.wait(_FULL_S if self._pushed else idle)
 
     def _sync(self, mailbox: Mailbox, full: bool) -> bool:
         """Sync one mailbox, with a look at the peers if `full`; whether anything moved."""
@@ -108,30 +134,37 @@ class Keeper:
             self._tell(f"still in the outbox for {peer}: {error}")
         return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
 
-    def _local(self) -> list[tuple[Mailbox, str]]:
+    def _local(self) -> list[str]:
         """The folders whose changes here have to travel."""
         folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
-        return [(mailbox, folder) for mailbox in self._mailboxes for folder in folders]
+        return [mailbox.at(folder) for mailbox in self._mailboxes for folder in folders]
 
     def _names(self) -> str:
         return f"{', '.join(mailbox.owner for mailbox in self._mailboxes)} on {self._hub.url}"
 
-    def _listen(self, woken: Arrivals) -> Thread:
-        """A thread that turns the hub's pushes into wake-ups, and ends where the hub cannot push."""
-        owners = [mailbox.owner for mailbox in self._mailboxes]
-        lines = self._hub.lines(push_command(owners))
+    def _wake(self) -> None:
+        if self._woken:
+            self._woken.wake()
 
-        def listen() -> None:
-            with suppress(XwError, OSError):  # the link has broken, which the next sync notices
-                for _ in lines:
-                    woken.wake()
+    def _listen(self) -> None:
+        """See to it that a thread turns the hub's pushes into wake-ups; it ends where the hub cannot push."""
+        if self._listener is None or not self._listener.is_alive():
+            self._listener = Thread(target=self._hear, daemon=True)
+            self._listener.start()
 
-        thread = Thread(target=listen, daemon=True)
-        thread.start()
-        return thread
+    def _hear(self) -> None:
+        began = time.monotonic()
+        with suppress(XwError, OSError):  # the link has broken, which the next sync notices
+            for _ in self._hub.lines(push_command([mailbox.owner for mailbox in self._mailboxes])):
+                self._pushed = True
+                self._wake()
+        self._pushed = False
+        # Listen anew at once, but not in haste to a host on which it never lasts.
+        self._deaf = time.monotonic() - began > _FULL_S
+        self._wake()
 
 
 def push_command(names: Sequence[str]) -> str:
     """Run in the hub's directory, this prints a line whenever something changes for one of `names`."""
     folders = " ".join(f"{name}/{INBOX[state]}" for name in names for state in layout.STATES)
-    return _PUSH.format(folders=folders, first=names[0])
+    return _PUSH.format(folders=folders, names=" ".join(names))

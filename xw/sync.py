@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from xw import layout, post
 from xw.errors import Damaged, Newer, XwError
+from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import SYNC_LOCK, RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
@@ -96,6 +97,43 @@ def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None, pee
             raise
         hub.note(None)
         return report
+
+
+def claim(mailbox: Mailbox, hub: Hub, name: str) -> bool:
+    """Take a message from `pending` to `processing` for this machine; False where another was first.
+
+    Of a mirror's message the hub decides, so that of two machines with one name
+    one wins. Unreachable: nobody knows yet; ask again. Asking again gives the
+    same answer, also after a crash or a lost answer, until the message is
+    settled (or for a day, should the hub's `gc` run).
+    """
+    if not isinstance(hub, RemoteHub):
+        return mailbox.claim(name)
+    mine = hub.machine()
+    if not hub.asked(lambda far: _claim_there(far.mailbox(mailbox.owner), name, mine)):
+        return False
+    return mailbox.claim(name) or mailbox.state_of(name) == "processing"  # a sync may have been faster
+
+
+def _claim_there(far: Mailbox, name: str, mine: bytes) -> bool:
+    """Claim on the hub. A note that one machine alone can make tells whose a claim with a lost answer is."""
+    note = far.at(layout.SCRATCH, f"{name}.claim")
+    try:
+        held = far.files.read(note, layout.MESSAGE_LIMIT)
+    except FileNotFoundError:
+        held = b""
+        try:
+            far.files.publish(mine, far.at(layout.SCRATCH), [note])
+        except FileExistsError:
+            return False
+    if held and held != mine:
+        return False
+    if far.claim(name):
+        return True
+    if held and far.state_of(name) == "processing":
+        return True  # by an earlier try of this machine
+    far.files.remove(note)
+    return False
 
 
 def _silent(name: str, done: int, whole: int) -> None:

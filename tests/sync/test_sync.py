@@ -1,6 +1,8 @@
 """Two machines, one hub: mail travels, states agree, and few round trips are made."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from xw.files.sftp import SftpFiles
 from xw.hub.directory import DirectoryHub
 from xw.layout import INBOX
 from xw.message import Message, encode
+from xw.sync import claim
 
 
 def test_a_message_travels(alice: Machine, bob: Machine) -> None:
@@ -217,3 +220,72 @@ def test_presence_travels(alice: Machine, bob: Machine, tmp_path: Path) -> None:
     alice.sync()
     seen = alice.hub.peer("bob")
     assert (seen.status, seen.task) == ("busy", "sorting")
+
+
+def test_a_claim_is_made_on_the_hub(join: Join, alice: Machine, hub: DirectoryHub) -> None:
+    """Of two machines with one name that both have a message pending, one claims it; asking again is safe."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "who takes it?")
+    for machine in (alice, first, second):
+        machine.sync()
+    assert claim(second.mailbox, second.hub, sent.name)
+    assert not claim(first.mailbox, first.hub, sent.name)
+    assert claim(second.mailbox, second.hub, sent.name)
+    assert not claim(first.mailbox, first.hub, sent.name)
+    assert hub.mailbox("bob").state_of(sent.name) == "processing"
+    assert first.mailbox.state_of(sent.name) == "pending"
+    assert second.mailbox.state_of(sent.name) == "processing"
+
+
+def test_a_claim_on_the_hubs_own_host_wins(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
+    """What an agent on the hub's host has claimed or finished, no mirror can claim."""
+    names = [alice.send("bob", body).name for body in ("claimed", "done")]
+    alice.sync()
+    bob.sync()
+    assert hub.mailbox("bob").claim(names[0])
+    assert hub.mailbox("bob").settle(names[1])
+    assert [claim(bob.mailbox, bob.hub, name) for name in names * 2] == [False] * 4
+    assert bob.mailbox.pending() == names
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_claim_whose_answer_was_lost(
+    step: int, join: Join, alice: Machine, hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off after any step, the claim is the same machine's when it asks again, and never another's too."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "mine")
+    for machine in (alice, first, second):
+        machine.sync()
+    steps = iter(range(4))
+
+    def cut(real: Callable[..., object]) -> Callable[..., object]:
+        def act(*arguments: object) -> object:
+            done = real(*arguments)
+            if next(steps) == step:
+                raise Unreachable("hub: the connection was lost")
+            return done
+
+        return act
+
+    with monkeypatch.context() as patch:
+        for name in ("read_all", "publish_all", "move_all"):
+            patch.setattr(SftpFiles, name, cut(getattr(SftpFiles, name)))
+        with suppress(Unreachable, FileNotFoundError):
+            claim(first.mailbox, first.hub, sent.name)
+    second.sync()
+    first.hub.note(None)  # the moment after a failure is over
+    won = [claim(machine.mailbox, machine.hub, sent.name) for machine in (first, second, first, second)]
+    assert won == [True, False] * 2
+    assert hub.mailbox("bob").state_of(sent.name) == "processing"
+
+
+def test_no_claim_offline(alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the hub cannot be asked nobody claims, and the message stays pending."""
+    sent = alice.send("bob", "later")
+    alice.sync()
+    bob.sync()
+    bob.hub.offline = True
+    with pytest.raises(Unreachable):
+        claim(bob.mailbox, bob.hub, sent.name)
+    assert bob.mailbox.pending() == [sent.name]

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from xw.post import Sent
 
 
-def freshen(instance: Instance) -> str | None:
-    """Sync the instance's mirror, if it is one; None, or what to say of the mail that is shown."""
+def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
+    """Sync the instance's mirror, if it is one; None, or what to say of the mail that is shown.
+
+    In at most the configured time, and `limit` seconds.
+    """
     if not instance.mailbox.mirror:
         return None
     hub: RemoteHub = instance.hub  # type: ignore[assignment]  # a mirror has this kind of hub
@@ -26,7 +29,7 @@ def freshen(instance: Instance) -> str | None:
         return _stale(hub, state.why) if state.failed > state.at else None
     if state.rests():
         return _stale(hub, f"{state.why} (not tried again for a moment)")
-    problem = _sync_within(instance, hub)
+    problem = _sync_within(instance, hub, min(hub.patience, limit))
     return None if problem is None else _stale(hub, problem)
 
 
@@ -41,13 +44,13 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
     return sent._replace(delivered=sent.delivered + there, waiting=tuple(sorted(left | returned))), problem
 
 
-def _sync_within(instance: Instance, hub: "RemoteHub") -> str | None:
-    """Sync, for at most the configured limit; None, or why it did not succeed."""
+def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
+    """Sync, for at most so long; None, or why it did not succeed."""
     from xw.errors import XwError, explain
     from xw.sync import sync
 
     try:
-        with hub.within(instance.config.offline_s):
+        with hub.within(seconds):
             sync(instance.mailbox, hub)
     except XwError as error:
         return str(error)

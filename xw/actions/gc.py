@@ -43,9 +43,9 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
                 return swept
             try:
                 far = instance.hub.far().mailbox(mailbox.owner)
+                return swept._replace(elsewhere=_sweep(far, days, dry_run))
             except Unreachable as error:
                 return swept._replace(problem=str(error))
-            return swept._replace(elsewhere=_sweep(far, days, dry_run))
     except Busy:
         return None
 

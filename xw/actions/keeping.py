@@ -2,12 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from xw import config
-from xw.errors import Usage
+from xw.actions.setup import write_peers
+from xw.errors import NotFound, Usage, XwError
 from xw.hub.remote import RemoteHub
-from xw.instance import Options, load_config, open_instance
+from xw.instance import Instance, Options, load_config, open_instance
 from xw.keep import Keeper
 
 
@@ -19,13 +20,35 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
     found = load_config(options)
     names = [options.name] if options.name else sorted(found.instances)
     names = names or [config.whoami(None, os.environ, found)]
-    instances = [open_instance(options._replace(name=name)) for name in names]
+    instances = list(_having_mirrors(options, names))
     hub = instances[0].hub
     if not isinstance(hub, RemoteHub):
         raise Usage(
             f"{hub.url} is a directory here: mail arrives by itself, there is nothing to keep in step"
         )
-    keeper = Keeper([instance.mailbox for instance in instances], hub, tell)
+    keeper = Keeper(
+        [instance.mailbox for instance in instances], hub, tell, lambda: _write_peers(instances[0], tell)
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: keeper.stop())
     keeper.run()
+
+
+def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:
+    missing: NotFound | None = None
+    some = False
+    for name in names:
+        try:
+            yield open_instance(options._replace(name=name))
+            some = True
+        except NotFound as error:
+            missing = error  # it has not joined the hub from this machine
+    if missing and not some:
+        raise missing
+
+
+def _write_peers(instance: Instance, tell: Callable[[str], None]) -> None:
+    try:
+        write_peers(instance)
+    except (XwError, OSError) as error:
+        tell(f"the peers could not be written into xw.json: {error}")  # mail goes on without

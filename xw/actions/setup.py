@@ -109,12 +109,18 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
     if isinstance(instance.hub, RemoteHub):
         report = travel(instance.mailbox, instance.hub, progress)
     flushed = report.flushed if report else post.flush(instance.mailbox, instance.hub)
+    return Synced(flushed, write_peers(instance), report)
+
+
+def write_peers(instance: Instance) -> list[Peer]:
+    """Write the other instances on the hub into `xw.json`, where they are not so written; those."""
     seen = peers(instance)
-    if instance.config.path and instance.config.hub:
+    path = instance.config.path
+    if path and instance.config.hub:
         listed = {peer.name: _peer_entry(peer) for peer in seen}
-        if listed != instance.config.peers:
-            update_config(instance.config.path, {"peers": listed})
-    return Synced(flushed, seen, report)
+        if listed != config.load(path).peers:
+            update_config(path, {"peers": listed})
+    return seen
 
 
 def prompt(instance: Instance) -> str:

@@ -15,6 +15,7 @@ from xw.message import Message
 from xw.post import Sent
 from xw.watch import Arrivals
 
+_LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
 _POLL_S = 2.0  # between two syncs of a mirror that no `sync --watch` keeps
 _ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 
@@ -80,7 +81,10 @@ def _await(
 def _next(instance: Instance, woken: Arrivals, left: float | None) -> None:
     """Wait until it is worth looking again, for at most `left` seconds; a mirror is synced meanwhile."""
     if instance.mailbox.mirror:
-        freshen(instance)
+        began = time.monotonic()
+        # A limit that is nearly over is no reason to call the hub unreachable.
+        freshen(instance, float("inf") if left is None else max(left, _LEAST_S))
+        left = None if left is None else left - (time.monotonic() - began)
         left = _POLL_S if left is None else min(left, _POLL_S)
     woken.wait(left)
 

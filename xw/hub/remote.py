@@ -7,9 +7,12 @@ distance.
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
+from xw import layout
 from xw.errors import Busy, Damaged, NotFound, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
@@ -17,8 +20,9 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from typing import TypeVar
 
     from xw.files.sftp import SftpFiles
     from xw.files.ssh.link import SshLink
@@ -26,8 +30,11 @@ if TYPE_CHECKING:
     from xw.hub.directory import DirectoryHub
     from xw.hub.sighting import Sighting
 
+    _Answer = TypeVar("_Answer")
+
 PEERS = "peers.json"
 STATE = "sync.json"
+MACHINE = "machine"
 SYNC_LOCK = ".sync.lock"
 WATCH_LOCK = ".watch.lock"
 _LIMIT = 16 * 1024 * 1024
@@ -65,12 +72,17 @@ class SyncState(NamedTuple):
 
 
 class RemoteHub:
-    """`contract.Hub` for a hub elsewhere; `memory` is the mirror's directory."""
+    """`contract.Hub` for a hub elsewhere; `memory` is the mirror's directory.
 
-    def __init__(self, url: str, memory: LocalFiles, offline: bool = False) -> None:
+    A question that the mirror cannot answer is asked of the hub, for at most
+    `patience` seconds, and not at all while a try that failed is fresh.
+    """
+
+    def __init__(self, url: str, memory: LocalFiles, offline: bool = False, patience: float = 5.0) -> None:
         self.url = url
         self.memory = memory
         self.offline = offline
+        self.patience = patience
         self._far: DirectoryHub | None = None
 
     def far(self) -> "DirectoryHub":
@@ -99,7 +111,14 @@ class RemoteHub:
         from shlex import quote
 
         link, root = _link(self.url)
-        return link.lines(f"cd {quote(root) if root else '.'} || exit 3\n{command}")
+        # Whatever the user's own shell is; csh takes no line breaks in quotes.
+        script = f"cd {quote(root or '.')} || exit 3; {command}"
+        return link.lines(f"exec sh -c {quote(script)}")
+
+    def connect(self) -> None:
+        """Have a connection that works, within the limit. Unreachable, Refused."""
+        with self.within(self.patience):
+            self.far().files.look(layout.HUB_FILE)
 
     def close(self) -> None:
         """Let the connection go; the next call that needs one makes another."""
@@ -112,7 +131,7 @@ class RemoteHub:
 
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`; asks the hub about a name that the last sync did not see."""
-        return name in self.sightings() or self.far().knows(name)
+        return name in self.sightings() or self.asked(lambda far: far.knows(name))
 
     def peer(self, name: str) -> "Peer":
         """See `contract.Hub.peer`; as the last sync saw it, aged since."""
@@ -135,11 +154,24 @@ class RemoteHub:
 
     def locate(self, to: str, name: str) -> "Located | None":
         """See `contract.Hub.locate`."""
-        return self.far().locate(to, name)
+        return self.asked(lambda far: far.locate(to, name))
 
     def now(self) -> float:
         """See `contract.Hub.now`."""
-        return self.far().now()
+        return self.asked(lambda far: far.now())
+
+    def asked(self, question: "Callable[[DirectoryHub], _Answer]") -> "_Answer":
+        """The hub's answer, within the limit. Unreachable, also where it was so a moment ago."""
+        state = self.state()
+        if state.rests() and not self.offline:
+            raise Unreachable(f"{state.why} (not tried again for a moment)")
+        try:
+            with self.within(self.patience):
+                return question(self.far())
+        except Unreachable as error:
+            if not self.offline:
+                self.note(str(error))
+            raise
 
     # What is remembered
 
@@ -165,6 +197,12 @@ class RemoteHub:
         now = time.time()
         after = before._replace(at=now) if why is None else before._replace(failed=now, why=why)
         self.memory.replace(json.dumps(after._asdict()).encode(), "", STATE)
+
+    def machine(self) -> bytes:
+        """What tells this mirror from all others of the same instance: a random word, kept here."""
+        with suppress(FileExistsError):  # it was made before
+            self.memory.publish(os.urandom(16).hex().encode(), "", [MACHINE])
+        return self.memory.read(MACHINE, _LIMIT)
 
     def watched(self) -> bool:
         """Whether a `sync --watch` keeps this mirror fresh."""

@@ -1,0 +1,60 @@
+"""Fixtures: a server, a user who may log in there, and machines with an xw.json that names a hub on it."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.remote.machine import Machine
+
+# The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
+from tests.ssh.conftest import home, keys, known, server  # noqa: F401
+from tests.ssh.sshd import Sshd
+
+Join = Callable[..., Machine]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    """Where the hub is to lie on its host."""
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def join(known: Sshd, hub: Path, tmp_path: Path) -> Iterator[Join]:  # noqa: F811  # a fixture
+    """`join(name, place=name)`: an instance that has joined the hub from a machine."""
+    made: list[Machine] = []
+
+    def join_one(name: str, place: str = "") -> Machine:
+        machine = Machine(tmp_path / (place or name), name, f"ssh://127.0.0.1:{known.port}{hub}")
+        machine.ok("init", "--name", name, "--hub", machine.url)
+        made.append(machine)
+        return machine
+
+    yield join_one
+    for machine in made:
+        for process in machine.started:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            _reap(process)
+
+
+def _reap(process: "subprocess.Popen[str]") -> None:
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+@pytest.fixture
+def alice(join: Join) -> Machine:
+    return join("alice")
+
+
+@pytest.fixture
+def bob(alice: Machine, join: Join) -> Machine:
+    return join("bob")

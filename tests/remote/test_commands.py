@@ -1,0 +1,321 @@
+"""Every command on a hub on another host: what it prints, where mail lies, how it goes on offline."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import XW, call, ended
+from tests.remote.conftest import Join
+from tests.remote.machine import Machine
+from tests.ssh.conftest import Home
+from tests.ssh.sshd import Sshd
+from xw import layout
+
+
+def logins(server: Sshd) -> int:
+    """How many connections have logged in so far."""
+    return server.log.read_text().count("Accepted publickey")
+
+
+def names(folder: Path) -> list[str]:
+    """The messages in a folder."""
+    return sorted(filter(layout.is_message, os.listdir(folder)))
+
+
+def test_init_makes_a_hub_and_says_so(join: Join, hub: Path) -> None:
+    """The first to join makes the hub, after saying so; the second finds it; all is private."""
+    alice = Machine(hub.parent / "alice", "alice", "")
+    alice.url = join("carol").url  # the hub is made by now
+    first = alice.ok("init", "--name", "alice", "--hub", alice.url + "-2")
+    assert first.startswith(f"making a hub at {alice.url}-2\nhub      {alice.url}-2 (made)\n")
+    assert "making" not in alice.ok("init", "--name", "bob", "--hub", alice.url + "-2")
+    assert (hub.parent / "hub-2/alice/card.json").stat().st_mode & 0o777 == 0o600
+    assert (hub.parent / "hub-2/alice/inbox/pending").stat().st_mode & 0o777 == 0o700
+    assert (alice.folder / ".xw/.gitignore").read_text() == "*\n"
+
+
+def test_joining_needs_an_empty_directory_or_a_hub(join: Join, hub: Path) -> None:
+    """A directory that holds something else is refused, and nothing is written there."""
+    other = hub.parent / "other"
+    other.mkdir()
+    (other / "thesis.txt").touch()
+    url = join("carol").url.replace(str(hub), str(other))
+    machine = Machine(hub.parent / "alice", "alice", url)
+    refused = machine.run("init", "--name", "alice", "--hub", url)
+    assert (refused.code, refused.out) == (6, "")
+    assert "is not empty and no hub" in refused.err
+    assert os.listdir(other) == ["thesis.txt"]
+    assert not (machine.folder / "xw.json").exists()
+
+
+def test_a_task_there_and_back(alice: Machine, bob: Machine, hub: Path) -> None:
+    """send, check, read, reply, done, trace and log: the whole life of a task with a file."""
+    (alice.folder / "numbers.txt").write_text("1\n2\n3\n")
+    task = alice.send("bob", "Sum these, please.", "--attach", "numbers.txt")
+    short = layout.short_id(task)
+    assert f"{short} task alice" in bob.ok("check")
+    shown = bob.ok("read", short)
+    path = bob.mirror / "attachments" / task / "numbers.txt"
+    assert f"file: {path} (6 B)" in shown
+    assert path.read_text() == "1\n2\n3\n"
+    assert "delivered to alice" in bob.ok("reply", short, "6")
+    assert bob.ok("done", short) == f"done {short}\n"
+    assert bob.ok("done", short) == f"{short} was done before\n"
+    assert len(names(hub / "bob/inbox/done")) == 1
+    assert names(hub / "bob/inbox/pending") == []
+    (reply,) = alice.json("check")["messages"]
+    assert (reply["body"], reply["re"]) == ("6", task)
+    traced = alice.ok("trace", short)
+    assert f"{short} bob: on the hub, done, since " in traced
+    assert traced.endswith(f"reply {layout.short_id(reply['id'])}\n")
+    for machine in (alice, bob):
+        said = machine.ok("log")
+        assert said.index("Sum these, please.") < said.index("    6\n")
+    assert names(hub / "alice/sent") == []
+
+
+def test_attaching_later(alice: Machine, bob: Machine) -> None:
+    """A file added to a sent message comes with an info, and lies with the message."""
+    task = alice.send("bob", "See the file that I shall add.")
+    (alice.folder / "late.txt").write_text("here")
+    assert "delivered to bob" in alice.ok("attach", task, "late.txt")
+    info = bob.json("check")["messages"][-1]
+    assert f"file: {bob.mirror}/attachments/{task}/late.txt (4 B)" in bob.ok("read", info["id"])
+
+
+def test_peers_and_who(alice: Machine, bob: Machine) -> None:
+    """peers shows who is on the hub with their mail; sync also writes them into xw.json; who counts."""
+    alice.send("bob", "one")
+    assert alice.ok("peers").startswith("bob -; 1 pending, oldest ")
+    assert bob.json("who")["pending"] == 1
+    assert bob.json("who")["hub"] == bob.url
+    alice.ok("sync")
+    assert '"bob"' in (alice.folder / "xw.json").read_text().replace('"alice"', "")
+    assert "bob" in alice.ok("prompt")
+
+
+def test_a_broadcast_reaches_all(alice: Machine, bob: Machine, join: Join) -> None:
+    """`--to all` asks the hub who is there, so that one who joined a moment ago is among them."""
+    carol = join("carol")
+    sent = alice.json("send", "info", "hello", "--to", "all")
+    assert sent["delivered"] == ["bob", "carol"]
+    for machine in (bob, carol):
+        assert [message["body"] for message in machine.json("check")["messages"]] == ["hello"]
+
+
+def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, hub: Path) -> None:
+    """A message that failed with bob is found by alice's trace, and sent again as a new one."""
+    task = alice.send("bob", "try this")
+    bob.ok("check")
+    (name,) = bob.mailbox.pending()
+    assert bob.mailbox.fail(name, "tries", "the chat is gone")
+    bob.ok("sync")
+    assert len(names(hub / "bob/inbox/failed")) == 1
+    assert "failed" in alice.ok("trace", task)
+    assert "delivered to bob" in alice.ok("retry", task)
+    (again,) = bob.json("check")["messages"]
+    assert again["retry_of"] == task
+
+
+def test_asking(alice: Machine, bob: Machine) -> None:
+    """ask prints the reply that another machine's agent gives, which is then done on the hub as well."""
+    answering = bob.start("watch", "--exec", f'{XW} reply "$XW_ID" "Four." && {XW} done "$XW_ID"')
+    asked = alice.process("ask", "--to", "bob", "--timeout", "30", "How many spaces?")
+    answering.terminate()
+    assert (asked.code, asked.out) == (0, "Four.\n"), asked
+
+
+def test_waiting(alice: Machine, bob: Machine) -> None:
+    """wait returns when mail has come to the hub, and exits 4 when none comes in time."""
+    waiting = bob.start("wait", "--timeout", "30")
+    alice.send("bob", "wake up")
+    result = ended(waiting)
+    assert result.code == 0, result
+    assert "task alice" in result.out
+    began = time.monotonic()
+    assert alice.run("wait", "--timeout", "0.2").code == 4
+    assert time.monotonic() - began < 3
+
+
+def test_watching(alice: Machine, bob: Machine) -> None:
+    """watch prints a line for what comes to the hub while it runs."""
+    watching = bob.start("watch")
+    alice.send("bob", "look here")
+    assert watching.stdout is not None
+    assert "look here" in watching.stdout.readline()
+
+
+def test_gc_on_both_sides(alice: Machine, bob: Machine, hub: Path) -> None:
+    """gc removes what is old here and on the hub; what waits stays on both."""
+    (alice.folder / "file").write_text("x")
+    old, waits = alice.send("bob", "old", "--attach", "file"), alice.send("bob", "waits")
+    bob.ok("check")
+    bob.ok("done", old)
+    for root in (hub / "bob", bob.mirror):
+        for path in [*(root / "inbox/done").iterdir(), *(root / "attachments").iterdir()]:
+            os.utime(path, (0, 0))
+    assert bob.ok("gc", "--dry-run").count("would remove") == 6
+    assert bob.ok("gc") == ""
+    for root in (hub / "bob", bob.mirror):
+        assert names(root / "inbox/done") == []
+        assert os.listdir(root / "attachments") == []
+        assert len(names(root / "inbox/pending")) == 1
+    assert bob.pending() == [waits]
+
+
+def test_an_unknown_peer(alice: Machine, hub: Path) -> None:
+    """Mail for a name that the hub does not know is exit 3, and nothing is written anywhere."""
+    result = alice.run("send", "task", "hello?", "--to", "bbo")
+    assert (result.code, result.out) == (3, "")
+    assert "no peer 'bbo'" in result.err
+    assert names(alice.mirror / "sent") == []
+    assert not (alice.mirror / "outbox/bbo").exists()
+
+
+def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
+    """Mail sent offline to one who is no more comes back as an info from postmaster; the original is kept."""
+    known.stop()
+    assert alice.run("send", "task", "still there?", "--to", "bob").code == 0
+    known.start()
+    os.remove(hub / "bob/card.json")
+    assert "1 returned" in alice.ok("sync")
+    (info,) = alice.json("check")["messages"]
+    assert info["from"] == "postmaster"
+    assert "no peer 'bob'" in info["body"]
+    assert len(names(alice.mirror / "outbox/failed")) == 1
+
+
+def test_everything_goes_on_offline(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
+    """With the server gone commands work and say so; what they did travels later."""
+    task = alice.send("bob", "before the cut")
+    bob.ok("check")
+    known.stop()
+    result = bob.run("check")
+    assert (result.code, result.out.count("before the cut")) == (0, 1)
+    assert "this is the mail of " in result.err
+    assert result.err.count("\n") == 1
+    assert bob.run("read", task).out.endswith("before the cut\n")
+    replied = bob.run("reply", task, "from afar")
+    assert (replied.code, "in the outbox for alice" in replied.out) == (0, True)
+    assert bob.run("done", task).code == 0
+    assert "from afar" in bob.run("log").out
+    assert bob.run("peers").out.startswith("alice")
+    assert bob.run("trace", replied.out.split()[0]).out.count("alice: in the outbox") == 1
+    assert bob.run("sync").code == 5
+    known.start()
+    assert "1 delivered, 0 returned, 0 fetched, 1 settled" in bob.ok("sync")
+    assert len(names(hub / "bob/inbox/done")) == 1
+    assert [message["body"] for message in alice.json("check")["messages"]] == ["from afar"]
+
+
+def test_offline_stays_off_the_network(alice: Machine, bob: Machine, known: Sshd) -> None:
+    """With --offline nothing connects and nothing is said of it; `sync` needs the network and says so."""
+    bob.send("alice", "unseen")
+    before = logins(known)
+    for arguments in (["check"], ["send", "info", "later", "--to", "bob"], ["log"], ["peers"], ["who"]):
+        result = alice.process(*arguments, "--offline")
+        assert (result.code, result.err) == (0, ""), result
+        assert "unseen" not in result.out
+    assert alice.process("sync", "--offline").code == 5
+    assert logins(known) == before
+    assert "1 delivered" in alice.ok("sync")
+
+
+def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
+    """A host that swallows packets costs one command its limit; those after it leave the network alone."""
+    alice.set(offline_s=0.5)
+    known.stop()
+    with socket.create_server(("127.0.0.1", known.port)) as silent:
+        began = time.monotonic()
+        assert "this is the mail of " in alice.run("check").err
+        assert time.monotonic() - began < 1.5
+        silent.accept()[0].close()
+        for _ in range(3):
+            assert "(not tried again for a moment); this is the mail of " in alice.run("check").err
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
+    """On a sound hub doctor finds nothing bad, and says how far it looked."""
+    found = alice.ok("doctor")
+    assert "connected to" in found
+    assert "files can be written and synced on the hub" in found
+    assert "bad" not in found
+
+
+def test_doctor_names_the_step_that_fails(
+    alice: Machine, bob: Machine, known: Sshd, home: Home, hub: Path
+) -> None:
+    """No mailbox there, no hub, an unknown host key, no server: each is named with what mends it."""
+
+    def bad() -> str:
+        # A process of its own: this one would keep its connection.
+        result = alice.process("doctor")
+        assert result.code == 1, result
+        (line,) = [line for line in result.out.splitlines() if line.startswith("bad")]
+        return line
+
+    os.rename(hub / "alice", hub / "gone")
+    assert "no mailbox for alice: xw init --name alice" in bad()
+    os.rename(hub / "gone", hub / "alice")
+    os.rename(hub, hub.parent / "elsewhere")
+    assert f"no hub at {alice.url}" in bad()
+    os.rename(hub.parent / "elsewhere", hub)
+    trusted = home.known_hosts.read_text()
+    home.known_hosts.write_text("")
+    assert "ssh-keyscan" in bad() or "known_hosts" in bad()
+    home.known_hosts.write_text(trusted)
+    known.stop()
+    assert "127.0.0.1" in bad()
+    known.start()
+    assert alice.process("doctor").code == 0
+
+
+def test_two_machines_with_one_name(alice: Machine, join: Join, bob: Machine) -> None:
+    """Mail comes to both; what is done on one is done on the other."""
+    other = Machine(bob.folder.parent / "bob-2", "bob", bob.url)
+    other.ok("init", "--name", "bob", "--hub", bob.url)
+    task = alice.send("bob", "once")
+    assert "once" in bob.ok("check")
+    assert "once" in other.ok("check")
+    bob.ok("done", task)
+    assert "no mail for bob" in other.ok("check")
+    assert "was done before" in other.ok("done", task)
+
+
+def test_agents_on_the_hub_host_and_elsewhere(
+    alice: Machine, bob: Machine, hub: Path, tmp_path: Path
+) -> None:
+    """An agent on the hub's own host uses the directory as its hub, at the same time as others over SSH."""
+    place = tmp_path / "there"
+    place.mkdir()
+    made = call(place, "init", "--name", "dora", "--hub", str(hub))
+    assert made.code == 0, made
+    sent = call(place, "send", "task", "from the host", "--to", "alice")
+    assert "delivered to alice" in sent.out
+    (task,) = alice.json("check")["messages"]
+    alice.ok("reply", task["id"], "from afar")
+    alice.ok("done", task["id"])
+    assert "from afar" in call(place, "check").out
+    assert "alice: on the hub, done" in call(place, "trace", task["id"]).out
+
+
+def test_what_an_unclean_name_would_do(alice: Machine, bob: Machine, hub: Path) -> None:
+    """A file on the hub that is no message is set aside there and shown to nobody."""
+    (hub / "bob/inbox/pending/\x1b[2Jrubbish").write_text("x")
+    assert "no mail for bob" in bob.ok("check")
+    assert len(os.listdir(hub / "bob/inbox/failed")) == 2
+
+
+def test_large_file(alice: Machine, bob: Machine) -> None:
+    """An attachment of some MB arrives whole."""
+    data = os.urandom(3_000_000)
+    (alice.folder / "large.bin").write_bytes(data)
+    sent = alice.send("bob", "look", "--attach", "large.bin")
+    bob.ok("check")
+    assert (bob.mirror / "attachments" / sent / "large.bin").read_bytes() == data

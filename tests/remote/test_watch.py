@@ -1,0 +1,224 @@
+"""`xw sync --watch`: mail is pushed both ways, the link heals, and nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import call, until
+from tests.remote.conftest import Join
+from tests.remote.machine import Machine, disconnect
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd
+
+
+class Watch:
+    """A running `xw sync --watch`, and what it has said."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._said = machine.folder / "said"
+        self._said.touch()
+        with self._said.open("ab") as out:
+            self.process = machine.start("sync", "--watch", stdout=out, stderr=out)
+        self.hears("connected: ")
+
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def hears(self, text: str, times: int = 1) -> None:
+        """Wait until it has said something so often."""
+        try:
+            until(lambda: self.said().count(text) >= times)
+        except AssertionError:
+            raise AssertionError(f"it said only:\n{self.said()}") from None
+
+    def end(self) -> None:
+        """Ask it to end, as systemd does; it must do so at once and well."""
+        self.process.terminate()
+        assert self.process.wait(10) == 0, self.said()
+
+
+def watchers(hub: Path) -> list[str]:
+    """The processes of this machine that have the hub as their directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "cwd") == str(hub):
+                found.append((entry / "comm").read_text().strip())
+        except OSError:
+            continue  # it has ended meanwhile
+    return sorted(found)
+
+
+def host_send(hub: Path, place: Path, body: str, to: str) -> None:
+    """Send from the hub's own host."""
+    place.mkdir(exist_ok=True)
+    if not (place / "xw.json").exists():
+        assert call(place, "init", "--name", "dora", "--hub", str(hub)).code == 0
+    assert call(place, "send", "task", body, "--to", to).code == 0
+
+
+def _count(folder: Path, number: int) -> None:
+    """Wait until so many lie in a folder."""
+    until(lambda: len(os.listdir(folder)) == number)
+
+
+@pytest.fixture
+def watch(alice: Machine, bob: Machine, hub: Path) -> Watch:
+    """Alice's machine is kept in step by push; this process has no connection."""
+    disconnect()
+    made = Watch(alice)
+    until(lambda: "inotifywait" in watchers(hub))
+    return made
+
+
+def test_mail_is_pushed(watch: Watch, alice: Machine, hub: Path, tmp_path: Path) -> None:
+    """What is delivered on the hub is in the mirror long before the next look would be due."""
+    began = time.monotonic()
+    for number in range(5):
+        host_send(hub, tmp_path / "host", str(number), "alice")
+        _count(alice.mirror / "inbox/pending", number + 1)
+    assert time.monotonic() - began < 10  # looks that find nothing are 15 s apart
+
+
+def test_the_outbox_is_flushed_at_once(watch: Watch, alice: Machine, bob: Machine, hub: Path) -> None:
+    """A message is on the hub once it lies in the outbox, also the first to a peer; so is what is done."""
+    began = time.monotonic()
+    for number in range(1, 4):
+        assert alice.process("send", "task", str(number), "--to", "bob", "--offline").code == 0
+        _count(hub / "bob/inbox/pending", number)
+    bob.send("alice", "finish this")
+    until(lambda: alice.pending())
+    assert alice.run("done", alice.pending()[0]).code == 0
+    until(lambda: len(os.listdir(hub / "alice/inbox/done")) == 1)
+    assert time.monotonic() - began < 12  # looks that find nothing are 15 s apart
+
+
+def test_commands_leave_the_network_to_it(
+    watch: Watch, alice: Machine, bob: Machine, known: Sshd, hub: Path
+) -> None:
+    """While it runs check, send, done, peers and log make no connection of their own."""
+    bob.send("alice", "one")
+    until(lambda: alice.pending())
+    before = known.log.read_text().count("Accepted publickey")
+    for arguments in (
+        ["check"],
+        ["send", "info", "x", "--to", "bob"],
+        ["peers"],
+        ["log"],
+        ["done", alice.pending()[0]],
+    ):
+        result = alice.process(*arguments)
+        assert (result.code, result.err) == (0, ""), result
+    until(lambda: os.listdir(hub / "bob/inbox/pending"))
+    assert known.log.read_text().count("Accepted publickey") == before
+
+
+def test_it_comes_back(watch: Watch, alice: Machine, known: Sshd, hub: Path, tmp_path: Path) -> None:
+    """After its sessions were killed, and after the server was gone for a while, it says so and goes on."""
+    known.cut()
+    host_send(hub, tmp_path / "host", "after the cut", "alice")
+    until(lambda: len(alice.pending()) == 1)
+    away = watch.said().count("away since ")  # where it was connected anew at once, it was not away
+    known.stop()
+    watch.hears("away since ", away + 1)
+    shown = alice.process("check")
+    assert "this is the mail of " in shown.err
+    assert shown.out.count("after the cut") == 1
+    host_send(hub, tmp_path / "host", "while away", "alice")
+    known.start()
+    watch.hears("back: alice on ", away + 1)
+    until(lambda: len(alice.pending()) == 2)
+    assert alice.process("check").err == ""
+    until(lambda: watchers(hub).count("inotifywait") == 1)
+
+
+def test_it_ends_cleanly(watch: Watch, alice: Machine, known: Sshd, hub: Path) -> None:
+    """On SIGTERM it ends with 0, and nothing of it is left running on the hub's host."""
+    assert watchers(hub) != []
+    watch.end()
+    until(lambda: watchers(hub) == [] and known.sessions() == [])
+
+
+def test_it_ends_while_the_server_stands_still(watch: Watch, alice: Machine, known: Sshd) -> None:
+    """A server that answers nothing does not keep it from ending."""
+    known.signal_all(signal.SIGSTOP)
+    assert alice.process("send", "info", "into the void", "--to", "alice", "--offline").code == 0
+    watch.end()
+    known.signal_all(signal.SIGCONT)
+
+
+def test_killed_it_leaves_nothing_on_the_hub(watch: Watch, known: Sshd, hub: Path) -> None:
+    """Also kill -9 leaves neither its shell nor its inotifywait behind, and frees the mirror for the next."""
+    watch.process.kill()
+    watch.process.wait()
+    until(lambda: watchers(hub) == [] and known.sessions() == [])
+
+
+def test_one_at_a_time(watch: Watch, alice: Machine) -> None:
+    """A second one for the same mirror is refused."""
+    second = alice.process("sync", "--watch")
+    assert (second.code, second.err.count("another `xw sync --watch`")) == (6, 1)
+
+
+def test_all_instances_of_a_machine_on_one_connection(
+    join: Join, known: Sshd, hub: Path, tmp_path: Path
+) -> None:
+    """Two instances of one xw.json are kept fresh over one connection."""
+    alice = join("alice")
+    alice.ok("init", "--name", "anna")
+    before = known.log.read_text().count("Accepted publickey")
+    watch = Watch(alice)
+    host_send(hub, tmp_path / "host", "one", "alice")
+    host_send(hub, tmp_path / "host", "two", "anna")
+    until(lambda: alice.pending() and os.listdir(alice.mirror.parent / "anna/inbox/pending"))
+    assert known.log.read_text().count("Accepted publickey") == before + 1
+    watch.end()
+
+
+def test_peers_reach_the_configuration(watch: Watch, alice: Machine) -> None:
+    """The peers on the hub are in xw.json without a `sync` of one's own."""
+    until(lambda: '"bob"' in (alice.folder / "xw.json").read_text())
+
+
+@pytest.fixture
+def filed(home: Home, keys: Keys, tmp_path: Path) -> Iterator[Sshd]:
+    """A server that gives files and runs nothing."""
+    server = Sshd(tmp_path / "filed", [keys.host], keys.accepted, ["ForceCommand internal-sftp"])
+    home.know(server, keys.host)
+    yield server
+    server.stop()
+
+
+def test_where_the_hub_cannot_push(filed: Sshd, hub: Path, tmp_path: Path) -> None:
+    """On a host that runs no commands mail comes by looking, soon after something happened."""
+    alice = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{filed.port}{hub}")
+    alice.ok("init", "--name", "alice", "--hub", alice.url)
+    watch = Watch(alice)
+    try:
+        host_send(hub, tmp_path / "host", "found by looking", "alice")
+        until(lambda: alice.pending())
+        watch.end()
+    finally:
+        watch.process.kill()
+        watch.process.wait()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> None:
+    """Where inotifywait cannot watch, the command ends, so that nobody waits for pushes that never come."""
+    from xw.keep import push_command
+
+    ended = subprocess.run(
+        [shell, "-c", push_command(["nobody"])],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert b"established" not in ended.stdout
