@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop.world import START, World
-from xw import clock, post
+from xw import clock, post, sync
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.errors import Refused, TimedOut
 from xw.mailbox import Mailbox
@@ -330,6 +330,17 @@ def test_claimed_by_another_worker(world: World) -> None:
     Mailbox(world.files, "bob").claim(name)
     world.run(world.bridge())
     assert world.program.shown == [] and states(world) == [("processing", "question")]
+
+
+def test_claim_lost_to_another_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another machine of this name has claimed is left to it, though the mirror still shows it."""
+    name = world.send("whose?")
+    world.send("mine")
+    real = sync.claim
+    monkeypatch.setattr(sync, "claim", lambda box, hub, one: one != name and real(box, hub, one))
+    world.run(world.bridge())
+    assert len(world.program.shown) == 1 and "mine" in world.program.shown[0]
+    assert states(world) == [("pending", "question"), ("done", "question")] and world.turns() == []
 
 
 def test_damaged_mail_is_set_aside(world: World) -> None:

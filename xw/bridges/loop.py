@@ -10,7 +10,7 @@ message fails as `uncertain`.
 import time
 from collections.abc import Callable
 
-from xw import layout, post, presence
+from xw import layout, post, presence, sync
 from xw.bridges import answer, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply
 from xw.bridges.pace import Pause
@@ -49,6 +49,7 @@ class Bridge:
         self._monotonic = monotonic
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
+        self._lost: set[str] = set()
         self._pause = Pause(0.02, 0.5)
         self._since: float | None = None
         self._waits_for = ""
@@ -94,6 +95,8 @@ class Bridge:
     def _begin(self) -> float | None:
         """Claim the oldest message that asks for a turn, once the chat can take it."""
         names = [name for name in self._mailbox.pending() if present.wants_turn(name)]
+        self._lost.intersection_update(names)
+        names = [name for name in names if name not in self._lost]
         message = next(present.readable(self._instance, names), None)
         if message is None:
             self._waits_for = ""
@@ -103,7 +106,8 @@ class Bridge:
             return self._pause.longer()
         new = Turn(message.file_name)
         turn.save(self._mailbox, new)
-        if not self._mailbox.claim(new.name):
+        if not sync.claim(self._mailbox, self._instance.hub, new.name):
+            self._lost.add(new.name)  # a mirror shows it until the next sync
             return self._forget(new)
         self._turn = new
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
