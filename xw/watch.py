@@ -11,6 +11,7 @@ from threading import Event
 from types import TracebackType
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
     FileCreatedEvent,
     FileMovedEvent,
@@ -40,6 +41,7 @@ class Arrivals:
         self._folders: set[str] = set()
         for folder in folders:
             self.also(folder)
+        self._woken.clear()  # the caller looks first anyway
 
     def __enter__(self) -> "Arrivals":
         self._observer.start()
@@ -52,10 +54,14 @@ class Arrivals:
         self._observer.join()
 
     def also(self, folder: str) -> None:
-        """Watch another folder as well; harmless where it is watched already."""
+        """Watch another folder as well; harmless where it is watched already.
+
+        The next `wait` returns at once then: something may have arrived there before.
+        """
         if folder not in self._folders:
             self._folders.add(folder)
             self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
+            self._woken.set()
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something may have arrived since the last call, after the rescan time or `timeout`."""
@@ -75,7 +81,7 @@ class _Handler(FileSystemEventHandler):
         self._woken.set()
 
 
-_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirDeletedEvent]
+_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent]
 
 
 def _observer() -> BaseObserver:
