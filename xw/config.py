@@ -33,6 +33,7 @@ _INSTANCE_KINDS: dict[str, type] = {
     "kind": str,
     "bridge": dict,
 }
+_BRIDGE_KINDS: dict[str, type] = {"kind": str, "target": str, "notify": bool, "options": dict}
 
 
 class Config(NamedTuple):
@@ -195,6 +196,17 @@ def _instance_looks_right(name: str, entry: object) -> bool:
         and all(key in _INSTANCE_KINDS and _is(value, _INSTANCE_KINDS[key]) for key, value in entry.items())
         and entry.get("kind", "agent") in ("agent", "human", "room")
         and all(isinstance(item, str) for item in entry.get("capabilities", []))
+        and ("bridge" not in entry or _bridge_looks_right(entry["bridge"]))
+    )
+
+
+def _bridge_looks_right(bridge: dict[str, object]) -> bool:
+    options = bridge.get("options", {})
+    return (
+        bool(bridge.get("kind"))
+        and all(key in _BRIDGE_KINDS and isinstance(bridge[key], _BRIDGE_KINDS[key]) for key in bridge)
+        and isinstance(options, dict)
+        and all(isinstance(value, str) for value in options.values())
     )
 
 

@@ -12,6 +12,17 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\z")]
 
 
+class Bridge(BaseModel):
+    """The bridge that `xw up` starts for an instance; `xw bridge` takes the same."""
+
+    model_config = _STRICT
+
+    kind: Annotated[str, Field(min_length=1)]
+    target: str = ""
+    notify: bool = False
+    options: dict[str, str] = {}
+
+
 class Instance(BaseModel):
     """An instance as `xw.json` describes it; its card says the same."""
 
@@ -21,7 +32,7 @@ class Instance(BaseModel):
     capabilities: list[str] = []
     model: str = ""
     kind: Literal["agent", "human", "room"] = "agent"
-    bridge: dict[str, object] = {}
+    bridge: Bridge | None = None
 
 
 class Config(BaseModel):
@@ -37,6 +48,9 @@ class Config(BaseModel):
     retention_days: Annotated[int, Field(ge=1)] = 30
 
 
+_LEVELS: tuple[type[BaseModel], ...] = (Config, Instance, Instance, Bridge)  # by the depth of a key
+
+
 def check(data: object, path: str) -> None:
     """Usage with the file, the key and what is expected there, where `data` is no configuration."""
     try:
@@ -45,7 +59,7 @@ def check(data: object, path: str) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         if first["type"] == "extra_forbidden":
-            known = Instance.model_fields if len(first["loc"]) > 1 else Config.model_fields
+            known = _LEVELS[min(len(first["loc"]), 4) - 1].model_fields
             hint = nearest(str(first["loc"][-1]), list(known)) or f" (known: {', '.join(known)})"
             raise Usage(f"{path}: unknown key {visible(place)!r}{hint}") from None
         raise Usage(

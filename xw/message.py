@@ -54,6 +54,12 @@ class Message(NamedTuple):
         """When it was sent, in microseconds since the epoch."""
         return clock.from_stamp(layout.time_of(self.id))
 
+    @property
+    def hops(self) -> int:
+        """How many automatic answers led here."""
+        hops = self.fields.get("hops", 0)
+        return hops if isinstance(hops, int) else 0
+
     def expired(self, at: int) -> bool:
         """Whether the time it was wanted for is over."""
         return self.expires is not None and clock.from_rfc3339(self.expires) <= at

@@ -7,7 +7,7 @@ covers giving out ids, sending and flushing, so nothing overtakes.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
@@ -57,8 +57,17 @@ class Flushed(NamedTuple):
     waiting: dict[str, XwError]
 
 
-def send(mailbox: Mailbox, hub: "Hub", draft: Draft, now: clock.Clock) -> Sent:
+def send(
+    mailbox: Mailbox,
+    hub: "Hub",
+    draft: Draft,
+    now: clock.Clock,
+    before: Callable[[str, bytes], None] = lambda name, data: None,
+) -> Sent:
     """Make a message durable for each recipient; it says where.
+
+    `before` is given the file name and the bytes while nobody can see them yet;
+    a caller that keeps them can `resume` after a crash without sending twice.
 
     Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
     Usage (an attachment that is no readable file), OSError (disk).
@@ -70,11 +79,28 @@ def send(mailbox: Mailbox, hub: "Hub", draft: Draft, now: clock.Clock) -> Sent:
             behind = set(_flush(mailbox, hub).waiting)
         staged = _stage(mailbox, draft.attachments)
         try:
-            return _publish(mailbox, hub, draft, staged, behind, _next_time(mailbox, note, now))
+            message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
+            before(message.file_name, data)
+            return _publish(mailbox, hub, message, data, draft.to, behind, draft.noted)
         finally:
             for file in staged.values():
                 with suppress(OSError):  # gone from the scratch folder when all went well
                     mailbox.files.remove(file.path)
+
+
+def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
+    """Carry out a `send` that was cut off after `before`; harmless where it was not."""
+    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+        with suppress(FileNotFoundError):
+            mailbox.files.look(mailbox.at(layout.SENT, name))
+            return  # it is made last, so everybody has theirs
+        message = decode(name, data)
+        returned = mailbox.refused(name)
+        left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
+        if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
+            left = [to for to in left if not hub.locate(to, name)]
+        behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
+        _publish(mailbox, hub, message, data, left, behind)
 
 
 def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
@@ -159,9 +185,8 @@ def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
     return at
 
 
-def _publish(
-    mailbox: Mailbox, hub: "Hub", draft: Draft, staged: dict[str, Staged], behind: set[str], at: int
-) -> Sent:
+def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int) -> tuple[Message, bytes]:
+    """The message that a draft makes at a time, and its bytes; its attachments lie beside it."""
     listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
     fields: Fields = {
         "from": mailbox.owner,
@@ -177,8 +202,21 @@ def _publish(
     message = decode(name, data)  # what xw sends, xw must be able to read
     for file_name, file in staged.items():
         mailbox.place(file, message.id, file_name)
+    return message, data
+
+
+def _publish(
+    mailbox: Mailbox,
+    hub: "Hub",
+    message: Message,
+    data: bytes,
+    recipients: Sequence[str],
+    behind: set[str],
+    sent_first: bool = False,
+) -> Sent:
+    name = message.file_name
     targets, delivered = [], []
-    for to in draft.to:
+    for to in recipients:
         folder = None if to in behind else hub.pending_of(to, mailbox)
         if folder is None:
             folder = mailbox.at(f"{layout.OUTBOX}/{to}")
@@ -187,11 +225,11 @@ def _publish(
             _hand_over(mailbox, to, message)
             delivered.append(to)
         targets.append(f"{folder}/{name}")
-    targets.insert(0 if draft.noted else len(targets), mailbox.at(layout.SENT, name))
+    targets.insert(0 if sent_first else len(targets), mailbox.at(layout.SENT, name))
     # One file for recipient and `sent/` is cheaper; but of several recipients each has its own, since
     # the move to `done` sets a file's mtime, and `trace` tells the time for each.
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(draft.to) > 1)
-    return Sent(message.id, name, tuple(delivered), tuple(to for to in draft.to if to not in delivered))
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
+    return Sent(message.id, name, tuple(delivered), tuple(to for to in recipients if to not in delivered))
 
 
 def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:

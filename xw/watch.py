@@ -13,6 +13,7 @@ from threading import Event
 from types import TracebackType
 
 from watchdog.events import (
+    DirCreatedEvent,
     DirDeletedEvent,
     FileCreatedEvent,
     FileMovedEvent,
@@ -47,6 +48,7 @@ class Arrivals:
         self._folders: set[str] = set()
         for folder in folders:
             self.also(folder)
+        self._woken.clear()  # the caller looks first anyway
 
     def __enter__(self) -> "Arrivals":
         try:
@@ -63,7 +65,10 @@ class Arrivals:
             self._observer.join()
 
     def also(self, folder: str) -> None:
-        """Watch another folder as well; harmless where it is watched already."""
+        """Watch another folder as well; harmless where it is watched already.
+
+        The next `wait` returns at once then: something may have arrived there before.
+        """
         if folder in self._folders or self._polls:
             return
         self._folders.add(folder)
@@ -71,6 +76,7 @@ class Arrivals:
             self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
         except OSError as error:
             self._do_without(error)
+        self._woken.set()
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something may have arrived since the last call, after the rescan time or `timeout`."""
@@ -101,7 +107,7 @@ class _Handler(FileSystemEventHandler):
         self._woken.set()
 
 
-_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirDeletedEvent]
+_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent]
 
 
 def _observer() -> BaseObserver:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from xw import clock, layout
+from xw import clock, layout, presence
+from xw.bridges import serve
 from xw.errors import Damaged, XwError
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
@@ -48,6 +49,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield from _elsewhere(instance, instance.hub)
     if sound:
         yield from _mail(instance)
+        yield from _bridge(instance)
 
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
@@ -148,6 +150,22 @@ def _mail(instance: Instance) -> Iterator[Finding]:
             yield Finding(
                 "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
             )
+
+
+def _bridge(instance: Instance) -> Iterator[Finding]:
+    """Whether the bridge runs that should: without it, mail waits unseen."""
+    shown = presence.read(instance.mailbox).bridge
+    configured = instance.config.instances.get(instance.name, {}).get("bridge")
+    if serve.runs(instance.mailbox):
+        yield Finding("ok", f"its bridge runs ({shown or 'just started'})")
+    elif shown or configured:
+        waiting = sum(len(instance.mailbox.names(INBOX[state])) for state in ("pending", "processing"))
+        died = f"its bridge ({shown.removesuffix(' died')}) died" if shown else "its bridge does not run"
+        yield Finding(
+            "bad" if waiting else "note",
+            f"{died}, and {waiting} messages wait for it",
+            "xw up" if configured else "start `xw bridge` again",
+        )
 
 
 def _aged(what: str, names: list[str], now: int, limit: float, mend: str) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
 """Sending: send, reply, attach, retry."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from xw import layout, post
 from xw.actions.inbox import open_message
-from xw.errors import NotFound, Usage
+from xw.errors import Damaged, NotFound, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
+from xw.mailbox import Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
 
@@ -19,6 +21,7 @@ def send(
     re: str | None = None,
     attachments: Sequence[str] = (),
     expires: str | None = None,
+    more: Fields | None = None,
 ) -> Sent:
     """Send a message; `re` and the names in `to` as a person gives them, `expires` in RFC 3339.
 
@@ -37,8 +40,21 @@ def send(
         thread=(answered.thread or answered.id) if answered else None,
         attachments=tuple(attachments),
         expires=expires,
+        more=_hops(instance) | (more or {}),
     )
     return post.send(instance.mailbox, instance.hub, draft, instance.now)
+
+
+def _hops(instance: Instance) -> Fields:
+    """What is sent in the middle of a bridge's turn counts as an automatic answer: two agents cannot loop."""
+    mailbox, folder = instance.mailbox, INBOX["processing"]
+    hops = 0
+    for name in mailbox.files.names(mailbox.at(folder)):
+        if name.endswith(layout.TURN):
+            with suppress(FileNotFoundError, Damaged):  # the turn has ended meanwhile, or never began
+                message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
+                hops = max(hops, message.hops + 1)
+    return {"hops": hops} if hops else {}
 
 
 def recipients(instance: Instance, to: Sequence[str], answered: Message | None) -> tuple[str, ...]:

@@ -41,7 +41,10 @@ class Command(NamedTuple):
     hot: bool = False
 
 
-GROUPS = {"room": "Several agents talk, and people watch: rooms and their coordinator."}
+GROUPS = {
+    "notify": "Say something of yourself in a form that programs read.",
+    "room": "Several agents talk, and people watch: rooms and their coordinator.",
+}
 
 COMMON = (
     Param("as_name", "--as", "Act as this instance.", metavar="NAME"),
@@ -64,6 +67,7 @@ _RE = Param("re", "--re", "The message that this one answers.", metavar="ID")
 _ROOM = Param("name", help="The room.", required=True, metavar="ROOM")
 _WHO = Param("member", "--member", "Another instance than yourself.", metavar="NAME")
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
+_TASK = Param("task", "--task", "What you work on.", metavar="TEXT")
 _TYPE = Param("kind", help="What it asks for.", required=True, choices=TYPES, metavar="TYPE")
 
 
@@ -220,6 +224,103 @@ COMMANDS = (
             Param("dry_run", "--dry-run", "Only say what would go.", kind="switch"),
             Param("verbose", "--verbose", "Say what went.", kind="switch"),
         ),
+    ),
+    Command(
+        "notify status",
+        "Say what you do: in your presence, for 15 minutes, and as an info to all.",
+        "notify:status",
+        (
+            Param(
+                "state",
+                help="What you are.",
+                required=True,
+                choices=("idle", "working", "blocked", "completed"),
+                metavar="STATUS",
+            ),
+            _TASK,
+            Param("progress", "--progress", "How far you are: 80%.", metavar="TEXT"),
+        ),
+    ),
+    Command(
+        "notify handoff",
+        "Give a task to another agent.",
+        "notify:handoff",
+        (
+            Param("task", help="The task.", required=True, metavar="TASK"),
+            Param("to", "--to", "Who is to do it; default: the only peer.", metavar="NAME"),
+            Param("context", "--context", "What one must know for it.", metavar="TEXT"),
+            Param(
+                "priority",
+                "--priority",
+                "How urgent it is.",
+                choices=("low", "medium", "high"),
+                default="medium",
+            ),
+        ),
+    ),
+    Command(
+        "notify compaction",
+        "Tell all that your context was compacted.",
+        "notify:compaction",
+        (
+            Param("summary", help="What it was about.", required=True, metavar="SUMMARY"),
+            Param("retained", "--retained", "What you kept; may be repeated.", many=True, metavar="TEXT"),
+            _TASK,
+        ),
+    ),
+    Command(
+        "notify error",
+        "Tell all that something went wrong.",
+        "notify:error",
+        (
+            Param("text", help="What went wrong.", required=True, metavar="ERROR"),
+            Param("recoverable", "--recoverable", "You can go on.", kind="switch"),
+            Param("assistance", "--needs-assistance", "Somebody must help.", kind="switch"),
+        ),
+    ),
+    Command(
+        "notify heartbeat",
+        "Give a sign of life: in your presence, with --message also as an info to all.",
+        "notify:heartbeat",
+        (
+            Param(
+                "state",
+                help="What you are; default: alive.",
+                choices=("alive", "busy", "idle"),
+                default="alive",
+                metavar="STATUS",
+            ),
+            _TASK,
+            Param(
+                "ttl", "--ttl", "How long it is believed.", kind="decimal", default=30.0, metavar="SECONDS"
+            ),
+            Param("message", "--message", "Tell all, too.", kind="switch"),
+        ),
+    ),
+    Command(
+        "bridge",
+        "Take your mail through a chat program, and file its answers.",
+        "bridge:bridge",
+        (
+            Param("kind", help="socket, tmux, command or acp; default: as in xw.json.", metavar="KIND"),
+            Param("words", help="After `--`: the command to run.", many=True, metavar="COMMAND..."),
+            Param("target", "--target", "Which chat: a socket, a pane, a command line.", metavar="TEXT"),
+            Param("notify", "--notify", "Only say that there is mail; claim nothing.", kind="switch"),
+            Param(
+                "options",
+                "--option",
+                "A setting of this kind of chat; may be repeated.",
+                many=True,
+                metavar="NAME=VALUE",
+            ),
+            Param("listing", "--list", "Show the chats on this machine.", kind="switch"),
+        ),
+    ),
+    Command(
+        "up",
+        "Run the bridges that xw.json names; restart what dies.",
+        "up:up",
+        (Param("names", help="These instances only.", many=True, metavar="NAME..."),),
     ),
     Command("doctor", "Look for everything that is wrong, and say how to mend it.", "upkeep:doctor"),
 )

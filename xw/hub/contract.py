@@ -20,7 +20,8 @@ class Peer(NamedTuple):
 
     `oldest` is the file name of the oldest pending message, `seen` the time of
     its last sign of life in seconds by the hub's clock, `age` the seconds since
-    then. `status` is alive, busy, idle, gone, or `-` where it never said.
+    then. `status` is alive, busy, idle, gone, or `-` where it never said;
+    `bridge` is the kind of the bridge that runs, `<kind> died` after a crash.
     """
 
     name: str
@@ -35,6 +36,12 @@ class Peer(NamedTuple):
     oldest: str | None
     seen: float | None
     age: float | None
+    bridge: str = ""
+
+    @property
+    def bridge_runs(self) -> bool:
+        """Whether a bridge takes its mail to a chat, as far as its heartbeats tell."""
+        return bool(self.bridge) and not self.bridge.endswith(" died")
 
 
 class Parcel(NamedTuple):

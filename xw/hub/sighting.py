@@ -53,6 +53,7 @@ class Sighting(NamedTuple):
             self.oldest,
             shown.seen,
             None if shown.seen is None else max(0.0, now - shown.seen),
+            shown.bridge,
         )
 
 

@@ -1,0 +1,224 @@
+"""`xw bridge`, `xw notify` and what `peers` and `doctor` say of bridges, as a person runs them."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.wibwob_server import WibWob
+from tests.cli.team import Team, call, until
+from tests.loop.processes import XW, Running, bridge, script
+
+
+def test_ask_through_a_bridge(team: Team) -> None:
+    """`xw ask` sends, the bridge shows it, captures the answer and files it, and `ask` prints it."""
+    running = bridge(team, "bob", "command", "--", "tr", "a-z", "A-Z")
+    result = team.run("ask", "--to", "bob", "--timeout", "30", "what is up?")
+    assert result.code == 0 and "WHAT IS UP?" in result.out, result
+    assert running.end() == 0
+    assert team.names("bob", "inbox/processing") == [] and len(team.names("bob", "inbox/done")) == 1
+
+
+def test_ask_through_a_socket(team: Team, tmp_path: Path) -> None:
+    """The same through WibWob's socket."""
+    server = WibWob(tmp_path / "chat.sock")
+    try:
+        arguments = ["--target", str(server.path), "--option", "settle=0.1"]
+        running = bridge(team, "bob", "socket", *arguments)
+        assert "You said" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
+        assert running.end() == 0
+    finally:
+        server.stop()
+
+
+def test_two_bridges_stop_by_themselves(team: Team) -> None:
+    """Two bridged agents that ask each other in every turn stop at the hop limit."""
+    xw = shlex.join(XW)
+    log = team.folder / "turns"
+    for name, other in (("alice", "bob"), ("bob", "alice")):
+        ask = f"{xw} --as {name} send question --to {other} 'and you?'"
+        text = f"cat >/dev/null; echo x >>{log}; {ask} >&2; echo well"
+        bridge(team, name, "command", "--", script(team.folder, text))
+    team.send("go on, ask each other", kind="question", by="carol", to="alice")
+
+    def at_rest() -> bool:
+        waiting = [
+            team.names(who, f"inbox/{state}")
+            for who in ("alice", "bob")
+            for state in ("pending", "processing")
+        ]
+        asking = [name for names in waiting for name in names if ".info." not in name]
+        return not asking and bool(team.names("alice", "inbox/failed") + team.names("bob", "inbox/failed"))
+
+    until(at_rest)
+    turns = len(log.read_text().split())
+    assert turns < 200, turns
+    why = [one for who in ("alice", "bob") for one in team.json("check", "--failed", by=who)]
+    assert {one["kind"] for one in why} == {"hops"}
+
+
+def test_peers_show_the_bridge_and_its_death(team: Team) -> None:
+    """`peers` shows a bridge that runs; once it was killed and mail waits, `peers` and `doctor` say so."""
+    running = bridge(team, "bob", "command", "--", "cat")
+    (bob,) = [peer for peer in team.json("peers") if peer["name"] == "bob"]
+    assert (bob["status"], bob["bridge"]) == ("idle", "command")
+    assert "ok   its bridge runs (command)" in team.run("doctor", by="bob").out
+    running.kill()
+    team.send("anybody?", kind="question")
+    path = team.box("bob") / "presence.json"
+    os.utime(path, (time.time() - 60, time.time() - 60))  # as if it had been killed a minute ago
+    shown = team.ok("peers")
+    assert "bob gone; 1 pending" in shown and "bridge command died: `xw up` or `xw bridge` starts it" in shown
+    result = team.run("doctor", by="bob")
+    assert result.code == 1 and "bad  its bridge (command) died, and 1 messages wait for it" in result.out
+
+
+def test_bridge_that_was_ended_has_not_died(team: Team) -> None:
+    """After SIGTERM nobody is told of a dead bridge."""
+    assert bridge(team, "bob", "command", "--", "cat").end() == 0
+    assert "; bridge" not in team.ok("peers") and "its bridge" not in team.run("doctor", by="bob").out
+
+
+def test_doctor_misses_a_configured_bridge(team: Team) -> None:
+    """A bridge that xw.json names and nobody runs is noted, and is bad once mail waits."""
+    configure(team, bob={"kind": "command", "target": "cat"})
+    assert "note its bridge does not run" in team.run("doctor", by="bob").out
+    team.send("anybody?")
+    assert (
+        "bad  its bridge does not run, and 1 messages wait for it: xw up" in team.run("doctor", by="bob").out
+    )
+
+
+def test_bridge_from_xw_json(team: Team) -> None:
+    """`xw bridge` alone runs what xw.json names."""
+    configure(team, bob={"kind": "command", "target": "tr a-z A-Z"})
+    running = Running(team, "bob", "bridge")
+    running.says("ready")
+    assert "HELLO" in team.run("ask", "--to", "bob", "hello").out
+    running.end()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "which kind of chat?"),
+        (["telnet"], "no kind of bridge is called 'telnet'"),
+        (["command"], "which chat?"),
+        (["socket"], "xw bridge socket --list"),
+        (["command", "--option", "lines", "--", "cat"], "give name=value"),
+        (["command", "--option", "speed=1", "--", "cat"], "no option 'speed'"),
+        (["telnet", "--list"], "no kind of bridge is called 'telnet'"),
+    ],
+)
+def test_usage(team: Team, arguments: list[str], problem: str) -> None:
+    """A bridge that cannot be is a usage error that says what to give."""
+    result = team.run("bridge", *arguments)
+    assert result.code == 2 and problem in result.err and result.err.count("\n") == 1, result
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"kind": "command", "targt": "cat"}, "did you mean target"),
+        ({"target": "cat"}, "bridge.kind"),
+        ({"kind": "command", "options": {"timeout": 3}}, "options.timeout"),
+        ({"kind": "command", "notify": "yes"}, "notify"),
+    ],
+)
+def test_wrong_entry_in_xw_json(team: Team, entry: dict[str, object], problem: str) -> None:
+    """A bridge that xw.json describes wrongly is named with what is wrong."""
+    configure(team, bob=entry)
+    result = team.run("who", by="bob")
+    assert result.code == 2 and problem in result.err, result
+
+
+def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--list` shows the chats of this machine, one a line, and as JSON."""
+    server = WibWob(tmp_path / "wibwob_7.sock")
+    monkeypatch.setattr("xw.bridges.socket.GLOBS", (f"{tmp_path}/wibwob_*.sock",))
+    monkeypatch.setattr("xw.bridges.socket.list_sockets.__defaults__", ((f"{tmp_path}/wibwob_*.sock",),))
+    try:
+        assert team.ok("bridge", "socket", "--list") == f"socket --target {server.path}; wibwob; idle\n"
+        assert team.json("bridge", "socket", "--list")[0]["state"] == "idle"
+    finally:
+        server.stop()
+    assert "no chat found" in team.ok("bridge", "command", "--list")
+
+
+def test_notify_status(team: Team) -> None:
+    """A status is in the presence at once, and goes to all as an info with its payload."""
+    team.ok("notify", "status", "working", "--task", "the parser", "--progress", "80%")
+    assert "alice busy" in team.ok("peers", by="bob") and "the parser 80%" in team.ok("peers", by="bob")
+    (message,) = team.json("check", by="carol")["messages"]
+    assert message["type"] == "info" and message["protocol"]["progress"] == "80%"
+    lines = message["body"].split("\n")
+    assert lines[0].startswith("[PROTOCOL:STATUS_UPDATE] from alice at ") and lines[1:] == [
+        "Status: working",
+        "Task: the parser",
+        "Progress: 80%",
+    ]
+
+
+@pytest.mark.parametrize(("said", "shown"), [("blocked", "busy"), ("completed", "idle"), ("idle", "idle")])
+def test_statuses(team: Team, said: str, shown: str) -> None:
+    """Blocked shows as busy, completed as idle."""
+    team.ok("notify", "status", said)
+    assert f"alice {shown}" in team.ok("peers", by="bob")
+
+
+def test_notify_the_others(team: Team) -> None:
+    """A handoff is a task to one; compaction and error are infos to all; a heartbeat is no message at all."""
+    team.ok("notify", "handoff", "review it", "--to", "bob", "--priority", "high", "--context", "issue 4")
+    team.ok(
+        "notify", "compaction", "the tests", "--retained", "plan", "--retained", "names", "--task", "go on"
+    )
+    team.ok("notify", "error", "no disk", "--needs-assistance")
+    assert "no message was sent" in team.ok("notify", "heartbeat", "busy", "--task", "x")
+    team.ok("notify", "heartbeat", "--message")
+    kinds = [(m["type"], m["protocol"]["kind"]) for m in team.json("check", by="bob")["messages"]]
+    assert kinds == [
+        ("task", "TASK_HANDOFF"),
+        ("info", "CONTEXT_COMPACTION"),
+        ("info", "ERROR_NOTICE"),
+        ("info", "HEARTBEAT"),
+    ]
+    assert team.json("check", by="carol")["total"] == 3
+    assert team.run("notify", "status", "werking").code == 2
+    assert team.run("notify", "handoff", "x").code == 2, "to whom?"
+
+
+def test_alone(empty: Path) -> None:
+    """With nobody there who could be told, a status is still noted."""
+    assert call(empty, "init").code == 0
+    assert "no message was sent" in call(empty, "notify", "status", "idle").out
+    assert json.loads(call(empty, "notify", "heartbeat", "--json").out)["id"] is None
+
+
+def test_hot_commands_stay_light(team: Team) -> None:
+    """What agents call all the time imports nothing that bridges and protocol messages need."""
+    heavy = "{'pydantic', 'typer', 'watchdog', 'xw.protocol', 'xw.bridges'}"
+    sent = team.send("hello", kind="question")
+    for words in (["check"], ["read", sent], ["reply", sent, "hi"], ["send", "info", "x"], ["done", sent]):
+        words += ["--to", "alice"] if words[0] == "send" else []
+        shown = f"print(sorted({heavy} & set(sys.modules)))"
+        code = f"import sys; from xw.__main__ import run; run({words}); {shown}"
+        environ = {**os.environ, "XW_NAME": "bob"}
+        argv = [sys.executable, "-P", "-c", code]
+        out = subprocess.run(
+            argv, cwd=team.folder, env=environ, capture_output=True, text=True, check=True
+        ).stdout
+        assert out.splitlines()[-1] == "[]", (words, out)
+
+
+def configure(team: Team, **bridges: object) -> None:
+    """Give instances a `bridge` in xw.json."""
+    path = team.folder / "xw.json"
+    config = json.loads(path.read_text())
+    for name, entry in bridges.items():
+        config["instances"][name]["bridge"] = entry
+    path.write_text(json.dumps(config))

@@ -1,0 +1,111 @@
+"""The bridge dies at every single step, and another one goes on: nothing twice, nothing lost."""
+
+import pytest
+
+from tests.loop.world import Crash, World
+from xw.bridges.chat import ChatFailed
+
+
+def _die_and_go_on(world: World, fatal: tuple[int, str]) -> bool:
+    """Run a bridge until the fatal step, then a new one to the end; whether the step was reached."""
+    world.files.steps, world.files.fatal = 0, fatal
+    died = False
+    try:
+        world.run(world.bridge())
+    except Crash:
+        died = True
+    world.files.fatal = (0, "")
+    world.run(world.bridge())
+    return died
+
+
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_every_step(world: World, when: str, fails: bool) -> None:
+    """Killed at any change to a file: each text is shown once, its sender gets one word, no turn is left."""
+    step = 1
+    while True:
+        shown, told = len(world.program.shown), len(world.inbox("alice"))
+        world.send("by the way", "info")
+        world.send("what is up?")
+        world.program.fails = ChatFailed("no") if fails else None
+        reached = _die_and_go_on(world, (step, when))
+        assert len(world.program.shown) == shown + 1, f"step {step}"
+        new = world.inbox("alice")[told:]
+        assert [filed.message.type for filed in new] == ["info" if fails else "reply"], f"step {step}"
+        assert world.turns() == [] and "by the way" in world.program.shown[-1]
+        if not reached and step > 12:  # more changes than a turn has
+            break
+        step += 1
+    ended = {filed.state for filed in world.inbox("bob")}
+    assert ended == ({"done", "failed"} if fails else {"done"})
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_killed_while_presenting(world: World, dies: str) -> None:
+    """A chat that can tell is believed: shown if it was not, captured if it was."""
+    world.send("what is up?")
+    world.program.dies = dies
+    with pytest.raises(Crash):
+        world.run(world.bridge())
+    world.run(world.bridge())
+    assert len(world.program.shown) == 1
+    assert [filed.message.type for filed in world.inbox("alice")] == ["reply"]
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_killed_while_presenting_to_a_chat_that_cannot_tell(world: World, dies: str) -> None:
+    """Where nobody can tell, the message is uncertain and never shown again; the sender is told once."""
+    name = world.send("what is up?")
+    world.program.dies, world.program.tells = dies, False
+    with pytest.raises(Crash):
+        world.run(world.bridge())
+    shown = len(world.program.shown)
+    world.run(world.bridge())
+    world.run(world.bridge())
+    assert len(world.program.shown) == shown and world.why(name)["kind"] == "uncertain"
+    assert [filed.message.type for filed in world.inbox("alice")] == ["info"]
+
+
+def test_doubt_lasts_while_the_chat_is_busy(world: World) -> None:
+    """A chat that is busy after a crash is asked again; what it shows later counts."""
+    world.send("what is up?")
+    world.program.dies, world.program.tells = "after", False
+    with pytest.raises(Crash):
+        world.run(world.bridge())
+    world.program.busy = "working"
+    bridge = world.bridge()
+    for _ in range(20):
+        assert bridge.step()
+    world.program.busy, world.program.tells = None, True
+    world.run(bridge)
+    assert [filed.message.type for filed in world.inbox("alice")] == ["reply"]
+
+
+def test_doubt_ends(world: World) -> None:
+    """A chat that never comes back cannot hold a message for ever."""
+    name = world.send("what is up?")
+    world.program.dies, world.program.tells = "after", False
+    with pytest.raises(Crash):
+        world.run(world.bridge())
+    world.program.busy = "gone"
+    world.run(world.bridge(), limit=5000)
+    assert world.why(name)["kind"] == "uncertain"
+
+
+def test_full_disk_after_the_text_went_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk cannot note that a text is in, the bridge goes on all the same, and shows it once."""
+    world.send("what is up?")
+    bridge = world.bridge()
+    real = world.files.replace
+
+    def full(data: bytes, scratch: str, path: str) -> None:
+        if b'"stage": "presented"' in data:
+            raise OSError(28, "No space left on device")
+        real(data, scratch, path)
+
+    monkeypatch.setattr(world.files, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        world.run(bridge)
+    world.run(bridge)
+    assert len(world.program.shown) == 1 and len(world.inbox("alice")) == 1

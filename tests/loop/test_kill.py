@@ -1,0 +1,138 @@
+"""kill -9 of the bridge's process at random moments, again and again, with real chats."""
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.wibwob_server import WibWob
+from tests.cli.team import Team, until
+from tests.loop.processes import Running, bridge, script
+
+Seen = Callable[[], list[str]]
+"""The short ids of the messages that the chat program was shown, in order, as often as it was."""
+
+PROGRAM = r"""
+id=$(sed -n 's/^\[end \([0-9a-z]*\)\] your next message.*/\1/p')
+echo "$id" >>{log}
+echo "the answer to $id"
+"""
+
+
+@contextmanager
+def command_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
+    """A command that logs what it is shown."""
+    log = folder / "shown"
+    log.touch()
+    program = script(folder, PROGRAM.format(log=log))
+    yield ["command", "--", program], lambda: log.read_text().split()
+
+
+@contextmanager
+def lines_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
+    """A long-lived program that logs what it is shown."""
+    log = folder / "shown"
+    log.touch()
+    code = (
+        "import json,re,sys\n"
+        "for line in sys.stdin:\n"
+        "    said = json.loads(line)\n"
+        "    short = re.search(r'^\\[end (\\w+)\\] your', said['text'], re.M)[1]\n"
+        f"    open({str(log)!r}, 'a').write(short + '\\n')\n"
+        "    print(json.dumps({'id': said['id'], 'text': 'the answer to ' + short}), flush=True)\n"
+    )
+    (folder / "program.py").write_text(code)
+    target = f"python3 {folder}/program.py"
+    yield ["command", "--target", target, "--option", "lines=yes"], lambda: log.read_text().split()
+
+
+@contextmanager
+def socket_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
+    """A WibWob with its wire's limits; its history tells what it was shown."""
+    server = WibWob(folder / "chat.sock")
+
+    def seen() -> list[str]:
+        texts = [message["content"] for message in list(server.messages) if message["role"] == "user"]
+        return [text.rpartition("[end ")[2].partition("]")[0] for text in texts]
+
+    try:
+        yield ["socket", "--target", str(server.path), "--option", "settle=0.05"], seen
+    finally:
+        server.stop()
+
+
+CHATS = {"command": command_chat, "lines": lines_chat, "socket": socket_chat}
+
+
+def _campaign(team: Team, chat: str, kills: int, seed: int) -> tuple[list[str], list[str]]:
+    """Send a message, kill the bridge some milliseconds later, start another; the last one comes to rest."""
+    dice = random.Random(seed)
+    with CHATS[chat](team.folder) as (arguments, seen):
+        sent = []
+        for _ in range(kills):
+            running = bridge(team, "bob", *arguments)
+            sent.append(team.send("what is up?", kind="question"))
+            time.sleep(dice.uniform(0.0, 0.08))  # the moment of the kill is what is random here
+            running.kill()
+            if dice.random() < 0.3:  # also while it starts and goes on with what it finds
+                running = Running(team, "bob", "bridge", *arguments)
+                time.sleep(dice.uniform(0.2, 0.7))
+                running.kill()
+        running = bridge(team, "bob", *arguments)
+        until(lambda: not team.names("bob", "inbox/pending") and not team.names("bob", "inbox/processing"))
+        running.end()
+        shown = seen()
+    return sent, shown
+
+
+def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
+    assert max(Counter(shown).values(), default=0) <= 1, "a text was shown twice"
+    told: Counter[str] = Counter()
+    replies: Counter[str] = Counter()
+    for line in team.ok("log", "--format", "json", by="alice").splitlines():
+        message = json.loads(line)
+        if message["from"] == "alice":
+            continue
+        (replies if message["type"] == "reply" else told)[message["re"]] += 1
+    done = {name.partition(".")[0] for name in team.names("bob", "inbox/done")}
+    failed = {name.partition(".")[0] for name in team.names("bob", "inbox/failed")}
+    for message_id in sent:
+        where = f"{message_id} ({chat})"
+        if message_id in done:
+            assert (replies[message_id], told[message_id]) == (1, 0), where
+        else:
+            assert message_id in failed and (replies[message_id], told[message_id]) == (0, 1), where
+            why = team.json("check", "--failed", by="bob")
+            assert {one["kind"] for one in why} <= {"uncertain", "gone"}, why
+    if chat != "lines":  # these can tell after any crash whether a text went in, and keep the answer
+        assert not failed and len(shown) == len(sent)
+
+
+@pytest.mark.parametrize("chat", CHATS)
+def test_killed_at_random(team: Team, chat: str) -> None:
+    """20 kills: nothing shown twice, no answer lost that the chat gave, every message accounted for."""
+    sent, shown = _campaign(team, chat, 20, seed=4)
+    _check(team, sent, shown, chat)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("chat", CHATS)
+def test_killed_200_times(team: Team, chat: str) -> None:
+    """The same with 200 kills."""
+    sent, shown = _campaign(team, chat, 200, seed=int(time.time()))
+    _check(team, sent, shown, chat)
+
+
+def test_one_bridge_per_instance(team: Team) -> None:
+    """A second bridge for an instance is refused, and one may start the moment the first is killed."""
+    first = bridge(team, "bob", "command", "--", "cat")
+    second = Running(team, "bob", "bridge", "command", "--", "cat")
+    assert second.process.wait(30) == 1 and "another bridge runs for bob" in second.said
+    first.kill()
+    bridge(team, "bob", "command", "--", "cat").end()

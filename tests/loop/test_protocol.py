@@ -1,0 +1,165 @@
+"""Protocol messages: one readable form, read back from wherever it is found, or named with what is wrong."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xw import protocol
+from xw.errors import Usage
+from xw.protocol import Malformed, Notice
+
+AT = "2026-11-21T05:30:12.123456Z"
+HEAD = "[PROTOCOL:STATUS_UPDATE] from alice at 2026-11-21T05:30:12.123Z"
+
+words = st.text(max_size=60)
+said = st.text(min_size=1, max_size=60).filter(lambda text: bool(text.split()))
+payloads = st.one_of(
+    st.builds(
+        lambda summary, retained, task: protocol.make(
+            "CONTEXT_COMPACTION", summary=summary, retained=retained, current_task=task
+        ),
+        said,
+        st.lists(words, max_size=5),
+        words,
+    ),
+    st.builds(
+        lambda status, task, progress: protocol.make(
+            "STATUS_UPDATE", status=status, task=task, progress=progress
+        ),
+        st.sampled_from(["idle", "working", "blocked", "completed"]),
+        words,
+        words,
+    ),
+    st.builds(
+        lambda task, priority, context: protocol.make(
+            "TASK_HANDOFF", task=task, priority=priority, context=context
+        ),
+        said,
+        st.sampled_from(["low", "medium", "high"]),
+        words,
+    ),
+    st.builds(
+        lambda error, recoverable, assistance: protocol.make(
+            "ERROR_NOTICE", error=error, recoverable=recoverable, needs_assistance=assistance
+        ),
+        said,
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda status, task: protocol.make("HEARTBEAT", status=status, task=task),
+        st.sampled_from(["alive", "busy", "idle"]),
+        words,
+    ),
+)
+
+
+@given(payloads, st.none() | st.integers(0, 10**17))
+def test_round_trip(payload: protocol.Payload, seq: int | None) -> None:
+    """Any payload, written and read back, alone or amid other text, is the same; so is its stored form."""
+    text = protocol.render(payload, "alice", AT, seq)
+    expected = Notice("alice", "2026-11-21T05:30:12.123Z", seq, payload)
+    assert protocol.parse(text) == [expected]
+    assert protocol.parse(f"I say:\n{text}\n\nand more: text\n{text}\n") == [expected, expected]
+    assert protocol.parse("\r\n".join(["before", *text.split("\n"), "", "after"])) == [expected]
+    assert protocol.load(protocol.dump(payload)) == payload
+
+
+@given(st.text(), st.text())
+def test_any_text_can_be_parsed(before: str, after: str) -> None:
+    """Whatever stands around or in place of a protocol message, the parser gives a list and no error."""
+    protocol.parse(before + "\n[PROTOCOL:" + after)
+    protocol.parse(f"{before}\n{HEAD}\n{after}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "lines"),
+    [
+        (
+            "CONTEXT_COMPACTION",
+            {"summary": "the tests", "retained": ["plan", "names, dates"], "current_task": "go on"},
+            ["Summary: the tests", "Retained: plan, names, dates", "Current task: go on"],
+        ),
+        (
+            "STATUS_UPDATE",
+            {"status": "working", "task": "a\nb", "progress": "80%"},
+            ["Status: working", "Task: a b", "Progress: 80%"],
+        ),
+        (
+            "TASK_HANDOFF",
+            {"task": "review", "priority": "high", "context": "issue 4"},
+            ["Task: review", "Priority: high", "Context: issue 4"],
+        ),
+        (
+            "ERROR_NOTICE",
+            {"error": "no disk", "recoverable": False, "needs_assistance": True},
+            ["Error: no disk", "Recoverable: no", "Needs assistance: yes"],
+        ),
+        ("HEARTBEAT", {"status": "busy", "task": ""}, ["Status: busy"]),
+    ],
+)
+def test_labels_and_order(kind: str, fields: dict[str, object], lines: list[str]) -> None:
+    """Each kind has its labels in their fixed order, a value in one line, and no line without a value."""
+    text = protocol.render(protocol.make(kind, **fields), "alice", AT)
+    assert text.split("\n") == [f"[PROTOCOL:{kind}] from alice at 2026-11-21T05:30:12.123Z", *lines]
+
+
+def test_seq_and_decoration() -> None:
+    """A number after the header and a program's bullet before it are understood."""
+    (found,) = protocol.parse(f"  ● {HEAD} seq=17\n    Status: idle\n")
+    assert isinstance(found, Notice) and found.seq == 17
+
+
+def test_frame_ends_it() -> None:
+    """The last line of the frame that a bridge shows mail in is no part of the message."""
+    (found,) = protocol.parse(f"{HEAD}\nStatus: idle\n[end k7f3q2m9] no answer is expected")
+    assert isinstance(found, Notice)
+
+
+def test_other_tools_truth() -> None:
+    """Yes and no are read in the other usual spelling too."""
+    text = "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: False\n"
+    (found,) = protocol.parse(text + "Needs assistance: TRUE\n")
+    assert isinstance(found, Notice)
+    payload = protocol.make("ERROR_NOTICE", error="x", recoverable=False, needs_assistance=True)
+    assert found.payload == payload
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (f"{HEAD}\nStatus: werking", "status is 'werking'"),
+        (f"{HEAD}\nTask: x", "status is missing"),
+        (f"{HEAD}\nStatus: idle\nPriority: low", "no label is called 'Priority'"),
+        (f"{HEAD}\nStatus: idle\nStatus: idle", "Status is there twice"),
+        (f"{HEAD}\nStatus: idle\nand so on", "no `Label: value` line"),
+        (HEAD.replace("STATUS_UPDATE", "STATUSUPDATE") + "\nStatus: idle", "did you mean STATUS_UPDATE"),
+        ("[PROTOCOL:STATUS_UPDATE] from alice", "the first line is not"),
+        (HEAD + " seq=x\nStatus: idle", "the first line is not"),
+        (
+            "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: perhaps",
+            "recoverable",
+        ),
+    ],
+)
+def test_malformed_is_named(text: str, problem: str) -> None:
+    """What begins like a protocol message and is none is reported with what is wrong with it."""
+    (found,) = protocol.parse(text)
+    assert isinstance(found, Malformed) and problem in found.problem, found
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"kind": "STATUS_UPDATE", "status": "idle", "mood": "fine"}, "mood"),
+        ({"kind": "STATUS_UPDATE", "status": 1}, "status"),
+        ({"kind": "NOTHING"}, "NOTHING"),
+        ({"kind": "TASK_HANDOFF", "task": " \n"}, "task"),
+        ({"kind": "CONTEXT_COMPACTION", "summary": "x", "retained": "plan"}, "retained"),
+        (7, "7"),
+    ],
+)
+def test_wrong_payload(fields: object, problem: str) -> None:
+    """A payload of the wrong shape is refused with the field that is wrong."""
+    with pytest.raises(Usage, match=problem):
+        protocol.load(fields)

@@ -1,0 +1,53 @@
+"""What a bridge costs: the time from a file in pending/ to a text in the chat, and what it takes idle."""
+
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import Team, until
+from tests.loop.processes import bridge, script
+from xw import clock, layout
+
+LATENCY_S = 0.05
+IDLE = 0.002
+MEMORY_KIB = 60 * 1024
+
+
+def test_from_pending_to_the_chat(team: Team) -> None:
+    """The median of 15 messages is in the chat within 50 ms of being in pending/."""
+    log = team.folder / "shown"
+    program = script(team.folder, f"cat >/dev/null; date +%s.%N >>{log}; echo well")
+    bridge(team, "bob", "command", "--", program)
+    delays = []
+    for number in range(1, 16):
+        sent = team.send("what is up?", kind="question")
+        until(lambda: log.exists() and log.read_text().count("\n") == number)  # noqa: B023  # used at once
+        done = team.box("bob") / "inbox/done" / f"{sent}.question.alice.json"
+        until(done.exists)
+        # The id's time is from just before it was published, so this is more than what is promised.
+        delays.append(float(log.read_text().split()[-1]) - clock.from_stamp(layout.time_of(sent)) / 1e6)
+    assert statistics.median(delays) <= LATENCY_S, delays
+
+
+def _cpu_s(pid: int) -> float:
+    """The processor time that all threads of a process have had, to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.torture)])
+def test_idle(team: Team, seconds: int) -> None:
+    """An idle bridge takes less than 0.2 % of a core and less than 60 MB."""
+    running = bridge(team, "bob", "command", "--", "cat")
+    pid = running.process.pid
+    beat = team.box("bob") / "presence.json"
+    until(beat.exists)
+    before, began = _cpu_s(pid), time.monotonic()
+    time.sleep(seconds)  # the time over which it is idle is what is measured
+    used = (_cpu_s(pid) - before) / (time.monotonic() - began)
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory = int(status.partition("VmHWM:")[2].split()[0])
+    assert used < IDLE, f"{used:.2%} of a core"
+    assert memory < MEMORY_KIB, f"{memory} KiB at its most"

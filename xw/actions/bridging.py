@@ -1,0 +1,80 @@
+"""Bridges: run one, find chats, and which of them `xw.json` names."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from xw.bridges import kinds
+from xw.bridges.chat import Found
+from xw.bridges.kinds import KINDS
+from xw.bridges.loop import Tell
+from xw.bridges.serve import Plan, Stop, serve
+from xw.config import Config
+from xw.errors import Usage
+from xw.instance import Instance
+
+_STARTED = ("command", "acp")  # by the bridge, so that their target is a command line
+
+
+class Wanted(NamedTuple):
+    """A bridge as it was asked for; None and empty where `xw.json` is to say."""
+
+    kind: str | None = None
+    target: str | None = None
+    options: Mapping[str, str] = {}
+    notify: bool = False
+
+
+def plan(instance: Instance, wanted: Wanted) -> Plan:
+    """What to do: as asked, else as `xw.json` has it for this instance. Usage."""
+    configured = entry(instance.config, instance.name)
+    asked = wanted.kind or configured.kind
+    if not asked:
+        raise Usage(f"which kind of chat? Give one of {', '.join(KINDS)}, or a `bridge` for it in xw.json")
+    if asked not in KINDS:
+        raise Usage(f"no kind of bridge is called {asked!r}: there are {', '.join(KINDS)}")
+    # What xw.json says of another kind of chat does not fit this one.
+    base = configured if asked == configured.kind else Wanted()
+    target = wanted.target or base.target
+    if not target:
+        need = (
+            "the command, after `--`" if asked in _STARTED else f"--target; `xw bridge {asked} --list` shows"
+        )
+        raise Usage(f"which chat? Give {need}")
+    options = {**base.options, **wanted.options}
+    return Plan(
+        asked, lambda state: kinds.open_chat(asked, target, options, state), wanted.notify or base.notify
+    )
+
+
+def entry(config: Config, name: str) -> Wanted:
+    """The bridge that `xw.json` names for an instance; empty where it names none."""
+    said = config.instances.get(name, {}).get("bridge") or {}
+    assert isinstance(said, dict)  # config has seen to it
+    return Wanted(said.get("kind"), said.get("target"), said.get("options", {}), said.get("notify", False))
+
+
+def options_of(words: Sequence[str]) -> dict[str, str]:
+    """The options in words of the form `name=value`. Usage."""
+    pairs = [word.partition("=") for word in words]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise Usage(f"--option {name}: give name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def command_line(words: Sequence[str]) -> str | None:
+    """A command's words as one target; None for none."""
+    return shlex.join(words) if words else None
+
+
+def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
+    """Take the instance's mail through a chat until `stop`. Busy where another bridge does."""
+    serve(instance, plan, stop, tell)
+
+
+def chats(kind: str | None) -> list[tuple[str, Found]]:
+    """The chats on this machine that a bridge could be pointed at, with their kind."""
+    if kind and kind not in KINDS:
+        raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
+    return [(one, found) for one in ([kind] if kind else KINDS) for found in kinds.discover(one)]

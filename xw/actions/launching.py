@@ -1,0 +1,212 @@
+"""`xw up`: the programs that `xw.json` names, each a child that is restarted when it dies.
+
+Each child leads a session of its own. A chat program that it starts stays in
+that session whatever process group it has, so the end of `up` finds them all.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import NamedTuple
+
+from xw.bridges.loop import Tell
+from xw.config import Config
+from xw.errors import Usage
+from xw.instance import Options
+
+GRACE_S = 10.0
+"""A program has so long to end by itself."""
+
+STEADY_S = 60.0
+"""One that ran so long is restarted at once."""
+
+_FIRST_S, _LAST_S = 0.5, 60.0  # between restarts of one that keeps dying
+PARENT = "XW_UP"
+"""The environment variable that tells a program whose child it is."""
+
+
+class Program(NamedTuple):
+    """A child: what to call it in reports, and its command line."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+def programs(config: Config, options: Options, names: Sequence[str]) -> list[Program]:
+    """The programs that `xw.json` names, for these instances or all. Usage where there are none."""
+    for name in names:
+        if name not in config.instances:
+            raise Usage(
+                f"{config.path or 'xw.json'} has no instance {name!r}: it has {', '.join(config.instances)}"
+            )
+    bridged = [name for name in names or config.instances if config.instances[name].get("bridge")]
+    if not bridged:
+        example = '"bridge": {"kind": "command", "target": "claude -p"}'
+        raise Usage(
+            f"nothing to start: give an instance in {config.path or 'xw.json'} a bridge, such as {example}"
+        )
+    more = [
+        word
+        for flag, value in (("--config", config.path), ("--hub", options.hub))
+        if value
+        for word in (flag, value)
+    ]
+    xw = (sys.executable, "-P", "-m", "xw")  # -P: not the `xw` of whatever directory this is
+    return [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
+
+
+def launch(wanted: Sequence[Program], tell: Tell) -> bool:
+    """Run programs until SIGINT, SIGTERM or SIGHUP; then end them and all that they started.
+
+    Returns True; False where every one ended for good because it cannot work as configured.
+    """
+    children = [_Child(program, tell) for program in wanted]
+    with _Signals() as signals:
+        try:
+            while not signals.stop:
+                pauses = [child.tend(time.monotonic()) for child in children]
+                if all(child.hopeless for child in children):
+                    return False
+                signals.wait(min(pauses))
+        finally:
+            tell("ends")
+            _end(children, signals)
+    return True
+
+
+class _Child:
+    """One program: started, started again with back-off, given up when its arguments are wrong."""
+
+    def __init__(self, program: Program, tell: Tell) -> None:
+        self.hopeless = False
+        self.sessions: set[int] = set()
+        self._program = program
+        self._tell = tell
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._due = 0.0
+        self._delay = _FIRST_S
+
+    def tend(self, now: float) -> float:
+        """Start or bury the process if it is time to. Seconds until it must be looked at again."""
+        if self._process is not None and self._process.poll() is not None:
+            self._bury(self._process.returncode, now)
+        if self._process is not None or self.hopeless:
+            return _LAST_S
+        if now >= self._due:
+            self._start(now)
+            return _LAST_S
+        return self._due - now
+
+    def _start(self, now: float) -> None:
+        environ = {**os.environ, PARENT: str(os.getpid())}
+        self._process = subprocess.Popen(
+            self._program.argv, stdin=subprocess.DEVNULL, env=environ, start_new_session=True
+        )
+        self.sessions.add(self._process.pid)
+        self._started = now
+        self._tell(f"{self._program.name}: started, process {self._process.pid}")
+
+    def _bury(self, code: int, now: float) -> None:
+        self._process = None
+        # A chat program may outlive its bridge, whose successor reads the answer; the others are forgotten.
+        self.sessions = {session for session in self.sessions if members(session)}
+        if code == Usage.code:
+            self.hopeless = True
+            self._tell(f"{self._program.name}: cannot work as configured, and is not started again")
+            return
+        if now - self._started >= STEADY_S:
+            self._delay = _FIRST_S
+        self._due = now + self._delay
+        self._tell(f"{self._program.name}: ended with {code}, starts again in {self._delay:g} s")
+        self._delay = min(self._delay * 2, _LAST_S)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, to the program alone: it ends what it started."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process is None or self._process.poll() is not None
+
+
+class _Signals:
+    """Turns signals into wake-ups, a child's end included, without anything running inside a handler."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self._reader, self._writer = socket.socketpair()
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> "_Signals":
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._reader.close()
+        self._writer.close()
+
+    def wait(self, timeout: float) -> None:
+        """Return after a signal, or the time."""
+        select.select([self._reader], [], [], max(0.0, timeout))
+        with suppress(BlockingIOError):
+            while self._reader.recv(64):
+                pass
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # signal's signature
+        self.stop = self.stop or number != signal.SIGCHLD
+
+
+def _end(children: Sequence[_Child], signals: _Signals) -> None:
+    for child in children:
+        child.ask_to_end()
+    deadline = time.monotonic() + GRACE_S
+    while not all(child.ended() for child in children) and time.monotonic() < deadline:
+        signals.wait(min(1.0, deadline - time.monotonic()))
+    sessions = {session for child in children for session in child.sessions}
+    deadline = time.monotonic() + GRACE_S
+    # Again and again: a process may have started another one while it was being killed.
+    while (left := [pid for session in sessions for pid in members(session)]) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        for child in children:
+            child.ended()
+        signals.wait(0.02)
+
+
+def members(session: int) -> list[int]:
+    """The living processes of a session."""
+    if not os.path.isdir("/proc/self"):
+        shown = subprocess.run(
+            ["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True
+        )
+        # Without /proc only the leader's own group can be told.
+        rows = [line.split() for line in shown.stdout.splitlines()]
+        return [int(pid) for pid, group, state in rows if int(group) == session and not state.startswith("Z")]
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session_of(pid) == session]
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name, in parentheses, may hold anything; after it: state, parent, group, session.
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None  # it has ended
+    return None if fields[0] == b"Z" else int(fields[3])

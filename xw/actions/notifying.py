@@ -1,0 +1,71 @@
+"""Protocol messages and presence: what an instance says of itself, to all or to one."""
+
+from typing import NamedTuple
+
+from xw import clock, layout, presence, protocol
+from xw.actions import sending
+from xw.errors import NotFound
+from xw.instance import Instance
+from xw.post import Sent
+from xw.protocol import Payload
+
+
+class Told(NamedTuple):
+    """What was said: its text, and the message that carries it, if one does."""
+
+    text: str
+    sent: Sent | None
+
+
+def status(instance: Instance, state: str, task: str, progress: str) -> Told:
+    """Say what one does: in the presence, believed for 15 minutes, and as an info to all."""
+    payload = protocol.make("STATUS_UPDATE", status=state, task=task, progress=progress)
+    assert isinstance(payload, protocol.StatusUpdate)
+    presence.say(instance.mailbox, presence.SHOWN_AS[state], payload.task, payload.progress)
+    return _tell_all(instance, payload)
+
+
+def handoff(instance: Instance, task: str, to: str | None, context: str, priority: str) -> Told:
+    """Give a task to another agent, as a task; `to` may be left out where there is one peer."""
+    payload = protocol.make("TASK_HANDOFF", task=task, context=context, priority=priority)
+    return _send(instance, "task", payload, [to] if to else [])
+
+
+def compaction(instance: Instance, summary: str, retained: list[str], task: str) -> Told:
+    """Tell all that one's context was compacted, and what was kept of it."""
+    return _tell_all(
+        instance,
+        protocol.make("CONTEXT_COMPACTION", summary=summary, retained=retained, current_task=task),
+    )
+
+
+def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bool) -> Told:
+    """Tell all that something went wrong."""
+    return _tell_all(
+        instance,
+        protocol.make("ERROR_NOTICE", error=text, recoverable=recoverable, needs_assistance=needs_assistance),
+    )
+
+
+def heartbeat(instance: Instance, state: str, task: str, ttl_s: float, message: bool) -> Told:
+    """Give a sign of life: in the presence, and with `message` as an info to all."""
+    payload = protocol.make("HEARTBEAT", status=state, task=task)
+    assert isinstance(payload, protocol.Heartbeat)
+    presence.say(instance.mailbox, payload.status, payload.task, ttl_s=ttl_s)
+    return _tell_all(instance, payload) if message else Told(_text(instance, payload), None)
+
+
+def _tell_all(instance: Instance, payload: Payload) -> Told:
+    try:
+        return _send(instance, "info", payload, [layout.EVERYONE])
+    except NotFound:
+        return Told(_text(instance, payload), None)  # nobody there yet who could be told
+
+
+def _send(instance: Instance, kind: str, payload: Payload, to: list[str]) -> Told:
+    text = _text(instance, payload)
+    return Told(text, sending.send(instance, kind, text, to, more={"protocol": protocol.dump(payload)}))
+
+
+def _text(instance: Instance, payload: Payload) -> str:
+    return protocol.render(payload, instance.name, clock.rfc3339(instance.now()))

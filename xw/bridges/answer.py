@@ -1,0 +1,63 @@
+"""What a bridge sends: the chat's answer as a reply, or word that there is none."""
+
+import json
+from pathlib import Path
+
+from xw import layout
+from xw.bridges.chat import Reply
+from xw.instance import Instance
+from xw.message import Fields, Message
+from xw.post import Draft
+
+_ROOM = 64 * 1024  # for all that is in a message besides its body
+_SHOWN = 16 * 1024  # of an answer that is too long for a message
+_ANSWER = "answer.txt"
+
+
+def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields | None) -> Draft:
+    """The reply that files a chat's answer; one that is too long for a message goes as an attachment."""
+    # A chat's output may hold what UTF-8 cannot; the rest of the answer is worth having.
+    text = answer.text.encode(errors="replace").decode()
+    attachments: tuple[str, ...] = ()
+    if len(json.dumps(text, ensure_ascii=False).encode()) > layout.MESSAGE_LIMIT - _ROOM:
+        attachments = (_spill(instance, text),)
+        text = f"{text[:_SHOWN]}\n\n(cut here: the attachment {_ANSWER} has all {len(text):,} characters)"
+    if answer.truncated:
+        text += f"\n\n(not all of the answer could be captured: {answer.note})"
+    more: Fields = {"hops": message.hops + 1}
+    if message.fields.get("room"):
+        more["room"] = message.fields["room"]
+    if protocol:
+        more["protocol"] = protocol
+    return Draft(
+        "reply",
+        (message.sender,),
+        text if text.strip() else "(the chat's answer was empty)",
+        message.id,
+        message.thread or message.id,
+        attachments,
+        more=more,
+    )
+
+
+def word(instance: Instance, message: Message, senders: set[str], kind: str, reason: str) -> Draft | None:
+    """The info that tells the senders of a message that failed, and of infos above it; None for nobody."""
+    to = tuple(sorted(name for name in senders - {instance.name} if instance.hub.knows(name)))
+    if not to:
+        return None
+    body = f"No answer from {instance.name} to your {message.type} {message.short} ({kind}): {reason}"
+    return Draft("info", to, body, message.id, message.thread or message.id, more={"hops": message.hops + 1})
+
+
+def keep(instance: Instance, message: Message, answer: Reply) -> str:
+    """Put an answer that nobody can be sent where its owner finds it; the path."""
+    kept = instance.mailbox.keep_attachment(message.id, _ANSWER, [answer.text.encode(errors="replace")])
+    return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
+
+
+def _spill(instance: Instance, text: str) -> str:
+    folder = Path(instance.root, instance.mailbox.at(layout.BRIDGE))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / _ANSWER
+    path.write_text(text, encoding="utf-8", newline="")
+    return str(path)

@@ -1,0 +1,298 @@
+"""The one loop of all bridges: list pending, claim, present, capture, file the answer, done.
+
+`Bridge.step` does one step and says when to look again; `serve` calls it. What
+a step is about to do is on disk first (`turn`), so a bridge that is killed at
+any moment is followed by one that goes on: no text goes in twice, no answer is
+lost or filed twice, and where nobody can tell whether a text went in, the
+message fails as `uncertain`.
+"""
+
+import time
+from collections.abc import Callable
+
+from xw import layout, post, presence, sync
+from xw.bridges import answer, present, turn
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply
+from xw.bridges.pace import Pause
+from xw.bridges.turn import ENDED, PRESENTED, PRESENTING, Ending, Turn
+from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Place
+from xw.message import Fields, Message
+from xw.post import Draft
+
+TRIES = 3
+DOUBT_S = 600.0
+"""A chat that is busy or gone after a restart has so long to show whether it got the text."""
+
+GONE_S = 5.0
+"""A chat that vanishes while it answers has so long to come back."""
+
+Tell = Callable[[str], None]
+
+
+class Bridge:
+    """Takes an instance's mail through a chat, one message at a time. Not thread-safe; one per instance."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        chat: Chat,
+        tell: Tell = lambda text: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._instance = instance
+        self._mailbox = instance.mailbox
+        self._chat = chat
+        self._tell = tell
+        self._monotonic = monotonic
+        self._left = turn.load_all(instance.mailbox)
+        self._turn: Turn | None = None
+        self._lost: set[str] = set()
+        self._pause = Pause(0.02, 0.5)
+        self._since: float | None = None
+        self._waits_for = ""
+
+    @property
+    def doing(self) -> tuple[str, str]:
+        """Status and task for the instance's presence."""
+        if self._waits_for:
+            return "alive", f"mail waits: {self._waits_for}"
+        if self._turn is None:
+            return "idle", ""
+        name = layout.file_name(self._turn.name)
+        return "busy", f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
+
+    def step(self) -> float | None:
+        """Do what can be done now. Seconds until the next step (0: at once), None: when mail arrives.
+
+        An XwError or OSError leaves all as it was: call it again later.
+        """
+        pause = self._go_on()
+        now = self._turn
+        return self._finish(now) if now is not None and now.stage == ENDED else pause
+
+    def _go_on(self) -> float | None:
+        if self._turn is None and self._left:
+            self._turn = self._left.pop(0)
+            self._tell(f"goes on with {self._turn.name}, {self._turn.stage}")
+        now = self._turn
+        if now is None:
+            return self._begin()
+        if now.stage == ENDED:
+            return 0.0
+        try:
+            message = self._mailbox.read(Place(INBOX["processing"], now.name))
+        except FileNotFoundError:
+            return self._forget(now)  # never claimed, or finished by its owner meanwhile
+        except Damaged as damage:
+            return self._end(now, None, "damaged", str(damage))
+        if now.stage == PRESENTED:
+            return self._capture(now, message)
+        return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
+
+    def _begin(self) -> float | None:
+        """Claim the oldest message that asks for a turn, once the chat can take it."""
+        names = [name for name in self._mailbox.pending() if present.wants_turn(name)]
+        self._lost.intersection_update(names)
+        names = [name for name in names if name not in self._lost]
+        message = next(present.readable(self._instance, names), None)
+        if message is None:
+            self._waits_for = ""
+            return None
+        unfit = present.unfit(message, self._instance.now())
+        if unfit is None and self._must_wait():
+            return self._pause.longer()
+        new = Turn(message.file_name)
+        turn.save(self._mailbox, new)
+        if not sync.claim(self._mailbox, self._instance.hub, new.name):
+            self._lost.add(new.name)  # a mirror shows it until the next sync
+            return self._forget(new)
+        self._turn = new
+        return self._end(new, message, *unfit) if unfit else self._show(new, message)
+
+    def _try(self, now: Turn, message: Message) -> float | None:
+        """Present a claimed message, unless it has become too late or the chat has other things to do."""
+        unfit = present.unfit(message, self._instance.now())
+        if unfit:
+            return self._end(now, message, *unfit)
+        return self._pause.longer() if self._must_wait() else self._show(now, message)
+
+    def _show(self, now: Turn, message: Message) -> float | None:
+        try:
+            shown = present.show(self._instance, message, self._infos(), self._chat.limit)
+            mark = self._chat.mark()
+        except Refused as error:
+            return self._end(now, message, "refused", str(error))
+        except ChatGone as error:
+            self._must_wait(str(error))
+            return self._pause.longer()
+        now = now._replace(stage=PRESENTING, mark=mark, text=shown.text, infos=shown.infos)
+        turn.save(self._mailbox, now)
+        self._turn = now
+        return self._present(now, message)
+
+    def _present(self, now: Turn, message: Message) -> float | None:
+        try:
+            self._chat.present(now.mark, now.text)
+        except (NotPresented, ChatGone) as error:
+            return self._again(now, message, str(error))
+        except Refused as error:
+            return self._end(now._replace(infos=()), message, "refused", str(error))
+        except (XwError, OSError) as error:
+            return self._end(now, message, "uncertain", f"it may or may not have been shown: {error}")
+        self._tell(f"presented {message.type} {message.short} from {message.sender}")
+        return self._keep(now._replace(stage=PRESENTED))
+
+    def _again(self, now: Turn, message: Message, reason: str) -> float | None:
+        """The text is not in. That is a failed try, unless the chat turned out to be busy."""
+        tries = now.tries + (self._chat.ready() is None)
+        if tries >= TRIES:
+            reason = f"the chat did not take it in {tries} tries: {reason}"
+            return self._end(now._replace(infos=()), message, "failed", reason)
+        self._tell(f"not presented, will try again: {message.short}: {reason}")
+        self._keep(Turn(now.name, tries=tries))
+        return self._pause.longer()
+
+    def _resolve(self, now: Turn, message: Message) -> float | None:
+        """After a crash: did the text go in?"""
+        # In this order: a chat that was ready before it could not tell never will.
+        busy = self._chat.ready()
+        seen = self._chat.seen(now.mark, now.text)
+        if seen is not None:
+            self._since = None
+            return self._keep(now._replace(stage=PRESENTED) if seen else Turn(now.name, tries=now.tries))
+        if busy and self._lasted() < DOUBT_S:
+            return self._pause.longer()
+        self._since = None
+        return self._end(
+            now, message, "uncertain", "the bridge was ended while it showed it; it is not shown again"
+        )
+
+    def _capture(self, now: Turn, message: Message) -> float | None:
+        try:
+            reply = self._chat.capture(now.mark, now.text)
+        except ChatGone as error:
+            if self._lasted() < GONE_S:
+                return self._pause.longer()
+            return self._end(now, message, "gone", str(error))
+        except ChatFailed as error:
+            return self._end(now, message, "failed", str(error))
+        except TimedOut as error:
+            return self._end(now, message, "timeout", str(error))
+        self._since = None
+        if reply is None:
+            return self._pause.longer()
+        if not present.wants_answer(message):
+            return self._settle(now, Ending("done"))
+        return self._file(now, message, reply)
+
+    def _file(self, now: Turn, message: Message, reply: Reply) -> float | None:
+        """Send the answer; from the moment its bytes are noted, nothing can lose or double it."""
+        try:
+            draft = answer.reply(self._instance, message, reply, self._protocol(reply.text))
+            self._send(now, draft, Ending("done"))
+        except (NotFound, Refused, Usage) as error:
+            path = answer.keep(self._instance, message, reply)
+            return self._settle(now, Ending("failed", "unanswerable", f"{error}; the answer lies in {path}"))
+        self._tell(f"answered {message.short} from {message.sender}")
+        return 0.0
+
+    def _end(self, now: Turn, message: Message | None, kind: str, reason: str) -> float | None:
+        """Fail a message, and tell its sender."""
+        self._tell(f"failed ({kind}): {now.name}: {reason}")
+        ending = Ending("failed", kind, reason)
+        senders = {message.sender} if message else set()
+        if kind == "uncertain":
+            senders |= {name.sender for info in now.infos if (name := layout.file_name(info))}
+        draft = message and answer.word(self._instance, message, senders, kind, reason)
+        if draft is None:
+            return self._settle(now, ending)
+        self._send(now, draft, ending)
+        return 0.0
+
+    def _send(self, now: Turn, draft: Draft, ending: Ending) -> None:
+        def note(name: str, data: bytes) -> None:
+            self._settle(now, ending._replace(letter=name, data=data.decode()))
+
+        post.send(self._mailbox, self._instance.hub, draft, self._instance.now, note)
+
+    def _settle(self, now: Turn, ending: Ending) -> float:
+        """Fix what becomes of a turn: on disk first, since from here on it is only carried out."""
+        ended = now._replace(stage=ENDED, ending=ending)
+        turn.save(self._mailbox, ended)
+        self._turn = ended
+        return 0.0
+
+    def _finish(self, now: Turn) -> float:
+        """Carry out what was fixed; each part may have been done before."""
+        ending = now.ending or Ending("failed", "damaged", "its turn does not say how it ended")
+        if ending.letter:
+            post.resume(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())
+        for info in now.infos:
+            if ending.kind == "uncertain":
+                self._mailbox.fail(info, ending.kind, ending.reason)
+            else:
+                self._mailbox.settle(info)
+        if ending.state == "done":
+            self._mailbox.settle(now.name)
+        else:
+            self._mailbox.fail(now.name, ending.kind, ending.reason, "processing")
+        return self._forget(now)
+
+    def _forget(self, now: Turn) -> float:
+        turn.remove(self._mailbox, now)
+        self._turn = None
+        self._pause.reset()
+        return 0.0
+
+    def _keep(self, now: Turn) -> float:
+        """Go on from a step that the chat has taken, whether or not the disk can note it."""
+        self._turn = now
+        self._pause.reset()
+        turn.save(self._mailbox, now)
+        return 0.0
+
+    def _infos(self) -> list[Message]:
+        """The infos that wait. One that has expired is set aside; nobody waits to hear of it."""
+        names = [name for name in self._mailbox.pending() if not present.wants_turn(name)]
+        fresh = []
+        for info in present.readable(self._instance, names):
+            if info.expired(self._instance.now()):
+                self._mailbox.fail(
+                    info.file_name, "expired", f"it expired at {info.expires}, before it was shown"
+                )
+            else:
+                fresh.append(info)
+        return fresh
+
+    def _must_wait(self, reason: str | None = None) -> bool:
+        """Whether mail must wait, now that the chat is busy, or for this reason; said once."""
+        reason = reason or self._chat.ready()
+        if reason and reason != self._waits_for:
+            self._tell(f"mail waits: {reason}")
+        self._waits_for = reason or ""
+        return bool(reason)
+
+    def _lasted(self) -> float:
+        """Seconds since the trouble began that this is asked about."""
+        if self._since is None:
+            self._since = self._monotonic()
+        return self._monotonic() - self._since
+
+    def _protocol(self, text: str) -> Fields | None:
+        """What an answer says in protocol form: goes with the reply, and a status into the presence."""
+        if "[PROTOCOL:" not in text:
+            return None
+        from xw import protocol
+
+        for found in protocol.parse(text):
+            if isinstance(found, protocol.Malformed):
+                self._tell(f"malformed: {found.header}: {found.problem}")
+            elif found.sender == self._instance.name:
+                if isinstance(found.payload, protocol.StatusUpdate):
+                    said = found.payload
+                    presence.say(self._mailbox, presence.SHOWN_AS[said.status], said.task, said.progress)
+                return protocol.dump(found.payload)
+        return None

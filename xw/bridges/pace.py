@@ -1,0 +1,20 @@
+"""How long to wait between two looks at a chat: short at first, longer as nothing happens."""
+
+
+class Pause:
+    """Seconds that grow from `first` to `last`."""
+
+    def __init__(self, first: float, last: float) -> None:
+        self._first = first
+        self._last = last
+        self._next = first
+
+    def longer(self) -> float:
+        """The next pause."""
+        now = self._next
+        self._next = min(now * 1.3, self._last)
+        return now
+
+    def reset(self) -> None:
+        """Something happened: look often again."""
+        self._next = self._first

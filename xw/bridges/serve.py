@@ -1,0 +1,150 @@
+"""Running a bridge: one per instance, with heartbeats, until it is told to stop."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import NamedTuple, Protocol
+
+from xw import layout, presence
+from xw.bridges.announce import Announcer
+from xw.bridges.chat import Chat
+from xw.bridges.loop import Bridge, Tell
+from xw.bridges.pace import Pause
+from xw.errors import Busy, XwError
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.watch import Arrivals
+
+BEAT_S = 10.0
+"""Three heartbeats to the time that one is believed: a single late one kills nobody."""
+
+
+class Plan(NamedTuple):
+    """What a bridge is to do. `open` makes its chat, given a directory that outlives the process."""
+
+    kind: str
+    open: Callable[[Path], Chat]
+    notify: bool = False
+
+
+class Stop:
+    """Ends `serve`: from a signal handler, another thread, or when `orphaned` says that nobody wants it."""
+
+    def __init__(self, orphaned: Callable[[], bool] | None = None) -> None:
+        self._asked = False
+        self._orphaned = orphaned or (lambda: False)
+        self._wake: Callable[[], None] = lambda: None
+
+    def ask(self) -> None:
+        """Stop as soon as the step under way is done."""
+        self._asked = True
+        # Waking takes a lock that the thread which a signal interrupts may hold: another thread waits for it.
+        Thread(target=self._wake, daemon=True).start()
+
+    def asked(self) -> bool:
+        """Whether to stop."""
+        return self._asked or self._orphaned()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """What ends the wait under way."""
+        self._wake = wake
+
+
+class _Worker(Protocol):
+    @property
+    def doing(self) -> tuple[str, str]: ...
+    def step(self) -> float | None: ...
+
+
+def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
+    """Take an instance's mail through a chat until `stop`. Busy where another bridge does."""
+    mailbox = instance.mailbox
+    with ExitStack() as held:
+        try:
+            # A second of patience: the lock of a bridge that was just killed is not free at once.
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0))
+        except Busy:
+            raise Busy(f"another bridge runs for {instance.name}: an instance has one") from None
+        _run(instance, plan, stop, tell)
+
+
+def runs(mailbox: Mailbox) -> bool:
+    """Whether a bridge for this mailbox runs on this machine."""
+    lock = mailbox.at(layout.BRIDGE_LOCK)
+    try:
+        mailbox.files.look(lock)
+        with mailbox.files.locked(lock, patience=0.0):
+            return False
+    except FileNotFoundError:
+        return False
+    except Busy:
+        return True
+
+
+def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
+    mailbox = instance.mailbox
+    state = mailbox.at(f"{layout.BRIDGE}/{plan.kind}")
+    mailbox.files.make_folder(state)
+    chat = plan.open(Path(instance.root, state))
+    try:
+        worker: _Worker = (Announcer if plan.notify else Bridge)(instance, chat, tell)
+        with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
+            stop.wakes(woken.wake)
+            tell("ready")
+            with _Pulse(mailbox, plan.kind, worker) as pulse:
+                _loop(worker, pulse, woken, stop, tell)
+    finally:
+        chat.close()
+    presence.leave(mailbox)
+
+
+def _loop(worker: _Worker, pulse: "_Pulse", woken: Arrivals, stop: Stop, tell: Tell) -> None:
+    trouble = Pause(0.5, 30.0)
+    while not stop.asked():
+        try:
+            pause = worker.step()
+            pulse.changed()
+            trouble.reset()
+        except (XwError, OSError) as error:
+            # Each step may be repeated; a full disk or a hub out of reach passes.
+            tell(f"cannot go on now: {error}")
+            pause = trouble.longer()
+        if pause != 0.0:
+            woken.wait(pause)
+
+
+class _Pulse:
+    """Heartbeats in a thread of their own: presenting a long text may take longer than one is believed."""
+
+    def __init__(self, mailbox: Mailbox, kind: str, worker: _Worker) -> None:
+        self._mailbox = mailbox
+        self._kind = kind
+        self._worker = worker
+        self._shown = ("", "")
+        self._ended = Event()
+        self._thread = Thread(target=self._beat_on, daemon=True)
+
+    def __enter__(self) -> "_Pulse":
+        self._beat()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def changed(self) -> None:
+        """Beat if what the bridge does is no longer what is shown."""
+        if self._worker.doing != self._shown:
+            self._beat()
+
+    def _beat_on(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            with suppress(XwError, OSError):  # the next beat is due soon, and the loop tells of a full disk
+                self._beat()
+
+    def _beat(self) -> None:
+        self._shown = self._worker.doing
+        presence.beat(self._mailbox, self._kind, *self._shown)

@@ -1,0 +1,240 @@
+"""Protocol messages: typed payloads, each with one fixed readable form that other tools parse too.
+
+    [PROTOCOL:STATUS_UPDATE] from alice at 2026-11-21T05:30:12.123Z
+    Status: working
+    Task: the parser
+    Progress: 80%
+
+A message carries both: the payload in its field `protocol`, this text in its
+body. `parse` finds such text in a body or in what a chat printed; the header
+may end in ` seq=<n>`, and a blank line ends the text. `docs/protocol.md` is the
+reference. pydantic costs 100 ms, so only what handles such messages imports this.
+"""
+
+import re
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from xw.errors import Usage
+from xw.text import nearest, visible
+
+MARK = "[PROTOCOL:"
+
+
+def _one_line(value: object) -> object:
+    """Line breaks and runs of blanks become one space: a value is the rest of one line."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _items(value: object) -> object:
+    """The items as reading them back gives them, which splits on a comma and a space."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        return value
+    parts = (part.strip() for item in value for part in " ".join(item.split()).split(", "))
+    return tuple(part for part in parts if part)
+
+
+Line = Annotated[str, BeforeValidator(_one_line)]
+Said = Annotated[Line, Field(min_length=1)]
+
+
+class _Payload(BaseModel):
+    """What all kinds have in common: strict, frozen, no other fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ContextCompaction(_Payload):
+    """The agent's context was compacted: what it kept, what it works on."""
+
+    kind: Literal["CONTEXT_COMPACTION"] = "CONTEXT_COMPACTION"
+    summary: Said
+    retained: Annotated[tuple[str, ...], BeforeValidator(_items)] = ()
+    current_task: Line = ""
+
+
+class StatusUpdate(_Payload):
+    """What the agent does now."""
+
+    kind: Literal["STATUS_UPDATE"] = "STATUS_UPDATE"
+    status: Literal["idle", "working", "blocked", "completed"]
+    task: Line = ""
+    progress: Line = ""
+
+
+class TaskHandoff(_Payload):
+    """Another agent is to go on with a task."""
+
+    kind: Literal["TASK_HANDOFF"] = "TASK_HANDOFF"
+    task: Said
+    priority: Literal["low", "medium", "high"] = "medium"
+    context: Line = ""
+
+
+class ErrorNotice(_Payload):
+    """Something went wrong."""
+
+    kind: Literal["ERROR_NOTICE"] = "ERROR_NOTICE"
+    error: Said
+    recoverable: bool = True
+    needs_assistance: bool = False
+
+
+class Heartbeat(_Payload):
+    """A sign of life."""
+
+    kind: Literal["HEARTBEAT"] = "HEARTBEAT"
+    status: Literal["alive", "busy", "idle"] = "alive"
+    task: Line = ""
+
+
+Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat
+
+# Labels and their order are fixed; a field that is empty has no line.
+LABELS: dict[str, dict[str, str]] = {
+    "CONTEXT_COMPACTION": {"Summary": "summary", "Retained": "retained", "Current task": "current_task"},
+    "STATUS_UPDATE": {"Status": "status", "Task": "task", "Progress": "progress"},
+    "TASK_HANDOFF": {"Task": "task", "Priority": "priority", "Context": "context"},
+    "ERROR_NOTICE": {
+        "Error": "error",
+        "Recoverable": "recoverable",
+        "Needs assistance": "needs_assistance",
+    },
+    "HEARTBEAT": {"Status": "status", "Task": "task"},
+}
+
+
+class Notice(NamedTuple):
+    """A protocol message found in a text: who sent it, when (as written), its number if it has one."""
+
+    sender: str
+    at: str
+    seq: int | None
+    payload: Payload
+
+
+class Malformed(NamedTuple):
+    """A text that begins like a protocol message and is none: its first line, and what is wrong."""
+
+    header: str
+    problem: str
+
+
+_ADAPTER: TypeAdapter[Payload] = TypeAdapter(Annotated[Payload, Field(discriminator="kind")])
+# A terminal program may put a bullet or a bar before what its model says.
+_HEADER = re.compile(r"[^\w\[\n]*(\[PROTOCOL:.*)")
+_WHOLE = re.compile(
+    r"\[PROTOCOL:(?P<kind>[A-Z_]+)\] from (?P<sender>[a-z0-9][a-z0-9-]{0,31}) "
+    r"at (?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: seq=(?P<seq>\d{1,18}))?",
+    re.ASCII,
+)
+_TRUTH = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def make(kind: str, **fields: object) -> Payload:
+    """The payload of this kind. Usage, naming the field and what is expected there."""
+    return load({"kind": kind, **fields})
+
+
+def load(fields: object) -> Payload:
+    """The payload that a message's field `protocol` holds. Usage where it is none."""
+    try:
+        return _ADAPTER.validate_python(_tuples(fields))
+    except ValidationError as error:
+        raise Usage(_problem(error)) from None
+
+
+def dump(payload: Payload) -> dict[str, object]:
+    """The payload as it lies in a message's field `protocol`."""
+    return payload.model_dump(mode="json")
+
+
+def render(payload: Payload, sender: str, at: str, seq: int | None = None) -> str:
+    """The readable form. `at` is RFC 3339, of which milliseconds are written."""
+    number = "" if seq is None else f" seq={seq}"
+    lines = [f"{MARK}{payload.kind}] from {sender} at {_to_millis(at)}{number}"]
+    for label, field in LABELS[payload.kind].items():
+        value = _spelled(getattr(payload, field))
+        if value:
+            lines.append(f"{label}: {value}")
+    return "\n".join(lines)
+
+
+def parse(text: str) -> list[Notice | Malformed]:
+    """Every protocol message in a text, in order; in place of one that is malformed, what is wrong."""
+    found: list[Notice | Malformed] = []
+    if MARK not in text:
+        return found
+    lines = text.replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines):
+        header = _HEADER.match(line)
+        if header:
+            found.append(_read(header.group(1).rstrip(), lines[number + 1 :]))
+    return found
+
+
+def _read(header: str, lines: list[str]) -> Notice | Malformed:
+    match = _WHOLE.fullmatch(header)
+    if not match:
+        return Malformed(header, "the first line is not `[PROTOCOL:KIND] from NAME at TIME`")
+    kind = match["kind"]
+    if kind not in LABELS:
+        return Malformed(header, f"no kind is called {kind}{nearest(kind, list(LABELS))}")
+    fields: dict[str, object] = {"kind": kind}
+    for line in lines:
+        if not line.strip() or line.lstrip().startswith("[") or _HEADER.match(line):
+            break  # a bracket: another message, or the end of the frame that a bridge shows mail in
+        problem = _take(line, LABELS[kind], fields)
+        if problem:
+            return Malformed(header, problem)
+    try:
+        payload = _ADAPTER.validate_python(fields)
+    except ValidationError as error:
+        return Malformed(header, _problem(error))
+    return Notice(match["sender"], match["at"], int(match["seq"]) if match["seq"] else None, payload)
+
+
+def _take(line: str, labels: dict[str, str], fields: dict[str, object]) -> str | None:
+    """Read one `Label: value` line into `fields`; what is wrong with it, or None."""
+    label, colon, value = line.strip().partition(":")
+    shown = visible(line.strip()[:60], keep="")
+    if not colon:
+        return f"{shown!r} is no `Label: value` line; a blank line ends the message"
+    field = labels.get(label)
+    if field is None:
+        return f"no label is called {visible(label[:40], keep='')!r}{nearest(label, list(labels))}"
+    if field in fields:
+        return f"{label} is there twice"
+    value = value.strip()
+    if field in ("recoverable", "needs_assistance"):
+        fields[field] = _TRUTH.get(value.lower(), value)
+    else:
+        fields[field] = tuple(value.split(", ")) if field == "retained" else value
+    return None
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _tuples(fields: object) -> object:
+    """JSON has lists where the frozen payload has tuples."""
+    if not isinstance(fields, dict):
+        return fields
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
+def _to_millis(at: str) -> str:
+    return re.sub(r"(\.\d{3})\d+", r"\1", at)
+
+
+def _problem(error: ValidationError) -> str:
+    first: Any = error.errors()[0]
+    # Each label is its field's name as people write it, so the name is good for both.
+    place = str(first["loc"][-1]) if first["loc"] else "the payload"
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    return f"{place} is {visible(repr(first['input'])[:60], keep='')}: {first['msg']}"
