@@ -9,7 +9,6 @@ import pytest
 
 from xw.watch import Arrivals
 
-
 # In a process of its own: watchdog keeps one inotify handle for all watches of a process.
 _WITHOUT_HANDLES = """
 import os, resource, sys
@@ -39,11 +38,12 @@ def test_a_file_wakes(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_watched_later(tmp_path: Path) -> None:
-    """A folder added while the watch is on wakes too."""
+    """A folder added while the watch is on is to be looked into at once, and wakes from then on."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with Arrivals([str(tmp_path / "a")], rescan=60.0) as woken:
         woken.also(str(tmp_path / "b"))
+        woken.wait()
         threading.Timer(0.05, (tmp_path / "b" / "one").touch).start()
         woken.wait()
         assert (tmp_path / "b" / "one").exists()
