@@ -14,8 +14,8 @@ from tests.bridges.hostile import bodies
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import find_target, list_panes
-from xw.bridges.profiles import GENERIC
-from xw.bridges.tmux import TmuxChat, one_line
+from xw.bridges.profiles import GENERIC, PROFILES
+from xw.bridges.tmux import TmuxChat, one_line, taken
 from xw.errors import NotFound, TimedOut
 
 Start = Callable[..., Agent]
