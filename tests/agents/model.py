@@ -10,6 +10,7 @@ titles and the like, in any number: tests look for their own text, and count
 nothing. It listens on 127.0.0.1 alone.
 """
 
+import itertools
 import json
 import threading
 import time
@@ -35,6 +36,7 @@ class Model:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self.requests: list[str] = []
+        self._markers = (f"marker{number:04d}" for number in itertools.count(1))
         self._says: dict[str, Answer] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -47,6 +49,10 @@ class Model:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def marker(self) -> str:
+        """A word that no other message has."""
+        return next(self._markers)
 
     def says(
         self, marker: str, text: str = "", delay_s: float = 0.0, call: dialects.Call | None = None

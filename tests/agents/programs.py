@@ -20,27 +20,47 @@ _NODE = "node@24.21.0"
 
 
 class Program(NamedTuple):
-    """An agent program. `terminal` and `acp` are its command lines, empty where it has no such face."""
+    """An agent program, with its command lines, each empty where it has no such face."""
 
     package: str
     """As npm or pip want it, with its version."""
     terminal: tuple[str, ...] = ()
     acp: tuple[str, ...] = ()
+    headless: tuple[str, ...] = ()
+    """One turn: the text on stdin, the answer on stdout."""
     pip: bool = False
 
 
 _STUB = ("-m", "stub-1")
 PROGRAMS = {
-    "claude": Program("@anthropic-ai/claude-code@2.1.329", ("claude", "--permission-mode", "default")),
-    "codex": Program("@openai/codex@0.169.0", ("codex",)),
-    "gemini": Program("@google/gemini-cli@0.61.0", ("gemini", *_STUB), ("gemini", *_STUB, "--acp")),
-    "opencode": Program("opencode-ai@1.18.33", ("opencode",), ("opencode", "acp")),
-    "pi": Program("@earendil-works/pi-coding-agent@0.74.2", ("pi",)),
-    "llm": Program("llm==0.36", ("llm", "chat", "-m", "stub"), pip=True),
+    "claude": Program(
+        "@anthropic-ai/claude-code@2.1.329",
+        terminal=("claude", "--permission-mode", "default"),
+        headless=("claude", "-p"),
+    ),
+    "codex": Program(
+        "@openai/codex@0.169.0",
+        terminal=("codex",),
+        headless=("codex", "exec", "--skip-git-repo-check", "-"),
+    ),
+    "gemini": Program(
+        "@google/gemini-cli@0.61.0",
+        terminal=("gemini", *_STUB),
+        acp=("gemini", *_STUB, "--acp"),
+        headless=("gemini", *_STUB),
+    ),
+    "opencode": Program(
+        "opencode-ai@1.18.33", terminal=("opencode",), acp=("opencode", "acp"), headless=("opencode", "run")
+    ),
+    "pi": Program("@earendil-works/pi-coding-agent@0.74.2", terminal=("pi",), headless=("pi", "-p")),
+    "llm": Program(
+        "llm==0.36", terminal=("llm", "chat", "-m", "stub"), headless=("llm", "-m", "stub"), pip=True
+    ),
     "claude-acp": Program("@agentclientprotocol/claude-agent-acp@0.100.0", acp=("claude-agent-acp",)),
     "codex-acp": Program("@agentclientprotocol/codex-acp@2.6.0", acp=("codex-acp",)),
-}  # fmt: skip
+}
 TERMINAL = [name for name, program in PROGRAMS.items() if program.terminal]
+HEADLESS = [name for name, program in PROGRAMS.items() if program.headless]
 ACP = [name for name, program in PROGRAMS.items() if program.acp]
 
 

@@ -27,7 +27,6 @@ class Stage:
         self.environ = environ(home, names, model.port)
         self._log = home / "bridge.log"
         self._bridge: subprocess.Popen[bytes] | None = None
-        self._numbers = iter(range(1, 1000))
         for name in ("alice", "bob"):
             self.xw("init", "--name", name)
 
@@ -62,8 +61,8 @@ class Stage:
         return self._log.read_text("utf-8") if self._log.exists() else ""
 
     def marker(self) -> str:
-        """A word that no other message of this stage has."""
-        return f"marker{next(self._numbers):03d}"
+        """A word that no other message has."""
+        return self.model.marker()
 
     def send(self, body: str) -> str:
         """Alice asks bob; the message's short id."""

@@ -91,7 +91,7 @@ def test_missing_beginning_is_said() -> None:
 
 
 def test_missing_beginning_is_said_below_a_kept_header() -> None:
-    """Codex keeps a row at the top that tells of the text which scrolled off; it is neither text nor answer."""
+    """Codex keeps a row at the top about the text that scrolled off, which is neither text nor answer."""
     _, _, text, _, rows = load(RECORDED[0].with_name("codex-scrolled.json"))
     found = answer(rows, PROFILES["codex"], text)
     assert found.cut and found.ended

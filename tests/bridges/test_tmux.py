@@ -79,6 +79,12 @@ def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
     assert until(lambda: chat.capture(mark, text_of("delay:0.3"))).text.endswith("\n\nthat is all")
 
 
+def test_lost_signs_are_shown_by_others() -> None:
+    """A sign that a program takes for a command is shown as another one, never dropped."""
+    assert taken("a\\b\n\tc", PROFILES["llm"]) == "a＼b ⏎  ⇥ c"
+    assert taken("a\\b\n\tc", PROFILES["claude"]) == "a\\b\n\tc"
+
+
 def test_answer_is_whole_with_scrollback(agent: Start) -> None:
     """An answer longer than the screen is captured from its first line."""
     chat = agent().chat()
