@@ -14,10 +14,10 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
 
-.PHONY: help setup tools demo demo-room test lint report check bench torture format clean
+.PHONY: help setup tools demo demo-room test lint report check bench torture test-agents format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
 
@@ -48,6 +48,9 @@ bench: setup ## the measurements in benchmarks/
 
 torture: setup tools ## fault campaigns at full size (long)
 	$(BIN)/pytest -n 2 -m torture --timeout 3600 $(ARGS)
+
+test-agents: setup tools ## bridges to real agent programs (installs 2.5 GB into ~/.cache/xw-agents)
+	$(BIN)/python -m tests.agents $(ARGS)
 
 format: setup ## let ruff format the code and mend what it safely can
 	$(BIN)/ruff check --fix-only .

@@ -2,15 +2,19 @@
 
 import sys
 
-from benchmarks import commands, library, rooms
+from benchmarks import bridges, commands, library, rooms
 from benchmarks.timing import Result
 
-_ALL = {
-    "hot": commands.hot,
-    "large": commands.large,
-    "sending": library.sending,
-    "waking": library.waking,
-} | rooms.ALL
+_ALL = (
+    {
+        "hot": commands.hot,
+        "large": commands.large,
+        "sending": library.sending,
+        "waking": library.waking,
+    }
+    | bridges.ALL
+    | rooms.ALL
+)
 
 
 def main(chosen: list[str]) -> int:

@@ -13,7 +13,7 @@ from xw import clock, layout
 from xw.instance import Instance
 from xw.message import encode
 
-_XW = os.path.join(sysconfig.get_path("scripts"), "xw")
+XW = os.path.join(sysconfig.get_path("scripts"), "xw")
 _ROUNDS = 100
 
 
@@ -47,16 +47,16 @@ def large() -> Iterator[Result]:
 
 
 def _xw(instance: Instance, arguments: list[str]) -> Step:
-    return lambda: run([_XW, *arguments], _environ(instance))
+    return lambda: run([XW, *arguments], environ(instance))
 
 
 def _python(instance: Instance, *arguments: str) -> Step:
-    return lambda: run([sys.executable, *arguments], _environ(instance))
+    return lambda: run([sys.executable, *arguments], environ(instance))
 
 
 def _done(alice: Instance, bob: Instance) -> float:
     send(alice)
-    return run([_XW, "done", layout.short_id(bob.mailbox.pending()[-1])], _environ(bob))
+    return run([XW, "done", layout.short_id(bob.mailbox.pending()[-1])], environ(bob))
 
 
 def _fill(instance: Instance, count: int) -> None:
@@ -70,7 +70,7 @@ def _fill(instance: Instance, count: int) -> None:
             file.write(data)
 
 
-def _environ(instance: Instance) -> dict[str, str]:
+def environ(instance: Instance) -> dict[str, str]:
     # With bytecode kept, as an installed xw has it: compiling at each start would double the time.
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "XW_NAME": instance.name, "XW_CONFIG": str(instance.config.path)}

@@ -10,6 +10,9 @@ from xw.bridges.screen import Screen, answer, in_input, not_ready, pale, plain, 
 
 RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
 STATES = {
+    "starting": "still starting",
+    "queued": "still starting",
+    "scrolled": None,
     "idle": None,
     "typed": "no empty input",
     "pasted": "no empty input",
@@ -85,6 +88,20 @@ def test_missing_beginning_is_said() -> None:
     rows = ["  line 7", "  line 8", "", "✻ Worked for 7s · done", "─" * 40, "❯ ", "─" * 40]
     found = answer(rows, PROFILES["claude"], "[mail k7f3q2m9] …\nx\n[end k7f3q2m9] …")
     assert found.cut and found.text == "line 7\nline 8" and found.ended
+
+
+def test_missing_beginning_is_said_below_a_kept_header() -> None:
+    """Codex keeps a row at the top about the text that scrolled off, which is neither text nor answer."""
+    _, _, text, _, rows = load(RECORDED[0].with_name("codex-scrolled.json"))
+    found = answer(rows, PROFILES["codex"], text)
+    assert found.cut and found.ended
+    assert found.text.startswith("line 75 of 90\n\nline 76") and found.text.endswith("line 90 of 90")
+
+
+def test_home_screen_is_no_answer() -> None:
+    """opencode's first turn begins on another screen, whose frame and footer are not an answer."""
+    rows = ["  ┃  Build · stub-1 stub", "  ╹" + 40 * "▀", "  /home/you                 ctrl+p commands"]
+    assert answer(rows, PROFILES["opencode"], "x\n[end k7f3q2m9] bye").text == ""
 
 
 def test_frame_line_broken_by_a_narrow_pane() -> None:

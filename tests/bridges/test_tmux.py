@@ -14,8 +14,8 @@ from tests.bridges.hostile import bodies
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import find_target, list_panes
-from xw.bridges.profiles import GENERIC
-from xw.bridges.tmux import TmuxChat, one_line
+from xw.bridges.profiles import GENERIC, PROFILES
+from xw.bridges.tmux import TmuxChat, one_line, taken
 from xw.errors import NotFound, TimedOut
 
 Start = Callable[..., Agent]
@@ -77,6 +77,12 @@ def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
     mark = chat.mark()
     chat.present(mark, text_of("delay:0.3"))
     assert until(lambda: chat.capture(mark, text_of("delay:0.3"))).text.endswith("\n\nthat is all")
+
+
+def test_lost_signs_are_shown_by_others() -> None:
+    """A sign that a program takes for a command is shown as another one, never dropped."""
+    assert taken("a\\b\n\tc", PROFILES["llm"]) == "a＼b ⏎  ⇥ c"
+    assert taken("a\\b\n\tc", PROFILES["claude"]) == "a\\b\n\tc"
 
 
 def test_answer_is_whole_with_scrollback(agent: Start) -> None:

@@ -129,7 +129,7 @@ def foreground(tty: str) -> list[str]:
     """The command lines of the processes that have the terminal; empty where ps does not tell."""
     try:
         done = subprocess.run(
-            ["ps", "-t", tty.removeprefix("/dev/"), "-o", "stat=,args="],
+            ["ps", "-t", tty.removeprefix("/dev/"), "-ww", "-o", "stat=,args="],
             capture_output=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

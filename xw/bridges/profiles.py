@@ -31,6 +31,9 @@ class Profile(NamedTuple):
     """All that may stand left of the cursor in an empty input (fullmatch)."""
     above: re.Pattern[str] = _row("")
     """The row above an empty input; tells the second row of a half-typed text from an empty one."""
+    starting: re.Pattern[str] = _NEVER
+    """Anywhere on the screen, line breaks included, while it shows its input line but does not read it yet,
+    or holds what was submitted."""
     busy: re.Pattern[str] = _NEVER
     """In one of the last `bottom` rows while it works."""
     busy_title: re.Pattern[str] = _NEVER
@@ -54,6 +57,8 @@ class Profile(NamedTuple):
     indent: int = 0
     one_line: bool = False
     """The program takes each newline for Enter: they are sent as a visible sign."""
+    signs: tuple[tuple[str, str], ...] = ()
+    """What the program would not take as text, and the sign that is shown to it instead."""
     submit: str = "Enter"
     pause_s: float = 0.15
     """Between the paste and the submit key."""
@@ -84,6 +89,8 @@ CODEX = Profile(
     programs=("codex",),
     prompt=_row(r"›\s?"),
     above=_row(r"^\s*$"),
+    # For some seconds it draws its input line and reads nothing, then some more in which it only queues.
+    starting=_row(r">_ OpenAI Codex .*\n +loading *(\n|$)|\n +Waiting for startup +· esc cancel *(\n|$)"),
     busy=_row(r"^[•◦] .*esc to interrupt\)"),
     busy_title=_row("^" + _SPINNER),
     dialog=_row(r"Press enter to confirm|Would you like to |^› 1\. "),
@@ -123,7 +130,7 @@ OPENCODE = Profile(
     dialog=_row(r"Permission required|Allow once|Allow always"),
     collapsed=_row(r"\[Pasted ~?\d+[^]]*\]"),
     end=_row(r"^\s+▣ .*·.*\d(ms|s|m|h)\s*$"),
-    chrome=_row(r"^\s+▣ "),
+    chrome=_row(r"^\s+▣ |^\s*╹▀{5}"),
     tool=_row(r"^\s*┃"),
     indent=5,
 )
@@ -146,6 +153,8 @@ LLM = Profile(
     prompt=_row(r"> ?"),
     chrome=_row(r"^> ?$"),
     one_line=True,
+    # It binds the backslash to a movement of the cursor (`readline.parse_and_bind("\\e[C: forward-char")`).
+    signs=(("\\", "＼"),),
     settle_s=0.5,
 )
 

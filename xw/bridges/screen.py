@@ -54,6 +54,8 @@ def not_ready(screen: Screen, profile: Profile) -> str | None:
     """Why the program cannot take a text now; None if it can."""
     if screen.obstacle:
         return screen.obstacle
+    if starting(screen, profile):
+        return "still starting"
     if dialog(screen, profile):
         return "a dialog is open: somebody has to decide first"
     if busy(screen, profile):
@@ -61,6 +63,11 @@ def not_ready(screen: Screen, profile: Profile) -> str | None:
     if not empty_input(screen, profile):
         return "no empty input line: somebody is typing, or the program is not at its prompt"
     return None
+
+
+def starting(screen: Screen, profile: Profile) -> bool:
+    """Does the program show an input line that it does not read yet?"""
+    return profile.starting.search("\n".join(screen.rows)) is not None
 
 
 def busy(screen: Screen, profile: Profile) -> bool:
@@ -147,6 +154,10 @@ def token_of(text: str) -> str:
 
 def answer(rows: list[str], profile: Profile, text: str) -> Answer:
     """The answer that stands below the text in these rows, without the program's decoration."""
+    head, opened, _ = text.partition("]")
+    if rows and "\n" in text and opened and head + opened in rows[0]:
+        # Once the text has scrolled off, a program may keep a row at the top that tells of it.
+        rows = rows[1:]
     start = _below(rows, text)
     cut = start is None
     if profile.one_line:

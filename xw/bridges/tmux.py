@@ -29,6 +29,7 @@ from xw.bridges.screen import (
     empty_input,
     in_input,
     not_ready,
+    starting,
     token_of,
     unsent,
 )
@@ -38,7 +39,7 @@ NEWLINE_SIGN = " ⏎ "
 TAB_SIGN = " ⇥ "
 """What a program that takes single lines is shown: a tab would complete words there."""
 
-ARRIVES_S = 3.0
+ARRIVES_S = 10.0
 """A pasted text shows within this time, or something is wrong with the pane."""
 
 LEAVES_S = 1.5
@@ -110,8 +111,7 @@ class TmuxChat:
         reason = not_ready(screen, profile)
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
-        if profile.one_line:
-            text = one_line(text)
+        text = taken(text, profile)
         self._paste(text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
@@ -145,7 +145,7 @@ class TmuxChat:
         screen, profile = self._look()
         if screen.pid != noted["pid"]:
             raise ChatGone(f"{self._pane}: another program runs there now")
-        if busy(screen, profile) or dialog(screen, profile):
+        if starting(screen, profile) or busy(screen, profile) or dialog(screen, profile):
             self._rest = ("", 0.0)
             if self._clock() - noted["at"] > self._timeout_s:
                 raise TimedOut(f"{self._pane}: no answer within {self._timeout_s:g} s")
@@ -243,8 +243,19 @@ def one_line(text: str) -> str:
     return text.replace("\n", NEWLINE_SIGN).replace("\t", TAB_SIGN)
 
 
+def taken(text: str, profile: Profile) -> str:
+    """The text as it is typed into this program: what it would not take as text is shown by signs."""
+    if profile.one_line:
+        text = one_line(text)
+    for lost, sign in profile.signs:
+        text = text.replace(lost, sign)
+    return text
+
+
 def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
-    """Has the text left the input line?"""
+    """Has the text left the input line, or been taken by a program that is still starting?"""
+    if starting(screen, profile):
+        return True
     if unsent(screen, profile, text):
         # Looked at first: the text itself may hold the words of a dialog.
         return False

@@ -1,0 +1,1 @@
+"""Bridges to real agent programs, offline, against a model server of the tests' own: `make test-agents`."""

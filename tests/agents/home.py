@@ -1,0 +1,160 @@
+"""A home directory in which each agent program starts without questions and asks only the tests' model.
+
+The settings are the programs' own; what each one prevents is said beside it.
+"""
+
+import json
+import os
+import signal
+import sysconfig
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.agents.programs import search_path
+
+KEY = "test-key"
+
+
+def prepare(home: Path, work: Path, port: int) -> None:
+    """Write every program's settings into `home`, for work in the directory `work`."""
+    base = f"http://127.0.0.1:{port}"
+    for place in (home / "tmp", work):
+        place.mkdir(parents=True, exist_ok=True)
+    _claude(home, work)
+    _codex(home, work, base)
+    _gemini(home)
+    _opencode(home, base)
+    _pi(home, base)
+    _put(
+        home / ".config/io.datasette.llm/extra-openai-models.yaml",
+        f'- model_id: stub\n  model_name: stub-1\n  api_base: "{base}/v1"\n',
+    )
+
+
+def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
+    """The whole environment of a program, of its bridge and of `xw`; nothing of the real one leaks in."""
+    base = f"http://127.0.0.1:{port}"
+    path = os.pathsep.join([search_path(names), sysconfig.get_path("scripts")])
+    return {
+        "HOME": str(home),
+        # Claude Code puts its sockets there, else into the /tmp of all.
+        "TMPDIR": str(home / "tmp"),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "PATH": path,
+        "ANTHROPIC_BASE_URL": base,
+        "ANTHROPIC_API_KEY": KEY,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_BASE_URL": f"{base}/v1",
+        "OPENAI_MODEL": "stub-1",
+        "GEMINI_API_KEY": KEY,
+        "GOOGLE_GEMINI_BASE_URL": base,
+        # Else a second process outlives the one that was started.
+        "GEMINI_CLI_NO_RELAUNCH": "true",
+        "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        "PI_OFFLINE": "1",
+        "PI_SKIP_VERSION_CHECK": "1",
+        "PI_TELEMETRY": "0",
+    }
+
+
+def having(home: Path) -> list[int]:
+    """The processes that have this home."""
+    own, found = f"HOME={home}".encode(), []
+    for number in (int(name) for name in os.listdir("/proc") if name.isdecimal()):
+        with suppress(OSError):  # ended meanwhile, or somebody else's
+            if own in Path(f"/proc/{number}/environ").read_bytes().split(b"\0"):
+                found.append(number)
+    return found
+
+
+def end_all(home: Path) -> None:
+    """End every process that has this home: some programs leave daemons and updaters behind."""
+    for number in having(home):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def _put(path: Path, content: str | Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+def _claude(home: Path, work: Path) -> None:
+    # Without these it asks for a theme (which needs the network), for trust, and about the key.
+    settings = {
+        "hasCompletedOnboarding": True,
+        "theme": "dark",
+        "customApiKeyResponses": {"approved": [KEY], "rejected": []},
+        "projects": {str(work): {"hasTrustDialogAccepted": True}},
+    }
+    _put(home / ".claude.json", settings)
+
+
+def _codex(home: Path, work: Path, base: str) -> None:
+    lines = [
+        'model = "stub-1"',
+        'model_provider = "stub"',
+        "check_for_update_on_startup = false",
+        "[model_providers.stub]",
+        'name = "stub"',
+        f'base_url = "{base}/v1"',
+        'env_key = "OPENAI_API_KEY"',
+        'wire_api = "responses"',
+        "[analytics]",
+        "enabled = false",
+        f"[projects.{json.dumps(str(work))}]",
+        'trust_level = "trusted"',
+    ]
+    _put(home / ".codex/config.toml", "\n".join(lines) + "\n")
+
+
+def _gemini(home: Path) -> None:
+    settings = {
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "telemetry": {"enabled": False},
+        "ui": {"hideTips": True},
+        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+    }
+    _put(home / ".gemini/settings.json", settings)
+
+
+def _opencode(home: Path, base: str) -> None:
+    model = {"name": "stub-1", "tool_call": True, "limit": {"context": 100000, "output": 8000}}
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "stub",
+        "options": {"baseURL": f"{base}/v1", "apiKey": KEY},
+        "models": {"stub-1": model},
+    }
+    settings = {
+        "autoupdate": False,
+        "share": "disabled",
+        "model": "stub/stub-1",
+        "small_model": "stub/stub-1",
+        "permission": {"bash": "ask"},  # what the test of an open dialog needs
+        "provider": {"stub": provider},
+    }
+    _put(home / ".config/opencode/opencode.json", settings)
+
+
+def _pi(home: Path, base: str) -> None:
+    model = {
+        "id": "stub-1",
+        "name": "stub-1",
+        "reasoning": False,
+        "input": ["text"],
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "contextWindow": 100000,
+        "maxTokens": 8000,
+    }
+    provider = {"baseUrl": f"{base}/v1", "api": "openai-completions", "apiKey": KEY, "models": [model]}
+    _put(home / ".pi/agent/models.json", {"providers": {"stub": provider}})
+    _put(home / ".pi/agent/settings.json", {"defaultProvider": "stub", "defaultModel": "stub-1"})

@@ -1,0 +1,120 @@
+"""The agent programs of these tests: which version, how it is installed, how it is started.
+
+They are installed by npm and pip into `$XW_AGENTS` (else `~/.cache/xw-agents`),
+a directory for each that the next run finds again: about 2.5 GB for all. The
+newest versions want Node 24, which is installed in the same way, and is used
+for npm as well: an older Node makes npm choose an older program, silently.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+CACHE = Path(os.environ.get("XW_AGENTS") or Path.home() / ".cache" / "xw-agents")
+_FINISHED = "installed"
+_NODE = "node@24.21.0"
+
+
+class Program(NamedTuple):
+    """An agent program, with its command lines, each empty where it has no such face."""
+
+    package: str
+    """As npm or pip want it, with its version."""
+    terminal: tuple[str, ...] = ()
+    acp: tuple[str, ...] = ()
+    headless: tuple[str, ...] = ()
+    """One turn: the text on stdin, the answer on stdout."""
+    pip: bool = False
+
+
+_STUB = ("-m", "stub-1")
+PROGRAMS = {
+    "claude": Program(
+        "@anthropic-ai/claude-code@2.1.329",
+        terminal=("claude", "--permission-mode", "default"),
+        headless=("claude", "-p"),
+    ),
+    "codex": Program(
+        "@openai/codex@0.169.0",
+        terminal=("codex",),
+        headless=("codex", "exec", "--skip-git-repo-check", "-"),
+    ),
+    "gemini": Program(
+        "@google/gemini-cli@0.61.0",
+        terminal=("gemini", *_STUB),
+        acp=("gemini", *_STUB, "--acp"),
+        headless=("gemini", *_STUB),
+    ),
+    "opencode": Program(
+        "opencode-ai@1.18.33", terminal=("opencode",), acp=("opencode", "acp"), headless=("opencode", "run")
+    ),
+    "pi": Program("@earendil-works/pi-coding-agent@0.74.2", terminal=("pi",), headless=("pi", "-p")),
+    "llm": Program(
+        "llm==0.36", terminal=("llm", "chat", "-m", "stub"), headless=("llm", "-m", "stub"), pip=True
+    ),
+    "claude-acp": Program("@agentclientprotocol/claude-agent-acp@0.100.0", acp=("claude-agent-acp",)),
+    "codex-acp": Program("@agentclientprotocol/codex-acp@2.6.0", acp=("codex-acp",)),
+}
+TERMINAL = [name for name, program in PROGRAMS.items() if program.terminal]
+HEADLESS = [name for name, program in PROGRAMS.items() if program.headless]
+ACP = [name for name, program in PROGRAMS.items() if program.acp]
+
+
+def install(names: Sequence[str], say: Callable[[str], object] = print) -> None:
+    """Install Node and these programs where they are missing; says what and where."""
+    _once(_NODE, say, lambda place: _npm(place, _NODE))
+    for name in names:
+        package = PROGRAMS[name].package
+        _once(package, say, lambda place, name=name: _fetch(place, PROGRAMS[name]))  # type: ignore[misc]
+
+
+def search_path(names: Sequence[str]) -> str:
+    """PATH for these programs: the installed ones, then the system's own."""
+    places = [_bin(_place(PROGRAMS[name].package), PROGRAMS[name].pip) for name in names]
+    return os.pathsep.join([*map(str, places), str(_bin(_place(_NODE))), "/usr/bin", "/bin"])
+
+
+def _once(package: str, say: Callable[[str], object], fetch: Callable[[Path], None]) -> None:
+    place = _place(package)
+    if (place / _FINISHED).exists():
+        return
+    say(f"agents: installing {package} into {place}")
+    shutil.rmtree(place, ignore_errors=True)  # what a run that was broken off has left
+    place.mkdir(parents=True)
+    fetch(place)
+    (place / _FINISHED).touch()
+
+
+def _fetch(place: Path, program: Program) -> None:
+    if program.pip:
+        _run([sys.executable, "-m", "venv", str(place)])
+        _run([str(place / "bin" / "pip"), "install", "--quiet", program.package])
+    else:
+        _npm(place, program.package)
+
+
+def _npm(place: Path, package: str) -> None:
+    path = f"{_bin(_place(_NODE))}{os.pathsep}{os.environ['PATH']}"
+    quiet = ["--silent", "--no-audit", "--no-fund"]
+    _run(["npm", "install", *quiet, "--prefix", str(place), package], {**os.environ, "PATH": path})
+
+
+def _run(command: list[str], environ: dict[str, str] | None = None) -> None:
+    try:
+        subprocess.run(command, env=environ, check=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise SystemExit(f"agents: {command[0]} is missing; install it") from error
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"agents: `{' '.join(command)}` ended with {error.returncode}") from error
+
+
+def _place(package: str) -> Path:
+    return CACHE / package.lstrip("@").replace("/", "-").replace("==", "@")
+
+
+def _bin(place: Path, pip: bool = False) -> Path:
+    return place / "bin" if pip else place / "node_modules" / ".bin"

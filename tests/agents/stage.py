@@ -1,0 +1,85 @@
+"""A stage for one agent program: a home, a hub with alice and bob, and a bridge that is bob's."""
+
+import json
+import os
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.agents.home import environ, prepare
+from tests.agents.model import Model
+from tests.bridges.helpers import until
+
+XW = os.path.join(sysconfig.get_path("scripts"), "xw")
+ANSWER_S = 60.0
+
+
+class Stage:
+    """Alice writes to bob, whose mail a bridge takes to the program, which works in the directory `work`."""
+
+    def __init__(self, home: Path, model: Model, *names: str) -> None:
+        self.name = names[0]
+        self.home = home
+        self.model = model
+        self.work = home / "work"
+        prepare(home, self.work, model.port)
+        self.environ = environ(home, names, model.port)
+        self._log = home / "bridge.log"
+        self._bridge: subprocess.Popen[bytes] | None = None
+        for name in ("alice", "bob"):
+            self.xw("init", "--name", name)
+
+    def xw(self, *arguments: str, name: str = "alice", status: int = 0) -> str:
+        """What an `xw` command prints."""
+        done = subprocess.run(
+            [XW, *arguments],
+            cwd=self.work,
+            env={**self.environ, "XW_NAME": name},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == status, (arguments, done, self.told())
+        return done.stdout
+
+    def bridge(self, kind: str, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        """Start bob's bridge, and wait until it takes mail."""
+        with self._log.open("wb") as log:
+            self._bridge = subprocess.Popen(
+                [XW, "bridge", kind, *arguments],
+                cwd=self.work,
+                env={**self.environ, **(environ or {}), "XW_NAME": "bob"},
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+            )
+        until(lambda: "ready" in self.told(), 30)
+
+    def told(self) -> str:
+        """What the bridge has reported so far."""
+        return self._log.read_text("utf-8") if self._log.exists() else ""
+
+    def marker(self) -> str:
+        """A word that no other message has."""
+        return self.model.marker()
+
+    def send(self, body: str) -> str:
+        """Alice asks bob; the message's short id."""
+        return self.xw("send", "--to", "bob", "question", body).split()[0]
+
+    def ask(self, body: str, timeout_s: float = ANSWER_S) -> str:
+        """Alice asks and waits; the answer."""
+        return self.xw("ask", "--to", "bob", "--timeout", f"{timeout_s:g}", body).rstrip("\n")
+
+    def answer(self, short: str) -> str:
+        """The body of the reply to a message of alice's, once it is there."""
+        reply = json.loads(self.xw("wait", "--json", "--re", short, "--timeout", f"{ANSWER_S:g}"))
+        return str(reply["body"])
+
+    def stop(self) -> None:
+        """End the bridge, which ends what it started."""
+        if self._bridge:
+            self._bridge.terminate()
+            self._bridge.wait(20)
+            self._bridge = None

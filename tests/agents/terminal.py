@@ -1,0 +1,66 @@
+"""An agent program in its terminal interface: a pane of a tmux server of its own, behind bob's bridge."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tests.agents.model import Model
+from tests.agents.programs import PROGRAMS
+from tests.agents.stage import Stage
+from tests.bridges.helpers import until
+from xw.bridges.chat import ChatGone
+from xw.bridges.panes import Tmux, list_panes
+from xw.bridges.profiles import PROFILES
+from xw.bridges.screen import not_ready
+
+START_S = 60.0
+
+
+class Terminal(Stage):
+    """The program's name is its profile's too."""
+
+    def __init__(self, name: str, home: Path, model: Model) -> None:
+        super().__init__(home, model, name)
+        self.server = str(home / "tmux")
+        self.tmux = Tmux(self.server)
+        self.pane = ""
+
+    def start(self) -> None:
+        """Start the program in a pane of 120 by 40, wait until it is idle, and bridge to it."""
+        variables = [f"{key}={value}" for key, value in self.environ.items()]
+        size = ["-x", "120", "-y", "40", "-c", str(self.work)]
+        command = ["env", "-i", *variables, *PROGRAMS[self.name].terminal]
+        self.pane = self.tmux.run(
+            "-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size, *command
+        ).strip()
+        self.waits_for(None)
+        self.bridge("tmux", "--target", self.name, "--option", f"server={self.server}")
+
+    def end(self) -> None:
+        """End the bridge, the program and its tmux."""
+        self.stop()
+        with suppress(ChatGone):  # where the program has ended, and tmux with it
+            self.tmux.run("kill-server")
+
+    def waits_for(self, reason: str | None) -> None:
+        """Wait until the program is idle, or not ready for a reason that begins so."""
+        self.until(lambda: (self.reason() or "idle").startswith(reason or "idle"))
+
+    def reason(self) -> str | None:
+        """Why the program takes no text now."""
+        return not_ready(self.tmux.look(self.pane), PROFILES[self.name])
+
+    def found(self) -> tuple[str, str]:
+        """The program and its state, as `xw bridge tmux --list` shows it."""
+        return next((one.program, one.state) for one in list_panes(self.server) if one.target == self.pane)
+
+    def press(self, *keys: str) -> None:
+        """What a person does."""
+        self.tmux.run("send-keys", "-t", self.pane, *keys)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition; a failure shows the screen."""
+        try:
+            until(condition, START_S)
+        except AssertionError:
+            raise AssertionError(f"{self.reason()}:\n" + "\n".join(self.tmux.look(self.pane).rows)) from None
