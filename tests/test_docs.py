@@ -10,6 +10,7 @@ import pytest
 
 from tests.transcript import Session, Step, masked, steps
 from xw import config, config_schema
+from xw.cli import app
 from xw.cli.commands import COMMANDS, COMMON, Command
 
 SCRIPTS = sysconfig.get_path("scripts")
@@ -111,3 +112,19 @@ def test_the_example_of_a_configuration_works(tmp_path: Path) -> None:
     session = Session(tmp_path)
     for name in loaded.instances:
         assert f"mailbox  {name} (made)" in session.run(Step(name, "xw init", ""))
+
+
+def test_the_unit_runs_a_command_that_there_is() -> None:
+    """The systemd unit of the server page starts `xw sync --watch`, which the command line understands."""
+    page = (DOCS / "hub-on-a-server.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("ExecStart=")]
+    program, *arguments = line.removeprefix("ExecStart=").split()
+    assert program.endswith("/xw")
+    parsed: list[tuple[str, object]] = []
+
+    def act(command: Command, values: dict[str, object]) -> int:
+        parsed.append((command.name, values["watch"]))
+        return 0
+
+    assert app.run(arguments, act) == 0
+    assert parsed == [("sync", True)]
