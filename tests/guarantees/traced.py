@@ -58,10 +58,9 @@ class Run(NamedTuple):
 def environment(**more: str) -> dict[str, str]:
     """The environment for a child: without coverage, whose own files would be in the trace."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "XW_"))}
-    # Compiled once and found again: else each run would have other calls than the last.
-    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
-        kept.pop(name, None)
-    return kept | more
+    kept.pop("PYTHONUNBUFFERED", None)
+    # All is compiled when the tests begin (conftest): else each run would have other calls than the last.
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more
 
 
 def run(
