@@ -19,7 +19,7 @@ from xw.record import NamedTuple
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.files.contract import Note
-    from xw.hub.contract import Hub
+    from xw.hub.contract import Hub, Parcel
 
 
 class Draft(NamedTuple):
@@ -76,7 +76,7 @@ def send(
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
         behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
-            behind = set(_flush(mailbox, hub).waiting)
+            behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
         staged = _stage(mailbox, draft.attachments)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
@@ -152,7 +152,12 @@ def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
     What the hub refuses for good comes back as an `info` from postmaster.
     """
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
-        return _flush(mailbox, hub)
+        parcels, damaged = _parcels(mailbox)
+        if not mailbox.mirror:
+            return _deliver(mailbox, hub, parcels, damaged)
+    # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
+    # delivers a prefix of the same order, and what was delivered twice is there once.
+    return _deliver(mailbox, hub, parcels, damaged)
 
 
 def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
@@ -280,23 +285,34 @@ def _pieces(path: str) -> Iterator[bytes]:
             yield piece
 
 
-def _flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
+def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]]]":
+    """What waits in the outbox, each recipient's oldest first; damaged copies are returned, and named."""
     from xw.hub.contract import Parcel
 
     parcels: list[Parcel] = []
-    delivered, returned = [], []
+    returned: list[tuple[str, str]] = []
     for to in mailbox.waiting_for():
         for name in mailbox.outbox(to):
             try:
                 data = mailbox.files.read(mailbox.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
                 parcels.append(Parcel(to, name, data, mailbox, *_files_of(decode(name, data))))
+            except FileNotFoundError:
+                continue  # another flush has delivered it meanwhile
             except Damaged as damage:
                 _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
                 returned.append((to, name))
+    return parcels, returned
+
+
+def _deliver(
+    mailbox: Mailbox, hub: "Hub", parcels: "Sequence[Parcel]", damaged: Sequence[tuple[str, str]]
+) -> Flushed:
+    delivered, returned = [], [*damaged]
     waiting: dict[str, XwError] = {}
     for parcel, error in zip(parcels, hub.deliver(parcels), strict=True):
         if error is None:
-            mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
+            with suppress(FileNotFoundError):  # another flush has delivered it as well
+                mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
             delivered.append((parcel.to, parcel.name))
         elif isinstance(error, (NotFound, Refused)):
             _return(mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error))

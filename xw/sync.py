@@ -81,12 +81,19 @@ def plan(mirror: Listing, hub: Listing) -> list[Action]:
     return actions
 
 
-def sync(mailbox: Mailbox, hub: RemoteHub, progress: Progress | None = None, peers: bool = True) -> Report:
+def sync(
+    mailbox: Mailbox,
+    hub: RemoteHub,
+    progress: Progress | None = None,
+    peers: bool = True,
+    patience: float = _PATIENCE,
+) -> Report:
     """Bring a mirror and its hub in step, both ways; without `peers`, the mail alone.
 
+    Busy where another sync of the mirror takes more than `patience` seconds;
     Unreachable or Refused where the hub cannot be had; what was done by then stays done.
     """
-    with hub.memory.locked(SYNC_LOCK, _PATIENCE):
+    with hub.memory.locked(SYNC_LOCK, patience):
         try:
             far = hub.far()
             report = _Run(mailbox, far, progress or _silent).run(hub.sightings() if peers else None)

@@ -1,7 +1,7 @@
 """Two machines, one hub: mail travels, states agree, and few round trips are made."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import pytest
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
 from xw import layout
-from xw.errors import Unreachable
+from xw.errors import Unreachable, XwError
 from xw.files.sftp import SftpFiles
+from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
 from xw.layout import INBOX
 from xw.message import Message, encode
@@ -289,3 +290,24 @@ def test_no_claim_offline(alice: Machine, bob: Machine, monkeypatch: pytest.Monk
     with pytest.raises(Unreachable):
         claim(bob.mailbox, bob.hub, sent.name)
     assert bob.mailbox.pending() == [sent.name]
+
+
+def test_sending_does_not_wait_for_the_hub(
+    alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a sync delivers, which can take long, others send at once, and their mail comes after it."""
+    alice.send("bob", "first")
+    real = DirectoryHub.deliver
+
+    def deliver(self: DirectoryHub, parcels: Sequence[Parcel]) -> list[XwError | None]:
+        if parcels:
+            alice.send("bob", "meanwhile")
+        return real(self, parcels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryHub, "deliver", deliver)
+        alice.sync()
+    assert len(alice.mailbox.outbox("bob")) == 1
+    alice.sync()
+    bob.sync()
+    assert bob.bodies() == ["first", "meanwhile"]

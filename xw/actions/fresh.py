@@ -46,12 +46,14 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
 
 def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
     """Sync, for at most so long; None, or why it did not succeed."""
-    from xw.errors import XwError, explain
+    from xw.errors import Busy, XwError, explain
     from xw.sync import sync
 
     try:
         with hub.within(seconds):
-            sync(instance.mailbox, hub)
+            sync(instance.mailbox, hub, patience=seconds)
+    except Busy:
+        return "another sync of this mirror waits for the hub"
     except XwError as error:
         return str(error)
     except OSError as error:

@@ -1,0 +1,87 @@
+"""A TCP proxy on loopback: passes bytes on late, holds them back, or resets all connections."""
+
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from queue import SimpleQueue
+
+_LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
+
+
+class Proxy:
+    """Listens on `port` for the server on `target`. `delay` is one way, in seconds."""
+
+    def __init__(self, target: int, delay: float = 0.0) -> None:
+        self.delay = delay
+        self._target = target
+        self._passing = threading.Event()
+        self._passing.set()
+        self._pairs: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stall(self) -> None:
+        """Hold back what comes from now on, as a network does that drops every packet."""
+        self._passing.clear()
+
+    def flow(self) -> None:
+        """Pass on again."""
+        self._passing.set()
+
+    def reset(self) -> None:
+        """Reset all connections; new ones are taken."""
+        pairs, self._pairs = self._pairs, []
+        for end in pairs:
+            with suppress(OSError):  # it is closed already
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+                end.shutdown(socket.SHUT_RD)
+            end.close()
+
+    def close(self) -> None:
+        """End all."""
+        self._listener.close()
+        self.flow()
+        self.reset()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near = self._listener.accept()[0]
+            except OSError:
+                return  # the proxy was closed
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                near.close()  # the server is gone
+                continue
+            self._pairs += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                queue: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+                threading.Thread(target=self._take, args=(source, queue), daemon=True).start()
+                threading.Thread(target=self._give, args=(sink, queue), daemon=True).start()
+
+    def _take(self, source: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:
+        data = b"x"
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            queue.put((time.monotonic() + self.delay, data))
+
+    def _give(self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:
+        while True:
+            due, data = queue.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            self._passing.wait()
+            try:
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(data)
+            except OSError:
+                return  # the other end has gone
