@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import bridges, commands, library, rooms
+from benchmarks import bridges, commands, library, remote, rooms
 from benchmarks.timing import Result
 
 _ALL = (
@@ -14,6 +14,7 @@ _ALL = (
     }
     | bridges.ALL
     | rooms.ALL
+    | {"remote": remote.remote}
 )
 
 

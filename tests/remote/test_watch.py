@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,3 +223,21 @@ def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> 
         check=False,
     )
     assert b"established" not in ended.stdout
+
+
+def test_check_does_without_the_network_code(watch: Watch, alice: Machine) -> None:
+    """Under --watch `xw check` on a mirror loads no paramiko, SFTP or typer."""
+    code = (
+        "import sys; from xw.__main__ import run; run(['check']); "
+        "heavy = ('paramiko', 'typer', 'typing', 'xw.files.s', 'xw.sync'); "
+        "print(*(name for name in sys.modules if name.startswith(heavy)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+        cwd=alice.folder,
+        env={**os.environ, **alice.environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ended.stdout.splitlines()[-1], ended.stderr) == ("", "")
