@@ -14,7 +14,7 @@ from xw import layout, post, presence, sync
 from xw.bridges import answer, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply
 from xw.bridges.pace import Pause
-from xw.bridges.turn import ENDED, PRESENTED, PRESENTING, Ending, Turn
+from xw.bridges.turn import CLAIMED, ENDED, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -75,7 +75,12 @@ class Bridge:
 
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
-            self._turn = self._left.pop(0)
+            left = self._left[0]
+            mine = left.stage != CLAIMED or sync.holds(self._mailbox, self._instance.hub, left.name)
+            self._left.pop(0)
+            if not mine:
+                return self._forget(left)  # another machine of this name was first
+            self._turn = left
             self._tell(f"goes on with {self._turn.name}, {self._turn.stage}")
         now = self._turn
         if now is None:
@@ -106,7 +111,12 @@ class Bridge:
             return self._pause.longer()
         new = Turn(message.file_name)
         turn.save(self._mailbox, new)
-        if not sync.claim(self._mailbox, self._instance.hub, new.name):
+        try:
+            won = sync.claim(self._mailbox, self._instance.hub, new.name)
+        except (XwError, OSError):
+            self._left.append(new)  # nobody knows whether it was claimed: ask again before anything else
+            raise
+        if not won:
             self._lost.add(new.name)  # a mirror shows it until the next sync
             return self._forget(new)
         self._turn = new
