@@ -64,9 +64,12 @@ class Fragile(LocalFiles):
 def everywhere(files: LocalFiles, name: str) -> list[Message]:
     """All messages that an instance has received, in whatever state."""
     mailbox = Mailbox(files, name)
-    return [
-        mailbox.read(Place(INBOX[s], file)) for s in ("pending", "done") for file in mailbox.names(INBOX[s])
+    places = [
+        Place(INBOX[state], file)
+        for state in ("pending", "processing", "done")
+        for file in mailbox.names(INBOX[state])
     ]
+    return [mailbox.read(place) for place in sorted(places, key=lambda place: place.name)]
 
 
 def check_room(files: LocalFiles, room: str, members: Sequence[str], reminded: Sequence[str] = ()) -> None:
