@@ -16,11 +16,12 @@ import pytest
 from tests.loop.processes import script
 
 # A hub on a host with sshd, and machines that have joined it.
-from tests.remote.conftest import Join, home, hub, join, keys, known, server  # noqa: F401
+from tests.remote.conftest import Join, hub, join  # noqa: F401
 from tests.remote.machine import disconnect
 from tests.rooms.stage import Stage
 from tests.rooms.test_crash import check_room, everywhere, start
 from tests.rooms.test_long import turns, until
+from tests.ssh.conftest import home, keys, known, server  # noqa: F401
 
 NAMES = ("a", "far", "b", "frail", "mute")
 ANSWER_S = 6  # long beside an answer over SSH on a busy machine: only who is mute or dead is passed over
