@@ -2,18 +2,23 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from threading import Thread
 
 from xw import config
+from xw.actions.launching import orphaned
 from xw.actions.setup import write_peers
 from xw.errors import NotFound, Usage, XwError
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.keep import Keeper
 
+_LOOK_S = 2.0  # between two looks whether the `xw up` that started this is still there
+
 
 def keep(options: Options, tell: Callable[[str], None]) -> None:
-    """Sync for ever; returns on SIGTERM or ^C. Usage on a hub that is a directory.
+    """Sync for ever; returns on SIGTERM, ^C or when its `xw up` is gone. Usage on a hub that is a directory.
 
     With `--as` for that instance alone, else for all of `xw.json` that have a mirror.
     """
@@ -31,7 +36,16 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: keeper.stop())
+    gone = orphaned(os.environ)
+    if gone:
+        Thread(target=_stop_when, args=(gone, keeper), daemon=True).start()
     keeper.run()
+
+
+def _stop_when(gone: Callable[[], bool], keeper: Keeper) -> None:
+    while not gone():
+        time.sleep(_LOOK_S)
+    keeper.stop()
 
 
 def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:

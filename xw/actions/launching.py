@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
+from xw import config
 from xw.bridges.loop import Tell
 from xw.config import Config
 from xw.errors import Usage
@@ -39,27 +40,33 @@ class Program(NamedTuple):
     argv: tuple[str, ...]
 
 
-def programs(config: Config, options: Options, names: Sequence[str]) -> list[Program]:
-    """The programs that `xw.json` names, for these instances or all. Usage where there are none."""
+def programs(found: Config, options: Options, names: Sequence[str]) -> list[Program]:
+    """The bridges that `xw.json` names, for these instances or all; before them what keeps mirrors fresh.
+
+    Usage where there is nothing to start.
+    """
     for name in names:
-        if name not in config.instances:
+        if name not in found.instances:
             raise Usage(
-                f"{config.path or 'xw.json'} has no instance {name!r}: it has {', '.join(config.instances)}"
+                f"{found.path or 'xw.json'} has no instance {name!r}: it has {', '.join(found.instances)}"
             )
-    bridged = [name for name in names or config.instances if config.instances[name].get("bridge")]
-    if not bridged:
+    bridged = [name for name in names or found.instances if found.instances[name].get("bridge")]
+    # One for all: the mirrors of one xw.json have one connection.
+    mirrored = bool(found.instances) and config.is_remote(config.hub_url(options.hub, os.environ, found))
+    if not bridged and not mirrored:
         example = '"bridge": {"kind": "command", "target": "claude -p"}'
         raise Usage(
-            f"nothing to start: give an instance in {config.path or 'xw.json'} a bridge, such as {example}"
+            f"nothing to start: give an instance in {found.path or 'xw.json'} a bridge, such as {example}"
         )
     more = [
         word
-        for flag, value in (("--config", config.path), ("--hub", options.hub))
+        for flag, value in (("--config", found.path), ("--hub", options.hub))
         if value
         for word in (flag, value)
     ]
     xw = (sys.executable, "-P", "-m", "xw")  # -P: not the `xw` of whatever directory this is
-    return [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
+    syncing = [Program("sync", (*xw, "sync", "--watch", *more))] if mirrored else []
+    return syncing + [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
 
 
 def launch(wanted: Sequence[Program], tell: Tell) -> bool:
@@ -79,6 +86,12 @@ def launch(wanted: Sequence[Program], tell: Tell) -> bool:
             tell("ends")
             _end(children, signals)
     return True
+
+
+def orphaned(environ: Mapping[str, str]) -> Callable[[], bool] | None:
+    """Tells whether the `xw up` that started this process is gone; None if none did."""
+    parent = environ.get(PARENT, "")
+    return (lambda: str(os.getppid()) != parent) if parent == str(os.getppid()) else None
 
 
 class _Child:

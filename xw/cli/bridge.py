@@ -7,7 +7,7 @@ from functools import partial
 
 from xw.actions import bridging
 from xw.actions.bridging import Wanted
-from xw.actions.launching import PARENT
+from xw.actions.launching import orphaned
 from xw.bridges.serve import Stop
 from xw.cli.call import Call
 from xw.cli.show import emit, say
@@ -29,7 +29,7 @@ def bridge(
     instance = call.instance()
     wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
     plan = bridging.plan(instance, wanted)
-    stop = Stop(_orphaned(os.environ.get(PARENT, "")))
+    stop = Stop(orphaned(os.environ))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.ask())
     bridging.run(instance, plan, stop, partial(_log, instance.name))
@@ -45,15 +45,6 @@ def _list(call: Call, kind: str | None) -> None:
         say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")
     for one, found in chats:
         say(f"{one} --target {found.target}; {found.program}; {found.state}")
-
-
-def _orphaned(parent: str) -> "partial[bool] | None":
-    """Tells whether `xw up`, which started this process, is gone; None if it did not start it."""
-    return partial(_parent_is_not, int(parent)) if parent == str(os.getppid()) else None
-
-
-def _parent_is_not(pid: int) -> bool:
-    return os.getppid() != pid
 
 
 def _log(name: str, text: str) -> None:

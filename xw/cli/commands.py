@@ -318,7 +318,7 @@ COMMANDS = (
     ),
     Command(
         "up",
-        "Run the bridges that xw.json names; restart what dies.",
+        "Run the bridges that xw.json names, and sync; restart what dies.",
         "up:up",
         (Param("names", help="These instances only.", many=True, metavar="NAME..."),),
     ),
