@@ -99,6 +99,8 @@ def load(path: str | None) -> Config:
 
 def read(path: str) -> dict[str, object]:
     """The object in a configuration file, valid. Usage."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise Usage(f"{path}: no regular file")  # to open a FIFO would wait for ever
     try:
         with open(path, "rb") as file:
             data = parse_object(file.read(_LIMIT))

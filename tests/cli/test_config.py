@@ -187,3 +187,10 @@ def test_what_is_right_looks_right() -> None:
     assert config._looks_right({**whole, "offline_s": 2.5, "retention_days": 7})
     with pytest.raises(Usage):
         config_schema.check({**whole, "offline_s": -1}, "xw.json")
+
+
+def test_a_fifo_in_place_of_the_configuration(empty: Path) -> None:
+    """An xw.json that is a FIFO is a usage error, and does not keep anybody waiting."""
+    os.mkfifo(empty / "xw.json")
+    broken = call(empty, "check")
+    assert (broken.code, "no regular file" in broken.err) == (2, True)

@@ -453,3 +453,23 @@ def test_hostile_files_elsewhere(team: Team) -> None:
         assert result.code in (0, 1), (command, result)
         assert "Traceback" not in result.err
     assert "good" in team.ok("log", by="bob")
+
+
+def test_a_link_in_place_of_a_folder(team: Team, tmp_path: Path) -> None:
+    """What lies behind a link in place of `pending/` is neither listed, moved nor written to."""
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    pending = team.box("bob") / "inbox" / "pending"
+    pending.rmdir()
+    pending.symlink_to(foreign)
+    assert team.run("check", by="bob").code != 0
+    assert "in the outbox" in team.ok("send", "info", "hello", "--to", "bob")
+    assert os.listdir(foreign) == ["thesis.txt"]
+
+
+def test_a_link_to_a_mailbox_is_no_peer(team: Team) -> None:
+    """A second name for a mailbox is not registered, and gets no broadcast."""
+    (team.hub / "bobby").symlink_to("bob")
+    assert team.json("send", "info", "hello", "--to", "all")["delivered"] == ["bob", "carol"]
+    assert team.run("send", "info", "hello", "--to", "bobby").code == 3

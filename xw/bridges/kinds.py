@@ -37,7 +37,12 @@ class _Module(Protocol):
 def _module(kind: str) -> _Module:
     if kind not in KINDS:
         raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
-    return cast(_Module, import_module(KINDS[kind].module))
+    try:
+        return cast(_Module, import_module(KINDS[kind].module))
+    except ModuleNotFoundError as error:
+        raise Usage(
+            f"a bridge of kind {kind} needs the package {error.name}: pip install 'xw[{kind}]'"
+        ) from None
 
 
 def open_chat(kind: str, target: str, options: Mapping[str, str], state: Path) -> Chat:

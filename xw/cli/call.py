@@ -48,8 +48,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
     module, _, function = command.run.partition(":")
     try:
         code = getattr(import_module(f"xw.cli.{module}"), function)(call, **values)
-        sys.stdout.flush()
-        return int(code or 0)
+        return int(code or 0) or _flushed()
     except BrokenPipeError:
         # Whoever read the output has enough. What is left in the buffer must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,6 +59,18 @@ def execute(command: Command, values: dict[str, object]) -> int:
         return complain(explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _flushed() -> int:
+    """Write out what was printed; 1 where that fails, which undoes nothing of what the command did."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for the rest of this process
+        return complain(XwError(f"it is done, but the output cannot be written: {error.strerror}"))
+    return 0
 
 
 def complain(error: XwError) -> int:

@@ -6,6 +6,7 @@ import subprocess
 
 from xw import layout
 from xw.actions import inbox, waiting
+from xw.actions.fresh import travelled
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, line, say
@@ -20,6 +21,10 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     instance = call.instance()
 
     def announce(sent: Sent) -> None:
+        if instance.mailbox.mirror:
+            sent, problem = travelled(instance, sent)
+            if problem:
+                warn(problem)
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
 
     asked = waiting.ask(instance, to, body_text(body, file), timeout, announce)
@@ -35,7 +40,7 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
 def wait(call: Call, re: str | None, timeout: float | None) -> None:
     """Print the message that was waited for, in one line."""
     _check_timeout(timeout)
-    instance = call.instance()
+    instance = call.instance(news=True)
     message = waiting.wait(instance, re, timeout)
     if call.json:
         emit(fields(message))

@@ -18,6 +18,7 @@ from xw.files import Look
 from xw.files.one_by_one import OneByOne
 
 _CHUNK = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -44,7 +45,11 @@ class LocalFiles(OneByOne):
 
     def names(self, folder: str) -> list[str]:
         """See `contract.Files.names`."""
-        return os.listdir(self.path(folder))
+        handle = self._open_folder(folder)
+        try:
+            return os.listdir(handle)
+        finally:
+            os.close(handle)
 
     def look(self, path: str) -> Look:
         """See `contract.Files.look`."""
@@ -173,7 +178,9 @@ class LocalFiles(OneByOne):
         except FileExistsError:
             if not os.path.isdir(full):
                 raise
-            _sync(os.path.dirname(full))  # whoever made it may have died before syncing it
+            _sync(
+                os.open(os.path.dirname(full), _FOLDER), os.path.dirname(full)
+            )  # whoever made it may have died before syncing it
             return
         except FileNotFoundError:
             if not path:
@@ -183,7 +190,7 @@ class LocalFiles(OneByOne):
             self.make_folder(path)
             return
         os.chmod(full, self._folder_mode)  # mkdir's mode went through the umask
-        _sync(os.path.dirname(full))
+        _sync(os.open(os.path.dirname(full), _FOLDER), os.path.dirname(full))
 
     def sync(self, folder: str) -> None:
         """See `contract.Files.sync`."""
@@ -191,7 +198,8 @@ class LocalFiles(OneByOne):
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""
-        return os.access(self.path(folder), os.W_OK | os.X_OK)
+        full = self.path(folder)
+        return os.access(full, os.W_OK | os.X_OK) and not os.path.islink(full)
 
     def now(self) -> float:
         """See `contract.Files.now`."""
@@ -245,7 +253,8 @@ class LocalFiles(OneByOne):
                 os.fsync(handle)
             finally:
                 os.close(handle)
-        except OSError:
+        except OSError as error:
+            error.filename = error.filename or temporary
             # After a failed fsync a second one would lie: throw the file away.
             with suppress(OSError):
                 os.unlink(temporary)
@@ -280,7 +289,12 @@ class LocalFiles(OneByOne):
             raise FileExistsError(errno.EEXIST, "another file has this name", self.path(target))
 
     def _sync_folder(self, folder: str) -> None:
-        _sync(self.path(folder))
+        _sync(self._open_folder(folder), self.path(folder))
+
+    def _open_folder(self, folder: str) -> int:
+        """A handle of a folder, which must be no link: what lies behind one is not ours to list or change."""
+        # The root itself may be reached by a link: the user named it.
+        return os.open(self.path(folder), _FOLDER | os.O_NOFOLLOW if folder else _FOLDER)
 
 
 class _Note:
@@ -300,8 +314,8 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _sync(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(handle: int, folder: str) -> None:
+    """Sync the folder that is open as `handle`, and close it."""
     try:
         os.fsync(handle)
     except OSError as error:

@@ -84,7 +84,9 @@ class DirectoryHub:
         if not layout.is_name(name) or name in layout.RESERVED:
             return False
         try:
-            return self.files.look(f"{name}/{layout.CARD}").kind == "file"
+            # A link to a mailbox is no instance of its own: its mail would be addressed to another.
+            folder, card = self.files.look(name), self.files.look(f"{name}/{layout.CARD}")
+            return folder.kind == "folder" and card.kind == "file"
         except (FileNotFoundError, NotADirectoryError):
             self._must_be_there()
             return False
