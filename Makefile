@@ -21,8 +21,8 @@ help: ## this list
 
 setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
 
-demo: $(VENV)/.run ## three agents and a hub, live, in two seconds
-	$(BIN)/python docs/demo/demo.py
+demo: $(VENV)/.run ## three agents and a hub, live, in ten seconds (ARGS='--agent "claude -p"': real ones)
+	$(BIN)/python docs/demo/demo.py $(ARGS)
 
 demo-room: $(VENV)/.run ## three personalities talk in a room until its turns are used up
 	$(BIN)/python docs/demo/room.py

@@ -1,8 +1,11 @@
 """`make demo` is the first thing that a newcomer runs."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 DEMO = Path(__file__).parent.parent / "docs" / "demo" / "demo.py"
@@ -34,6 +37,41 @@ def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     hub = next(tmp_path.glob("xw-demo-*")) / ".xw" / "hub"
     handled = {name: len(list((hub / name / "inbox" / "done").iterdir())) for name in ("orla", "vex", "puck")}
     assert handled == {"orla": 2, "vex": 3, "puck": 2}
+    check_panes(ended.stdout, "orla: Then we need a rota.", "I am vex: art and chaos.")
+
+
+def check_panes(shown: str, *expected: str) -> None:
+    """The room came to its end, the panes stand side by side, and their tmux server is gone."""
+    assert [text for text in ("the limit of 6 turns is reached", *expected) if text not in shown] == []
+    assert any(row.count("│") == 2 for row in shown.split("\n"))
+    (server,) = re.findall(r"tmux -L (\S+) attach", shown)
+    asked = ["tmux", "-L", server, "list-sessions"]
+    assert subprocess.run(asked, capture_output=True, check=False).returncode == 1
+
+
+def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
+    """What any command prints is said in the panes, and in the room; it is told who it is."""
+    ended = subprocess.run(
+        [sys.executable, DEMO.with_name("panes.py"), tmp_path / "place", "sed", "-n", "1s/Answer.*//p"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    check_panes(ended.stdout, "puck: You are puck: a trickster.")
+
+
+def test_without_tmux_it_says_so(tmp_path: Path) -> None:
+    """Where there is no tmux, the part that needs it is left out, and the demo goes on to its end."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "ls").symlink_to(str(shutil.which("ls")))
+    assert not Path(sysconfig.get_path("scripts"), "tmux").exists()
+    ended = _play(tmp_path, PATH=str(tools))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "tmux is not installed: this part is left out" in ended.stdout
+    assert "Try next" in ended.stdout
 
 
 def test_one_agent_that_fails_ends_the_demo(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
-"""`make demo`: three agents, each a process of its own, write to each other through a hub on disk."""
+"""`make demo`: three agents, each a process of its own, write to each other through a hub on disk.
 
+At its end they talk in tmux panes, behind bridges; with `--agent "claude -p"`
+that command speaks there instead of the script.
+"""
+
+import argparse
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +36,7 @@ TRY = (
 )
 
 
-def main() -> int:
+def main(agent: list[str]) -> int:
     """Play it; 1 if an agent failed or mail was left unhandled."""
     place = Path(tempfile.mkdtemp(prefix="xw-demo-"))
     (place / "rules.md").write_text(RULES, encoding="utf-8")
@@ -54,6 +60,10 @@ def main() -> int:
     show(place, "vex", "xw", "check")
     left = [name for name in AGENTS if not run(place, name, "xw", "check").startswith("no mail")]
 
+    title("Behind bridges: three chat programs that know nothing of xw, in a room")
+    panes = Path(__file__).with_name("panes.py")
+    talked = subprocess.run([sys.executable, panes, place / "salon", *agent], env=ENVIRON, check=False)
+
     title("Try next")
     print(f"  cd {place}\n  export PATH={SCRIPTS}:$PATH XW_NAME=orla")
     for command, what in TRY:
@@ -61,7 +71,7 @@ def main() -> int:
     if left:
         print(f"demo: {', '.join(left)} left mail unhandled", file=sys.stderr)
         return 1
-    return 0
+    return talked.returncode
 
 
 def play(place: Path) -> list[str]:
@@ -104,4 +114,6 @@ def run(place: Path, name: str, *command: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description="Three agents and a hub, live.")
+    parser.add_argument("--agent", default="", metavar="CMD", help="who speaks in the last part: claude -p")
+    sys.exit(main(shlex.split(parser.parse_args().agent)))

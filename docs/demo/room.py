@@ -71,9 +71,11 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def start(place: Path, command: list[str]) -> "subprocess.Popen[bytes]":
-    """A process that shows nothing but its errors."""
-    return subprocess.Popen(command, cwd=place, env=ENVIRON, stdout=subprocess.DEVNULL)
+def start(place: Path, command: list[str], quiet: bool = False) -> "subprocess.Popen[bytes]":
+    """A process that shows nothing but its errors; `quiet`: what it reports on stderr goes to a file."""
+    with (place / "reports" if quiet else Path(os.devnull)).open("ab") as reports:
+        errors = reports if quiet else None
+        return subprocess.Popen(command, cwd=place, env=ENVIRON, stdout=subprocess.DEVNULL, stderr=errors)
 
 
 def play(name: str) -> int:
