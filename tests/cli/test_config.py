@@ -1,6 +1,7 @@
 """xw.json: missing, broken, or only nearly right."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
