@@ -47,6 +47,8 @@ def check_panes(shown: str, *expected: str) -> None:
     (server,) = re.findall(r"tmux -L (\S+) attach", shown)
     asked = ["tmux", "-L", server, "list-sessions"]
     assert subprocess.run(asked, capture_output=True, check=False).returncode == 1
+    sockets = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
+    assert not (sockets / server).exists()
 
 
 def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:

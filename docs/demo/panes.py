@@ -38,8 +38,12 @@ class Tmux:
 
     def end(self) -> None:
         """End the server and all that runs in it, if it came up at all."""
-        command = ["tmux", "-L", self.server, "kill-server"]
-        subprocess.run(command, env=ENVIRON, stderr=subprocess.DEVNULL, check=False)
+        try:
+            socket = self("display-message", "-p", "#{socket_path}")
+            self("kill-server")
+        except subprocess.CalledProcessError:
+            return  # there is no server, and tmux has said why
+        Path(socket).unlink(missing_ok=True)  # tmux leaves it behind
 
 
 def main(place: Path, agent: list[str]) -> int:

@@ -56,7 +56,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[s
         return Tmux(SERVER)
 
     yield run_it
-    subprocess.run(["tmux", "-L", SERVER, "kill-server"], check=False, capture_output=True)
+    tmux = Tmux(SERVER)
+    socket = tmux.run("display-message", "-p", "#{socket_path}").strip()
+    tmux.run("kill-server")
+    Path(socket).unlink(missing_ok=True)
     until(lambda: not others(f"XW_TEST_TAG={tmp_path}"))
 
 
