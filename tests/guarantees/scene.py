@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +34,9 @@ NAMES = ("alice", "bob", "carol")
 LEVELS = {"outbox": 0, "pending": 1, "processing": 2, "done": 3, "failed": 3}
 PYTHON = sys.executable
 XW = str(Path(sys.executable).with_name("xw"))
-_DRIVER = (sys.executable, "-m", "tests.guarantees.driver")
+# -S: without the .pth file that puts the checkout of an editable install on the path; see _QUIET.
+_PYTHON = (sys.executable, "-S")
+_DRIVER = (*_PYTHON, "-m", "tests.guarantees.driver")
 _CHECKOUT = Path(__file__).parents[2]
 # Python lists a directory of its path anew when it has changed, and the checkout changes all the time: tests
 # leave files there. Counted calls need a quiet one.
@@ -144,12 +147,14 @@ def command(operation: Operation, ground: Ground, without: str | None = None) ->
     ]
     if without:
         return [*_DRIVER, "--without", without, *words]
-    return [XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
+    return [*_PYTHON, XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
 
 
 def environment(operation: Operation) -> dict[str, str]:
     """The environment of its process."""
-    return traced.environment(XW_NAME=operation.who, PYTHONPATH=_QUIET.name)
+    return traced.environment(
+        XW_NAME=operation.who, PYTHONPATH=f"{_QUIET.name}:{sysconfig.get_path('purelib')}"
+    )
 
 
 def steps(

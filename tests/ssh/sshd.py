@@ -82,8 +82,11 @@ class Sshd:
         found, parents = [], [self.process.pid]
         while parents:
             parent = parents.pop()
-            children = Path(f"/proc/{parent}/task/{parent}/children")
-            below = [int(number) for number in children.read_text().split()] if children.exists() else []
+            try:
+                children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+            except FileNotFoundError:  # it has ended meanwhile
+                continue
+            below = [int(number) for number in children.split()]
             found += below
             parents += below
         return found
