@@ -2,8 +2,9 @@
 
 import pytest
 
+from xw.config import is_remote
 from xw.errors import Usage
-from xw.files.ssh.target import Target, is_ssh, parse
+from xw.files.ssh.target import Target, parse
 
 GOOD = {
     "ssh://alice@hub:2222/srv/xw": Target("hub", "alice", 2222, "/srv/xw"),
@@ -42,7 +43,7 @@ BAD = {
 @pytest.mark.parametrize("url", GOOD)
 def test_a_url_has_its_parts(url: str) -> None:
     """Each form is understood, and what is printed of it means the same."""
-    assert is_ssh(url)
+    assert is_remote(url)
     assert parse(url) == GOOD[url]
     assert parse(str(GOOD[url])) == GOOD[url]
 
@@ -58,4 +59,4 @@ def test_a_wrong_url_says_why(url: str) -> None:
 @pytest.mark.parametrize("path", ["/srv/a:b", "./a:b", "dir/a:b", "file:///a", "nats://hub:1/x", "team"])
 def test_other_hubs_are_not_ssh(path: str) -> None:
     """A directory may have a colon in its name, after a slash."""
-    assert not is_ssh(path)
+    assert not is_remote(path)

@@ -28,11 +28,6 @@ class Target(NamedTuple):
         )
 
 
-def is_ssh(url: str) -> bool:
-    """Whether `url` names a hub reached by SSH; a path with a colon has a `/` before it."""
-    return url.startswith("ssh://") or ("://" not in url and ":" in url.partition("/")[0])
-
-
 def parse(url: str) -> Target:
     """The parts of a URL. Usage, where it is none."""
     if url.startswith("ssh://"):
