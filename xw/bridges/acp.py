@@ -15,7 +15,6 @@ import asyncio
 import json
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import threading
@@ -31,7 +30,7 @@ from acp import schema
 
 from xw import __version__
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, command_line
 from xw.errors import TimedOut, Usage
 
 START_S = 60.0
@@ -295,13 +294,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
     policy = options.get("permissions", "deny")
     if policy not in POLICIES:
         raise Usage(f"permissions is one of {', '.join(POLICIES)}, not {policy!r}")
-    try:
-        argv = shlex.split(target)
-        timeout_s = float(options.get("timeout", "1800"))
-    except ValueError as error:
-        raise Usage(f"acp chat: {error}") from error
-    if not argv:
-        raise Usage("acp chat: no command given")
+    argv, timeout_s = command_line("acp", target, options)
     return AcpChat(argv, state, permissions=policy, timeout_s=timeout_s, cwd=options.get("cwd", ""))
 
 

@@ -19,7 +19,6 @@ import fcntl
 import json
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import subprocess
@@ -29,8 +28,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
-from xw.bridges.kinds import check_options
-from xw.errors import TimedOut, Usage
+from xw.bridges.kinds import check_options, command_line
+from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message; what is longer is cut, and said to be."""
@@ -206,13 +205,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     from xw.bridges.lines import LinesChat
 
     check_options(options, ("lines", "timeout", "cwd"))
-    try:
-        argv = shlex.split(target)
-        timeout_s = float(options.get("timeout", "1800"))
-    except ValueError as error:
-        raise Usage(f"command chat: {error}") from error
-    if not argv:
-        raise Usage("command chat: no command given")
+    argv, timeout_s = command_line("command", target, options)
     kind = LinesChat if options.get("lines", "no") in ("yes", "true", "1") else CommandChat
     return kind(argv, state, timeout_s=timeout_s, cwd=options.get("cwd", ""))
 

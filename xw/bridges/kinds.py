@@ -5,6 +5,7 @@ found on this machine, `discover()`. Modules are imported when they are used:
 the command chat needs no tmux, and nobody but ACP needs its SDK.
 """
 
+import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -64,3 +65,15 @@ def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
     for name in options:
         if name not in known:
             raise Usage(f"this kind of bridge has no option {name!r}: it has {', '.join(known)}")
+
+
+def command_line(kind: str, target: str, options: Mapping[str, str]) -> tuple[list[str], float]:
+    """The words of a command, split as a shell splits them, and its option `timeout` in seconds. Usage."""
+    try:
+        argv = shlex.split(target)
+        timeout_s = float(options.get("timeout", "1800"))
+    except ValueError as error:
+        raise Usage(f"{kind} chat: {error}") from error
+    if not argv:
+        raise Usage(f"{kind} chat: no command given")
+    return argv, timeout_s
