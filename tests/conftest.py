@@ -2,6 +2,7 @@
 
 import compileall
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,12 @@ _ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile all modules, so that no process of a test does, whose system calls are counted or timed."""
+    """Compile all modules, so that no process of a test does, whose system calls are counted or timed.
+
+    And let ^C reach them: a shell without job control starts what it puts into
+    the background with SIGINT ignored, which all processes of the tests inherit.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # once, before the workers of xdist begin
         for folder in ("xw", "tests"):
             compileall.compile_dir(_ROOT / folder, quiet=1)
