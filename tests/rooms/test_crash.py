@@ -22,6 +22,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.rooms import payload
+from xw.rooms.definition import retired
 
 
 class Cut(BaseException):
@@ -86,6 +87,9 @@ def check_room(files: LocalFiles, room: str, members: Sequence[str], reminded: S
     for member in members:
         given.update(one.id for one in everywhere(files, member) if one.type == "question")
     assert given == Counter(message.id for message in turns)
+    for member in members:
+        for one in everywhere(files, member):
+            assert Mailbox(files, member).missing(one.id, one.attachments) == {}
     for member in set(members) - set(reminded):
         shown = [line for one in everywhere(files, member) for line in one.body.split("\n")]
         for line, count in Counter(line for line in shown if ": says " in line).items():
@@ -130,7 +134,7 @@ def happens(stage: Stage, at_step: int) -> None:
         stage.wait(6)
     if at_step == 3:
         stage.ask("zoe", "talk", "join")
-        stage.send("anna", "talk", "says anna")
+        stage.send("anna", "talk", "says anna", files=(__file__,))
     if at_step == 4:
         stage.ask("anna", "talk", "pause")
     if at_step == 5:
@@ -156,6 +160,10 @@ def test_cut_off_at_every_change(tmp_path: Path, part: int) -> None:
         was_cut = play(stage, cut)
         assert outcome(stage) == expected, f"cut before change {cut}"
         check_room(stage.files, "talk", ["a", "b", "c"], reminded=["b"])
+        for name in "abc":
+            given = [one for one in everywhere(stage.files, name) if "says anna" in one.body]
+            assert [len(one.attachments) for one in given] == [1], f"cut before change {cut}"
+        assert retired(Mailbox(stage.files, "talk"))
         refusals = [one for one in everywhere(stage.files, "zoe") if "not taken" in one.body]
         assert len(refusals) == 1
         cut += 4

@@ -25,6 +25,14 @@ class Limits(NamedTuple):
     memory: int = 20
 
 
+class File(NamedTuple):
+    """A file that came with a line, in the room's mailbox: `attachments/<folder>/<name>`; `size` in bytes."""
+
+    folder: str
+    name: str
+    size: int
+
+
 class Line(NamedTuple):
     """One thing said: by the mailbox `author`, at `at` (microseconds, by the room's clock).
 
@@ -39,6 +47,7 @@ class Line(NamedTuple):
     rooms: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
     silent: bool = False
+    files: tuple[File, ...] = ()
 
 
 class Member(NamedTuple):
