@@ -41,6 +41,8 @@ def create(
         emit({"name": room.name, "hub": room.hub.url, "members": listed})
         return
     say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
+    if not rooms.look(room).definition.owner:
+        say("It has no owner, since nobody's name was given (--as): only people can pause and close it.")
     say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
 
 
@@ -121,6 +123,7 @@ def show(call: Call, name: str) -> None:
         emit(_fields(room))
         return
     say(_summary(room))
+    say(f"owner    {room.definition.owner or '-'}")
     say(f"seed     {first_line(room.definition.seed, 100) or '-'}")
     say(
         "limits   "
