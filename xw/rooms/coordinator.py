@@ -4,7 +4,7 @@ Every step is safe to be cut off at. A line is heard by its move to `done/`; a
 turn or an event exists from the moment its copy lies in `sent/`, before anybody
 else can see it, and a new coordinator brings the last one to those who lack
 it. All else is folded from these files (`state`), so nothing is lost and
-nothing is done twice. A step that raised may be repeated.
+nothing is done twice. A step that raised may be repeated: it begins with the files again.
 """
 
 from collections.abc import Sequence
@@ -37,20 +37,26 @@ class Coordinator:
         self._limits = state.definition.limits
         self._policy = POLICIES[state.definition.policy]
         self._started = instance.now()
+        self._sound = False  # whether `state` is what the files hold
 
     def begin(self) -> None:
         """Fold the record, finish what a forerunner was cut off at, and open the room if it is new."""
-        state, seed = self.state, self.state.definition.seed
-        state.replay(self._mailbox, self._started)
+        seed = self.state.definition.seed
+        state = self.state = State(self.state.name, self.state.definition)
+        state.replay(self._mailbox, self.instance.now())
         if state.last and state.last.to != (state.name,):
             post.finish(self._mailbox, self._hub, state.last)
         elif seed and state.last is None and state.status == OPEN:
             self._send(
                 post.Draft("info", (state.name,), seed), Payload(payload.EVENT, {"event": payload.OPENED})
             )
+        self._sound = True
 
     def step(self) -> float | None:
         """Do what can be done now; the seconds until the clock gives more to do, None if it never will."""
+        if not self._sound:
+            self.begin()
+        self._sound = False
         self._hear()
         now = self.instance.now()
         if self.state.status == OPEN:
@@ -64,6 +70,7 @@ class Coordinator:
         alarms = self._alarms(now)
         if not self._flushed():
             alarms.append(now + _RETRY)
+        self._sound = True
         return max(0, min(alarms) - self.instance.now()) / SECOND if alarms else None
 
     # Hearing
