@@ -48,6 +48,7 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "bob"], 6, "choose another name"),
         (["room", "create", "old", "--members", "bob"], 6, "already"),
         (["room", "create", "Talk"], 2, "no instance name"),
+        (["room", "create", "talk", "--members", "bob,talk"], 2, "of itself"),
         (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
         (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
         (["room", "create", "talk", "--moderator", "bob"], 2, "goes with --policy moderator"),

@@ -47,6 +47,8 @@ def create(
     """Make a room on the hub. NotFound where a member is not there, Refused where the name is taken."""
     layout.check_name(name)
     hub = _shared(options)
+    if name in members:
+        raise Usage(f"{name} cannot be a member of itself; no room was made")
     unknown = [member for member in members if not hub.knows(member)]
     if unknown:
         raise NotFound(f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists who is; no room was made")
@@ -93,9 +95,10 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
         lock.__exit__(None, None, None)
 
 
-def run(room: Instance, trouble: Callable[[XwError], None], woken: Arrivals | None = None) -> State:
+def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
     """Run a room until it is closed; the state it ended in. `trouble` is told what made it wait."""
-    with coordinator(room) as running, woken or arrivals(room) as arriving:
+    pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
+    with coordinator(room) as running, Arrivals([pending]) as arriving:
         while True:
             try:
                 pause = running.step()
@@ -108,11 +111,6 @@ def run(room: Instance, trouble: Callable[[XwError], None], woken: Arrivals | No
                 trouble(error)
                 pause = _AGAIN_S
             arriving.wait(pause)
-
-
-def arrivals(room: Instance) -> Arrivals:
-    """Wake-ups for what a room is sent."""
-    return Arrivals([f"{room.root}/{room.mailbox.at(INBOX['pending'])}"])
 
 
 def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Sent:

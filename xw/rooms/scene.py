@@ -84,10 +84,6 @@ class Scene(NamedTuple):
         """Whether somebody has the floor."""
         return any(member.open for member in self.members)
 
-    def member(self, name: str) -> Member | None:
-        """The member of this name."""
-        return next((member for member in self.members if member.name == name), None)
-
     def present(self) -> Iterator[Member]:
         """Those who can be given a turn when it is theirs: not away, nothing to answer, something to hear."""
         return (m for m in self.members if not m.away and not m.open and has_news(m, self.lines))
