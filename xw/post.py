@@ -170,13 +170,14 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
         except Unreachable:
             continue  # it waits in the outbox, and comes back if the hub, once reached, knows no such name
         if not known:
-            from xw.text import nearest, visible
+            from xw.text import nearest
 
-            peers = hub.instances()
-            listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
-            raise NotFound(
-                f"no peer {visible(name)!r} on {hub.url}{nearest(name, peers)}; {listed}; nothing was sent"
-            )
+            try:
+                hub.peer(name)
+            except NotFound as error:
+                peers = hub.instances()
+                listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
+                raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 
 def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:

@@ -82,11 +82,19 @@ class Stage:
         return found
 
     def send(
-        self, sender: str, to: str, body: str, kind: str = "info", re: str | None = None, **more: object
+        self,
+        sender: str,
+        to: str,
+        body: str,
+        kind: str = "info",
+        re: str | None = None,
+        files: tuple[str, ...] = (),
+        **more: object,
     ) -> str:
         """Send a message as any `xw send` would; its id."""
         me = self.instance(sender)
-        return post.send(me.mailbox, me.hub, post.Draft(kind, (to,), body, re, more=dict(more)), self.now).id
+        draft = post.Draft(kind, (to,), body, re, attachments=files, more=dict(more))
+        return post.send(me.mailbox, me.hub, draft, self.now).id
 
     def ask(self, sender: str, room: str, deed: str, name: str | None = None) -> str:
         """Ask a room to do something."""

@@ -48,6 +48,7 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "bob"], 6, "choose another name"),
         (["room", "create", "old", "--members", "bob"], 6, "already"),
         (["room", "create", "Talk"], 2, "no instance name"),
+        (["room", "create", "talk", "--members", "bob,talk"], 2, "of itself"),
         (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
         (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
         (["room", "create", "talk", "--moderator", "bob"], 2, "goes with --policy moderator"),
@@ -167,10 +168,37 @@ def test_a_damaged_definition_is_named(team: Team) -> None:
     """A room.json that cannot be read is reported with its path, not guessed at."""
     create(team)
     path = team.hub / "talk" / "room.json"
-    for text in ("{", "[]", '{"format": 1}', '{"format": 9}', path.read_text().replace("100", '"many"')):
+    for text in (
+        "{",
+        "[]",
+        9999 * "[",
+        '{"format": 1, "format": 1}',
+        '{"format": 1}',
+        '{"format": 9}',
+        path.read_text().replace("100", '"many"'),
+    ):
         path.write_text(text)
         result = team.run("room", "show", "talk")
         assert (result.code, "talk/room.json" in result.err) == (1, True), text
+
+
+def test_a_damaged_room_hides_no_other(team: Team) -> None:
+    """`room list` names the damaged one on stderr and lists the others; its coordinator does not start."""
+    create(team)
+    create(team, "walk")
+    (team.hub / "talk" / "room.json").write_text("{")
+    result = team.run("room", "list")
+    assert (result.code, result.err.count("talk/room.json"), result.err.count("\n")) == (1, 1, 1)
+    assert result.out.startswith("walk open")
+    assert team.run("room", "run", "talk").code == 1
+    assert team.names("talk", "sent") == []
+
+
+def test_a_room_that_nobody_owns(team: Team) -> None:
+    """Where it is not said who makes a room, it has no owner, and `create` says what follows from it."""
+    made = team.ok("room", "create", "talk", "--members", "bob", by=None)
+    assert "no owner" in made
+    assert "owner    -" in team.ok("room", "show", "talk")
 
 
 def entries() -> list[Entry]:

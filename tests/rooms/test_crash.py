@@ -3,6 +3,7 @@
 No turn is lost, none is given twice, and the transcript is whole.
 """
 
+import errno
 import random
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.rooms import payload
+from xw.rooms.definition import retired
 
 
 class Cut(BaseException):
@@ -29,14 +31,23 @@ class Cut(BaseException):
 
 
 class Fragile(LocalFiles):
-    """Files whose process dies before their n-th change, also between two links of one publish."""
+    """Files whose process dies before their n-th change, also between two links of one publish.
+
+    Or, with `full`, whose disk has no room for that change.
+    """
 
     left = 1 << 60
+    full = False
+    hit = False  # whether it came to that change
 
     def _count(self) -> None:
         Fragile.left -= 1
         if Fragile.left < 0:
-            raise Cut
+            Fragile.hit = True
+            if not Fragile.full:
+                raise Cut
+            Fragile.left = 1 << 60  # what follows is tidying up
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     def _link(self, temporary: str, target: str, data: bytes, made: list[str]) -> None:
         self._count()
@@ -86,6 +97,9 @@ def check_room(files: LocalFiles, room: str, members: Sequence[str], reminded: S
     for member in members:
         given.update(one.id for one in everywhere(files, member) if one.type == "question")
     assert given == Counter(message.id for message in turns)
+    for member in members:
+        for one in everywhere(files, member):
+            assert Mailbox(files, member).missing(one.id, one.attachments) == {}
     for member in set(members) - set(reminded):
         shown = [line for one in everywhere(files, member) for line in one.body.split("\n")]
         for line, count in Counter(line for line in shown if ": says " in line).items():
@@ -99,8 +113,8 @@ def play(stage: Stage, cut: int) -> bool:
     stage.room("talk", "a b c", seed="go", turns=8, answer_s=5)
     stage.add("zoe")
     stage.add("anna", "human")
-    was_cut, at_step, room = False, 0, None
-    Fragile.left = cut
+    at_step, room = 0, None
+    Fragile.left, Fragile.hit = cut, False
     while at_step < 14:
         try:
             if room is None:
@@ -108,8 +122,10 @@ def play(stage: Stage, cut: int) -> bool:
                 if at_step == 2 and room.state.members["b"].open:
                     stage.wait(6)  # a new coordinator gives it its whole time again
             room.step()
+        except OSError:
+            continue  # the same coordinator goes on
         except Cut:
-            was_cut, room = True, None
+            room = None
             Fragile.left = 1 << 60
             continue
         left, Fragile.left = Fragile.left, 1 << 60  # the others' steps are not what is cut
@@ -120,7 +136,7 @@ def play(stage: Stage, cut: int) -> bool:
         Fragile.left = left
         at_step += 1
     Fragile.left = 1 << 60
-    return was_cut
+    return Fragile.hit
 
 
 def happens(stage: Stage, at_step: int) -> None:
@@ -130,7 +146,7 @@ def happens(stage: Stage, at_step: int) -> None:
         stage.wait(6)
     if at_step == 3:
         stage.ask("zoe", "talk", "join")
-        stage.send("anna", "talk", "says anna")
+        stage.send("anna", "talk", "says anna", files=(__file__,))
     if at_step == 4:
         stage.ask("anna", "talk", "pause")
     if at_step == 5:
@@ -143,9 +159,13 @@ def outcome(stage: Stage) -> list[tuple[str, str]]:
     return stage.said("talk")
 
 
+@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("part", range(4))
-def test_cut_off_at_every_change(tmp_path: Path, part: int) -> None:
-    """Wherever the coordinator dies between two changes of files, the conversation comes out the same."""
+def test_cut_off_at_every_change(
+    tmp_path: Path, part: int, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the coordinator dies, or the disk is full, the conversation comes out the same."""
+    monkeypatch.setattr(Fragile, "full", full)
     calm = Stage(tmp_path / "calm", Fragile)
     assert not play(calm, 1 << 60)
     expected = outcome(calm)
@@ -156,6 +176,10 @@ def test_cut_off_at_every_change(tmp_path: Path, part: int) -> None:
         was_cut = play(stage, cut)
         assert outcome(stage) == expected, f"cut before change {cut}"
         check_room(stage.files, "talk", ["a", "b", "c"], reminded=["b"])
+        for name in "abc":
+            given = [one for one in everywhere(stage.files, name) if "says anna" in one.body]
+            assert [len(one.attachments) for one in given] == [1], f"cut before change {cut}"
+        assert retired(Mailbox(stage.files, "talk"))
         refusals = [one for one in everywhere(stage.files, "zoe") if "not taken" in one.body]
         assert len(refusals) == 1
         cut += 4

@@ -33,7 +33,8 @@ class Swept(NamedTuple):
 def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
     """Remove what was handled or sent more than `days` days ago, and its attachments.
 
-    None while another gc runs. Never touches pending, processing or the outbox.
+    None while another gc runs. Never touches pending, processing or the outbox, nor the record of a
+    room that is open.
     """
     mailbox = instance.mailbox
     try:
@@ -54,7 +55,7 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     now = mailbox.files.now()
     before = now - min(days, _FOR_EVER) * _DAY
     messages: dict[str, Look] = {}
-    for folder in _SWEPT:
+    for folder in (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT:
         messages |= _older(mailbox, folder, before)
     # Messages first: a crash in between leaves files without a message, which the next run finds.
     kept = _ids(mailbox, gone=set(messages))
@@ -75,6 +76,12 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
             _remove(mailbox, found)
     size += sum(look.size for look in [*messages.values(), *scratch.values()])
     return Swept(sorted(messages), sorted(attachments), sorted(scratch), size)
+
+
+def _is_open_room(mailbox: Mailbox) -> bool:
+    """Whether what was handled and sent here is a room's record, which its coordinator goes on from."""
+    looks = mailbox.files.look_all([mailbox.at(layout.ROOM), mailbox.at(layout.CARD)])
+    return all(isinstance(look, Look) for look in looks)
 
 
 def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from xw import clock, config, layout, post
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
+from xw.files.local import LocalFiles
+from xw.hub.directory import DirectoryHub
+from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_hub, open_instance
 from xw.layout import INBOX
 from xw.post import Draft, Sent
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
-from xw.rooms.record import Record
 from xw.rooms.scene import ROOM, Limits
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
@@ -21,6 +23,7 @@ from xw.watch import Arrivals
 
 DEFAULTS = Limits()
 _AGAIN_S = 5.0  # how long a coordinator waits where the disk or the hub fails it
+_POLL_S = 2.0  # between two looks at a room on another host
 
 
 class Room(NamedTuple):
@@ -43,33 +46,39 @@ def create(
 ) -> Instance:
     """Make a room on the hub. NotFound where a member is not there, Refused where the name is taken."""
     layout.check_name(name)
-    hub = open_hub(config.hub_url(options.hub, os.environ, load_config(options)))[1]
+    hub = _shared(options)
+    if name in members:
+        raise Usage(f"{name} cannot be a member of itself; no room was made")
     unknown = [member for member in members if not hub.knows(member)]
     if unknown:
         raise NotFound(f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists who is; no room was made")
     kinds = tuple((member, hub.peer(member).kind or "agent") for member in members)
     made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
-    if hub.knows(name):
-        _must_be_unmade(options, name, hub.peer(name).kind)
+    if definition.is_room(hub.mailbox(name)):
+        raise Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
+    if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition was left half made
+        raise Refused(f"there is an instance {name!r} already: choose another name for the room")
     about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
     hub.register(name, {"name": name, "kind": ROOM, "description": about})
-    room = open_instance(options._replace(name=name))
-    definition.write(room.mailbox, made)
-    return room
+    definition.write(hub.mailbox(name), made)
+    return open_room(options, name)
 
 
 def open_room(options: Options, name: str) -> Instance:
     """The room itself, as an instance to act for or to look into. NotFound where there is none."""
-    room = open_instance(options._replace(name=layout.check_name(name)))
-    if not definition.is_room(room.mailbox):
-        raise NotFound(f"{name!r} on {room.hub.url} is no room; `xw room list` names those there are")
-    return room
+    hub = _shared(options)
+    mailbox = hub.mailbox(layout.check_name(name))
+    if not definition.is_room(mailbox):
+        raise NotFound(f"{name!r} on {hub.url} is no room; `xw room list` names those there are")
+    return Instance(mailbox, hub, load_config(options), hub.url)
 
 
 @contextmanager
 def coordinator(room: Instance) -> Iterator[Coordinator]:
     """The room's one coordinator, having begun. Busy where another process runs the room."""
     mailbox = room.mailbox
+    if config.is_remote(room.hub.url):
+        raise Usage(f"a room is run where its hub's files are: run this on the host of {room.hub.url}")
     made = definition.read(mailbox)
     try:
         lock = mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), patience=0.0)
@@ -86,26 +95,22 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
         lock.__exit__(None, None, None)
 
 
-def run(room: Instance, trouble: Callable[[XwError], None], woken: Arrivals | None = None) -> State:
+def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
     """Run a room until it is closed; the state it ended in. `trouble` is told what made it wait."""
-    with coordinator(room) as running, woken or arrivals(room) as arriving:
-        while running.state.status != CLOSED:
+    pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
+    with coordinator(room) as running, Arrivals([pending]) as arriving:
+        while True:
             try:
                 pause = running.step()
+                if running.state.status == CLOSED:
+                    return running.state
             except OSError as error:
                 trouble(explain(error))
                 pause = _AGAIN_S
             except (Busy, NotFound, Unreachable) as error:
                 trouble(error)
                 pause = _AGAIN_S
-            if running.state.status != CLOSED:
-                arriving.wait(pause)
-        return running.state
-
-
-def arrivals(room: Instance) -> Arrivals:
-    """Wake-ups for what a room is sent."""
-    return Arrivals([f"{room.root}/{room.mailbox.at(INBOX['pending'])}"])
+            arriving.wait(pause)
 
 
 def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Sent:
@@ -127,16 +132,18 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 
 
 def names(options: Options) -> list[str]:
-    """The rooms of the hub."""
-    hub = open_hub(config.hub_url(options.hub, os.environ, load_config(options)))[1]
-    return [name for name in hub.instances() if hub.peer(name).kind == ROOM]
+    """The rooms of the hub, closed ones too."""
+    files = _shared(options).files
+    found = sorted(filter(layout.is_name, files.names("")))
+    looks = files.look_all([f"{name}/{layout.ROOM}" for name in found])
+    return [name for name, look in zip(found, looks, strict=True) if not isinstance(look, OSError)]
 
 
 def look(room: Instance) -> Room:
     """A room as it stands."""
     made = definition.read(room.mailbox)
     state = State(room.name, made)
-    state.replay(Record(room.mailbox))
+    state.replay(room.mailbox, room.now())
     return Room(room.name, made, state, len(room.mailbox.pending()))
 
 
@@ -147,26 +154,37 @@ def transcript(room: Instance, follow: bool = False) -> Iterator[Entry]:
         yield from reader.fresh()
         return
     folders = [f"{room.root}/{room.mailbox.at(folder)}" for folder in (INBOX["done"], layout.SENT)]
-    with Arrivals(folders) as woken:
+    remote = config.is_remote(room.hub.url)
+    with Arrivals([], _POLL_S) if remote else Arrivals(folders) as woken:
         while True:
+            over = definition.retired(room.mailbox)  # asked first: what closed it is then there to be read
             for entry in reader.fresh():
                 yield entry
                 if entry.event == payload.CLOSED:
                     return
+            if over:
+                return
             woken.wait()
 
 
-def _must_be_unmade(options: Options, name: str, kind: str) -> None:
-    """Refused unless a room of this name was left half made."""
-    if kind != ROOM:
-        raise Refused(f"there is an instance {name!r} already: choose another name for the room")
-    if definition.is_room(open_instance(options._replace(name=name)).mailbox):
-        raise Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
-
-
 def _must_be_room(instance: Instance, room: str) -> None:
-    if not instance.hub.knows(room) or instance.hub.peer(room).kind != ROOM:
-        raise NotFound(f"no room {room!r} on {instance.hub.url}; `xw room list` names those there are")
+    try:
+        kind = instance.hub.peer(room).kind
+    except NotFound as error:
+        raise NotFound(f"{error}; `xw room list` names the rooms that there are; nothing was sent") from None
+    if kind != ROOM:
+        raise NotFound(f"{room!r} on {instance.hub.url} is no room; `xw room list` names those there are")
+
+
+def _shared(options: Options) -> DirectoryHub:
+    """The hub itself, with the files of all: here, or on its host. Unreachable, Refused."""
+    found = load_config(options)
+    url = config.hub_url(options.hub, os.environ, found)
+    if not config.is_remote(url):
+        return open_hub(url)[1]
+    hub = RemoteHub(url, LocalFiles(config.mirror(url, found, os.environ)), options.offline, found.offline_s)
+    with hub.within(hub.patience):
+        return hub.far()
 
 
 def _owner(options: Options) -> str:

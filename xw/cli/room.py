@@ -9,6 +9,7 @@ from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import emit, say
+from xw.errors import XwError
 from xw.rooms.scene import Limits, Member
 from xw.rooms.transcript import EVENT, Entry
 from xw.text import first_line, span, visible
@@ -40,6 +41,8 @@ def create(
         emit({"name": room.name, "hub": room.hub.url, "members": listed})
         return
     say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
+    if not rooms.look(room).definition.owner:
+        say("It has no owner, since nobody's name was given (--as): only people can pause and close it.")
     say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
 
 
@@ -93,16 +96,23 @@ def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
     report(call, instance, rooms.say(instance, name, body_text(body, file)))
 
 
-def list_(call: Call) -> None:
-    """Print the rooms of the hub."""
-    found = [rooms.look(rooms.open_room(call.options, name)) for name in rooms.names(call.options)]
+def list_(call: Call) -> int:
+    """Print the rooms of the hub; 1 if one is damaged, which hides no other."""
+    found, broken = [], []
+    for name in rooms.names(call.options):
+        try:
+            found.append(rooms.look(rooms.open_room(call.options, name)))
+        except XwError as error:
+            broken.append(error)
     if call.json:
         emit([_fields(room) for room in found])
-        return
-    if not found:
+    elif not found and not broken:
         say("no rooms here: `xw room create NAME --members A,B --policy round-robin --seed TEXT` makes one")
-    for room in found:
+    for room in [] if call.json else found:
         say(_summary(room))
+    for problem in broken:
+        warn(str(problem))
+    return int(bool(broken))
 
 
 def show(call: Call, name: str) -> None:
@@ -113,6 +123,7 @@ def show(call: Call, name: str) -> None:
         emit(_fields(room))
         return
     say(_summary(room))
+    say(f"owner    {room.definition.owner or '-'}")
     say(f"seed     {first_line(room.definition.seed, 100) or '-'}")
     say(
         "limits   "
@@ -184,8 +195,13 @@ def _markdown(entry: Entry) -> None:
     if entry.kind == EVENT:
         say(f"*{entry.text}*\n")
     elif not entry.silent:
-        text = "\n".join(f"> {line}".rstrip() for line in entry.text.rstrip().split("\n"))
+        text = "\n".join(f"> {line}".rstrip() for line in _text(entry).split("\n"))
         say(f"**{entry.author}** ({_when(entry)} UTC)\n\n{text}\n")
+
+
+def _text(entry: Entry) -> str:
+    words = [entry.text.rstrip(), *(f"(file: {name})" for name in entry.files)]
+    return "\n".join(filter(None, words))
 
 
 def _when(entry: Entry) -> str:
@@ -211,7 +227,7 @@ class Painter:
             print(self._paint(f"{when} -- {visible(what)}", _FAINT))
             return
         colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
-        text = visible(entry.text.rstrip()).replace("\n", "\n    ")
+        text = visible(_text(entry)).replace("\n", "\n    ")
         print(f"{when} {self._paint(visible(entry.author), colour)}: {text}")
 
     def _paint(self, text: str, colour: int) -> str:

@@ -97,13 +97,15 @@ class DirectoryHub:
 
         seen = see(self.files, [name], {}) if self.knows(name) else []
         if not seen:
-            raise NotFound(f"no peer {name!r} on {self.url}")
+            raise self._unknown(name)
         return seen[0].peer(self.files.now())
 
     def register(self, name: str, card: Mapping[str, object]) -> bool:
         """See `contract.Hub.register`."""
         layout.check_name(name)
         new = not self.knows(name)
+        if (new or card.get("kind") != "room") and self._is_file(f"{name}/{layout.ROOM}"):
+            raise Refused(f"{name!r} is the name of a room on {self.url}, or was: choose another name")
         mailbox = self.mailbox(name)
         mailbox.make()
         data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
@@ -164,6 +166,18 @@ class DirectoryHub:
         """See `contract.Hub.now`."""
         return self.files.now()
 
+    def _unknown(self, name: str) -> NotFound:
+        """Why a name that is not registered has no mail: a closed room has kept all but its card."""
+        if layout.is_name(name) and self._is_file(f"{name}/{layout.ROOM}"):
+            return NotFound(f"the room {name!r} on {self.url} is closed: `xw log --room {name}` shows it")
+        return NotFound(f"no peer {name!r} on {self.url}")
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return self.files.look(path).kind == "file"
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def _must_be_there(self) -> None:
         """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""
         try:
@@ -178,7 +192,7 @@ class DirectoryHub:
     def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
         """See to all but the publishing: the files, or a message that an earlier try brought."""
         if not known:
-            return NotFound(f"no peer {parcel.to!r} on {self.url}")
+            return self._unknown(parcel.to)
         target = self.mailbox(parcel.to)
         try:
             for name in parcel.files:

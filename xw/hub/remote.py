@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from xw import layout
-from xw.errors import Busy, Damaged, NotFound, Unreachable, XwError
+from xw.errors import Busy, Damaged, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
 from xw.record import NamedTuple
@@ -134,10 +134,10 @@ class RemoteHub:
         return name in self.sightings() or self.asked(lambda far: far.knows(name))
 
     def peer(self, name: str) -> "Peer":
-        """See `contract.Hub.peer`; as the last sync saw it, aged since."""
+        """See `contract.Hub.peer`; as the last sync saw it, aged since; of others it asks the hub."""
         seen = self.sightings().get(name)
         if seen is None:
-            raise NotFound(f"no peer {name!r} on {self.url}, as of the last sync")
+            return self.asked(lambda far: far.peer(name))
         return seen.peer(time.time() + self._remembered()[1])
 
     def register(self, name: str, card: Mapping[str, object]) -> bool:

@@ -4,23 +4,26 @@ Every step is safe to be cut off at. A line is heard by its move to `done/`; a
 turn or an event exists from the moment its copy lies in `sent/`, before anybody
 else can see it, and a new coordinator brings the last one to those who lack
 it. All else is folded from these files (`state`), so nothing is lost and
-nothing is done twice. A step that raised may be repeated.
+nothing is done twice. A step that raised may be repeated: it begins with the files again.
 """
 
 from collections.abc import Sequence
 
-from xw import post
+from xw import layout, post
 from xw.clock import SECOND
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Fields, Message
-from xw.rooms import desk, payload, wording
+from xw.rooms import definition, desk, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
-from xw.rooms.record import Record
-from xw.rooms.scene import Line, Member, is_for
-from xw.rooms.state import OPEN, State
+from xw.rooms.scene import File, Line, Member, is_for
+from xw.rooms.state import CLOSED, OPEN, State
+from xw.text import size
 
+_FILES = 64 * 1024 * 1024  # bytes that go along with a turn: each member gets a copy
+_MANY = 100  # files, likewise: they are listed in the turn, which has 1 MiB
+_NAMED = 5000  # lines that one message names, likewise
 _RETRY = 5 * SECOND  # how long mail that could not be delivered waits for the next try
 
 
@@ -34,20 +37,26 @@ class Coordinator:
         self._limits = state.definition.limits
         self._policy = POLICIES[state.definition.policy]
         self._started = instance.now()
+        self._sound = False  # whether `state` is what the files hold
 
     def begin(self) -> None:
         """Fold the record, finish what a forerunner was cut off at, and open the room if it is new."""
-        state, seed = self.state, self.state.definition.seed
-        state.replay(Record(self._mailbox))
-        if state.last:
+        seed = self.state.definition.seed
+        state = self.state = State(self.state.name, self.state.definition)
+        state.replay(self._mailbox, self.instance.now())
+        if state.last and state.last.to != (state.name,):
             post.finish(self._mailbox, self._hub, state.last)
-        elif seed:
+        elif seed and state.last is None and state.status == OPEN:
             self._send(
                 post.Draft("info", (state.name,), seed), Payload(payload.EVENT, {"event": payload.OPENED})
             )
+        self._sound = True
 
     def step(self) -> float | None:
         """Do what can be done now; the seconds until the clock gives more to do, None if it never will."""
+        if not self._sound:
+            self.begin()
+        self._sound = False
         self._hear()
         now = self.instance.now()
         if self.state.status == OPEN:
@@ -55,9 +64,13 @@ class Coordinator:
             self._end(now)
         if self.state.status == OPEN:
             self._give(now)
+        if self.state.status == CLOSED:
+            definition.retire(self._mailbox)
+            self._hear()  # what came until then
         alarms = self._alarms(now)
         if not self._flushed():
             alarms.append(now + _RETRY)
+        self._sound = True
         return max(0, min(alarms) - self.instance.now()) / SECOND if alarms else None
 
     # Hearing
@@ -74,13 +87,17 @@ class Coordinator:
         answer = desk.settled(known) if known else desk.decide(self.state, self._hub, message, now)
         if answer.event:
             to = answer.to if answer.private else (*self.state.members, *answer.to)
-            self._tell(answer.event, answer.text, to, message.id, answer.kind)
+            if not answer.private or any(map(self._hub.knows, answer.to)):
+                self._tell(answer.event, answer.text, to, message.id, answer.kind)
         if answer.dropped:
             self._mailbox.fail(message.file_name, *answer.dropped)
             return
         self._mailbox.settle(message.file_name)
         if answer.line:
             self.state.hear(message, now)
+        if len(self.state.heard) >= _NAMED:
+            note = post.Draft("info", (self.state.name,), f"{_NAMED} lines heard")
+            self._send(note, Payload(payload.EVENT, {"event": payload.HEARD}))
 
     # Deciding
 
@@ -156,12 +173,13 @@ class Coordinator:
     def _turn(self, member: Member) -> None:
         state = self.state
         shown = self._lines_for(member)
+        files, paths = self._enclosed(shown)
         # One that has to be reminded is told what it is about, unless it is shown the seed itself.
         topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
-        body = wording.turn(state.name, member, tuple(state.members), shown, topic, self._policy.hint)
+        body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, self._policy.hint)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
         more: Fields = {"author": shown[-1].author, "rooms": passed}
-        draft = post.Draft("question", (member.name,), body, more=more)
+        draft = post.Draft("question", (member.name,), body, attachments=paths, more=more)
         self._send(draft, Payload(payload.TURN, {"turn": state.turns + 1}))
 
     def _lines_for(self, member: Member) -> list[Line]:
@@ -170,6 +188,32 @@ class Coordinator:
         news = [line for line in lines[member.heard :] if is_for(member, line)]
         start = self.state.remembered() if member.fresh else member.heard
         return [line for line in lines[start : member.heard] if not line.silent] + news
+
+    def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...]]:
+        """What a turn says of each file of its lines, and the paths of those that go along with it."""
+        said: dict[File, str] = {}
+        paths: list[str] = []
+        taken: set[str] = set()
+        left = _FILES
+        for line in lines:
+            for file in line.files:
+                path = self._mailbox.attachment(file.folder, file.name)
+                if file.size != self._size(path):
+                    said[file] = f"{file.name}, which is lost: ask {line.author}"
+                elif file.size > left or len(paths) == _MANY:
+                    said[file] = f"{file.name}, {size(file.size)}, too much for a turn: ask {line.author}"
+                else:
+                    left -= file.size
+                    said[file] = layout.attachment_name(path, taken)  # as the sending will name it
+                    paths.append(f"{self.instance.root}/{path}")
+        return said, tuple(paths)
+
+    def _size(self, path: str) -> int | None:
+        try:
+            found = self._mailbox.files.look(path)
+        except FileNotFoundError:
+            return None
+        return found.size if found.kind == "file" else None
 
     def _tell(
         self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"

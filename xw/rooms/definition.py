@@ -8,11 +8,13 @@ paused) is nowhere but in its messages; `state` reads it from there.
 """
 
 import json
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Usage, XwError
 from xw.mailbox import Mailbox
+from xw.message import parse_object
 from xw.rooms.policies import POLICIES
 from xw.rooms.scene import Limits
 from xw.text import nearest, visible
@@ -61,7 +63,7 @@ def read(mailbox: Mailbox) -> Definition:
     """The definition in a room's folder. NotFound where the instance is no room, XwError where damaged."""
     path = mailbox.at(layout.ROOM)
     try:
-        found = json.loads(mailbox.files.read(path, _LIMIT))
+        found: Any = parse_object(mailbox.files.read(path, _LIMIT))
         if found["format"] != layout.FORMAT:
             raise XwError(f"{path} has format {found['format']!r}, this xw knows {layout.FORMAT}: upgrade xw")
         return check(
@@ -85,8 +87,23 @@ def read(mailbox: Mailbox) -> Definition:
 
 def is_room(mailbox: Mailbox) -> bool:
     """Whether a definition lies in this mailbox."""
+    return _is_file(mailbox, layout.ROOM)
+
+
+def retire(mailbox: Mailbox) -> None:
+    """Take a closed room off the hub, by its card: mail to it then fails at once, and says why."""
+    with suppress(FileNotFoundError):  # done before
+        mailbox.files.remove(mailbox.at(layout.CARD))
+
+
+def retired(mailbox: Mailbox) -> bool:
+    """Whether a room was closed for good, and all that it was sent by then has been answered."""
+    return not _is_file(mailbox, layout.CARD)
+
+
+def _is_file(mailbox: Mailbox, name: str) -> bool:
     try:
-        return mailbox.files.look(mailbox.at(layout.ROOM)).kind == "file"
+        return mailbox.files.look(mailbox.at(name)).kind == "file"
     except FileNotFoundError:
         return False
 

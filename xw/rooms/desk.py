@@ -18,6 +18,8 @@ from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers
 from xw.text import first_line
 
 _WIDTH = 200
+_ROOMS = 16  # that a text may pass
+_NAME = 40  # characters of what is no name
 
 
 class Answer(NamedTuple):
@@ -47,17 +49,18 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
     if own and own.kind == payload.CONTROL:
         return _control(state, hub, message, own)
     if not payload.says_something(message):
-        return _sign(state, message)
+        return _PUT_AWAY if state.status == CLOSED else _sign(state, message)
     if message.sender == state.name:
         return _LINE
-    if state.name in payload.rooms_of(message) and message.type != "reply":
-        return Answer(dropped=("looped", f"it has passed the room {state.name} before"))
+    passed = payload.rooms_of(message)
+    if (state.name in passed and message.type != "reply") or len(passed) > _ROOMS:
+        return Answer(dropped=("looped", f"it has passed {state.name} before, or more than {_ROOMS} rooms"))
     if state.status == CLOSED:
         return _refusal(message, f"the room is closed: {state.reason}")
     member = state.members.get(message.sender)
     if member is None:
         return _stranger(state, hub, message)
-    if own and own.kind == payload.TURN:
+    if own and own.kind == payload.TURN and member.kind == ROOM:
         # A room in the room: its members' words count, and it need not be waited for.
         event: Fields = {"event": payload.HEARD}
         return Answer(event, "PASS", (message.sender,), private=True, kind="reply", line=True)
@@ -120,9 +123,9 @@ def _problem(state: State, hub: Hub, deed: str, name: str) -> str | None:
     if state.status == CLOSED:
         return f"the room is closed: {state.reason}"
     if deed == "join" and (name == state.name or not hub.knows(name)):
-        return f"no instance {name!r} on the hub"
+        return f"no instance {first_line(name, _NAME)!r} on the hub"
     if deed == "leave" and name not in state.members:
-        return f"{name} is no member"
+        return f"{first_line(name, _NAME)} is no member"
     if (deed == "pause" and state.status == PAUSED) or (deed == "resume" and state.status == OPEN):
         return f"the room is {state.status} already"
     return None

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from xw import layout
 from xw.message import Fields, Message
+from xw.rooms.scene import is_pass
 
 TURN = "ROOM_TURN"
 EVENT = "ROOM_EVENT"
@@ -77,7 +78,8 @@ def is_word(message: Message) -> bool:
 def is_heard(message: Message) -> bool:
     """Whether a room says by this that it has taken another room's turn."""
     own = read(message)
-    return own is not None and own.kind == EVENT and own.text("event") == HEARD and message.type == "reply"
+    heard = own is not None and own.kind == EVENT and own.text("event") == HEARD
+    return heard and message.type == "reply" and is_pass(message.body)  # else it would hide words
 
 
 def rooms_of(message: Message) -> frozenset[str]:

@@ -4,21 +4,23 @@ The files are the record: `sent/` holds the room's own turns and events, in the
 order of their ids; `inbox/done/` the lines it has heard. Each thing sent names
 the lines heard since the one before (`payload.took`), so the order is exact
 whatever the members' clocks say. Lines that nothing names yet come last.
-Serves the coordinator after a restart and everybody who watches.
+Serves the coordinator after a restart and everybody who watches, from other
+hosts too: so it reads many files at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xw import layout
 from xw.errors import Damaged
 from xw.layout import INBOX
-from xw.mailbox import Mailbox, Place
-from xw.message import Message
+from xw.mailbox import Mailbox
+from xw.message import Message, decode
 from xw.rooms import payload
 from xw.rooms.payload import Payload
 
 Step = tuple[Message, Payload | None]
 """Something the room sent, with its payload; or a line it heard, without."""
+_AT_ONCE = 200  # files to read in one go
 
 
 class Record:
@@ -33,30 +35,42 @@ class Record:
         # What was sent first: a line that it names has been in `done/` for longer.
         sent = self._unseen(layout.SENT)
         heard = {name.partition(".")[0]: name for name in self._unseen(INBOX["done"])}
-        for name in sent:
-            message = self._read(layout.SENT, name)
-            own = payload.read(message) if message else None
-            if message is None or own is None or own.kind == payload.CONTROL:
-                continue  # the room's own words and requests to itself are in `done/`
-            for line in own.took:
-                if line in heard:
-                    yield from self._line(heard.pop(line))
-            yield message, own
-        for name in heard.values():
-            yield from self._line(name)
-
-    def _line(self, name: str) -> Iterator[Step]:
-        message = self._read(INBOX["done"], name)
-        if message and payload.says_something(message):
-            yield message, None
+        for part in _parts(sent):
+            own = [(message, found) for message in self._read(layout.SENT, part) if (found := _own(message))]
+            taken = [heard.pop(line) for _, found in own for line in found.took if line in heard]
+            lines = {message.id: message for message in self._lines(taken)}
+            for message, found in own:
+                yield from ((lines.pop(line), None) for line in found.took if line in lines)
+                yield message, found
+        for part in _parts([*heard.values()]):
+            yield from ((message, None) for message in self._lines(part))
 
     def _unseen(self, folder: str) -> list[str]:
         names = [name for name in self._mailbox.names(folder) if name not in self._seen[folder]]
         self._seen[folder].update(names)
         return names
 
-    def _read(self, folder: str, name: str) -> Message | None:
-        try:
-            return self._mailbox.read(Place(folder, name))
-        except (FileNotFoundError, Damaged):
-            return None  # removed by hand, or damaged: `xw doctor` reports it
+    def _lines(self, names: Sequence[str]) -> Iterator[Message]:
+        return filter(payload.says_something, self._read(INBOX["done"], names))
+
+    def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
+        """Those that can be read: what was removed by hand or is damaged, `xw doctor` reports."""
+        paths = [self._mailbox.at(folder, name) for name in names]
+        found = self._mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
+        for name, data in zip(names, found, strict=True):
+            try:
+                if isinstance(data, Exception):
+                    raise data
+                yield decode(name, data)
+            except (FileNotFoundError, Damaged):
+                continue
+
+
+def _own(message: Message) -> Payload | None:
+    """The payload of a turn or event; the room's own words and requests to itself are in `done/`."""
+    found = payload.read(message)
+    return found if found and found.kind != payload.CONTROL else None
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))

@@ -25,6 +25,14 @@ class Limits(NamedTuple):
     memory: int = 20
 
 
+class File(NamedTuple):
+    """A file that came with a line, in the room's mailbox: `attachments/<folder>/<name>`; `size` in bytes."""
+
+    folder: str
+    name: str
+    size: int
+
+
 class Line(NamedTuple):
     """One thing said: by the mailbox `author`, at `at` (microseconds, by the room's clock).
 
@@ -39,6 +47,7 @@ class Line(NamedTuple):
     rooms: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
     silent: bool = False
+    files: tuple[File, ...] = ()
 
 
 class Member(NamedTuple):
@@ -74,10 +83,6 @@ class Scene(NamedTuple):
     def waits(self) -> bool:
         """Whether somebody has the floor."""
         return any(member.open for member in self.members)
-
-    def member(self, name: str) -> Member | None:
-        """The member of this name."""
-        return next((member for member in self.members if member.name == name), None)
 
     def present(self) -> Iterator[Member]:
         """Those who can be given a turn when it is theirs: not away, nothing to answer, something to hear."""

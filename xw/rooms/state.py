@@ -6,12 +6,13 @@ hears and each message it sends, by the same two methods.
 """
 
 from xw import layout
+from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
-from xw.rooms.definition import Definition
+from xw.rooms.definition import Definition, retired
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import MINUTE, ROOM, Line, Member, Scene, is_pass, mentions
+from xw.rooms.scene import MINUTE, ROOM, File, Line, Member, Scene, is_pass, mentions
 
 OPEN, PAUSED, CLOSED = "open", "paused", "closed"
 
@@ -49,13 +50,15 @@ class State:
         """The member who has not answered this turn yet."""
         return next((m for m in self.members.values() if turn and m.open == turn), None)
 
-    def replay(self, record: Record) -> None:
-        """Fold what the record holds."""
-        for message, own in record.fresh():
+    def replay(self, mailbox: Mailbox, now: int) -> None:
+        """Fold what the room's files hold."""
+        for message, own in Record(mailbox).fresh():
             if own:
                 self.sent(message, own)
             else:
-                self.hear(message, message.sent)
+                self.hear(message, now)
+        if self.status != CLOSED and retired(mailbox):
+            self.status, self.reason = CLOSED, "its record was removed"
 
     def hear(self, message: Message, now: int) -> Line:
         """Fold a line. Its time is its sender's, but never ahead of the room's clock."""
@@ -68,7 +71,8 @@ class State:
         member = self.members.get(line.author)
         if member:
             if not (line.silent and member.kind == ROOM):  # by which it only says that it has heard
-                member = member._replace(spoke=self._recent(member, line.at))
+                # A turn is not answered before it is given, however slow the member's clock.
+                member = member._replace(spoke=self._recent(member, max(line.at, member.asked)))
             if answers(member, message):
                 member = member._replace(open=None)
             if member.away:  # back again, and who knows what it remembers
@@ -137,8 +141,10 @@ def answers(member: Member, message: Message) -> bool:
 def line_of(message: Message, now: int) -> Line:
     """The line that a message to the room is."""
     text = message.body
-    for file in message.attachments:
-        text += f"\n(file: {file.name}, with {message.short})"
-    silent = is_pass(text)
+    folder = (message.re if message.attached else None) or message.id
+    files = tuple(File(folder, file.name, file.size) for file in message.attached or message.attachments)
+    silent = is_pass(text) and not files
     passed = payload.rooms_of(message)
-    return Line(message.id, message.sender, text, min(message.sent, now), passed, mentions(text), silent)
+    return Line(
+        message.id, message.sender, text, min(message.sent, now), passed, mentions(text), silent, files
+    )

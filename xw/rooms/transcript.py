@@ -22,7 +22,8 @@ class Entry(NamedTuple):
     """Something said in a room, or an event of the room's.
 
     `kind` is line or event, `event` which event; `author` who spoke, or the
-    room; `at` microseconds since the epoch; `silent` for one who passed.
+    room; `at` microseconds since the epoch; `silent` for one who passed; `files`
+    came with it, and lie in the room's `attachments/<id>/`.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Entry(NamedTuple):
     text: str
     event: str = ""
     silent: bool = False
+    files: tuple[str, ...] = ()
 
 
 class Transcript:
@@ -53,7 +55,9 @@ def _entry(message: Message, own: Payload | None) -> Entry | None:
     if payload.is_heard(message):
         return None
     if own is None:
-        return Entry(message.id, LINE, message.sender, at, message.body, silent=is_pass(message.body))
+        files = tuple(file.name for file in message.attachments)
+        silent = is_pass(message.body) and not files
+        return Entry(message.id, LINE, message.sender, at, message.body, silent=silent, files=files)
     event = own.text("event")
     if event == payload.OPENED:
         return Entry(message.id, LINE, message.sender, at, message.body)

@@ -8,31 +8,41 @@
 
 Each line begins with its author's name at the margin, its further lines are
 indented, and so are theirs that had no text: nothing that a member says can
-pass for the words of another, or of the room.
+pass for the words of another, or of the room. So are the files that came with
+it, under the names that they have in this turn.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
-from xw.rooms.scene import ROOM, Line, Member
+from xw.rooms.scene import ROOM, File, Line, Member
 from xw.text import first_line
 
 _INDENT = "  "
-_LIMIT = 200_000  # characters of lines in one turn: a message has 1 MiB, a character up to four bytes
+_LIMIT = 600_000  # bytes of lines in one turn, as JSON: a message has 1 MiB
+_LONGEST = 100_000  # characters of a line that is too long alone: JSON makes at most six bytes of one
 _TOPIC = 400
 
 
-def spoken(line: Line) -> str:
-    """A line with its author, safe to stand among others."""
+def spoken(line: Line, files: Mapping[File, str]) -> str:
+    """A line with its author, safe to stand among others; `files` is what to say of each of its files."""
     text = line.text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     # Every break that some program shows as one: `splitlines` knows them all.
-    return f"{line.author}: " + f"\n{_INDENT}".join(text.splitlines() or [""])
+    words = [*(text.splitlines() or [""]), *(f"(file: {files[file]})" for file in line.files)]
+    return f"{line.author}: " + f"\n{_INDENT}".join(words)
 
 
 def turn(
-    room: str, member: Member, members: Sequence[str], lines: Sequence[Line], topic: str, hint: str
+    room: str,
+    member: Member,
+    members: Sequence[str],
+    lines: Sequence[Line],
+    files: Mapping[File, str],
+    topic: str,
+    hint: str,
 ) -> str:
     """The body of a turn. To a room only the lines: its own members are told by itself what to do."""
-    shown, left_out = _fitting(lines)
+    shown, left_out = _fitting(lines, files)
     if member.kind == ROOM:
         return "\n".join(shown)
     first = [f"[room {room}] your turn, {member.name}"]
@@ -47,14 +57,14 @@ def turn(
     return "\n".join([*first, *shown, last])
 
 
-def _fitting(lines: Sequence[Line]) -> tuple[list[str], int]:
+def _fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:
     """The newest lines that fit, and how many older ones do not."""
     shown: list[str] = []
     left = _LIMIT
     for line in reversed(lines):
-        text = spoken(line)
-        left -= len(text)
+        text = spoken(line, files)
+        left -= len(json.dumps(text, ensure_ascii=False).encode())
         if left < 0 and shown:
             break
-        shown.append(text if left >= 0 else text[:_LIMIT] + " …")
+        shown.append(text if left >= 0 else text[:_LONGEST] + " …")
     return shown[::-1], len(lines) - len(shown)
