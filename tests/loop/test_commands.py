@@ -6,10 +6,12 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.bridges.helpers import Agent
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, call, until
 from tests.loop.processes import XW, Running, bridge, script
@@ -119,6 +121,79 @@ def test_usage(team: Team, arguments: list[str], problem: str) -> None:
     """A bridge that cannot be is a usage error that says what to give."""
     result = team.run("bridge", *arguments)
     assert result.code == 2 and problem in result.err and result.err.count("\n") == 1, result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (["command", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
+        (["command", "--option", "lines=yes", "--", "xw-none"], 3, "xw-none: no such command"),
+        (["command", "--", "./xw.json"], 3, "./xw.json: not executable"),
+        (["command", "--option", "cwd=/nonexistent", "--", "cat"], 3, "cwd: /nonexistent: no such directory"),
+        (["acp", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
+        (["command", "--option", "timeout=nan", "--", "cat"], 2, "'nan' is no number of seconds"),
+        (["tmux", "--target", "x", "--option", "pause=-1"], 2, "'-1' is no number of seconds"),
+        (["socket", "--target", "1", "--option", "settle=soon"], 2, "'soon' is no number of seconds"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(team: Team, arguments: list[str], code: int, problem: str) -> None:
+    """A bridge whose command is not there, or whose options make no sense, ends before mail comes."""
+    result = team.run("bridge", *arguments)
+    assert result.code == code and problem in result.err and result.err.count("\n") == 1, result
+
+
+def test_path_is_looked_up_where_the_program_runs(team: Team, tmp_path: Path) -> None:
+    """A relative path of a program is one from its working directory."""
+    where = Path(script(tmp_path, "tr a-z A-Z"))
+    bridge(team, "bob", "command", "--option", f"cwd={where.parent}", "--", f"./{where.name}")
+    assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
+
+
+def test_chat_that_is_not_there_yet(team: Team, tmp_path: Path) -> None:
+    """A socket without its chat is said to be at once; mail waits for it, and goes in when it comes."""
+    path = tmp_path / "chat.sock"
+    running = bridge(team, "bob", "socket", "--target", str(path), "--option", "settle=0.1")
+    running.says("the chat is not, mail would wait: " + str(path))
+    server = WibWob(path)
+    try:
+        assert "You said" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
+        assert running.end() == 0
+    finally:
+        server.stop()
+
+
+def test_pane_that_is_not_there_yet(team: Team, tmux_server: str, agent: Callable[..., Agent]) -> None:
+    """The same with a tmux target, which is found again in another pane after its own was closed."""
+    options = ["--option", f"server={tmux_server}", "--option", "profile=claude"]
+    running = bridge(team, "bob", "tmux", "--target", "later", *options)
+    running.says("the chat is not, mail would wait: tmux target 'later': no pane")
+    for question in ("first", "second"):
+        program = agent()
+        program.tmux.run("rename-session", "-t", program.pane, "later")
+        assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", question).out
+        program.tmux.run("kill-pane", "-t", program.pane)
+    assert running.end() == 0
+
+
+def test_trouble_passes(team: Team) -> None:
+    """What keeps a bridge from going on is said, and so is that it goes on."""
+    running = bridge(team, "bob", "command", "--", "tr", "a-z", "A-Z")
+    pending = team.box("bob") / "inbox/pending"
+    pending.rename(pending.with_name("away"))
+    running.says("cannot go on now")
+    pending.with_name("away").rename(pending)
+    running.says("goes on")
+    assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
+
+
+def test_hub_removed_under_it(team: Team) -> None:
+    """A bridge whose mailbox was removed holds no lock against the next one, and so it ends, and says why."""
+    running = bridge(team, "bob", "command", "--", "cat")
+    until((team.box("bob") / "presence.json").exists)
+    hub = team.box("bob").parent
+    hub.rename(hub.with_name("moved"))
+    assert running.process.wait(30) == 5 and "moved or removed under this bridge" in running.said
+    assert running.said.count("\n") <= 3, running.said
 
 
 @pytest.mark.parametrize(
