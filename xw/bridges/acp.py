@@ -13,6 +13,7 @@ allowed; `allow`), `timeout` in seconds for an answer, `cwd`.
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import signal
@@ -39,8 +40,14 @@ START_S = 60.0
 CANCEL_S = 10.0
 """After a cancelled turn the agent has this long to say so; then it is ended."""
 
+DEATH_S = 0.2
+"""An agent that ended in the middle of a turn is noticed so late."""
+
 LINE_LIMIT = 50_000_000
 """The longest JSON line that is read: tools' outputs come in one."""
+
+# The SDK logs each line that is no JSON with a traceback; agents print such lines.
+logging.getLogger().addHandler(logging.NullHandler())
 
 POLICIES = ("deny", "read", "allow")
 
@@ -232,13 +239,18 @@ class AcpChat:
     async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
         """The request's answer; `OSError` when the agent ends first, where the SDK would wait for ever."""
         assert self._process
-        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._process.wait())
+        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._death())
         await asyncio.wait({asked, died}, return_when=asyncio.FIRST_COMPLETED)
         died.cancel()
         if asked.done():
             return asked.result()
         asked.cancel()
         raise OSError(f"the agent ended with status {self._process.returncode}")
+
+    async def _death(self) -> None:
+        """Returns when the agent has ended; `wait` would also wait for a child of it that has its stdout."""
+        while self._process and self._process.returncode is None:
+            await asyncio.sleep(DEATH_S)
 
     async def _disconnect(self) -> None:
         if self._process:
@@ -248,6 +260,9 @@ class AcpChat:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.sleep(0)  # lets the cancelled tasks end inside the loop
+        if self._process:
+            # No public way closes the pipes of an agent whose child had them a moment ago.
+            self._process._transport.close()  # type: ignore[attr-defined]
 
     def _cancel(self, running: "Future[schema.PromptResponse]") -> None:
         if self._agent:

@@ -96,7 +96,8 @@ class LinesChat:
             if "error" in answer:
                 raise ChatFailed(f"{self._program.name}: {answer['error']}")
             return Reply(str(answer.get("text", "")))
-        if not alive:
+        ended = self._process is not None and noted["out"] == self._out and self._process.poll() is not None
+        if ended or not alive:
             raise ChatGone(f"{self._program.name}: ended before it answered")
         if self._clock() - noted["at"] > self._program.timeout_s:
             self.close()
@@ -111,12 +112,12 @@ class LinesChat:
         if process.stdin:
             with suppress(OSError):
                 process.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(5)
+        # Also when it has ended: a child that it left would keep the next process waiting.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(5)
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -153,8 +154,8 @@ class LinesChat:
             return None
         for line in lines:
             try:
-                answer = json.loads(line)
-            except ValueError:
+                answer = json.loads(line.decode("utf-8", "replace"))
+            except (ValueError, RecursionError):
                 continue  # what a program logs is none of ours
             if isinstance(answer, dict) and answer.get("id") == noted["id"]:
                 return answer

@@ -35,6 +35,7 @@ from xw.bridges.screen import (
     unsent,
 )
 from xw.errors import NotFound, TimedOut, Usage, XwError
+from xw.text import escaped
 
 NEWLINE_SIGN = " ⏎ "
 TAB_SIGN = " ⇥ "
@@ -266,7 +267,10 @@ class TmuxChat:
 
 def one_line(text: str) -> str:
     """The text for a program that would take each newline for Enter; signs show where they were."""
-    return text.replace("\n", NEWLINE_SIGN).replace("\t", TAB_SIGN)
+    for sign, stands_for in ((NEWLINE_SIGN, "\n"), (TAB_SIGN, "\t")):
+        # A sign that a body holds would pass for a newline, and what follows it for a line of the frame.
+        text = text.replace(sign.strip(), escaped(ord(sign.strip()))).replace(stands_for, sign)
+    return text
 
 
 def taken(text: str, profile: Profile) -> str:
