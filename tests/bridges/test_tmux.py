@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 
 from tests.bridges.helpers import FAKE, Agent, until
 from tests.bridges.hostile import bodies
-from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
-from xw.bridges.panes import find_target, list_panes
+from xw.bridges.panes import Tmux, find_target, list_panes
 from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.tmux import TmuxChat, one_line, taken
 from xw.errors import NotFound, TimedOut
@@ -69,6 +70,24 @@ def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:
         until(partial(arrived, number + 1))
         assert fake.records("submitted")[-1] == one_line(text_of(body, short))
     assert fake.records("executed") == [] and not pwned.exists()
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_text_that_fills_its_row(tmux_server: str, more: int) -> None:
+    """A text that ends in the last column leaves the cursor on the next row, and is answered like others."""
+    text = text_of("漢字 and so on")
+    wide = str(len(f"> {one_line(text)}") + 2 + more)
+    code = "import readline\nwhile True: print('heard', len(input('> ')))"
+    tmux = Tmux(tmux_server)
+    size = ["-x", wide, "-y", "20"]
+    start = ["-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size]
+    pane = tmux.run(*start, sys.executable, "-c", code).strip()
+    chat = TmuxChat(pane, server=tmux_server, profile=GENERIC._replace(pause_s=0.0, settle_s=0.05))
+    until(lambda: chat.ready() is None)
+    mark = chat.mark()
+    chat.present(mark, text)
+    assert until(lambda: chat.capture(mark, text)) == Reply(f"heard {len(one_line(text))}")
+    tmux.run("kill-pane", "-t", pane)
 
 
 def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
@@ -245,8 +264,6 @@ def test_program_that_is_gone(agent: Start) -> None:
 def test_shell_is_never_typed_into(tmux_server: str) -> None:
     """When the agent has ended and its shell is back, mail would be run as commands: refused."""
     fake = Agent.__new__(Agent)
-    from xw.bridges.panes import Tmux
-
     fake.tmux = Tmux(tmux_server)
     pane = fake.tmux.run("-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
     chat = TmuxChat(pane, server=tmux_server, profile=GENERIC)
