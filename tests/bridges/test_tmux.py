@@ -1,7 +1,6 @@
 """The tmux chat against a real tmux and a chat program with the traps of real ones."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -17,10 +16,9 @@ from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes
 from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.tmux import TmuxChat, one_line, taken
-from xw.errors import NotFound, TimedOut
+from xw.errors import NotFound, Refused, TimedOut
 
 Start = Callable[..., Agent]
-HOSTILE = int(os.environ.get("XW_HOSTILE", "40"))
 
 
 def text_of(body: str, short: str = "k7f3q2m9") -> str:
@@ -33,11 +31,13 @@ def ask(chat: TmuxChat, body: str, short: str = "k7f3q2m9") -> tuple[str, str]:
     return mark, text_of(body, short)
 
 
-def test_hostile_bodies(agent: Start, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.torture)])
+def test_hostile_bodies(agent: Start, tmp_path: Path, count: int) -> None:
     """No body is executed, taken for a command or cut, and none arrives other than it was shown to be."""
     fake, pwned = agent(), tmp_path / "pwned"
     chat = fake.chat()
-    for number, body in enumerate(bodies(HOSTILE, str(pwned))):
+    for number, body in enumerate(bodies(count, str(pwned))):
         short = f"b{number:07d}"
         until(lambda: chat.ready() is None)
         ask(chat, body, short)
@@ -63,13 +63,32 @@ def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:
         return len(fake.records("submitted")) == count
 
     chat = fake.chat(GENERIC._replace(pause_s=0.0))
-    for number, body in enumerate(bodies(max(10, HOSTILE // 10), str(pwned))):
+    for number, body in enumerate(bodies(10, str(pwned))):
         short = f"b{number:07d}"
         until(lambda: chat.ready() is None)
         ask(chat, body, short)
         until(partial(arrived, number + 1))
         assert fake.records("submitted")[-1] == one_line(text_of(body, short))
     assert fake.records("executed") == [] and not pwned.exists()
+
+
+def test_line_that_the_terminal_would_cut(agent: Start) -> None:
+    """A terminal in line mode drops what is over 4,095 bytes unseen: such a text is refused."""
+    fake = agent("--lines")
+    chat = fake.chat(GENERIC._replace(pause_s=0.0))
+    until(lambda: chat.ready() is None)
+    room = chat.limit - len(text_of("").encode())
+    for body in ("y" * room, "\n" * 1200, "y" * 5000):
+        text = text_of(body)
+        mark = chat.mark()
+        if len(one_line(text).encode()) > 4095:
+            with pytest.raises(Refused, match="would be cut"):
+                chat.present(mark, text)
+        else:
+            chat.present(mark, text)
+            until(lambda: chat.ready() is None)
+            assert fake.records("submitted") == [one_line(text)]
+    assert len(fake.records("submitted")) == 1 and chat.ready() is None
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])

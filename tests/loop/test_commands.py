@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridges.helpers import Agent
+from tests.bridges.helpers import HERE, Agent
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, call, until
 from tests.loop.processes import XW, Running, bridge, script
+from xw.bridges.panes import Tmux
 
 
 def test_ask_through_a_bridge(team: Team) -> None:
@@ -223,6 +224,34 @@ def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         server.stop()
     assert "no chat found" in team.ok("bridge", "command", "--list")
+
+
+def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tmux --list` shows panes, the program in each and whether it is idle; a program's name is a target."""
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+    (tmp_path / "chatty").symlink_to(sys.executable)
+    agent = [str(tmp_path / "chatty"), f"{HERE}/fake_agent.py", "--log", str(tmp_path / "log"), "--lines"]
+    Tmux().run("-f", "/dev/null", "new-session", "-d", *agent)
+    try:
+        Tmux().run("new-window", "sh")
+        until(lambda: "%0; chatty; idle" in team.ok("bridge", "tmux", "--list"))
+        assert "tmux --target %1; sh; a shell, not a chat program\n" in team.ok("bridge", "tmux", "--list")
+        bridge(team, "bob", "tmux", "--target", "chatty")
+        assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
+    finally:
+        Tmux().run("kill-server")
+
+
+def test_notify_only(team: Team) -> None:
+    """With `--notify` the chat is told that there is mail, and it stays in pending/ for the agent to take."""
+    told = team.folder / "told"
+    program = script(team.folder, f"cat >{told}.new; mv {told}.new {told}")
+    bridge(team, "bob", "command", "--notify", "--", program)
+    short = team.send("secret words", kind="task").rpartition("-")[2]
+    until(told.exists)
+    assert f"xw read {short}" in told.read_text() and "secret" not in told.read_text()
+    assert len(team.names("bob", "inbox/pending")) == 1
 
 
 def test_notify_status(team: Team) -> None:

@@ -34,12 +34,15 @@ from xw.bridges.screen import (
     token_of,
     unsent,
 )
-from xw.errors import NotFound, TimedOut, Usage, XwError
+from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
 from xw.text import escaped
 
 NEWLINE_SIGN = " ⏎ "
 TAB_SIGN = " ⇥ "
 """What a program that takes single lines is shown: a tab would complete words there."""
+
+LINE_BYTES = 4095
+"""A terminal in line mode drops what a line has more, and shows it all the same."""
 
 ARRIVES_S = 10.0
 """A pasted text shows within this time, or something is wrong with the pane."""
@@ -67,9 +70,6 @@ class TmuxChat:
     `profile` fixes what it is; without, it is recognised at each look.
     """
 
-    limit = 0
-    """None of its own: programs take pastes of hundreds of kilobytes."""
-
     def __init__(
         self,
         target: str,
@@ -86,11 +86,17 @@ class TmuxChat:
         self._target = target
         self._pane = ""
         self._fixed = profile
+        self._limit = 0
         self._pause_s = pause_s
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
         self._rest: tuple[str, float] = ("", 0.0)
+
+    @property
+    def limit(self) -> int:
+        """What the program takes that was there at the last look."""
+        return self._limit
 
     def ready(self) -> str | None:
         """Looks at the pane; see `Chat.ready`."""
@@ -124,6 +130,8 @@ class TmuxChat:
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
         text = taken(text, profile)
+        if profile.limit and len(text.encode()) > LINE_BYTES:
+            raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
         self._paste(text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
@@ -216,6 +224,7 @@ class TmuxChat:
             raise ChatGone(f"{pane}: {screen.program} runs there, which is no chat program")
         self._pane = pane
         profile = self._fixed or running
+        self._limit = profile.limit
         return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
 
     def _paste(self, text: str) -> None:
