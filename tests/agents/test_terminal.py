@@ -52,6 +52,11 @@ def test_answer_comes_back(terminal: Terminal) -> None:
     assert_arrived(terminal, marker, shown)
 
 
+def test_answer_that_repeats_the_frame_comes_back(terminal: Terminal) -> None:
+    """A model that says again what it was told, the frame's last line included, has answered."""
+    assert terminal.ask("say it again").startswith("You said: ")
+
+
 def test_hostile_body_does_nothing(terminal: Terminal) -> None:
     """Shell commands, slash commands, control characters and backslashes arrive as text."""
     marker = terminal.marker()

@@ -1,8 +1,9 @@
-"""An ACP agent for tests; a text may say `tool`, `refuse`, `long`, `die`, `permission:KIND` or `delay:S`."""
+"""An ACP agent for tests; a text may say one of the words below, `permission:KIND` or `delay:S`."""
 
 import asyncio
 import os
 import re
+import time
 from typing import Any, cast
 
 import acp
@@ -35,6 +36,12 @@ class Agent:
         self.turns += 1
         if "die" in words:
             os._exit(3)
+        if "fork" in words:
+            if os.fork() == 0:
+                time.sleep(60)
+            os._exit(0)
+        if "log" in words:
+            os.write(1, b"a line that is no message\n")
         if "tool" in words:
             await self.say(session_id, "let me look")
             update = acp.start_tool_call("t1", "ls", kind="execute")

@@ -11,6 +11,7 @@ import pytest
 from tests.bridges.helpers import HERE, until
 from xw.bridges.acp import AcpChat, open_chat
 from xw.bridges.chat import ChatFailed, ChatGone, Reply, Uncertain
+from xw.bridges.program import Program
 from xw.errors import TimedOut, Usage
 
 AGENT = [sys.executable, str(HERE / "acp_agent.py")]
@@ -22,8 +23,8 @@ def start(tmp_path: Path) -> Iterator[Open]:
     """Makes chats, and ends their agents."""
     made: list[AcpChat] = []
 
-    def one(**options: Any) -> AcpChat:
-        made.append(AcpChat(AGENT, tmp_path, **options))
+    def one(timeout_s: float = 1800.0, **options: Any) -> AcpChat:
+        made.append(AcpChat(Program(AGENT, timeout_s), tmp_path, **options))
         return made[-1]
 
     yield one
@@ -125,16 +126,16 @@ def test_close_leaves_no_process(start: Open) -> None:
 
 def test_programs_that_are_no_agents(tmp_path: Path) -> None:
     """A program that ends, or is not there, is said to be no agent."""
-    assert "no such command" in (AcpChat(["xw-none"], tmp_path).ready() or "")
+    assert "no such command" in (AcpChat(Program(["xw-none"]), tmp_path).ready() or "")
     with pytest.raises(ChatGone, match="cannot be started"):
-        AcpChat(["false"], tmp_path).mark()
+        AcpChat(Program(["false"]), tmp_path).mark()
     with pytest.raises(ChatGone, match="cannot be started"):
-        AcpChat(["xw-none"], tmp_path).mark()
+        AcpChat(Program(["xw-none"]), tmp_path).mark()
 
 
 def test_options(tmp_path: Path) -> None:
     """Mistakes in options are usage errors."""
-    open_chat("gemini --acp", {"permissions": "read"}, tmp_path)
+    open_chat("cat --acp", {"permissions": "read"}, tmp_path)
     for target, options in (("", {}), ("x", {"permissions": "maybe"}), ("x", {"timeout": "y"}), ("'", {})):
         with pytest.raises(Usage):
             open_chat(target, options, tmp_path)

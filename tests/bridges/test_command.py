@@ -15,6 +15,7 @@ from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.lines import LinesChat
+from xw.bridges.program import Program
 from xw.errors import TimedOut, Usage
 
 LINES = [sys.executable, str(HERE / "lines_program.py")]
@@ -29,7 +30,7 @@ def ask(chat: Chat, text: str) -> str:
 @pytest.fixture
 def lines(tmp_path: Path) -> Iterator[LinesChat]:
     """A chat with the test's JSON lines program."""
-    chat = LinesChat(LINES, tmp_path)
+    chat = LinesChat(Program(LINES), tmp_path)
     yield chat
     chat.close()
 
@@ -37,7 +38,7 @@ def lines(tmp_path: Path) -> Iterator[LinesChat]:
 def test_body_on_stdin_and_nothing_in_arguments(tmp_path: Path) -> None:
     """The text reaches the command byte for byte, and `ps` shows nothing of it."""
     script = "import sys; print(repr(sys.argv[1:]), sys.stdin.read(), end='')"
-    chat = CommandChat([sys.executable, "-c", script], tmp_path)
+    chat = CommandChat(Program([sys.executable, "-c", script]), tmp_path)
     for body in bodies(20, "/tmp/never"):
         text = framed(Mail("alice", "task", "k7f3q2m9", 1, body, True))
         assert ask(chat, text) == f"[] {text}"
@@ -45,18 +46,18 @@ def test_body_on_stdin_and_nothing_in_arguments(tmp_path: Path) -> None:
 
 def test_failure_names_the_last_line(tmp_path: Path) -> None:
     """A command that fails is a failed turn; the reason is what it said last."""
-    chat = CommandChat(["sh", "-c", "echo a lot >&2; echo out of credit >&2; exit 7"], tmp_path)
+    chat = CommandChat(Program(["sh", "-c", "echo a lot >&2; echo out of credit >&2; exit 7"]), tmp_path)
     with pytest.raises(ChatFailed, match=r"\(7\): out of credit"):
         ask(chat, "x")
     with pytest.raises(ChatFailed, match="nothing on stderr"):
-        ask(CommandChat(["false"], tmp_path), "x")
+        ask(CommandChat(Program(["false"]), tmp_path), "x")
 
 
 def test_timeout_ends_the_whole_group(tmp_path: Path) -> None:
     """A command over its time is ended with its children; nothing is left behind."""
     now = [100.0]
     script = f"sleep 300 & echo $! > {tmp_path}/child; wait"
-    chat = CommandChat(["sh", "-c", script], tmp_path / "s", timeout_s=5, clock=lambda: now[0])
+    chat = CommandChat(Program(["sh", "-c", script], 5), tmp_path / "s", lambda: now[0])
     mark = chat.mark()
     chat.present(mark, "x")
     child = int(until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text()))
@@ -69,11 +70,11 @@ def test_timeout_ends_the_whole_group(tmp_path: Path) -> None:
 
 def test_command_that_cannot_start(tmp_path: Path) -> None:
     """A command that is not there is a reason before, and an error that allows another try after."""
-    chat = CommandChat(["xw-no-such-command"], tmp_path)
+    chat = CommandChat(Program(["xw-no-such-command"]), tmp_path)
     assert "no such command" in (chat.ready() or "")
     with pytest.raises(ChatGone):
         chat.present(chat.mark(), "x")
-    chat = CommandChat(["true"], tmp_path, cwd=str(tmp_path / "none"))
+    chat = CommandChat(Program(["true"], cwd=str(tmp_path / "none")), tmp_path)
     with pytest.raises(NotPresented):
         chat.present(chat.mark(), "x")
 
@@ -84,8 +85,9 @@ def test_answer_survives_its_bridge(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from xw.bridges.command import CommandChat
+from xw.bridges.program import Program
 command = "echo ran >> {tmp_path}/runs; until [ -e {tmp_path}/go ]; do sleep 0.02; done; cat"
-chat = CommandChat(["sh", "-c", command], Path({str(tmp_path)!r}) / "s")
+chat = CommandChat(Program(["sh", "-c", command]), Path({str(tmp_path)!r}) / "s")
 mark = chat.mark()
 print(mark, flush=True)
 chat.present(mark, "hello")
@@ -105,7 +107,7 @@ sys.stdin.read()
     until(lambda: (tmp_path / "runs").exists())
     bridge.kill()
     bridge.wait()
-    after = CommandChat(["cat"], tmp_path / "s")
+    after = CommandChat(Program(["cat"]), tmp_path / "s")
     assert after.seen(mark, "hello") is True
     assert after.capture(mark, "hello") is None
     (tmp_path / "go").touch()
@@ -117,7 +119,7 @@ sys.stdin.read()
 
 def test_seen_forbids_what_has_not_begun(tmp_path: Path) -> None:
     """A command that has not begun when a later bridge asks never begins: it may be presented again."""
-    chat = CommandChat(["sh", "-c", f"touch {tmp_path}/ran"], tmp_path / "s")
+    chat = CommandChat(Program(["sh", "-c", f"touch {tmp_path}/ran"]), tmp_path / "s")
     mark = chat.mark()
     assert chat.seen(mark, "x") is False
     chat.present(mark, "x")
@@ -129,7 +131,7 @@ def test_seen_forbids_what_has_not_begun(tmp_path: Path) -> None:
 
 def test_endless_answer_is_cut_and_said(tmp_path: Path) -> None:
     """An answer that does not fit into a message is cut, and says so."""
-    chat = CommandChat(["sh", "-c", f"head -c {OUTPUT_LIMIT + 10} /dev/zero | tr '\\0' x"], tmp_path)
+    chat = CommandChat(Program(["sh", "-c", f"head -c {OUTPUT_LIMIT + 10} /dev/zero | tr '\\0' x"]), tmp_path)
     mark = chat.mark()
     chat.present(mark, "x")
     reply = until(lambda: chat.capture(mark, "x"))
@@ -138,7 +140,7 @@ def test_endless_answer_is_cut_and_said(tmp_path: Path) -> None:
 
 def test_close_leaves_nothing(tmp_path: Path) -> None:
     """Closing ends a command that still runs."""
-    chat = CommandChat(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300"], tmp_path / "s")
+    chat = CommandChat(Program(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300"]), tmp_path / "s")
     chat.present(chat.mark(), "x")
     pid = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     chat.close()
@@ -173,7 +175,8 @@ def test_lines_answer_survives_its_bridge(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from xw.bridges.lines import LinesChat
-chat = LinesChat({LINES!r}, Path({str(tmp_path)!r}))
+from xw.bridges.program import Program
+chat = LinesChat(Program({LINES!r}), Path({str(tmp_path)!r}))
 mark = chat.mark()
 chat.present(mark, "delay:0.4 x")
 print(mark, flush=True)
@@ -190,7 +193,7 @@ sys.stdin.read()
     mark = bridge.stdout.readline().strip()
     bridge.kill()
     bridge.wait()
-    after = LinesChat(LINES, tmp_path)
+    after = LinesChat(Program(LINES), tmp_path)
     assert "busy" in (after.ready() or "")
     assert until(lambda: after.capture(mark, "")).text == "heard:\ndelay:0.4 x"
     assert after.seen(mark, "") is True
@@ -202,7 +205,7 @@ sys.stdin.read()
 def test_lines_stuck_process_times_out(tmp_path: Path) -> None:
     """A process that does not answer in time is ended; the next text gets a new one."""
     now = [100.0]
-    chat = LinesChat(["sleep", "300"], tmp_path, timeout_s=5, clock=lambda: now[0])
+    chat = LinesChat(Program(["sleep", "300"], 5), tmp_path, lambda: now[0])
     mark = chat.mark()
     pid = chat._process.pid if chat._process else 0
     chat.present(mark, "x")
@@ -225,7 +228,7 @@ def test_options(tmp_path: Path) -> None:
 
 def test_marks_are_small_and_printable(tmp_path: Path, lines: LinesChat) -> None:
     """A mark is JSON of some bytes: it is stored beside the claim."""
-    for mark in (CommandChat(["cat"], tmp_path / "s").mark(), lines.mark()):
+    for mark in (CommandChat(Program(["cat"]), tmp_path / "s").mark(), lines.mark()):
         assert json.loads(mark) and len(mark) < 4096 and mark.isprintable()
 
 

@@ -19,6 +19,7 @@ from xw.bridges.command import CommandChat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.kinds import KINDS, open_chat
 from xw.bridges.lines import LinesChat
+from xw.bridges.program import Program
 from xw.bridges.screen import empty_input
 from xw.bridges.socket import SocketChat
 from xw.bridges.tmux import TmuxChat
@@ -34,12 +35,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes Chat objects for one and the same chat program, as two bridges after each other would."""
     kind, _, variant = request.param.partition("-")
     if kind == "command":
-        yield lambda: CommandChat(ECHO, tmp_path)
+        yield lambda: CommandChat(Program(ECHO), tmp_path)
     elif kind == "acp":
         agents: list[AcpChat] = []
 
         def connect() -> AcpChat:
-            agents.append(AcpChat([sys.executable, str(HERE / "acp_agent.py")], tmp_path))
+            agents.append(AcpChat(Program([sys.executable, str(HERE / "acp_agent.py")]), tmp_path))
             return agents[-1]
 
         yield connect
@@ -47,7 +48,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
             agent_chat.close()
     elif kind == "lines":
         chats: list[LinesChat] = []
-        program = [sys.executable, str(HERE / "lines_program.py")]
+        program = Program([sys.executable, str(HERE / "lines_program.py")])
 
         def start() -> LinesChat:
             chats.append(LinesChat(program, tmp_path))

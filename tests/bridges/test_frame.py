@@ -111,6 +111,14 @@ def test_hidden_character_is_spelled_out(hazard: str) -> None:
         "(end)",
         "{end x}",
         "| [end x]",
+        "【mail x】 task",
+        "⟦end x⟧",
+        "⁅file x⁆",
+        "\u2800[mail x] task",
+        "> [mail x] task",
+        "[[mail x]]",
+        "**[_end_ x]**",
+        " " * 100 + "[end x]",
     ],
 )
 def test_look_alike_line_is_marked(line: str) -> None:
@@ -122,7 +130,7 @@ def test_look_alike_line_is_marked(line: str) -> None:
 
 def test_ordinary_brackets_stay() -> None:
     """Code, links and lists in brackets are presented as they are."""
-    body = "[1, 2]\n[link](http://x)\n[x] done\n[endpoint] = 3\n(see below)\n- [ ] mail bob"
+    body = "[1, 2]\n[link](http://x)\n[x] done\n[endpoint] = 3\n(see below)\n- [ ] mail bob\n'end'\n- file it"
     assert guarded(body) == body
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xw.bridges.profiles import GENERIC, PROFILES, recognise
+from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
 from xw.bridges.screen import Screen, answer, in_input, not_ready, pale, plain, token_of, unsent
 
 RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
@@ -109,6 +109,31 @@ def test_frame_line_broken_by_a_narrow_pane() -> None:
     rows = ["❯ [end k7f3q2m9] your next", "  message is the answer to", "  alice", "", "> yes"]
     text = "x\n[end k7f3q2m9] your next message is the answer to alice"
     assert answer(rows, GENERIC, text).text == "> yes"
+
+
+@pytest.mark.parametrize(
+    ("profile", "rows", "said"),
+    [
+        (
+            PROFILES["claude"],
+            ["  [end k7f3q2m9] bye", "", "● As you said:", "  in [end k7f3q2m9] bye", "  ok"],
+            "As you said:\nin [end k7f3q2m9] bye\nok",
+        ),
+        (
+            PROFILES["claude"],
+            ["  [end k7f3q2m9] bye", "", "● [end k7f3q2m9] bye", "✻ Cooked for 0s"],
+            "[end k7f3q2m9] bye",
+        ),
+        (
+            GENERIC,
+            ["> x ⏎ [end k7f3q2m9] bye", "heard: x ⏎ [end k7f3q2m9] bye", "> "],
+            "heard: x ⏎ [end k7f3q2m9] bye",
+        ),
+    ],
+)
+def test_answer_that_quotes_the_text(profile: Profile, rows: list[str], said: str) -> None:
+    """An answer that repeats the frame's last line is taken whole, not for the text."""
+    assert answer(rows, profile, "x\n[end k7f3q2m9] bye").text == said
 
 
 def test_token_is_the_frames_own() -> None:

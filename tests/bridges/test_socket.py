@@ -220,7 +220,7 @@ def test_no_answer_at_all_is_uncertain(serve: Serve, monkeypatch: pytest.MonkeyP
     server = serve()
     chat = chat_with(server)
     mark = chat.mark()
-    server.mute = True
+    server.trouble = "mute"
     with pytest.raises(Uncertain):
         chat.present(mark, text_of("x"))
 

@@ -37,8 +37,8 @@ class WibWob:
         self.slot = ""
         self.auto = True
         """Answer at once; else the test calls `say` and `finish`."""
-        self.mute = False
-        """Take requests and close without an answer."""
+        self.trouble = ""
+        """What goes wrong with each answer: `mute`, `half` of it, or `err`."""
         self.working = False
         self._stopped = False
         self._listen = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -80,8 +80,9 @@ class WibWob:
                 key, _, value = word.partition(b"=")
                 values[key.decode()] = _percent(value)
         answer = self._command(name, values)
-        if not self.mute:
-            link.sendall(answer.encode() + b"\n")
+        whole = answer.encode() + b"\n"
+        troubles = {"mute": b"", "half": whole[: len(whole) // 2], "err": b"err busy\n"}
+        link.sendall(troubles.get(self.trouble, whole))
 
     def _authenticated(self, link: socket.socket) -> bool:
         nonce = secrets.token_hex(16)

@@ -1,9 +1,11 @@
 """`--notify`: a chat is told that there is mail, once, and nothing is claimed."""
 
+import pytest
+
 from tests.loop.world import ScriptedChat, World
 from xw import clock
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import ChatFailed, NotPresented, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
 
 
 def announcer(world: World) -> Announcer:
@@ -86,6 +88,18 @@ def test_not_presented_is_tried_again(world: World) -> None:
     world.program.raises = [Uncertain("perhaps")]
     rest(announcer(world))
     assert len(world.program.shown) == 1
+
+
+def test_chat_that_cannot_be_started(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a chat is gone is for the loop to tell, once, and to try again at longer and longer intervals."""
+    world.send("one")
+    one = announcer(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedChat, "mark", lambda _: (_ for _ in ()).throw(ChatGone("no agent")))
+        with pytest.raises(ChatGone, match="no agent"):
+            one.step()
+    rest(one)
+    assert len(world.program.shown) == 1 and all(line.startswith("announced ") for line in world.told)
 
 
 def test_waits_for_the_turn_to_end(world: World) -> None:

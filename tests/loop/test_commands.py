@@ -6,13 +6,16 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.bridges.helpers import HERE, Agent
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, call, until
 from tests.loop.processes import XW, Running, bridge, script
+from xw.bridges.panes import Tmux
 
 
 def test_ask_through_a_bridge(team: Team) -> None:
@@ -122,6 +125,79 @@ def test_usage(team: Team, arguments: list[str], problem: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (["command", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
+        (["command", "--option", "lines=yes", "--", "xw-none"], 3, "xw-none: no such command"),
+        (["command", "--", "./xw.json"], 3, "./xw.json: not executable"),
+        (["command", "--option", "cwd=/nonexistent", "--", "cat"], 3, "cwd: /nonexistent: no such directory"),
+        (["acp", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
+        (["command", "--option", "timeout=nan", "--", "cat"], 2, "'nan' is no number of seconds"),
+        (["tmux", "--target", "x", "--option", "pause=-1"], 2, "'-1' is no number of seconds"),
+        (["socket", "--target", "1", "--option", "settle=soon"], 2, "'soon' is no number of seconds"),
+    ],
+)
+def test_what_cannot_work_is_said_at_once(team: Team, arguments: list[str], code: int, problem: str) -> None:
+    """A bridge whose command is not there, or whose options make no sense, ends before mail comes."""
+    result = team.run("bridge", *arguments)
+    assert result.code == code and problem in result.err and result.err.count("\n") == 1, result
+
+
+def test_path_is_looked_up_where_the_program_runs(team: Team, tmp_path: Path) -> None:
+    """A relative path of a program is one from its working directory."""
+    where = Path(script(tmp_path, "tr a-z A-Z"))
+    bridge(team, "bob", "command", "--option", f"cwd={where.parent}", "--", f"./{where.name}")
+    assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
+
+
+def test_chat_that_is_not_there_yet(team: Team, tmp_path: Path) -> None:
+    """A socket without its chat is said to be at once; mail waits for it, and goes in when it comes."""
+    path = tmp_path / "chat.sock"
+    running = bridge(team, "bob", "socket", "--target", str(path), "--option", "settle=0.1")
+    running.says("the chat is not, mail would wait: " + str(path))
+    server = WibWob(path)
+    try:
+        assert "You said" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
+        assert running.end() == 0
+    finally:
+        server.stop()
+
+
+def test_pane_that_is_not_there_yet(team: Team, tmux_server: str, agent: Callable[..., Agent]) -> None:
+    """The same with a tmux target, which is found again in another pane after its own was closed."""
+    options = ["--option", f"server={tmux_server}", "--option", "profile=claude"]
+    running = bridge(team, "bob", "tmux", "--target", "later", *options)
+    running.says("the chat is not, mail would wait: tmux target 'later': no pane")
+    for question in ("first", "second"):
+        program = agent()
+        program.tmux.run("rename-session", "-t", program.pane, "later")
+        assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", question).out
+        program.tmux.run("kill-pane", "-t", program.pane)
+    assert running.end() == 0
+
+
+def test_trouble_passes(team: Team) -> None:
+    """What keeps a bridge from going on is said, and so is that it goes on."""
+    running = bridge(team, "bob", "command", "--", "tr", "a-z", "A-Z")
+    pending = team.box("bob") / "inbox/pending"
+    pending.rename(pending.with_name("away"))
+    running.says("cannot go on now")
+    pending.with_name("away").rename(pending)
+    running.says("goes on")
+    assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
+
+
+def test_hub_removed_under_it(team: Team) -> None:
+    """A bridge whose mailbox was removed holds no lock against the next one, and so it ends, and says why."""
+    running = bridge(team, "bob", "command", "--", "cat")
+    until((team.box("bob") / "presence.json").exists)
+    hub = team.box("bob").parent
+    hub.rename(hub.with_name("moved"))
+    assert running.process.wait(30) == 5 and "moved or removed under this bridge" in running.said
+    assert running.said.count("\n") <= 3, running.said
+
+
+@pytest.mark.parametrize(
     ("entry", "problem"),
     [
         ({"kind": "command", "targt": "cat"}, "did you mean target"),
@@ -148,6 +224,34 @@ def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         server.stop()
     assert "no chat found" in team.ok("bridge", "command", "--list")
+
+
+def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tmux --list` shows panes, the program in each and whether it is idle; a program's name is a target."""
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+    (tmp_path / "chatty").symlink_to(sys.executable)
+    agent = [str(tmp_path / "chatty"), f"{HERE}/fake_agent.py", "--log", str(tmp_path / "log"), "--lines"]
+    Tmux().run("-f", "/dev/null", "new-session", "-d", *agent)
+    try:
+        Tmux().run("new-window", "sh")
+        until(lambda: "%0; chatty; idle" in team.ok("bridge", "tmux", "--list"))
+        assert "tmux --target %1; sh; a shell, not a chat program\n" in team.ok("bridge", "tmux", "--list")
+        bridge(team, "bob", "tmux", "--target", "chatty")
+        assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
+    finally:
+        Tmux().run("kill-server")
+
+
+def test_notify_only(team: Team) -> None:
+    """With `--notify` the chat is told that there is mail, and it stays in pending/ for the agent to take."""
+    told = team.folder / "told"
+    program = script(team.folder, f"cat >{told}.new; mv {told}.new {told}")
+    bridge(team, "bob", "command", "--notify", "--", program)
+    short = team.send("secret words", kind="task").rpartition("-")[2]
+    until(told.exists)
+    assert f"xw read {short}" in told.read_text() and "secret" not in told.read_text()
+    assert len(team.names("bob", "inbox/pending")) == 1
 
 
 def test_notify_status(team: Team) -> None:

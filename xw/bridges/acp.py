@@ -13,9 +13,9 @@ allowed; `allow`), `timeout` in seconds for an answer, `cwd`.
 
 import asyncio
 import json
+import logging
 import os
 import secrets
-import shutil
 import signal
 import threading
 import time
@@ -30,7 +30,8 @@ from acp import schema
 
 from xw import __version__
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options, command_line
+from xw.bridges.kinds import check_options
+from xw.bridges.program import Program, program_of
 from xw.errors import TimedOut, Usage
 
 START_S = 60.0
@@ -39,8 +40,14 @@ START_S = 60.0
 CANCEL_S = 10.0
 """After a cancelled turn the agent has this long to say so; then it is ended."""
 
+DEATH_S = 0.2
+"""An agent that ended in the middle of a turn is noticed so late."""
+
 LINE_LIMIT = 50_000_000
 """The longest JSON line that is read: tools' outputs come in one."""
+
+# The SDK logs each line that is no JSON with a traceback; agents print such lines.
+logging.getLogger().addHandler(logging.NullHandler())
 
 POLICIES = ("deny", "read", "allow")
 
@@ -85,23 +92,22 @@ class _Client:
 
 
 class AcpChat:
-    """One session with an agent process of `argv`, started with the first text."""
+    """One session with an agent process of the program, started with the first text."""
+
+    limit = 0
+    """None: the protocol has no limit."""
 
     def __init__(
         self,
-        argv: list[str],
+        program: Program,
         state: Path,
-        *,
         permissions: str = "deny",
-        timeout_s: float = 1800.0,
-        cwd: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._argv = argv
+        self._program = program
         self._state = state
         self._client = _Client(permissions)
-        self._timeout_s = timeout_s
-        self._cwd = os.path.abspath(cwd or ".")
+        self._cwd = os.path.abspath(program.cwd or ".")
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -111,16 +117,11 @@ class AcpChat:
         self._broken = False
         self._turns: dict[str, Future[schema.PromptResponse]] = {}
 
-    @property
-    def limit(self) -> int:
-        """None: the protocol has no limit."""
-        return 0
-
     def ready(self) -> str | None:
         """Not ready while a turn is under way."""
-        if not shutil.which(self._argv[0]):
-            return f"{self._argv[0]}: no such command"
-        return "busy" if any(not turn.done() for turn in self._turns.values()) else None
+        if any(not turn.done() for turn in self._turns.values()):
+            return "busy"
+        return self._program.missing()
 
     def mark(self) -> str:
         """An id for the next turn; starts the agent if it does not run."""
@@ -131,14 +132,14 @@ class AcpChat:
     def present(self, mark: str, text: str) -> None:
         """Send the prompt; see `Chat.present`."""
         if not self._lives():
-            raise NotPresented(f"{self._argv[0]}: the agent ended before the text was sent")
+            raise NotPresented(f"{self._program.name}: the agent ended before the text was sent")
         turn = str(json.loads(mark)["turn"])
         self._turns[turn] = self._run(self._prompt(turn, text))
         with suppress(TimeoutError):
             # An agent that is gone shows at once; an answer at once is as good.
             error = self._turns[turn].exception(timeout=0.05)
             if isinstance(error, OSError):
-                raise Uncertain(f"{self._argv[0]}: ended while the text was sent: {error}") from error
+                raise Uncertain(f"{self._program.name}: ended while the text was sent: {error}") from error
 
     def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
         """An answer, or a turn of this object, proves it."""
@@ -154,12 +155,12 @@ class AcpChat:
             return self._outcome(kept["stop"], kept["text"])
         running = self._turns.get(turn)
         if running is None:
-            raise ChatGone(f"{self._argv[0]}: ended with its bridge before it answered")
+            raise ChatGone(f"{self._program.name}: ended with its bridge before it answered")
         if running.done():
-            raise ChatFailed(f"{self._argv[0]}: {running.exception() or 'ended without an answer'}")
-        if self._clock() - noted["at"] > self._timeout_s:
+            raise ChatFailed(f"{self._program.name}: {running.exception() or 'ended without an answer'}")
+        if self._clock() - noted["at"] > self._program.timeout_s:
             self._cancel(running)
-            raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s; the turn was cancelled")
+            raise TimedOut(f"{self._program.name}: no answer within {self._program.timeout_s:g} s; cancelled")
         return None
 
     def close(self) -> None:
@@ -181,7 +182,7 @@ class AcpChat:
             return Reply(text)
         if stop in _INCOMPLETE:
             return Reply(text, True, _INCOMPLETE[stop])
-        raise ChatFailed(f"{self._argv[0]}: the turn ended with {stop!r}")
+        raise ChatFailed(f"{self._program.name}: the turn ended with {stop!r}")
 
     def _start(self) -> None:
         self.close()
@@ -195,11 +196,11 @@ class AcpChat:
         except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
             self.close()
             reason = str(error) or f"no answer within {START_S:g} s"
-            raise ChatGone(f"{self._argv[0]}: cannot be started as an ACP agent: {reason}") from error
+            raise ChatGone(f"{self._program.name}: cannot be started as an ACP agent: {reason}") from error
 
     async def _connect(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *self._argv,
+            *self._program.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -238,13 +239,18 @@ class AcpChat:
     async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
         """The request's answer; `OSError` when the agent ends first, where the SDK would wait for ever."""
         assert self._process
-        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._process.wait())
+        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._death())
         await asyncio.wait({asked, died}, return_when=asyncio.FIRST_COMPLETED)
         died.cancel()
         if asked.done():
             return asked.result()
         asked.cancel()
         raise OSError(f"the agent ended with status {self._process.returncode}")
+
+    async def _death(self) -> None:
+        """Returns when the agent has ended; `wait` would also wait for a child of it that has its stdout."""
+        while self._process and self._process.returncode is None:
+            await asyncio.sleep(DEATH_S)
 
     async def _disconnect(self) -> None:
         if self._process:
@@ -254,6 +260,9 @@ class AcpChat:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.sleep(0)  # lets the cancelled tasks end inside the loop
+        if self._process:
+            # No public way closes the pipes of an agent whose child had them a moment ago.
+            self._process._transport.close()  # type: ignore[attr-defined]
 
     def _cancel(self, running: "Future[schema.PromptResponse]") -> None:
         if self._agent:
@@ -294,8 +303,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
     policy = options.get("permissions", "deny")
     if policy not in POLICIES:
         raise Usage(f"permissions is one of {', '.join(POLICIES)}, not {policy!r}")
-    argv, timeout_s = command_line("acp", target, options)
-    return AcpChat(argv, state, permissions=policy, timeout_s=timeout_s, cwd=options.get("cwd", ""))
+    return AcpChat(program_of("acp", target, options), state, policy)
 
 
 def discover() -> list[Found]:

@@ -69,8 +69,8 @@ class Announcer:
         if not mail:
             self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
             return 0.0
+        mark = self._chat.mark()  # a ChatGone is for the caller, who tries less and less often
         try:
-            mark = self._chat.mark()
             self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
             self._chat.present(mark, text)
         except (NotPresented, ChatGone) as error:

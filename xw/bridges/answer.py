@@ -16,8 +16,7 @@ _ANSWER = "answer.txt"
 
 def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields | None) -> Draft:
     """The reply that files a chat's answer; one that is too long for a message goes as an attachment."""
-    # A chat's output may hold what UTF-8 cannot; the rest of the answer is worth having.
-    text = answer.text.encode(errors="replace").decode()
+    text = answer.text
     attachments: tuple[str, ...] = ()
     if len(json.dumps(text, ensure_ascii=False).encode()) > layout.MESSAGE_LIMIT - _ROOM:
         attachments = (_spill(instance, text),)
@@ -40,6 +39,12 @@ def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields 
     )
 
 
+def writable(text: str, limit: int | None = None) -> str:
+    """What a chat said, as it can be filed: without lone surrogates, and cut after `limit` characters."""
+    text = text.encode(errors="replace").decode()
+    return text if limit is None or len(text) <= limit else f"{text[:limit]}…"
+
+
 def word(instance: Instance, message: Message, senders: set[str], kind: str, reason: str) -> Draft | None:
     """The info that tells the senders of a message that failed, and of infos above it; None for nobody."""
     to = tuple(sorted(name for name in senders - {instance.name} if instance.hub.knows(name)))
@@ -51,7 +56,7 @@ def word(instance: Instance, message: Message, senders: set[str], kind: str, rea
 
 def keep(instance: Instance, message: Message, answer: Reply) -> str:
     """Put an answer that nobody can be sent where its owner finds it; the path."""
-    kept = instance.mailbox.keep_attachment(message.id, _ANSWER, [answer.text.encode(errors="replace")])
+    kept = instance.mailbox.keep_attachment(message.id, _ANSWER, [answer.text.encode()])
     return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
 
 

@@ -28,7 +28,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
-from xw.bridges.kinds import check_options, command_line
+from xw.bridges.kinds import check_options
+from xw.bridges.program import Program, program_of
 from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
@@ -46,32 +47,20 @@ echo $? >"$d/code.new"; mv "$d/code.new" "$d/code"
 
 
 class CommandChat:
-    """Runs `argv` once per text. `state` must outlive the process."""
+    """Runs the program once per text. `state` must outlive the process."""
 
-    def __init__(
-        self,
-        argv: list[str],
-        state: Path,
-        *,
-        timeout_s: float = 1800.0,
-        cwd: str = "",
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._argv = argv
+    limit = 0
+    """None: a file takes any text."""
+
+    def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
+        self._program = program
         self._state = state
-        self._timeout_s = timeout_s
-        self._cwd = cwd or None
         self._clock = clock
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    @property
-    def limit(self) -> int:
-        """None: a file takes any text."""
-        return 0
-
     def ready(self) -> str | None:
         """Ready when the command can be found: each message has a process of its own."""
-        return None if shutil.which(self._argv[0]) else f"{self._argv[0]}: no such command"
+        return self._program.missing()
 
     def mark(self) -> str:
         """A directory of its own for the next text."""
@@ -91,16 +80,18 @@ class CommandChat:
             with (directory / "alive").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._running[mark] = subprocess.Popen(
-                    ["/bin/sh", "-c", _RUN, "xw", str(directory.absolute()), *self._argv],
+                    ["/bin/sh", "-c", _RUN, "xw", str(directory.absolute()), *self._program.argv],
                     stdin=lock,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    cwd=self._cwd,
+                    cwd=self._program.cwd,
                     # A group of its own: ^C at the bridge is not for it, and its children end with it.
                     process_group=0,
                 )
         except OSError as error:
-            raise NotPresented(f"{self._argv[0]}: cannot be started: {error.strerror or error}") from error
+            raise NotPresented(
+                f"{self._program.name}: cannot be started: {error.strerror or error}"
+            ) from error
 
     def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
         """Whoever makes `started` first decides: asking makes it, so a command not begun never begins."""
@@ -126,12 +117,14 @@ class CommandChat:
             # It may have ended between the two looks.
             code = _read(directory / "code").strip()
             if not code:
-                raise ChatGone(f"{self._argv[0]}: ended before it answered")
+                raise ChatGone(f"{self._program.name}: ended before it answered")
             return self._outcome(directory, int(code))
-        if self._clock() - json.loads(mark)["at"] > self._timeout_s:
+        if self._clock() - json.loads(mark)["at"] > self._program.timeout_s:
             self._end(directory)
             self._reap(mark)
-            raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s; it was ended")
+            raise TimedOut(
+                f"{self._program.name}: no answer within {self._program.timeout_s:g} s; it was ended"
+            )
         return None
 
     def close(self) -> None:
@@ -145,7 +138,7 @@ class CommandChat:
             lines = _read(directory / "err").strip().splitlines() or [
                 f"exit status {code} and nothing on stderr"
             ]
-            raise ChatFailed(f"{self._argv[0]}: failed ({code}): {lines[-1]}")
+            raise ChatFailed(f"{self._program.name}: failed ({code}): {lines[-1]}")
         answer = _read(directory / "out", OUTPUT_LIMIT + 1).strip("\n")
         if len(answer.encode()) > OUTPUT_LIMIT:
             cut = answer.encode()[:OUTPUT_LIMIT].decode(errors="ignore")
@@ -205,9 +198,8 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     from xw.bridges.lines import LinesChat
 
     check_options(options, ("lines", "timeout", "cwd"))
-    argv, timeout_s = command_line("command", target, options)
     kind = LinesChat if options.get("lines", "no") in ("yes", "true", "1") else CommandChat
-    return kind(argv, state, timeout_s=timeout_s, cwd=options.get("cwd", ""))
+    return kind(program_of("command", target, options), state)
 
 
 def discover() -> list[Found]:

@@ -30,8 +30,10 @@ LATE_S = 3600
 GUARD = "| "
 """Put before a body's line that looks like a line of the frame."""
 
-_FRAME_LINE = re.compile(r"\s*[\[({<|]\s*(mail|end|file|part)\b", re.IGNORECASE)
-_ODD_WORD = re.compile(r"\s*\[\s*\w*[^\x00-\x7f]")
+_FIRST_WORD = re.compile(r"((?:\W|_)*)(\w*)")
+_ODD_WORD = re.compile(r"\[\s*\w*[^\x00-\x7f]")
+_CLOSING = ("Pe", "Pf")
+_BRACKETS = ("Ps", "Pi", *_CLOSING)
 
 
 class Mail(NamedTuple):
@@ -94,6 +96,12 @@ def _first_line(mail: Mail) -> str:
 
 
 def _looks_like_frame(line: str) -> bool:
-    # Full-width and other variants of the same letters read the same to a model.
-    plain = unicodedata.normalize("NFKC", line[:80])
-    return _FRAME_LINE.match(plain) is not None or _ODD_WORD.match(plain) is not None
+    # Full-width and other variants of a letter read like it, and a blank Braille sign like a blank.
+    plain = unicodedata.normalize("NFKC", line.replace("\u2800", " ").lstrip()[:80])
+    if _ODD_WORD.match(plain):
+        return True
+    before, word = _FIRST_WORD.match(plain).groups()  # type: ignore[union-attr]  # it matches anything
+    brackets = [sign for sign in before if sign in "<|" or unicodedata.category(sign) in _BRACKETS]
+    # `- [ ] mail bob` is no frame line: its bracket is closed before the word.
+    opened = brackets and unicodedata.category(brackets[-1]) not in _CLOSING
+    return bool(opened) and word.strip("_").lower() in ("mail", "end", "file", "part")

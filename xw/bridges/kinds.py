@@ -5,7 +5,7 @@ found on this machine, `discover()`. Modules are imported when they are used:
 the command chat needs no tmux, and nobody but ACP needs its SDK.
 """
 
-import shlex
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -67,13 +67,12 @@ def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
             raise Usage(f"this kind of bridge has no option {name!r}: it has {', '.join(known)}")
 
 
-def command_line(kind: str, target: str, options: Mapping[str, str]) -> tuple[list[str], float]:
-    """The words of a command, split as a shell splits them, and its option `timeout` in seconds. Usage."""
+def seconds(options: Mapping[str, str], name: str, default: float) -> float:
+    """An option that is a time in seconds. Usage for what is none."""
     try:
-        argv = shlex.split(target)
-        timeout_s = float(options.get("timeout", "1800"))
-    except ValueError as error:
-        raise Usage(f"{kind} chat: {error}") from error
-    if not argv:
-        raise Usage(f"{kind} chat: no command given")
-    return argv, timeout_s
+        value = float(options.get(name, default))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise Usage(f"option {name}: {options[name]!r} is no number of seconds")
+    return value

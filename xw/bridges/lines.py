@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -28,6 +27,7 @@ from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.bridges.command import locked
+from xw.bridges.program import Program
 from xw.errors import TimedOut
 
 PIPE_S = 10.0
@@ -38,37 +38,23 @@ GRACE_S = 2.0
 
 
 class LinesChat:
-    """Talks to one process of `argv`. `state` must outlive the bridge."""
+    """Talks to one process of the program. `state` must outlive the bridge."""
 
-    def __init__(
-        self,
-        argv: list[str],
-        state: Path,
-        *,
-        timeout_s: float = 1800.0,
-        cwd: str = "",
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._argv = argv
+    limit = 0
+    """None: a line may be of any length."""
+
+    def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
+        self._program = program
         self._state = state
-        self._timeout_s = timeout_s
-        self._cwd = cwd or None
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._out = ""
 
-    @property
-    def limit(self) -> int:
-        """None: a line may be of any length."""
-        return 0
-
     def ready(self) -> str | None:
         """Not ready while a process of an earlier bridge still works on its last text."""
-        if not shutil.which(self._argv[0]):
-            return f"{self._argv[0]}: no such command"
         if self._process is None and self._left_over():
             return "busy: the process of an earlier bridge has not ended yet"
-        return None
+        return self._program.missing()
 
     def mark(self) -> str:
         """Where the process's output stands, and the id of the next text; starts the process if none runs."""
@@ -83,7 +69,7 @@ class LinesChat:
         noted = json.loads(mark)
         process = self._process
         if process is None or process.poll() is not None or noted["out"] != self._out or not process.stdin:
-            raise NotPresented(f"{self._argv[0]}: the process ended before the text was sent")
+            raise NotPresented(f"{self._program.name}: the process ended before the text was sent")
         line = json.dumps({"id": noted["id"], "text": text}, ensure_ascii=False).encode() + b"\n"
         sent = 0
         deadline = time.monotonic() + PIPE_S
@@ -92,10 +78,10 @@ class LinesChat:
                 sent += os.write(process.stdin.fileno(), line[sent : sent + 65536])
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Uncertain(f"{self._argv[0]}: does not read its input") from None
+                    raise Uncertain(f"{self._program.name}: does not read its input") from None
                 time.sleep(0.01)
             except OSError as error:
-                raise Uncertain(f"{self._argv[0]}: ended while the text was sent") from error
+                raise Uncertain(f"{self._program.name}: ended while the text was sent") from error
 
     def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
         """Only an answer proves it: what lies in a pipe nobody can see."""
@@ -108,13 +94,14 @@ class LinesChat:
         answer = self._answer(noted)
         if answer is not None:
             if "error" in answer:
-                raise ChatFailed(f"{self._argv[0]}: {answer['error']}")
+                raise ChatFailed(f"{self._program.name}: {answer['error']}")
             return Reply(str(answer.get("text", "")))
-        if not alive:
-            raise ChatGone(f"{self._argv[0]}: ended before it answered")
-        if self._clock() - noted["at"] > self._timeout_s:
+        ended = self._process is not None and noted["out"] == self._out and self._process.poll() is not None
+        if ended or not alive:
+            raise ChatGone(f"{self._program.name}: ended before it answered")
+        if self._clock() - noted["at"] > self._program.timeout_s:
             self.close()
-            raise TimedOut(f"{self._argv[0]}: no answer within {self._timeout_s:g} s")
+            raise TimedOut(f"{self._program.name}: no answer within {self._program.timeout_s:g} s")
         return None
 
     def close(self) -> None:
@@ -125,12 +112,12 @@ class LinesChat:
         if process.stdin:
             with suppress(OSError):
                 process.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(5)
+        # Also when it has ended: a child that it left would keep the next process waiting.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(5)
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -145,16 +132,16 @@ class LinesChat:
                 # Inherited: held as long as the process, or a child of it, lives.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._process = subprocess.Popen(
-                    self._argv,
+                    self._program.argv,
                     stdin=subprocess.PIPE,
                     stdout=out,
                     stderr=subprocess.DEVNULL,
-                    cwd=self._cwd,
+                    cwd=self._program.cwd,
                     process_group=0,
                     pass_fds=[lock.fileno()],
                 )
         except OSError as error:
-            raise ChatGone(f"{self._argv[0]}: cannot be started: {error.strerror or error}") from error
+            raise ChatGone(f"{self._program.name}: cannot be started: {error.strerror or error}") from error
         if self._process.stdin:
             os.set_blocking(self._process.stdin.fileno(), False)
 
@@ -167,8 +154,8 @@ class LinesChat:
             return None
         for line in lines:
             try:
-                answer = json.loads(line)
-            except ValueError:
+                answer = json.loads(line.decode("utf-8", "replace"))
+            except (ValueError, RecursionError):
                 continue  # what a program logs is none of ours
             if isinstance(answer, dict) and answer.get("id") == noted["id"]:
                 return answer

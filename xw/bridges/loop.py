@@ -26,6 +26,9 @@ TRIES = 3
 DOUBT_S = 600.0
 """A chat that is busy or gone after a restart has so long to show whether it got the text."""
 
+REASON_LIMIT = 2000
+"""Characters of a reason: a program may say megabytes on its way out, and a reason travels in a message."""
+
 GONE_S = 5.0
 """A chat that vanishes while it answers has so long to come back."""
 
@@ -136,8 +139,8 @@ class Bridge:
         except Refused as error:
             return self._end(now, message, "refused", str(error))
         except ChatGone as error:
-            self._must_wait(str(error))
-            return self._pause.longer()
+            self._waits_for = str(error)
+            raise  # told once, and tried again less and less often: it may cost the start of a program
         now = now._replace(stage=PRESENTING, mark=mark, text=shown.text, infos=shown.infos)
         turn.save(self._mailbox, now)
         self._turn = now
@@ -196,7 +199,7 @@ class Bridge:
             return self._pause.longer()
         if not present.wants_answer(message):
             return self._settle(now, Ending("done"))
-        return self._file(now, message, reply)
+        return self._file(now, message, reply._replace(text=answer.writable(reply.text)))
 
     def _file(self, now: Turn, message: Message, reply: Reply) -> float | None:
         """Send the answer; from the moment its bytes are noted, nothing can lose or double it."""
@@ -211,6 +214,7 @@ class Bridge:
 
     def _end(self, now: Turn, message: Message | None, kind: str, reason: str) -> float | None:
         """Fail a message, and tell its sender."""
+        reason = answer.writable(reason, REASON_LIMIT)
         self._tell(f"failed ({kind}): {now.name}: {reason}")
         ending = Ending("failed", kind, reason)
         senders = {message.sender} if message else set()
@@ -277,9 +281,9 @@ class Bridge:
                 fresh.append(info)
         return fresh
 
-    def _must_wait(self, reason: str | None = None) -> bool:
-        """Whether mail must wait, now that the chat is busy, or for this reason; said once."""
-        reason = reason or self._chat.ready()
+    def _must_wait(self) -> bool:
+        """Whether mail must wait, because the chat cannot take it now; said once."""
+        reason = self._chat.ready()
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
         self._waits_for = reason or ""

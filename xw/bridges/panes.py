@@ -17,7 +17,7 @@ TIMEOUT_S = 5.0
 
 # The title comes last: it is the program's to choose, and may hold any sign.
 _FIELDS = (
-    "pane_id", "pane_pid", "pane_tty", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
+    "pane_id", "pane_pid", "pane_tty", "pane_width", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
     "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
 )  # fmt: skip
 _FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS)
@@ -81,6 +81,7 @@ class Tmux:
             pid=int(values["pane_pid"]),
             tty=values["pane_tty"],
             alternate=values["alternate_on"] == "1",
+            width=int(values["pane_width"]),
             obstacle=_obstacle(values),
         )
 

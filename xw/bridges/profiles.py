@@ -57,6 +57,8 @@ class Profile(NamedTuple):
     indent: int = 0
     one_line: bool = False
     """The program takes each newline for Enter: they are sent as a visible sign."""
+    limit: int = 0
+    """The longest text in bytes; 0 = any. Programs take pastes of hundreds of kilobytes."""
     signs: tuple[tuple[str, str], ...] = ()
     """What the program would not take as text, and the sign that is shown to it instead."""
     submit: str = "Enter"
@@ -168,6 +170,8 @@ GENERIC = Profile(
     status_below=True,
     dialog_rows=4,
     one_line=True,
+    # A terminal in line mode takes LINE_BYTES, where each newline's sign needs five of them.
+    limit=3600,
     settle_s=3.0,
 )
 

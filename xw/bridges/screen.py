@@ -5,6 +5,7 @@ Pure functions from a screen and a profile; `panes.py` takes the screens,
 """
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from xw.bridges.profiles import Profile
@@ -36,6 +37,8 @@ class Screen(NamedTuple):
     """Of the process that the pane was opened with."""
     tty: str = ""
     alternate: bool = False
+    width: int = 0
+    """Columns of the pane."""
     obstacle: str = ""
     """Why tmux itself would not pass a text on: copy mode, synchronized panes, a dead pane."""
 
@@ -137,12 +140,15 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
     """Does the cursor still stand behind the text (or its stand-in), as it does before Enter?"""
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
-    row = screen.rows[screen.cursor_y]
+    y = screen.cursor_y
+    if y and screen.cursor_x == 0 and not screen.rows[y] and _cells(screen.rows[y - 1]) == screen.width:
+        y -= 1  # a text that fills its row to the last column leaves the cursor on the next one
+    row = screen.rows[y]
     if token_of(text) in row or profile.collapsed.search(row):
         return True
     # A narrow pane may have left only the last letters on the cursor's row.
     tail, shown = _letters(text)[-8:], _letters(row)[-8:]
-    above = _letters(screen.rows[screen.cursor_y - 1]) if screen.cursor_y else ""
+    above = _letters(screen.rows[y - 1]) if y else ""
     return shown != "" and tail.endswith(shown) and (above + shown).endswith(tail)
 
 
@@ -155,13 +161,13 @@ def token_of(text: str) -> str:
 def answer(rows: list[str], profile: Profile, text: str) -> Answer:
     """The answer that stands below the text in these rows, without the program's decoration."""
     head, opened, _ = text.partition("]")
-    if rows and "\n" in text and opened and head + opened in rows[0]:
+    if rows and not profile.one_line and opened and head + opened in rows[0]:
         # Once the text has scrolled off, a program may keep a row at the top that tells of it.
         rows = rows[1:]
-    start = _below(rows, text)
-    cut = start is None
     if profile.one_line:
-        rows = _above_prompt(rows, profile)
+        rows = _above_prompt(_parted(rows, text.rsplit("\n", 1)[-1]), profile)
+    start = _below(rows, profile, text)
+    cut = start is None
     stop, ended = len(rows), False
     for number in range(start or 0, len(rows)):
         if profile.end.search(rows[number]) or profile.chrome.search(rows[number]):
@@ -176,25 +182,50 @@ def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
     return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
 
 
+def _parted(rows: list[str], last: str) -> list[str]:
+    """The rows, with a break behind the text: where it fills its row, tmux joins the next one to it."""
+    for number, row in enumerate(rows):
+        before, found, behind = row.partition(last)
+        if found:
+            return [*rows[:number], before + found, *([behind] if behind else []), *rows[number + 1 :]]
+    return rows
+
+
 def _last(screen: Screen, count: int) -> list[str]:
     return [row for row in screen.rows if row.strip()][-count:]
 
 
-def _below(rows: list[str], text: str) -> int | None:
+def _below(rows: list[str], profile: Profile, text: str) -> int | None:
     """The row below the text's last line, which a narrow pane may have broken into several."""
     token = token_of(text)
+    shown = [n for n, row in enumerate(rows) if token in row and not _quoted(row, profile, token)]
+    if not shown:
+        return None
+    # A program in lines shows a text once; another may draw it again, and its answer below the newest.
+    number = shown[0] if profile.one_line else shown[-1]
     whole = _letters(text[text.rindex(token) :])
-    for number in range(len(rows) - 1, -1, -1):
-        if token in rows[number]:
-            got = _letters(rows[number][rows[number].index(token) :])
-            number += 1
-            while number < len(rows) and len(got) < len(whole) and rows[number].strip():
-                more = got + _letters(rows[number])
-                if not whole.startswith(more):
-                    break
-                got, number = more, number + 1
-            return number
-    return None
+    got = _letters(rows[number][rows[number].index(token) :])
+    number += 1
+    while number < len(rows) and len(got) < len(whole) and rows[number].strip():
+        more = got + _letters(rows[number])
+        if not whole.startswith(more):
+            break
+        got, number = more, number + 1
+    return number
+
+
+def _quoted(row: str, profile: Profile, token: str) -> bool:
+    """Does an answer repeat the text here? The text itself has its last line at the start of a row."""
+    if profile.one_line:
+        return False
+    spoken = profile.bullet != "" and row.startswith(profile.bullet)
+    return spoken or re.search(r"\w", row[: row.index(token)]) is not None
+
+
+def _cells(row: str) -> int:
+    """The columns that a row takes: two for wide letters, none for what is set upon another."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in row)
+    return len(row) + wide - sum(unicodedata.category(sign) in ("Mn", "Me") for sign in row)
 
 
 def _letters(row: str) -> str:

@@ -1,7 +1,9 @@
 """Running a bridge: one per instance, with heartbeats, until it is told to stop."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple, Protocol
@@ -11,7 +13,7 @@ from xw.bridges.announce import Announcer
 from xw.bridges.chat import Chat
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.pace import Pause
-from xw.errors import Busy, XwError
+from xw.errors import Busy, Unreachable, XwError, explain
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -92,27 +94,56 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
         worker: _Worker = (Announcer if plan.notify else Bridge)(instance, chat, tell)
         with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
             stop.wakes(woken.wake)
+            lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
+            lost = partial(_lost, lock, os.stat(lock))
             tell("ready")
+            reason = chat.ready()
+            if reason:
+                tell(f"the chat is not, mail would wait: {reason}")
             with _Pulse(mailbox, plan.kind, worker) as pulse:
-                _loop(worker, pulse, woken, stop, tell)
+                _loop(worker, pulse, woken, stop, tell, lost)
     finally:
         chat.close()
     presence.leave(mailbox)
 
 
-def _loop(worker: _Worker, pulse: "_Pulse", woken: Arrivals, stop: Stop, tell: Tell) -> None:
-    trouble = Pause(0.5, 30.0)
+def _loop(
+    worker: _Worker, pulse: "_Pulse", woken: Arrivals, stop: Stop, tell: Tell, lost: Callable[[], bool]
+) -> None:
+    trouble, told = Pause(0.5, 30.0), ""
     while not stop.asked():
+        if lost():
+            raise Unreachable(
+                "the hub was moved or removed under this bridge: start it again where it is now"
+            )
         try:
             pause = worker.step()
             pulse.changed()
+            if told:
+                tell("goes on")
+            told = ""
             trouble.reset()
         except (XwError, OSError) as error:
             # Each step may be repeated; a full disk or a hub out of reach passes.
-            tell(f"cannot go on now: {error}")
+            reason = str(explain(error) if isinstance(error, OSError) else error)
+            # The path may be a scratch file's, another one each time.
+            state = os.strerror(error.errno or 0) if isinstance(error, OSError) else reason
+            if state != told:
+                tell(f"cannot go on now: {reason}")
+            told = state
             pause = trouble.longer()
         if pause != 0.0:
             woken.wait(pause)
+
+
+def _lost(lock: str, held: os.stat_result) -> bool:
+    """Whether the lock is no longer where the next bridge would look for it: two would take the same mail."""
+    try:
+        return not os.path.samestat(os.stat(lock), held)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # out of reach for now: the next step says why
 
 
 class _Pulse:

@@ -32,9 +32,9 @@ from typing import NamedTuple
 
 from xw.bridges import wiblog
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, seconds
 from xw.bridges.wibwob import LIMIT, Wire, check, command, encode, unknown
-from xw.errors import Refused, TimedOut, Usage, XwError
+from xw.errors import Refused, TimedOut, XwError
 
 PARTS = 8
 PART_S = 120.0
@@ -133,17 +133,23 @@ class SocketChat:
         """What the assistant said after the text, once it rests; see `Chat.capture`."""
         noted = json.loads(mark)
         self._dialect = noted["dialect"]
-        said = self._history()
-        start = _after(said, self._parts(text)[-1])
-        if start is None and len(said) < noted["count"]:
-            raise ChatFailed(f"{self._path}: the chat's history was cleared before the answer came")
-        finished = self._finished(said, start)
+        try:
+            finished = self._reply(noted["count"], self._parts(text)[-1])
+        except (NotPresented, Uncertain):
+            finished = None  # a look that went wrong tells nothing of the answer
         if finished is None and self._clock() - noted["at"] > self._timeout_s:
             raise TimedOut(f"{self._path}: no answer within {self._timeout_s:g} s")
         return finished
 
     def close(self) -> None:
         """Nothing is held: each command has a connection of its own."""
+
+    def _reply(self, count: int, part: str) -> Reply | None:
+        said = self._history()
+        start = _after(said, part)
+        if start is None and len(said) < count:
+            raise ChatFailed(f"{self._path}: the chat's history was cleared before the answer came")
+        return self._finished(said, start)
 
     def _finished(self, said: list[Said], start: int | None) -> Reply | None:
         if start is None:
@@ -197,7 +203,10 @@ class SocketChat:
         if self._dialect == "log":
             return [Said(role, text) for role, text in wiblog.read(self._log_file())]
         line = command("get_chat_history") if self._dialect == "direct" else _registry("get_chat_history")
-        return _entries(check(self._wire.ask(line)))
+        answer = self._wire.ask(line)
+        if unknown(answer):
+            self._dialect = ""  # another build listens there now
+        return _entries(check(answer))
 
     def _find_dialect(self) -> str:
         if not unknown(self._wire.ask(command("get_chat_history"))):
@@ -293,7 +302,7 @@ def _entries(answer: str) -> list[Said]:
     try:
         messages = json.loads(answer, strict=False)["messages"]
         entries = [Said(str(entry["role"]).lower(), str(entry["content"])) for entry in messages]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ChatGone(f"the chat's history cannot be read: {error}") from error
     wrong = ("Error:", "Error (")
     return [Said("error", e.text) if e.role == "system" and e.text.startswith(wrong) else e for e in entries]
@@ -321,9 +330,10 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketCha
     """A chat with the socket at `target`: a path, or the number of a WibWob instance."""
     check_options(options, ("settle", "timeout", "log"))
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target
-    try:
-        settle_s, timeout_s = float(options.get("settle", "2")), float(options.get("timeout", "1800"))
-    except ValueError as error:
-        raise Usage(f"settle and timeout are seconds: {error}") from error
-    secret = os.environ.get("WIBWOB_AUTH_SECRET", "")
-    return SocketChat(path, secret=secret, log=options.get("log", ""), settle_s=settle_s, timeout_s=timeout_s)
+    return SocketChat(
+        path,
+        secret=os.environ.get("WIBWOB_AUTH_SECRET", ""),
+        log=options.get("log", ""),
+        settle_s=seconds(options, "settle", 2.0),
+        timeout_s=seconds(options, "timeout", 1800.0),
+    )

@@ -11,6 +11,7 @@ Options: `profile` (else the program is recognised), `server` (`tmux -L`),
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, seconds
 from xw.bridges.panes import Tmux, find_target, foreground, list_panes
 from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
 from xw.bridges.screen import (
@@ -33,11 +34,15 @@ from xw.bridges.screen import (
     token_of,
     unsent,
 )
-from xw.errors import TimedOut, Usage, XwError
+from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
+from xw.text import escaped
 
 NEWLINE_SIGN = " ⏎ "
 TAB_SIGN = " ⇥ "
 """What a program that takes single lines is shown: a tab would complete words there."""
+
+LINE_BYTES = 4095
+"""A terminal in line mode drops what a line has more, and shows it all the same."""
 
 ARRIVES_S = 10.0
 """A pasted text shows within this time, or something is wrong with the pane."""
@@ -60,21 +65,29 @@ _NO_TEXT = "[none]"
 
 
 class TmuxChat:
-    """The program in one pane. `profile` fixes what it is; without, it is recognised at each look."""
+    """The program in the pane that `target` names, looked for again when it is gone.
+
+    `profile` fixes what it is; without, it is recognised at each look.
+    """
 
     def __init__(
         self,
-        pane: str,
+        target: str,
         *,
         profile: Profile | None = None,
         server: str = "",
+        pause_s: float | None = None,
         timeout_s: float = 3600.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tmux = Tmux(server)
-        self._pane = pane
+        self._server = server
+        self._target = target
+        self._pane = ""
         self._fixed = profile
+        self._limit = 0
+        self._pause_s = pause_s
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -82,8 +95,8 @@ class TmuxChat:
 
     @property
     def limit(self) -> int:
-        """None of its own: programs take pastes of hundreds of kilobytes."""
-        return 0
+        """What the program takes that was there at the last look."""
+        return self._limit
 
     def ready(self) -> str | None:
         """Looks at the pane; see `Chat.ready`."""
@@ -105,13 +118,20 @@ class TmuxChat:
         }
         return json.dumps(noted)
 
-    def present(self, mark: str, text: str) -> None:  # noqa: ARG002 (the screen says it all)
+    def present(self, mark: str, text: str) -> None:
         """Paste, look, press Enter, look; see `Chat.present`."""
-        screen, profile = self._look()
+        try:
+            screen, profile = self._look()
+        except TimedOut as error:
+            raise NotPresented(f"{self._target}: {error}") from error
+        if screen.pid != json.loads(mark)["pid"]:
+            raise NotPresented(f"{self._pane}: another program runs there now")
         reason = not_ready(screen, profile)
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
         text = taken(text, profile)
+        if profile.limit and len(text.encode()) > LINE_BYTES:
+            raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
         self._paste(text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
@@ -142,18 +162,25 @@ class TmuxChat:
     def capture(self, mark: str, text: str) -> Reply | None:
         """The rows below the text, once the program rests; see `Chat.capture`."""
         noted = json.loads(mark)
+        try:
+            reply = self._reply(noted, text)
+        except TimedOut:
+            reply = None  # tmux has too much to do to tell
+        if reply is None and self._clock() - noted["at"] > self._timeout_s:
+            raise TimedOut(f"{self._target}: no answer within {self._timeout_s:g} s")
+        return reply
+
+    def close(self) -> None:
+        """Nothing is held; the program in the pane is not ours to end."""
+
+    def _reply(self, noted: dict[str, Any], text: str) -> Reply | None:
         screen, profile = self._look()
         if screen.pid != noted["pid"]:
             raise ChatGone(f"{self._pane}: another program runs there now")
         if starting(screen, profile) or busy(screen, profile) or dialog(screen, profile):
             self._rest = ("", 0.0)
-            if self._clock() - noted["at"] > self._timeout_s:
-                raise TimedOut(f"{self._pane}: no answer within {self._timeout_s:g} s")
             return None
         return self._answer(screen, profile, noted, text)
-
-    def close(self) -> None:
-        """Nothing is held; the program in the pane is not ours to end."""
 
     def _answer(self, screen: Screen, profile: Profile, noted: dict[str, Any], text: str) -> Reply | None:
         found = answer(self._tmux.everything(self._pane), profile, text)
@@ -183,13 +210,22 @@ class TmuxChat:
         return self._clock() - self._rest[1]
 
     def _look(self) -> tuple[Screen, Profile]:
-        screen = self._tmux.look(self._pane)
+        """The pane's screen and what runs there; after a `ChatGone` the next look searches for the target."""
+        pane, self._pane = self._pane, ""
+        try:
+            pane = pane or find_target(self._target, self._server)
+        except NotFound as error:
+            raise ChatGone(str(error)) from error
+        screen = self._tmux.look(pane)
         running = recognise(screen.program)
         if running is None or (running is GENERIC and not self._fixed):
             running = recognise(screen.program, foreground(screen.tty))
         if running is None:
-            raise ChatGone(f"{self._pane}: {screen.program} runs there, which is no chat program")
-        return screen, self._fixed or running
+            raise ChatGone(f"{pane}: {screen.program} runs there, which is no chat program")
+        self._pane = pane
+        profile = self._fixed or running
+        self._limit = profile.limit
+        return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
 
     def _paste(self, text: str) -> None:
         try:
@@ -240,7 +276,10 @@ class TmuxChat:
 
 def one_line(text: str) -> str:
     """The text for a program that would take each newline for Enter; signs show where they were."""
-    return text.replace("\n", NEWLINE_SIGN).replace("\t", TAB_SIGN)
+    for sign, stands_for in ((NEWLINE_SIGN, "\n"), (TAB_SIGN, "\t")):
+        # A sign that a body holds would pass for a newline, and what follows it for a line of the frame.
+        text = text.replace(sign.strip(), escaped(ord(sign.strip()))).replace(stands_for, sign)
+    return text
 
 
 def taken(text: str, profile: Profile) -> str:
@@ -278,23 +317,17 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     name = options.get("profile", "")
     if name and name not in PROFILES:
         raise Usage(f"no profile {name!r}: there are {', '.join(PROFILES)}")
-    server = options.get("server", "")
-    pane = find_target(target, server)
-    profile = PROFILES[name] if name else None
-    if "pause" in options:
-        shown = Tmux(server).look(pane)
-        profile = profile or recognise(shown.program, foreground(shown.tty)) or PROFILES["generic"]
-        profile = profile._replace(pause_s=_seconds(options["pause"]))
-    return TmuxChat(pane, profile=profile, server=server, timeout_s=_seconds(options.get("timeout", "3600")))
+    if not shutil.which("tmux"):
+        raise NotFound("tmux: no such command: install it")
+    return TmuxChat(
+        target,
+        profile=PROFILES[name] if name else None,
+        server=options.get("server", ""),
+        pause_s=seconds(options, "pause", 0.0) if "pause" in options else None,
+        timeout_s=seconds(options, "timeout", 3600.0),
+    )
 
 
 def discover() -> list[Found]:
     """The panes of the user's tmux server."""
     return list_panes()
-
-
-def _seconds(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
-        raise Usage(f"{value!r} is no number of seconds") from error

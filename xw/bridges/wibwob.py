@@ -85,7 +85,7 @@ class Wire:
             link.sendall(b'{"type":"auth","hmac":"' + digest.encode() + b'"}\n')
             # Only after this line: what is sent before is read as a part of the handshake.
             verdict = self._line(link, deadline)
-        except (Uncertain, OSError, ValueError, KeyError, TypeError) as error:
+        except (Uncertain, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             # The command has not been sent yet, so nothing can have been carried out.
             raise NotPresented(f"{self._path}: no handshake although a secret is set: {error}") from error
         if "auth_ok" not in verdict:
@@ -113,7 +113,7 @@ class Wire:
 def check(answer: str) -> str:
     """The answer, unless it is an error: a command that was refused was not carried out."""
     if answer.startswith("err"):
-        raise NotPresented(f"the chat answered: {answer}")
+        raise NotPresented(f"the chat answered: {answer[:200]}")
     return answer
 
 
