@@ -1,5 +1,7 @@
 """`~/.ssh/config` leads to the host: names, ports, users, keys, hosts to jump over."""
 
+import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -118,6 +120,21 @@ def test_a_broken_configuration(home: Home) -> None:
     home.config.write_text("Nonsense\n")
     with pytest.raises(Usage, match="Nonsense"):
         find(parse("ssh://hub/"))
+
+
+def test_a_user_without_a_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id that this machine has no name for, as in containers: LOGNAME is asked for, and does."""
+
+    def nameless(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(Usage, match=f"user id {os.getuid()} has no name .*`export LOGNAME=you`"):
+        find(parse("ssh://you@hub/"))
+    monkeypatch.setenv("LOGNAME", "me")
+    assert find(parse("ssh://hub/")).user == "me"
 
 
 def test_known_hosts_files(home: Home) -> None:
