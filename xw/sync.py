@@ -277,6 +277,8 @@ class _Run:
             )
         if action.state == "processing":
             return self._mirror.claim(action.name)
+        if action.source == "failed":  # here, while another machine of this name has done it
+            return self._mirror.move("failed", action.state, action.name)
         return self._mirror.settle(action.name, action.state)
 
     def _show_presence(self, there: Sighting | None) -> None:

@@ -87,6 +87,25 @@ def test_two_machines_of_one_name_stay_in_step(join: Join, alice: Machine) -> No
     assert second.mailbox.why(failed.name)["reason"] == "the chat is gone"
 
 
+def test_done_counts_over_failed(join: Join, alice: Machine, hub: DirectoryHub) -> None:
+    """Failed on one machine and done on another of the same name, it is done on both and on the hub."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "try it")
+    for machine in (alice, first, second):
+        machine.sync()
+    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.sync()
+    second.mailbox.settle(sent.name)
+    assert second.sync().settled == (sent.name,)
+    assert first.sync().advanced == (sent.name,)
+    for mailbox in (first.mailbox, second.mailbox, hub.mailbox("bob")):
+        assert mailbox.names(INBOX["done"]) == [sent.name]
+        assert mailbox.names(INBOX["failed"]) == []
+    for machine in (first, second):
+        again = machine.sync()
+        assert (again.settled, again.advanced) == ((), ())
+
+
 def test_direct_use_of_the_hub(alice: Machine, hub: DirectoryHub) -> None:
     """An agent on the hub's own machine and one over SFTP see each other's mail."""
     name, data = encode(
