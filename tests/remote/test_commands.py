@@ -1,5 +1,6 @@
 """Every command on a hub on another host: what it prints, where mail lies, how it goes on offline."""
 
+import json
 import os
 import socket
 import time
@@ -222,6 +223,36 @@ def test_offline_stays_off_the_network(alice: Machine, bob: Machine, known: Sshd
     assert alice.process("sync", "--offline").code == 5
     assert logins(known) == before
     assert "1 delivered" in alice.ok("sync")
+
+
+DAMAGE = (
+    "",
+    "[]",
+    "[" * 100_000,
+    '{"at": "then", "failed": null, "why": 3}',
+    '{"at": 1e999, "failed": 1e999, "why": ""}',
+    '{"skew": 1e999, "seen": {"alice": {"name": "alice", "changed": -1e999}}}',
+    '{"skew": 0, "seen": {"alice": {"name": "alice", "oldest": "zz"}}}',
+    '{"skew": 0, "seen": {"alice": {"name": "alice", "presence": 7}}}',
+    '{"skew": 0, "seen": {"alice": {"name": 5}}}',
+)
+
+
+@pytest.mark.parametrize("name", ["sync.json", "peers.json"])
+def test_damaged_notes_of_the_mirror(name: str, alice: Machine, bob: Machine) -> None:
+    """The notes of a mirror may be damaged in any way: commands go on, and the next sync mends them."""
+    bob.ok("sync")
+    sound = (bob.mirror.parent / name).read_text()
+    for damage in DAMAGE:
+        for command in (["check"], ["peers"], ["who"], ["doctor"]):
+            for more in ([], ["--offline"]):
+                (bob.mirror.parent / name).write_text(damage)
+                result = bob.run(*command, *more)
+                assert (result.code, result.err) == (0, ""), (damage[:80], command, result)
+    bob.ok("sync")
+    mended = json.loads((bob.mirror.parent / name).read_text())
+    assert mended.keys() == json.loads(sound).keys()
+    assert bob.ok("peers", "--offline").startswith("alice")
 
 
 def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
