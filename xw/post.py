@@ -41,12 +41,16 @@ class Draft(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox."""
+    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox.
+
+    `returned` are those to whom a hub elsewhere, once reached, would not take it.
+    """
 
     id: str
     name: str
     delivered: tuple[str, ...]
     waiting: tuple[str, ...]
+    returned: tuple[str, ...] = ()
 
 
 class Flushed(NamedTuple):

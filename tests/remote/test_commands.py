@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -187,6 +188,33 @@ def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Pa
     assert info["from"] == "postmaster"
     assert "no peer 'bob'" in info["body"]
     assert len(names(alice.mirror / "outbox/failed")) == 1
+
+
+def test_a_peer_that_has_left_since_the_last_sync(
+    alice: Machine, bob: Machine, join: Join, hub: Path
+) -> None:
+    """Where the hub, once asked, knows a recipient no more, the command says so: exit 3, nobody waits."""
+    join("carol")
+    alice.ok("sync")
+    os.remove(hub / "bob/card.json")
+    for command in (["send", "task", "there?", "--to", "bob"], ["ask", "there?", "--to", "bob"]):
+        shutil.copy(hub / "carol/card.json", hub / "bob/card.json")  # so that alice still knows of bob
+        alice.ok("sync")
+        os.remove(hub / "bob/card.json")
+        result = alice.run(*command)
+        assert (result.code, result.out) == (3, ""), result
+        assert "came back from bob: `xw check` says why" in result.err
+        assert "waiting" not in result.err
+    shutil.copy(hub / "carol/card.json", hub / "bob/card.json")
+    alice.ok("sync")
+    os.remove(hub / "bob/card.json")
+    some = alice.run("send", "task", "all there?", "--to", "bob", "--to", "carol", "--json")
+    assert (some.code, json.loads(some.out)["delivered"], json.loads(some.out)["outbox"]) == (
+        3,
+        ["carol"],
+        [],
+    )
+    assert alice.ok("check").count("Not delivered to bob: no peer 'bob'") == 3
 
 
 def test_everything_goes_on_offline(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:

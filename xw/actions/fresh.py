@@ -10,6 +10,7 @@ from xw.instance import Instance
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from xw.errors import XwError
     from xw.hub.remote import RemoteHub
     from xw.post import Sent
 
@@ -38,10 +39,19 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
     if not instance.mailbox.mirror:
         return sent, None
     problem = freshen(instance)
+    back = instance.mailbox.refused(sent.name)
     left = {to for to in sent.waiting if sent.name in instance.mailbox.outbox(to)}
-    returned = instance.mailbox.refused(sent.name)
-    there = tuple(to for to in sent.waiting if to not in left | returned)
-    return sent._replace(delivered=sent.delivered + there, waiting=tuple(sorted(left | returned))), problem
+    there = tuple(to for to in sent.waiting if to not in left | back)
+    return sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back))), problem
+
+
+def came_back(instance: Instance, sent: "Sent") -> "XwError":
+    """The error that a message is which the hub has refused for some: NotFound, or Refused."""
+    from xw.errors import NotFound, Refused
+    from xw.layout import short_id
+
+    kind = Refused if set(sent.returned) <= set(instance.hub.instances()) else NotFound
+    return kind(f"{short_id(sent.name)} came back from {', '.join(sent.returned)}: `xw check` says why")
 
 
 def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
