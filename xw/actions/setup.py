@@ -10,12 +10,12 @@ from xw.errors import Refused, Usage, XwError
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub import directory
-from xw.hub.contract import Peer
+from xw.hub.contract import Peer, Progress
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
 from xw.mailbox import Mailbox
-from xw.sync import Progress, Report
+from xw.sync import Report
 from xw.sync import sync as travel
 
 _PROJECT_HUB = ".xw/hub"
