@@ -271,6 +271,27 @@ def test_each_command_keeps_its_limit(between: Between, known: Sshd, how: str, t
     assert late == {}
 
 
+def test_a_file_that_takes_longer_than_the_limit(between: Between, tmp_path: Path) -> None:
+    """A command that cannot bring a large file in its time names it and what can; `xw sync` brings it."""
+    alice, bob = between.alice, between.bob
+    (alice.folder / "large.bin").write_bytes(os.urandom(16_000_000))
+    hint = "large.bin takes longer than 1.0 s: `xw sync` takes the time that it needs"
+    for machine in (alice, bob):
+        machine.set(offline_s=1.0)
+        machine.ok("sync")  # connected, by now without delay
+    between.proxy.delay = 0.05
+    began = time.monotonic()
+    told = alice.run("send", "task", "look", "--to", "bob", "--attach", "large.bin")
+    assert time.monotonic() - began < 2
+    assert (told.code, "in the outbox for bob" in told.out, hint in told.err) == (0, True, True), told
+    assert f"{hint} (not tried again for a moment)" in alice.run("check").err
+    assert "1 delivered" in alice.ok("sync")
+    told = bob.run("check")
+    assert (told.code, "no mail" in told.out, hint in told.err) == (0, True, True), told
+    assert "1 fetched" in bob.ok("sync")
+    assert "look" in bob.ok("check")
+
+
 def test_forty_agents_at_once(join: Join, known: Sshd, hub: Path) -> None:
     """40 agents start at once against the default MaxStartups: all is delivered within 30 s."""
     first = join("agent-0")

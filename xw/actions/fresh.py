@@ -56,16 +56,30 @@ def came_back(instance: Instance, sent: "Sent") -> "XwError":
 
 def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
     """Sync, for at most so long; None, or why it did not succeed."""
+    from time import monotonic
+
     from xw.errors import Busy, XwError, explain
     from xw.sync import sync
 
+    file = ""  # the last one that travelled
+
+    def note(name: str, _done: int, _whole: int) -> None:
+        nonlocal file
+        file = name
+
+    began = monotonic()
     try:
         with hub.within(seconds):
-            sync(instance.mailbox, hub, patience=seconds)
+            sync(instance.mailbox, hub, note, patience=seconds)
     except Busy:
         return "another sync of this mirror waits for the hub"
     except XwError as error:
-        return str(error)
+        if not file or monotonic() - began < seconds:
+            return str(error)
+        # The host is well; and with the same limit the next try would come no further.
+        why = f"{file} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
+        hub.note(why)
+        return why
     except OSError as error:
         return str(explain(error))
     return None
