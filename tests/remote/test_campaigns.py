@@ -389,6 +389,11 @@ def test_the_hubs_disk(trouble: str, join: Join, hub: Path, tmp_path: Path) -> N
         assert trouble.partition(":")[0] in told.err
         assert "Traceback" not in told.err
         assert not any(map(layout.is_message, os.listdir(hub / "bob/inbox/pending")))
+        examined = alice.run("doctor")
+        assert (examined.code, examined.err) == (1, ""), examined
+        assert (
+            examined.out.count("\nbad ") == examined.out.count("bad  cannot write durably on the hub: ") == 1
+        )
         mend(hub)
         assert "1 delivered" in alice.ok("sync")
         assert len(bob.json("check")["messages"]) == 1

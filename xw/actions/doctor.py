@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xw import clock, layout, presence
 from xw.bridges import serve
-from xw.errors import Damaged, XwError
+from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import RemoteHub, open_files
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
@@ -79,10 +79,11 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
             return
         if not (yield from _modes(far.mailbox(instance.name), open_files(hub.url).root, " on the hub")):
             return
-        yield from _disk(far.mailbox(instance.name), "on the hub")
+        if not (yield from _disk(far.mailbox(instance.name), "on the hub")):
+            return
         skew = far.now() - clock.now() / clock.SECOND
-    except XwError as error:
-        yield Finding("bad", str(error))
+    except (XwError, OSError) as error:
+        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
         return
     if abs(skew) > _SKEW:
         yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
@@ -116,7 +117,8 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
     return not (missing or strange)
 
 
-def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
+def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
+    """Whether one can write durably, as a finding and a value."""
     probe = mailbox.at(layout.SCRATCH, f"doctor-{os.getpid()}")
     try:
         mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
@@ -124,8 +126,9 @@ def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
     except OSError as error:
         problem = f"cannot write durably {where}: {error.strerror}"
         yield Finding("bad", problem, "make room, or mend the rights")
-        return
+        return False
     yield Finding("ok", f"files can be written and synced {where}")
+    return True
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:
