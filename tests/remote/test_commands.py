@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import socket
 import time
@@ -12,7 +13,6 @@ import pytest
 from tests.cli.team import XW, call, ended
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
-from tests.ssh.conftest import Home
 from tests.ssh.sshd import Sshd
 from xw import layout
 
@@ -253,36 +253,6 @@ def test_offline_stays_off_the_network(alice: Machine, bob: Machine, known: Sshd
     assert "1 delivered" in alice.ok("sync")
 
 
-DAMAGE = (
-    "",
-    "[]",
-    "[" * 100_000,
-    '{"at": "then", "failed": null, "why": 3}',
-    '{"at": 1e999, "failed": 1e999, "why": ""}',
-    '{"skew": 1e999, "seen": {"alice": {"name": "alice", "changed": -1e999}}}',
-    '{"skew": 0, "seen": {"alice": {"name": "alice", "oldest": "zz"}}}',
-    '{"skew": 0, "seen": {"alice": {"name": "alice", "presence": 7}}}',
-    '{"skew": 0, "seen": {"alice": {"name": 5}}}',
-)
-
-
-@pytest.mark.parametrize("name", ["sync.json", "peers.json"])
-def test_damaged_notes_of_the_mirror(name: str, alice: Machine, bob: Machine) -> None:
-    """The notes of a mirror may be damaged in any way: commands go on, and the next sync mends them."""
-    bob.ok("sync")
-    sound = (bob.mirror.parent / name).read_text()
-    for damage in DAMAGE:
-        for command in (["check"], ["peers"], ["who"], ["doctor"]):
-            for more in ([], ["--offline"]):
-                (bob.mirror.parent / name).write_text(damage)
-                result = bob.run(*command, *more)
-                assert (result.code, result.err) == (0, ""), (damage[:80], command, result)
-    bob.ok("sync")
-    mended = json.loads((bob.mirror.parent / name).read_text())
-    assert mended.keys() == json.loads(sound).keys()
-    assert bob.ok("peers", "--offline").startswith("alice")
-
-
 def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
     """A host that swallows packets costs one command its limit; those after it leave the network alone."""
     alice.set(offline_s=0.5)
@@ -299,50 +269,22 @@ def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
             silent.accept()
 
 
-def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
-    """On a sound hub doctor finds nothing bad, and says how far it looked."""
-    found = alice.ok("doctor")
-    assert "connected to" in found
-    assert "files can be written and synced on the hub" in found
-    assert "bad" not in found
-
-
-def test_doctor_names_the_step_that_fails(
-    alice: Machine, bob: Machine, known: Sshd, home: Home, hub: Path
-) -> None:
-    """No mailbox there, no hub, an unknown host key, no server: each is named with what mends it."""
-
-    def bad() -> str:
-        # A process of its own: this one would keep its connection.
-        result = alice.process("doctor")
-        assert result.code == 1, result
-        (line,) = [line for line in result.out.splitlines() if line.startswith("bad")]
-        return line
-
-    os.rename(hub / "alice", hub / "gone")
-    assert "no mailbox for alice: xw init --name alice" in bad()
-    os.rename(hub / "gone", hub / "alice")
-    os.rename(hub / "alice/inbox/done", hub / "gone")
-    assert "missing folders on the hub: inbox/done: xw init --name alice" in bad()
-    (hub / "alice/inbox/done").touch()
-    assert "folders that cannot be read on the hub: inbox/done" in bad()
-    os.remove(hub / "alice/inbox/done")
-    assert alice.process("init", "--name", "alice").code == 0
-    os.rmdir(hub / "gone")
-    (hub / "alice/attachments").chmod(0o755)
-    assert f"others on the hub can read the mail: chmod 700 {hub}/alice/attachments" in bad()
-    (hub / "alice/attachments").chmod(0o700)
-    os.rename(hub, hub.parent / "elsewhere")
-    assert f"no hub at {alice.url}" in bad()
-    os.rename(hub.parent / "elsewhere", hub)
-    trusted = home.known_hosts.read_text()
-    home.known_hosts.write_text("")
-    assert "ssh-keyscan" in bad() or "known_hosts" in bad()
-    home.known_hosts.write_text(trusted)
-    known.stop()
-    assert "127.0.0.1" in bad()
-    known.start()
-    assert alice.process("doctor").code == 0
+def test_progress_on_a_terminal(alice: Machine, bob: Machine) -> None:
+    """On a terminal `xw sync` shows how far a large file has come, up and down; a small one is not shown."""
+    (alice.folder / "large.bin").write_bytes(os.urandom(3_000_000))
+    (alice.folder / "small.bin").write_bytes(b"x")
+    alice.ok(
+        *("send", "task", "x", "--to", "bob", "--attach", "large.bin", "--attach", "small.bin", "--offline")
+    )
+    for machine in (alice, bob):
+        terminal, end = pty.openpty()
+        syncing = machine.start("sync", stderr=end)
+        assert syncing.wait(30) == 0
+        os.close(end)
+        shown = os.read(terminal, 65536).decode()
+        os.close(terminal)
+        assert "\rlarge.bin [" in shown
+        assert shown.endswith(f"\rlarge.bin [{'#' * 25}] 100 %\r\n")
 
 
 def test_two_machines_with_one_name(alice: Machine, join: Join, bob: Machine) -> None:

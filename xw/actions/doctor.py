@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xw import clock, layout, presence
 from xw.bridges import serve
 from xw.errors import Damaged, XwError, explain
-from xw.hub.remote import RemoteHub, open_files
+from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -67,11 +67,7 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
         far = hub.far()
         yield Finding("ok", f"connected to {hub.url}: name, route, host key, login, path")
         if not hub.durable():
-            yield Finding(
-                "bad",
-                "its SFTP server lacks fsync or hard links: mail there does not survive a power cut",
-                "use OpenSSH 6.5 or later there",
-            )
+            yield Finding("bad", NOT_DURABLE, NEEDED)
         if not far.knows(instance.name):
             yield Finding(
                 "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     _Answer = TypeVar("_Answer")
 
+NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
+NEEDED = "use OpenSSH 6.5 or later there"
 PEERS = "peers.json"
 STATE = "sync.json"
 MACHINE = "machine"
