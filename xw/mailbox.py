@@ -63,8 +63,8 @@ class Mailbox:
     def make(self) -> None:
         """Make all folders that are missing."""
         # From the top, so that each is durable, also where an earlier try died half-way.
-        for path in (self.owner, self.at("inbox"), self.at(layout.OUTBOX), *map(self.at, layout.FOLDERS)):
-            self.files.make_folder(path)
+        above = (self.owner, self.at("inbox"), self.at(layout.OUTBOX))
+        self.files.make_folders([*above, *map(self.at, layout.FOLDERS)])
 
     # Looking
 
