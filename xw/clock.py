@@ -91,3 +91,9 @@ def when(text: str, at: int, future: bool) -> int:
         raise Usage(
             f"{text!r} is no time: use 90s, 10m, 2h, 3d, 1w, a date or RFC 3339 such as {spell(example)}"
         ) from None
+
+
+def seconds(value: object) -> float | None:
+    """A number of seconds, or a time in seconds, that may lie in a file; None for anything else."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+    return float(value) if usable else None  # type: ignore[arg-type]  # `usable` has seen to it

@@ -63,8 +63,8 @@ class Mailbox:
     def make(self) -> None:
         """Make all folders that are missing."""
         # From the top, so that each is durable, also where an earlier try died half-way.
-        for path in (self.owner, self.at("inbox"), self.at(layout.OUTBOX), *map(self.at, layout.FOLDERS)):
-            self.files.make_folder(path)
+        above = (self.owner, self.at("inbox"), self.at(layout.OUTBOX))
+        self.files.make_folders([*above, *map(self.at, layout.FOLDERS)])
 
     # Looking
 
@@ -164,13 +164,13 @@ class Mailbox:
 
     def claim(self, name: str) -> bool:
         """Take a message from `pending` to `processing`; False where another was first."""
-        return self._move("pending", "processing", name)
+        return self.move("pending", "processing", name)
 
     def settle(self, name: str, state: str = "done") -> bool:
         """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
         # Both, in this order: one that is claimed in between is found in the second.
-        was_pending = self._move("pending", state, name)
-        moved = self._move("processing", state, name) or was_pending
+        was_pending = self.move("pending", state, name)
+        moved = self.move("processing", state, name) or was_pending
         if not moved and self._exists(INBOX[state], name):
             # Whoever moved it may have died before the sync, and this call acknowledges the move.
             for folder in (state, "processing", "pending"):
@@ -251,7 +251,8 @@ class Mailbox:
         self.files.sync(self.at(INBOX[there]))
         return False
 
-    def _move(self, source: str, target: str, name: str) -> bool:
+    def move(self, source: str, target: str, name: str) -> bool:
+        """Move a message from one state to another; False where it is not there."""
         return self._rename(self.at(INBOX[source], name), self.at(INBOX[target], name))
 
     def _rename(self, source: str, target: str) -> bool:

@@ -41,12 +41,16 @@ class Draft(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox."""
+    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox.
+
+    `returned` are those to whom a hub elsewhere, once reached, would not take it.
+    """
 
     id: str
     name: str
     delivered: tuple[str, ...]
     waiting: tuple[str, ...]
+    returned: tuple[str, ...] = ()
 
 
 class Flushed(NamedTuple):
@@ -239,19 +243,21 @@ def _publish(
 
 
 def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
-    folder, names = _files_of(message)
-    if names:
+    folder, files = _files_of(message)
+    if files:
         from xw.hub.directory import hand_over
 
-        for name in names:
-            hand_over(mailbox, Mailbox(mailbox.files, to), folder, name)
+        for file in files:
+            wrong = hand_over(mailbox, Mailbox(mailbox.files, to), folder, file)
+            if wrong:
+                raise Refused(f"{wrong}; nothing was sent")
 
 
-def _files_of(message: Message) -> tuple[str, tuple[str, ...]]:
+def _files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
     """The files that travel with a message, and the id below which they lie."""
     if message.attached:
-        return message.re or message.id, tuple(file.name for file in message.attached)
-    return message.id, tuple(file.name for file in message.attachments)
+        return message.re or message.id, tuple(message.attached)
+    return message.id, tuple(message.attachments)
 
 
 def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None) -> dict[str, Staged]:

@@ -16,7 +16,7 @@ Without the file, the last change of its folders tells when it last did anything
 import json
 from typing import NamedTuple
 
-from xw import layout
+from xw import clock, layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -61,7 +61,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
     `changed` is when the folders last changed, in seconds; the status is UNKNOWN without a presence.
     """
     said, age = _parsed(text), max(0.0, now - at)
-    status, ttl = said.get("status"), _seconds(said.get("ttl_s"))
+    status, ttl = said.get("status"), clock.seconds(said.get("ttl_s"))
     if status not in STATUSES or ttl is None:
         return Presence(UNKNOWN, "", "", changed)  # none yet, or not one that this version understands
     return Presence(
@@ -144,14 +144,8 @@ def _left(part: object, age: float) -> dict[str, object]:
     """A part of the file with the time that is left to it; empty where that has run out."""
     if not isinstance(part, dict):
         return {}
-    ttl = _seconds(part.get("ttl_s"))
+    ttl = clock.seconds(part.get("ttl_s"))
     return {**part, "ttl_s": ttl - age} if ttl is not None and ttl > age else {}
-
-
-def _seconds(value: object) -> float | None:
-    """A number of seconds that may lie in a file; None for anything else."""
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
-    return float(value) if usable else None  # type: ignore[arg-type]  # `usable` has seen to it
 
 
 def _bridge(said: dict[str, object], age: float) -> str:

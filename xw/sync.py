@@ -5,13 +5,13 @@ few round trips. Every action may be repeated, so a sync that was cut off
 anywhere is mended by the next.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, post
 from xw.errors import Damaged, Newer, XwError
-from xw.hub.contract import Hub
-from xw.hub.directory import DirectoryHub
+from xw.hub.contract import Hub, Progress
+from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import SYNC_LOCK, RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES
@@ -19,7 +19,6 @@ from xw.mailbox import Mailbox, in_order
 from xw.message import Attachment, Message, decode
 
 Listing = Mapping[str, str]  # file name → state
-Progress = Callable[[str, int, int], None]  # an attachment's name, bytes so far, bytes in all
 _PATIENCE = 60.0  # for another sync of this mirror to finish
 
 
@@ -162,7 +161,7 @@ class _Run:
         self._mirror = mailbox
         self._hub = hub
         self._far = hub.mailbox(mailbox.owner)
-        self._progress = progress
+        self._progress = hub.progress = progress
         self._problems: list[tuple[str, str]] = []
 
     def run(self, before: Mapping[str, Sighting] | None) -> Report:
@@ -233,7 +232,8 @@ class _Run:
         if not self._mirror.missing(folder, [file]):
             return
         try:
-            staged = self._mirror.stage(self._pieces(self._far.attachment(folder, file.name), file))
+            pieces = self._hub.files.chunks(self._far.attachment(folder, file.name))
+            staged = self._mirror.stage(shown(pieces, file, self._progress))
         except (FileNotFoundError, Damaged) as error:
             self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
             return  # the message is worth reading without it; `read` says that it is missing
@@ -242,13 +242,6 @@ class _Run:
         else:
             self._mirror.files.remove(staged.path)
             self._problems.append((message.file_name, f"its file {file.name} is damaged on the hub"))
-
-    def _pieces(self, path: str, file: Attachment) -> Iterator[bytes]:
-        done = 0
-        for piece in self._hub.files.chunks(path):
-            done += len(piece)
-            self._progress(file.name, done, file.size)
-            yield piece
 
     def _settle(self, actions: Sequence[Settle]) -> list[str]:
         """Do on the hub what was done here; failed ones take their reason along."""
@@ -277,6 +270,8 @@ class _Run:
             )
         if action.state == "processing":
             return self._mirror.claim(action.name)
+        if action.source == "failed":  # here, while another machine of this name has done it
+            return self._mirror.move("failed", action.state, action.name)
         return self._mirror.settle(action.name, action.state)
 
     def _show_presence(self, there: Sighting | None) -> None:

@@ -110,8 +110,8 @@ class LedgerHub:
         there = entries.get(parcel.name)
         if there and there.data != parcel.data:
             return Refused(f"{parcel.to} has another message named {parcel.name}")
-        for name in parcel.files:
-            pieces = parcel.source.files.chunks(parcel.source.attachment(parcel.folder, name))
-            self.files[parcel.to, parcel.folder, name] = b"".join(pieces)
+        for file in parcel.files:
+            pieces = parcel.source.files.chunks(parcel.source.attachment(parcel.folder, file.name))
+            self.files[parcel.to, parcel.folder, file.name] = b"".join(pieces)
         entries.setdefault(parcel.name, Entry(parcel.data, "pending", self.now()))
         return None

@@ -20,9 +20,8 @@ def parcel(
     fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
     name, data = encode(fields, next(_times))
     message_id = name.partition(".")[0]
-    for file, content in files:
-        mailbox.keep_attachment(message_id, file, [content])
-    return Parcel(to, name, data, mailbox, message_id, tuple(file for file, _ in files))
+    kept = [mailbox.keep_attachment(message_id, file, [content]) for file, content in files]
+    return Parcel(to, name, data, mailbox, message_id, tuple(kept))
 
 
 def state_of(stage: Stage, sent: Parcel) -> str | None:

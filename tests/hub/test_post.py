@@ -81,14 +81,14 @@ def test_what_the_hub_refuses_comes_back(stage: Stage, mailbox: Mailbox) -> None
 def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
     """A file added to a message later is with the recipient before it is told of it."""
     message_id = send(mailbox, stage, "one", "bob").id
-    mailbox.keep_attachment(message_id, "late.txt", [b"late"])
+    late = mailbox.keep_attachment(message_id, "late.txt", [b"late"])
     draft = Draft(
         "info",
         ("bob",),
         "a file",
         message_id,
         message_id,
-        more={"attached": [{"name": "late.txt", "size": 4, "sha256": "0" * 64}]},
+        more={"attached": [late._asdict()]},
     )
     post.send(mailbox, stage.hub, draft, _clock)
     post.flush(mailbox, stage.hub)

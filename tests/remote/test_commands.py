@@ -1,6 +1,9 @@
 """Every command on a hub on another host: what it prints, where mail lies, how it goes on offline."""
 
+import json
 import os
+import pty
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -10,7 +13,6 @@ import pytest
 from tests.cli.team import XW, call, ended
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
-from tests.ssh.conftest import Home
 from tests.ssh.sshd import Sshd
 from xw import layout
 
@@ -188,6 +190,33 @@ def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Pa
     assert len(names(alice.mirror / "outbox/failed")) == 1
 
 
+def test_a_peer_that_has_left_since_the_last_sync(
+    alice: Machine, bob: Machine, join: Join, hub: Path
+) -> None:
+    """Where the hub, once asked, knows a recipient no more, the command says so: exit 3, nobody waits."""
+    join("carol")
+    alice.ok("sync")
+    os.remove(hub / "bob/card.json")
+    for command in (["send", "task", "there?", "--to", "bob"], ["ask", "there?", "--to", "bob"]):
+        shutil.copy(hub / "carol/card.json", hub / "bob/card.json")  # so that alice still knows of bob
+        alice.ok("sync")
+        os.remove(hub / "bob/card.json")
+        result = alice.run(*command)
+        assert (result.code, result.out) == (3, ""), result
+        assert "came back from bob: `xw check` says why" in result.err
+        assert "waiting" not in result.err
+    shutil.copy(hub / "carol/card.json", hub / "bob/card.json")
+    alice.ok("sync")
+    os.remove(hub / "bob/card.json")
+    some = alice.run("send", "task", "all there?", "--to", "bob", "--to", "carol", "--json")
+    assert (some.code, json.loads(some.out)["delivered"], json.loads(some.out)["outbox"]) == (
+        3,
+        ["carol"],
+        [],
+    )
+    assert alice.ok("check").count("Not delivered to bob: no peer 'bob'") == 3
+
+
 def test_everything_goes_on_offline(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
     """With the server gone commands work and say so; what they did travels later."""
     task = alice.send("bob", "before the cut")
@@ -240,40 +269,22 @@ def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
             silent.accept()
 
 
-def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
-    """On a sound hub doctor finds nothing bad, and says how far it looked."""
-    found = alice.ok("doctor")
-    assert "connected to" in found
-    assert "files can be written and synced on the hub" in found
-    assert "bad" not in found
-
-
-def test_doctor_names_the_step_that_fails(
-    alice: Machine, bob: Machine, known: Sshd, home: Home, hub: Path
-) -> None:
-    """No mailbox there, no hub, an unknown host key, no server: each is named with what mends it."""
-
-    def bad() -> str:
-        # A process of its own: this one would keep its connection.
-        result = alice.process("doctor")
-        assert result.code == 1, result
-        (line,) = [line for line in result.out.splitlines() if line.startswith("bad")]
-        return line
-
-    os.rename(hub / "alice", hub / "gone")
-    assert "no mailbox for alice: xw init --name alice" in bad()
-    os.rename(hub / "gone", hub / "alice")
-    os.rename(hub, hub.parent / "elsewhere")
-    assert f"no hub at {alice.url}" in bad()
-    os.rename(hub.parent / "elsewhere", hub)
-    trusted = home.known_hosts.read_text()
-    home.known_hosts.write_text("")
-    assert "ssh-keyscan" in bad() or "known_hosts" in bad()
-    home.known_hosts.write_text(trusted)
-    known.stop()
-    assert "127.0.0.1" in bad()
-    known.start()
-    assert alice.process("doctor").code == 0
+def test_progress_on_a_terminal(alice: Machine, bob: Machine) -> None:
+    """On a terminal `xw sync` shows how far a large file has come, up and down; a small one is not shown."""
+    (alice.folder / "large.bin").write_bytes(os.urandom(3_000_000))
+    (alice.folder / "small.bin").write_bytes(b"x")
+    alice.ok(
+        *("send", "task", "x", "--to", "bob", "--attach", "large.bin", "--attach", "small.bin", "--offline")
+    )
+    for machine in (alice, bob):
+        terminal, end = pty.openpty()
+        syncing = machine.start("sync", stderr=end)
+        assert syncing.wait(30) == 0
+        os.close(end)
+        shown = os.read(terminal, 65536).decode()
+        os.close(terminal)
+        assert "\rlarge.bin [" in shown
+        assert shown.endswith(f"\rlarge.bin [{'#' * 25}] 100 %\r\n")
 
 
 def test_two_machines_with_one_name(alice: Machine, join: Join, bob: Machine) -> None:

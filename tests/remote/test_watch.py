@@ -166,6 +166,12 @@ def test_one_at_a_time(watch: Watch, alice: Machine) -> None:
     assert (second.code, second.err.count("another `xw sync --watch`")) == (6, 1)
 
 
+def test_it_needs_the_network(alice: Machine) -> None:
+    """With --offline there is nothing that it could keep in step."""
+    refused = alice.run("sync", "--watch", "--offline")
+    assert (refused.code, "leave out --offline" in refused.err) == (2, True), refused
+
+
 def test_all_instances_of_a_machine_on_one_connection(
     join: Join, known: Sshd, hub: Path, tmp_path: Path
 ) -> None:

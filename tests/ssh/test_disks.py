@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -148,6 +149,20 @@ def test_a_folder_of_another(tmp_path: Path) -> None:
     finally:
         link.close()
         shut.chmod(0o700)
+
+
+@pytest.mark.root
+def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
+    """Where the folders above the root are missing and may not be made, that is said, not that they are."""
+    link = ServerLink(user=NOBODY)
+    try:
+        with TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)  # nobody may look, and make nothing
+            with pytest.raises(PermissionError) as caught:
+                SftpFiles(link, f"{folder}/a/b/hub").make_folder("")
+            assert caught.value.filename == f"hub:{folder}/a"
+    finally:
+        link.close()
 
 
 @pytest.mark.parametrize("mask", ["000", "077", "777"])

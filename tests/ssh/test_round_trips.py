@@ -9,6 +9,7 @@ import pytest
 from tests.ssh.server import ServerLink
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
+from xw.hub.directory import DirectoryHub
 
 ITEMS = [Publication(b"x" * 2000, "tmp", (f"a/{number}",)) for number in range(10)]
 PATHS = [target for item in ITEMS for target in item.targets]
@@ -57,6 +58,17 @@ def test_batches_cost_few_round_trips(files: SftpFiles) -> None:
     before = files.round_trips
     assert files.remove_all([f"b/{path[2:]}" for path in PATHS]) == [None] * 10
     assert cost(files, before) == 1
+
+
+def test_joining_costs_few_round_trips(files: SftpFiles) -> None:
+    """A new mailbox with all its folders and its card: 6; again: 5."""
+    hub = DirectoryHub(files, "ssh://hub/")
+    files.replace(b"{}", "", "hub.json")
+    for new, limit in ((True, 6), (False, 5)):
+        before = files.round_trips
+        assert hub.register("alice", {"name": "alice"}) == new
+        assert cost(files, before) <= limit
+    assert hub.mailbox("alice").pending() == []
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, -0.4, 0.4, 3600.0])

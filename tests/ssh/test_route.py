@@ -1,10 +1,14 @@
 """`~/.ssh/config` leads to the host: names, ports, users, keys, hosts to jump over."""
 
+import os
+import pwd
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.cli.team import until
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import USER, Sshd
 from xw.errors import Refused, Unreachable, Usage
@@ -101,16 +105,45 @@ def test_circle(home: Home) -> None:
         find(parse("ssh://a/"))
 
 
-def test_proxy_command(known: Sshd, home: Home) -> None:
-    """A ProxyCommand's standard input and output are the connection."""
-    relay = (
-        "import os,socket,sys,threading; s=socket.create_connection(('%h',%p));"
-        "go=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')];"
-        "threading.Thread(target=go,daemon=True).start();"
-        "[os.write(1,d) for d in iter(lambda:s.recv(65536),b'')]"
-    )
-    home.configure(f'Host 127.0.0.1\n ProxyCommand {sys.executable} -c "{relay}"\n')
+_RELAY = """
+import os, signal, socket, sys, threading
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+go = lambda: [s.sendall(d) for d in iter(lambda: os.read(0, 65536), b"")]
+threading.Thread(target=go, daemon=True).start()
+[os.write(1, d) for d in iter(lambda: s.recv(65536), b"")]
+signal.pause()
+"""
+
+
+def test_proxy_command(known: Sshd, home: Home, tmp_path: Path) -> None:
+    """A ProxyCommand's standard input and output are the connection; it ends with it, though it be deaf."""
+    relay = tmp_path / "relay.py"
+    relay.write_text(_RELAY)
+    home.configure(f"Host 127.0.0.1\n ProxyCommand {sys.executable} {relay} %p\n")
     assert names(f"ssh://127.0.0.1:{known.port}/~") == []
+    began = time.monotonic()
+    link_to(parse(f"ssh://127.0.0.1:{known.port}/~")).close()
+    running = [path for path in Path("/proc").glob("[0-9]*") if str(relay).encode() in _command(path)]
+    until(lambda: not any(map(_command, running)))
+    assert time.monotonic() - began < 5
+
+
+def _command(process: Path) -> bytes:
+    """What a process was started as; nothing where it has ended."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def test_a_proxy_command_that_cannot_be_run(home: Home) -> None:
+    """It is named at once, and not tried again and again."""
+    home.configure("Host 127.0.0.1\n ProxyCommand /nowhere/relay %p\n")
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="its ProxyCommand cannot be run: `/nowhere/relay 22`"):
+        names("ssh://127.0.0.1/~")
+    assert time.monotonic() - began < 5
 
 
 def test_a_broken_configuration(home: Home) -> None:
@@ -118,6 +151,21 @@ def test_a_broken_configuration(home: Home) -> None:
     home.config.write_text("Nonsense\n")
     with pytest.raises(Usage, match="Nonsense"):
         find(parse("ssh://hub/"))
+
+
+def test_a_user_without_a_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id that this machine has no name for, as in containers: LOGNAME is asked for, and does."""
+
+    def nameless(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(Usage, match=f"user id {os.getuid()} has no name .*`export LOGNAME=you`"):
+        find(parse("ssh://you@hub/"))
+    monkeypatch.setenv("LOGNAME", "me")
+    assert find(parse("ssh://hub/")).user == "me"
 
 
 def test_known_hosts_files(home: Home) -> None:

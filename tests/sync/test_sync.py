@@ -4,19 +4,20 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
 from xw import layout
-from xw.errors import Unreachable, XwError
+from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
 from xw.layout import INBOX
 from xw.message import Message, encode
-from xw.sync import claim
+from xw.sync import claim, sync
 
 
 def test_a_message_travels(alice: Machine, bob: Machine) -> None:
@@ -85,6 +86,25 @@ def test_two_machines_of_one_name_stay_in_step(join: Join, alice: Machine) -> No
     assert second.mailbox.state_of(done.name) == "done"
     assert second.mailbox.state_of(failed.name) == "failed"
     assert second.mailbox.why(failed.name)["reason"] == "the chat is gone"
+
+
+def test_done_counts_over_failed(join: Join, alice: Machine, hub: DirectoryHub) -> None:
+    """Failed on one machine and done on another of the same name, it is done on both and on the hub."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "try it")
+    for machine in (alice, first, second):
+        machine.sync()
+    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.sync()
+    second.mailbox.settle(sent.name)
+    assert second.sync().settled == (sent.name,)
+    assert first.sync().advanced == (sent.name,)
+    for mailbox in (first.mailbox, second.mailbox, hub.mailbox("bob")):
+        assert mailbox.names(INBOX["done"]) == [sent.name]
+        assert mailbox.names(INBOX["failed"]) == []
+    for machine in (first, second):
+        again = machine.sync()
+        assert (again.settled, again.advanced) == ((), ())
 
 
 def test_direct_use_of_the_hub(alice: Machine, hub: DirectoryHub) -> None:
@@ -164,6 +184,72 @@ def test_a_file_that_is_gone_holds_nobody_up(alice: Machine, bob: Machine, tmp_p
     assert alice.sync().flushed.returned == (("bob", lost.name),)
     bob.sync()
     assert bob.bodies() == ["without"]
+
+
+@pytest.mark.parametrize("how", ["longer", "as long", "a link", "a folder"])
+def test_a_file_that_is_no_more_what_was_sent(
+    how: str, alice: Machine, bob: Machine, tmp_path: Path, hub: DirectoryHub
+) -> None:
+    """A message whose file has changed since comes back with the reason; the next one is delivered."""
+    (tmp_path / "data.bin").write_bytes(b"right")
+    sent = alice.send("bob", "with a file", attachments=(str(tmp_path / "data.bin"),))
+    path = tmp_path / "east" / alice.mailbox.attachment(sent.id, "data.bin")
+    path.unlink()
+    if how == "a link":
+        path.symlink_to(tmp_path / "data.bin")
+    elif how == "a folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"wrong" if how == "as long" else b"too long")
+    alice.send("bob", "without")
+    report = alice.sync()
+    assert report.flushed.returned == (("bob", sent.name),)
+    (told,) = alice.bodies()
+    assert f"its file data.bin in attachments/{sent.id}/ is not as it was sent: " in told
+    bob.sync()
+    assert bob.bodies() == ["without"]
+    assert hub.mailbox("bob").files.names("bob/inbox/tmp") == []
+
+
+def test_trouble_with_the_hub_is_no_refusal(
+    alice: Machine, join: Join, hub: DirectoryHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login refused, or a folder in the way, while files travel: the messages wait, and come later."""
+    (tmp_path / "data.bin").write_bytes(b"data")
+    sent = alice.send("bob", "with a file", attachments=(str(tmp_path / "data.bin"),))
+
+    def refused(self: SftpFiles, pieces: object, path: str) -> None:
+        raise Refused("hub: login refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SftpFiles, "store", refused)
+        with pytest.raises(Refused):
+            alice.sync()
+    folder = Path(hub.url) / "bob" / layout.ATTACHMENTS
+    folder.rmdir()
+    folder.touch()
+    report = alice.sync()
+    assert list(report.flushed.waiting) == ["bob"]
+    assert alice.mailbox.outbox("bob") == [sent.name]
+    folder.unlink()
+    assert alice.sync().flushed.delivered == (("bob", sent.name),)
+
+
+def test_progress_both_ways(alice: Machine, bob: Machine, tmp_path: Path) -> None:
+    """How far a large file has come is told while it is delivered and while it is collected."""
+    size = 3_000_000
+    (tmp_path / "data.bin").write_bytes(os.urandom(size))
+    alice.send("bob", "look", attachments=(str(tmp_path / "data.bin"),))
+    for machine in (alice, bob):
+        told: list[tuple[str, int, int]] = []
+
+        def note(*progress: Any, told: list[Any] = told) -> None:
+            told.append(progress)
+
+        sync(machine.mailbox, machine.hub, note)
+        assert len(told) > 2
+        assert told == sorted(told)
+        assert told[-1] == ("data.bin", size, size)
 
 
 def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from xw import clock, layout, presence
 from xw.bridges import serve
-from xw.errors import Damaged, XwError
-from xw.hub.remote import RemoteHub
+from xw.errors import Damaged, XwError, explain
+from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -42,7 +42,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield Finding("bad", str(error))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
-    sound = yield from _modes(instance)
+    sound = yield from _modes(instance.mailbox, instance.root)
     if sound:
         yield from _disk(instance.mailbox, "here")
     if isinstance(instance.hub, RemoteHub):
@@ -67,54 +67,54 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
         far = hub.far()
         yield Finding("ok", f"connected to {hub.url}: name, route, host key, login, path")
         if not hub.durable():
-            yield Finding(
-                "bad",
-                "its SFTP server lacks fsync or hard links: mail there does not survive a power cut",
-                "use OpenSSH 6.5 or later there",
-            )
+            yield Finding("bad", NOT_DURABLE, NEEDED)
         if not far.knows(instance.name):
             yield Finding(
                 "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"
             )
             return
-        yield from _disk(far.mailbox(instance.name), "on the hub")
+        if not (yield from _modes(far.mailbox(instance.name), open_files(hub.url).root, " on the hub")):
+            return
+        if not (yield from _disk(far.mailbox(instance.name), "on the hub")):
+            return
         skew = far.now() - clock.now() / clock.SECOND
-    except XwError as error:
-        yield Finding("bad", str(error))
+    except (XwError, OSError) as error:
+        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
         return
     if abs(skew) > _SKEW:
         yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")
 
 
-def _modes(instance: Instance) -> Generator[Finding, None, bool]:
+def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, None, bool]:
     """Findings about the folders; returns whether all can be read, so that one can look further."""
-    files, mailbox = instance.mailbox.files, instance.mailbox
+    paths = [mailbox.at(folder) for folder in layout.FOLDERS]
+    looks, listed = mailbox.files.look_all(paths), mailbox.files.names_of(paths)
     missing, strange, open_to_others = [], [], []
-    for folder in layout.FOLDERS:
-        try:
-            there = files.look(mailbox.at(folder))
-            files.names(mailbox.at(folder))
-        except FileNotFoundError:
+    for folder, path, look, names in zip(layout.FOLDERS, paths, looks, listed, strict=True):
+        if isinstance(look, FileNotFoundError):
             missing.append(folder)
-        except OSError as error:
-            strange.append(f"{folder} ({error.strerror})")
-        else:
-            if there.mode & 0o007:
-                open_to_others.append(folder)
+        elif isinstance(look, OSError) or isinstance(names, OSError):
+            error = look if isinstance(look, OSError) else names
+            strange.append(f"{folder} ({getattr(error, 'strerror', error)})")
+        elif look.mode & 0o007:
+            open_to_others.append(f"{root}/{path}")
     if missing:
-        yield Finding("bad", f"missing folders: {', '.join(missing)}", f"xw init --name {instance.name}")
+        yield Finding(
+            "bad", f"missing folders{where}: {', '.join(missing)}", f"xw init --name {mailbox.owner}"
+        )
     if strange:
-        mend = f"move what is there away or mend its rights, then xw init --name {instance.name}"
-        yield Finding("bad", f"folders that cannot be read: {', '.join(strange)}", mend)
+        mend = f"move what is there away or mend its rights, then xw init --name {mailbox.owner}"
+        yield Finding("bad", f"folders that cannot be read{where}: {', '.join(strange)}", mend)
     if open_to_others:
-        paths = " ".join(f"{instance.root}/{mailbox.at(folder)}" for folder in open_to_others)
-        yield Finding("bad", "others on this machine can read the mail", f"chmod 700 {paths}")
+        who = f"others{where or ' on this machine'} can read the mail"
+        yield Finding("bad", who, f"chmod 700 {' '.join(open_to_others)}")
     if not (missing or strange or open_to_others):
-        yield Finding("ok", "all folders are there and private")
+        yield Finding("ok", f"all folders are there and private{where}")
     return not (missing or strange)
 
 
-def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
+def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
+    """Whether one can write durably, as a finding and a value."""
     probe = mailbox.at(layout.SCRATCH, f"doctor-{os.getpid()}")
     try:
         mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
@@ -122,8 +122,9 @@ def _disk(mailbox: Mailbox, where: str) -> Iterator[Finding]:
     except OSError as error:
         problem = f"cannot write durably {where}: {error.strerror}"
         yield Finding("bad", problem, "make room, or mend the rights")
-        return
+        return False
     yield Finding("ok", f"files can be written and synced {where}")
+    return True
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from xw.instance import Instance
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from xw.errors import XwError
     from xw.hub.remote import RemoteHub
     from xw.post import Sent
 
@@ -38,24 +39,47 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
     if not instance.mailbox.mirror:
         return sent, None
     problem = freshen(instance)
+    back = instance.mailbox.refused(sent.name)
     left = {to for to in sent.waiting if sent.name in instance.mailbox.outbox(to)}
-    returned = instance.mailbox.refused(sent.name)
-    there = tuple(to for to in sent.waiting if to not in left | returned)
-    return sent._replace(delivered=sent.delivered + there, waiting=tuple(sorted(left | returned))), problem
+    there = tuple(to for to in sent.waiting if to not in left | back)
+    return sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back))), problem
+
+
+def came_back(instance: Instance, sent: "Sent") -> "XwError":
+    """The error that a message is which the hub has refused for some: NotFound, or Refused."""
+    from xw.errors import NotFound, Refused
+    from xw.layout import short_id
+
+    kind = Refused if set(sent.returned) <= set(instance.hub.instances()) else NotFound
+    return kind(f"{short_id(sent.name)} came back from {', '.join(sent.returned)}: `xw check` says why")
 
 
 def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
     """Sync, for at most so long; None, or why it did not succeed."""
+    from time import monotonic
+
     from xw.errors import Busy, XwError, explain
     from xw.sync import sync
 
+    file = ""  # the last one that travelled
+
+    def note(name: str, _done: int, _whole: int) -> None:
+        nonlocal file
+        file = name
+
+    began = monotonic()
     try:
         with hub.within(seconds):
-            sync(instance.mailbox, hub, patience=seconds)
+            sync(instance.mailbox, hub, note, patience=seconds)
     except Busy:
         return "another sync of this mirror waits for the hub"
     except XwError as error:
-        return str(error)
+        if not file or monotonic() - began < seconds:
+            return str(error)
+        # The host is well; and with the same limit the next try would come no further.
+        why = f"{file} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
+        hub.note(why)
+        return why
     except OSError as error:
         return str(explain(error))
     return None

@@ -22,6 +22,8 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
 
     With `--as` for that instance alone, else for all of `xw.json` that have a mirror.
     """
+    if options.offline:
+        raise Usage("keeping mirrors in step needs the network: leave out --offline")
     found = load_config(options)
     names = [options.name] if options.name else sorted(found.instances)
     names = names or [config.whoami(None, os.environ, found)]

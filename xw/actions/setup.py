@@ -10,12 +10,12 @@ from xw.errors import Refused, Usage, XwError
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub import directory
-from xw.hub.contract import Peer
+from xw.hub.contract import Peer, Progress
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import RemoteHub, open_files
+from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
 from xw.mailbox import Mailbox
-from xw.sync import Progress, Report
+from xw.sync import Report
 from xw.sync import sync as travel
 
 _PROJECT_HUB = ".xw/hub"
@@ -64,7 +64,7 @@ def init(
     """Make hub and mailbox where they are missing, and the entry in `xw.json`; harmless when repeated.
 
     Without `name`: the environment's, else made from the directory's name.
-    `tell` hears of a new hub on another host before it is made.
+    `tell` hears of a new hub on another host before it is made, and of one that is not durable.
     """
     path, found = _configuration(options, environ)
     chosen = _name(options, name, found, environ)
@@ -185,7 +185,10 @@ def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> t
         return new, open_hub(url)[1]
     if offline:
         raise Usage("joining a hub on another host needs the network: leave out --offline")
-    new = _make_hub(open_files(url, group=group), url, group, tell)
+    files = open_files(url, group=group)
+    new = _make_hub(files, url, group, tell)
+    if not files.durable:
+        tell(f"{NOT_DURABLE}: {NEEDED}")
     about = directory.facts(open_files(url), url)
     return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
 

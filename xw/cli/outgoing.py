@@ -57,15 +57,19 @@ def report(call: Call, instance: Instance, sent: Sent) -> None:
         sent, problem = travelled(instance, sent)
         if problem:
             warn(problem)
-    if call.json:
-        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting})
-        return
     parts = []
     if sent.delivered:
         parts.append(f"delivered to {names(sent.delivered)}")
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
-    say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
+    if call.json:
+        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting})
+    elif parts:
+        say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
+    if sent.returned:
+        from xw.actions.fresh import came_back
+
+        raise came_back(instance, sent)
 
 
 def body_text(body: str | None, file: str | None) -> str:

@@ -6,8 +6,7 @@ from xw import clock, layout
 from xw.actions import setup
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, say
-from xw.hub.contract import Peer
-from xw.sync import Progress
+from xw.hub.contract import Peer, Progress
 from xw.text import first_line, span, visible
 
 _LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar

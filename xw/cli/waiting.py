@@ -6,7 +6,7 @@ import subprocess
 
 from xw import layout
 from xw.actions import inbox, waiting
-from xw.actions.fresh import travelled
+from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, line, say
@@ -25,6 +25,8 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
             sent, problem = travelled(instance, sent)
             if problem:
                 warn(problem)
+            if sent.returned:
+                raise came_back(instance, sent)
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
 
     asked = waiting.ask(instance, to, body_text(body, file), timeout, announce)

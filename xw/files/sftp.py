@@ -16,7 +16,7 @@ from xw.errors import Damaged, Usage
 from xw.files import Look, Publication
 from xw.files import sftp_packets as sftp
 from xw.files.contract import Note
-from xw.files.sftp_packets import Request
+from xw.files.sftp_packets import Reply, Request
 from xw.files.sftp_publish import Publisher, new_name
 from xw.files.sftp_read import Reader
 from xw.files.sftp_remote import Link, Remote, failed, folder_of, numbered, opened, raised
@@ -251,15 +251,18 @@ class SftpFiles:
         else:
             raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
 
-    def _make_above(self) -> None:
-        """Make the folders above the root; theirs is the server's usual mode."""
+    def _make_above(self) -> OSError | None:
+        """Make the folders above the root, with the server's usual mode; what it would not make, if any."""
         parts = self.root.rstrip("/").split("/")
-        above = ["/".join(parts[:count]) for count in range(1, len(parts))]
-        self._remote.all([sftp.make_folder(path, 0o777) for path in above if path])
+        above = [path for path in ("/".join(parts[:count]) for count in range(1, len(parts))) if path]
+        replies = self._remote.all([sftp.make_folder(path, 0o777) for path in above])
+        made = zip(above, replies, strict=True)
+        return next(
+            (reply.error(f"{self._link.name}:{path}") for path, reply in made if not _there(reply)), None
+        )
 
     def _make(self, missing: Sequence[str]) -> None:
-        if "" in missing:
-            self._make_above()
+        refused = self._make_above() if "" in missing else None
         full = [self._remote.full(path) for path in missing]
         requests = [sftp.make_folder(path, self._folder_mode) for path in full]
         modes = [sftp.set_mode(path, self._folder_mode) for path in full]
@@ -267,6 +270,8 @@ class SftpFiles:
         replies = self._remote.ask([*map(Ask, [*requests, *modes]), *self._remote.sync(folders)])
         for path, (made,), (mode,) in zip(missing, replies, replies[len(full) :], strict=False):
             # Failure: another was faster, and then its mode can be set too.
+            if made.code == sftp.NO_SUCH_FILE:
+                raised(refused)
             if not (failed(made) and mode.code == sftp.OK):
                 raised(self._remote.named(self._remote.error(made, path), folder_of(path)))
             raised(self._remote.error(mode, path))
@@ -289,6 +294,11 @@ def _only(found: Sequence[_Found | OSError | Damaged]) -> _Found:
 def _prefixes(path: str) -> list[str]:
     parts = path.split("/") if path else []
     return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _there(made: Reply) -> bool:
+    """Whether a folder is there after a try to make it: `Failure` means that it was before, as a rule."""
+    return made.code == sftp.OK or failed(made)
 
 
 def _nothing(_: bytes) -> list[Request]:

@@ -8,11 +8,14 @@ A hub knows instances by name. Whoever delivers keeps the message until the hub
 has said that it is durable there; delivering it again is then harmless.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from xw.errors import XwError
 from xw.mailbox import Mailbox
+from xw.message import Attachment
+
+Progress = Callable[[str, int, int], None]  # an attachment's name, bytes so far, bytes in all
 
 
 class Peer(NamedTuple):
@@ -47,8 +50,8 @@ class Peer(NamedTuple):
 class Parcel(NamedTuple):
     """A message to be delivered to one recipient; its attachments lie in the sender's mailbox.
 
-    `files` are names below `attachments/<folder>/`, `folder` the id of the
-    message that they belong to.
+    `files` lie below `attachments/<folder>/`, `folder` is the id of the message
+    that they belong to.
     """
 
     to: str
@@ -56,7 +59,7 @@ class Parcel(NamedTuple):
     data: bytes
     source: Mailbox
     folder: str
-    files: tuple[str, ...]
+    files: tuple[Attachment, ...]
 
 
 class Located(NamedTuple):
@@ -96,6 +99,7 @@ class Hub(Protocol):
         NotFound: no such instance; Refused: never; both are for good. Any
         other error: not now. After an error, later parcels to the same
         recipient are not tried and have the same outcome, so that none overtakes.
+        What ails the hub as a whole is raised.
         """
 
     def locate(self, to: str, name: str) -> Located | None:

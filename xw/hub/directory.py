@@ -18,8 +18,11 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from xw.files.contract import Files
-    from xw.hub.contract import Located, Parcel, Peer
+    from xw.hub.contract import Located, Parcel, Peer, Progress
+    from xw.message import Attachment
 
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
 _LOOKS = 1 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
@@ -69,6 +72,7 @@ class DirectoryHub:
     def __init__(self, files: "Files", url: str) -> None:
         self.files = files
         self.url = url
+        self.progress: Progress | None = None  # hears of attachments that are being delivered
 
     def mailbox(self, name: str) -> Mailbox:
         """The mailbox of an instance, as it lies on the hub."""
@@ -195,14 +199,17 @@ class DirectoryHub:
             return self._unknown(parcel.to)
         target = self.mailbox(parcel.to)
         try:
-            for name in parcel.files:
-                hand_over(parcel.source, target, parcel.folder, name)
+            for file in parcel.files:
+                wrong = hand_over(parcel.source, target, parcel.folder, file, self.progress)
+                if wrong:  # for good: waiting would keep it, and all behind it, in the outbox for ever
+                    return Refused(wrong)
+        except OSError as error:
+            return XwError(str(explain(error)))
+        try:
             if there:
                 target.accept(parcel.name, parcel.data)  # makes sure that it is durable
         except OSError as error:
             return self._outcome(parcel, error)
-        except XwError as error:
-            return error
         return None
 
     def _publication(self, parcel: "Parcel") -> Publication:
@@ -218,21 +225,40 @@ class DirectoryHub:
         return XwError(str(explain(error)))
 
 
-def hand_over(source: Mailbox, target: Mailbox, message_id: str, name: str) -> None:
+def hand_over(
+    source: Mailbox, target: Mailbox, message_id: str, file: "Attachment", progress: "Progress | None" = None
+) -> str | None:
     """Copy an attachment into another mailbox, durable; nothing to do where it is there in full.
 
-    Refused where the sender has it no more.
+    None, or what is wrong with the sender's copy: it is gone, or no more what was sent.
     """
+    lies = f"its file {file.name} in {layout.ATTACHMENTS}/{message_id}/"
     try:
-        size = source.files.look(source.attachment(message_id, name)).size
-    except FileNotFoundError:
-        # For good: waiting would keep this message, and all behind it, in the outbox for ever.
-        raise Refused(f"its file {name} is gone from {layout.ATTACHMENTS}/{message_id}/") from None
-    try:
-        if target.files.look(target.attachment(message_id, name)).size == size:
+        if target.files.look(target.attachment(message_id, file.name)).size == file.size:
             target.files.sync(target.at(layout.ATTACHMENTS, message_id))
             target.files.sync(target.at(layout.ATTACHMENTS))
-            return
+            return None
     except FileNotFoundError:
         pass
-    target.keep_attachment(message_id, name, source.files.chunks(source.attachment(message_id, name)))
+    wrong = source.missing(message_id, [file]).get(file.name)
+    if wrong:
+        return f"{lies} is not as it was sent: {wrong}"
+    pieces = source.files.chunks(source.attachment(message_id, file.name))
+    try:
+        staged = target.stage(shown(pieces, file, progress) if progress else pieces)
+    except Damaged as error:
+        return f"{lies} is not as it was sent: {error}"
+    if (staged.size, staged.sha256) != (file.size, file.sha256):
+        target.files.remove(staged.path)
+        return f"{lies} is not as it was sent: its bytes have changed"
+    target.place(staged, message_id, file.name)
+    return None
+
+
+def shown(pieces: "Iterable[bytes]", file: "Attachment", progress: "Progress") -> "Iterator[bytes]":
+    """The pieces of an attachment, with progress told as they pass."""
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        progress(file.name, done, file.size)
+        yield piece

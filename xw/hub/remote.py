@@ -12,17 +12,18 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from xw import layout
+from xw import clock, layout
 from xw.errors import Busy, Damaged, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
+from xw.message import parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from xw.files.sftp import SftpFiles
     from xw.files.ssh.link import SshLink
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     _Answer = TypeVar("_Answer")
 
+NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
+NEEDED = "use OpenSSH 6.5 or later there"
 PEERS = "peers.json"
 STATE = "sync.json"
 MACHINE = "machine"
@@ -187,15 +190,18 @@ class RemoteHub:
     def state(self) -> SyncState:
         """When the hub was last reached."""
         try:
-            return SyncState(**json.loads(self._read(STATE)))
-        except (ValueError, TypeError):
-            return SyncState(0.0, 0.0, "")  # never, or a file of another version
+            found = parse_object(self._read(STATE))
+        except Damaged:
+            found = {}  # never, or the file is damaged: what it said can be done without
+        at, failed = (clock.seconds(found.get(key)) or 0.0 for key in ("at", "failed"))
+        return SyncState(at, failed, str(found.get("why", "")))
 
     def note(self, why: str | None) -> None:
         """Keep that the hub was reached just now, or why it was not."""
         before = self.state()
         now = time.time()
-        after = before._replace(at=now) if why is None else before._replace(failed=now, why=why)
+        # Success forgets the failure: beside a clock that was set back it would look like the later one.
+        after = SyncState(now, 0.0, "") if why is None else before._replace(failed=now, why=why)
         self.memory.replace(json.dumps(after._asdict()).encode(), "", STATE)
 
     def machine(self) -> bytes:
@@ -214,13 +220,15 @@ class RemoteHub:
 
     def _remembered(self) -> "tuple[dict[str, Sighting], float]":
         """Sightings by name, and how far the hub's clock is ahead of ours, in seconds."""
-        from xw.hub.sighting import Sighting
+        from xw.hub.sighting import recalled
 
         try:
-            found = json.loads(self._read(PEERS))
-            return {name: Sighting(**entry) for name, entry in found["seen"].items()}, float(found["skew"])
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return {}, 0.0  # no sync yet, or by another version: the next one writes it anew
+            found = parse_object(self._read(PEERS))
+            seen: Any = found.get("seen", {})
+            skew = clock.seconds(found.get("skew")) or 0.0
+            return {name: recalled(entry) for name, entry in seen.items()}, skew
+        except (Damaged, TypeError, AttributeError):
+            return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
 
     def _read(self, name: str) -> bytes:
         try:

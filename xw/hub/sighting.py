@@ -5,9 +5,9 @@ the time since; it reads a card or a presence again only when its mtime changed.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from xw import layout, presence
+from xw import clock, layout, presence
 from xw.errors import Damaged
 from xw.files import Look
 from xw.files.contract import Files
@@ -55,6 +55,19 @@ class Sighting(NamedTuple):
             None if shown.seen is None else max(0.0, now - shown.seen),
             shown.bridge,
         )
+
+
+def recalled(entry: Mapping[str, Any]) -> Sighting:
+    """A sighting as it was written down. TypeError where that is damaged."""
+    one = Sighting(**entry)
+    texts, times = (one.name, one.card, one.presence, one.problem), (one.card_at, one.presence_at)
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or None in map(clock.seconds, (*times, one.pending, one.changed or 0))
+        or not (one.oldest is None or layout.is_message(one.oldest))
+    ):
+        raise TypeError(f"{one.name!r} was never seen like this")
+    return one
 
 
 def pending_folders(names: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ OpenSSH would ask is an error that says what to type. Used by `link` alone.
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -79,7 +80,10 @@ class Watched:
         with suppress(paramiko.SSHException, OSError, EOFError):  # a channel whose own connection is gone
             self._inner.close()
         if self.command is not None:
-            self.command.terminate()
+            if self.command.poll() is None:
+                # With all that it started, and not asked: one that is stopped or deaf would never end.
+                with suppress(ProcessLookupError):
+                    os.killpg(self.command.pid, signal.SIGKILL)
             self.command.wait()
 
 
@@ -149,6 +153,11 @@ def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
+        stream.close()
+        if stream.command is not None and stream.command.returncode in (126, 127):  # the shell's word for it
+            raise Unreachable(
+                f"{route}: its ProxyCommand cannot be run: `{route.command}`; `ssh -G {route.host}` shows it"
+            ) from None
         if time.monotonic() - began > 0.9 * limit:
             raise _silent(route, limit) from None
         raise Dropped(

@@ -44,6 +44,13 @@ def find(target: Target, environ: Mapping[str, str] = os.environ) -> Route:
     """The route to a target, by the user's configuration and then the system's. Usage, where one is wrong."""
     paths = (os.path.expanduser("~/.ssh/config"), "/etc/ssh/ssh_config")
     try:
+        getuser()  # paramiko asks as well, whatever the target says
+    except (KeyError, OSError):  # the second since Python 3.13
+        raise Usage(
+            f"user id {os.getuid()} has no name on this machine: set LOGNAME to one, "
+            f"here `export LOGNAME={target.user or 'NAME'}`"
+        ) from None
+    try:
         return _route(target, "".join(f"Host *\n{_text(path)}" for path in paths), environ, _HOPS)
     except (paramiko.SSHException, ValueError, KeyError, ImportError) as error:
         raise Usage(f"~/.ssh/config: {error}: `ssh -G {target.host}` says what is wrong with it") from None

@@ -1,0 +1,118 @@
+"""What can be wrong on the way to a hub on another host, there and in the mirror, and who says so."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.remote.machine import Machine
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd
+from xw.files.sftp import SftpFiles
+
+
+def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
+    """On a sound hub doctor finds nothing bad, and says how far it looked."""
+    found = alice.ok("doctor")
+    assert "connected to" in found
+    assert "files can be written and synced on the hub" in found
+    assert "bad" not in found
+
+
+def test_doctor_names_the_step_that_fails(
+    alice: Machine, bob: Machine, known: Sshd, home: Home, hub: Path
+) -> None:
+    """No mailbox there, no hub, an unknown host key, no server: each is named with what mends it."""
+
+    def bad() -> str:
+        # A process of its own: this one would keep its connection.
+        result = alice.process("doctor")
+        assert result.code == 1, result
+        (line,) = [line for line in result.out.splitlines() if line.startswith("bad")]
+        return line
+
+    os.rename(hub / "alice", hub / "gone")
+    assert "no mailbox for alice: xw init --name alice" in bad()
+    os.rename(hub / "gone", hub / "alice")
+    os.rename(hub / "alice/inbox/done", hub / "gone")
+    assert "missing folders on the hub: inbox/done: xw init --name alice" in bad()
+    (hub / "alice/inbox/done").touch()
+    assert "folders that cannot be read on the hub: inbox/done" in bad()
+    os.remove(hub / "alice/inbox/done")
+    assert alice.process("init", "--name", "alice").code == 0
+    os.rmdir(hub / "gone")
+    (hub / "alice/attachments").chmod(0o755)
+    assert f"others on the hub can read the mail: chmod 700 {hub}/alice/attachments" in bad()
+    (hub / "alice/attachments").chmod(0o700)
+    os.rename(hub, hub.parent / "elsewhere")
+    assert f"no hub at {alice.url}" in bad()
+    os.rename(hub.parent / "elsewhere", hub)
+    trusted = home.known_hosts.read_text()
+    home.known_hosts.write_text("")
+    assert "ssh-keyscan" in bad() or "known_hosts" in bad()
+    home.known_hosts.write_text(trusted)
+    known.stop()
+    assert "127.0.0.1" in bad()
+    known.start()
+    assert alice.process("doctor").code == 0
+
+
+@pytest.mark.parametrize("lacking", ["fsync", "hardlink", "posix-rename"])
+def test_a_server_that_is_not_durable(
+    lacking: str, home: Home, keys: Keys, hub: Path, tmp_path: Path
+) -> None:
+    """Where the server lacks an extension init and doctor say what that means; mail travels all the same."""
+    server = Sshd(tmp_path / "weak", [keys.host], keys.accepted, [f"ForceCommand internal-sftp -P {lacking}"])
+    home.know(server, keys.host)
+    try:
+        url = f"ssh://127.0.0.1:{server.port}{hub}"
+        alice, bob = (Machine(tmp_path / name, name, url) for name in ("alice", "bob"))
+        for machine in (alice, bob):
+            said = machine.ok("init", "--name", machine.name, "--hub", url)
+            assert "mail there does not survive a power cut: use OpenSSH 6.5 or later there\n" in said
+        assert ('"publish": "rename"' in (hub / "hub.json").read_text()) == (lacking == "hardlink")
+        alice.send("bob", "all the same")
+        assert "all the same" in bob.ok("check")
+        bob.ok("done", bob.pending()[0])
+        assert "bad  its SFTP server lacks fsync or hard links" in alice.run("doctor").out
+    finally:
+        server.stop()
+
+
+def test_doctor_compares_clocks(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub whose clock is off is named, and by how much."""
+    real = SftpFiles.now
+    monkeypatch.setattr(SftpFiles, "now", lambda files: real(files) + 100)
+    examined = alice.run("doctor")
+    assert (examined.code, "bad  the hub's clock is +100 s off" in examined.out) == (1, True), examined
+
+
+DAMAGE = (
+    "",
+    "[]",
+    "[" * 100_000,
+    '{"at": "then", "failed": null, "why": 3}',
+    '{"at": 1e999, "failed": 1e999, "why": ""}',
+    '{"skew": 1e999, "seen": {"alice": {"name": "alice", "changed": -1e999}}}',
+    '{"skew": 0, "seen": {"alice": {"name": "alice", "oldest": "zz"}}}',
+    '{"skew": 0, "seen": {"alice": {"name": "alice", "presence": 7}}}',
+    '{"skew": 0, "seen": {"alice": {"name": 5}}}',
+)
+
+
+@pytest.mark.parametrize("name", ["sync.json", "peers.json"])
+def test_damaged_notes_of_the_mirror(name: str, alice: Machine, bob: Machine) -> None:
+    """The notes of a mirror may be damaged in any way: commands go on, and the next sync mends them."""
+    bob.ok("sync")
+    sound = (bob.mirror.parent / name).read_text()
+    for damage in DAMAGE:
+        for command in (["check"], ["peers"], ["who"], ["doctor"]):
+            for more in ([], ["--offline"]):
+                (bob.mirror.parent / name).write_text(damage)
+                result = bob.run(*command, *more)
+                assert (result.code, result.err) == (0, ""), (damage[:80], command, result)
+    bob.ok("sync")
+    mended = json.loads((bob.mirror.parent / name).read_text())
+    assert mended.keys() == json.loads(sound).keys()
+    assert bob.ok("peers", "--offline").startswith("alice")
