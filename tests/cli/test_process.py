@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.team import PATIENCE, XW, Result, Team, ended, until, watches
 from xw import __version__
+from xw.cli.commands import COMMANDS, MOST, Command, Param
 
 _HOSTILE = "\x1b[31mred\x07\x9b2J \u202eevil\u2066 \u200bzero \U000e0041tag \x7f\x00\r\x85 ok"
 # What may reach a terminal: text, newline and tab.
@@ -69,6 +70,22 @@ def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
     assert wrong.err.count("\n") == 1
     assert hint in wrong.err
     assert "\x1b" not in wrong.err
+
+
+_NUMBERS = [(command, param) for command in COMMANDS for param in command.params if param.kind in MOST]
+_OF_NONE = {"number": ["-1", "-" + "9" * 4000], "decimal": ["-1", "-1e-9", "nan", "inf", "-inf", "1e10"]}
+
+
+@pytest.mark.parametrize(("command", "param"), _NUMBERS, ids=lambda one: one.name)
+def test_numbers_that_are_none(team: Team, command: Command, param: Param) -> None:
+    """A number below 0, without end or none at all is refused by each option, and nothing is done."""
+    before = sorted(team.folder.rglob("*"))
+    for number in _OF_NONE[param.kind]:
+        words = [word for one in command.params if one.required for word in (one.choices or ["x"])[:1]]
+        wrong = team.run(*command.name.split(), *words, f"{param.flag}={number}")
+        assert (wrong.code, wrong.out) == (2, ""), wrong
+        assert re.fullmatch(rf"xw: {param.flag} .*: give .*\n", wrong.err)
+    assert sorted(team.folder.rglob("*")) == before
 
 
 def test_completion(team: Team) -> None:

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from xw.cli.commands import COMMON, Command
-from xw.errors import XwError, explain
+from xw.cli.commands import COMMON, MOST, Command
+from xw.errors import Usage, XwError, explain
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
 from xw.text import visible
@@ -47,6 +47,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
     call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
     module, _, function = command.run.partition(":")
     try:
+        _check_numbers(command, values)
         code = getattr(import_module(f"xw.cli.{module}"), function)(call, **values)
         return int(code or 0) or _flushed()
     except BrokenPipeError:
@@ -59,6 +60,16 @@ def execute(command: Command, values: dict[str, object]) -> int:
         return complain(explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _check_numbers(command: Command, values: dict[str, object]) -> None:
+    """Usage where a number is below 0, or too large to reckon with."""
+    for param in command.params:
+        value, most = values[param.name], MOST.get(param.kind)
+        # A NaN is neither above nor below anything.
+        if isinstance(value, (int, float)) and most and not 0 <= value <= most:
+            limit = "0 or more" if value < 0 else f"a number from 0 to {most:,.0f}"
+            raise Usage(f"{param.flag} {value}: give {limit}")
 
 
 def _flushed() -> int:

@@ -10,7 +10,7 @@ from xw.record import NamedTuple
 
 
 class Param(NamedTuple):
-    """An argument (no `flag`) or an option. `kind` is text, number, decimal or switch."""
+    """An argument (no `flag`) or an option. `kind` is text, switch, or one of `MOST`: a number from 0 on."""
 
     name: str
     flag: str = ""
@@ -26,6 +26,9 @@ class Param(NamedTuple):
     def absent(self) -> object:
         """The value when it is not given."""
         return [] if self.many else False if self.kind == "switch" else self.default
+
+
+MOST = {"number": float("inf"), "decimal": 1e9}  # the largest value; a decimal is a time in seconds
 
 
 class Command(NamedTuple):

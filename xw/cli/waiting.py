@@ -10,14 +10,12 @@ from xw.actions.fresh import travelled
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, line, say
-from xw.errors import Usage
 from xw.message import Message
 from xw.post import Sent
 
 
 def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> None:
     """Ask and print the reply, which is then done."""
-    _check_timeout(timeout)
     instance = call.instance()
 
     def announce(sent: Sent) -> None:
@@ -39,7 +37,6 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
 
 def wait(call: Call, re: str | None, timeout: float | None) -> None:
     """Print the message that was waited for, in one line."""
-    _check_timeout(timeout)
     instance = call.instance(news=True)
     message = waiting.wait(instance, re, timeout)
     if call.json:
@@ -59,11 +56,6 @@ def watch(call: Call, execute: str | None) -> None:
         else:
             say(line(message, instance.now()))
         print(end="", flush=True)
-
-
-def _check_timeout(timeout: float | None) -> None:
-    if timeout is not None and timeout != timeout:  # NaN, which is never over
-        raise Usage("--timeout nan is no number of seconds")
 
 
 def _run(command: str, message: Message) -> None:
