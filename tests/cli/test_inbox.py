@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, ageless
+from xw import clock, post
+from xw.instance import Options, open_instance
+from xw.post import Draft
 
 
 def test_check_of_an_empty_inbox(team: Team) -> None:
@@ -70,7 +73,10 @@ def test_check_cuts_long_lines(team: Team) -> None:
 
 def test_check_marks_what_has_expired(team: Team) -> None:
     """Past its time a message is still listed and read, marked as expired."""
-    token = team.send("too late", "--expires", "0s")
+    alice = open_instance(Options("alice", str(team.hub)))
+    past = clock.rfc3339(clock.now())
+    post.send(alice.mailbox, alice.hub, Draft("info", ("bob",), "too late", expires=past), clock.now)
+    (token,) = team.pending("bob")
     assert "0s (expired) too late" in ageless(team.ok("check", by="bob"))
     assert "EXPIRED: 20" in team.ok("read", token, by="bob")
     fresh = team.send("in time", "--expires", "2h")
