@@ -100,7 +100,7 @@ def test_a_conversation_from_the_shell(team: Team) -> None:
     assert (running.returncode, err) == (0, "")
     assert '"turns": 2' in out
     text = team.ok("log", "--room", "talk").splitlines()
-    assert (text[1][20:], text[2]) == ("bob: bob says", "    this")
+    assert (text[1][21:], text[2]) == ("bob: bob says", "    this")
     assert "> carol says\n> this" in team.ok("log", "--room", "talk", "--format", "markdown")
     assert '"author": "carol"' in team.ok("log", "--room", "talk", "--format", "json", "--with", "carol")
     assert team.ok("log", "--room", "talk", "--grep", "nothing like it") == ""
@@ -154,7 +154,7 @@ def test_control_from_the_shell(team: Team) -> None:
     for words in (["join"], ["pause"], ["resume"], ["leave"]):
         team.ok("room", *words, "talk")
     finish(team)
-    lines = [line[20:] for line in team.ok("log", "--room", "talk").splitlines()]
+    lines = [line[21:] for line in team.ok("log", "--room", "talk").splitlines()]
     assert lines[1:-1] == [
         "-- alice has joined",
         "-- alice paused the room",

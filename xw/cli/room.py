@@ -185,11 +185,8 @@ def _markdown(entry: Entry) -> None:
         say(f"*{entry.text}*\n")
     elif not entry.silent:
         text = "\n".join(f"> {line}".rstrip() for line in entry.text.rstrip().split("\n"))
-        say(f"**{entry.author}** ({_when(entry)} UTC)\n\n{text}\n")
-
-
-def _when(entry: Entry) -> str:
-    return clock.rfc3339(entry.at)[:19].replace("T", " ")
+        when = clock.brief(entry.at).replace("T", " ").replace("Z", " UTC")
+        say(f"**{entry.author}** ({when})\n\n{text}\n")
 
 
 def _painter() -> "Painter":
@@ -205,7 +202,7 @@ class Painter:
 
     def __call__(self, entry: Entry) -> None:
         """Print one entry."""
-        when = _when(entry)
+        when = clock.brief(entry.at)
         if entry.kind == EVENT or entry.silent:
             what = entry.text if entry.kind == EVENT else f"{entry.author} passes"
             print(self._paint(f"{when} -- {visible(what)}", _FAINT))

@@ -33,10 +33,9 @@ def line(message: Message, now: int) -> str:
 
 def heading(message: Message, now: int) -> str:
     """A message's first lines, above its body: who, to whom, when, and what it belongs to."""
-    sent = clock.spell(layout.time_of(message.id))[:19]
     age = span((now - message.sent) / clock.SECOND)
-    to = ", ".join(message.to)
-    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent}Z ({age} ago)"]
+    sent, to = clock.brief(message.sent), ", ".join(message.to)
+    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent} ({age} ago)"]
     if message.re:
         lines.append(f"re: {layout.short_id(message.re)}")
     if message.thread:

@@ -44,8 +44,7 @@ def _json(found: Line) -> None:
 
 def _text(found: Line) -> None:
     message = found.message
-    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
-    to = ", ".join(message.to)
+    when, to = clock.brief(message.sent), ", ".join(message.to)
     say(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
     say("\n".join(f"    {text}" for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
@@ -54,9 +53,9 @@ def _text(found: Line) -> None:
 
 def _markdown(found: Line) -> None:
     message = found.message
-    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
     say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
-    say(f"*{when} UTC, {message.short}*\n")
+    when = clock.brief(message.sent).replace("T", " ").replace("Z", " UTC")
+    say(f"*{when}, {message.short}*\n")
     say("\n".join(f"> {text}".rstrip() for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
         say(f">\n> File: `{file.name}`")
@@ -90,7 +89,7 @@ def _where(one: Traced, now: int) -> str:
     since = (
         ""
         if one.since is None
-        else f", since {clock.rfc3339(one.since)[:19]}Z ({span((now - one.since) / 1e6)})"
+        else f", since {clock.brief(one.since)} ({span((now - one.since) / clock.SECOND)})"
     )
     reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
     return where + since + reply
