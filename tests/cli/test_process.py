@@ -113,6 +113,39 @@ def test_stdout_closed_early(team: Team, command: tuple[str, ...]) -> None:
     assert result.err == ""
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("send info --to carol x", 1), ("check", 1), ("log", 1), ("prompt", 1), ("--help", 1),
+     ("send --help", 1), ("--version", 1), ("read zzzzzzzz", 3), ("log --follow", 1)],
+)  # fmt: skip
+def test_output_that_cannot_be_written(team: Team, command: str, code: int, unbuffered: str) -> None:
+    """A full disk behind `>` is told apart from the hub's: what was sent is sent, and is not sent again."""
+    team.send("x", by="bob", to="alice")
+    run = f"export PYTHONUNBUFFERED={unbuffered}; {XW} {command} >/dev/full"
+    ran = _xw_in_shell(team, run)
+    assert (ran.code, ran.err.count("\n")) == (code, 1)
+    if code == 1:
+        said = "xw: the output cannot be written: No space left on device; what the command did stays done\n"
+        assert ran.err == said
+    assert len(team.pending("carol")) == ("send info" in command)
+    assert _xw_in_shell(team, f"{run} 2>/dev/full").code == code
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["check", "--version", "--help", "log"])
+def test_output_that_nobody_reads(team: Team, command: str, unbuffered: str) -> None:
+    """A pipe that nobody reads ends the command quietly."""
+    team.send("x", by="bob", to="alice")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = _xw(
+        team, command, stdout=writing, env={**os.environ, "XW_NAME": "alice", "PYTHONUNBUFFERED": unbuffered}
+    )
+    os.close(writing)
+    assert (ran.code, ran.err) == (1, "")
+
+
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
 def test_streams_that_are_not_there(team: Team, closed: str) -> None:
     """A caller that closed stdin, stdout or stderr (`>&-`) gets no traceback and spoils no file."""

@@ -11,6 +11,7 @@ from typer.main import get_command
 from xw import __version__
 from xw.cli.call import INTERRUPTED, complain, execute
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
+from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
 Execute = Callable[[Command, dict[str, object]], int]
@@ -19,13 +20,20 @@ _TYPES: dict[str, type] = {"text": str, "number": int, "decimal": float, "switch
 
 def run(arguments: list[str], act: Execute = execute) -> int:
     """Parse and run a command line; its exit code. `act` is given the command and its values."""
-    if arguments == ["--version"]:
-        print(f"xw {__version__}")
-        return 0
     try:
+        if arguments == ["--version"]:
+            say(f"xw {__version__}")
+            flush()
+            return 0
         code = get_command(build(act)).main(
             args=arguments or ["--help"], prog_name="xw", standalone_mode=False
         )
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return complain(unwritten(error))
+    except XwError as error:
+        return complain(error)
     except typer.TyperException as error:
         return complain(_usage(error, arguments))
     except typer.Exit as error:

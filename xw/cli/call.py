@@ -2,8 +2,10 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from xw.cli.commands import COMMON, MOST, Command
+from xw.cli.show import flush
 from xw.errors import Usage, XwError, explain
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
@@ -48,8 +50,10 @@ def execute(command: Command, values: dict[str, object]) -> int:
     module, _, function = command.run.partition(":")
     try:
         _check_numbers(command, values)
-        code = getattr(import_module(f"xw.cli.{module}"), function)(call, **values)
-        return int(code or 0) or _flushed()
+        code = int(getattr(import_module(f"xw.cli.{module}"), function)(call, **values) or 0)
+        if not code:
+            flush()
+        return code
     except BrokenPipeError:
         # Whoever read the output has enough. What is left in the buffer must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,18 +76,6 @@ def _check_numbers(command: Command, values: dict[str, object]) -> None:
             raise Usage(f"{param.flag} {value}: give {limit}")
 
 
-def _flushed() -> int:
-    """Write out what was printed; 1 where that fails, which undoes nothing of what the command did."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for the rest of this process
-        return complain(XwError(f"it is done, but the output cannot be written: {error.strerror}"))
-    return 0
-
-
 def complain(error: XwError) -> int:
     """Say on stderr what went wrong, in one line; the exit code."""
     warn(str(error))
@@ -92,4 +84,5 @@ def complain(error: XwError) -> int:
 
 def warn(text: str) -> None:
     """One line on stderr."""
-    print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it; the exit code still tells
+        print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)

@@ -4,7 +4,7 @@ from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call
-from xw.cli.show import emit, fields, say
+from xw.cli.show import emit, fields, flush, say
 from xw.errors import Usage
 from xw.text import span
 
@@ -33,7 +33,7 @@ def log(
     for found in (transcript.follow if follow else transcript.log)(instance, selection):
         printer(found)
         if follow:
-            _flush()
+            flush()
     return None
 
 
@@ -64,10 +64,6 @@ def _markdown(found: Line) -> None:
 
 def _answer(re: str | None) -> str:
     return f" re {layout.short_id(re)}" if re else ""
-
-
-def _flush() -> None:
-    print(end="", flush=True)
 
 
 _FORMS = {"text": _text, "markdown": _markdown}

@@ -9,7 +9,7 @@ from xw.actions import inbox, waiting
 from xw.actions.fresh import travelled
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text
-from xw.cli.show import emit, fields, line, say
+from xw.cli.show import emit, fields, flush, line, say
 from xw.message import Message
 from xw.post import Sent
 
@@ -31,7 +31,7 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     else:
         say(asked.reply.body)
     # Only after it was printed: what was not shown must not count as handled.
-    print(end="", flush=True)
+    flush()
     inbox.done(instance, [asked.reply.id])
 
 
@@ -55,7 +55,7 @@ def watch(call: Call, execute: str | None) -> None:
             emit(fields(message))
         else:
             say(line(message, instance.now()))
-        print(end="", flush=True)
+        flush()
 
 
 def _run(command: str, message: Message) -> None:
