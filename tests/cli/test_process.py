@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.team import PATIENCE, XW, Result, Team, ended, until, watches
 from xw import __version__
-from xw.cli.commands import COMMANDS, MOST, Command, Param
+from xw.cli.commands import COMMANDS, NUMBERS, Command, Param
 
 _HOSTILE = "\x1b[31mred\x07\x9b2J \u202eevil\u2066 \u200bzero \U000e0041tag \x7f\x00\r\x85 ok"
 # What may reach a terminal: text, newline and tab.
@@ -60,6 +60,11 @@ def test_help(team: Team, arguments: tuple[str, ...]) -> None:
         (("--unknown",), "`xw --help` lists the commands"),
         (("log", "--format"), "`xw log --help` shows how"),
         (("\x1b[31m\n",), "`xw --help` lists the commands"),
+        (("send",), "'TYPE'. Choose from: task, question, reply, info: "),
+        (("init", "--kind", "x"), "'--kind': 'x' is not one of"),
+        (("init", "--describe", "a\udcff"), "an argument is not valid UTF-8"),
+        (("notify", "heartbeat", "--task", "a\udcff"), "an argument is not valid UTF-8"),
+        (("notify", "status", "idle", "--progress", "a\udcff"), "an argument is not valid UTF-8"),
     ],
 )
 def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
@@ -72,8 +77,11 @@ def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
     assert "\x1b" not in wrong.err
 
 
-_NUMBERS = [(command, param) for command in COMMANDS for param in command.params if param.kind in MOST]
-_OF_NONE = {"number": ["-1", "-" + "9" * 4000], "decimal": ["-1", "-1e-9", "nan", "inf", "-inf", "1e10"]}
+_NUMBERS = [(command, param) for command in COMMANDS for param in command.params if param.kind in NUMBERS]
+_OF_NONE = {
+    "number": ["-1", "-" + "9" * 4000, "9" * 5000, "1.5", "x", "", "\udcff"],
+    "decimal": ["-1", "-1e-9", "nan", "inf", "-inf", "1e10", "x", "", "\udcff"],
+}
 
 
 @pytest.mark.parametrize(("command", "param"), _NUMBERS, ids=lambda one: one.name)
@@ -84,7 +92,7 @@ def test_numbers_that_are_none(team: Team, command: Command, param: Param) -> No
         words = [word for one in command.params if one.required for word in (one.choices or ["x"])[:1]]
         wrong = team.run(*command.name.split(), *words, f"{param.flag}={number}")
         assert (wrong.code, wrong.out) == (2, ""), wrong
-        assert re.fullmatch(rf"xw: {param.flag} .*: give .*\n", wrong.err)
+        assert re.fullmatch(rf"xw: {param.flag} .*: give a .*number.*\n", wrong.err)
     assert sorted(team.folder.rglob("*")) == before
 
 

@@ -15,7 +15,6 @@ from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
 Execute = Callable[[Command, dict[str, object]], int]
-_TYPES: dict[str, type] = {"text": str, "number": int, "decimal": float, "switch": bool}
 
 
 def run(arguments: list[str], act: Execute = execute) -> int:
@@ -88,7 +87,7 @@ def _function(command: Command, act: Execute) -> Callable[..., int]:
 
 
 def _annotation(param: Param) -> Any:
-    kind: Any = Literal[param.choices] if param.choices else _TYPES[param.kind]
+    kind: Any = Literal[param.choices] if param.choices else bool if param.kind == "switch" else str
     if param.many:
         kind = list[kind]
     elif not param.required and param.absent is None:
@@ -107,4 +106,5 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"
-    return Usage(f"{error.format_message().rstrip('.').replace('Value error, ', '')}: {hint}")
+    complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    return Usage(f"{complaint}: {hint}")

@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 
-from xw.cli.commands import COMMON, MOST, Command
+from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import flush
 from xw.errors import Usage, XwError, explain
 from xw.instance import Instance, Options, open_instance
@@ -49,7 +49,9 @@ def execute(command: Command, values: dict[str, object]) -> int:
     call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
     module, _, function = command.run.partition(":")
     try:
-        _check_numbers(command, values)
+        for param in command.params:
+            if param.kind in NUMBERS and values[param.name] is not None:
+                values[param.name] = _number(param, values[param.name])
         code = int(getattr(import_module(f"xw.cli.{module}"), function)(call, **values) or 0)
         if not code:
             flush()
@@ -60,20 +62,25 @@ def execute(command: Command, values: dict[str, object]) -> int:
         return 1
     except XwError as error:
         return complain(error)
+    except UnicodeEncodeError:
+        # Mail cannot hold such text, nor can xw.json: it comes from this command line.
+        return complain(Usage("an argument is not valid UTF-8: write it in UTF-8, or put it into a file"))
     except OSError as error:
         return complain(explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _check_numbers(command: Command, values: dict[str, object]) -> None:
-    """Usage where a number is below 0, or too large to reckon with."""
-    for param in command.params:
-        value, most = values[param.name], MOST.get(param.kind)
-        # A NaN is neither above nor below anything.
-        if isinstance(value, (int, float)) and most and not 0 <= value <= most:
-            limit = "0 or more" if value < 0 else f"a number from 0 to {most:,.0f}"
-            raise Usage(f"{param.flag} {value}: give {limit}")
+def _number(param: Param, given: object) -> object:
+    """The value of an option that takes a number. Usage where it is none, below 0 or too large."""
+    kind, most, wanted = NUMBERS[param.kind]
+    try:
+        value = kind(str(given))
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:  # which holds for no NaN
+        raise Usage(f"{param.flag} {given}: give {wanted}")
+    return value
 
 
 def complain(error: XwError) -> int:

@@ -103,10 +103,10 @@ class DirectoryHub:
     def register(self, name: str, card: Mapping[str, object]) -> bool:
         """See `contract.Hub.register`."""
         layout.check_name(name)
+        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         new = not self.knows(name)
         mailbox = self.mailbox(name)
         mailbox.make()
-        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         # The card last: it is what makes the instance known.
         self.files.replace(data, mailbox.at(layout.SCRATCH), f"{name}/{layout.CARD}")
         return new
