@@ -36,7 +36,8 @@ def test_a_room_is_made_listed_and_shown(team: Team) -> None:
 
 
 def test_no_rooms(team: Team) -> None:
-    """Without rooms the list says how to make one."""
+    """Without rooms the list says how to make one; an instance that calls itself a room is none yet."""
+    team.ok("init", "--name", "unmade", "--kind", "room")
     assert "xw room create" in team.ok("room", "list")
     assert team.json("room", "list") == []
 
@@ -58,6 +59,7 @@ def test_no_rooms(team: Team) -> None:
         ),
         (["room", "create", "talk", "--answer", "0"], 2, "answer_s"),
         (["room", "create", "talk", "--turns", "-1"], 2, "turns"),
+        (["room", "create", "talk", "--seed", "a\udcff"], 2, "seed is not valid UTF-8"),
         (["room", "say", "bob", "hi"], 3, "no room"),
         (["room", "say", "old", " "], 2, "empty"),
         (["room", "show", "bob"], 3, "is no room"),

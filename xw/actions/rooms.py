@@ -129,7 +129,7 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 def names(options: Options) -> list[str]:
     """The rooms of the hub."""
     hub = open_hub(config.hub_url(options.hub, os.environ, load_config(options)))[1]
-    return [name for name in hub.instances() if hub.peer(name).kind == ROOM]
+    return [name for name in hub.instances() if definition.is_room(hub.mailbox(name))]
 
 
 def look(room: Instance) -> Room:

@@ -37,6 +37,10 @@ def check(definition: Definition) -> Definition:
     if definition.policy not in POLICIES:
         hint = nearest(definition.policy, list(POLICIES))
         raise Usage(f"no policy {visible(definition.policy)!r}{hint}: use {', '.join(POLICIES)}")
+    try:
+        definition.seed.encode()
+    except UnicodeEncodeError:
+        raise Usage("the seed is not valid UTF-8: write it in UTF-8") from None
     for name, _ in definition.members:
         layout.check_name(name)
     if len(dict(definition.members)) != len(definition.members):
