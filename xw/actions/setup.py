@@ -201,8 +201,12 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
         there = files.names("")
     except FileNotFoundError:
         there = []
-    if there:
-        raise Refused(f"{url} is not empty and no hub: name an empty or a new directory")
+    # What another `init` is writing, or left there when it was killed, is nobody's.
+    if not all(map(_is_scratch, there)):
+        raise Refused(
+            f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
+            f"was lost, write {directory.LEAST} there"
+        )
     tell(f"making a hub at {url}")
     files.make_folder("")
     parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
@@ -211,12 +215,18 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
 
 
 def _has_links(files: Files) -> bool:
+    name = os.urandom(12).hex()
     try:
-        files.publish(b"a test of hard links\n", "", ["link-test"])
+        files.publish(b"a test of hard links\n", "", [name])
     except OSError:
         return False
-    files.remove("link-test")
+    files.remove(name)
     return True
+
+
+def _is_scratch(name: str) -> bool:
+    """Whether it is a name such as `Files` give to what they are writing."""
+    return len(name) == 24 and not name.strip("0123456789abcdef")
 
 
 def _keep_out_of_git(folder: str) -> None:
