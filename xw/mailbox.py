@@ -271,14 +271,15 @@ class Mailbox:
     # What was sent
 
     def waiting_for(self) -> list[str]:
-        """The peers for whom the outbox has a folder."""
-        return sorted(filter(layout.is_name, set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}))
+        """The peers for whom messages wait in the outbox."""
+        names = set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}
+        return [peer for peer in sorted(filter(layout.is_name, names)) if self.outbox(peer)]
 
     def outbox(self, peer: str) -> list[str]:
         """The messages that wait to be delivered to a peer, oldest first."""
         try:
             return self.names(f"{layout.OUTBOX}/{peer}")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # what is no folder holds no mail; `doctor` names it
             return []
 
     def refused(self, name: str) -> set[str]:

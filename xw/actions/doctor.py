@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xw import clock, layout, presence
 from xw.bridges import serve
-from xw.errors import Damaged, XwError
+from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
@@ -48,8 +48,11 @@ def doctor(options: Options) -> Iterator[Finding]:
     if isinstance(instance.hub, RemoteHub):
         yield from _elsewhere(instance, instance.hub)
     if sound:
-        yield from _mail(instance)
-        yield from _bridge(instance)
+        try:
+            yield from _mail(instance)
+            yield from _bridge(instance)
+        except OSError as error:
+            yield Finding("bad", str(explain(error)))
 
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
@@ -141,6 +144,10 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     yield from _aged(
         "claimed and not finished", claims, now, _STALE_CLAIM, "restart its bridge, or xw done ID"
     )
+    outbox = mailbox.at(layout.OUTBOX)
+    for name in mailbox.files.names(outbox):
+        if layout.is_name(name) and mailbox.files.look(f"{outbox}/{name}").kind != "folder":
+            yield Finding("bad", f"{instance.root}/{outbox}/{name} is no folder", "move it away")
     for peer in mailbox.waiting_for():
         waiting = mailbox.outbox(peer)
         yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
