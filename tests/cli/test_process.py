@@ -121,6 +121,14 @@ def test_stdout_closed_early(team: Team, command: tuple[str, ...]) -> None:
     assert result.err == ""
 
 
+@pytest.mark.parametrize("command", ["check", "peers", "init", "doctor"])
+def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
+    """Where the directory was removed under its agent, as worktrees are, that is what is said."""
+    gone = _xw_in_shell(team, f"mkdir gone && cd gone && rmdir ../gone && {XW} {command}")
+    assert gone.code == (1 if command == "doctor" else 2)
+    assert "the directory that you are in is gone: cd to one that is there" in gone.out + gone.err
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("command", "code"),

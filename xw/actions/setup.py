@@ -70,7 +70,9 @@ def init(
     chosen = _name(options, name, found, environ)
     folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
-    url = config.absolute(given, os.getcwd()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    url = (
+        config.absolute(given, config.here()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    )
     if found.hub and config.absolute(found.hub, folder) != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
@@ -150,8 +152,8 @@ def _configuration(options: Options, environ: Mapping[str, str]) -> tuple[str, C
     if given:
         path = os.path.abspath(os.path.expanduser(given))
     else:
-        found = config.locate(None, environ, os.getcwd())
-        path = found if found and found != config.user_file() else os.path.join(os.getcwd(), config.FILE)
+        found = config.locate(None, environ, config.here())
+        path = found if found and found != config.user_file() else os.path.join(config.here(), config.FILE)
     return path, config.load(path) if os.path.exists(path) else config.NONE
 
 
@@ -165,7 +167,7 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
         raise Usage(
             f"{found.path} has {', '.join(sorted(found.instances))} already: give --name to add another"
         )
-    made = layout.name_from(os.path.basename(os.getcwd()))
+    made = layout.name_from(os.path.basename(config.here()))
     if not made or made in layout.RESERVED:
         raise Usage("the directory's name gives no instance name: give --name")
     return made
