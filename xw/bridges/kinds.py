@@ -67,13 +67,24 @@ def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
             raise Usage(f"this kind of bridge has no option {name!r}: it has {', '.join(known)}")
 
 
+def seconds(options: Mapping[str, str], name: str, default: str) -> float:
+    """An option that is a time. Usage where it is no number of seconds that one can wait."""
+    given = options.get(name, default)
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1e9:  # which holds for no NaN
+        raise Usage(f"the option {name} is {given!r}: give a number of seconds from 0 to 1,000,000,000")
+    return value
+
+
 def command_line(kind: str, target: str, options: Mapping[str, str]) -> tuple[list[str], float]:
     """The words of a command, split as a shell splits them, and its option `timeout` in seconds. Usage."""
     try:
         argv = shlex.split(target)
-        timeout_s = float(options.get("timeout", "1800"))
     except ValueError as error:
         raise Usage(f"{kind} chat: {error}") from error
     if not argv:
         raise Usage(f"{kind} chat: no command given")
-    return argv, timeout_s
+    return argv, seconds(options, "timeout", "1800")

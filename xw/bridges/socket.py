@@ -32,9 +32,9 @@ from typing import NamedTuple
 
 from xw.bridges import wiblog
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, seconds
 from xw.bridges.wibwob import LIMIT, Wire, check, command, encode, unknown
-from xw.errors import Refused, TimedOut, Usage, XwError
+from xw.errors import Refused, TimedOut, XwError
 
 PARTS = 8
 PART_S = 120.0
@@ -321,9 +321,6 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketCha
     """A chat with the socket at `target`: a path, or the number of a WibWob instance."""
     check_options(options, ("settle", "timeout", "log"))
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target
-    try:
-        settle_s, timeout_s = float(options.get("settle", "2")), float(options.get("timeout", "1800"))
-    except ValueError as error:
-        raise Usage(f"settle and timeout are seconds: {error}") from error
+    settle_s, timeout_s = seconds(options, "settle", "2"), seconds(options, "timeout", "1800")
     secret = os.environ.get("WIBWOB_AUTH_SECRET", "")
     return SocketChat(path, secret=secret, log=options.get("log", ""), settle_s=settle_s, timeout_s=timeout_s)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, seconds
 from xw.bridges.panes import Tmux, find_target, foreground, list_panes
 from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
 from xw.bridges.screen import (
@@ -284,17 +284,10 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     if "pause" in options:
         shown = Tmux(server).look(pane)
         profile = profile or recognise(shown.program, foreground(shown.tty)) or PROFILES["generic"]
-        profile = profile._replace(pause_s=_seconds(options["pause"]))
-    return TmuxChat(pane, profile=profile, server=server, timeout_s=_seconds(options.get("timeout", "3600")))
+        profile = profile._replace(pause_s=seconds(options, "pause", ""))
+    return TmuxChat(pane, profile=profile, server=server, timeout_s=seconds(options, "timeout", "3600"))
 
 
 def discover() -> list[Found]:
     """The panes of the user's tmux server."""
     return list_panes()
-
-
-def _seconds(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
-        raise Usage(f"{value!r} is no number of seconds") from error
