@@ -38,8 +38,8 @@ def doctor(options: Options) -> Iterator[Finding]:
             f"configuration {found.path}" if found.path else "no xw.json: names come from the environment",
         )
         instance = open_instance(options)
-    except XwError as error:
-        yield Finding("bad", str(error))
+    except (XwError, OSError) as error:
+        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     sound = yield from _modes(instance)
@@ -136,9 +136,8 @@ def _mail(instance: Instance) -> Iterator[Finding]:
         if isinstance(item, Message):
             continue
         name, error = item
-        yield Finding(
-            "bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "upgrade xw"
-        )
+        # The others say themselves what to do.
+        yield Finding("bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "")
     yield from _aged("pending", pending, now, _OLD_MAIL, "xw check")
     claims = mailbox.names(INBOX["processing"])
     yield from _aged(
