@@ -48,6 +48,11 @@ def rfc3339(at: int) -> str:
     return spell(stamp(at))
 
 
+def brief(at: int) -> str:
+    """`at` to the second, for people: `2026-11-21T05:30:12Z`, which `when` reads too."""
+    return f"{rfc3339(at)[:19]}Z"
+
+
 def from_stamp(stamped: str) -> int:
     """The microseconds of an id's time (its form has been checked by `layout`)."""
     year, month, day = int(stamped[:4]), int(stamped[4:6]), int(stamped[6:8])

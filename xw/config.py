@@ -49,10 +49,18 @@ class Config(NamedTuple):
     @property
     def folder(self) -> str:
         """The directory that relative paths start from."""
-        return os.path.dirname(self.path) if self.path else os.getcwd()
+        return os.path.dirname(self.path) if self.path else here()
 
 
 NONE = Config(None, None, {}, {}, OFFLINE_S, RETENTION_DAYS)
+
+
+def here() -> str:
+    """The working directory. Usage where it has been removed, as a worktree may be under its agent."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise Usage("the directory that you are in is gone: cd to one that is there") from None
 
 
 def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | None:
@@ -132,7 +140,7 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
     """The hub's URL, absolute: --hub, XW_HUB, the configuration's."""
     given = option or environ.get("XW_HUB")
     if given:
-        return absolute(given, os.getcwd())
+        return absolute(given, here())
     if config.hub is None:
         raise Usage("no hub: there is no xw.json here; `xw init` makes one, XW_HUB or --hub names one")
     return absolute(config.hub, config.folder)

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xw import layout
 from xw.errors import Usage
-from xw.text import nearest, visible
+from xw.expected import expected, found, unknown
+from xw.text import visible
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\z")]
@@ -44,7 +45,7 @@ class Config(BaseModel):
     hub: Annotated[str, Field(min_length=1)]
     instances: dict[Name, Instance] = {}
     peers: dict[str, object] = {}
-    offline_s: Annotated[float, Field(gt=0)] = 5.0
+    offline_s: Annotated[float, Field(gt=0, lt=1e9)] = 5.0
     retention_days: Annotated[int, Field(ge=1)] = 30
 
 
@@ -57,13 +58,14 @@ def check(data: object, path: str) -> None:
         parsed = Config.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        keys = [str(part) for part in first["loc"] if part != "[key]"]
+        place = visible(".".join(keys) or "the file", keep="")
         if first["type"] == "extra_forbidden":
-            known = _LEVELS[min(len(first["loc"]), 4) - 1].model_fields
-            hint = nearest(str(first["loc"][-1]), list(known)) or f" (known: {', '.join(known)})"
-            raise Usage(f"{path}: unknown key {visible(place)!r}{hint}") from None
-        raise Usage(
-            f"{path}: {visible(place)}: {first['msg']}, found {visible(repr(first['input'])[:80])}"
-        ) from None
+            known = _LEVELS[min(len(keys), 4) - 1].model_fields
+            raise Usage(f"{path}: unknown key {place!r}{unknown(keys[-1], known)}") from None
+        if first["type"] == "missing":
+            raise Usage(f"{path}: {place} is required, and missing") from None
+        raise Usage(f"{path}: {place}: expected {expected(first)}, found {found(first)}") from None
     for name in parsed.instances:
-        layout.check_name(name)
+        if name in layout.RESERVED:
+            raise Usage(f"{path}: instances: {name!r} is reserved: choose another name")

@@ -3,7 +3,8 @@
     XwError          1  the operation failed
     ├── Busy         1  another process holds the lock
     ├── Damaged      1  a file is not the message that its name promises
-    │   └── Newer    1  … because a later version of xw wrote it
+    │   └── Unread   1  … or may be it, but cannot be read here: it stays where it is
+    │       └── Newer   … because a later version of xw wrote it
     ├── Usage        2  wrong arguments or configuration
     ├── NotFound     3  no such (or ambiguous) message or peer
     ├── TimedOut     4
@@ -33,7 +34,11 @@ class Damaged(XwError):
     """A file is not the message that its name promises."""
 
 
-class Newer(Damaged):
+class Unread(Damaged):
+    """A file that cannot be read here and now, and so cannot be judged."""
+
+
+class Newer(Unread):
     """A message of a format that this version of xw does not know."""
 
 
@@ -73,9 +78,9 @@ _MENDS = {
     errno.EIO: (1, "the disk reported an error: nothing was acknowledged; check the disk and try again"),
     errno.EMFILE: (1, "too many open files: raise `ulimit -n` and try again"),
     errno.ENFILE: (1, "too many open files on this machine: try again later"),
-    errno.EROFS: (6, "the file system is read-only: remount it or choose another hub"),
-    errno.EACCES: (6, "permission denied: check the owner and mode of the path"),
-    errno.EPERM: (6, "not permitted: check the owner and mode of the path"),
+    errno.EROFS: (6, "remount it or choose another hub"),
+    errno.EACCES: (6, "check the owner and mode of the path"),
+    errno.EPERM: (6, "check the owner and mode of the path"),
     errno.ELOOP: (6, "it is a symbolic link, which xw does not follow"),
     errno.ENOENT: (1, "it does not exist: was the hub moved or removed? `xw doctor` looks"),
     errno.ENOTDIR: (1, "a part of the path is no directory: `xw doctor` looks"),

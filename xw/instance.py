@@ -80,7 +80,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force."""
-    return config.load(config.locate(options.config, environ, os.getcwd()))
+    return config.load(config.locate(options.config, environ, config.here()))
 
 
 def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:

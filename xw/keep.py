@@ -98,7 +98,7 @@ class Keeper:
                 problem = str(explain(error) if isinstance(error, OSError) else error)
                 self._hub.note(problem)
                 if self._connected is not False:
-                    self._tell(f"away since {clock.rfc3339(clock.now())[:19]}Z: {problem}; trying on")
+                    self._tell(f"away since {clock.brief(clock.now())}: {problem}; trying on")
                     waits = pauses()
                 self._connected = False
                 self._stopped.wait(next(waits))

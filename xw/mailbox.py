@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from xw import clock, layout
-from xw.errors import Damaged, Newer, NotFound
+from xw.errors import Damaged, NotFound, Unread
 from xw.layout import INBOX
 from xw.message import Attachment, Message, decode, parse_object
 from xw.record import NamedTuple
@@ -100,14 +100,16 @@ class Mailbox:
         """The messages `names` in `folder`; in place of one that cannot be read, its name and why.
 
         In `pending`, what is damaged goes to `failed/` and is named once; what
-        is of a newer format stays. A file that has gone meanwhile is left out.
+        cannot be read, or is of a newer format, stays. A file that has gone meanwhile is left out.
         """
         for name in names:
             try:
                 yield self.read(Place(folder, name))
             except FileNotFoundError:
                 continue
-            except Newer as error:
+            except PermissionError as error:
+                yield name, Unread(f"{error.strerror}: check its owner and mode")
+            except Unread as error:
                 yield name, error
             except Damaged as error:
                 if folder == INBOX["pending"]:
@@ -272,14 +274,15 @@ class Mailbox:
     # What was sent
 
     def waiting_for(self) -> list[str]:
-        """The peers for whom the outbox has a folder."""
-        return sorted(filter(layout.is_name, set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}))
+        """The peers for whom messages wait in the outbox."""
+        names = set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}
+        return [peer for peer in sorted(filter(layout.is_name, names)) if self.outbox(peer)]
 
     def outbox(self, peer: str) -> list[str]:
         """The messages that wait to be delivered to a peer, oldest first."""
         try:
             return self.names(f"{layout.OUTBOX}/{peer}")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # what is no folder holds no mail; `doctor` names it
             return []
 
     def refused(self, name: str) -> set[str]:

@@ -78,7 +78,7 @@ def send(
     """
     check_recipients(hub, draft.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
-        behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
+        behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
             behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
         staged = _stage(mailbox, draft.attachments)
@@ -103,7 +103,7 @@ def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
         if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
             left = [to for to in left if not hub.locate(to, name)]
-        behind = {peer for peer in mailbox.waiting_for() if mailbox.outbox(peer)}
+        behind = set(mailbox.waiting_for())
         _publish(mailbox, hub, message, data, left, behind)
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from xw.errors import Usage
+from xw.expected import expected, found, unknown
 from xw.text import nearest, visible
 
 MARK = "[PROTOCOL:"
@@ -234,7 +235,9 @@ def _to_millis(at: str) -> str:
 def _problem(error: ValidationError) -> str:
     first: Any = error.errors()[0]
     # Each label is its field's name as people write it, so the name is good for both.
-    place = str(first["loc"][-1]) if first["loc"] else "the payload"
+    place = visible(str(first["loc"][1]), keep="") if first["loc"] else "the payload"
+    if first["type"] in ("extra_forbidden", "invalid_key"):
+        return f"no field is called {place!r}{unknown(place, LABELS[first['loc'][0]].values())}"
     if first["type"] == "missing":
         return f"{place} is missing"
-    return f"{place} is {visible(repr(first['input'])[:60], keep='')}: {first['msg']}"
+    return f"{place} is {found(first)}: expected {expected(first)}"

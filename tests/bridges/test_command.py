@@ -11,6 +11,7 @@ import pytest
 
 from tests.bridges.helpers import HERE, until
 from tests.bridges.hostile import bodies
+from xw.bridges import kinds
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
@@ -224,6 +225,16 @@ def test_options(tmp_path: Path) -> None:
     for target, options in (("", {}), ("'", {}), ("cat", {"tiemout": "3"}), ("cat", {"timeout": "soon"})):
         with pytest.raises(Usage):
             open_chat(target, options, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("command", "timeout"), ("socket", "timeout"), ("socket", "settle")]
+)
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e10", "soon", ""])
+def test_times_that_are_none(tmp_path: Path, kind: str, name: str, value: str) -> None:
+    """A time that one cannot wait is a usage error: with NaN a mute chat would be waited for without end."""
+    with pytest.raises(Usage, match=f"the option {name} is '{value}': give a number of seconds"):
+        kinds.open_chat(kind, "cat", {name: value}, tmp_path)
 
 
 def test_marks_are_small_and_printable(tmp_path: Path, lines: LinesChat) -> None:

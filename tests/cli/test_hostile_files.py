@@ -455,6 +455,27 @@ def test_hostile_files_elsewhere(team: Team) -> None:
     assert "good" in team.ok("log", by="bob")
 
 
+@pytest.mark.parametrize("stray", ["file", "link", "fifo"])
+def test_what_is_no_folder_in_the_outbox(team: Team, tmp_path: Path, stray: str) -> None:
+    """A stray name in outbox/ keeps no mail from going out; `doctor` names it."""
+    path = team.box("alice") / "outbox" / "carol"
+    (tmp_path / "foreign").mkdir()
+    if stray == "file":
+        path.touch()
+    elif stray == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "foreign")
+    assert "delivered to bob, carol" in team.ok("send", "info", "x", "--to", "all")
+    for command in (("sync",), ("gc",), ("log",)):
+        team.ok(*command)
+    assert team.run("read", "zzzzzzzz").code == 3
+    looked = team.run("doctor")
+    assert (looked.code, looked.err) == (1, "")
+    assert f"bad  {path} is no folder: move it away\n" in looked.out
+    assert os.listdir(tmp_path / "foreign") == []
+
+
 def test_a_link_in_place_of_a_folder(team: Team, tmp_path: Path) -> None:
     """What lies behind a link in place of `pending/` is neither listed, moved nor written to."""
     foreign = tmp_path / "foreign"

@@ -1,5 +1,6 @@
 """check, read, done."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, ageless
+from xw import clock, post
+from xw.files.local import LocalFiles
+from xw.instance import Options, open_instance
+from xw.post import Draft
 
 
 def test_check_of_an_empty_inbox(team: Team) -> None:
@@ -70,7 +75,10 @@ def test_check_cuts_long_lines(team: Team) -> None:
 
 def test_check_marks_what_has_expired(team: Team) -> None:
     """Past its time a message is still listed and read, marked as expired."""
-    token = team.send("too late", "--expires", "0s")
+    alice = open_instance(Options("alice", str(team.hub)))
+    past = clock.rfc3339(clock.now())
+    post.send(alice.mailbox, alice.hub, Draft("info", ("bob",), "too late", expires=past), clock.now)
+    (token,) = team.pending("bob")
     assert "0s (expired) too late" in ageless(team.ok("check", by="bob"))
     assert "EXPIRED: 20" in team.ok("read", token, by="bob")
     fresh = team.send("in time", "--expires", "2h")
@@ -238,3 +246,39 @@ def test_a_message_of_a_newer_format_stays(team: Team) -> None:
     assert "upgrade" in opened.err
     assert "upgrade" in team.run("doctor", by="bob").out
     assert file.read_bytes() == data
+
+
+def test_a_message_that_may_not_be_read_stays(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that its owner may not read, as on a shared hub, hides no other; it stays, and is named."""
+    hidden, shown = team.send("hidden"), team.send("shown")
+    really = LocalFiles.read
+
+    def read(files: LocalFiles, path: str, limit: int) -> bytes:
+        if hidden in path:  # for root, who runs tests in containers, no mode forbids anything
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return really(files, path, limit)
+
+    monkeypatch.setattr(LocalFiles, "read", read)
+    checked = team.run("check", by="bob")
+    assert (checked.code, ageless(checked.out)) == (0, f"{shown[-8:]} info alice 0s shown\n")
+    said = f"xw: left in pending/: {hidden}.info.alice.json: Permission denied: check its owner and mode\n"
+    assert checked.err == said
+    assert shown[-8:] in team.ok("wait", "--timeout", "5", by="bob")
+    assert "check its owner and mode" in team.run("doctor", by="bob").out
+    team.ok("done", shown, by="bob")
+    assert team.run("check", by="bob") == (0, "", said)
+    assert team.pending("bob") == [hidden]
+
+
+def test_a_hub_that_may_not_be_read(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`doctor` says so among its findings, and does not end without any."""
+
+    def read(files: LocalFiles, path: str, limit: int) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{files.root}/{path}")
+
+    monkeypatch.setattr(LocalFiles, "read", read)
+    looked = team.run("doctor")
+    assert (looked.code, looked.err) == (1, "")
+    assert (
+        f"bad  {team.hub}/hub.json: Permission denied: check the owner and mode of the path\n" in looked.out
+    )

@@ -119,6 +119,9 @@ def test_bodies(team: Team, tmp_path: Path) -> None:
         (("text", "--expires", "9" * 5000 + "d"), b"", 2, "is no time"),
         (("text", "--expires", "9999-12-31T23:59:59-23:59"), b"", 2, "is no time"),
         (("text", "--expires", ""), b"", 2, "is no time"),
+        (("text", "--expires", "2020-01-01"), b"", 2, "over already: give a later time"),
+        (("text", "--expires", "2020-01-01T00:00:00Z"), b"", 2, "expire at 2020-01-01T00:00:00.000000Z"),
+        (("text", "--expires", "0s"), b"", 2, "over already"),
         (("text", "--to", "dave"), b"", 3, "no peer 'dave'"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.team import PATIENCE, XW, Result, Team, ended, until, watches
 from xw import __version__
+from xw.cli.commands import COMMANDS, NUMBERS, Command, Param
 
 _HOSTILE = "\x1b[31mred\x07\x9b2J \u202eevil\u2066 \u200bzero \U000e0041tag \x7f\x00\r\x85 ok"
 # What may reach a terminal: text, newline and tab.
@@ -59,6 +60,11 @@ def test_help(team: Team, arguments: tuple[str, ...]) -> None:
         (("--unknown",), "`xw --help` lists the commands"),
         (("log", "--format"), "`xw log --help` shows how"),
         (("\x1b[31m\n",), "`xw --help` lists the commands"),
+        (("send",), "'TYPE'. Choose from: task, question, reply, info: "),
+        (("init", "--kind", "x"), "'--kind': 'x' is not one of"),
+        (("init", "--describe", "a\udcff"), "an argument is not valid UTF-8"),
+        (("notify", "heartbeat", "--task", "a\udcff"), "an argument is not valid UTF-8"),
+        (("notify", "status", "idle", "--progress", "a\udcff"), "an argument is not valid UTF-8"),
     ],
 )
 def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
@@ -69,6 +75,25 @@ def test_mistakes(team: Team, arguments: tuple[str, ...], hint: str) -> None:
     assert wrong.err.count("\n") == 1
     assert hint in wrong.err
     assert "\x1b" not in wrong.err
+
+
+_NUMBERS = [(command, param) for command in COMMANDS for param in command.params if param.kind in NUMBERS]
+_OF_NONE = {
+    "number": ["-1", "-" + "9" * 4000, "9" * 5000, "1.5", "x", "", "\udcff"],
+    "decimal": ["-1", "-1e-9", "nan", "inf", "-inf", "1e10", "x", "", "\udcff"],
+}
+
+
+@pytest.mark.parametrize(("command", "param"), _NUMBERS, ids=lambda one: one.name)
+def test_numbers_that_are_none(team: Team, command: Command, param: Param) -> None:
+    """A number below 0, without end or none at all is refused by each option, and nothing is done."""
+    before = sorted(team.folder.rglob("*"))
+    for number in _OF_NONE[param.kind]:
+        words = [word for one in command.params if one.required for word in (one.choices or ["x"])[:1]]
+        wrong = team.run(*command.name.split(), *words, f"{param.flag}={number}")
+        assert (wrong.code, wrong.out) == (2, ""), wrong
+        assert re.fullmatch(rf"xw: {param.flag} .*: give a .*number.*\n", wrong.err)
+    assert sorted(team.folder.rglob("*")) == before
 
 
 def test_completion(team: Team) -> None:
@@ -96,6 +121,47 @@ def test_stdout_closed_early(team: Team, command: tuple[str, ...]) -> None:
     result = ended(process)
     assert result.code in (0, 1)
     assert result.err == ""
+
+
+@pytest.mark.parametrize("command", ["check", "peers", "init", "doctor"])
+def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
+    """Where the directory was removed under its agent, as worktrees are, that is what is said."""
+    gone = _xw_in_shell(team, f"mkdir gone && cd gone && rmdir ../gone && {XW} {command}")
+    assert gone.code == (1 if command == "doctor" else 2)
+    assert "the directory that you are in is gone: cd to one that is there" in gone.out + gone.err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("send info --to carol x", 1), ("check", 1), ("log", 1), ("prompt", 1), ("--help", 1),
+     ("send --help", 1), ("--version", 1), ("read zzzzzzzz", 3), ("log --follow", 1)],
+)  # fmt: skip
+def test_output_that_cannot_be_written(team: Team, command: str, code: int, unbuffered: str) -> None:
+    """A full disk behind `>` is told apart from the hub's: what was sent is sent, and is not sent again."""
+    team.send("x", by="bob", to="alice")
+    run = f"export PYTHONUNBUFFERED={unbuffered}; {XW} {command} >/dev/full"
+    ran = _xw_in_shell(team, run)
+    assert (ran.code, ran.err.count("\n")) == (code, 1)
+    if code == 1:
+        said = "xw: the output cannot be written: No space left on device; what the command did stays done\n"
+        assert ran.err == said
+    assert len(team.pending("carol")) == ("send info" in command)
+    assert _xw_in_shell(team, f"{run} 2>/dev/full").code == code
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["check", "--version", "--help", "log"])
+def test_output_that_nobody_reads(team: Team, command: str, unbuffered: str) -> None:
+    """A pipe that nobody reads ends the command quietly."""
+    team.send("x", by="bob", to="alice")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = _xw(
+        team, command, stdout=writing, env={**os.environ, "XW_NAME": "alice", "PYTHONUNBUFFERED": unbuffered}
+    )
+    os.close(writing)
+    assert (ran.code, ran.err) == (1, "")
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])

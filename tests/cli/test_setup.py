@@ -317,6 +317,7 @@ def test_prompt(team: Team) -> None:
     text = team.ok("prompt")
     parts = ["`alice`", str(team.hub), "bob, carol", "task", "question", "reply", "info", "--re"]
     parts += ["xw check", "xw read ID", "xw reply ID", "xw done ID", "50 lines", "concise", "start work"]
+    parts += ["add `--as alice`"]
     assert [part for part in parts if part not in text] == []
     assert "<" not in text
     assert len(text.split()) <= 350
@@ -410,7 +411,7 @@ def test_a_hub_that_is_gone(team: Team, command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("", "damaged"), ("[]", "damaged"), ("[" * 60000, "damaged"), ('{"format": 2, "name": "x"}', "upgrade"),
-     ('{"format": 1}', "damaged")],
+     ('{"format": 1}', "damaged ('name' is missing)"), ('{"format": "1"}', "its format is no number")],
 )  # fmt: skip
 def test_a_damaged_hub_file(team: Team, text: str, expected: str) -> None:
     """A hub.json that is damaged or of a later format is an error that says so."""
@@ -419,6 +420,17 @@ def test_a_damaged_hub_file(team: Team, text: str, expected: str) -> None:
         broken = team.run(*command)
         assert (broken.code, broken.err.count("\n")) == (1, 1)
         assert expected in broken.err
+
+
+def test_a_lost_hub_file(team: Team) -> None:
+    """Where hub.json was lost, `check` leads to `init`, which says what to write: all mail is there."""
+    team.send("kept")
+    (team.hub / "hub.json").unlink()
+    assert f"`xw init --hub {team.hub}`" in team.run("check", by="bob").err
+    lost = team.run("init", "--hub", str(team.hub), "--name", "bob")
+    assert (lost.code, lost.err.count("\n")) == (6, 1)
+    (team.hub / "hub.json").write_text(lost.err[lost.err.index("{") : lost.err.index("}") + 1])
+    assert "kept" in team.ok("check", by="bob")
 
 
 def test_prompt_template_is_unfilled_in_the_hub_template(team: Team) -> None:

@@ -1,6 +1,8 @@
 """log, trace."""
 
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def test_log(team: Team, talk: dict[str, str]) -> None:
     lines = team.ok("log", by="bob").splitlines()
     heads = [line for line in lines if not line.startswith(" ")]
     short = {key: value[-8:] for key, value in talk.items()}
-    assert [line[20:] for line in heads] == [
+    assert [line[21:] for line in heads] == [
         f"{short['task']} alice -> bob [task]",
         f"{short['question']} bob -> alice [question re {short['task']}]",
         f"{short['reply']} alice -> bob [reply re {short['question']}]",
@@ -96,6 +98,21 @@ def test_log_as_markdown(team: Team, talk: dict[str, str], tmp_path: Path) -> No
     assert f"### alice → bob: reply re {talk['question'][-8:]}\n" in text
     assert f"UTC, {token[-8:]}*\n\n> Table:\n>\n> File: `beans.csv`\n" in text
     assert "    (file: beans.csv)\n" in team.ok("log")
+
+
+def test_log_tells_its_zone(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time of the transcript says that it is UTC: `--since` reads it back right, in whatever zone."""
+    monkeypatch.setenv("TZ", "Etc/GMT+11")
+    time.tzset()
+    try:
+        token = team.send("x")
+        shown = team.ok("log").split(" " + token[-8:])[0]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown)
+        assert token[-8:] in team.ok("log", "--since", shown)
+        assert f" {shown} (" in team.ok("read", token)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_log_of_nothing(team: Team) -> None:

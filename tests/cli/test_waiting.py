@@ -113,7 +113,7 @@ def test_wait_for_an_answer(team: Team, started: Started) -> None:
     assert team.json("wait", "--re", question)["id"] == answer
 
 
-@pytest.mark.parametrize("timeout", ["0", "-1", "0.05"])
+@pytest.mark.parametrize("timeout", ["0", "0.05"])
 def test_wait_that_times_out(team: Team, timeout: str) -> None:
     """Nothing within the timeout: exit 4, and what to do."""
     for arguments in ((), ("--re", team.send("x"))):
@@ -123,7 +123,7 @@ def test_wait_that_times_out(team: Team, timeout: str) -> None:
 
 
 @pytest.mark.parametrize("command", [("wait",), ("ask", "--to", "bob", "x")])
-@pytest.mark.parametrize("timeout", ["nan", "soon", ""])
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "-0.001", "soon", ""])
 def test_timeouts_that_are_none(team: Team, command: tuple[str, ...], timeout: str) -> None:
     """A timeout that is no number is a usage error, and no question is sent."""
     refused = team.run(*command, f"--timeout={timeout}")

@@ -5,6 +5,7 @@ acknowledged is lost, nothing torn is visible, no message went back, delivering
 again leaves exactly one, and the same command completes.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.team import XW
 from tests.guarantees import scene, traced
 from tests.guarantees.scene import OPERATIONS, Ground, acknowledged, doubled, held, problems, promised
 from xw import layout
@@ -172,3 +174,29 @@ def test_killed_twice(name: str, tmp_path: Path, record_property: Callable[[str,
             count += 1
         shutil.rmtree(ground.work)
     record_property("campaign", ("kill, and kill the repetition", name, count, 0))
+
+
+def test_init_killed_while_it_makes_a_hub(tmp_path: Path) -> None:
+    """Killed at any call until the hub is there, `init` leaves nothing that the next one stumbles over."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    command = [XW, "init", "--name", "alice"]
+    calls = traced.run(command, whole, traced.environment()).calls
+    changing = [
+        call
+        for call in calls
+        if call.name in ("mkdir", "fsync", "link", "unlink", "rename", "utimensat")
+        and all(path.startswith(str(whole)) for path in call.paths)
+    ]
+    (made,) = (at for at, call in enumerate(changing) if call.paths[-1].endswith("/hub.json"))
+    assert made > 8
+    for number, call in enumerate(changing[: made + 3]):
+        work = tmp_path / str(number)
+        work.mkdir()
+        killed = traced.run(command, work, traced.environment(), traced.killing(call), calls=call.name)
+        assert killed.code == -9, call
+        again = subprocess.run(
+            command, cwd=work, env=traced.environment(), capture_output=True, text=True, check=False
+        )
+        assert (again.returncode, again.stderr) == (0, ""), (call, os.listdir(work / ".xw" / "hub"))
+        assert (work / ".xw" / "hub" / "hub.json").exists()

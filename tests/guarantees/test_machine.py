@@ -320,7 +320,7 @@ def test_a_bug_is_found(place: object, name: str, bug: object, monkeypatch: pyte
     """With a bug put in, some sequence breaks a promise."""
     monkeypatch.setattr(place, name, bug)
     few = settings(
-        max_examples=3000,
+        max_examples=3000,  # it stops at the first that finds it
         stateful_step_count=40,
         deadline=None,
         phases=[Phase.generate],

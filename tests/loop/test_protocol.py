@@ -128,7 +128,10 @@ def test_other_tools_truth() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"{HEAD}\nStatus: werking", "status is 'werking'"),
+        (
+            f"{HEAD}\nStatus: werking",
+            "status is 'werking': expected 'idle', 'working', 'blocked' or",
+        ),
         (f"{HEAD}\nTask: x", "status is missing"),
         (f"{HEAD}\nStatus: idle\nPriority: low", "no label is called 'Priority'"),
         (f"{HEAD}\nStatus: idle\nStatus: idle", "Status is there twice"),
@@ -138,7 +141,7 @@ def test_other_tools_truth() -> None:
         (HEAD + " seq=x\nStatus: idle", "the first line is not"),
         (
             "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: perhaps",
-            "recoverable",
+            "recoverable is 'perhaps': expected true or false",
         ),
     ],
 )
@@ -151,12 +154,21 @@ def test_malformed_is_named(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"kind": "STATUS_UPDATE", "status": "idle", "mood": "fine"}, "mood"),
-        ({"kind": "STATUS_UPDATE", "status": 1}, "status"),
-        ({"kind": "NOTHING"}, "NOTHING"),
-        ({"kind": "TASK_HANDOFF", "task": " \n"}, "task"),
-        ({"kind": "CONTEXT_COMPACTION", "summary": "x", "retained": "plan"}, "retained"),
-        (7, "7"),
+        (
+            {"kind": "STATUS_UPDATE", "status": "idle", "mood": "fine"},
+            r"'mood' \(known: status, task, progress\)",
+        ),
+        ({"kind": "STATUS_UPDATE", "status": 1}, "status is 1: expected 'idle', "),
+        ({"kind": "NOTHING"}, "expected a kind that is one of 'CONTEXT_COMPACTION', "),
+        ({"status": "idle"}, "expected an object with a kind"),
+        ({"kind": "HEARTBEAT", "status": "busy", "taks": "x"}, "did you mean task"),
+        ({"kind": "TASK_HANDOFF", "task": " \n"}, r"task is ' \\n': expected a text that is not blank"),
+        (
+            {"kind": "CONTEXT_COMPACTION", "summary": "x", "retained": "plan"},
+            "retained is 'plan': expected a list",
+        ),
+        ({"kind": "CONTEXT_COMPACTION", "summary": "x", "retained": [1]}, "retained is 1: expected a string"),
+        (7, "the payload is 7: expected an object"),
     ],
 )
 def test_wrong_payload(fields: object, problem: str) -> None:

@@ -36,7 +36,8 @@ def test_a_room_is_made_listed_and_shown(team: Team) -> None:
 
 
 def test_no_rooms(team: Team) -> None:
-    """Without rooms the list says how to make one."""
+    """Without rooms the list says how to make one; an instance that calls itself a room is none yet."""
+    team.ok("init", "--name", "unmade", "--kind", "room")
     assert "xw room create" in team.ok("room", "list")
     assert team.json("room", "list") == []
 
@@ -59,6 +60,7 @@ def test_no_rooms(team: Team) -> None:
         ),
         (["room", "create", "talk", "--answer", "0"], 2, "answer_s"),
         (["room", "create", "talk", "--turns", "-1"], 2, "turns"),
+        (["room", "create", "talk", "--seed", "a\udcff"], 2, "seed is not valid UTF-8"),
         (["room", "say", "bob", "hi"], 3, "no room"),
         (["room", "say", "old", " "], 2, "empty"),
         (["room", "show", "bob"], 3, "is no room"),
@@ -101,7 +103,7 @@ def test_a_conversation_from_the_shell(team: Team) -> None:
     assert (running.returncode, err) == (0, "")
     assert '"turns": 2' in out
     text = team.ok("log", "--room", "talk").splitlines()
-    assert (text[1][20:], text[2]) == ("bob: bob says", "    this")
+    assert (text[1][21:], text[2]) == ("bob: bob says", "    this")
     assert "> carol says\n> this" in team.ok("log", "--room", "talk", "--format", "markdown")
     assert '"author": "carol"' in team.ok("log", "--room", "talk", "--format", "json", "--with", "carol")
     assert team.ok("log", "--room", "talk", "--grep", "nothing like it") == ""
@@ -155,7 +157,7 @@ def test_control_from_the_shell(team: Team) -> None:
     for words in (["join"], ["pause"], ["resume"], ["leave"]):
         team.ok("room", *words, "talk")
     finish(team)
-    lines = [line[20:] for line in team.ok("log", "--room", "talk").splitlines()]
+    lines = [line[21:] for line in team.ok("log", "--room", "talk").splitlines()]
     assert lines[1:-1] == [
         "-- alice has joined",
         "-- alice paused the room",

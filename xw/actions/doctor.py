@@ -38,8 +38,8 @@ def doctor(options: Options) -> Iterator[Finding]:
             f"configuration {found.path}" if found.path else "no xw.json: names come from the environment",
         )
         instance = open_instance(options)
-    except XwError as error:
-        yield Finding("bad", str(error))
+    except (XwError, OSError) as error:
+        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     sound = yield from _modes(instance.mailbox, instance.root)
@@ -48,8 +48,11 @@ def doctor(options: Options) -> Iterator[Finding]:
     if isinstance(instance.hub, RemoteHub):
         yield from _elsewhere(instance, instance.hub)
     if sound:
-        yield from _mail(instance)
-        yield from _bridge(instance)
+        try:
+            yield from _mail(instance)
+            yield from _bridge(instance)
+        except OSError as error:
+            yield Finding("bad", str(explain(error)))
 
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
@@ -134,14 +137,17 @@ def _mail(instance: Instance) -> Iterator[Finding]:
         if isinstance(item, Message):
             continue
         name, error = item
-        yield Finding(
-            "bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "upgrade xw"
-        )
+        # The others say themselves what to do.
+        yield Finding("bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "")
     yield from _aged("pending", pending, now, _OLD_MAIL, "xw check")
     claims = mailbox.names(INBOX["processing"])
     yield from _aged(
         "claimed and not finished", claims, now, _STALE_CLAIM, "restart its bridge, or xw done ID"
     )
+    outbox = mailbox.at(layout.OUTBOX)
+    for name in mailbox.files.names(outbox):
+        if layout.is_name(name) and mailbox.files.look(f"{outbox}/{name}").kind != "folder":
+            yield Finding("bad", f"{instance.root}/{outbox}/{name} is no folder", "move it away")
     for peer in mailbox.waiting_for():
         waiting = mailbox.outbox(peer)
         yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from xw import layout
-from xw.errors import Damaged, Newer, NotFound, XwError
+from xw.errors import Damaged, Newer, NotFound, Unread, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -17,7 +17,7 @@ _INBOX_FOLDERS = tuple(INBOX.values())
 class Pending(NamedTuple):
     """The oldest pending messages, how many there are in all, and what could not be read (name, reason).
 
-    `set_aside` went to `failed/`; `newer` stays in `pending/` for a later version of xw.
+    `set_aside` went to `failed/`; `newer` stays in `pending/`, until xw or its rights allow reading it.
     """
 
     messages: list[Message]
@@ -73,7 +73,7 @@ def check(instance: Instance, limit: int = SHOWN) -> Pending:
                 break
         else:
             name, error = item
-            (newer if isinstance(error, Newer) else set_aside).append((name, str(error)))
+            (newer if isinstance(error, Unread) else set_aside).append((name, str(error)))
     return Pending(messages, len(names) - len(set_aside), strays + set_aside, newer)
 
 

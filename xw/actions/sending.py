@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from xw import layout, post
+from xw import clock, layout, post
 from xw.actions.inbox import open_message
 from xw.errors import Damaged, NotFound, Usage
 from xw.instance import Instance
@@ -31,6 +31,10 @@ def send(
         raise Usage(f"{kind!r} is no message type: use {', '.join(layout.TYPES)}")
     if not body.strip() and not attachments:
         raise Usage("the body is empty: give a text, --file or an attachment")
+    if expires is not None and clock.from_rfc3339(expires) <= instance.now():
+        raise Usage(
+            f"it would expire at {expires}, which is over already: give a later time; nothing was sent"
+        )
     answered = _answered(instance, re)
     draft = Draft(
         kind,

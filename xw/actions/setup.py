@@ -70,7 +70,9 @@ def init(
     chosen = _name(options, name, found, environ)
     folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
-    url = config.absolute(given, os.getcwd()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    url = (
+        config.absolute(given, config.here()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
+    )
     if found.hub and config.absolute(found.hub, folder) != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
@@ -150,8 +152,8 @@ def _configuration(options: Options, environ: Mapping[str, str]) -> tuple[str, C
     if given:
         path = os.path.abspath(os.path.expanduser(given))
     else:
-        found = config.locate(None, environ, os.getcwd())
-        path = found if found and found != config.user_file() else os.path.join(os.getcwd(), config.FILE)
+        found = config.locate(None, environ, config.here())
+        path = found if found and found != config.user_file() else os.path.join(config.here(), config.FILE)
     return path, config.load(path) if os.path.exists(path) else config.NONE
 
 
@@ -165,7 +167,7 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
         raise Usage(
             f"{found.path} has {', '.join(sorted(found.instances))} already: give --name to add another"
         )
-    made = layout.name_from(os.path.basename(os.getcwd()))
+    made = layout.name_from(os.path.basename(config.here()))
     if not made or made in layout.RESERVED:
         raise Usage("the directory's name gives no instance name: give --name")
     return made
@@ -204,8 +206,12 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
         there = files.names("")
     except FileNotFoundError:
         there = []
-    if there:
-        raise Refused(f"{url} is not empty and no hub: name an empty or a new directory")
+    # What another `init` is writing, or left there when it was killed, is nobody's.
+    if not all(map(_is_scratch, there)):
+        raise Refused(
+            f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
+            f"was lost, write {directory.LEAST} there"
+        )
     tell(f"making a hub at {url}")
     files.make_folder("")
     parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
@@ -214,12 +220,18 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
 
 
 def _has_links(files: Files) -> bool:
+    name = os.urandom(12).hex()
     try:
-        files.publish(b"a test of hard links\n", "", ["link-test"])
+        files.publish(b"a test of hard links\n", "", [name])
     except OSError:
         return False
-    files.remove("link-test")
+    files.remove(name)
     return True
+
+
+def _is_scratch(name: str) -> bool:
+    """Whether it is a name such as `Files` give to what they are writing."""
+    return len(name) == 24 and not name.strip("0123456789abcdef")
 
 
 def _keep_out_of_git(folder: str) -> None:

@@ -98,8 +98,8 @@ def _first(instance: Instance, wanted: str | None) -> Message | None:
                 continue  # sent before the question: not worth reading
             try:
                 message = open_message(instance.mailbox, Place(folder, name))
-            except (FileNotFoundError, Damaged):
-                continue  # it has moved on, or was set aside: `check` reports it
+            except (FileNotFoundError, PermissionError, Damaged):
+                continue  # it has moved on, or was set aside, or is not ours to read: `check` reports it
             if wanted is None or message.re == wanted:
                 return message
     return None

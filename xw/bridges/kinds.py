@@ -5,7 +5,6 @@ found on this machine, `discover()`. Modules are imported when they are used:
 the command chat needs no tmux, and nobody but ACP needs its SDK.
 """
 
-import math
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -68,11 +67,12 @@ def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
 
 
 def seconds(options: Mapping[str, str], name: str, default: float) -> float:
-    """An option that is a time in seconds. Usage for what is none."""
+    """An option that is a time. Usage where it is no number of seconds that one can wait."""
+    given = options.get(name, default)
     try:
-        value = float(options.get(name, default))
+        value = float(given)
     except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise Usage(f"option {name}: {options[name]!r} is no number of seconds")
+        value = -1.0
+    if not 0 <= value <= 1e9:  # which holds for no NaN
+        raise Usage(f"the option {name} is {given!r}: give a number of seconds from 0 to 1,000,000,000")
     return value

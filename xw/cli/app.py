@@ -11,21 +11,28 @@ from typer.main import get_command
 from xw import __version__
 from xw.cli.call import INTERRUPTED, complain, execute
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
+from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
 Execute = Callable[[Command, dict[str, object]], int]
-_TYPES: dict[str, type] = {"text": str, "number": int, "decimal": float, "switch": bool}
 
 
 def run(arguments: list[str], act: Execute = execute) -> int:
     """Parse and run a command line; its exit code. `act` is given the command and its values."""
-    if arguments == ["--version"]:
-        print(f"xw {__version__}")
-        return 0
     try:
+        if arguments == ["--version"]:
+            say(f"xw {__version__}")
+            flush()
+            return 0
         code = get_command(build(act)).main(
             args=arguments or ["--help"], prog_name="xw", standalone_mode=False
         )
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return complain(unwritten(error))
+    except XwError as error:
+        return complain(error)
     except typer.TyperException as error:
         return complain(_usage(error, arguments))
     except typer.Exit as error:
@@ -80,7 +87,7 @@ def _function(command: Command, act: Execute) -> Callable[..., int]:
 
 
 def _annotation(param: Param) -> Any:
-    kind: Any = Literal[param.choices] if param.choices else _TYPES[param.kind]
+    kind: Any = Literal[param.choices] if param.choices else bool if param.kind == "switch" else str
     if param.many:
         kind = list[kind]
     elif not param.required and param.absent is None:
@@ -99,4 +106,5 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"
-    return Usage(f"{error.format_message().rstrip('.').replace('Value error, ', '')}: {hint}")
+    complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    return Usage(f"{complaint}: {hint}")

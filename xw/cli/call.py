@@ -2,9 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 
-from xw.cli.commands import COMMON, Command
-from xw.errors import XwError, explain
+from xw.cli.commands import COMMON, NUMBERS, Command, Param
+from xw.cli.show import flush
+from xw.errors import Usage, XwError, explain
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
 from xw.text import visible
@@ -47,30 +49,38 @@ def execute(command: Command, values: dict[str, object]) -> int:
     call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
     module, _, function = command.run.partition(":")
     try:
-        code = getattr(import_module(f"xw.cli.{module}"), function)(call, **values)
-        return int(code or 0) or _flushed()
+        for param in command.params:
+            if param.kind in NUMBERS and values[param.name] is not None:
+                values[param.name] = _number(param, values[param.name])
+        code = int(getattr(import_module(f"xw.cli.{module}"), function)(call, **values) or 0)
+        if not code:
+            flush()
+        return code
     except BrokenPipeError:
         # Whoever read the output has enough. What is left in the buffer must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except XwError as error:
         return complain(error)
+    except UnicodeEncodeError:
+        # Mail cannot hold such text, nor can xw.json: it comes from this command line.
+        return complain(Usage("an argument is not valid UTF-8: write it in UTF-8, or put it into a file"))
     except OSError as error:
         return complain(explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _flushed() -> int:
-    """Write out what was printed; 1 where that fails, which undoes nothing of what the command did."""
+def _number(param: Param, given: object) -> object:
+    """The value of an option that takes a number. Usage where it is none, below 0 or too large."""
+    kind, most, wanted = NUMBERS[param.kind]
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for the rest of this process
-        return complain(XwError(f"it is done, but the output cannot be written: {error.strerror}"))
-    return 0
+        value = kind(str(given))
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:  # which holds for no NaN
+        raise Usage(f"{param.flag} {given}: give {wanted}")
+    return value
 
 
 def complain(error: XwError) -> int:
@@ -81,4 +91,5 @@ def complain(error: XwError) -> int:
 
 def warn(text: str) -> None:
     """One line on stderr."""
-    print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it; the exit code still tells
+        print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)

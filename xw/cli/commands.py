@@ -10,7 +10,7 @@ from xw.record import NamedTuple
 
 
 class Param(NamedTuple):
-    """An argument (no `flag`) or an option. `kind` is text, number, decimal or switch."""
+    """An argument (no `flag`) or an option. `kind` is text, switch, or one of `NUMBERS`."""
 
     name: str
     flag: str = ""
@@ -26,6 +26,13 @@ class Param(NamedTuple):
     def absent(self) -> object:
         """The value when it is not given."""
         return [] if self.many else False if self.kind == "switch" else self.default
+
+
+# The kinds that are numbers: how they are read, their largest value, what a user is told.
+NUMBERS: dict[str, tuple[type[int] | type[float], float, str]] = {
+    "number": (int, float("inf"), "a whole number, 0 or more"),
+    "decimal": (float, 1e9, "a number from 0 to 1,000,000,000"),
+}
 
 
 class Command(NamedTuple):
@@ -129,7 +136,7 @@ COMMANDS = (
         "attach",
         "Add files to a message that you sent.",
         "outgoing:attach",
-        (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE...")),
+        (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE")),
     ),
     Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
     Command(
@@ -219,7 +226,11 @@ COMMANDS = (
         "upkeep:gc",
         (
             Param(
-                "days", "--days", "How long to keep it; default: retention_days in xw.json.", kind="number"
+                "days",
+                "--days",
+                "How long to keep it; default: retention_days in xw.json.",
+                kind="number",
+                metavar="N",
             ),
             Param("dry_run", "--dry-run", "Only say what would go.", kind="switch"),
             Param("verbose", "--verbose", "Say what went.", kind="switch"),
@@ -303,7 +314,7 @@ COMMANDS = (
         "bridge:bridge",
         (
             Param("kind", help="socket, tmux, command or acp; default: as in xw.json.", metavar="KIND"),
-            Param("words", help="After `--`: the command to run.", many=True, metavar="COMMAND..."),
+            Param("words", help="After `--`: the command to run.", many=True, metavar="COMMAND"),
             Param("target", "--target", "Which chat: a socket, a pane, a command line.", metavar="TEXT"),
             Param("notify", "--notify", "Only say that there is mail; claim nothing.", kind="switch"),
             Param(
@@ -320,7 +331,7 @@ COMMANDS = (
         "up",
         "Run the bridges that xw.json names, and sync; restart what dies.",
         "up:up",
-        (Param("names", help="These instances only.", many=True, metavar="NAME..."),),
+        (Param("names", help="These instances only.", many=True, metavar="NAME"),),
     ),
     Command("doctor", "Look for everything that is wrong, and say how to mend it.", "upkeep:doctor"),
 )

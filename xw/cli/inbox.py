@@ -23,7 +23,7 @@ def check(call: Call, failed: bool) -> None:
         listed = [fields(message) for message in found.messages]
         emit({"messages": listed, "total": found.total, "set_aside": found.set_aside, "newer": found.newer})
         return None
-    if not found.messages:
+    if not found.messages and not found.newer:
         say(f"no mail for {instance.name} on {instance.hub.url}")
     for message in found.messages:
         say(line(message, instance.now()))

@@ -8,7 +8,7 @@ from xw.actions import rooms
 from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
-from xw.cli.show import emit, say
+from xw.cli.show import emit, flush, put, say
 from xw.errors import XwError
 from xw.rooms.scene import Limits, Member
 from xw.rooms.transcript import EVENT, Entry
@@ -51,7 +51,7 @@ def run(call: Call, name: str) -> None:
     room = rooms.open_room(call.options, name)
     if not call.json:
         say(f"room {name} runs; `xw log --room {name} --follow` shows it")
-        print(end="", flush=True)
+        flush()
     ended = rooms.run(room, lambda error: warn(f"{error}; trying again"))
     if call.json:
         emit({"name": name, "closed": ended.reason, "turns": ended.turns, "words": ended.words})
@@ -184,7 +184,7 @@ def log(
         if wanted and entry.at >= earliest and author in (None, entry.author):
             printer(entry)
         if follow:
-            print(end="", flush=True)
+            flush()
 
 
 def _json(entry: Entry) -> None:
@@ -196,16 +196,13 @@ def _markdown(entry: Entry) -> None:
         say(f"*{entry.text}*\n")
     elif not entry.silent:
         text = "\n".join(f"> {line}".rstrip() for line in _text(entry).split("\n"))
-        say(f"**{entry.author}** ({_when(entry)} UTC)\n\n{text}\n")
+        when = clock.brief(entry.at).replace("T", " ").replace("Z", " UTC")
+        say(f"**{entry.author}** ({when})\n\n{text}\n")
 
 
 def _text(entry: Entry) -> str:
     words = [entry.text.rstrip(), *(f"(file: {name})" for name in entry.files)]
     return "\n".join(filter(None, words))
-
-
-def _when(entry: Entry) -> str:
-    return clock.rfc3339(entry.at)[:19].replace("T", " ")
 
 
 def _painter() -> "Painter":
@@ -221,14 +218,14 @@ class Painter:
 
     def __call__(self, entry: Entry) -> None:
         """Print one entry."""
-        when = _when(entry)
+        when = clock.brief(entry.at)
         if entry.kind == EVENT or entry.silent:
             what = entry.text if entry.kind == EVENT else f"{entry.author} passes"
-            print(self._paint(f"{when} -- {visible(what)}", _FAINT))
+            put(self._paint(f"{when} -- {visible(what)}", _FAINT))
             return
         colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
         text = visible(_text(entry)).replace("\n", "\n    ")
-        print(f"{when} {self._paint(visible(entry.author), colour)}: {text}")
+        put(f"{when} {self._paint(visible(entry.author), colour)}: {text}")
 
     def _paint(self, text: str, colour: int) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text

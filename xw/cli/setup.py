@@ -5,9 +5,9 @@ import sys
 from xw import clock, layout
 from xw.actions import setup
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, say
+from xw.cli.show import emit, flush, say
 from xw.hub.contract import Peer, Progress
-from xw.text import first_line, span, visible
+from xw.text import first_line, span
 
 _LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
 
@@ -87,7 +87,7 @@ def sync(call: Call, watch: bool) -> int:
     if watch:
         from xw.actions.keeping import keep
 
-        keep(call.options, lambda text: print(visible(text), flush=True))
+        keep(call.options, _tell)
         return 0
     instance = call.instance()
     found = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
@@ -117,6 +117,11 @@ def sync(call: Call, watch: bool) -> int:
     for peer, error in flushed.waiting.items():
         warn(f"still in the outbox for {peer}: {error}")
     return max((error.code for error in flushed.waiting.values()), default=0)
+
+
+def _tell(text: str) -> None:
+    say(text)
+    flush()
 
 
 def _progress_bar() -> Progress:

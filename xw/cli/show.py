@@ -1,8 +1,10 @@
 """How values look when printed. Nothing that others wrote reaches the terminal raw."""
 
 import json
+import sys
 
 from xw import clock, layout
+from xw.errors import XwError
 from xw.message import Message
 from xw.text import first_line, span, visible
 
@@ -11,12 +13,37 @@ _WIDTH = 100
 
 def say(text: str) -> None:
     """Print text of one or more lines; control characters in it are spelled out."""
-    print(visible(text))
+    put(visible(text))
 
 
 def emit(value: object) -> None:
     """Print a value as JSON in one line of ASCII, which no terminal can take for a command."""
-    print(json.dumps(value))
+    put(json.dumps(value))
+
+
+def put(text: str) -> None:
+    """Print text that is harmless already. XwError where standard output takes nothing."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritten(error) from None
+
+
+def flush() -> None:
+    """Write out what was printed. XwError as `put`."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritten(error) from None
+
+
+def unwritten(error: OSError) -> XwError:
+    """The error of output that goes nowhere, which must not be taken for one of the hub's disk."""
+    return XwError(f"the output cannot be written: {error.strerror}; what the command did stays done")
 
 
 def fields(message: Message) -> dict[str, object]:
@@ -33,10 +60,9 @@ def line(message: Message, now: int) -> str:
 
 def heading(message: Message, now: int) -> str:
     """A message's first lines, above its body: who, to whom, when, and what it belongs to."""
-    sent = clock.spell(layout.time_of(message.id))[:19]
     age = span((now - message.sent) / clock.SECOND)
-    to = ", ".join(message.to)
-    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent}Z ({age} ago)"]
+    sent, to = clock.brief(message.sent), ", ".join(message.to)
+    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent} ({age} ago)"]
     if message.re:
         lines.append(f"re: {layout.short_id(message.re)}")
     if message.thread:

@@ -4,7 +4,7 @@ from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call
-from xw.cli.show import emit, fields, say
+from xw.cli.show import emit, fields, flush, say
 from xw.errors import Usage
 from xw.text import span
 
@@ -33,7 +33,7 @@ def log(
     for found in (transcript.follow if follow else transcript.log)(instance, selection):
         printer(found)
         if follow:
-            _flush()
+            flush()
     return None
 
 
@@ -44,8 +44,7 @@ def _json(found: Line) -> None:
 
 def _text(found: Line) -> None:
     message = found.message
-    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
-    to = ", ".join(message.to)
+    when, to = clock.brief(message.sent), ", ".join(message.to)
     say(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
     say("\n".join(f"    {text}" for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
@@ -54,9 +53,9 @@ def _text(found: Line) -> None:
 
 def _markdown(found: Line) -> None:
     message = found.message
-    when = clock.spell(layout.time_of(message.id))[:19].replace("T", " ")
     say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
-    say(f"*{when} UTC, {message.short}*\n")
+    when = clock.brief(message.sent).replace("T", " ").replace("Z", " UTC")
+    say(f"*{when}, {message.short}*\n")
     say("\n".join(f"> {text}".rstrip() for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
         say(f">\n> File: `{file.name}`")
@@ -65,10 +64,6 @@ def _markdown(found: Line) -> None:
 
 def _answer(re: str | None) -> str:
     return f" re {layout.short_id(re)}" if re else ""
-
-
-def _flush() -> None:
-    print(end="", flush=True)
 
 
 _FORMS = {"text": _text, "markdown": _markdown}
@@ -90,7 +85,7 @@ def _where(one: Traced, now: int) -> str:
     since = (
         ""
         if one.since is None
-        else f", since {clock.rfc3339(one.since)[:19]}Z ({span((now - one.since) / 1e6)})"
+        else f", since {clock.brief(one.since)} ({span((now - one.since) / clock.SECOND)})"
     )
     reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
     return where + since + reply

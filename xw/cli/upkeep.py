@@ -5,7 +5,6 @@ from xw.actions.gc import Swept
 from xw.actions.gc import gc as sweep
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, say
-from xw.errors import Usage
 from xw.text import size
 
 
@@ -13,8 +12,6 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
     """Remove what is old; silent unless asked."""
     instance = call.instance()
     kept = instance.config.retention_days if days is None else days
-    if kept < 0:
-        raise Usage(f"--days {kept}: give 0 or more")
     swept = sweep(instance, kept, dry_run)
     if call.json:
         emit(swept and swept._asdict())

@@ -9,15 +9,13 @@ from xw.actions import inbox, waiting
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text
-from xw.cli.show import emit, fields, line, say
-from xw.errors import Usage
+from xw.cli.show import emit, fields, flush, line, say
 from xw.message import Message
 from xw.post import Sent
 
 
 def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> None:
     """Ask and print the reply, which is then done."""
-    _check_timeout(timeout)
     instance = call.instance()
 
     def announce(sent: Sent) -> None:
@@ -35,13 +33,12 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     else:
         say(asked.reply.body)
     # Only after it was printed: what was not shown must not count as handled.
-    print(end="", flush=True)
+    flush()
     inbox.done(instance, [asked.reply.id])
 
 
 def wait(call: Call, re: str | None, timeout: float | None) -> None:
     """Print the message that was waited for, in one line."""
-    _check_timeout(timeout)
     instance = call.instance(news=True)
     message = waiting.wait(instance, re, timeout)
     if call.json:
@@ -60,12 +57,7 @@ def watch(call: Call, execute: str | None) -> None:
             emit(fields(message))
         else:
             say(line(message, instance.now()))
-        print(end="", flush=True)
-
-
-def _check_timeout(timeout: float | None) -> None:
-    if timeout is not None and timeout != timeout:  # NaN, which is never over
-        raise Usage("--timeout nan is no number of seconds")
+        flush()
 
 
 def _run(command: str, message: Message) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xw.hub.contract import Located, Parcel, Peer, Progress
     from xw.message import Attachment
 
+LEAST = '{"format": 1, "name": "hub"}'  # a hub.json that will do
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
 _LOOKS = 1 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
@@ -42,6 +43,8 @@ def facts(files: "Files", url: str) -> Facts:
         found = parse_object(files.read(layout.HUB_FILE, _LIMIT))
         version = found["format"]
         if version != layout.FORMAT:
+            if type(version) is not int:
+                raise Damaged("its format is no number")
             raise XwError(
                 f"the hub {url} has format {version}, this xw knows format {layout.FORMAT}: upgrade xw"
             )
@@ -51,7 +54,10 @@ def facts(files: "Files", url: str) -> Facts:
             f"no hub at {url}: is the path right and the disk mounted? `xw init --hub {url}` makes one"
         ) from None
     except (KeyError, Damaged) as error:
-        raise XwError(f"{url}/{layout.HUB_FILE} is damaged ({error}): put it right by hand") from None
+        problem = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise XwError(
+            f"{url}/{layout.HUB_FILE} is damaged ({problem}): put it right by hand; {LEAST} is enough"
+        ) from None
 
 
 def found(files: "Files", name: str, readme: str, *, group: bool, links: bool) -> None:
@@ -62,8 +68,9 @@ def found(files: "Files", name: str, readme: str, *, group: bool, links: bool) -
         about["group"] = True
     if not links:
         about["publish"] = "rename"
-    files.replace(readme.encode(), "", "README.md")
+    # First what makes it a hub: whoever died in between left a hub, not a directory of something else.
     files.replace((json.dumps(about, indent=2) + "\n").encode(), "", layout.HUB_FILE)
+    files.replace(readme.encode(), "", "README.md")
 
 
 class DirectoryHub:
@@ -107,12 +114,12 @@ class DirectoryHub:
     def register(self, name: str, card: Mapping[str, object]) -> bool:
         """See `contract.Hub.register`."""
         layout.check_name(name)
+        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         new = not self.knows(name)
         if (new or card.get("kind") != "room") and self._is_file(f"{name}/{layout.ROOM}"):
             raise Refused(f"{name!r} is the name of a room on {self.url}, or was: choose another name")
         mailbox = self.mailbox(name)
         mailbox.make()
-        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         # The card last: it is what makes the instance known.
         self.files.replace(data, mailbox.at(layout.SCRATCH), f"{name}/{layout.CARD}")
         return new
