@@ -147,7 +147,7 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
 
 
 def absolute(hub: str, folder: str) -> str:
-    """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word."""
+    """A hub's URL, absolute: of a path (from `folder`), file://… or a bare word; one elsewhere as it is."""
     if is_remote(hub):
         return hub
     if hub.startswith("file://"):

@@ -15,7 +15,10 @@ ROOM = "room"
 
 
 class Limits(NamedTuple):
-    """What a room may cost; 0 means no limit. `memory` is how many lines one who joins is given."""
+    """What a room may cost; 0 means no limit, but for `answer_s`, which has one.
+
+    `memory` is how many of the last lines one who joins is given.
+    """
 
     turns: int = 100
     per_minute: int = 6
