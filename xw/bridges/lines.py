@@ -33,7 +33,7 @@ from xw.errors import TimedOut
 PIPE_S = 10.0
 """A process that does not read its stdin for so long is stuck."""
 
-GRACE_S = 2.0
+GRACE_S = 1.0
 """After its input is closed a process has this long to end by itself."""
 
 
@@ -112,12 +112,14 @@ class LinesChat:
         if process.stdin:
             with suppress(OSError):
                 process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
-        # Also when it has ended: a child that it left would keep the next process waiting.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(5)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+        finally:  # a signal to the bridge may cut the wait off
+            # Also when it has ended: a child that it left would keep the next process waiting.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -1,7 +1,6 @@
 """bridge."""
 
 import os
-import signal
 import sys
 from functools import partial
 
@@ -30,8 +29,7 @@ def bridge(
     wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
     plan = bridging.plan(instance, wanted)
     stop = Stop(orphaned(os.environ))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.ask())
+    stop.on_signals()
     bridging.run(instance, plan, stop, partial(_log, instance.name))
     return None
 
