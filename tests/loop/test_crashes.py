@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from tests.loop.world import Crash, ScriptedChat, World
-from xw.bridges.chat import ChatFailed
+from xw.bridges.chat import ChatFailed, Reply
 from xw.bridges.loop import Bridge
 from xw.mailbox import Mailbox
 
@@ -123,7 +123,8 @@ def test_next_bridge_is_to_another_kind_of_chat(world: World, dies: str, kind: s
         def seen(self, mark: str, text: str) -> bool | None:
             raise AssertionError("asked about another chat's mark")
 
-        capture = seen  # type: ignore[assignment]
+        def capture(self, mark: str, text: str) -> Reply | None:
+            raise AssertionError("asked about another chat's mark")
 
     world.send("what is up?")
     world.program.dies, world.program.answers = dies, False

@@ -28,9 +28,10 @@ def bridge(
     instance = call.instance()
     wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
     plan = bridging.plan(instance, wanted)
-    stop = Stop(orphaned(os.environ))
+    up = orphaned(os.environ)
+    stop = Stop(up)
     stop.on_signals()
-    bridging.run(instance, plan, stop, partial(_log, instance.name))
+    bridging.run(instance, plan, stop, partial(_log, instance.name), patient=up is not None)
     return None
 
 
