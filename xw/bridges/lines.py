@@ -51,7 +51,7 @@ class LinesChat:
         self._out = ""
 
     def ready(self) -> str | None:
-        """Not ready while a process of an earlier bridge still works on its last text."""
+        """Not ready while a process of an earlier bridge may still work on its last text."""
         if self._process is None and self._left_over():
             return "busy: the process of an earlier bridge has not ended yet"
         return self._program.missing()
@@ -71,6 +71,7 @@ class LinesChat:
         if process is None or process.poll() is not None or noted["out"] != self._out or not process.stdin:
             raise NotPresented(f"{self._program.name}: the process ended before the text was sent")
         line = json.dumps({"id": noted["id"], "text": text}, ensure_ascii=False).encode() + b"\n"
+        os.utime(self._state / f"{self._out}.alive", (noted["at"], noted["at"]))
         sent = 0
         deadline = time.monotonic() + PIPE_S
         while sent < len(line):
@@ -164,7 +165,10 @@ class LinesChat:
         return None
 
     def _left_over(self) -> bool:
-        return any(locked(alive) for alive in self._state.glob("out-*.alive"))
+        """Whether one still has time to answer; its children, a daemon of its say, may hold the lock for ever."""
+        since = self._clock() - self._program.timeout_s
+        alive = self._state.glob("out-*.alive")
+        return any(path.stat().st_mtime > since and locked(path) for path in alive)
 
     def _sweep(self) -> None:
         """Remove outputs of processes that ended a day ago; their answers are filed."""
