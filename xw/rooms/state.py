@@ -112,6 +112,8 @@ class State:
             self.members.pop(name, None)
         elif event == payload.AWAY and member:
             self.members[name] = member._replace(open=None, away=True)
+        elif event == payload.LIMITED and member:
+            self.members[name] = member._replace(limited=message.sent)
         elif event == payload.PAUSED:
             self.status = PAUSED
         elif event == payload.RESUMED:
