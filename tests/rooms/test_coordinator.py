@@ -293,7 +293,7 @@ def test_a_chatterer_is_refused(stage: Stage) -> None:
 
 
 def test_the_room_says_that_one_speaks_too_often(stage: Stage) -> None:
-    """A member over its rate is told each time, the others once a minute, and nobody is given a turn for it."""
+    """A member over its rate is told each time, the others once a minute; nobody gets a turn for it."""
     room = stage.run(stage.room("talk", "alice bob", policy="mention", per_minute=2))
     for _ in range(2):
         for number in range(5):

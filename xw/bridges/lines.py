@@ -165,7 +165,7 @@ class LinesChat:
         return None
 
     def _left_over(self) -> bool:
-        """Whether one still has time to answer; its children, a daemon of its say, may hold the lock for ever."""
+        """Whether one still has time to answer: a daemon that it started may hold its lock for ever."""
         since = self._clock() - self._program.timeout_s
         alive = self._state.glob("out-*.alive")
         return any(path.stat().st_mtime > since and locked(path) for path in alive)

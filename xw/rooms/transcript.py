@@ -16,7 +16,8 @@ from xw.rooms.scene import is_pass
 
 LINE, EVENT = "line", "event"
 _SHOWN = (
-    payload.JOINED, payload.LEFT, payload.AWAY, payload.LIMITED, payload.PAUSED, payload.RESUMED, payload.CLOSED,
+    payload.JOINED, payload.LEFT, payload.AWAY, payload.LIMITED,
+    payload.PAUSED, payload.RESUMED, payload.CLOSED,
 )  # fmt: skip
 
 
