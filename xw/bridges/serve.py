@@ -104,19 +104,6 @@ def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
         _run(instance, plan, stop, tell)
 
 
-def runs(mailbox: Mailbox) -> bool:
-    """Whether a bridge for this mailbox runs on this machine."""
-    lock = mailbox.at(layout.BRIDGE_LOCK)
-    try:
-        mailbox.files.look(lock)
-        with mailbox.files.locked(lock, patience=0.0):
-            return False
-    except FileNotFoundError:
-        return False
-    except Busy:
-        return True
-
-
 def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     mailbox = instance.mailbox
     state = mailbox.at(f"{layout.BRIDGE}/{plan.kind}")
