@@ -68,6 +68,8 @@ def test_no_rooms(team: Team) -> None:
         (["room", "show", "bob"], 3, "is no room"),
         (["room", "run", "nowhere"], 3, "nowhere"),
         (["log", "--room", "bob"], 3, "is no room"),
+        (["log", "--room", "stray"], 3, "is no room"),
+        (["log", "--room", "nowhere"], 3, "is no room"),
         (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
         (["room", "crate", "x"], 2, "crate"),
         (["room", "create"], 2, "room create"),
@@ -76,6 +78,7 @@ def test_no_rooms(team: Team) -> None:
 def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> None:
     """Each mistake is one line that says what is wrong, with its own exit code, and makes nothing."""
     create(team, "old")
+    (team.hub / "stray").touch()
     before = sorted(os.listdir(team.hub))
     result = team.run(*arguments)
     assert (result.code, result.out) == (code, ""), result
