@@ -400,6 +400,20 @@ def test_the_hubs_disk(trouble: str, join: Join, hub: Path, tmp_path: Path) -> N
         assert os.listdir(hub / "alice/inbox/tmp") == []
 
 
+@pytest.mark.root
+def test_mail_of_a_read_only_hub(join: Join, hub: Path) -> None:
+    """What waits there is fetched and shown as fresh; that the hub takes nothing is said all the same."""
+    with mounted(hub, "size=2m"):
+        alice, bob = join("alice"), join("bob")
+        alice.send("bob", "still to be had")
+        _remount(hub, "ro")
+        checked = bob.run("check")
+        assert (checked.code, "still to be had" in checked.out) == (0, True), checked
+        assert "read-only" in checked.err.lower()
+        assert "this is the mail of" not in checked.err
+        _remount(hub, "rw")
+
+
 class Apart:
     """A network namespace `name`, joined to this one by a cable at whose near end the server listens."""
 

@@ -62,6 +62,48 @@ def test_a_damaged_attachment_is_not_kept(alice: Machine, bob: Machine, tmp_path
     assert "data.bin" in bob.mailbox.missing(sent.id, bob.mailbox.read(bob.mailbox.find(sent.id)).attachments)
 
 
+@pytest.mark.parametrize("what", ["message", "attachment"])
+def test_what_may_not_be_read_stays_on_the_hub(
+    what: str, alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
+) -> None:
+    """A file without rights, as on a group's hub, holds nothing up; once it may be read it comes."""
+    (tmp_path / "data.bin").write_bytes(b"data")
+    shut = alice.send("bob", "shut", attachments=(str(tmp_path / "data.bin"),))
+    shown = alice.send("bob", "shown")
+    alice.sync()
+    there = hub.mailbox("bob")
+    path = tmp_path / "hub" / there.at(INBOX["pending"], shut.name)
+    if what == "attachment":
+        path = tmp_path / "hub" / there.attachment(shut.id, "data.bin")
+    path.chmod(0)
+    report = bob.sync()
+    assert report.fetched == (shown.name,)
+    said = f"hub:{path}: Permission denied: check the owner and mode of the path"
+    assert report.problems == ((shut.name, f"left on the hub: {said}"),)
+    assert bob.hub.state().left == f"left on the hub: {shut.name}: {said}"
+    assert bob.bodies() == ["shown"]
+    assert hub.mailbox("bob").pending() == [shut.name, shown.name]
+    path.chmod(0o600)
+    assert bob.sync().fetched == (shut.name,)
+    assert bob.hub.state().left == ""
+    assert bob.bodies() == ["shut", "shown"]
+
+
+def test_a_dead_letter_whose_reason_may_not_be_read(
+    join: Join, alice: Machine, hub: DirectoryHub, tmp_path: Path
+) -> None:
+    """It is failed on the other machine too, and holds nothing up."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "fails")
+    for machine in (alice, first, second):
+        machine.sync()
+    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.sync()
+    (tmp_path / "hub" / hub.mailbox("bob").at(INBOX["failed"], f"{sent.name}.why.json")).chmod(0)
+    assert second.sync().advanced == (sent.name,)
+    assert second.mailbox.state_of(sent.name) == "failed"
+
+
 def test_done_travels_back(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
     """What bob has done is done on the hub after his sync."""
     sent = alice.send("bob", "do it")
