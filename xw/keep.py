@@ -122,7 +122,7 @@ class Keeper:
                     self._listen()
                 idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
-                    for peer in mailbox.waiting_for():
+                    for peer in mailbox.outboxes():
                         woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
                 woken.wait(_FULL_S if self._pushed else idle)
 

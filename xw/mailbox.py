@@ -275,8 +275,11 @@ class Mailbox:
 
     def waiting_for(self) -> list[str]:
         """The peers for whom messages wait in the outbox."""
-        names = set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}
-        return [peer for peer in sorted(filter(layout.is_name, names)) if self.outbox(peer)]
+        return list(filter(self.outbox, self.outboxes()))
+
+    def outboxes(self) -> list[str]:
+        """The peers for whom something has waited in the outbox: it has a folder for each."""
+        return sorted(filter(layout.is_name, set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}))
 
     def outbox(self, peer: str) -> list[str]:
         """The messages that wait to be delivered to a peer, oldest first."""

@@ -256,8 +256,8 @@ def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
 def _files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
     """The files that travel with a message, and the id below which they lie."""
     if message.attached:
-        return message.re or message.id, tuple(message.attached)
-    return message.id, tuple(message.attachments)
+        return message.re or message.id, message.attached
+    return message.id, message.attachments
 
 
 def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None) -> dict[str, Staged]:

@@ -115,8 +115,12 @@ class DirectoryHub:
         """See `contract.Hub.register`."""
         layout.check_name(name)
         data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
-        new = not self.knows(name)
-        if (new or card.get("kind") != "room") and self._is_file(f"{name}/{layout.ROOM}"):
+        looks = self.files.look_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
+        folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
+        new = (folder, card_there) != ("folder", "file")
+        if new:
+            self._must_be_there()
+        if (new or card.get("kind") != "room") and room_there == "file":
             raise Refused(f"{name!r} is the name of a room on {self.url}, or was: choose another name")
         mailbox = self.mailbox(name)
         mailbox.make()

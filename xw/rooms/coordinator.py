@@ -238,6 +238,6 @@ class Coordinator:
 
     def _flushed(self) -> bool:
         """Try again to deliver what waits in the outbox; whether nothing does."""
-        if not any(map(self._mailbox.outbox, self._mailbox.waiting_for())):
+        if not self._mailbox.waiting_for():
             return True
         return not post.flush(self._mailbox, self._hub).waiting
