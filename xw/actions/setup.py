@@ -70,10 +70,9 @@ def init(
     chosen = _name(options, name, found, environ)
     folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
-    url = (
-        config.absolute(given, config.here()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
-    )
-    if found.hub and config.absolute(found.hub, folder) != url:
+    own = config.own_hub(found.hub, found) if found.hub else config.absolute(_PROJECT_HUB, folder)
+    url = config.absolute(given, config.here()) if given else own
+    if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
     known = chosen in found.instances
