@@ -24,12 +24,11 @@ _README = "README.md"
 
 
 class Made(NamedTuple):
-    """What `init` made: the instance, whether hub, mailbox and entry in the configuration are new."""
+    """What `init` made: the instance, whether hub and mailbox are new."""
 
     instance: Instance
     new_hub: bool
     new_mailbox: bool
-    new_entry: bool
 
 
 class Who(NamedTuple):
@@ -88,7 +87,7 @@ def init(
         Mailbox(LocalFiles(config.mirror(url, written, environ)), chosen).make()
     update_config(path, {"hub": found.hub or _written(given, url)}, {chosen: entry})
     _keep_out_of_git(folder)
-    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox, not known)
+    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox)
 
 
 def who(instance: Instance) -> Who:
