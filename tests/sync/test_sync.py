@@ -10,11 +10,14 @@ import pytest
 
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
-from xw import layout
+from xw import config, layout
+from xw.actions.fresh import freshen
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
+from xw.hub.remote import WATCH_LOCK
+from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Message, encode
 from xw.sync import claim, sync
@@ -80,12 +83,16 @@ def test_what_may_not_be_read_stays_on_the_hub(
     assert report.fetched == (shown.name,)
     said = f"hub:{path}: Permission denied: check the owner and mode of the path"
     assert report.problems == ((shut.name, f"left on the hub: {said}"),)
-    assert bob.hub.state().left == f"left on the hub: {shut.name}: {said}"
+    told = f"left on the hub: {shut.name}: {said}"
+    instance = Instance(bob.mailbox, bob.hub, config.NONE, str(tmp_path / "west"))
+    assert freshen(instance) == told  # which `check` says on stderr
+    with bob.hub.memory.locked(WATCH_LOCK):
+        assert freshen(instance) == told
     assert bob.bodies() == ["shown"]
     assert hub.mailbox("bob").pending() == [shut.name, shown.name]
     path.chmod(0o600)
     assert bob.sync().fetched == (shut.name,)
-    assert bob.hub.state().left == ""
+    assert freshen(instance) is None
     assert bob.bodies() == ["shut", "shown"]
 
 
