@@ -155,7 +155,7 @@ def own_hub(hub: str, config: Config) -> str:
 
 
 def absolute(hub: str, folder: str) -> str:
-    """A hub's URL with its path absolute: a path (from `folder`), file://…, or a bare word."""
+    """A hub's URL, absolute: of a path (from `folder`), file://… or a bare word; one elsewhere as it is."""
     if is_remote(hub):
         return hub
     if hub.startswith("file://"):

@@ -37,7 +37,7 @@ class Instance(BaseModel):
 
 
 class Config(BaseModel):
-    """`xw.json`: DESIGN section 3."""
+    """`xw.json`; `docs/configuration.md` describes it."""
 
     model_config = _STRICT
 

@@ -1,7 +1,7 @@
 """An instance as a program acts for it: its mailbox, its hub, its configuration.
 
-`open_instance` finds all three from options, environment and files; every verb
-in `actions` takes the result.
+`open_instance` finds all three from options, environment and files; the verbs
+in `actions` take the result.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 `encode` gives the file's name and bytes; `decode` reads them back and lets
 nothing pass whose name and bytes disagree or whose fields have not the shape
-of DESIGN section 3. Fields that this version does not know stay in
+of `docs/format.md`. Fields that this version does not know stay in
 `Message.fields`.
 """
 

@@ -17,7 +17,7 @@ import json
 from typing import NamedTuple
 
 from xw import clock, layout
-from xw.errors import Damaged
+from xw.errors import Busy, Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -105,6 +105,19 @@ def leave(mailbox: Mailbox) -> None:
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
         _store(mailbox, {**said, "said": said} if said else {"status": "idle", "task": "", "ttl_s": 0.0})
+
+
+def runs(mailbox: Mailbox, lock: str) -> bool:
+    """Whether a process of this machine holds this lock: the mailbox's bridge, or a room's coordinator."""
+    path = mailbox.at(lock)
+    try:
+        mailbox.files.look(path)
+        with mailbox.files.locked(path, patience=0.0):
+            return False
+    except FileNotFoundError:
+        return False
+    except Busy:
+        return True
 
 
 def _load(mailbox: Mailbox) -> tuple[dict[str, object], float]:

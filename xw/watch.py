@@ -1,7 +1,7 @@
 """Wake-ups: something may have changed in a folder, look again.
 
 A wake-up carries no mail. It comes from the kernel through watchdog, and every
-few seconds anyway, because the kernel's queue can overflow (FACTS).
+few seconds anyway, because the kernel's queue can overflow.
 """
 
 import errno
@@ -120,7 +120,7 @@ def _observer() -> BaseObserver:
         """Asks the kernel for arrivals alone.
 
         With departures, watchdog holds each of them back for half a second to
-        pair it with an arrival, and all later events with it (FACTS); messages
+        pair it with an arrival, and all later events with it; messages
         that are claimed leave `pending/` all the time.
         """
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def test_answer_survives_its_bridge(tmp_path: Path) -> None:
     """The bridge is killed while the command works: the next one gets the answer, and runs nothing twice."""
     script = f"""
 import sys
+import time
 from pathlib import Path
 from xw.bridges.command import CommandChat
 from xw.bridges.program import Program
@@ -174,6 +176,7 @@ def test_lines_answer_survives_its_bridge(tmp_path: Path) -> None:
     """A killed bridge's process still answers into the file, and the next bridge waits for that."""
     script = f"""
 import sys
+import time
 from pathlib import Path
 from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program
@@ -201,6 +204,27 @@ sys.stdin.read()
     until(lambda: after.ready() is None)
     bridge.stdin.close()
     bridge.stdout.close()
+
+
+def test_lines_daemon_of_an_earlier_bridge(tmp_path: Path) -> None:
+    """What an earlier bridge's program left running holds up mail for the answer's time, and no longer."""
+    now = [time.time()]
+    first = LinesChat(Program(["sh", "-c", "sleep 300 & read line"], 5), tmp_path, lambda: now[0])
+    now[0] += 1000  # the time counts from the last text, not from the start
+    mark = first.mark()
+    first.present(mark, "x")
+    process = first._process
+    assert process and process.wait(10) == 0
+    try:
+        after = LinesChat(Program(LINES, 5), tmp_path, lambda: now[0])
+        now[0] += 4
+        assert "an earlier bridge" in (after.ready() or "")
+        now[0] += 2
+        assert after.ready() is None
+        assert ask(after, "hello") == "heard:\nhello"
+        after.close()
+    finally:
+        first.close()
 
 
 def test_lines_stuck_process_times_out(tmp_path: Path) -> None:

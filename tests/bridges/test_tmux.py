@@ -33,7 +33,9 @@ def ask(chat: TmuxChat, body: str, short: str = "k7f3q2m9") -> tuple[str, str]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.torture)])
-def test_hostile_bodies(agent: Start, tmp_path: Path, count: int) -> None:
+def test_hostile_bodies(
+    agent: Start, tmp_path: Path, count: int, record_property: Callable[[str, object], None]
+) -> None:
     """No body is executed, taken for a command or cut, and none arrives other than it was shown to be."""
     fake, pwned = agent(), tmp_path / "pwned"
     chat = fake.chat()
@@ -53,6 +55,7 @@ def test_hostile_bodies(agent: Start, tmp_path: Path, count: int) -> None:
     for kind in ("executed", "command", "key", "approved"):
         assert fake.records(kind) == []
     assert not pwned.exists()
+    record_property("campaign", ("hostile bodies", "typed into a tmux pane", len(arrived), 0))
 
 
 def test_hostile_bodies_in_line_mode(agent: Start, tmp_path: Path) -> None:

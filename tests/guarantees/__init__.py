@@ -1,1 +1,1 @@
-"""DESIGN section 4, each guarantee with tests that go red when it is broken."""
+"""`docs/guarantees.md`: each guarantee with tests that go red when it is broken."""

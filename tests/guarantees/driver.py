@@ -50,7 +50,7 @@ def fail(token: str) -> None:
     """Give a claimed message up."""
     mailbox = open_instance(Options()).mailbox
     place = mailbox.find(token, layout.INBOX.values())
-    mailbox.fail(place.name, "failed", "it did not work", place.state)
+    mailbox.fail(place.name, "failed", "it did not work", "processing")
     _say(f"failed {token}")
 
 

@@ -49,7 +49,7 @@ class Crash(BaseException):
 
 
 class Broken(RuleBasedStateMachine):
-    """The rules are what programs and faults do, the invariants what DESIGN section 4 promises."""
+    """The rules are what programs and faults do, the invariants what `docs/guarantees.md` promises."""
 
     def __init__(self) -> None:
         super().__init__()

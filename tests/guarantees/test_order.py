@@ -139,7 +139,7 @@ def killed_then_cut(
     return count, cuts, []
 
 
-@pytest.mark.parametrize("name", ["flush", "done, pending", "done, claimed"])
+@pytest.mark.parametrize("name", ["flush", "done, pending", "done, claimed", "fail", "gc"])
 def test_power_cut_after_a_kill(name: str, tmp_path: Path) -> None:
     """What a killed process did and never synced is not taken for durable by the next one."""
     kills, cuts, wrong = killed_then_cut(

@@ -132,9 +132,9 @@ def test_usage(team: Team, arguments: list[str], problem: str) -> None:
         (["command", "--", "./xw.json"], 3, "./xw.json: not executable"),
         (["command", "--option", "cwd=/nonexistent", "--", "cat"], 3, "cwd: /nonexistent: no such directory"),
         (["acp", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
-        (["command", "--option", "timeout=nan", "--", "cat"], 2, "'nan': give a number of seconds"),
-        (["tmux", "--target", "x", "--option", "pause=-1"], 2, "'-1': give a number of seconds"),
-        (["socket", "--target", "1", "--option", "settle=soon"], 2, "'soon': give a number of seconds"),
+        (["command", "--option", "timeout=nan", "--", "cat"], 2, "is 'nan': give a number of seconds"),
+        (["tmux", "--target", "x", "--option", "pause=-1"], 2, "is '-1': give a number of seconds"),
+        (["socket", "--target", "1", "--option", "settle=soon"], 2, "is 'soon': give a number of seconds"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(team: Team, arguments: list[str], code: int, problem: str) -> None:

@@ -1,9 +1,13 @@
 """The bridge dies at every single step, and another one goes on: nothing twice, nothing lost."""
 
+from contextlib import suppress
+
 import pytest
 
-from tests.loop.world import Crash, World
-from xw.bridges.chat import ChatFailed
+from tests.loop.world import Crash, ScriptedChat, World
+from xw.bridges.chat import ChatFailed, Reply
+from xw.bridges.loop import Bridge
+from xw.mailbox import Mailbox
 
 
 def _die_and_go_on(world: World, fatal: tuple[int, str]) -> bool:
@@ -109,3 +113,24 @@ def test_full_disk_after_the_text_went_in(world: World, monkeypatch: pytest.Monk
         world.run(bridge)
     world.run(bridge)
     assert len(world.program.shown) == 1 and len(world.inbox("alice")) == 1
+
+
+@pytest.mark.parametrize(("dies", "kind"), [("after", "uncertain"), ("", "gone")])
+def test_next_bridge_is_to_another_kind_of_chat(world: World, dies: str, kind: str) -> None:
+    """A mark means nothing to a chat that did not make it: the message fails, and is not shown there too."""
+
+    class Another(ScriptedChat):
+        def seen(self, mark: str, text: str) -> bool | None:
+            raise AssertionError("asked about another chat's mark")
+
+        def capture(self, mark: str, text: str) -> Reply | None:
+            raise AssertionError("asked about another chat's mark")
+
+    world.send("what is up?")
+    world.program.dies, world.program.answers = dies, False
+    with suppress(Crash):
+        world.bridge().step()
+    world.run(Bridge(world.instance("bob"), Another(world.program)))
+    assert len(world.program.shown) == 1 and world.turns() == []
+    (filed,) = world.inbox("bob")
+    assert Mailbox(world.files, "bob").why(filed.message.file_name)["kind"] == kind

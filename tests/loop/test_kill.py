@@ -17,6 +17,9 @@ from tests.loop.processes import Running, bridge, script
 Seen = Callable[[], list[str]]
 """The short ids of the messages that the chat program was shown, in order, as often as it was."""
 
+Record = Callable[[str, object], None]
+"""pytest's `record_property`: what the table of docs/torture.md is made of."""
+
 PROGRAM = r"""
 id=$(sed -n 's/^\[end \([0-9a-z]*\)\] your next message.*/\1/p')
 echo "$id" >>{log}
@@ -69,9 +72,9 @@ def socket_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
 CHATS = {"command": command_chat, "lines": lines_chat, "socket": socket_chat}
 
 
-def _campaign(team: Team, chat: str, kills: int, seed: int) -> tuple[list[str], list[str]]:
+def _campaign(team: Team, chat: str, kills: int, seed: int, record: Record) -> None:
     """Send a message, kill the bridge some milliseconds later, start another; the last one comes to rest."""
-    dice = random.Random(seed)
+    dice, killed = random.Random(seed), 0
     with CHATS[chat](team.folder) as (arguments, seen):
         sent = []
         for _ in range(kills):
@@ -79,15 +82,18 @@ def _campaign(team: Team, chat: str, kills: int, seed: int) -> tuple[list[str], 
             sent.append(team.send("what is up?", kind="question"))
             time.sleep(dice.uniform(0.0, 0.08))  # the moment of the kill is what is random here
             running.kill()
+            killed += 1
             if dice.random() < 0.3:  # also while it starts and goes on with what it finds
                 running = Running(team, "bob", "bridge", *arguments)
                 time.sleep(dice.uniform(0.2, 0.7))
                 running.kill()
+                killed += 1
         running = bridge(team, "bob", *arguments)
         until(lambda: not team.names("bob", "inbox/pending") and not team.names("bob", "inbox/processing"))
         running.end()
         shown = seen()
-    return sent, shown
+    _check(team, sent, shown, chat)
+    record("campaign", ("random kills of a bridge", chat, killed, 0))
 
 
 def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
@@ -114,19 +120,17 @@ def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
 
 
 @pytest.mark.parametrize("chat", CHATS)
-def test_killed_at_random(team: Team, chat: str) -> None:
+def test_killed_at_random(team: Team, chat: str, record_property: Record) -> None:
     """20 kills: nothing shown twice, no answer lost that the chat gave, every message accounted for."""
-    sent, shown = _campaign(team, chat, 20, seed=4)
-    _check(team, sent, shown, chat)
+    _campaign(team, chat, 20, seed=4, record=record_property)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("chat", CHATS)
-def test_killed_200_times(team: Team, chat: str) -> None:
+def test_killed_200_times(team: Team, chat: str, record_property: Record) -> None:
     """The same with 200 kills."""
-    sent, shown = _campaign(team, chat, 200, seed=int(time.time()))
-    _check(team, sent, shown, chat)
+    _campaign(team, chat, 200, seed=int(time.time()), record=record_property)
 
 
 def test_one_bridge_per_instance(team: Team) -> None:

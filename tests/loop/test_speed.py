@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def _cpu_s(pid: int) -> float:
 
 
 @pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.torture)])
-def test_idle(team: Team, seconds: int) -> None:
+def test_idle(team: Team, seconds: int, record_property: Callable[[str, object], None]) -> None:
     """An idle bridge takes less than 0.2 % of a core and less than 60 MB."""
     running = bridge(team, "bob", "command", "--", "cat")
     pid = running.process.pid
@@ -51,3 +52,4 @@ def test_idle(team: Team, seconds: int) -> None:
     memory = int(status.partition("VmHWM:")[2].split()[0])
     assert used < IDLE, f"{used:.2%} of a core"
     assert memory < MEMORY_KIB, f"{memory} KiB at its most"
+    record_property("campaign", ("idle bridge", "nothing, for so many seconds", seconds, 0))

@@ -9,7 +9,12 @@ import pytest
 from tests.cli.team import Team, until
 from tests.loop.processes import Running, script
 from tests.loop.test_commands import configure
+from xw.actions import bridging
 from xw.actions.launching import members
+from xw.bridges.chat import Chat
+from xw.bridges.serve import Plan, Stop
+from xw.errors import NotFound
+from xw.instance import Options, open_instance
 
 
 def processes_with(variable: str) -> list[int]:
@@ -100,6 +105,36 @@ def test_wrong_configuration_is_not_tried_again(team: Team) -> None:
     up = Running(team, "alice", "up")
     assert up.process.wait(30) == 2
     assert "cannot work as configured" in up.said and up.said.count("started") == 2
+
+
+def test_program_that_is_not_there_yet(team: Team) -> None:
+    """What is missing is said once, not at every try; the bridge goes on when it is there."""
+    later = team.folder / "later"
+    configure(team, bob={"kind": "command", "target": str(later)})
+    up = Running(team, "alice", "up")
+    up.says("cannot start yet: ")
+    Path(script(team.folder, "tr a-z A-Z")).rename(later)
+    assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
+    assert up.said.count("no such command") == up.said.count("started") == 1 and "ended" not in up.said
+    assert up.end() == 0
+
+
+def test_each_reason_is_said_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a bridge of `up` looks; another reason is another word. By hand it ends at the first."""
+    reasons = ["a", "a", "a", "b", "b"]
+    said: list[str] = []
+    stop = Stop(lambda: not reasons)
+
+    def none(state: Path) -> Chat:
+        raise NotFound(reasons.pop(0))
+
+    monkeypatch.setattr(bridging, "AGAIN_S", 0.0)
+    instance = open_instance(Options(name="bob", config=str(team.folder / "xw.json")))
+    bridging.run(instance, Plan("command", none), stop, said.append, patient=True)
+    assert said == ["cannot start yet: a", "cannot start yet: b"]
+    reasons.append("c")
+    with pytest.raises(NotFound, match="c"):
+        bridging.run(instance, Plan("command", none), stop, said.append)
 
 
 def test_nothing_to_start(team: Team) -> None:

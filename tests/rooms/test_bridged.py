@@ -19,7 +19,7 @@ from tests.loop.processes import script
 from tests.remote.conftest import Join, hub, join  # noqa: F401
 from tests.remote.machine import disconnect
 from tests.rooms.stage import Stage
-from tests.rooms.test_crash import check_room, everywhere, start
+from tests.rooms.test_crash import Record, check_room, everywhere, start
 from tests.rooms.test_long import turns, until
 from tests.ssh.conftest import home, keys, known, server  # noqa: F401
 
@@ -141,20 +141,32 @@ def check(stage: Stage, members: dict[str, Member], most: int) -> None:
     assert back > len(lines) // 2, "the restarted member took part again"
 
 
-def run(stage: Stage, join: Join, folder: Path, most: int) -> None:  # noqa: F811  # a fixture
+def run(stage: Stage, join: Join, folder: Path, most: int, record: Record) -> None:  # noqa: F811  # a fixture
     """The whole conversation, and what must be true of it."""
     members = gather(stage, join, folder)
     converse(stage, members, most)
     check(stage, members, most)
+    what = "a mirror's bridge and sync killed and started again, one mute"
+    record("campaign", ("turns of a room of bridges", what, turns(stage), 0))
 
 
-def test_five_bridged_members_100_turns(stage: Stage, join: Join, tmp_path: Path) -> None:  # noqa: F811
+def test_five_bridged_members_100_turns(
+    stage: Stage,
+    join: Join,  # noqa: F811
+    tmp_path: Path,
+    record_property: Record,
+) -> None:
     """100 turns: what the programs saw and said is what the room has, once and in order."""
-    run(stage, join, tmp_path, 100)
+    run(stage, join, tmp_path, 100, record_property)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-def test_five_bridged_members_1000_turns(stage: Stage, join: Join, tmp_path: Path) -> None:  # noqa: F811
+def test_five_bridged_members_1000_turns(
+    stage: Stage,
+    join: Join,  # noqa: F811
+    tmp_path: Path,
+    record_property: Record,
+) -> None:
     """The same with 1,000 turns."""
-    run(stage, join, tmp_path, 1000)
+    run(stage, join, tmp_path, 1000, record_property)

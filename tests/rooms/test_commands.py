@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, XW, Team
+from tests.cli.team import PATIENCE, XW, Team, until
 from xw.cli.room import Painter
+from xw.files.local import LocalFiles
+from xw.layout import ROOM_LOCK
 from xw.rooms.transcript import Entry
 
 
@@ -66,6 +68,8 @@ def test_no_rooms(team: Team) -> None:
         (["room", "show", "bob"], 3, "is no room"),
         (["room", "run", "nowhere"], 3, "nowhere"),
         (["log", "--room", "bob"], 3, "is no room"),
+        (["log", "--room", "stray"], 3, "is no room"),
+        (["log", "--room", "nowhere"], 3, "is no room"),
         (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
         (["room", "crate", "x"], 2, "crate"),
         (["room", "create"], 2, "room create"),
@@ -74,6 +78,7 @@ def test_no_rooms(team: Team) -> None:
 def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> None:
     """Each mistake is one line that says what is wrong, with its own exit code, and makes nothing."""
     create(team, "old")
+    (team.hub / "stray").touch()
     before = sorted(os.listdir(team.hub))
     result = team.run(*arguments)
     assert (result.code, result.out) == (code, ""), result
@@ -84,7 +89,7 @@ def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> No
 def test_common_options_before_a_command_of_two_words(team: Team) -> None:
     """`xw --as bob room say …` is said by bob."""
     create(team)
-    team.ok("--as", "bob", "room", "say", "talk", "by bob", by=None)
+    assert team.run("--as", "bob", "room", "say", "talk", "by bob", by=None).code == 0
     finish(team)
     said = [line for line in team.ok("log", "--room", "talk").splitlines() if "by bob" in line]
     assert said and " bob: by bob" in said[0]
@@ -114,7 +119,7 @@ def test_a_conversation_from_the_shell(team: Team) -> None:
 def test_follow_shows_what_comes_and_ends_with_the_room(team: Team) -> None:
     """`log --room --follow` prints what was said, then each thing as it comes, until the room is closed."""
     create(team)
-    team.ok("room", "say", "talk", "early", by="bob")
+    assert team.run("room", "say", "talk", "early", by="bob").code == 0
     running = team.start("room", "run", "talk")
     following = team.start("log", "--room", "talk", "--follow", "--format", "json")
     assert following.stdout
@@ -149,6 +154,46 @@ def test_a_second_coordinator_is_refused(team: Team) -> None:
     assert (second.code, "run by another process" in second.err) == (1, True)
     team.ok("room", "close", "talk")
     running.communicate(timeout=PATIENCE)
+
+
+def test_whether_a_room_runs(team: Team) -> None:
+    """list, show, say and doctor tell that nobody runs a room; none of them does once somebody does."""
+    create(team)
+    nobody = "nobody runs it: xw room run talk"
+    assert team.ok("room", "list").rstrip().endswith(nobody) and nobody in team.ok("room", "show", "talk")
+    assert "the room" not in team.run("doctor").out, "no mail waits for it"
+    said = team.run("room", "say", "talk", "hello", by="bob")
+    assert (said.code, said.err) == (0, "xw: said; nobody runs the room: xw room run talk\n")
+    assert team.json("room", "show", "talk")["running"] is False
+    bad = "bad  nobody runs the room talk, and 1 messages wait for it: xw room run talk"
+    assert bad in team.run("doctor").out and team.run("doctor").code == 1
+    running = team.start("room", "run", "talk")
+    team.json("wait", "--timeout", str(PATIENCE), by="bob")
+    assert team.ok("room", "list").rstrip().endswith("; runs")
+    assert team.json("room", "show", "talk")["running"] is True
+    assert team.run("room", "say", "talk", "hello", by="bob").err == ""
+    running.kill()
+    running.communicate(timeout=PATIENCE)
+    finish(team)
+    assert "run" not in team.ok("room", "list"), "a closed room need not be run"
+    assert "the room" not in team.run("doctor").out
+
+
+def test_looking_at_a_room_does_not_keep_it_from_running(team: Team) -> None:
+    """Who asks whether a room runs holds its lock for a moment, which its coordinator waits for."""
+    create(team)
+    team.ok("room", "close", "talk")
+    with LocalFiles(str(team.hub)).locked(f"talk/{ROOM_LOCK}", patience=0):
+        running = team.start("room", "run", "talk")
+        until(lambda: running.poll() is not None or opens(running.pid, team.hub / "talk" / ROOM_LOCK))
+    out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, err) == (0, ""), out
+
+
+def opens(pid: int, path: Path) -> bool:
+    """Whether a process has a file open."""
+    descriptors = Path(f"/proc/{pid}/fd").iterdir()
+    return any(os.path.realpath(descriptor) == str(path) for descriptor in descriptors)
 
 
 def test_control_from_the_shell(team: Team) -> None:

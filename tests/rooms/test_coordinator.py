@@ -288,8 +288,25 @@ def test_a_chatterer_is_refused(stage: Stage) -> None:
     for number in range(4):
         stage.send("alice", "talk", str(number))
     room.step()
-    assert [text for _, text in stage.said("talk")] == ["0", "1"]
+    assert [text for _, text in stage.said("talk")[:2]] == ["0", "1"] and len(stage.said("talk")) == 3
     assert len([text for text in stage.events("alice") if "more than 2 messages" in text]) == 2
+
+
+def test_the_room_says_that_one_speaks_too_often(stage: Stage) -> None:
+    """A member over its rate is told each time, the others once a minute; nobody gets a turn for it."""
+    room = stage.run(stage.room("talk", "alice bob", policy="mention", per_minute=2))
+    for _ in range(2):
+        for number in range(5):
+            stage.send("alice", "talk", str(number))
+        room.step()
+        room = stage.run("talk")  # which has it from the files
+        stage.wait(61)
+    said = "not taken: more than 2 messages in a minute from alice: wait for your turn"
+    assert [text for author, text in stage.said("talk") if author == "talk"] == [said] * 2
+    assert stage.events("bob") == [f"[room talk] {said}"] * 2
+    assert stage.events("alice") == [f"[room talk] {said}"] * 6
+    assert len(stage.instance("talk").mailbox.names("inbox/failed")) == 6
+    assert [len(stage.mail(name, "question")) for name in ("alice", "bob")] == [0, 1]
 
 
 def test_a_member_that_leaves_the_hub_leaves_the_room(stage: Stage) -> None:

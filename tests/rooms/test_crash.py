@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,9 @@ from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.definition import retired
+
+Record = Callable[[str, object], None]
+"""pytest's `record_property`: what the table of docs/torture.md is made of."""
 
 
 class Cut(BaseException):
@@ -192,14 +195,14 @@ def start(root: str, room: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> None:
-    """Members answer at once while the coordinator is killed again and again, and started again."""
+def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> int:
+    """Members answer at once while the coordinator is killed again and again; how often it was."""
     stage = Stage(tmp_path)
     stage.now = lambda: time.time_ns() // 1000  # type: ignore[method-assign]  # the process has the real clock
     members, turns = ["a", "b", "c"], kills * 12
     stage.room("talk", " ".join(members), seed="go", turns=turns, per_minute=0, words=0)
     chance = random.Random(seed)
-    done = 0
+    done = killed = 0
     for number in range(kills + 1):
         process = start(stage.root, "talk")
         # Counted from its first sign of life, so that kills fall into its work and not into its start.
@@ -213,6 +216,7 @@ def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> None:
             if die_at and time.monotonic() >= die_at:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+                killed += process.returncode == -signal.SIGKILL
             if not answered:
                 time.sleep(0.0005)  # a member looks this often; nothing depends on it
         if process.poll() is None:
@@ -224,15 +228,18 @@ def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> None:
     check_room(stage.files, "talk", members)
     lines = [text for author, text in stage.said("talk") if author in members]
     assert lines == [f"says {'abc'[number % 3]}{number}" for number in range(turns)]
+    return killed
 
 
-def test_killed_at_random(tmp_path: Path) -> None:
+def test_killed_at_random(tmp_path: Path, record_property: Record) -> None:
     """20 times kill -9 of the real coordinator: every turn once, every line once, in order."""
-    kill_and_talk(tmp_path, 20, 1)
+    killed = kill_and_talk(tmp_path, 20, 1)
+    record_property("campaign", ("random kills of a coordinator", "turns, lines", killed, 0))
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-def test_killed_200_times(tmp_path: Path) -> None:
+def test_killed_200_times(tmp_path: Path, record_property: Record) -> None:
     """The same with 200 kills."""
-    kill_and_talk(tmp_path, 200, 2)
+    killed = kill_and_talk(tmp_path, 200, 2)
+    record_property("campaign", ("random kills of a coordinator", "turns, lines", killed, 0))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.rooms import crowd
 from tests.rooms.stage import Stage
-from tests.rooms.test_crash import check_room, start
+from tests.rooms.test_crash import Record, check_room, start
 from xw import layout
 from xw.mailbox import Mailbox
 
@@ -36,7 +36,7 @@ def until(stage: Stage, count: int, limit: float) -> None:
         time.sleep(0.005)
 
 
-def converse(tmp_path: Path, most: int) -> None:
+def converse(tmp_path: Path, most: int, record_property: Record) -> None:
     """Five members and `most` turns, with all that may happen to them."""
     stage = Stage(tmp_path)
     stage.now = lambda: time.time_ns() // 1000  # type: ignore[method-assign]  # processes have the real clock
@@ -57,6 +57,8 @@ def converse(tmp_path: Path, most: int) -> None:
             process.kill()
             process.communicate()
     check(stage, most)
+    what = "one of five killed and started again, one mute"
+    record_property("campaign", ("turns of a room", what, turns(stage), 0))
 
 
 def check(stage: Stage, most: int) -> None:
@@ -81,13 +83,13 @@ def check(stage: Stage, most: int) -> None:
     assert back > len(lines) // 2, "the restarted member took part again"
 
 
-def test_five_members_100_turns(tmp_path: Path) -> None:
+def test_five_members_100_turns(tmp_path: Path, record_property: Record) -> None:
     """100 turns: nothing lost, nothing twice, limits and order hold."""
-    converse(tmp_path, 100)
+    converse(tmp_path, 100, record_property)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-def test_five_members_1000_turns(tmp_path: Path) -> None:
+def test_five_members_1000_turns(tmp_path: Path, record_property: Record) -> None:
     """The same with 1,000 turns."""
-    converse(tmp_path, 1000)
+    converse(tmp_path, 1000, record_property)

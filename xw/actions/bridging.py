@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from threading import Event
 from typing import NamedTuple
 
 from xw.bridges import kinds
@@ -10,10 +11,12 @@ from xw.bridges.kinds import KINDS
 from xw.bridges.loop import Tell
 from xw.bridges.serve import Plan, Stop, serve
 from xw.config import Config
-from xw.errors import Usage
+from xw.errors import Busy, NotFound, Usage
 from xw.instance import Instance
 
 _STARTED = ("command", "acp")  # by the bridge, so that their target is a command line
+AGAIN_S = 5.0
+"""So often a bridge of `xw up` looks for what it lacks."""
 
 
 class Wanted(NamedTuple):
@@ -68,9 +71,23 @@ def command_line(words: Sequence[str]) -> str | None:
     return shlex.join(words) if words else None
 
 
-def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
-    """Take the instance's mail through a chat until `stop`. Busy where another bridge does."""
-    serve(instance, plan, stop, tell)
+def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell, patient: bool = False) -> None:
+    """Take the instance's mail through a chat until `stop`. Busy where another bridge does.
+
+    NotFound where the chat's program is not there. With `patient`, both are said once and waited for.
+    """
+    told, woken = "", Event()
+    while not stop.asked():
+        try:
+            serve(instance, plan, stop, tell)
+        except (Busy, NotFound) as error:
+            if not patient:
+                raise
+            if str(error) != told:
+                tell(f"cannot start yet: {error}")
+            told = str(error)
+            stop.wakes(woken.set)
+            woken.wait(AGAIN_S)
 
 
 def chats(kind: str | None) -> list[tuple[str, Found]]:

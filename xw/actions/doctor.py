@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout, presence
-from xw.bridges import serve
+from xw.actions import rooms
 from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, load_config, open_instance
@@ -51,6 +51,9 @@ def doctor(options: Options) -> Iterator[Finding]:
         try:
             yield from _mail(instance)
             yield from _bridge(instance)
+            for name, waiting in rooms.unheard(instance.hub):
+                what = f"nobody runs the room {name}, and {waiting} messages wait for it"
+                yield Finding("bad", what, f"xw room run {name}")
         except OSError as error:
             yield Finding("bad", str(explain(error)))
 
@@ -176,7 +179,7 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
     """Whether the bridge runs that should: without it, mail waits unseen."""
     shown = presence.read(instance.mailbox).bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
-    if serve.runs(instance.mailbox):
+    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
         yield Finding("ok", f"its bridge runs ({shown or 'just started'})")
     elif shown or configured:
         waiting = sum(len(instance.mailbox.names(INBOX[state])) for state in ("pending", "processing"))

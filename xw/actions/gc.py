@@ -72,8 +72,13 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     size = sum(look.size for path in inside for look in _older(mailbox, path, float("inf")).values())
     scratch = _older(mailbox, layout.SCRATCH, stale)
     if not dry_run:
-        for found in (messages, attachments, scratch):
-            _remove(mailbox, found)
+        _remove(mailbox, messages)
+        if attachments:
+            # A gc that died may have removed their messages unsynced: they must not come back without files.
+            for error in filter(None, mailbox.files.sync_all([mailbox.at(folder) for folder in _SWEPT])):
+                raise error
+        _remove(mailbox, attachments)
+        _remove(mailbox, scratch)
     size += sum(look.size for look in [*messages.values(), *scratch.values()])
     return Swept(sorted(messages), sorted(attachments), sorted(scratch), size)
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from xw import clock, config, layout, post
+from xw import clock, config, layout, post, presence
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
 from xw.files.local import LocalFiles
+from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_hub, open_instance
@@ -27,12 +28,13 @@ _POLL_S = 2.0  # between two looks at a room on another host
 
 
 class Room(NamedTuple):
-    """A room as it stands: how it was made, what it has come to, and what waits for it."""
+    """A room as it stands: how it was made, what it has come to, what waits for it, and what `runs` says."""
 
     name: str
     definition: Definition
     state: State
     pending: int
+    running: bool | None
 
 
 def create(
@@ -81,7 +83,9 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
         raise Usage(f"a room is run where its hub's files are: run this on the host of {room.hub.url}")
     made = definition.read(mailbox)
     try:
-        lock = mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), patience=0.0)
+        lock = mailbox.files.locked(
+            mailbox.at(layout.ROOM_LOCK), patience=1.0
+        )  # `runs` holds it for a moment
         lock.__enter__()
     except Busy:
         raise Busy(
@@ -133,10 +137,40 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 
 def names(options: Options) -> list[str]:
     """The rooms of the hub, closed ones too."""
-    files = _shared(options).files
-    found = sorted(filter(layout.is_name, files.names("")))
-    looks = files.look_all([f"{name}/{layout.ROOM}" for name in found])
+    return _names(_shared(options))
+
+
+def _names(hub: DirectoryHub) -> list[str]:
+    found = sorted(filter(layout.is_name, hub.files.names("")))
+    looks = hub.files.look_all([f"{name}/{layout.ROOM}" for name in found])
     return [name for name, look in zip(found, looks, strict=True) if not isinstance(look, OSError)]
+
+
+def runs(hub: Hub, name: str) -> bool | None:
+    """Whether a coordinator runs the room; None where that cannot be told from here."""
+    here = _here(hub)
+    try:
+        return presence.runs(here.mailbox(name), layout.ROOM_LOCK) if here else None
+    except PermissionError:
+        return None  # another user's room
+
+
+def unheard(hub: Hub) -> Iterator[tuple[str, int]]:
+    """The open rooms that nobody runs, as far as can be told from here, and how much mail waits for each."""
+    here = _here(hub)
+    if here is None:
+        return
+    for name in _names(here):
+        mailbox = here.mailbox(name)
+        if runs(here, name) is False and not definition.retired(mailbox):
+            waiting = len(mailbox.names(INBOX["pending"]))
+            if waiting:
+                yield name, waiting
+
+
+def _here(hub: Hub) -> DirectoryHub | None:
+    """The hub, if its files are on this machine."""
+    return hub if isinstance(hub, DirectoryHub) and not config.is_remote(hub.url) else None
 
 
 def look(room: Instance) -> Room:
@@ -144,7 +178,7 @@ def look(room: Instance) -> Room:
     made = definition.read(room.mailbox)
     state = State(room.name, made)
     state.replay(room.mailbox, room.now())
-    return Room(room.name, made, state, len(room.mailbox.pending()))
+    return Room(room.name, made, state, len(room.mailbox.pending()), runs(room.hub, room.name))
 
 
 def transcript(room: Instance, follow: bool = False) -> Iterator[Entry]:

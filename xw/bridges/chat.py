@@ -90,8 +90,8 @@ class Chat(Protocol):
 
         Raises `NotPresented` or `ChatGone` when it certainly is not, `Uncertain` in
         every other case: a crash of the program, a lost answer, a person who typed at
-        the same moment. Takes at most some seconds. Refuses what is over `limit`
-        (`Refused`).
+        the same moment. Takes some seconds; minutes where a text goes in several turns.
+        Refuses what is over `limit` (`Refused`).
         """
 
     def seen(self, mark: str, text: str) -> bool | None:

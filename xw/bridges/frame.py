@@ -6,7 +6,7 @@ r"""The one form in which mail is presented to a chat program.
     [end k7f3q2m9] your next message is the answer to alice
 
 A message's short id is the hash of its own bytes, so a body cannot hold the id
-of the frame around it. What each measure prevents (FACTS.md, Terminals):
+of the frame around it. What each measure prevents, as seen in real programs:
 
     the first line starts with `[`      `!` runs a shell command, `/` a command, `?` opens help
     the last line is fixed              a trailing `\` swallows Enter

@@ -1,7 +1,7 @@
 """The kinds of chat: a new one is a file and a line here.
 
-Each module has `open_chat(target, options, state)`, and where chats can be
-found on this machine, `discover()`. Modules are imported when they are used:
+Each module has `open_chat(target, options, state)` and `discover()`, which finds
+none where chats are started, not found. Modules are imported when they are used:
 the command chat needs no tmux, and nobody but ACP needs its SDK.
 """
 

@@ -33,7 +33,7 @@ from xw.errors import TimedOut
 PIPE_S = 10.0
 """A process that does not read its stdin for so long is stuck."""
 
-GRACE_S = 2.0
+GRACE_S = 1.0
 """After its input is closed a process has this long to end by itself."""
 
 
@@ -51,7 +51,7 @@ class LinesChat:
         self._out = ""
 
     def ready(self) -> str | None:
-        """Not ready while a process of an earlier bridge still works on its last text."""
+        """Not ready while a process of an earlier bridge may still work on its last text."""
         if self._process is None and self._left_over():
             return "busy: the process of an earlier bridge has not ended yet"
         return self._program.missing()
@@ -71,6 +71,7 @@ class LinesChat:
         if process is None or process.poll() is not None or noted["out"] != self._out or not process.stdin:
             raise NotPresented(f"{self._program.name}: the process ended before the text was sent")
         line = json.dumps({"id": noted["id"], "text": text}, ensure_ascii=False).encode() + b"\n"
+        os.utime(self._state / f"{self._out}.alive", (noted["at"], noted["at"]))
         sent = 0
         deadline = time.monotonic() + PIPE_S
         while sent < len(line):
@@ -112,12 +113,14 @@ class LinesChat:
         if process.stdin:
             with suppress(OSError):
                 process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
-        # Also when it has ended: a child that it left would keep the next process waiting.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(5)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+        finally:  # a signal to the bridge may cut the wait off
+            # Also when it has ended: a child that it left would keep the next process waiting.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -162,7 +165,10 @@ class LinesChat:
         return None
 
     def _left_over(self) -> bool:
-        return any(locked(alive) for alive in self._state.glob("out-*.alive"))
+        """Whether one still has time to answer: a daemon that it started may hold its lock for ever."""
+        since = self._clock() - self._program.timeout_s
+        alive = self._state.glob("out-*.alive")
+        return any(path.stat().st_mtime > since and locked(path) for path in alive)
 
     def _sweep(self) -> None:
         """Remove outputs of processes that ended a day ago; their answers are filed."""

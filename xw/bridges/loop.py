@@ -96,6 +96,9 @@ class Bridge:
             return self._forget(now)  # never claimed, or finished by its owner meanwhile
         except Damaged as damage:
             return self._end(now, None, "damaged", str(damage))
+        if now.mark and now.chat != type(self._chat).__name__:
+            why = "it was on its way into another kind of chat, which this bridge cannot ask"
+            return self._end(now, message, "gone" if now.stage == PRESENTED else "uncertain", why)
         if now.stage == PRESENTED:
             return self._capture(now, message)
         return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
@@ -141,7 +144,8 @@ class Bridge:
         except ChatGone as error:
             self._waits_for = str(error)
             raise  # told once, and tried again less and less often: it may cost the start of a program
-        now = now._replace(stage=PRESENTING, mark=mark, text=shown.text, infos=shown.infos)
+        chat = type(self._chat).__name__
+        now = now._replace(stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos)
         turn.save(self._mailbox, now)
         self._turn = now
         return self._present(now, message)

@@ -1,6 +1,6 @@
 """What a bridge presents: which mail asks for a turn, and the text that shows it.
 
-Chooses and writes, and touches nothing; `loop` and `announce` call it.
+Chooses and writes, and claims, settles and sends nothing; `loop` and `announce` call it.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """Running a bridge: one per instance, with heartbeats, until it is told to stop."""
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -22,6 +23,9 @@ from xw.watch import Arrivals
 BEAT_S = 10.0
 """Three heartbeats to the time that one is believed: a single late one kills nobody."""
 
+CUT_S = 1.0
+"""A step that still lasts so long after a signal is cut off: an agent may take a minute to start."""
+
 
 class Plan(NamedTuple):
     """What a bridge is to do. `open` makes its chat, given a directory that outlives the process."""
@@ -31,13 +35,32 @@ class Plan(NamedTuple):
     notify: bool = False
 
 
+class _Cut(BaseException):
+    """A signal cuts a step off; the next bridge finds what a crash would have left."""
+
+
 class Stop:
-    """Ends `serve`: from a signal handler, another thread, or when `orphaned` says that nobody wants it."""
+    """Ends `serve`: at a signal, from another thread, or when `orphaned` says that nobody wants it."""
 
     def __init__(self, orphaned: Callable[[], bool] | None = None) -> None:
         self._asked = False
         self._orphaned = orphaned or (lambda: False)
         self._wake: Callable[[], None] = lambda: None
+        self._may_cut = False
+
+    def on_signals(self) -> None:
+        """Stop at SIGINT, SIGTERM and SIGHUP, which the main thread gets."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        signal.signal(signal.SIGALRM, self._cut)
+
+    @contextmanager
+    def cutting(self) -> Iterator[None]:
+        """What may be cut off, which ends it quietly; the tidying up comes after it."""
+        self._may_cut = True
+        with suppress(_Cut):
+            yield
+        self._may_cut = False
 
     def ask(self) -> None:
         """Stop as soon as the step under way is done."""
@@ -52,6 +75,15 @@ class Stop:
     def wakes(self, wake: Callable[[], None]) -> None:
         """What ends the wait under way."""
         self._wake = wake
+
+    def _signalled(self, *_: object) -> None:
+        self.ask()
+        signal.setitimer(signal.ITIMER_REAL, CUT_S)
+
+    def _cut(self, *_: object) -> None:
+        may, self._may_cut = self._may_cut, False
+        if may:
+            raise _Cut
 
 
 class _Worker(Protocol):
@@ -72,39 +104,32 @@ def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
         _run(instance, plan, stop, tell)
 
 
-def runs(mailbox: Mailbox) -> bool:
-    """Whether a bridge for this mailbox runs on this machine."""
-    lock = mailbox.at(layout.BRIDGE_LOCK)
-    try:
-        mailbox.files.look(lock)
-        with mailbox.files.locked(lock, patience=0.0):
-            return False
-    except FileNotFoundError:
-        return False
-    except Busy:
-        return True
-
-
 def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     mailbox = instance.mailbox
     state = mailbox.at(f"{layout.BRIDGE}/{plan.kind}")
     mailbox.files.make_folder(state)
     chat = plan.open(Path(instance.root, state))
     try:
-        worker: _Worker = (Announcer if plan.notify else Bridge)(instance, chat, tell)
-        with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
-            stop.wakes(woken.wake)
-            lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
-            lost = partial(_lost, lock, os.stat(lock))
-            tell("ready")
-            reason = chat.ready()
-            if reason:
-                tell(f"the chat is not, mail would wait: {reason}")
-            with _Pulse(mailbox, plan.kind, worker) as pulse:
-                _loop(worker, pulse, woken, stop, tell, lost)
+        with stop.cutting():
+            _work(instance, plan, chat, stop, tell)
     finally:
         chat.close()
     presence.leave(mailbox)
+
+
+def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) -> None:
+    mailbox = instance.mailbox
+    worker: _Worker = (Announcer if plan.notify else Bridge)(instance, chat, tell)
+    with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
+        stop.wakes(woken.wake)
+        lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
+        lost = partial(_lost, lock, os.stat(lock))
+        tell("ready")
+        reason = chat.ready()
+        if reason:
+            tell(f"the chat is not, mail would wait: {reason}")
+        with _Pulse(mailbox, plan.kind, worker) as pulse:
+            _loop(worker, pulse, woken, stop, tell, lost)
 
 
 def _loop(

@@ -44,6 +44,8 @@ class Turn(NamedTuple):
     name: str
     stage: str = CLAIMED
     tries: int = 0
+    chat: str = ""
+    """What kind of chat the mark is of: to another it means nothing."""
     mark: str = ""
     text: str = ""
     infos: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ def run(arguments: list[str], act: Execute = execute) -> int:
 
 def build(act: Execute) -> typer.Typer:
     """The typer application with every command of `COMMANDS`."""
-    # Markup off: rich takes brackets in messages for its own tags (FACTS).
+    # Markup off: rich takes brackets in messages for its own tags, and fails on `[/nope]`.
     app = typer.Typer(
         name="xw",
         help="Durable mail between AI coding agents and people, in plain files.",

@@ -1,7 +1,6 @@
 """bridge."""
 
 import os
-import signal
 import sys
 from functools import partial
 
@@ -29,10 +28,10 @@ def bridge(
     instance = call.instance()
     wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
     plan = bridging.plan(instance, wanted)
-    stop = Stop(orphaned(os.environ))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.ask())
-    bridging.run(instance, plan, stop, partial(_log, instance.name))
+    up = orphaned(os.environ)
+    stop = Stop(up)
+    stop.on_signals()
+    bridging.run(instance, plan, stop, partial(_log, instance.name), patient=up is not None)
     return None
 
 

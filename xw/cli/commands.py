@@ -82,9 +82,9 @@ def _timeout(default: float | None, text: str) -> Param:
     return Param("timeout", "--timeout", text, kind="decimal", default=default, metavar="SECONDS")
 
 
-def _limit(name: str, text: str, kind: str, default: object) -> Param:
+def _limit(name: str, text: str, kind: str, default: object, none: str = " 0 is no limit.") -> Param:
     flag = f"--{name.replace('_', '-')}"
-    return Param(name, flag, f"{text[:-1]}; 0 is no limit.", kind=kind, default=default, metavar="N")
+    return Param(name, flag, text + none, kind=kind, default=default, metavar="N")
 
 
 COMMANDS = (
@@ -200,8 +200,8 @@ COMMANDS = (
             _limit("per_minute", "Messages of one member in a minute.", "number", 6),
             _limit("words", "Words in all.", "number", 20_000),
             _limit("quiet", "Seconds of silence that end it.", "decimal", 600.0),
-            _limit("answer", "Seconds after which a member is passed over.", "decimal", 300.0),
-            _limit("memory", "How many lines one who joins is given.", "number", 20),
+            _limit("answer", "Seconds after which a member is passed over.", "decimal", 300.0, ""),
+            _limit("memory", "How many of the last lines one who joins is given.", "number", 20, ""),
         ),
     ),
     Command("room run", "Run a room until it is closed.", "room:run", (_ROOM,)),

@@ -11,6 +11,7 @@ from xw.cli.outgoing import body_text, report
 from xw.cli.show import emit, flush, put, say
 from xw.errors import XwError
 from xw.rooms.scene import Limits, Member
+from xw.rooms.state import CLOSED
 from xw.rooms.transcript import EVENT, Entry
 from xw.text import first_line, span, visible
 
@@ -94,6 +95,8 @@ def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
     """Say something in a room."""
     instance = call.instance()
     report(call, instance, rooms.say(instance, name, body_text(body, file)))
+    if rooms.runs(instance.hub, name) is False:
+        warn(f"said; nobody runs the room: xw room run {name}")
 
 
 def list_(call: Call) -> int:
@@ -139,7 +142,11 @@ def _summary(room: Room) -> str:
     turns = f"{state.turns} of {limits.turns} turns" if limits.turns else f"{state.turns} turns"
     parts = [f"{room.name} {status}", room.definition.policy, turns, f"{state.words} words"]
     parts.append(f"members {', '.join(state.members) or '-'}")
-    return "; ".join([*parts, *([f"{room.pending} pending"] if room.pending else [])])
+    if room.pending:
+        parts.append(f"{room.pending} pending")
+    if state.status != CLOSED and room.running is not None:
+        parts.append("runs" if room.running else f"nobody runs it: xw room run {room.name}")
+    return "; ".join(parts)
 
 
 def _member(member: Member, now: int) -> str:
@@ -166,6 +173,7 @@ def _fields(room: Room) -> dict[str, object]:
         "words": state.words,
         "lines": len(state.lines),
         "pending": room.pending,
+        "running": room.running,
         "members": [
             {"name": m.name, "kind": m.kind, "open": m.open, "away": m.away} for m in state.members.values()
         ],

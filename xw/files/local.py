@@ -1,7 +1,7 @@
 """Files in a local directory: the durable, atomic steps that all of xw rests on.
 
 The order of the steps is the guarantee: write, fsync the file, link, fsync the
-folder, only then return. Take one away and a power cut loses mail (FACTS).
+folder, only then return. Take one away and a power cut loses mail.
 Called for mailboxes and directory hubs; attachments and locks too.
 """
 

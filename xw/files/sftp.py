@@ -1,7 +1,7 @@
 """Files on another host, over SFTP: as durable and atomic as `local`, in few round trips.
 
 The steps and their order are those of `local`; the requests of one step travel
-together, and none goes before the answers that it rests on (FACTS). Durable
+together, and none goes before the answers that it rests on. Durable
 where the server has OpenSSH's extensions; `durable` says so. Sessions come from
 a `Link` (`xw.files.ssh`, or a test's own).
 """

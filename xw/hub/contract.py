@@ -1,8 +1,9 @@
 """The seam above the files: what a hub must do to carry mail.
 
-Implementations: `directory.DirectoryHub` (a directory, on any `Files`) and the
-hub of the tests in `tests/hub/`, which keeps no files at all; `tests/hub/`
-runs one suite against each.
+Implementations: `directory.DirectoryHub` (a directory, on any `Files`),
+`remote.RemoteHub` (what a mirror knows of one on another host), and the hub of
+the tests in `tests/hub/`, which keeps no files at all. `tests/hub/` runs one
+suite against the first and the last, `tests/sync/` tests the second.
 
 A hub knows instances by name. Whoever delivers keeps the message until the hub
 has said that it is durable there; delivering it again is then harmless.

@@ -1,7 +1,8 @@
 """A hub on another machine, as its mirror here remembers it; connected only where that does not do.
 
-The mirror is a directory with the instance's own mailbox and two files of its
-own: `peers.json`, what the last sync saw, and `sync.json`, when that was.
+The mirror is a directory with the instance's own mailbox and files of its own:
+`peers.json`, what the last sync saw, `sync.json`, when that was, `machine`, by
+which the hub tells this mirror's claims from another's, and two locks.
 `sync` does the travelling; commands read the mirror and pay nothing for the
 distance.
 """

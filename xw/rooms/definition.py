@@ -108,7 +108,7 @@ def retired(mailbox: Mailbox) -> bool:
 def _is_file(mailbox: Mailbox, name: str) -> bool:
     try:
         return mailbox.files.look(mailbox.at(name)).kind == "file"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

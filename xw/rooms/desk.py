@@ -69,7 +69,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
 
 def settled(event: str) -> Answer:
     """What is left to do with a message that this event has answered already, before a crash."""
-    if event == payload.REFUSED:
+    if event in (payload.REFUSED, payload.LIMITED):
         return Answer(dropped=("refused", "refused; the sender was told why"))
     return _LINE if event == payload.HEARD else _PUT_AWAY
 
@@ -78,7 +78,12 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     most = state.definition.limits.per_minute
     lately = sum(then > now - MINUTE for then in member.spoke)
     if most and lately >= most and not answers(member, message) and member.kind not in (HUMAN, ROOM):
-        return _refusal(message, f"more than {most} messages in a minute: wait for your turn")
+        why = f"more than {most} messages in a minute from {member.name}: wait for your turn"
+        refusal = _refusal(message, why)
+        if now - member.limited < MINUTE:
+            return refusal
+        # A limit that is reached is said in the room, though not at each message beyond it.
+        return refusal._replace(event={"event": payload.LIMITED, "member": member.name}, private=False)
     return _LINE
 
 

@@ -22,7 +22,7 @@ CONTROL = "ROOM_CONTROL"
 
 OPENED, JOINED, LEFT, AWAY = "opened", "joined", "left", "away"
 PAUSED, RESUMED, CLOSED = "paused", "resumed", "closed"
-REFUSED, HEARD = "refused", "heard"
+REFUSED, LIMITED, HEARD = "refused", "limited", "heard"
 DEEDS = ("join", "leave", "pause", "resume", "close")
 
 

@@ -15,7 +15,10 @@ ROOM = "room"
 
 
 class Limits(NamedTuple):
-    """What a room may cost; 0 means no limit. `memory` is how many lines one who joins is given."""
+    """What a room may cost; 0 means no limit, but for `answer_s`, which has one.
+
+    `memory` is how many of the last lines one who joins is given.
+    """
 
     turns: int = 100
     per_minute: int = 6
@@ -56,7 +59,8 @@ class Member(NamedTuple):
     `turned` is the number of its last turn, or of the last one given when it
     joined; `heard` the number of lines it has been shown or spared; `open` the id
     of the turn it has not answered, given at `asked`; `away` that it let one
-    pass; `fresh` that it has to be reminded; `spoke` when it spoke last.
+    pass; `fresh` that it has to be reminded; `spoke` when it spoke last; `limited`
+    when the room last said that it speaks too often.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Member(NamedTuple):
     away: bool = False
     fresh: bool = True
     spoke: tuple[int, ...] = ()
+    limited: int = 0
 
 
 class Scene(NamedTuple):

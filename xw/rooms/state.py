@@ -60,7 +60,7 @@ class State:
         if self.status != CLOSED and retired(mailbox):
             self.status, self.reason = CLOSED, "its record was removed"
 
-    def hear(self, message: Message, now: int) -> Line:
+    def hear(self, message: Message, now: int) -> None:
         """Fold a line. Its time is its sender's, but never ahead of the room's clock."""
         line = line_of(message, now)
         self.heard.append(line.id)
@@ -78,7 +78,6 @@ class State:
             if member.away:  # back again, and who knows what it remembers
                 member = member._replace(away=False, fresh=True)
             self.members[line.author] = member
-        return line
 
     def sent(self, message: Message, own: Payload) -> None:
         """Fold a turn or an event of the room's own."""
@@ -112,6 +111,8 @@ class State:
             self.members.pop(name, None)
         elif event == payload.AWAY and member:
             self.members[name] = member._replace(open=None, away=True)
+        elif event == payload.LIMITED and member:
+            self.members[name] = member._replace(limited=message.sent)
         elif event == payload.PAUSED:
             self.status = PAUSED
         elif event == payload.RESUMED:

@@ -15,7 +15,10 @@ from xw.rooms.record import Record
 from xw.rooms.scene import is_pass
 
 LINE, EVENT = "line", "event"
-_SHOWN = (payload.JOINED, payload.LEFT, payload.AWAY, payload.PAUSED, payload.RESUMED, payload.CLOSED)
+_SHOWN = (
+    payload.JOINED, payload.LEFT, payload.AWAY, payload.LIMITED,
+    payload.PAUSED, payload.RESUMED, payload.CLOSED,
+)  # fmt: skip
 
 
 class Entry(NamedTuple):

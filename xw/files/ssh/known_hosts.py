@@ -1,6 +1,6 @@
 """Is this host the one it says it is? `known_hosts` as OpenSSH reads it, line by line.
 
-Paramiko gives up on a whole file for one line with a marker (FACTS), so this
+Paramiko gives up on a whole file for one line with a marker, so this
 reads the lines itself: hashed names, patterns, `[host]:port`, `@revoked` and
 `@cert-authority`. Format: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A key here is
 its type and its bytes as the protocol sends them.

@@ -127,7 +127,7 @@ def open_stream(route: Route, budget: Budget) -> Watched:
             stream.close()
             problem = error
             continue
-        # Each answer waited for 40 ms without this (FACTS).
+        # Without this each answer waited for 40 ms.
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Watched(stream)
     raise Unreachable(_why_no_connection(route, problem))
