@@ -477,6 +477,12 @@ def test_move_and_remove_several(place: Place) -> None:
     assert place.files.names("b") == []
 
 
+def test_sync_several(place: Place) -> None:
+    """Each folder is synced or has its own error."""
+    synced = place.files.sync_all(["a", "nowhere", "b"])
+    assert [type(outcome) for outcome in synced] == [type(None), FileNotFoundError, type(None)]
+
+
 def test_make_several_folders(place: Place) -> None:
     """Folders that share those above them are made together, again is harmless."""
     for _ in range(2):

@@ -131,5 +131,8 @@ class Files(Protocol):
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
         """`remove` each path."""
 
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        """`sync` each folder."""
+
     def make_folders(self, paths: Sequence[str]) -> None:
         """`make_folder` for each path."""

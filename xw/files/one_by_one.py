@@ -84,6 +84,17 @@ class OneByOne:
                 outcomes.append(error)
         return outcomes
 
+    def sync_all(self: "Files", folders: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.sync_all`."""
+        outcomes: list[OSError | None] = []
+        for folder in folders:
+            try:
+                self.sync(folder)
+                outcomes.append(None)
+            except OSError as error:
+                outcomes.append(error)
+        return outcomes
+
     def make_folders(self: "Files", paths: Sequence[str]) -> None:
         """See `contract.Files.make_folders`."""
         for path in paths:

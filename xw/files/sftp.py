@@ -86,8 +86,13 @@ class SftpFiles:
 
     def sync(self, folder: str) -> None:
         """See `contract.Files.sync`."""
-        replies = self._remote.ask(self._remote.sync([folder]))
-        raised(self._remote.synced([folder], replies).get(folder))
+        raised(self.sync_all([folder])[0])
+
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.sync_all`."""
+        asks = self._remote.sync(folders)
+        unsynced = self._remote.synced(folders, self._remote.ask(asks))
+        return [unsynced.get(folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`. It tries, with a file that is gone again at once."""
