@@ -143,7 +143,15 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
         return absolute(given, here())
     if config.hub is None:
         raise Usage("no hub: there is no xw.json here; `xw init` makes one, XW_HUB or --hub names one")
-    return absolute(config.hub, config.folder)
+    return own_hub(config.hub, config)
+
+
+def own_hub(hub: str, config: Config) -> str:
+    """The URL, absolute, of the hub that a configuration names. Usage, with file and key."""
+    try:
+        return absolute(hub, config.folder)
+    except Usage as error:
+        raise Usage(f"{config.path}: hub: {error}") from None
 
 
 def absolute(hub: str, folder: str) -> str:

@@ -59,6 +59,7 @@ class Keeper:
         self._stopped = Event()
         self._ended = Event()
         self._connected: bool | None = None  # None: not yet
+        self._told: dict[str, list[str]] = {}  # what the last sync of each mailbox had to tell
         self._woken: Arrivals | None = None
         self._listener: Thread | None = None
         self._pushed = False  # the hub has shown that it pushes
@@ -128,10 +129,14 @@ class Keeper:
     def _sync(self, mailbox: Mailbox, full: bool) -> bool:
         """Sync one mailbox, with a look at the peers if `full`; whether anything moved."""
         report = sync(mailbox, self._hub, peers=full)
-        for name, problem in report.problems:
-            self._tell(f"{name}: {problem}")
-        for peer, error in report.flushed.waiting.items():
-            self._tell(f"still in the outbox for {peer}: {error}")
+        troubles = [f"{name}: {problem}" for name, problem in report.problems]
+        troubles += [
+            f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
+        ]
+        for trouble in troubles:
+            if trouble not in self._told.get(mailbox.owner, ()):
+                self._tell(trouble)
+        self._told[mailbox.owner] = troubles
         return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
 
     def _local(self) -> list[str]:

@@ -9,6 +9,7 @@ the standard.
 
 import re
 
+from xw import clock
 from xw.errors import Usage
 from xw.record import NamedTuple
 
@@ -58,6 +59,7 @@ _is_file_name = re.compile(rf"({_ID})\.({'|'.join(TYPES)})\.({_NAME})\.json", re
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 _SHORT = 8
 _TIME = 22
+_LAST = "99991231T235959999999Z"  # no id has a time after it
 
 
 class FileName(NamedTuple):
@@ -93,8 +95,9 @@ def is_id(text: str) -> bool:
 
 
 def is_stamp(text: str) -> bool:
-    """Whether `text` has the form of an id's time."""
-    return is_id(f"{text}-{_SHORT * '0'}")  # a pattern more would take its time at each start
+    """Whether `text` is an id's time, one that there is and that another can follow."""
+    # A pattern more would take its time at each start.
+    return is_id(f"{text}-{_SHORT * '0'}") and clock.is_stamp(text) and text != _LAST
 
 
 def short_id(message_id: str) -> str:

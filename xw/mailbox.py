@@ -222,13 +222,13 @@ class Mailbox:
         return True
 
     def why(self, name: str) -> dict[str, str]:
-        """The note beside a dead letter: reason, kind, at; empty where there is none."""
+        """The note beside a dead letter: reason, kind, at; empty where there is none to be read."""
         return self._note(INBOX["failed"], name + layout.WHY)
 
     def _note(self, folder: str, name: str) -> dict[str, str]:
         try:
             note = parse_object(self.files.read(self.at(folder, name), layout.MESSAGE_LIMIT))
-        except (FileNotFoundError, Damaged):
+        except (FileNotFoundError, PermissionError, Damaged):
             return {}
         return {key: str(value) for key, value in note.items()}
 

@@ -187,10 +187,10 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
 def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
     """A time later than that of every id this mailbox gave out on this machine."""
     last = note.recall()
-    if not layout.is_stamp(last):  # no note yet, or a power cut left it torn or full of zeros
+    if not layout.is_stamp(last):  # no note yet, or a power cut left it torn, or a clock mad
         names = mailbox.names(layout.SENT)
         last = layout.time_of(names[-1]) if names else ""
-    at = max(now(), clock.from_stamp(last) + 1) if last else now()
+    at = max(now(), clock.from_stamp(last) + 1) if layout.is_stamp(last) else now()
     note.keep(clock.stamp(at))
     return at
 

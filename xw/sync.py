@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, post
-from xw.errors import Damaged, Newer, XwError
+from xw.errors import Damaged, Newer, Unread, XwError, explain
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import SYNC_LOCK, RemoteHub
@@ -95,13 +95,15 @@ def sync(
     with hub.memory.locked(SYNC_LOCK, patience):
         try:
             far = hub.far()
-            report = _Run(mailbox, far, progress or _silent).run(hub.sightings() if peers else None)
+            run = _Run(mailbox, far, progress or _silent)
+            run.collect(hub.sightings() if peers else None)
+            hub.note(None, run.left)  # the mail here is fresh now, also where the hub takes nothing
+            report = run.tell()
             if peers:
                 hub.remember(report.seen, far.now())
         except XwError as error:
             hub.note(str(error))
             raise
-        hub.note(None)
         return report
 
 
@@ -163,18 +165,34 @@ class _Run:
         self._far = hub.mailbox(mailbox.owner)
         self._progress = hub.progress = progress
         self._problems: list[tuple[str, str]] = []
+        self._seen: list[Sighting] = []
+        self._settles: list[Settle] = []
+        self._fetched: list[str] = []
+        self._advanced: list[str] = []
+        self.left: list[tuple[str, str]] = []  # what stays on the hub because it cannot be had now, and why
 
-    def run(self, before: Mapping[str, Sighting] | None) -> Report:
-        far, seen = self._survey(before)
+    def collect(self, before: Mapping[str, Sighting] | None) -> None:
+        """Do here what the hub shows."""
+        far, self._seen = self._survey(before)
         actions = plan(_states(_names(self._mirror)), far)
-        fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
-        settled = self._settle([action for action in actions if isinstance(action, Settle)])
+        self._settles = [action for action in actions if isinstance(action, Settle)]
+        self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
         later = [action for action in actions if isinstance(action, Advance)]
-        advanced = [action.name for action in later if self._advance(action)]
+        self._advanced = [action.name for action in later if self._advance(action)]
+
+    def tell(self) -> Report:
+        """Do on the hub what was done here; what all of it came to."""
+        settled = self._settle(self._settles)
         flushed = post.flush(self._mirror, self._hub)
-        self._show_presence(next((one for one in seen if one.name == self._mirror.owner), None))
+        self._show_presence(next((one for one in self._seen if one.name == self._mirror.owner), None))
+        problems = self._problems + [(name, f"left on the hub: {why}") for name, why in self.left]
         return Report(
-            tuple(fetched), tuple(settled), tuple(advanced), flushed, tuple(seen), tuple(self._problems)
+            tuple(self._fetched),
+            tuple(settled),
+            tuple(self._advanced),
+            flushed,
+            tuple(self._seen),
+            tuple(problems),
         )
 
     def _survey(self, before: Mapping[str, Sighting] | None) -> tuple[Listing, list[Sighting]]:
@@ -187,7 +205,7 @@ class _Run:
         folders[0] = in_order(first, folders[0])
         for name in folders[0]:
             if not layout.is_message(name):
-                self._far.quarantine("pending", name, "the file's name is no message's name")
+                self._set_aside("pending", name, "the file's name is no message's name")
         if before is None:
             return _states(folders), []
         seen = see(files, known, before, listed[2 + len(own) :])
@@ -202,15 +220,27 @@ class _Run:
         for action, data in zip(actions, self._hub.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
             if isinstance(data, FileNotFoundError):
                 continue  # it has moved on since; the next sync sees where
+            if isinstance(data, OSError):  # its rights, or the disk there: it may be read one day
+                self.left.append((action.name, str(explain(data))))
+                continue
             try:
-                if isinstance(data, Exception):
+                if isinstance(data, Damaged):
                     raise data
                 if self._keep(action, data):
                     fetched.append(action.name)
+            except Unread as error:
+                self.left.append((action.name, str(error)))
             except Damaged as error:
-                self._far.quarantine(action.state, action.name, str(error))
-                self._problems.append((action.name, f"set aside on the hub: {error}"))
+                self._set_aside(action.state, action.name, str(error))
         return fetched
+
+    def _set_aside(self, state: str, name: str, reason: str) -> None:
+        """Move what is no mail to `failed/` on the hub; where that cannot be, it is left."""
+        try:
+            if self._far.quarantine(state, name, reason):
+                self._problems.append((name, f"set aside on the hub: {reason}"))
+        except OSError as error:
+            self.left.append((name, f"{reason}, and cannot be set aside: {explain(error)}"))
 
     def _keep(self, action: Fetch, data: bytes) -> bool:
         """Make a message from the hub durable here, after its files."""
@@ -237,6 +267,8 @@ class _Run:
         except (FileNotFoundError, Damaged) as error:
             self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
             return  # the message is worth reading without it; `read` says that it is missing
+        except PermissionError as error:
+            raise Unread(str(explain(error))) from None  # the message waits for it on the hub
         if (staged.size, staged.sha256) == (file.size, file.sha256):
             self._mirror.place(staged, folder, file.name)
         else:

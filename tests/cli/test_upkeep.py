@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import XW, Team
-from xw import layout
+from xw import clock, layout
 from xw.files.local import LocalFiles
 
 _DAY = 86400
@@ -179,6 +179,17 @@ def _bad(team: Team, by: str = "bob") -> str:
     bad = [one for one in listed if one["level"] == "bad"]
     assert all(one["mend"] or ":" in one["what"] for one in bad)
     return "\n".join(line for line in found.out.splitlines() if line.startswith("bad"))
+
+
+def test_doctor_on_a_clock_that_was_ahead(team: Team) -> None:
+    """Ids that go on from a time in the future are a note, with how far it is; nonsense is none."""
+    lock = team.box("alice") / "outbox" / ".lock"
+    lock.write_text("nonsense")
+    assert "in the future" not in team.ok("doctor")
+    ahead = clock.stamp(clock.now() + (2 * 86400 + 60) * clock.SECOND)
+    lock.write_text(ahead)
+    assert "note the last id given out is 2d in the future: until then" in team.ok("doctor")
+    assert layout.time_of(team.send("dated ahead")) > ahead
 
 
 def test_doctor_finds_missing_folders(team: Team) -> None:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tests.hub.stages import Stage
-from xw import layout, post
+from xw import clock, layout, post
 from xw.errors import NotFound, Unreachable
 from xw.mailbox import Mailbox, Place
 from xw.post import Draft
@@ -96,12 +96,21 @@ def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
     assert len(stage.held("bob")) == 2
 
 
-@pytest.mark.parametrize("note", ["\0" * 22, "20261121T0530121234x6Z"])
-def test_a_note_that_a_power_cut_left(stage: Stage, mailbox: Mailbox, note: str) -> None:
-    """Ids go on after the newest message in `sent/` where the note in the lock file is no time."""
+@pytest.mark.parametrize(
+    "note",
+    [
+        "\0" * 22,
+        "20261121T0530121234x6Z",
+        "20991399T000000000000Z",
+        "99991231T235959999999Z",
+        "99999999T999999999999Z",
+    ],
+)
+def test_a_note_that_is_no_time(stage: Stage, mailbox: Mailbox, note: str) -> None:
+    """Ids go on after the newest message in `sent/` where the note gives no time to go on from."""
     draft = Draft("info", ("bob",), "text")
     first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as kept:
         kept.keep(note)
     second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
-    assert layout.time_of(second.id) > layout.time_of(first.id)
+    assert clock.from_stamp(layout.time_of(second.id)) == clock.from_stamp(layout.time_of(first.id)) + 1

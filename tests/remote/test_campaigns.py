@@ -273,6 +273,38 @@ def test_each_command_keeps_its_limit(between: Between, known: Sshd, how: str, t
     assert late == {}
 
 
+@pytest.mark.parametrize("how", ["server stopped", "packets swallowed"])
+@pytest.mark.parametrize("cold", [False, True])
+def test_what_takes_its_time_gives_up(
+    between: Between, known: Sshd, how: str, cold: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sync, init, gc and doctor keep no limit in all, but wait only so long for any one answer."""
+    answer = 0.5
+    monkeypatch.setattr("xw.files.ssh.link._ANSWER", answer)
+    monkeypatch.setattr("xw.files.ssh.reach._HANDSHAKE", answer)
+    monkeypatch.setattr("xw.files.ssh.login._ANSWER", answer)
+    late = {}
+    for command, code in ({"sync": 5, "init --name alice": 5, "gc --verbose": 0, "doctor": 1}).items():
+        assert between.alice.run("send", "info", "x", "--to", "bob", "--offline").code == 0
+        if cold:
+            disconnect()
+        if how == "server stopped":
+            known.signal_all(signal.SIGSTOP)
+        else:
+            between.proxy.stall()
+        began = time.monotonic()
+        result = between.alice.run(*command.split())
+        took = time.monotonic() - began
+        assert result.code == code, (command, result)
+        if took > answer + 1:
+            late[command] = round(took, 2)
+        known.signal_all(signal.SIGCONT)
+        between.proxy.flow()
+        disconnect()
+        between.alice.ok("sync")
+    assert late == {}
+
+
 def test_a_file_that_takes_longer_than_the_limit(
     between: Between, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +430,20 @@ def test_the_hubs_disk(trouble: str, join: Join, hub: Path, tmp_path: Path) -> N
         assert "1 delivered" in alice.ok("sync")
         assert len(bob.json("check")["messages"]) == 1
         assert os.listdir(hub / "alice/inbox/tmp") == []
+
+
+@pytest.mark.root
+def test_mail_of_a_read_only_hub(join: Join, hub: Path) -> None:
+    """What waits there is fetched and shown as fresh; that the hub takes nothing is said all the same."""
+    with mounted(hub, "size=2m"):
+        alice, bob = join("alice"), join("bob")
+        alice.send("bob", "still to be had")
+        _remount(hub, "ro")
+        checked = bob.run("check")
+        assert (checked.code, "still to be had" in checked.out) == (0, True), checked
+        assert "read-only" in checked.err.lower()
+        assert "this is the mail of" not in checked.err
+        _remount(hub, "rw")
 
 
 class Apart:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import call, until
+from tests.cli.team import XW, call, until, watches
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
+from xw.hub.remote import RemoteHub
+from xw.instance import Options, open_instance
+from xw.keep import push_command
 
 
 class Watch:
@@ -215,11 +218,35 @@ def test_where_the_hub_cannot_push(filed: Sshd, hub: Path, tmp_path: Path) -> No
         watch.process.wait()
 
 
+def test_xw_pushes_where_there_is_no_inotifywait(home: Home, keys: Keys, hub: Path, tmp_path: Path) -> None:
+    """On a host whose PATH has but a shell and `xw`, `xw watch` pushes, and ends with the connection."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for program in ("/bin/sh", "/bin/bash", "/bin/cat", XW):
+        (tools / Path(program).name).symlink_to(program)
+    server = Sshd(tmp_path / "bare", [keys.host], keys.accepted, [f"SetEnv PATH={tools}"])
+    home.know(server, keys.host)
+    alice = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{server.port}{hub}")
+    try:
+        alice.ok("init", "--name", "alice", "--hub", alice.url)
+        options = Options("alice", config=str(alice.folder / "xw.json"))
+        there = open_instance(options, {}).hub
+        assert isinstance(there, RemoteHub)
+        pushes = there.lines(push_command(["alice"]))
+        assert next(pushes) == "ready\n"
+        pending = hub / "alice/inbox/pending"
+        until(lambda: any(watches(pid, pending) for pid in server.sessions()))
+        host_send(hub, tmp_path / "host", "pushed by xw", "alice")
+        assert "pushed by xw" in next(pushes)
+        there.close()
+        until(lambda: server.sessions() == [] and watchers(hub) == [])
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> None:
     """Where inotifywait cannot watch, the command ends, so that nobody waits for pushes that never come."""
-    from xw.keep import push_command
-
     ended = subprocess.run(
         [shell, "-c", push_command(["nobody"])],
         cwd=tmp_path,

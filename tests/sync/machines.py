@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.ssh.server import ServerLink
+from tests.ssh.server import OBEDIENT, ServerLink
 from xw import clock, post
 from xw.files.local import LocalFiles
 from xw.files.sftp import SftpFiles
@@ -19,11 +19,12 @@ class Machine:
     """One instance on one machine: its mirror, and the hub as it reaches it."""
 
     def __init__(self, hub_root: Path, root: Path, name: str) -> None:
-        self.link = ServerLink()
+        self.link = ServerLink(before=OBEDIENT)
         files = LocalFiles(str(root))
         files.make_folder("")
         self.mailbox = Mailbox(files, name, mirror=True)
         self.mailbox.make()
+        self.told: list[str] = []
         self.hub = RemoteHub(f"ssh://hub{hub_root}", files)
         # What `far` would have made after connecting.
         self.hub._far = DirectoryHub(SftpFiles(self.link, str(hub_root)), self.hub.url)

@@ -10,11 +10,14 @@ import pytest
 
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
-from xw import layout
+from xw import config, layout
+from xw.actions.fresh import freshen
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
+from xw.hub.remote import WATCH_LOCK
+from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Message, encode
 from xw.sync import claim, sync
@@ -60,6 +63,52 @@ def test_a_damaged_attachment_is_not_kept(alice: Machine, bob: Machine, tmp_path
     assert [problem for _, problem in report.problems] == ["its file data.bin is damaged on the hub"]
     assert bob.bodies() == ["look"]
     assert "data.bin" in bob.mailbox.missing(sent.id, bob.mailbox.read(bob.mailbox.find(sent.id)).attachments)
+
+
+@pytest.mark.parametrize("what", ["message", "attachment"])
+def test_what_may_not_be_read_stays_on_the_hub(
+    what: str, alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
+) -> None:
+    """A file without rights, as on a group's hub, holds nothing up; once it may be read it comes."""
+    (tmp_path / "data.bin").write_bytes(b"data")
+    shut = alice.send("bob", "shut", attachments=(str(tmp_path / "data.bin"),))
+    shown = alice.send("bob", "shown")
+    alice.sync()
+    there = hub.mailbox("bob")
+    path = tmp_path / "hub" / there.at(INBOX["pending"], shut.name)
+    if what == "attachment":
+        path = tmp_path / "hub" / there.attachment(shut.id, "data.bin")
+    path.chmod(0)
+    report = bob.sync()
+    assert report.fetched == (shown.name,)
+    said = f"hub:{path}: Permission denied: check the owner and mode of the path"
+    assert report.problems == ((shut.name, f"left on the hub: {said}"),)
+    told = f"left on the hub: {shut.name}: {said}"
+    instance = Instance(bob.mailbox, bob.hub, config.NONE, str(tmp_path / "west"))
+    assert freshen(instance) == told  # which `check` says on stderr
+    with bob.hub.memory.locked(WATCH_LOCK):
+        assert freshen(instance) == told
+    assert bob.bodies() == ["shown"]
+    assert hub.mailbox("bob").pending() == [shut.name, shown.name]
+    path.chmod(0o600)
+    assert bob.sync().fetched == (shut.name,)
+    assert freshen(instance) is None
+    assert bob.bodies() == ["shut", "shown"]
+
+
+def test_a_dead_letter_whose_reason_may_not_be_read(
+    join: Join, alice: Machine, hub: DirectoryHub, tmp_path: Path
+) -> None:
+    """It is failed on the other machine too, and holds nothing up."""
+    first, second = join("bob", "west"), join("bob", "north")
+    sent = alice.send("bob", "fails")
+    for machine in (alice, first, second):
+        machine.sync()
+    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.sync()
+    (tmp_path / "hub" / hub.mailbox("bob").at(INBOX["failed"], f"{sent.name}.why.json")).chmod(0)
+    assert second.sync().advanced == (sent.name,)
+    assert second.mailbox.state_of(sent.name) == "failed"
 
 
 def test_done_travels_back(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:

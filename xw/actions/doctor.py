@@ -147,6 +147,7 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     yield from _aged(
         "claimed and not finished", claims, now, _STALE_CLAIM, "restart its bridge, or xw done ID"
     )
+    yield from _ids(mailbox, now)
     outbox = mailbox.at(layout.OUTBOX)
     for name in mailbox.files.names(outbox):
         if layout.is_name(name) and mailbox.files.look(f"{outbox}/{name}").kind != "folder":
@@ -160,6 +161,18 @@ def _mail(instance: Instance) -> Iterator[Finding]:
             yield Finding(
                 "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
             )
+
+
+def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
+    """Whether ids go on from a time at which the clock once stood, in the future."""
+    try:
+        last = mailbox.files.read(mailbox.at(layout.LOCK), layout.MESSAGE_LIMIT).decode("ascii", "replace")
+    except (FileNotFoundError, Damaged):
+        return  # nothing was sent yet
+    ahead = (clock.from_stamp(last) - now) / clock.SECOND if layout.is_stamp(last) else 0.0
+    if ahead > _SKEW:
+        what = f"the last id given out is {span(ahead)} in the future: until then"
+        yield Finding("note", f"{what} ids go on one microsecond apart", "see that the clock is right (NTP)")
 
 
 def _bridge(instance: Instance) -> Iterator[Finding]:

@@ -27,11 +27,14 @@ def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
         return None
     state = hub.state()
     if hub.watched():
-        return _stale(hub, state.why) if state.failed > state.at else None
+        return _stale(hub, state.why) if state.failed > state.at else state.left or None
     if state.rests():
         return _stale(hub, f"{state.why} (not tried again for a moment)")
     problem = _sync_within(instance, hub, min(hub.patience, limit))
-    return None if problem is None else _stale(hub, problem)
+    after = hub.state()
+    if problem and after.at == state.at:
+        return _stale(hub, problem)
+    return "; ".join(filter(None, (problem, after.left))) or None  # the mail is fresh, whatever failed later
 
 
 def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":

@@ -24,12 +24,11 @@ _README = "README.md"
 
 
 class Made(NamedTuple):
-    """What `init` made: the instance, whether hub, mailbox and entry in the configuration are new."""
+    """What `init` made: the instance, whether hub and mailbox are new."""
 
     instance: Instance
     new_hub: bool
     new_mailbox: bool
-    new_entry: bool
 
 
 class Who(NamedTuple):
@@ -70,10 +69,9 @@ def init(
     chosen = _name(options, name, found, environ)
     folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
-    url = (
-        config.absolute(given, config.here()) if given else config.absolute(found.hub or _PROJECT_HUB, folder)
-    )
-    if found.hub and config.absolute(found.hub, folder) != url:
+    own = config.own_hub(found.hub, found) if found.hub else config.absolute(_PROJECT_HUB, folder)
+    url = config.absolute(given, config.here()) if given else own
+    if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
     known = chosen in found.instances
@@ -89,7 +87,7 @@ def init(
         Mailbox(LocalFiles(config.mirror(url, written, environ)), chosen).make()
     update_config(path, {"hub": found.hub or _written(given, url)}, {chosen: entry})
     _keep_out_of_git(folder)
-    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox, not known)
+    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox)
 
 
 def who(instance: Instance) -> Who:

@@ -1,16 +1,19 @@
 """What was said, and where it is: log, trace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout
 from xw.actions.inbox import open_message
-from xw.errors import Damaged, Unreachable
+from xw.errors import Damaged, NotFound, Unreachable, XwError, explain
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
+from xw.text import nearest
 from xw.watch import Arrivals
+
+Tell = Callable[[str, XwError], None]  # is given a file's name and why it cannot be shown
 
 _FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
 
@@ -49,20 +52,24 @@ class Traced(NamedTuple):
     reply: str | None
 
 
-def log(instance: Instance, selection: Selection) -> Iterator[Line]:
-    """The transcript of inbox, done and sent, oldest first; messages that cannot be read are left out."""
-    yield from _lines(instance, _all_places(instance), _resolved(instance, selection))
+def log(instance: Instance, selection: Selection, left_out: Tell) -> Iterator[Line]:
+    """The transcript of inbox, done and sent, oldest first; `left_out` hears of what cannot be read.
+
+    NotFound for a thread, or a peer, that nothing here is of.
+    """
+    yield from _lines(instance, _all_places(instance), _resolved(instance, selection), left_out)
 
 
-def follow(instance: Instance, selection: Selection) -> Iterator[Line]:
-    """The transcript, then each message as it arrives or is sent. Endless."""
+def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator[Line]:
+    """The transcript as `log` gives it, then each message as it arrives or is sent. Endless."""
     resolved = _resolved(instance, selection)
     folders = [f"{instance.root}/{instance.mailbox.at(folder)}" for folder in _FOLDERS]
     seen: set[str] = set()
     with Arrivals(folders) as woken:
         while True:
             places = _all_places(instance)
-            yield from _lines(instance, [place for place in places if place.name not in seen], resolved)
+            fresh = [place for place in places if place.name not in seen]
+            yield from _lines(instance, fresh, resolved, left_out)
             seen.update(place.name for place in places)
             woken.wait()
 
@@ -102,7 +109,7 @@ def _replies(instance: Instance, message: Message) -> dict[str, str]:
         if name is None or place.folder == layout.SENT or place.name < message.id or name.sender in found:
             continue
         if name.type == "reply" and name.sender in message.to:
-            for line in _lines(instance, [place], Selection()):
+            for line in _lines(instance, [place], Selection(), _silent):
                 if line.message.re == message.id:
                     found[name.sender] = name.id
     return found
@@ -117,32 +124,51 @@ def _all_places(instance: Instance) -> list[Place]:
 
 
 def _resolved(instance: Instance, selection: Selection) -> Selection:
+    _check_peer(instance, selection.peer)
     if selection.thread is None:
         return selection
     message = open_message(instance.mailbox, instance.mailbox.find(selection.thread))
     return selection._replace(thread=message.thread or message.id)
 
 
-def _lines(instance: Instance, places: list[Place], selection: Selection) -> Iterator[Line]:
+def _check_peer(instance: Instance, peer: str | None) -> None:
+    """NotFound for a name that is neither on the hub nor in any message."""
+    known = instance.hub.instances()
+    if peer is None or peer in known:
+        return
+    if not any(_lines(instance, _all_places(instance), Selection(peer=peer), _silent)):
+        where = f"no peer {peer!r} on {instance.hub.url}, and no message from or to one"
+        raise NotFound(f"{where}{nearest(peer, known)}; `xw peers` lists them")
+
+
+def _lines(instance: Instance, places: list[Place], selection: Selection, left_out: Tell) -> Iterator[Line]:
     earliest = clock.stamp(selection.since) if selection.since is not None else ""
     for place in places:
         if place.name < earliest:
             continue
-        line = _read(instance, place)
-        if line and _selected(line.message, selection):
-            yield line
+        try:
+            line = _read(instance, place)
+        except OSError as error:  # one file's rights, or the disk below it, hide no other message
+            left_out(place.name, explain(error))
+        except Damaged as error:
+            left_out(place.name, error)
+        else:
+            if line and _selected(line.message, selection):
+                yield line
+
+
+def _silent(name: str, error: XwError) -> None:
+    """What cannot be read is told elsewhere."""
 
 
 def _read(instance: Instance, place: Place) -> Line | None:
-    """The message at a place, or where it has moved on to since it was listed; None if it cannot be read."""
+    """The message at a place, or where it has moved on to since it was listed; None if it is gone."""
     for folder in dict.fromkeys((place.folder, *_FOLDERS)):
         found = place._replace(folder=folder)
         try:
             return Line(instance.mailbox.read(found), found)
         except FileNotFoundError:
             continue
-        except Damaged:
-            return None  # `check` and `doctor` report it
     return None
 
 

@@ -55,8 +55,9 @@ def read(call: Call, token: str, thread: bool) -> None:
     lines = [(opened.message, opened.place, opened.enclosed)]
     if thread:
         from xw.actions.transcript import Selection, log
+        from xw.cli.transcript import left_out
 
-        found = log(instance, Selection(thread=opened.message.id))
+        found = log(instance, Selection(thread=opened.message.id), left_out)
         lines = [(message, place, inbox.enclosed(instance, message)) for message, place in found]
     if call.json:
         shown = [

@@ -64,11 +64,15 @@ def _link(url: str) -> "tuple[SshLink, str]":
 
 
 class SyncState(NamedTuple):
-    """When the hub was last reached (seconds since the epoch, 0 = never), and why it has not been since."""
+    """When mail was last collected (seconds since the epoch, 0 = never), and why it has not been since.
+
+    `left` is what had to stay on the hub then, and why; for people, empty if there is nothing.
+    """
 
     at: float
     failed: float
     why: str
+    left: str
 
     def rests(self) -> bool:
         """Whether the last try failed so lately that the next should wait."""
@@ -195,14 +199,14 @@ class RemoteHub:
         except Damaged:
             found = {}  # never, or the file is damaged: what it said can be done without
         at, failed = (clock.seconds(found.get(key)) or 0.0 for key in ("at", "failed"))
-        return SyncState(at, failed, str(found.get("why", "")))
+        return SyncState(at, failed, str(found.get("why", "")), str(found.get("left", "")))
 
-    def note(self, why: str | None) -> None:
-        """Keep that the hub was reached just now, or why it was not."""
+    def note(self, why: str | None, left: "Sequence[tuple[str, str]]" = ()) -> None:
+        """Keep that mail was collected just now, but for what is `left` (name, reason); or why it was not."""
         before = self.state()
         now = time.time()
         # Success forgets the failure: beside a clock that was set back it would look like the later one.
-        after = SyncState(now, 0.0, "") if why is None else before._replace(failed=now, why=why)
+        after = SyncState(now, 0.0, "", _told(left)) if why is None else before._replace(failed=now, why=why)
         self.memory.replace(json.dumps(after._asdict()).encode(), "", STATE)
 
     def machine(self) -> bytes:
@@ -236,3 +240,12 @@ class RemoteHub:
             return self.memory.read(name, _LIMIT)
         except (FileNotFoundError, Damaged):
             return b""
+
+
+def _told(left: "Sequence[tuple[str, str]]") -> str:
+    """What is left on the hub, in a line: the oldest, and how many more."""
+    if not left:
+        return ""
+    name, why = left[0]
+    more = f"; and {len(left) - 1} more" if len(left) > 1 else ""
+    return f"left on the hub: {name}: {why}{more}"

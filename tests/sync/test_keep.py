@@ -1,0 +1,87 @@
+"""`xw sync --watch` where the hub cannot push: how often it looks, and what it tells."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from tests.sync.machines import Machine
+from xw import keep
+from xw.hub.directory import DirectoryHub
+from xw.keep import Keeper
+from xw.layout import INBOX
+
+
+class Waits:
+    """Stands in for `Arrivals`: notes how long each wait may be; acts and returns at once instead."""
+
+    def __init__(self, acts: dict[int, Callable[[], object]]) -> None:
+        self.lasted: list[float] = []
+        self._acts = acts
+
+    def __call__(self, folders: Sequence[str], rescan: float) -> "Waits":
+        return self
+
+    def __enter__(self) -> "Waits":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing was watched."""
+
+    def also(self, folder: str) -> None:
+        """Nothing is watched."""
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+    def wait(self, timeout: float) -> None:
+        self.lasted.append(timeout)
+        self._acts.get(len(self.lasted), lambda: None)()
+
+
+def run(machine: Machine, monkeypatch: pytest.MonkeyPatch, acts: dict[int, Callable[[], object]]) -> Waits:
+    """Keep a mirror on a hub that cannot push until an act raises; it hears in `machine.told`."""
+    waits = Waits(acts)
+    monkeypatch.setattr(keep, "Arrivals", waits)
+    monkeypatch.setattr(machine.hub, "connect", lambda: None)
+    monkeypatch.setattr(machine.hub, "lines", lambda command: iter(()))
+    with pytest.raises(StopIteration):
+        Keeper([machine.mailbox], machine.hub, machine.told.append).run()
+    return waits
+
+
+def _stop() -> None:
+    raise StopIteration
+
+
+def test_it_looks_less_often_while_nothing_happens(
+    alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one second on the pauses grow to fifteen, and mail brings them back to one."""
+
+    def news() -> None:
+        alice.send("bob", "news")
+        alice.sync()
+
+    waits = run(bob, monkeypatch, {10: news, 12: _stop})
+    idle, after = waits.lasted[:10], waits.lasted[10:]
+    assert idle[:3] == [1.5, 2.25, 3.375]
+    assert idle == sorted(idle)
+    assert idle[-3:] == [15.0] * 3
+    assert after == [1.0, 1.5]
+    assert bob.bodies() == ["news"]
+
+
+def test_a_trouble_that_lasts_is_told_once(
+    alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that may not be read is named when that begins, not at every look."""
+    sent = alice.send("bob", "shut")
+    alice.sync()
+    path = tmp_path / "hub" / hub.mailbox("bob").at(INBOX["pending"], sent.name)
+    path.chmod(0)
+    run(bob, monkeypatch, {3: lambda: path.chmod(0o600), 4: lambda: path.chmod(0), 6: _stop})
+    assert [text.startswith(f"{sent.name}: left on the hub: ") for text in bob.told] == [True, False]
