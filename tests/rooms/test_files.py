@@ -7,6 +7,7 @@ import pytest
 from tests.rooms.stage import Stage, Turn
 from xw.layout import ATTACHMENTS
 from xw.rooms import coordinator
+from xw.rooms.transcript import Transcript
 
 
 def file(folder: Path, name: str, text: str) -> str:
@@ -64,6 +65,8 @@ def test_files_that_were_added_later(stage: Stage, tmp_path: Path) -> None:
     room.step()
     given = stage.turn("bob")
     assert given and contents(stage, given, "bob") == {"late.txt": "late"}
+    told = Transcript(stage.instance("talk").mailbox).fresh()
+    assert [entry.files for entry in told if entry.author == "alice"] == [(), ("late.txt",)]
 
 
 def test_one_who_comes_back_is_given_the_files_anew(stage: Stage, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def check(definition: Definition) -> Definition:
         raise Usage("a member is named twice")
     for what, value in definition.limits._asdict().items():
         if not 0 <= value < 1e9:
-            raise Usage(f"the limit {what} is {value}: give 0 (none) or more")
+            raise Usage(f"the limit {what} is {value}: give a number below 1,000,000,000, and none below 0")
     if definition.limits.answer_s == 0:
         raise Usage("the limit answer_s is 0: a room must know how long to wait for an answer")
     return definition

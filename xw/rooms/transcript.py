@@ -12,7 +12,7 @@ from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import is_pass
+from xw.rooms.state import line_of
 
 LINE, EVENT = "line", "event"
 _SHOWN = (
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 
     `kind` is line or event, `event` which event; `author` who spoke, or the
     room; `at` microseconds since the epoch; `silent` for one who passed; `files`
-    came with it, and lie in the room's `attachments/<id>/`.
+    came with it, or were added to an earlier line.
     """
 
     id: str
@@ -54,16 +54,13 @@ class Transcript:
 
 
 def _entry(message: Message, own: Payload | None) -> Entry | None:
-    at = message.sent
     if payload.is_heard(message):
         return None
-    if own is None:
-        files = tuple(file.name for file in message.attachments)
-        silent = is_pass(message.body) and not files
-        return Entry(message.id, LINE, message.sender, at, message.body, silent=silent, files=files)
-    event = own.text("event")
-    if event == payload.OPENED:
-        return Entry(message.id, LINE, message.sender, at, message.body)
+    event = own.text("event") if own else ""
+    if own is None or event == payload.OPENED:
+        line = line_of(message, message.sent)
+        files = tuple(file.name for file in line.files)
+        return Entry(line.id, LINE, line.author, line.at, line.text, silent=line.silent, files=files)
     if event not in _SHOWN:
         return None
-    return Entry(message.id, EVENT, message.sender, at, message.body.partition("] ")[2], event)
+    return Entry(message.id, EVENT, message.sender, message.sent, message.body.partition("] ")[2], event)
