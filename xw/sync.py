@@ -182,8 +182,9 @@ class _Run:
 
     def tell(self) -> Report:
         """Do on the hub what was done here; what all of it came to."""
-        settled = self._settle(self._settles)
+        # What is sent first: a move that the hub refuses must not hold it back.
         flushed = post.flush(self._mirror, self._hub)
+        settled = self._settle(self._settles)
         self._show_presence(next((one for one in self._seen if one.name == self._mirror.owner), None))
         problems = self._problems + [(name, f"left on the hub: {why}") for name, why in self.left]
         return Report(

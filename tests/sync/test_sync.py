@@ -96,6 +96,24 @@ def test_what_may_not_be_read_stays_on_the_hub(
     assert bob.bodies() == ["shut", "shown"]
 
 
+def test_a_refused_move_holds_no_mail_back(
+    alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
+) -> None:
+    """Where the hub does not let a message be settled, what waits in the outbox goes out all the same."""
+    sent = alice.send("bob", "please")
+    alice.sync()
+    bob.sync()
+    bob.mailbox.settle(sent.name)
+    answer = bob.send("alice", "done")
+    shut = tmp_path / "hub" / hub.mailbox("bob").at(INBOX["done"])
+    shut.chmod(0o500)
+    with pytest.raises(PermissionError):
+        bob.sync()
+    assert hub.mailbox("alice").pending() == [answer.name]
+    shut.chmod(0o700)
+    assert bob.sync().settled == (sent.name,)
+
+
 def test_a_dead_letter_whose_reason_may_not_be_read(
     join: Join, alice: Machine, hub: DirectoryHub, tmp_path: Path
 ) -> None:
