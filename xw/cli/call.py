@@ -90,6 +90,8 @@ def complain(error: XwError) -> int:
 
 
 def warn(text: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, below what was printed before it."""
+    with suppress(OSError):  # the last flush says so
+        sys.stdout.flush()
     with suppress(OSError):  # nobody reads it; the exit code still tells
         print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)
