@@ -29,7 +29,8 @@ from pathlib import Path
 
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
 from xw.bridges.kinds import check_options
-from xw.bridges.program import Program, program_of
+from xw.bridges.lines import LinesChat
+from xw.bridges.program import Program, locked, program_of
 from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
@@ -181,22 +182,8 @@ def _read(path: Path, size: int = -1) -> str:
         return ""  # not written yet
 
 
-def locked(path: Path) -> bool:
-    """Does the process that was started with this lock live?"""
-    try:
-        with path.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False  # it was never started
-
-
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     """A chat with the command line `target`, split as a shell splits words, run without a shell."""
-    from xw.bridges.lines import LinesChat
-
     check_options(options, ("lines", "timeout", "cwd"))
     kind = LinesChat if options.get("lines", "no") in ("yes", "true", "1") else CommandChat
     return kind(program_of("command", target, options), state)

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
-from xw.bridges.command import locked
-from xw.bridges.program import Program
+from xw.bridges.program import Program, locked
 from xw.errors import TimedOut
 
 PIPE_S = 10.0

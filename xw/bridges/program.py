@@ -1,9 +1,11 @@
-"""A program that a bridge starts: its words, where it runs, and how long it may take to answer."""
+"""A program that a bridge starts: its words, where it runs, how long it may take, and whether it lives."""
 
+import fcntl
 import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from xw.bridges.kinds import seconds
@@ -47,3 +49,15 @@ def program_of(kind: str, target: str, options: Mapping[str, str]) -> Program:
     if reason:
         raise NotFound(f"{reason}: install it, or give its path")
     return found
+
+
+def locked(path: Path) -> bool:
+    """Does the process that was started with this lock live?"""
+    try:
+        with path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False  # it was never started
