@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from xw import clock, config, layout, post, presence
@@ -82,21 +82,17 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
     if config.is_remote(room.hub.url):
         raise Usage(f"a room is run where its hub's files are: run this on the host of {room.hub.url}")
     made = definition.read(mailbox)
-    try:
-        lock = mailbox.files.locked(
-            mailbox.at(layout.ROOM_LOCK), patience=1.0
-        )  # `runs` holds it for a moment
-        lock.__enter__()
-    except Busy:
-        raise Busy(
-            f"the room {room.name} is run by another process already: `xw room show {room.name}`"
-        ) from None
-    try:
+    with ExitStack() as held:
+        try:
+            # A second of patience: `runs` holds the lock for a moment.
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), patience=1.0))
+        except Busy:
+            raise Busy(
+                f"the room {room.name} is run by another process already: `xw room show {room.name}`"
+            ) from None
         found = Coordinator(room, State(room.name, made))
         found.begin()
         yield found
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
