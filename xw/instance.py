@@ -74,6 +74,9 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
     try:
         files.look(mailbox.at(INBOX["pending"]))
     except (FileNotFoundError, NotADirectoryError):
+        from xw.files.ssh.target import parse
+
+        parse(url)  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
     return Instance(mailbox, RemoteHub(url, files, offline, found.offline_s), found, files.root)
 

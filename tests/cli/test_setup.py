@@ -408,6 +408,14 @@ def test_a_hub_that_is_gone(team: Team, command: tuple[str, ...]) -> None:
     assert f"no hub at {team.hub}" in gone.err
 
 
+@pytest.mark.parametrize("url", ["ssh://", "ssh://host:70000/hub", "ssh://host/../hub", "host:"])
+def test_a_hub_that_is_no_url(team: Team, url: str) -> None:
+    """What cannot name a hub elsewhere is a mistake, not a mirror that is missing."""
+    wrong = team.run("check", "--hub", url)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert repr(url) in wrong.err
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("", "damaged"), ("[]", "damaged"), ("[" * 60000, "damaged"), ('{"format": 2, "name": "x"}', "upgrade"),
