@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.team import XW, call, ended
 from tests.remote.conftest import Join
-from tests.remote.machine import Machine
+from tests.remote.machine import Machine, disconnect
 from tests.ssh.sshd import Sshd
 from xw import layout
 
@@ -257,10 +257,12 @@ def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
     """A host that swallows packets costs one command its limit; those after it leave the network alone."""
     alice.set(offline_s=2.0)  # enough to come as far as the connection on a slow machine
     known.stop()
+    disconnect()  # here it may not have been noticed yet that the connection is gone
     with socket.create_server(("127.0.0.1", known.port)) as silent:
         began = time.monotonic()
         assert "this is the mail of " in alice.run("check").err
         assert time.monotonic() - began < 3.0
+        silent.settimeout(10)
         silent.accept()[0].close()
         for _ in range(3):
             assert "(not tried again for a moment); this is the mail of " in alice.run("check").err

@@ -127,7 +127,9 @@ def test_it_comes_back(watch: Watch, alice: Machine, known: Sshd, hub: Path, tmp
     known.cut()
     host_send(hub, tmp_path / "host", "after the cut", "alice")
     until(lambda: len(alice.pending()) == 1)
-    away = watch.said().count("away since ")  # where it was connected anew at once, it was not away
+    # The mail comes a moment before the word; where it was connected anew at once, it was not away.
+    until(lambda: watch.said().count("back: ") == watch.said().count("away since "))
+    away = watch.said().count("away since ")
     known.stop()
     watch.hears("away since ", away + 1)
     shown = alice.process("check")

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,10 +28,12 @@ def public(key: Path) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has; below those that outgoing connections get, so that none takes it meanwhile."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Sshd:
@@ -84,7 +87,7 @@ class Sshd:
             parent = parents.pop()
             try:
                 children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-            except FileNotFoundError:  # it has ended meanwhile
+            except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 continue
             below = [int(number) for number in children.split()]
             found += below
