@@ -20,7 +20,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -39,6 +39,9 @@ START_S = 60.0
 
 CANCEL_S = 10.0
 """After a cancelled turn the agent has this long to say so; then it is ended."""
+
+LOOK_S = 0.5
+"""So often an agent that starts is looked at."""
 
 DEATH_S = 0.2
 """An agent that ended in the middle of a turn is noticed so late."""
@@ -191,8 +194,12 @@ class AcpChat:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
         self._thread.start()
+        starting, deadline = self._run(self._connect()), time.monotonic() + START_S
+        # In short waits: a signal that comes just before a long one would be heard at its end.
+        while not wait([starting], LOOK_S).done and time.monotonic() < deadline:
+            pass
         try:
-            self._run(self._connect()).result(START_S)
+            starting.result(0)
         except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
             self.close()
             reason = str(error) or f"no answer within {START_S:g} s"
