@@ -87,8 +87,10 @@ _MENDS = {
 }
 
 
-def explain(error: OSError) -> XwError:
-    """The user's sentence and exit code for an operating system error."""
+def explain(error: OSError | XwError) -> XwError:
+    """The user's sentence and exit code for an operating system error; one of ours has them already."""
+    if isinstance(error, XwError):
+        return error
     code, mend = _MENDS.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
     place = error.filename2 or error.filename
     name = os.fsdecode(place) if isinstance(place, (str, bytes)) else "the hub"

@@ -96,7 +96,7 @@ class Keeper:
             except (XwError, OSError) as error:
                 if self._stopped.is_set():
                     return
-                problem = str(explain(error) if isinstance(error, OSError) else error)
+                problem = str(explain(error))
                 self._hub.note(problem)
                 if self._connected is not False:
                     self._tell(f"away since {clock.brief(clock.now())}: {problem}; trying on")

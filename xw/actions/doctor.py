@@ -39,7 +39,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         )
         instance = open_instance(options)
     except (XwError, OSError) as error:
-        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
+        yield Finding("bad", str(explain(error)))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     sound = yield from _modes(instance.mailbox, instance.root)
@@ -85,7 +85,7 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
             return
         skew = far.now() - clock.now() / clock.SECOND
     except (XwError, OSError) as error:
-        yield Finding("bad", str(explain(error) if isinstance(error, OSError) else error))
+        yield Finding("bad", str(explain(error)))
         return
     if abs(skew) > _SKEW:
         yield Finding("bad", f"the hub's clock is {skew:+.0f} s off this machine's", "set both clocks (NTP)")

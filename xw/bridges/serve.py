@@ -57,10 +57,12 @@ class Stop:
     @contextmanager
     def cutting(self) -> Iterator[None]:
         """What may be cut off, which ends it quietly; the tidying up comes after it."""
-        self._may_cut = True
         with suppress(_Cut):
-            yield
-        self._may_cut = False
+            self._may_cut = True
+            try:
+                yield
+            finally:
+                self._may_cut = False
 
     def ask(self) -> None:
         """Stop as soon as the step under way is done."""
@@ -150,7 +152,7 @@ def _loop(
             trouble.reset()
         except (XwError, OSError) as error:
             # Each step may be repeated; a full disk or a hub out of reach passes.
-            reason = str(explain(error) if isinstance(error, OSError) else error)
+            reason = str(explain(error))
             # The path may be a scratch file's, another one each time.
             state = os.strerror(error.errno or 0) if isinstance(error, OSError) else reason
             if state != told:
