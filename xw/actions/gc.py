@@ -9,6 +9,7 @@ from xw.hub.remote import RemoteHub
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
+from xw.rooms import definition
 
 _DAY = 86400.0
 _FOR_EVER = 1_000_000  # days; a number without end has no place in a time
@@ -85,8 +86,7 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
 
 def _is_open_room(mailbox: Mailbox) -> bool:
     """Whether what was handled and sent here is a room's record, which its coordinator goes on from."""
-    looks = mailbox.files.look_all([mailbox.at(layout.ROOM), mailbox.at(layout.CARD)])
-    return all(isinstance(look, Look) for look in looks)
+    return definition.is_room(mailbox) and not definition.retired(mailbox)
 
 
 def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:

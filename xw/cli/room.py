@@ -8,7 +8,7 @@ from xw.actions import rooms
 from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
-from xw.cli.show import emit, flush, put, say
+from xw.cli.show import dated, emit, flush, put, say
 from xw.errors import XwError
 from xw.rooms.scene import Limits, Member
 from xw.rooms.state import CLOSED
@@ -204,8 +204,7 @@ def _markdown(entry: Entry) -> None:
         say(f"*{entry.text}*\n")
     elif not entry.silent:
         text = "\n".join(f"> {line}".rstrip() for line in _text(entry).split("\n"))
-        when = clock.brief(entry.at).replace("T", " ").replace("Z", " UTC")
-        say(f"**{entry.author}** ({when})\n\n{text}\n")
+        say(f"**{entry.author}** ({dated(entry.at)})\n\n{text}\n")
 
 
 def _text(entry: Entry) -> str:

@@ -1,7 +1,6 @@
 """How values look when printed. Nothing that others wrote reaches the terminal raw."""
 
 import json
-import sys
 
 from xw import clock, layout
 from xw.errors import XwError
@@ -21,10 +20,10 @@ def emit(value: object) -> None:
     put(json.dumps(value))
 
 
-def put(text: str) -> None:
+def put(text: str, end: str = "\n", flush: bool = False) -> None:
     """Print text that is harmless already. XwError where standard output takes nothing."""
     try:
-        print(text)
+        print(text, end=end, flush=flush)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -33,12 +32,12 @@ def put(text: str) -> None:
 
 def flush() -> None:
     """Write out what was printed. XwError as `put`."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritten(error) from None
+    put("", end="", flush=True)
+
+
+def dated(at: int) -> str:
+    """A time in a Markdown document: `2026-11-21 05:30:12 UTC`."""
+    return clock.brief(at).replace("T", " ").replace("Z", " UTC")
 
 
 def unwritten(error: OSError) -> XwError:

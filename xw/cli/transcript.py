@@ -4,7 +4,7 @@ from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, fields, flush, say
+from xw.cli.show import dated, emit, fields, flush, say
 from xw.errors import Usage, XwError
 from xw.text import span
 
@@ -59,8 +59,7 @@ def _text(found: Line) -> None:
 def _markdown(found: Line) -> None:
     message = found.message
     say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
-    when = clock.brief(message.sent).replace("T", " ").replace("Z", " UTC")
-    say(f"*{when}, {message.short}*\n")
+    say(f"*{dated(message.sent)}, {message.short}*\n")
     say("\n".join(f"> {text}".rstrip() for text in message.body.split("\n")))
     for file in (*message.attachments, *message.attached):
         say(f">\n> File: `{file.name}`")

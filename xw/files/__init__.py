@@ -2,6 +2,10 @@
 
 from xw.record import NamedTuple
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.files.contract import Files
+
 
 class Look(NamedTuple):
     """What a path holds: `kind` is file, folder, link or other; `size` in bytes; `mtime` in seconds."""
@@ -18,3 +22,11 @@ class Publication(NamedTuple):
     data: bytes
     scratch: str
     targets: tuple[str, ...]
+
+
+def is_file(files: "Files", path: str) -> bool:
+    """Whether a regular file lies at a path; False also where a folder of the path is missing, or none."""
+    try:
+        return files.look(path).kind == "file"
+    except (FileNotFoundError, NotADirectoryError):
+        return False

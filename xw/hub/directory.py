@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
-from xw.files import Publication
+from xw.files import Publication, is_file
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -183,15 +183,9 @@ class DirectoryHub:
 
     def _unknown(self, name: str) -> NotFound:
         """Why a name that is not registered has no mail: a closed room has kept all but its card."""
-        if layout.is_name(name) and self._is_file(f"{name}/{layout.ROOM}"):
+        if layout.is_name(name) and is_file(self.files, f"{name}/{layout.ROOM}"):
             return NotFound(f"the room {name!r} on {self.url} is closed: `xw log --room {name}` shows it")
         return NotFound(f"no peer {name!r} on {self.url}")
-
-    def _is_file(self, path: str) -> bool:
-        try:
-            return self.files.look(path).kind == "file"
-        except (FileNotFoundError, NotADirectoryError):
-            return False
 
     def _must_be_there(self) -> None:
         """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Usage, XwError
+from xw.files import is_file
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.rooms.policies import POLICIES
@@ -91,7 +92,7 @@ def read(mailbox: Mailbox) -> Definition:
 
 def is_room(mailbox: Mailbox) -> bool:
     """Whether a definition lies in this mailbox."""
-    return _is_file(mailbox, layout.ROOM)
+    return is_file(mailbox.files, mailbox.at(layout.ROOM))
 
 
 def retire(mailbox: Mailbox) -> None:
@@ -102,14 +103,7 @@ def retire(mailbox: Mailbox) -> None:
 
 def retired(mailbox: Mailbox) -> bool:
     """Whether a room was closed for good, and all that it was sent by then has been answered."""
-    return not _is_file(mailbox, layout.CARD)
-
-
-def _is_file(mailbox: Mailbox, name: str) -> bool:
-    try:
-        return mailbox.files.look(mailbox.at(name)).kind == "file"
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    return not is_file(mailbox.files, mailbox.at(layout.CARD))
 
 
 def make(
