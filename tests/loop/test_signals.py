@@ -16,7 +16,7 @@ from xw.layout import WHY
 
 __all__ = ["tagged"]
 
-AT_ONCE_S = 5.0
+AT_ONCE_S = 8.0
 """Two seconds, and what a busy machine adds; without the cut it is 10, 60 and 120."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import XW, until
+from tests.cli.team import XW, Result, until
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
@@ -29,6 +29,8 @@ from xw.mailbox import Mailbox, Place
 
 ROOT = Path(__file__).parents[2]
 Record = Callable[[str, object], None]
+TRIES = 3
+"""A busy machine makes a command late now and then; one without a limit is late each time."""
 
 
 class Load:
@@ -185,6 +187,20 @@ class Between:
         self.bob = bob
         self.load = Load(alice, bob)
 
+    def dumb(self, server: Sshd, how: str, command: Sequence[str]) -> tuple[Result, float]:
+        """What alice's command said while nothing came from the hub, and the seconds it took."""
+        if how == "server stopped":
+            server.signal_all(signal.SIGSTOP)
+        else:
+            self.proxy.stall()
+        began = time.monotonic()
+        result = self.alice.run(*command)
+        took = time.monotonic() - began
+        server.signal_all(signal.SIGCONT)
+        self.proxy.flow()
+        disconnect()
+        return result, took
+
 
 @pytest.fixture
 def between(known: Sshd, home: Home, keys: Keys, hub: Path, tmp_path: Path) -> Iterator[Between]:
@@ -254,22 +270,16 @@ def test_each_command_keeps_its_limit(between: Between, known: Sshd, how: str, t
     alice.set(offline_s=limit)
     late = {}
     for command in (*COMMANDS, ["trace", sent]):
-        alice.ok("check")  # connected
-        if how == "server stopped":
-            known.signal_all(signal.SIGSTOP)
-        else:
-            between.proxy.stall()
-        began = time.monotonic()
-        result = alice.run(*command)
-        took = time.monotonic() - began
-        assert result.code in (0, 4), (command, result)
         allowed = limit + 1 + (max(limit, 1.0) if command[0] in ("wait", "ask") else 0)  # their own limit
-        if took > allowed:
+        for _ in range(TRIES):
+            alice.ok("check")  # connected
+            result, took = between.dumb(known, how, command)
+            assert result.code in (0, 4), (command, result)
+            alice.ok("sync")
+            if took <= allowed:
+                break
+        else:
             late[" ".join(command)] = round(took, 2)
-        known.signal_all(signal.SIGCONT)
-        between.proxy.flow()
-        disconnect()
-        alice.ok("sync")
     assert late == {}
 
 
@@ -285,23 +295,17 @@ def test_what_takes_its_time_gives_up(
     monkeypatch.setattr("xw.files.ssh.login._ANSWER", answer)
     late = {}
     for command, code in ({"sync": 5, "init --name alice": 5, "gc --verbose": 0, "doctor": 1}).items():
-        assert between.alice.run("send", "info", "x", "--to", "bob", "--offline").code == 0
-        if cold:
-            disconnect()
-        if how == "server stopped":
-            known.signal_all(signal.SIGSTOP)
+        for _ in range(TRIES):
+            assert between.alice.run("send", "info", "x", "--to", "bob", "--offline").code == 0
+            if cold:
+                disconnect()
+            result, took = between.dumb(known, how, command.split())
+            assert result.code == code, (command, result)
+            between.alice.ok("sync")
+            if took <= answer + 1:
+                break
         else:
-            between.proxy.stall()
-        began = time.monotonic()
-        result = between.alice.run(*command.split())
-        took = time.monotonic() - began
-        assert result.code == code, (command, result)
-        if took > answer + 1:
             late[command] = round(took, 2)
-        known.signal_all(signal.SIGCONT)
-        between.proxy.flow()
-        disconnect()
-        between.alice.ok("sync")
     assert late == {}
 
 
@@ -498,23 +502,25 @@ def test_dropped_packets(
         load = Load(alice, bob, prefix=apart.within())
         load.start("give")
         load.start("take")
-        for number in range(6):
+        alice.set(offline_s=0.5)
+        took = []
+        for _ in range(6):
             before = len(load.acknowledged)
             until(lambda before=before: len(load.acknowledged) >= before + 20)  # type: ignore[misc]
             apart.plug("down")
-            if number == 3:
-                alice.set(offline_s=0.5)
-                began = time.monotonic()
-                shown = subprocess.run(
-                    [*apart.within(), XW, "--as", "alice", "check"],
-                    cwd=alice.folder,
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                assert time.monotonic() - began < 0.5 + 1 + 1  # the last for the start of two processes
+            began = time.monotonic()
+            shown = subprocess.run(
+                [*apart.within(), XW, "--as", "alice", "check"],
+                cwd=alice.folder,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            if "not tried again" not in shown.stderr:
                 assert "this is the mail of " in shown.stderr
+                took.append(time.monotonic() - began)
             apart.plug("up")
+        assert min(took) < 0.5 + 1 + 1  # the last for the start of two processes
         assert load.judge(hub) >= 120
         record_property("campaign", ("packets dropped", "send, sync, done over ssh", 6, 0))
     finally:

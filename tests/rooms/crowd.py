@@ -3,8 +3,8 @@
     python crowd.py HUB name [name…]
 
 Ends when its standard input is closed. An answer is `NAME N`, N counting that
-member's answers; one that was killed after its reply and before its `done`
-does not answer a second time.
+member's answers; one that was killed between its reply and its `done` finishes
+that reply, and does not answer a second time.
 """
 
 import sys
@@ -22,10 +22,16 @@ def answer_all(me: Instance) -> None:
     mailbox = me.mailbox
     for name in mailbox.pending():
         message = mailbox.read(Place(INBOX["pending"], name))
-        replies = [mailbox.read(Place(SENT, one)) for one in mailbox.names(SENT)[-1:]]
-        if message.type == "question" and not any(reply.re == message.id for reply in replies):
+        answered = [
+            sent
+            for one in mailbox.names(SENT)[-1:]
+            if (sent := mailbox.read(Place(SENT, one))).re == message.id
+        ]
+        for reply in answered:
+            post.finish(mailbox, me.hub, reply)
+        if message.type == "question" and not answered:
             text = f"{me.name} {len(mailbox.names(SENT))}"
-            draft = post.Draft("reply", (message.sender,), text, message.id, message.thread)
+            draft = post.Draft("reply", (message.sender,), text, message.id, message.thread, noted=True)
             post.send(mailbox, me.hub, draft, me.now)
         mailbox.settle(name)
 
