@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parent.parent
+_MEASURE = "COVERAGE_PROCESS_CONFIG"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +50,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("|---|---|---:|---:|---|")
         for campaign, broken, runs, losses, outcome in sorted(rows):
             terminalreporter.write_line(f"| {campaign} | {broken} | {runs:,} | {losses} | {outcome} |")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _as_users_run_it() -> Iterator[str | None]:
+    """Processes that tests start run without coverage, which makes each start four times as slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        value = os.environ.get(_MEASURE)
+        patch.delenv(_MEASURE, raising=False)
+        yield value
+
+
+@pytest.fixture
+def measured(_as_users_run_it: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The coverage of the processes that this test starts counts as well."""
+    if _as_users_run_it:
+        monkeypatch.setenv(_MEASURE, _as_users_run_it)
 
 
 @pytest.fixture(autouse=True, scope="session")

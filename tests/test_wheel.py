@@ -11,8 +11,7 @@ _CHECKOUT = Path(__file__).parent.parent
 
 
 def _run(*command: str, cwd: Path = _CHECKOUT) -> str:
-    # Without the variables that measure coverage: this is another copy of xw.
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE", "PYTHON"))}
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     ran = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.team import PATIENCE, Team, ageless, ended, until, watches
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 @pytest.fixture
 def started() -> Iterator[list["subprocess.Popen[str]"]]:

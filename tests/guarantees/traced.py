@@ -56,8 +56,8 @@ class Run(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment for a child: without coverage, whose own files would be in the trace."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "XW_"))}
+    """The environment for a child."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("XW_")}
     kept.pop("PYTHONUNBUFFERED", None)
     # All is compiled when the tests begin (conftest): else each run would have other calls than the last.
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more

@@ -17,6 +17,8 @@ from tests.cli.team import Team, call, until
 from tests.loop.processes import XW, Running, bridge, script
 from xw.bridges.panes import Tmux
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 def test_ask_through_a_bridge(team: Team) -> None:
     """`xw ask` sends, the bridge shows it, captures the answer and files it, and `ask` prints it."""

@@ -16,6 +16,8 @@ from xw.bridges.serve import Plan, Stop
 from xw.errors import NotFound
 from xw.instance import Options, open_instance
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 def processes_with(variable: str) -> list[int]:
     """The living processes that have this text in their environment, whoever their parent is now."""

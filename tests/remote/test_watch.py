@@ -19,6 +19,8 @@ from xw.hub.remote import RemoteHub
 from xw.instance import Options, open_instance
 from xw.keep import push_command
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 class Watch:
     """A running `xw sync --watch`, and what it has said."""
