@@ -41,7 +41,7 @@ CANCEL_S = 10.0
 """After a cancelled turn the agent has this long to say so; then it is ended."""
 
 LOOK_S = 0.5
-"""So often an agent that starts is looked at."""
+"""So soon a signal is heard while an agent starts or is cancelled."""
 
 DEATH_S = 0.2
 """An agent that ended in the middle of a turn is noticed so late."""
@@ -194,10 +194,8 @@ class AcpChat:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
         self._thread.start()
-        starting, deadline = self._run(self._connect()), time.monotonic() + START_S
-        # In short waits: a signal that comes just before a long one would be heard at its end.
-        while not wait([starting], LOOK_S).done and time.monotonic() < deadline:
-            pass
+        starting = self._run(self._connect())
+        _wait_for(starting, START_S)
         try:
             starting.result(0)
         except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
@@ -274,9 +272,8 @@ class AcpChat:
     def _cancel(self, running: "Future[schema.PromptResponse]") -> None:
         if self._agent:
             self._run(self._agent.cancel(session_id=self._session))
-        try:
-            running.exception(CANCEL_S)
-        except TimeoutError:
+        _wait_for(running, CANCEL_S)
+        if not running.done():
             self.close()
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
@@ -302,6 +299,14 @@ class AcpChat:
         except FileNotFoundError:
             return None
         return outcome
+
+
+def _wait_for(work: "Future[Any]", seconds: float) -> None:
+    """Return when it is done, or after so long."""
+    deadline = time.monotonic() + seconds
+    # In short waits: a signal that comes just before a long one would be heard at its end.
+    while not wait([work], LOOK_S).done and time.monotonic() < deadline:
+        pass
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
