@@ -9,7 +9,7 @@ from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import dated, emit, flush, put, say
-from xw.errors import XwError
+from xw.errors import XwError, explain
 from xw.rooms.scene import Limits, Member
 from xw.rooms.state import CLOSED
 from xw.rooms.transcript import EVENT, Entry
@@ -105,8 +105,8 @@ def list_(call: Call) -> int:
     for name in rooms.names(call.options):
         try:
             found.append(rooms.look(rooms.open_room(call.options, name)))
-        except XwError as error:
-            broken.append(error)
+        except (XwError, OSError) as error:
+            broken.append(explain(error))
     if call.json:
         emit([_fields(room) for room in found])
     elif not found and not broken:
