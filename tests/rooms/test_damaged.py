@@ -15,3 +15,11 @@ def test_a_missing_folder_hides_no_other_room(team: Team) -> None:
     result = team.run("room", "list")
     assert (result.code, result.err.count("talk/sent"), result.err.count("\n")) == (1, 1, 1)
     assert result.out.startswith("walk open")
+
+
+def test_a_lock_that_cannot_be_opened(team: Team) -> None:
+    """Where the lock cannot be taken, as on a disk mounted read-only, a room is shown, not whether it runs."""
+    create(team)
+    (team.box("talk") / ROOM_LOCK).mkdir()
+    assert team.ok("room", "list").rstrip().endswith("members bob, carol")
+    assert team.json("room", "show", "talk")["running"] is None

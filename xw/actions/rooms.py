@@ -147,8 +147,8 @@ def runs(hub: Hub, name: str) -> bool | None:
     here = _here(hub)
     try:
         return presence.runs(here.mailbox(name), layout.ROOM_LOCK) if here else None
-    except PermissionError:
-        return None  # another user's room
+    except OSError:
+        return None  # another user's room, or a disk that is mounted read-only
 
 
 def unheard(hub: Hub) -> Iterator[tuple[str, int]]:
