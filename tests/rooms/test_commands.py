@@ -12,6 +12,7 @@ from tests.cli.team import PATIENCE, XW, Team, until
 from xw.cli.room import Painter
 from xw.files.local import LocalFiles
 from xw.layout import ROOM_LOCK
+from xw.rooms import definition
 from xw.rooms.transcript import Entry
 
 
@@ -302,3 +303,13 @@ def test_help_names_every_command(team: Team) -> None:
     listed = team.ok("room", "--help")
     assert all(word in listed for word in ("create", "run", "join", "leave", "list", "show", "say", "pause"))
     assert "room" in team.ok("--help")
+
+
+def test_two_who_make_a_room_at_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two looked before either had made it, the room is as one made it, and the other is told."""
+    create(team)
+    monkeypatch.setattr(definition, "is_room", lambda _: False)
+    second = team.run("room", "create", "talk", "--members", "alice", by="bob")
+    monkeypatch.undo()
+    assert (second.code, second.out, "already" in second.err) == (6, "", True)
+    assert team.json("room", "show", "talk")["owner"] == "alice"

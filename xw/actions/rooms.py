@@ -56,13 +56,17 @@ def create(
         raise NotFound(f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists who is; no room was made")
     kinds = tuple((member, hub.peer(member).kind or "agent") for member in members)
     made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
+    taken = Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
     if definition.is_room(hub.mailbox(name)):
-        raise Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
+        raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition was left half made
         raise Refused(f"there is an instance {name!r} already: choose another name for the room")
     about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
     hub.register(name, {"name": name, "kind": ROOM, "description": about})
-    definition.write(hub.mailbox(name), made)
+    try:
+        definition.write(hub.mailbox(name), made)
+    except FileExistsError:
+        raise taken from None  # by somebody who made it at the same moment
     return open_room(options, name)
 
 

@@ -57,11 +57,11 @@ def check(definition: Definition) -> Definition:
 
 
 def write(mailbox: Mailbox, definition: Definition) -> None:
-    """Keep the definition in the room's folder; atomic and durable."""
+    """Keep the definition in the room's folder; atomic and durable. FileExistsError where it has another."""
     whole: dict[str, object] = {"format": layout.FORMAT, **definition._asdict()}
     whole |= {"members": dict(definition.members), "limits": definition.limits._asdict()}
     data = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
-    mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.ROOM))
+    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [mailbox.at(layout.ROOM)])
 
 
 def read(mailbox: Mailbox) -> Definition:
