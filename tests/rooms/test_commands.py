@@ -74,6 +74,7 @@ def test_no_rooms(team: Team) -> None:
         (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
         (["room", "crate", "x"], 2, "crate"),
         (["room", "create"], 2, "room create"),
+        (["room"], 2, "xw: Missing command: `xw room --help` shows how"),
     ],
 )
 def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> None:

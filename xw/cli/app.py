@@ -56,7 +56,7 @@ def build(act: Execute) -> typer.Typer:
     for command in COMMANDS:
         group, _, name = command.name.rpartition(" ")
         if group not in groups:
-            groups[group] = typer.Typer(help=GROUPS[group], no_args_is_help=True, rich_markup_mode=None)
+            groups[group] = typer.Typer(help=GROUPS[group], rich_markup_mode=None)
             app.add_typer(groups[group], name=group)
         groups[group].command(name=name, help=command.help)(_function(command, act))
     return app
