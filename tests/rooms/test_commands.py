@@ -247,6 +247,8 @@ def test_a_room_that_nobody_owns(team: Team) -> None:
     """Where it is not said who makes a room, it has no owner, and `create` says what follows from it."""
     made = team.ok("room", "create", "talk", "--members", "bob", by=None)
     assert "no owner" in made
+    by_mistake = team.ok("room", "create", "walk", "--members", "bob", by="alcie")
+    assert "no owner, since nobody on this hub was named" in by_mistake
     assert "owner    -" in team.ok("room", "show", "talk")
 
 

@@ -43,7 +43,7 @@ def create(
         return
     say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
     if not rooms.look(room).definition.owner:
-        say("It has no owner, since nobody's name was given (--as): only people can pause and close it.")
+        say("It has no owner, since nobody on this hub was named (--as): only people can pause and close it.")
     say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
 
 
