@@ -72,6 +72,7 @@ def test_no_rooms(team: Team) -> None:
         (["log", "--room", "stray"], 3, "is no room"),
         (["log", "--room", "nowhere"], 3, "is no room"),
         (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
+        (["log", "--room", "old", "--with", "bub"], 3, "no peer 'bub'"),
         (["room", "crate", "x"], 2, "crate"),
         (["room", "create"], 2, "room create"),
         (["room"], 2, "xw: Missing command: `xw room --help` shows how"),

@@ -20,6 +20,7 @@ from xw.rooms.definition import Definition
 from xw.rooms.scene import ROOM, Limits
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
+from xw.text import nearest
 from xw.watch import Arrivals
 
 DEFAULTS = Limits()
@@ -199,6 +200,14 @@ def transcript(room: Instance, follow: bool = False) -> Iterator[Entry]:
             if over:
                 return
             woken.wait()
+
+
+def check_author(room: Instance, name: str) -> None:
+    """NotFound for a name that is neither on the hub nor has spoken in the room."""
+    known = room.hub.instances()
+    if name not in known and not any(entry.author == name for entry in transcript(room)):
+        where = f"no peer {name!r} on {room.hub.url}, and nobody of that name spoke in {room.name}"
+        raise NotFound(f"{where}{nearest(name, known)}; `xw peers` lists them")
 
 
 def _must_be_room(instance: Instance, room: str) -> None:

@@ -186,6 +186,8 @@ def log(
     """Print a room's conversation."""
     room = rooms.open_room(call.options, name)
     earliest = 0 if since is None else clock.when(since, room.now(), future=False)
+    if author is not None:
+        rooms.check_author(room, author)
     printer = _json if call.json or form == "json" else _markdown if form == "markdown" else _painter()
     for entry in rooms.transcript(room, follow):
         wanted = not grep or grep.lower() in entry.text.lower()
