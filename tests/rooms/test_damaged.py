@@ -3,7 +3,7 @@
 import shutil
 
 from tests.cli.team import Team
-from tests.rooms.test_commands import create
+from tests.rooms.test_commands import create, finish
 from xw.layout import ROOM_LOCK
 
 
@@ -18,8 +18,21 @@ def test_a_missing_folder_hides_no_other_room(team: Team) -> None:
 
 
 def test_a_lock_that_cannot_be_opened(team: Team) -> None:
-    """Where the lock cannot be taken, as on a disk mounted read-only, a room is shown, not whether it runs."""
+    """Where the lock cannot be taken, as on a read-only disk, a room is shown, but not whether it runs."""
     create(team)
     (team.box("talk") / ROOM_LOCK).mkdir()
     assert team.ok("room", "list").rstrip().endswith("members bob, carol")
     assert team.json("room", "show", "talk")["running"] is None
+
+
+def test_a_damaged_line_is_named(team: Team) -> None:
+    """`log --room` prints all that can be read, and names on stderr what cannot."""
+    create(team)
+    for name in ("bob", "carol"):
+        team.run("room", "say", "talk", f"words of {name}", by=name)
+    finish(team)
+    path = next((team.box("talk") / "inbox" / "done").glob("*.bob.json"))
+    path.write_text("{")
+    told = team.run("log", "--room", "talk")
+    assert (told.code, "words of bob" in told.out, "words of carol" in told.out) == (0, False, True)
+    assert told.err.startswith(f"xw: left out: {path.name}: ") and told.err.count("\n") == 1

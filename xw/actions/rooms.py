@@ -17,6 +17,7 @@ from xw.post import Draft, Sent
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
+from xw.rooms.record import Tell, silent
 from xw.rooms.scene import ROOM, Limits
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
@@ -182,9 +183,12 @@ def look(room: Instance) -> Room:
     return Room(room.name, made, state, len(room.mailbox.pending()), runs(room.hub, room.name))
 
 
-def transcript(room: Instance, follow: bool = False) -> Iterator[Entry]:
-    """What was said in a room, oldest first; with `follow`, then what comes until it is closed."""
-    reader = Transcript(room.mailbox)
+def transcript(room: Instance, follow: bool = False, left_out: Tell = silent) -> Iterator[Entry]:
+    """What was said in a room, oldest first; with `follow`, then what comes until it is closed.
+
+    `left_out` hears of what cannot be read.
+    """
+    reader = Transcript(room.mailbox, left_out)
     if not follow:
         yield from reader.fresh()
         return

@@ -9,6 +9,7 @@ from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import dated, emit, flush, put, say
+from xw.cli.transcript import left_out
 from xw.errors import XwError, explain
 from xw.rooms.scene import Limits, Member
 from xw.rooms.state import CLOSED
@@ -189,7 +190,7 @@ def log(
     if author is not None:
         rooms.check_author(room, author)
     printer = _json if call.json or form == "json" else _markdown if form == "markdown" else _painter()
-    for entry in rooms.transcript(room, follow):
+    for entry in rooms.transcript(room, follow, left_out):
         wanted = not grep or grep.lower() in entry.text.lower()
         if wanted and entry.at >= earliest and author in (None, entry.author):
             printer(entry)

@@ -8,7 +8,7 @@ Serves the coordinator after a restart and everybody who watches, from other
 hosts too: so it reads many files at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from xw import layout
 from xw.errors import Damaged
@@ -20,18 +20,28 @@ from xw.rooms.payload import Payload
 
 Step = tuple[Message, Payload | None]
 """Something the room sent, with its payload; or a line it heard, without."""
+Tell = Callable[[str, Damaged], None]
+"""Is given the name of a file that cannot be read, and why."""
 _AT_ONCE = 200  # files to read in one go
 
 
-class Record:
-    """The history of the room whose mailbox this is; `fresh` may be called again as it grows."""
+def silent(name: str, damage: Damaged) -> None:
+    """Tell nobody."""
 
-    def __init__(self, mailbox: Mailbox) -> None:
+
+class Record:
+    """The history of the room whose mailbox this is; `fresh` may be called again as it grows.
+
+    What cannot be read is left out, and `left_out` hears of it.
+    """
+
+    def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
         self._mailbox = mailbox
+        self._left_out = left_out
         self._seen: dict[str, set[str]] = {layout.SENT: set(), INBOX["done"]: set()}
 
     def fresh(self) -> Iterator[Step]:
-        """What has not been given yet, in order. What cannot be read is left out."""
+        """What has not been given yet, in order."""
         # What was sent first: a line that it names has been in `done/` for longer.
         sent = self._unseen(layout.SENT)
         heard = {name.partition(".")[0]: name for name in self._unseen(INBOX["done"])}
@@ -54,7 +64,7 @@ class Record:
         return filter(payload.says_something, self._read(INBOX["done"], names))
 
     def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
-        """Those that can be read: what was removed by hand or is damaged, `xw doctor` reports."""
+        """Those that can be read."""
         paths = [self._mailbox.at(folder, name) for name in names]
         found = self._mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
         for name, data in zip(names, found, strict=True):
@@ -62,8 +72,10 @@ class Record:
                 if isinstance(data, Exception):
                     raise data
                 yield decode(name, data)
-            except (FileNotFoundError, Damaged):
-                continue
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except Damaged as damage:
+                self._left_out(name, damage)
 
 
 def _own(message: Message) -> Payload | None:

@@ -11,7 +11,7 @@ from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.payload import Payload
-from xw.rooms.record import Record
+from xw.rooms.record import Record, Tell, silent
 from xw.rooms.state import line_of
 
 LINE, EVENT = "line", "event"
@@ -40,10 +40,13 @@ class Entry(NamedTuple):
 
 
 class Transcript:
-    """The entries of one room, of the mailbox given; `fresh` may be called again as it grows."""
+    """The entries of one room, of the mailbox given; `fresh` may be called again as it grows.
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._record = Record(mailbox)
+    `left_out` hears of what cannot be read.
+    """
+
+    def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
+        self._record = Record(mailbox, left_out)
 
     def fresh(self) -> Iterator[Entry]:
         """The entries that have not been given yet, in the order in which the room took them."""
