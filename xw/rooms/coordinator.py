@@ -148,11 +148,13 @@ class Coordinator:
         return chosen[: self._limits.turns - self.state.turns] if self._limits.turns else chosen
 
     def _give(self, now: int) -> None:
-        for name in self._next(now):
-            if self._hub.knows(name):
-                self._turn(self.state.members[name])
-            else:
-                self._tell({"event": payload.LEFT, "member": name}, f"{name} has left: it is not on the hub")
+        while names := self._next(now):  # again: after one who has left it is another's turn
+            for name in names:
+                if self._hub.knows(name):
+                    self._turn(self.state.members[name])
+                else:
+                    fields: Fields = {"event": payload.LEFT, "member": name}
+                    self._tell(fields, f"{name} has left: it is not on the hub")
 
     def _alarms(self, now: int) -> list[int]:
         """When the clock alone gives something to do."""
