@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.rooms.stage import Stage
+from xw import clock
 from xw.layout import INBOX, MESSAGE_LIMIT
 from xw.rooms import coordinator, record
 
@@ -123,6 +124,21 @@ def test_a_wrong_clock_stops_nobody(stage: Stage, ahead: int) -> None:
     stage.wait(61)
     room.step()
     assert sorted(stage.floor("alice", "bob")) == ["alice", "bob"], "also after a restart"
+
+
+def test_what_has_expired_is_shown_to_nobody(stage: Stage) -> None:
+    """A line that has expired when the room hears it is refused, and its sender told; one in time is not."""
+    name = stage.room("talk", "alice bob")
+    late, early = (clock.rfc3339(stage.time + seconds * clock.SECOND) for seconds in (60, 3600))
+    stage.send("alice", name, "in a minute", expires=late)
+    stage.send("alice", name, "in an hour", expires=early)
+    stage.wait(120)
+    room = stage.run(name)
+    room.step()
+    assert stage.said(name) == [("alice", "in an hour")]
+    assert "expired" in stage.events("alice")[0]
+    (dead,) = room.instance.mailbox.names(INBOX["failed"])
+    assert room.instance.mailbox.why(dead)["kind"] == "expired"
 
 
 def test_who_leaves_in_its_own_turn(stage: Stage) -> None:

@@ -58,8 +58,13 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
     if state.status == CLOSED:
         return _refusal(message, f"the room is closed: {state.reason}")
     member = state.members.get(message.sender)
+    if member is None and _kind(hub, message.sender) != HUMAN:
+        return _stranger(state, message)
+    if message.expired(now):
+        why = f"it expired at {message.expires}, before the room heard it"
+        return _refusal(message, why)._replace(dropped=("expired", why))
     if member is None:
-        return _stranger(state, hub, message)
+        return _LINE
     if own and own.kind == payload.TURN and member.kind == ROOM:
         # A room in the room: its members' words count, and it need not be waited for.
         event: Fields = {"event": payload.HEARD}
@@ -87,9 +92,7 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     return _LINE
 
 
-def _stranger(state: State, hub: Hub, message: Message) -> Answer:
-    if _kind(hub, message.sender) == HUMAN:
-        return _LINE
+def _stranger(state: State, message: Message) -> Answer:
     if len(message.to) > 1:  # sent to everybody on the hub: the room is not what its sender thought of
         return Answer(dropped=("refused", f"{message.sender} is no member"))
     return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
