@@ -377,6 +377,22 @@ def test_a_coordinator_takes_over_where_the_last_one_was(stage: Stage) -> None:
     assert second.state.turns == first.state.turns
 
 
+@pytest.mark.parametrize("heard", [False, True])
+def test_an_answered_turn_is_not_brought_again(stage: Stage, heard: bool) -> None:
+    """What a member has answered and its gc has removed since, a new coordinator does not deliver anew."""
+    name = stage.room("talk", "alice bob", seed="x")
+    stage.run(name).step()
+    turn = stage.answer("alice", "a")
+    if heard:
+        talk = stage.instance(name).mailbox
+        talk.settle(stage.mail(name, "reply")[0].file_name)
+    stage.files.remove(f"alice/{INBOX['done']}/{turn.message.file_name}")
+    room = stage.run(name)
+    assert stage.floor("alice") == []
+    room.step()
+    assert stage.floor("alice", "bob") == ["bob"]
+
+
 def test_time_without_a_coordinator_is_nobodys_fault(stage: Stage) -> None:
     """After a night without a coordinator the member has its whole time, and the room is not closed."""
     name = stage.room("talk", "alice bob", seed="x", answer_s=60, quiet_s=60)

@@ -45,12 +45,22 @@ class Coordinator:
         state = self.state = State(self.state.name, self.state.definition)
         state.replay(self._mailbox, self.instance.now())
         if state.last and state.last.to != (state.name,):
-            post.finish(self._mailbox, self._hub, state.last)
+            if not self._answered(state.last):
+                post.finish(self._mailbox, self._hub, state.last)
         elif seed and state.last is None and state.status == OPEN:
             self._send(
                 post.Draft("info", (state.name,), seed), Payload(payload.EVENT, {"event": payload.OPENED})
             )
         self._sound = True
+
+    def _answered(self, last: Message) -> bool:
+        """Whether it is a turn that has its answer: a gc may have removed it from its member's mailbox."""
+        if last.type != "question":
+            return False
+        waiting = self._mailbox.read_each(INBOX["pending"], self._mailbox.pending())
+        return not self.state.holder(last.id) or any(
+            isinstance(one, Message) and one.re == last.id for one in waiting
+        )
 
     def step(self) -> float | None:
         """Do what can be done now; the seconds until the clock gives more to do, None if it never will."""
