@@ -36,3 +36,17 @@ def test_a_damaged_line_is_named(team: Team) -> None:
     told = team.run("log", "--room", "talk")
     assert (told.code, "words of bob" in told.out, "words of carol" in told.out) == (0, False, True)
     assert told.err.startswith(f"xw: left out: {path.name}: ") and told.err.count("\n") == 1
+
+
+def test_mail_that_is_left_in_a_closed_rooms_outbox(team: Team) -> None:
+    """Who runs a room to its end is told whose mail could not be delivered; running it again brings it."""
+    create(team)
+    pending = team.box("bob") / "inbox" / "pending"
+    pending.rmdir()
+    team.ok("room", "close", "talk")
+    ended = team.run("room", "run", "talk")
+    told = "xw: mail for bob waits in the outbox: `xw room run talk` tries again\n"
+    assert (ended.code, ended.err) == (0, told)
+    pending.mkdir()
+    assert "closed" in team.ok("room", "run", "talk")
+    assert len(team.pending("bob")) == 1

@@ -55,6 +55,8 @@ def run(call: Call, name: str) -> None:
         say(f"room {name} runs; `xw log --room {name} --follow` shows it")
         flush()
     ended = rooms.run(room, lambda error: warn(f"{error}; trying again"))
+    for peer in room.mailbox.waiting_for():
+        warn(f"mail for {peer} waits in the outbox: `xw room run {name}` tries again")
     if call.json:
         emit({"name": name, "closed": ended.reason, "turns": ended.turns, "words": ended.words})
         return
