@@ -5,6 +5,7 @@ import pytest
 from tests.rooms.stage import Stage
 from xw.errors import Busy
 from xw.layout import INBOX
+from xw.rooms import payload
 from xw.rooms.coordinator import Coordinator
 
 
@@ -375,6 +376,23 @@ def test_a_coordinator_takes_over_where_the_last_one_was(stage: Stage) -> None:
         assert getattr(second.state, field) == getattr(first.state, field), field
     second.step()
     assert second.state.turns == first.state.turns
+
+
+def test_a_room_that_was_passed_over_hears_what_is_new(stage: Stage) -> None:
+    """A room remembers by itself: reminded of its own words, it would drop the turn that brings them."""
+    room = stage.run(stage.room("talk", "alice other:room", policy="free", answer_s=30))
+    turn = {"kind": payload.TURN, "turn": 1}
+    stage.send("other", "talk", "zoe: from there", "question", protocol=turn, rooms=["other"])
+    stage.send("alice", "talk", "old")
+    room.step()
+    stage.wait(31)
+    room.step()
+    assert room.state.members["other"].away
+    stage.send("other", "talk", "zoe: once more", "question", protocol=turn, rooms=["other"])
+    stage.send("alice", "talk", "new")
+    room.step()
+    given = [(one.body, one.fields["rooms"]) for one in stage.mail("other", "question")]
+    assert given == [("alice: old", ["talk"]), ("alice: new", ["talk"])]
 
 
 @pytest.mark.parametrize("heard", [False, True])

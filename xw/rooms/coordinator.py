@@ -17,7 +17,7 @@ from xw.message import Fields, Message
 from xw.rooms import definition, desk, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
-from xw.rooms.scene import File, Line, Member, is_for
+from xw.rooms.scene import ROOM, File, Line, Member, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.text import size
 
@@ -198,7 +198,9 @@ class Coordinator:
         """The others' lines since a member's last turn; before them, for a reminder, the last of all."""
         lines = self.state.lines
         news = [line for line in lines[member.heard :] if is_for(member, line)]
-        start = self.state.remembered() if member.fresh else member.heard
+        # A room remembers by itself, and would drop the turn with its own words in it.
+        reminded = member.fresh and member.kind != ROOM
+        start = self.state.remembered() if reminded else member.heard
         return [line for line in lines[start : member.heard] if not line.silent] + news
 
     def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...]]:
