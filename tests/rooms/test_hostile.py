@@ -154,15 +154,6 @@ def test_who_leaves_in_its_own_turn(stage: Stage) -> None:
     assert all("still here" not in text for _, text in stage.said("talk"))
 
 
-def test_who_is_gone_holds_nobody_up(stage: Stage) -> None:
-    """Where those whose turn it is are no more on the hub, the next one has the floor in the same step."""
-    room = stage.run(stage.room("talk", "alice bob carol", seed="x"))
-    for name in ("alice", "bob"):
-        stage.files.remove(f"{name}/card.json")
-    room.step()
-    assert stage.floor("carol") == ["carol"] and list(room.state.members) == ["carol"]
-
-
 def test_two_who_pause_and_close_at_once(stage: Stage) -> None:
     """Of two equal requests the second is refused with the reason; closing wins over what comes after it."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
