@@ -50,3 +50,13 @@ def test_mail_that_is_left_in_a_closed_rooms_outbox(team: Team) -> None:
     pending.mkdir()
     assert "closed" in team.ok("room", "run", "talk")
     assert len(team.pending("bob")) == 1
+
+
+def test_who_looks_at_a_room_moves_nothing(team: Team) -> None:
+    """What is no mail in a room's mailbox is for the room to set aside, not for who looks at it."""
+    create(team)
+    stray = team.box("talk") / "inbox" / "pending" / "stray"
+    stray.touch()
+    assert team.json("room", "show", "talk", by="bob")["pending"] == 0
+    team.ok("room", "list", by="bob")
+    assert stray.exists() and team.names("talk", "inbox/failed") == []

@@ -180,7 +180,8 @@ def look(room: Instance) -> Room:
     made = definition.read(room.mailbox)
     state = State(room.name, made)
     state.replay(room.mailbox, room.now())
-    return Room(room.name, made, state, len(room.mailbox.pending()), runs(room.hub, room.name))
+    waiting = room.mailbox.names(INBOX["pending"])  # not `pending()`, which sets aside what is no mail
+    return Room(room.name, made, state, len(waiting), runs(room.hub, room.name))
 
 
 def transcript(room: Instance, follow: bool = False, left_out: Tell = silent) -> Iterator[Entry]:
