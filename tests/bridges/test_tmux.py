@@ -302,7 +302,10 @@ def test_copy_mode_and_synchronized_panes(agent: Start) -> None:
     chat = fake.chat()
     fake.tmux.run("copy-mode", "-t", fake.pane)
     assert "scrolling" in (chat.ready() or "")
-    fake.tmux.run("send-keys", "-t", fake.pane, "-X", "cancel")
+    fake.tmux.run("choose-tree", "-t", fake.pane)  # a mode upon the mode
+    assert "scrolling" in (chat.ready() or "")
+    fake.tmux.run("copy-mode", "-q", "-t", fake.pane)
+    assert chat.ready() is None
     fake.tmux.run("set-option", "-p", "-t", fake.pane, "synchronize-panes", "on")
     assert "synchronized" in (chat.ready() or "")
 
@@ -329,3 +332,16 @@ def test_discovery(agent: Start, tmux_server: str) -> None:
     with pytest.raises(NotFound, match=re.escape(fake.pane)):
         find_target("no-such-program", tmux_server)
     assert list_panes(tmux_server + "-none") == []
+
+
+def test_pane_that_two_sessions_show(agent: Start, tmux_server: str) -> None:
+    """A pane in grouped sessions is one pane: it is listed once, and its name means it."""
+    fake = agent()
+    session = fake.tmux.run("display-message", "-p", "-t", fake.pane, "#{session_name}").strip()
+    fake.tmux.run("new-session", "-d", "-s", "second", "-t", f"={session}")
+    try:
+        assert [found.target for found in list_panes(tmux_server)].count(fake.pane) == 1
+        for name in (fake.pane, session, "second"):
+            assert find_target(name, tmux_server) == fake.pane
+    finally:
+        fake.tmux.run("kill-session", "-t", "=second")

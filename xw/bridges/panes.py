@@ -102,7 +102,7 @@ class Tmux:
         self.run("send-keys", "-t", pane, key)
 
     def panes(self) -> list[Pane]:
-        """All panes of the server; none if no server runs."""
+        """All panes of the server, once for each session that shows them; none if no server runs."""
         line = "#{pane_id}|#{pane_tty}|#{pane_current_command}|#{session_name}|#{window_index}.#{pane_index}"
         try:
             listing = self.run("list-panes", "-a", "-F", line)
@@ -119,7 +119,7 @@ class Tmux:
 def _obstacle(values: dict[str, str]) -> str:
     if values["pane_dead"] == "1":
         return "the program in the pane has ended"
-    if values["pane_in_mode"] == "1":
+    if values["pane_in_mode"] != "0":  # a number: modes lie upon each other
         return "somebody is scrolling in the pane"
     if values["pane_synchronized"] == "1":
         return "the pane is synchronized: a text would go to all panes of the window"
@@ -143,7 +143,7 @@ def list_panes(server: str = "") -> list[Found]:
     """Each pane, the agent program found in it, and whether it could take a text now."""
     tmux = Tmux(server)
     found = []
-    for pane in tmux.panes():
+    for pane in {pane.pane: pane for pane in tmux.panes()}.values():
         profile = recognise(pane.program, foreground(pane.tty))
         if profile is None:
             found.append(Found(pane.pane, pane.program, "a shell, not a chat program"))
@@ -166,7 +166,7 @@ def find_target(name: str, server: str = "") -> str:
     exact = [p for p in panes if name in (p.pane, p.place)]
     session = [p for p in panes if p.session == name or f"{p.session}:" == name]
     fitting = exact or session or [p for p in panes if _runs(p, name)]
-    if len(fitting) == 1:
+    if len({p.pane for p in fitting}) == 1:
         return fitting[0].pane
     listed = ", ".join(f"{p.pane} ({p.place} {p.program})" for p in fitting or panes) or "no tmux server runs"
     problem = "several panes fit" if fitting else "no pane, session or program of that name"
