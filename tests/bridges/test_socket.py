@@ -94,6 +94,20 @@ def test_long_text_goes_in_parts(serve: Serve, build: str) -> None:
     assert chat.seen(mark, text) is True
 
 
+@pytest.mark.parametrize("dialect", ["direct", "registry"])
+@pytest.mark.parametrize("line", ["x" * 300, "word " * 200, "漢字 " * 60, "ä" * 900])
+def test_lines_of_any_length_fit_into_the_parts(dialect: str, line: str) -> None:
+    """What the limit allows goes in, also where cuts at the ends of its lines would need too many parts."""
+    chat = SocketChat("/tmp/never")
+    chat._dialect = dialect
+    room = chat.limit - len(text_of("").encode())
+    text = text_of("\n".join([line] * 60).encode()[:room].decode(errors="ignore"))
+    assert chat.limit - 3 < len(text.encode()) <= chat.limit
+    parts = chat._parts(text)
+    assert len(parts) <= PARTS
+    assert "".join("\n".join(part.split("\n")[1:-1]) for part in parts) == text
+
+
 def test_text_of_any_size_is_refused_over_the_limit(serve: Serve) -> None:
     """What would cost too many turns is refused before anything is sent."""
     server = serve()

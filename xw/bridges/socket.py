@@ -247,25 +247,28 @@ class SocketChat:
 
     def _parts(self, text: str) -> list[str]:
         room = (LIMIT - 40) // 4 * 3 if self._dialect == "direct" else LIMIT - 50
-        parts = parts_of(text, lambda part: self._size(part) <= room)
-        if len(parts) > PARTS:
-            raise Refused(f"{len(text.encode())} bytes are too long for this chat, which takes {self.limit}")
-        return parts
+        for at_lines in (True, False):
+            parts = parts_of(text, lambda part: self._size(part) <= room, at_lines)
+            if len(parts) <= PARTS:
+                return parts
+        raise Refused(f"{len(text.encode())} bytes are too long for this chat, which takes {self.limit}")
 
     def _size(self, part: str) -> int:
         return len(part.encode()) if self._dialect == "direct" else len(encode(part))
 
 
-def parts_of(text: str, fits: Callable[[str], bool]) -> list[str]:
-    """The text in parts that fit; each but a single one has a first and a last line that say so."""
+def parts_of(text: str, fits: Callable[[str], bool], at_lines: bool = True) -> list[str]:
+    """The text in parts that fit; each but a single one has a first and a last line that say so.
+
+    A cut at a line's end reads better, and may need more parts.
+    """
     if fits(text):
         return [text]
     label = text[text.rfind("[end ") + 5 :].split("]", 1)[0] if "[end " in text else "text"
     slices, rest = [], text
     while rest:
         size = _largest(len(rest), lambda n: fits(_part(label, 98, 99, rest[:n])))  # noqa: B023
-        # A cut at a line's end reads better; if there is none near, anywhere.
-        newline = rest.rfind("\n", size // 2, size) + 1 if size < len(rest) else 0
+        newline = rest.rfind("\n", size // 2, size) + 1 if at_lines and size < len(rest) else 0
         size = newline or size
         slices.append(rest[:size])
         rest = rest[size:]
