@@ -117,6 +117,8 @@ def test_bridge_from_xw_json(team: Team) -> None:
         (["socket"], "xw bridge socket --list"),
         (["command", "--option", "lines", "--", "cat"], "give name=value"),
         (["command", "--option", "speed=1", "--", "cat"], "no option 'speed'"),
+        (["command", "--option", "lines=on", "--", "cat"], "lines is 'on': give yes or no"),
+        (["command", "--target", "cat", "--", "rev", "x"], "two targets: --target cat, and rev x"),
         (["telnet", "--list"], "no kind of bridge is called 'telnet'"),
     ],
 )

@@ -31,7 +31,7 @@ from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Rep
 from xw.bridges.kinds import check_options
 from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program, locked, program_of
-from xw.errors import TimedOut
+from xw.errors import TimedOut, Usage
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message; what is longer is cut, and said to be."""
@@ -182,10 +182,16 @@ def _read(path: Path, size: int = -1) -> str:
         return ""  # not written yet
 
 
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     """A chat with the command line `target`, split as a shell splits words, run without a shell."""
     check_options(options, ("lines", "timeout", "cwd"))
-    kind = LinesChat if options.get("lines", "no") in ("yes", "true", "1") else CommandChat
+    given = options.get("lines", "no")
+    if given not in _YES + _NO:
+        raise Usage(f"the option lines is {given!r}: give yes or no")
+    kind = LinesChat if given in _YES else CommandChat
     return kind(program_of("command", target, options), state)
 
 

@@ -10,6 +10,7 @@ from xw.actions.launching import orphaned
 from xw.bridges.serve import Stop
 from xw.cli.call import Call
 from xw.cli.show import emit, say
+from xw.errors import Usage
 from xw.text import visible
 
 
@@ -26,6 +27,8 @@ def bridge(
     if listing:
         return _list(call, kind)
     instance = call.instance()
+    if target and words:
+        raise Usage(f"two targets: --target {target}, and {bridging.command_line(words)}: give one")
     wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
     plan = bridging.plan(instance, wanted)
     up = orphaned(os.environ)
