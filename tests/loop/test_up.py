@@ -145,11 +145,14 @@ def test_nothing_to_start(team: Team) -> None:
     assert result.code == 2 and '"bridge": {"kind"' in result.err
     result = team.run("up", "dave")
     assert result.code == 2 and "no instance 'dave'" in result.err
+    configure(team, bob={"kind": "command", "target": "cat"})
+    result = team.run("up", "bob", "alice")
+    assert result.code == 2 and "nothing to start: give alice in" in result.err
 
 
 def test_some_only(team: Team) -> None:
-    """`up NAME` starts the bridge of that instance alone."""
+    """`up NAME` starts the bridge of that instance alone, and once however often it is named."""
     configure(team, bob={"kind": "command", "target": "cat"}, carol={"kind": "command", "target": "cat"})
-    up = Running(team, "alice", "up", "carol")
+    up = Running(team, "alice", "up", "carol", "carol")
     up.says("bridge carol: ready")
-    assert up.end() == 0 and "bob" not in up.said
+    assert up.end() == 0 and "bob" not in up.said and up.said.count("started") == 1

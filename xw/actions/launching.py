@@ -50,14 +50,14 @@ def programs(found: Config, options: Options, names: Sequence[str]) -> list[Prog
             raise Usage(
                 f"{found.path or 'xw.json'} has no instance {name!r}: it has {', '.join(found.instances)}"
             )
-    bridged = [name for name in names or found.instances if found.instances[name].get("bridge")]
+    asked = list(dict.fromkeys(names or found.instances))
+    bridged = [name for name in asked if found.instances[name].get("bridge")]
     # One for all: the mirrors of one xw.json have one connection.
     mirrored = bool(found.instances) and config.is_remote(config.hub_url(options.hub, os.environ, found))
-    if not bridged and not mirrored:
+    if not mirrored and (not bridged or (names and bridged != asked)):
+        whom = next(name for name in asked if name not in bridged) if names else "an instance"
         example = '"bridge": {"kind": "command", "target": "claude -p"}'
-        raise Usage(
-            f"nothing to start: give an instance in {found.path or 'xw.json'} a bridge, such as {example}"
-        )
+        raise Usage(f"nothing to start: give {whom} in {found.path or 'xw.json'} a bridge, such as {example}")
     more = [
         word
         for flag, value in (("--config", found.path), ("--hub", options.hub))
