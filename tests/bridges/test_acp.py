@@ -1,5 +1,6 @@
 """The ACP chat with an agent of the SDK."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -111,6 +112,36 @@ def test_finished_answer_survives_its_bridge(start: Open) -> None:
     assert start().seen(unfinished, "y") is None
     with pytest.raises(ChatGone):
         start().capture(unfinished, "y")
+
+
+def test_answer_that_the_disk_does_not_take(start: Open, tmp_path: Path) -> None:
+    """A disk that takes no answer loses none: the bridge that heard it has it still."""
+    chat = start()
+    mark = chat.mark()
+    tmp_path.rename(tmp_path.with_name("elsewhere"))
+    chat.present(mark, "x")
+    assert until(lambda: chat.capture(mark, "x")) == Reply("turn 1 heard 1:\nx")
+    assert chat.capture(mark, "x") == Reply("turn 1 heard 1:\nx")
+
+
+def test_answer_that_was_torn(start: Open, tmp_path: Path) -> None:
+    """A note of an answer that the machine's end left empty is none, and stops nobody."""
+    chat = start()
+    mark = chat.mark()
+    (tmp_path / f"{json.loads(mark)['turn']}.json").touch()
+    assert chat.seen(mark, "x") is None
+    with pytest.raises(ChatGone):
+        chat.capture(mark, "x")
+
+
+def test_answers_do_not_pile_up(start: Open, tmp_path: Path) -> None:
+    """An answer is kept for a day: by then it has been filed."""
+    chat = start()
+    ask(chat, "old")
+    (kept,) = tmp_path.glob("*.json")
+    os.utime(kept, (1, 1))
+    ask(chat, "new")
+    assert not kept.exists() and len(list(tmp_path.glob("*.json"))) == 1
 
 
 def test_close_leaves_no_process(start: Open) -> None:

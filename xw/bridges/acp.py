@@ -118,7 +118,7 @@ class AcpChat:
         self._agent: Any = None
         self._session = ""
         self._broken = False
-        self._turns: dict[str, Future[schema.PromptResponse]] = {}
+        self._turns: dict[str, Future[dict[str, str]]] = {}
 
     def ready(self) -> str | None:
         """Not ready while a turn is under way."""
@@ -130,6 +130,7 @@ class AcpChat:
         """An id for the next turn; starts the agent if it does not run."""
         if not self._lives():
             self._start()
+        self._sweep()
         return json.dumps({"turn": secrets.token_hex(8), "at": round(self._clock(), 3)})
 
     def present(self, mark: str, text: str) -> None:
@@ -137,7 +138,7 @@ class AcpChat:
         if not self._lives():
             raise NotPresented(f"{self._program.name}: the agent ended before the text was sent")
         turn = str(json.loads(mark)["turn"])
-        self._turns[turn] = self._run(self._prompt(turn, text))
+        self._turns = {turn: self._run(self._prompt(turn, text))}
         with suppress(TimeoutError):
             # An agent that is gone shows at once; an answer at once is as good.
             error = self._turns[turn].exception(timeout=0.05)
@@ -155,12 +156,14 @@ class AcpChat:
         turn = str(noted["turn"])
         kept = self._kept(turn)
         if kept is not None:
-            return self._outcome(kept["stop"], kept["text"])
+            return self._outcome(**kept)
         running = self._turns.get(turn)
         if running is None:
             raise ChatGone(f"{self._program.name}: ended with its bridge before it answered")
         if running.done():
-            raise ChatFailed(f"{self._program.name}: {running.exception() or 'ended without an answer'}")
+            if error := running.exception():
+                raise ChatFailed(f"{self._program.name}: {error}")
+            return self._outcome(**running.result())
         if self._clock() - noted["at"] > self._program.timeout_s:
             self._cancel(running)
             raise TimedOut(f"{self._program.name}: no answer within {self._program.timeout_s:g} s; cancelled")
@@ -228,7 +231,7 @@ class AcpChat:
         made = await self._or_death(self._agent.new_session(cwd=self._cwd, mcp_servers=[]))
         self._session = made.session_id
 
-    async def _prompt(self, turn: str, text: str) -> schema.PromptResponse:
+    async def _prompt(self, turn: str, text: str) -> dict[str, str]:
         self._client.said.clear()
         prompt = self._agent.prompt(session_id=self._session, prompt=[acp.text_block(text)])
         try:
@@ -237,9 +240,10 @@ class AcpChat:
             # The end of a process is noticed later than that of its pipe.
             self._broken = True
             raise
-        said = "".join(self._client.said).strip("\n")
-        self._keep(turn, {"stop": response.stop_reason, "text": said})
-        return response
+        outcome = {"stop": str(response.stop_reason), "text": "".join(self._client.said).strip("\n")}
+        with suppress(OSError):  # on a full disk this object still has it
+            self._keep(turn, outcome)
+        return outcome
 
     async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
         """The request's answer; `OSError` when the agent ends first, where the SDK would wait for ever."""
@@ -269,7 +273,7 @@ class AcpChat:
             # No public way closes the pipes of an agent whose child had them a moment ago.
             self._process._transport.close()  # type: ignore[attr-defined]
 
-    def _cancel(self, running: "Future[schema.PromptResponse]") -> None:
+    def _cancel(self, running: "Future[dict[str, str]]") -> None:
         if self._agent:
             self._run(self._agent.cancel(session_id=self._session))
         _wait_for(running, CANCEL_S)
@@ -296,9 +300,16 @@ class AcpChat:
     def _kept(self, turn: str) -> dict[str, str] | None:
         try:
             outcome: dict[str, str] = json.loads((self._state / f"{turn}.json").read_text("utf-8"))
-        except FileNotFoundError:
-            return None
+        except (FileNotFoundError, ValueError):
+            return None  # not finished, or lost with the machine while it was written
         return outcome
+
+    def _sweep(self) -> None:
+        """Forget answers of a day ago; the loop has filed them long since."""
+        for answer in self._state.glob("*.json"):
+            with suppress(OSError):
+                if answer.stat().st_mtime < time.time() - 86400:
+                    answer.unlink()
 
 
 def _wait_for(work: "Future[Any]", seconds: float) -> None:
