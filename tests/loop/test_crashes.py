@@ -1,6 +1,7 @@
 """The bridge dies at every single step, and another one goes on: nothing twice, nothing lost."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +135,32 @@ def test_next_bridge_is_to_another_kind_of_chat(world: World, dies: str, kind: s
     assert len(world.program.shown) == 1 and world.turns() == []
     (filed,) = world.inbox("bob")
     assert Mailbox(world.files, "bob").why(filed.message.file_name)["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"name": 7}',
+        '{"name": "NAME", "infos": [], "ending": null, "stage": "later"}',
+        '{"name": "NAME", "infos": [], "ending": null, "tries": "2"}',
+        '{"name": "NAME", "infos": [], "ending": null, "mark": {}}',
+        '{"name": "NAME", "infos": ["../../card.json"], "ending": null}',
+        '{"name": "../../card.json", "infos": [], "ending": {"state": "done"}}',
+        '{"name": "NAME", "infos": [], "ending": {"state": "pending"}, "stage": "ended"}',
+    ],
+)
+def test_note_that_cannot_be_understood(world: World, note: str) -> None:
+    """Nobody knows then whether the text went in: it is not shown again, its sender is told, and mail goes on."""
+    name = world.send("what is up?")
+    mailbox = Mailbox(world.files, "bob")
+    mailbox.move("pending", "processing", name)
+    Path(world.root, f"bob/inbox/processing/{name}.turn.json").write_text(note.replace("NAME", name))
+    world.send("and now?")
+    world.run(world.bridge())
+    assert world.why(name)["kind"] == "uncertain" and world.turns() == []
+    assert len(world.program.shown) == 1 and "and now?" in world.program.shown[0]
+    assert [filed.message.type for filed in world.inbox("alice")] == ["info", "reply"]
+    assert Path(world.root, "bob/card.json").exists()

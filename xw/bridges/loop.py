@@ -14,7 +14,7 @@ from xw import layout, post, presence, sync
 from xw.bridges import answer, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply
 from xw.bridges.pace import Pause
-from xw.bridges.turn import CLAIMED, ENDED, PRESENTED, PRESENTING, Ending, Turn
+from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -96,6 +96,8 @@ class Bridge:
             return self._forget(now)  # never claimed, or finished by its owner meanwhile
         except Damaged as damage:
             return self._end(now, None, "damaged", str(damage))
+        if now.stage == LOST:
+            return self._end(now, message, "uncertain", "what was noted of its turn cannot be understood")
         if now.mark and now.chat != type(self._chat).__name__:
             why = "it was on its way into another kind of chat, which this bridge cannot ask"
             return self._end(now, message, "gone" if now.stage == PRESENTED else "uncertain", why)

@@ -7,6 +7,7 @@ bridge which was killed at any moment is followed by one that goes on:
     presenting   the text is about to go in, or has: only the chat can tell
     presented    it is in; the answer is captured from the mark on
     ended        what becomes of it is fixed, to the bytes of the letter that is sent
+    lost         never noted: how a note is read that cannot be understood
 
 It is written before each step that it speaks of, the claim included: a claim
 without a turn is another worker's.
@@ -22,6 +23,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 
 CLAIMED, PRESENTING, PRESENTED, ENDED = "claimed", "presenting", "presented", "ended"
+LOST = "lost"
 _FOLDER = INBOX["processing"]
 _LIMIT = 16 * layout.MESSAGE_LIMIT  # a text and a letter, each escaped at its worst
 
@@ -66,7 +68,7 @@ def remove(mailbox: Mailbox, turn: Turn) -> None:
 
 
 def load_all(mailbox: Mailbox) -> list[Turn]:
-    """The turns that an earlier bridge left, oldest first. Damaged where one cannot be understood."""
+    """The turns that an earlier bridge left, oldest first; LOST is one that cannot be understood."""
     names = mailbox.files.names(mailbox.at(_FOLDER))
     return [_load(mailbox, name.removesuffix(layout.TURN)) for name in sorted(names) if _is_turn(name)]
 
@@ -76,15 +78,26 @@ def _is_turn(name: str) -> bool:
 
 
 def _load(mailbox: Mailbox, name: str) -> Turn:
-    path = _path(mailbox, name)
     try:
-        fields = json.loads(mailbox.files.read(path, _LIMIT))
+        fields = json.loads(mailbox.files.read(_path(mailbox, name), _LIMIT))
         ending = fields["ending"] and Ending(**fields["ending"])
-        return Turn(**(fields | {"infos": tuple(fields["infos"]), "ending": ending}))
-    except (ValueError, TypeError, KeyError) as error:
-        raise Damaged(
-            f"{path} cannot be understood ({error}): remove it, then `xw retry` the message"
-        ) from error
+        turn = Turn(**(fields | {"infos": tuple(fields["infos"]), "ending": ending}))
+        if turn.name == name and _is_sound(turn):
+            return turn
+    except (Damaged, ValueError, TypeError, KeyError, RecursionError):
+        pass  # what it said is lost; that the message was claimed is not
+    return Turn(name, LOST)
+
+
+def _is_sound(turn: Turn) -> bool:
+    texts = (turn.chat, turn.mark, turn.text, *(turn.ending or ()))
+    return (
+        turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(turn.tries, int)
+        and all(layout.is_message(info) for info in turn.infos)
+        and (turn.ending is None or turn.ending.state in ("done", "failed"))
+    )
 
 
 def _path(mailbox: Mailbox, name: str) -> str:
