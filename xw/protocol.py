@@ -12,10 +12,12 @@ reference. pydantic costs 100 ms, so only what handles such messages imports thi
 """
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from xw import clock
 from xw.errors import Usage
 from xw.expected import expected, found, unknown
 from xw.text import nearest, visible
@@ -171,17 +173,21 @@ def parse(text: str) -> list[Notice | Malformed]:
     for number, line in enumerate(lines):
         header = _HEADER.match(line)
         if header:
-            found.append(_read(header.group(1).rstrip(), lines[number + 1 :]))
+            found.append(_read(header.group(1).rstrip(), (lines[n] for n in range(number + 1, len(lines)))))
     return found
 
 
-def _read(header: str, lines: list[str]) -> Notice | Malformed:
+def _read(header: str, lines: Iterable[str]) -> Notice | Malformed:
     match = _WHOLE.fullmatch(header)
     if not match:
         return Malformed(header, "the first line is not `[PROTOCOL:KIND] from NAME at TIME`")
     kind = match["kind"]
     if kind not in LABELS:
         return Malformed(header, f"no kind is called {kind}{nearest(kind, list(LABELS))}")
+    try:
+        clock.from_rfc3339(match["at"])
+    except ValueError:
+        return Malformed(header, f"there is no time {match['at']}")
     fields: dict[str, object] = {"kind": kind}
     for line in lines:
         if not line.strip() or line.lstrip().startswith("[") or _HEADER.match(line):

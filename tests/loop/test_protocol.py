@@ -1,5 +1,7 @@
 """Protocol messages: one readable form, read back from wherever it is found, or named with what is wrong."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +141,7 @@ def test_other_tools_truth() -> None:
         (HEAD.replace("STATUS_UPDATE", "STATUSUPDATE") + "\nStatus: idle", "did you mean STATUS_UPDATE"),
         ("[PROTOCOL:STATUS_UPDATE] from alice", "the first line is not"),
         (HEAD + " seq=x\nStatus: idle", "the first line is not"),
+        ("[PROTOCOL:HEARTBEAT] from bob at 2026-13-01T00:00:00Z\nStatus: idle", "no time 2026-13-01T"),
         (
             "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: perhaps",
             "recoverable is 'perhaps': expected true or false",
@@ -149,6 +152,13 @@ def test_malformed_is_named(text: str, problem: str) -> None:
     """What begins like a protocol message and is none is reported with what is wrong with it."""
     (found,) = protocol.parse(text)
     assert isinstance(found, Malformed) and problem in found.problem, found
+
+
+def test_many_are_read_in_time() -> None:
+    """An answer of first lines alone, 4 MB of them, holds a bridge up for a second, not for two minutes."""
+    start = time.process_time()
+    assert len(protocol.parse("[PROTOCOL:\n" * 360_000)) == 360_000
+    assert time.process_time() - start < 30
 
 
 @pytest.mark.parametrize(
