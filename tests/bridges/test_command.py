@@ -165,6 +165,30 @@ def test_lines_error(lines: LinesChat) -> None:
         ask(lines, "an error please")
 
 
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ('"text": "fine", "error": null', "fine"),
+        ('"text": null', "answered without a text"),
+        ('"text": ["a"]', "answered without a text"),
+        ('"answer": "x"', "answered without a text"),
+    ],
+)
+def test_lines_of_other_shapes(tmp_path: Path, fields: str, outcome: str) -> None:
+    """An error that is null is none; what holds no text is no answer, rather than the word None."""
+    script = (
+        f"import json; print('{{\"id\": \"%s\", {fields}}}' % json.loads(input())['id'], flush=True); input()"
+    )
+    chat = LinesChat(Program([sys.executable, "-c", script]), tmp_path)
+    try:
+        said = ask(chat, "x")
+    except ChatFailed as error:
+        said = str(error)
+    finally:
+        chat.close()
+    assert said.endswith(outcome)
+
+
 def test_lines_restart_when_it_dies(lines: LinesChat) -> None:
     """A process that dies loses its turn, and the next text gets a new one."""
     with pytest.raises(ChatGone, match="before it answered"):

@@ -93,9 +93,11 @@ class LinesChat:
         alive = locked(self._state / f"{noted['out']}.alive")
         answer = self._answer(noted)
         if answer is not None:
-            if "error" in answer:
+            if answer.get("error") is not None:
                 raise ChatFailed(f"{self._program.name}: {answer['error']}")
-            return Reply(str(answer.get("text", "")))
+            if not isinstance(answer.get("text"), str):
+                raise ChatFailed(f"{self._program.name}: answered without a text")
+            return Reply(answer["text"])
         ended = self._process is not None and noted["out"] == self._out and self._process.poll() is not None
         if ended or not alive:
             raise ChatGone(f"{self._program.name}: ended before it answered")
