@@ -213,8 +213,9 @@ class Bridge:
             draft = answer.reply(self._instance, message, reply, self._protocol(reply.text))
             self._send(now, draft, Ending("done"))
         except (NotFound, Refused, Usage) as error:
-            path = answer.keep(self._instance, message, reply)
-            return self._settle(now, Ending("failed", "unanswerable", f"{error}; the answer lies in {path}"))
+            reason = f"{error}; the answer lies in {answer.keep(self._instance, message, reply)}"
+            self._tell(f"failed (unanswerable): {now.name}: {reason}")
+            return self._settle(now, Ending("failed", "unanswerable", reason))
         self._tell(f"answered {message.short} from {message.sender}")
         return 0.0
 
