@@ -153,7 +153,7 @@ def test_next_bridge_is_to_another_kind_of_chat(world: World, dies: str, kind: s
     ],
 )
 def test_note_that_cannot_be_understood(world: World, note: str) -> None:
-    """Nobody knows then whether the text went in: it is not shown again, its sender is told, and mail goes on."""
+    """Nobody knows whether the text went in: it is not shown again, its sender is told, and mail goes on."""
     name = world.send("what is up?")
     mailbox = Mailbox(world.files, "bob")
     mailbox.move("pending", "processing", name)
