@@ -1,5 +1,7 @@
 """`--notify`: a chat is told that there is mail, once, and nothing is claimed."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.loop.world import ScriptedChat, World
@@ -42,6 +44,18 @@ def test_told_once(world: World) -> None:
     world.send("two")
     rest(announcer(world))
     assert len(world.program.shown) == 2 and world.program.shown[1].count("[mail ") == 1
+
+
+@pytest.mark.parametrize("note", ["", "{}", "[1, null]", "[" * 100_000])
+def test_note_that_cannot_be_understood(world: World, note: str) -> None:
+    """What was announced is then not known any more: at worst it is announced once again."""
+    world.send("one")
+    rest(announcer(world))
+    Path(world.root, "bob/bridge/announced.json").write_text(note)
+    one = announcer(world)
+    rest(one)
+    rest(one)
+    assert len(world.program.shown) == 2
 
 
 def test_several_in_one_turn(world: World) -> None:

@@ -95,7 +95,7 @@ class Announcer:
     def _load(self) -> frozenset[str]:
         try:
             found = json.loads(self._mailbox.files.read(self._mailbox.at(_NOTE), _LIMIT))
-        except (FileNotFoundError, ValueError, Damaged):
+        except (FileNotFoundError, ValueError, RecursionError, Damaged):
             return frozenset()  # none yet; a torn note would at worst announce again
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
