@@ -15,7 +15,7 @@ without a turn is another worker's.
 
 import json
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xw import layout
 from xw.errors import Damaged
@@ -89,7 +89,8 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
     return Turn(name, LOST)
 
 
-def _is_sound(turn: Turn) -> bool:
+def _is_sound(turn: Any) -> bool:
+    """Whether what a file said to be a turn has a turn's types, and none but messages' names."""
     texts = (turn.chat, turn.mark, turn.text, *(turn.ending or ()))
     return (
         turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED)
