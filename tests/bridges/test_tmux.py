@@ -229,6 +229,33 @@ def test_person_who_types_at_the_same_moment(agent: Start) -> None:
     assert fake.records("submitted") == []
 
 
+def test_person_who_scrolls_before_it_is_submitted(agent: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enter is not pressed in somebody's copy mode: that is waited for, and said if it lasts."""
+    fake = agent()
+    fake.tmux.run("set-option", "-w", "-t", fake.pane, "mode-keys", "vi")  # where Enter would copy
+    looks, leaves = 0, True
+
+    def sleep(seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if seconds == FAKE.pause_s:  # between the paste and Enter
+            looks = 0
+            fake.tmux.run("copy-mode", "-t", fake.pane)
+            monkeypatch.setattr("xw.bridges.tmux.ARRIVES_S", 30.0 if leaves else 0.3)
+        elif looks == 3 and leaves:
+            fake.tmux.run("copy-mode", "-q", "-t", fake.pane)
+
+    chat = fake.chat(sleep=sleep)
+    chat.present(chat.mark(), text_of("x"))
+    assert len(fake.records("submitted")) == 1
+    until(lambda: chat.ready() is None)
+    leaves = False
+    with pytest.raises(Uncertain, match="somebody scrolls"):
+        chat.present(chat.mark(), text_of("y"))
+    assert len(fake.records("submitted")) == 1
+    assert fake.tmux.run("display-message", "-p", "-t", fake.pane, "#{pane_in_mode}").strip() == "1"
+
+
 def test_suggestion_is_nobodys_text(agent: Start) -> None:
     """A pale suggestion in the empty prompt does not keep mail waiting."""
     fake = agent("--ghost")

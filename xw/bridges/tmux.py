@@ -248,7 +248,12 @@ class TmuxChat:
 
     def _submit(self, profile: Profile, text: str) -> None:
         for _ in range(PRESSES):
-            before = self._tmux.look(self._pane)
+            # A key pressed while somebody scrolls would be that mode's, not the program's.
+            before = self._until(lambda s: not s.obstacle, ARRIVES_S)
+            if before is None:
+                raise Uncertain(
+                    f"{self._pane}: somebody scrolls in the pane; the text is in the input, not submitted"
+                )
             try:
                 self._tmux.press(self._pane, profile.submit)
             except (TimedOut, ChatGone) as error:
