@@ -321,6 +321,18 @@ def test_discovery(serve: Serve, tmp_path: Path) -> None:
     assert states["wibwob_2.sock"].startswith("stale")
 
 
+def test_chat_of_another_user(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that one may not write to is not called stale: it is not there to be removed."""
+    server = serve()
+
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("socket.socket.connect", denied)
+    (found,) = list_sockets((str(server.path),))
+    assert "another user's" in found.state
+
+
 def test_log_is_found_by_the_sockets_owner(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

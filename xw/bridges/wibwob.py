@@ -73,6 +73,8 @@ class Wire:
         link.settimeout(self._timeout_s)
         try:
             link.connect(self._path)
+        except PermissionError as error:
+            raise ChatGone(f"{self._path}: another user's chat, which one may not write to") from error
         except OSError as error:
             raise ChatGone(f"{self._path}: no chat listens there ({error.strerror or error})") from error
 
