@@ -17,7 +17,7 @@ import json
 from typing import NamedTuple
 
 from xw import clock, layout
-from xw.errors import Busy, Damaged
+from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -109,15 +109,7 @@ def leave(mailbox: Mailbox) -> None:
 
 def runs(mailbox: Mailbox, lock: str) -> bool:
     """Whether a process of this machine holds this lock: the mailbox's bridge, or a room's coordinator."""
-    path = mailbox.at(lock)
-    try:
-        mailbox.files.look(path)
-        with mailbox.files.locked(path, patience=0.0):
-            return False
-    except FileNotFoundError:
-        return False
-    except Busy:
-        return True
+    return mailbox.files.held(mailbox.at(lock))
 
 
 def _load(mailbox: Mailbox) -> tuple[dict[str, object], float]:

@@ -362,6 +362,19 @@ def test_a_lock_keeps_others_out(place: Place) -> None:
         pass
 
 
+def test_looking_at_a_lock(place: Place) -> None:
+    """A lock is held while it has a holder, and not before, afterwards, or because another looks."""
+    if not place.locks:
+        return
+    assert not place.files.held("a/.lock")
+    with place.files.locked("a/.lock"):
+        assert place.files.held("a/.lock")
+        assert not place.files.held("b/.lock")
+    assert not place.files.held("a/.lock")
+    with ThreadPoolExecutor(4) as many:
+        assert not any(many.map(lambda _: place.files.held("a/.lock"), range(4000)))
+
+
 def test_a_lock_keeps_a_note(place: Place) -> None:
     """What one holder keeps, the next recalls; at first there is nothing."""
     if not place.locks:

@@ -107,6 +107,9 @@ class Files(Protocol):
         for `patience` seconds: a stopped process must not hang every agent.
         """
 
+    def held(self, path: str) -> bool:
+        """Whether somebody holds this lock. Who asks at the same moment is never taken for a holder."""
+
     # Several at once
 
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:

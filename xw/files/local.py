@@ -227,6 +227,20 @@ class LocalFiles(OneByOne):
         finally:
             os.close(handle)
 
+    def held(self, path: str) -> bool:
+        """See `contract.Files.held`."""
+        try:
+            handle = os.open(self.path(path), _READ)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # which many may have at once
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+
     def _open_regular(self, path: str) -> int:
         full = self.path(path)
         try:

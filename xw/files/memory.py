@@ -178,6 +178,10 @@ class MemoryFiles(OneByOne):
         finally:
             lock.release()
 
+    def held(self, path: str) -> bool:
+        """See `contract.Files.held`."""
+        return path in self._locks and self._locks[path][0].locked()
+
     def _write(self, data: bytes, scratch: str) -> _Node:
         self._folder_at(scratch)
         self._faults("write", scratch)

@@ -282,6 +282,10 @@ class SftpFiles:
         """Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
+    def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
+        """See `contract.Files.held`: never, nobody can lock."""
+        return False
+
 
 def _only(found: Sequence[_Found | OSError | Damaged]) -> _Found:
     """The outcome for one, raised where it is an error."""
