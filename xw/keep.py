@@ -9,13 +9,13 @@ with growing, jittered pauses; commands meanwhile see the mirror and its age.
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import pauses
 from xw.errors import Busy, Refused, XwError, explain
-from xw.hub.remote import WATCH_LOCK, RemoteHub
+from xw.hub.remote import RemoteHub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.sync import sync
@@ -23,6 +23,7 @@ from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
 _FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
+_HOLD_S = 1.0  # for one that has just been told to end
 _STOP_S = 3.0  # a step that is under way may finish, then the link is closed
 
 # One line, for any shell. It ends with its standard input, that is with the connection, so that nothing
@@ -77,15 +78,23 @@ class Keeper:
             self._hub.close()
 
     def run(self) -> None:
-        """Keep on until `stop`. Refused where another process keeps the same mirrors."""
+        """Keep on until `stop`. Refused where another process keeps one of the mailboxes."""
         try:
-            with self._hub.memory.locked(WATCH_LOCK, patience=0):
+            with ExitStack() as held:
+                for mailbox in self._mailboxes:
+                    self._hold(mailbox, held)
                 self._run()
-        except Busy:
-            raise Refused(f"another `xw sync --watch` keeps {self._hub.memory.root} already") from None
         finally:
             self._ended.set()
             self._hub.close()
+
+    def _hold(self, mailbox: Mailbox, held: ExitStack) -> None:
+        """Take the lock by which commands know that a mailbox is kept; some may just be looking at it."""
+        try:
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), patience=_HOLD_S))
+        except Busy:
+            where = f"{self._root}/{mailbox.owner}"
+            raise Refused(f"another `xw sync --watch` keeps {where} already") from None
 
     def _run(self) -> None:
         waits = pauses()
@@ -97,7 +106,7 @@ class Keeper:
                 if self._stopped.is_set():
                     return
                 problem = str(explain(error))
-                self._hub.note(problem)
+                self._hub.failed(problem)
                 if self._connected is not False:
                     self._tell(f"away since {clock.brief(clock.now())}: {problem}; trying on")
                     waits = pauses()

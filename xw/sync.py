@@ -12,7 +12,7 @@ from xw import layout, post
 from xw.errors import Damaged, Newer, Unread, XwError, explain
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
-from xw.hub.remote import SYNC_LOCK, RemoteHub
+from xw.hub.remote import RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES
 from xw.mailbox import Mailbox, in_order
@@ -92,17 +92,17 @@ def sync(
     Busy where another sync of the mirror takes more than `patience` seconds;
     Unreachable or Refused where the hub cannot be had; what was done by then stays done.
     """
-    with hub.memory.locked(SYNC_LOCK, patience):
+    with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), patience):
         try:
             far = hub.far()
             run = _Run(mailbox, far, progress or _silent)
             run.collect(hub.sightings() if peers else None)
-            hub.note(None, run.left)  # the mail here is fresh now, also where the hub takes nothing
+            hub.collected(mailbox.owner, run.left)  # the mail here is fresh, also where the hub takes nothing
             report = run.tell()
             if peers:
                 hub.remember(report.seen, far.now())
         except XwError as error:
-            hub.note(str(error))
+            hub.failed(str(error))
             raise
         return report
 

@@ -1,6 +1,8 @@
 """Two machines, one hub: mail travels, states agree, and few round trips are made."""
 
+import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +18,6 @@ from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import WATCH_LOCK
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Message, encode
@@ -84,9 +85,9 @@ def test_what_may_not_be_read_stays_on_the_hub(
     said = f"hub:{path}: Permission denied: check the owner and mode of the path"
     assert report.problems == ((shut.name, f"left on the hub: {said}"),)
     told = f"left on the hub: {shut.name}: {said}"
-    instance = Instance(bob.mailbox, bob.hub, config.NONE, str(tmp_path / "west"))
+    instance = _as_instance(bob)
     assert freshen(instance) == told  # which `check` says on stderr
-    with bob.hub.memory.locked(WATCH_LOCK):
+    with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
         assert freshen(instance) == told
     assert bob.bodies() == ["shown"]
     assert hub.mailbox("bob").pending() == [shut.name, shown.name]
@@ -94,6 +95,49 @@ def test_what_may_not_be_read_stays_on_the_hub(
     assert bob.sync().fetched == (shut.name,)
     assert freshen(instance) is None
     assert bob.bodies() == ["shut", "shown"]
+
+
+def _as_instance(machine: Machine) -> Instance:
+    return Instance(machine.mailbox, machine.hub, config.NONE, machine.hub.memory.root)
+
+
+@pytest.fixture
+def anna(alice: Machine, join: Join, hub: DirectoryHub) -> Machine:
+    """Another instance on alice's machine, in the same mirror."""
+    hub.register("anna", {"name": "anna"})
+    return join("anna", "east")
+
+
+def test_each_instance_of_a_mirror_has_its_own_age(
+    alice: Machine, anna: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the hub it is told how old one's own mail is, though another's was synced since."""
+    path = Path(anna.hub.memory.path(anna.mailbox.at(layout.SYNCED)))
+    path.write_text(json.dumps({"at": time.time() - 7200, "left": ""}))
+    alice.sync()
+    alice.hub.failed("no route")
+    told = "no route (not tried again for a moment); this is the mail of "
+    assert freshen(_as_instance(anna)) == f"{told}2h ago"
+    assert str(freshen(_as_instance(alice))).removeprefix(told).endswith("s ago")
+
+
+def test_who_keeps_another_does_not_keep_this_one(alice: Machine, anna: Machine, bob: Machine) -> None:
+    """While a `sync --watch` keeps one instance of a mirror alone, another's commands sync by themselves."""
+    bob.send("anna", "for you")
+    bob.sync()
+    with alice.mailbox.files.locked(alice.mailbox.at(layout.WATCH_LOCK)):
+        assert freshen(_as_instance(anna)) is None
+    assert anna.bodies() == ["for you"]
+
+
+def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
+    """Under a `sync --watch` that has not synced for long, it is told how old the mail is."""
+    path = Path(bob.hub.memory.path(bob.mailbox.at(layout.SYNCED)))
+    with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
+        assert freshen(_as_instance(bob)) is None
+        path.write_text(json.dumps({"at": time.time() - 7200, "left": ""}))
+        told = "`xw sync --watch` has not come round to it yet; this is the mail of 2h ago"
+        assert freshen(_as_instance(bob)) == told
 
 
 def test_a_refused_move_holds_no_mail_back(
@@ -338,7 +382,7 @@ def test_a_broken_link_is_said_and_remembered(alice: Machine, monkeypatch: pytes
     monkeypatch.setattr(alice.link, "wire", _gone)
     with pytest.raises(Unreachable):
         alice.sync()
-    state = alice.hub.state()
+    state = alice.hub.state("alice")
     assert state.failed >= state.at > 0
     assert state.rests()
     assert len(alice.mailbox.outbox("bob")) == 1
@@ -428,7 +472,7 @@ def test_a_claim_whose_answer_was_lost(
         with suppress(Unreachable, FileNotFoundError):
             claim(first.mailbox, first.hub, sent.name)
     second.sync()
-    first.hub.note(None)  # the moment after a failure is over
+    first.hub.collected("bob")  # the moment after a failure is over
     won = [claim(machine.mailbox, machine.hub, sent.name) for machine in (first, second, first, second)]
     assert won == [True, False] * 2
     assert hub.mailbox("bob").state_of(sent.name) == "processing"

@@ -60,11 +60,11 @@ def doctor(options: Options) -> Iterator[Finding]:
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
     """Each step of the way to a hub on another host; the first that fails is named by its own error."""
-    state = hub.state()
+    state = hub.state(instance.name)
     if state.at:
         age = span(clock.now() / clock.SECOND - state.at)
         yield Finding("note", f"the mirror was last synced {age} ago", "xw sync")
-    if hub.watched():
+    if hub.watched(instance.name):
         yield Finding("ok", "`xw sync --watch` keeps the mirror")
     if hub.offline:
         yield Finding("note", "the hub was not looked at, because of --offline")

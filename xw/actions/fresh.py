@@ -11,8 +11,10 @@ from xw.instance import Instance
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.errors import XwError
-    from xw.hub.remote import RemoteHub
+    from xw.hub.remote import RemoteHub, SyncState
     from xw.post import Sent
+
+_KEPT_S = 60.0  # a `sync --watch` looks every 15 s; who has not come round by then is not silently trusted
 
 
 def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
@@ -25,15 +27,15 @@ def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
     hub: RemoteHub = instance.hub  # type: ignore[assignment]  # a mirror has this kind of hub
     if hub.offline:
         return None
-    state = hub.state()
-    if hub.watched():
-        return _stale(hub, state.why) if state.failed > state.at else state.left or None
+    state = hub.state(instance.name)
+    if hub.watched(instance.name):
+        return _kept(state)
     if state.rests():
-        return _stale(hub, f"{state.why} (not tried again for a moment)")
+        return _stale(state, f"{state.why} (not tried again for a moment)")
     problem = _sync_within(instance, hub, min(hub.patience, limit))
-    after = hub.state()
+    after = hub.state(instance.name)
     if problem and after.at == state.at:
-        return _stale(hub, problem)
+        return _stale(state, problem)
     return "; ".join(filter(None, (problem, after.left))) or None  # the mail is fresh, whatever failed later
 
 
@@ -81,19 +83,29 @@ def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | 
             return str(error)
         # The host is well; and with the same limit the next try would come no further.
         why = f"{file} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
-        hub.note(why)
+        hub.failed(why)
         return why
     except OSError as error:
         return str(explain(error))
     return None
 
 
-def _stale(hub: "RemoteHub", why: str) -> str:
+def _kept(state: "SyncState") -> str | None:
+    """What to say of a mirror that a `sync --watch` keeps."""
+    from time import time
+
+    if state.failed:
+        return _stale(state, state.why)
+    if time() - state.at > _KEPT_S:
+        return _stale(state, "`xw sync --watch` has not come round to it yet")
+    return state.left or None
+
+
+def _stale(state: "SyncState", why: str) -> str:
     from time import time
 
     from xw.text import span
 
-    state = hub.state()
     if not state.at:
         return f"{why}; it has never been reached from here"
     return f"{why}; this is the mail of {span(time() - state.at)} ago"

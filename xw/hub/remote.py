@@ -1,8 +1,9 @@
 """A hub on another machine, as its mirror here remembers it; connected only where that does not do.
 
-The mirror is a directory with the instance's own mailbox and files of its own:
-`peers.json`, what the last sync saw, `sync.json`, when that was, `machine`, by
-which the hub tells this mirror's claims from another's, and two locks.
+The mirror is a directory with the mailboxes of this machine's instances and files
+of its own: `peers.json`, what the last sync saw, `away.json`, since when and why
+the hub cannot be had, and `machine`, by which the hub tells this mirror's claims
+from another's. Each mailbox keeps when it was last synced.
 `sync` does the travelling; commands read the mirror and pay nothing for the
 distance.
 """
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Busy, Damaged, Unreachable, XwError
+from xw.errors import Damaged, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -37,10 +38,8 @@ if TYPE_CHECKING:
 NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
 NEEDED = "use OpenSSH 6.5 or later there"
 PEERS = "peers.json"
-STATE = "sync.json"
+AWAY = "away.json"
 MACHINE = "machine"
-SYNC_LOCK = ".sync.lock"
-WATCH_LOCK = ".watch.lock"
 _LIMIT = 16 * 1024 * 1024
 # After a failure, commands that sync on the side leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
@@ -64,9 +63,10 @@ def _link(url: str) -> "tuple[SshLink, str]":
 
 
 class SyncState(NamedTuple):
-    """When mail was last collected (seconds since the epoch, 0 = never), and why it has not been since.
+    """When an instance's mail was last collected (seconds since the epoch, 0 = never), and what was left.
 
     `left` is what had to stay on the hub then, and why; for people, empty if there is nothing.
+    `failed` and `why` tell when and why the hub could not be had last, 0 and empty if it could.
     """
 
     at: float
@@ -76,7 +76,7 @@ class SyncState(NamedTuple):
 
     def rests(self) -> bool:
         """Whether the last try failed so lately that the next should wait."""
-        return self.failed > self.at and 0 <= time.time() - self.failed < _REST_S
+        return 0 <= time.time() - self.failed < _REST_S
 
 
 class RemoteHub:
@@ -170,15 +170,15 @@ class RemoteHub:
 
     def asked(self, question: "Callable[[DirectoryHub], _Answer]") -> "_Answer":
         """The hub's answer, within the limit. Unreachable, also where it was so a moment ago."""
-        state = self.state()
-        if state.rests() and not self.offline:
-            raise Unreachable(f"{state.why} (not tried again for a moment)")
+        away = self._away()
+        if away.rests() and not self.offline:
+            raise Unreachable(f"{away.why} (not tried again for a moment)")
         try:
             with self.within(self.patience):
                 return question(self.far())
         except Unreachable as error:
             if not self.offline:
-                self.note(str(error))
+                self.failed(str(error))
             raise
 
     # What is remembered
@@ -192,22 +192,22 @@ class RemoteHub:
         about = {"skew": round(now - time.time(), 3), "seen": {one.name: one._asdict() for one in seen}}
         self.memory.replace(json.dumps(about, indent=1).encode(), "", PEERS)
 
-    def state(self) -> SyncState:
-        """When the hub was last reached."""
-        try:
-            found = parse_object(self._read(STATE))
-        except Damaged:
-            found = {}  # never, or the file is damaged: what it said can be done without
-        at, failed = (clock.seconds(found.get(key)) or 0.0 for key in ("at", "failed"))
-        return SyncState(at, failed, str(found.get("why", "")), str(found.get("left", "")))
+    def state(self, name: str) -> SyncState:
+        """When an instance's mail was last collected, and what has come in between since."""
+        found = self._object(f"{name}/{layout.SYNCED}")
+        at = clock.seconds(found.get("at")) or 0.0
+        return self._away()._replace(at=at, left=str(found.get("left", "")))
 
-    def note(self, why: str | None, left: "Sequence[tuple[str, str]]" = ()) -> None:
-        """Keep that mail was collected just now, but for what is `left` (name, reason); or why it was not."""
-        before = self.state()
-        now = time.time()
-        # Success forgets the failure: beside a clock that was set back it would look like the later one.
-        after = SyncState(now, 0.0, "", _told(left)) if why is None else before._replace(failed=now, why=why)
-        self.memory.replace(json.dumps(after._asdict()).encode(), "", STATE)
+    def collected(self, name: str, left: "Sequence[tuple[str, str]]" = ()) -> None:
+        """Keep that an instance's mail was collected just now, but for what is `left` (name, reason)."""
+        state = {"at": time.time(), "left": _told(left)}
+        self.memory.replace(json.dumps(state).encode(), "", f"{name}/{layout.SYNCED}")
+        with suppress(FileNotFoundError):
+            self.memory.remove(AWAY)
+
+    def failed(self, why: str) -> None:
+        """Keep why the hub cannot be had just now."""
+        self.memory.replace(json.dumps({"failed": time.time(), "why": why}).encode(), "", AWAY)
 
     def machine(self) -> bytes:
         """What tells this mirror from all others of the same instance: a random word, kept here."""
@@ -215,13 +215,9 @@ class RemoteHub:
             self.memory.publish(os.urandom(16).hex().encode(), "", [MACHINE])
         return self.memory.read(MACHINE, _LIMIT)
 
-    def watched(self) -> bool:
-        """Whether a `sync --watch` keeps this mirror fresh."""
-        try:
-            with self.memory.locked(WATCH_LOCK, patience=0):
-                return False
-        except Busy:
-            return True
+    def watched(self, name: str) -> bool:
+        """Whether a `sync --watch` keeps an instance's mailbox fresh."""
+        return self.memory.held(f"{name}/{layout.WATCH_LOCK}")
 
     def _remembered(self) -> "tuple[dict[str, Sighting], float]":
         """Sightings by name, and how far the hub's clock is ahead of ours, in seconds."""
@@ -234,6 +230,17 @@ class RemoteHub:
             return {name: recalled(entry) for name, entry in seen.items()}, skew
         except (Damaged, TypeError, AttributeError):
             return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
+
+    def _away(self) -> SyncState:
+        found = self._object(AWAY)
+        return SyncState(0.0, clock.seconds(found.get("failed")) or 0.0, str(found.get("why", "")), "")
+
+    def _object(self, name: str) -> "dict[str, Any]":
+        """A note of our own; empty where there is none, or it is damaged: it can be done without."""
+        try:
+            return parse_object(self._read(name))
+        except Damaged:
+            return {}
 
     def _read(self, name: str) -> bytes:
         try:
