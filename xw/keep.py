@@ -121,7 +121,7 @@ class Keeper:
             while not self._stopped.is_set():
                 full = self._deaf or time.monotonic() >= next_full
                 self._deaf = False
-                moved = sum(self._sync(mailbox, full) for mailbox in self._mailboxes)
+                moved = self._sync_all(full)
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
@@ -135,6 +135,19 @@ class Keeper:
                         woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
                 woken.wait(_FULL_S if self._pushed else idle)
 
+    def _sync_all(self, full: bool) -> bool:
+        """Sync all mailboxes; whether anything moved. One that is broken does not hold the others up."""
+        moved, broken = False, []
+        for mailbox in self._mailboxes:
+            try:
+                moved |= self._sync(mailbox, full)
+            except OSError as error:  # there or here; a link that breaks is Unreachable
+                broken.append(error)
+                self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
+        if len(broken) == len(self._mailboxes):
+            raise broken[0]
+        return moved
+
     def _sync(self, mailbox: Mailbox, full: bool) -> bool:
         """Sync one mailbox, with a look at the peers if `full`; whether anything moved."""
         report = sync(mailbox, self._hub, peers=full)
@@ -142,11 +155,15 @@ class Keeper:
         troubles += [
             f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
         ]
+        self._tell_once(mailbox, troubles)
+        return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
+
+    def _tell_once(self, mailbox: Mailbox, troubles: list[str]) -> None:
+        """Tell what a mailbox's last sync had not told yet."""
         for trouble in troubles:
             if trouble not in self._told.get(mailbox.owner, ()):
                 self._tell(trouble)
         self._told[mailbox.owner] = troubles
-        return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
 
     def _local(self) -> list[str]:
         """The folders whose changes here have to travel."""

@@ -1,11 +1,13 @@
 """`xw sync --watch` where the hub cannot push: how often it looks, and what it tells."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
+from tests.sync.conftest import Join
 from tests.sync.machines import Machine
 from xw import keep
 from xw.hub.directory import DirectoryHub
@@ -42,14 +44,17 @@ class Waits:
         self._acts.get(len(self.lasted), lambda: None)()
 
 
-def run(machine: Machine, monkeypatch: pytest.MonkeyPatch, acts: dict[int, Callable[[], object]]) -> Waits:
-    """Keep a mirror on a hub that cannot push until an act raises; it hears in `machine.told`."""
+def run(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, acts: dict[int, Callable[[], object]], *more: Machine
+) -> Waits:
+    """Keep mirrors on a hub that cannot push until an act raises; it hears in `machine.told`."""
     waits = Waits(acts)
     monkeypatch.setattr(keep, "Arrivals", waits)
     monkeypatch.setattr(machine.hub, "connect", lambda: None)
     monkeypatch.setattr(machine.hub, "lines", lambda command: iter(()))
+    keeper = Keeper([one.mailbox for one in (machine, *more)], machine.hub, machine.told.append)
     with pytest.raises(StopIteration):
-        Keeper([machine.mailbox], machine.hub, machine.told.append).run()
+        keeper.run()
     return waits
 
 
@@ -85,3 +90,40 @@ def test_a_trouble_that_lasts_is_told_once(
     path.chmod(0)
     run(bob, monkeypatch, {3: lambda: path.chmod(0o600), 4: lambda: path.chmod(0), 6: _stop})
     assert [text.startswith(f"{sent.name}: left on the hub: ") for text in bob.told] == [True, False]
+
+
+def test_a_broken_mailbox_holds_no_other_up(
+    alice: Machine,
+    bob: Machine,
+    join: Join,
+    hub: DirectoryHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where one instance's mailbox is gone from the hub, that is told once, and the others' mail goes on."""
+    hub.register("anna", {"name": "anna"})
+    anna = join("anna", "east")
+    shutil.rmtree(tmp_path / "hub/alice")
+
+    def news() -> None:
+        bob.send("anna", "news")
+        bob.sync()
+
+    run(alice, monkeypatch, {1: news, 3: _stop}, anna)
+    assert [text.partition("/hub/")[2].partition(":")[0] for text in alice.told if "alice: " in text] == [
+        "alice/inbox/pending"
+    ]
+    assert not any("away since" in text for text in alice.told)
+    assert anna.bodies() == ["news"]
+
+
+def test_a_hub_that_is_gone_for_all_is_away(
+    alice: Machine, join: Join, hub: DirectoryHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no mailbox can be had, the hub is away."""
+    hub.register("anna", {"name": "anna"})
+    anna = join("anna", "east")
+    (tmp_path / "hub").rename(tmp_path / "moved")
+    monkeypatch.setattr(keep, "pauses", lambda: iter(()))
+    run(alice, monkeypatch, {3: _stop}, anna)
+    assert [text.startswith("away since ") for text in alice.told if "since" in text] == [True]
