@@ -13,8 +13,9 @@ import pytest
 from tests.cli.team import XW, call, until, watches
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
+from tests.remote.proxy import Proxy
 from tests.ssh.conftest import Home, Keys
-from tests.ssh.sshd import Sshd
+from tests.ssh.sshd import Sshd, public
 from xw.hub.remote import RemoteHub
 from xw.instance import Options, open_instance
 from xw.keep import push_command
@@ -171,6 +172,24 @@ def test_one_at_a_time(watch: Watch, alice: Machine) -> None:
     """A second one for the same mirror is refused."""
     second = alice.process("sync", "--watch")
     assert (second.code, second.err.count("another `xw sync --watch`")) == (6, 1)
+
+
+def test_a_short_limit_is_for_commands(
+    known: Sshd, home: Home, keys: Keys, hub: Path, tmp_path: Path
+) -> None:
+    """It connects also over a way so long that commands, with the limit they are given, cannot."""
+    proxy = Proxy(known.port, delay=0.05)
+    with home.known_hosts.open("a") as file:
+        file.write(f"[127.0.0.1]:{proxy.port} {public(keys.host)}\n")
+    alice = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{proxy.port}{hub}")
+    alice.ok("init", "--name", "alice", "--hub", alice.url)
+    alice.set(offline_s=0.1)
+    watch = Watch(alice)
+    try:
+        watch.end()
+    finally:
+        watch.process.kill()
+        proxy.close()
 
 
 def test_it_needs_the_network(alice: Machine) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
+from xw.config import OFFLINE_S
 from xw.errors import Damaged, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
@@ -124,8 +125,9 @@ class RemoteHub:
         return link.lines(f"exec sh -c {quote(script)}")
 
     def connect(self) -> None:
-        """Have a connection that works, within the limit. Unreachable, Refused."""
-        with self.within(self.patience):
+        """Have a connection that works, soon. Unreachable, Refused."""
+        # A limit that is short is meant for commands; who keeps a mirror would never come to connect.
+        with self.within(max(self.patience, OFFLINE_S)):
             self.far().files.look(layout.HUB_FILE)
 
     def close(self) -> None:
