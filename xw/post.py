@@ -132,9 +132,8 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
     listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
     body = f"{len(staged)} more file(s) for your copy of {layout.short_id(message.id)}: {', '.join(staged)}"
     thread = message.thread or message.id
-    return send(
-        mailbox, hub, Draft("info", message.to, body, message.id, thread, more={"attached": listed}), now
-    )
+    info = Draft("info", message.to, body, message.id, thread, more={"attached": listed})
+    return send(mailbox, hub, info, now)
 
 
 def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
@@ -314,28 +313,30 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]]]":
 def _deliver(
     mailbox: Mailbox, hub: "Hub", parcels: "Sequence[Parcel]", damaged: Sequence[tuple[str, str]]
 ) -> Flushed:
+    from xw.bursts import bursts
+
     delivered, returned = [], [*damaged]
     waiting: dict[str, XwError] = {}
-    for parcel, error in zip(parcels, hub.deliver(parcels), strict=True):
-        if error is None:
-            with suppress(FileNotFoundError):  # another flush has delivered it as well
-                mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
-            delivered.append((parcel.to, parcel.name))
-        elif isinstance(error, (NotFound, Refused)):
-            _return(mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error))
-            returned.append((parcel.to, parcel.name))
-        else:
-            waiting[parcel.to] = error
+    for burst in bursts(parcels, lambda parcel: len(parcel.data)):
+        part = [parcel for parcel in burst if parcel.to not in waiting]  # so that none overtakes
+        for parcel, error in zip(part, hub.deliver(part), strict=True):
+            if error is None:
+                with suppress(FileNotFoundError):  # another flush has delivered it as well
+                    mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
+                delivered.append((parcel.to, parcel.name))
+            elif isinstance(error, (NotFound, Refused)):
+                _return(mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error))
+                returned.append((parcel.to, parcel.name))
+            else:
+                waiting[parcel.to] = error
     return Flushed(tuple(delivered), tuple(returned), waiting)
 
 
 def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
     """Give a message that no hub will take back to its sender, with the reason."""
     message_id = name.partition(".")[0]
-    short = layout.short_id(name)
-    body = (
-        f"Not delivered to {to}: {reason}. It lies in {layout.REFUSED}/; `xw retry {short}` sends it again."
-    )
+    again = f"`xw retry {layout.short_id(name)}` sends it again"
+    body = f"Not delivered to {to}: {reason}. It lies in {layout.REFUSED}/; {again}."
     fields: Fields = {
         "from": layout.POSTMASTER,
         "type": "info",

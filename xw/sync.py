@@ -229,6 +229,7 @@ class _Run:
                     raise data
                 if self._keep(action, data):
                     fetched.append(action.name)
+                self._progress(action.name, len(data), len(data))
             except Unread as error:
                 self.left.append((action.name, str(error)))
             except Damaged as error:

@@ -426,7 +426,7 @@ def test_read_several(place: Place, listed: bool) -> None:
     if listed:
         place.files.names_of(["a"])
     paths = [*(f"a/{size}" for size in sizes), "a/large", "a/folder", "a/missing"]
-    found = place.files.read_all(paths, limit)
+    found = [*place.files.read_all(paths, limit)]
     assert found[: len(sizes)] == [b"x" * size for size in sizes]
     assert [type(outcome) for outcome in found[len(sizes) :]] == [Damaged, Damaged, FileNotFoundError]
 

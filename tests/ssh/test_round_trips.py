@@ -41,13 +41,13 @@ def test_batches_cost_few_round_trips(files: SftpFiles) -> None:
     assert cost(files, before) == 2
     unseen = SftpFiles(files._link, files.root)
     before = files.round_trips
-    assert unseen.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert [*unseen.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 2
     before = files.round_trips
     assert isinstance(files.names_of(["a", "b", "tmp"])[0], list)
     assert cost(files, before) == 1
     before = files.round_trips
-    assert files.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert [*files.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 1
     before = files.round_trips
     assert not any(isinstance(look, OSError) for look in files.look_all(PATHS))
@@ -99,7 +99,7 @@ def test_without_guessing_handles(files: SftpFiles, link: ServerLink) -> None:
     before = files.round_trips
     (names,) = files.names_of(["a"])
     assert isinstance(names, list)
-    assert files.read_all([f"a/{name}" for name in names], 4000) == [b"x" * 2000] * 10
+    assert [*files.read_all([f"a/{name}" for name in names], 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 4
 
 
@@ -109,7 +109,7 @@ def test_a_wrong_guess_is_noticed(files: SftpFiles, link: ServerLink) -> None:
     wire._guess = b"\x00\x00\x00\x09"
     assert files.publish_all(ITEMS) == [None] * 10
     assert not wire._guessing
-    assert files.read_all(PATHS, 4000) == [b"x" * 2000] * 10
+    assert [*files.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert not wire._open
     files.look("a")  # the closes were not waited for, and are done before this
     (server, _), *_ = link.servers

@@ -87,7 +87,7 @@ def test_more_answers_than_the_window(tmp_path: object) -> None:
         files = SftpFiles(link, str(tmp_path))
         for number in range(8):
             files.store([bytes(1 << 20)], str(number))
-        found = files.read_all([str(number) for number in range(8)], 1 << 20)
+        found = [*files.read_all([str(number) for number in range(8)], 1 << 20)]
         assert found == [bytes(1 << 20)] * 8
     finally:
         link.close()

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from xw import config, layout
 from xw.actions.fresh import freshen
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
+from xw.files.sftp_read import Reader
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
 from xw.instance import Instance
@@ -358,9 +360,42 @@ def test_progress_both_ways(alice: Machine, bob: Machine, tmp_path: Path) -> Non
             told.append(progress)
 
         sync(machine.mailbox, machine.hub, note)
+        message = told.pop()
+        assert layout.is_message(message[0])
         assert len(told) > 2
         assert told == sorted(told)
         assert told[-1] == ("data.bin", size, size)
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_what_came_before_a_cut_stays(
+    way: str, alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail that takes longer than a command's limit travels in part with each, in order, and it says so."""
+    for number in range(3):
+        alice.send("bob", str(number) * 200_000)
+    here, whole, step = (alice, DirectoryHub, "deliver") if way == "there" else (bob, Reader, "_read_burst")
+    if here is bob:
+        alice.sync()
+    here.hub.patience = 0.0
+    real, calls = getattr(whole, step), count()
+
+    def cut(*arguments: Any) -> Any:
+        if next(calls) == 1:
+            raise Unreachable("hub: it does not answer")
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, step, cut)
+        told = freshen(_as_instance(here))
+    assert str(told).startswith("the mail takes longer than 0.0 s: `xw sync` takes the time that it needs")
+    if here is alice:
+        assert len(alice.mailbox.outbox("bob")) == 2
+        bob.sync()
+    assert bob.bodies() == ["0" * 200_000]
+    alice.sync()
+    bob.sync()
+    assert [body[0] for body in bob.bodies()] == ["0", "1", "2"]
 
 
 def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:

@@ -64,6 +64,7 @@ def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | 
     from time import monotonic
 
     from xw.errors import Busy, XwError, explain
+    from xw.layout import is_message
     from xw.sync import sync
 
     file = ""  # the last one that travelled
@@ -82,7 +83,8 @@ def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | 
         if not file or monotonic() - began < seconds:
             return str(error)
         # The host is well; and with the same limit the next try would come no further.
-        why = f"{file} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
+        what = "the mail" if is_message(file) else file
+        why = f"{what} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
         hub.failed(why)
         return why
     except OSError as error:

@@ -118,8 +118,8 @@ class Files(Protocol):
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
         """`look` at each path."""
 
-    def read_all(self, paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
-        """`read` each path. Cheapest where `names_of` has just listed its folder."""
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
+        """`read` each path, some at once as the caller goes. Cheapest where `names_of` has just listed it."""
 
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
         """`publish` each item, in order.

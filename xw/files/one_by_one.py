@@ -4,7 +4,7 @@
 bursts of requests instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from xw.errors import Damaged
 from xw.files import Look, Publication
@@ -37,15 +37,15 @@ class OneByOne:
                 found.append(error)
         return found
 
-    def read_all(self: "Files", paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
+    def read_all(self: "Files", paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
-        found: list[bytes | OSError | Damaged] = []
         for path in paths:
             try:
-                found.append(self.read(path, limit))
+                data = self.read(path, limit)
             except (OSError, Damaged) as error:
-                found.append(error)
-        return found
+                yield error
+            else:
+                yield data
 
     def publish_all(self: "Files", items: Sequence[Publication]) -> list[OSError | None]:
         """See `contract.Files.publish_all`."""

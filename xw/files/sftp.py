@@ -76,7 +76,7 @@ class SftpFiles:
         """See `contract.Files.read`."""
         return _only(self.read_all([path], limit))
 
-    def read_all(self, paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
         return self._reader.read_all(paths, limit)
 
@@ -287,7 +287,7 @@ class SftpFiles:
         return False
 
 
-def _only(found: Sequence[_Found | OSError | Damaged]) -> _Found:
+def _only(found: Iterable[_Found | OSError | Damaged]) -> _Found:
     """The outcome for one, raised where it is an error."""
     (outcome,) = found
     if isinstance(outcome, (OSError, Damaged)):

@@ -4,6 +4,7 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
+from xw.bursts import bursts
 from xw.errors import Damaged
 from xw.files import Look
 from xw.files import sftp_packets as sftp
@@ -41,9 +42,20 @@ class Reader:
             for path, reply in zip(paths, replies, strict=True)
         ]
 
-    def read_all(self, paths: Sequence[str], limit: int) -> list[bytes | OSError | Damaged]:
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
         sizes = self._regular(paths)
+
+        def weight(path: str) -> int:
+            size = sizes[path]
+            return size if isinstance(size, int) and size <= limit else 0
+
+        for part in bursts(paths, weight):
+            yield from self._read_burst({path: sizes[path] for path in part}, limit)
+
+    def _read_burst(
+        self, sizes: dict[str, int | OSError | Damaged], limit: int
+    ) -> list[bytes | OSError | Damaged]:
         wanted = {
             path: Ask(sftp.open_read(self._remote.full(path)), _reading(size))
             for path, size in sizes.items()
@@ -51,8 +63,7 @@ class Reader:
         }
         replies = dict(zip(wanted, self._remote.ask(list(wanted.values())), strict=True))
         found: list[bytes | OSError | Damaged] = []
-        for path in paths:
-            size = sizes[path]
+        for path, size in sizes.items():
             if not isinstance(size, int):
                 found.append(size)
             elif path not in replies:

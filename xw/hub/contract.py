@@ -16,7 +16,9 @@ from xw.errors import XwError
 from xw.mailbox import Mailbox
 from xw.message import Attachment
 
-Progress = Callable[[str, int, int], None]  # an attachment's name, bytes so far, bytes in all
+Progress = Callable[
+    [str, int, int], None
+]  # a file's name (a message's when it is there), bytes so far, bytes in all
 
 
 class Peer(NamedTuple):

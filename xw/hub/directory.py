@@ -79,7 +79,7 @@ class DirectoryHub:
     def __init__(self, files: "Files", url: str) -> None:
         self.files = files
         self.url = url
-        self.progress: Progress | None = None  # hears of attachments that are being delivered
+        self.progress: Progress | None = None  # hears of what is being delivered
 
     def mailbox(self, name: str) -> Mailbox:
         """The mailbox of an instance, as it lies on the hub."""
@@ -161,6 +161,8 @@ class DirectoryHub:
                 outcomes[index] = error
                 if not isinstance(error, Refused):
                     held[parcel.to] = error  # one outcome for all that wait behind
+            elif self.progress:
+                self.progress(parcels[index].name, len(parcels[index].data), len(parcels[index].data))
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
