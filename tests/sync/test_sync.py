@@ -16,6 +16,7 @@ from tests.sync.machines import Machine
 from xw import config, layout
 from xw.actions.fresh import freshen
 from xw.errors import Refused, Unreachable, XwError
+from xw.files.local import LocalFiles
 from xw.files.sftp import SftpFiles
 from xw.files.sftp_read import Reader
 from xw.hub.contract import Parcel
@@ -130,6 +131,22 @@ def test_who_keeps_another_does_not_keep_this_one(alice: Machine, anna: Machine,
     with alice.mailbox.files.locked(alice.mailbox.at(layout.WATCH_LOCK)):
         assert freshen(_as_instance(anna)) is None
     assert anna.bodies() == ["for you"]
+
+
+def test_who_waits_for_another_sync_has_time_left(bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command waits for another sync of its mirror but half its limit: with none left a host looks dumb."""
+    waited: list[float] = []
+    real = LocalFiles.locked
+
+    def locked(files: LocalFiles, path: str, patience: float = 10.0) -> Any:
+        if path.endswith(layout.SYNC_LOCK):
+            waited.append(patience)
+        return real(files, path, patience)
+
+    monkeypatch.setattr(LocalFiles, "locked", locked)
+    bob.hub.patience = 20.0
+    assert freshen(_as_instance(bob)) is None
+    assert waited == [10.0]
 
 
 def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:

@@ -76,7 +76,8 @@ def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | 
     began = monotonic()
     try:
         with hub.within(seconds):
-            sync(instance.mailbox, hub, note, patience=seconds)
+            # Half for another sync to end: with no time left afterwards, a host that is well looks dumb.
+            sync(instance.mailbox, hub, note, patience=seconds / 2)
     except Busy:
         return "another sync of this mirror waits for the hub"
     except XwError as error:
