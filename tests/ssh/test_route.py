@@ -55,6 +55,43 @@ def test_include(known: Sshd, home: Home) -> None:
     assert names("ssh://hub/~") == []
 
 
+def test_after_an_include(home: Home) -> None:
+    """A section that begins in an included file ends with it, as in ssh(1); its name may have spaces."""
+    (home.ssh / "more hosts").write_text("User inner\nHost other\n Port 1\n")
+    home.configure('Include "more hosts"\nPort 2\nHost elsewhere\n Include more?hosts\n Port 3\n')
+    found = find(parse("ssh://hub/"))
+    assert (found.user, found.port) == ("inner", 2)
+    assert find(parse("ssh://other/")).port == 1
+
+
+def test_comments_at_the_end(home: Home) -> None:
+    """What follows a `#` is a comment, but within a word, in quotes or in a command."""
+    home.configure(
+        "Host hub # mine\n Port 45 # not 22\n User a#b\t# me\n"
+        ' IdentityFile "~/a # b" # odd\n ProxyCommand true # %p\n'
+    )
+    found = find(parse("ssh://hub/"))
+    assert (found.port, found.user, found.command) == (45, "a#b", "true # 45")
+    assert [Path(name).name for name in found.named] == ["a # b"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "via", "command"),
+    [
+        ("ProxyJump bastion", "ProxyCommand relay", "bastion", None),
+        ("ProxyCommand relay", "ProxyJump bastion", None, "relay"),
+        ("ProxyCommand none", "ProxyJump bastion", None, None),
+        ("ProxyJump none", "ProxyCommand relay", None, "relay"),
+        ("ProxyJump none", "ProxyJump bastion", None, None),
+    ],
+)
+def test_jump_or_command(first: str, second: str, via: str | None, command: str | None, home: Home) -> None:
+    """Of ProxyJump and ProxyCommand the one that is said first counts, as in OpenSSH."""
+    home.configure(f"Host hub\n {first}\nHost hub h*\n {second}\n")
+    found = find(parse("ssh://hub/"))
+    assert (found.via and found.via.host, found.command) == (via, command)
+
+
 @pytest.fixture
 def jumps(tmp_path: Path, home: Home, keys: Keys) -> list[Sshd]:
     made = [Sshd(tmp_path / name, [keys.host], keys.accepted) for name in ("first", "second")]

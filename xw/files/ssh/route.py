@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from getpass import getuser
@@ -14,6 +15,8 @@ from xw.files.ssh.target import Target, hop
 
 _HOPS = 8  # hosts to jump over, and files that include files: more is a loop
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+_COMMANDS = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")
+_SAID = re.compile(r'(?:"[^"]*"?|[^"#]|(?<!\s)#)*')  # a line without the comment at its end
 
 
 class Route(NamedTuple):
@@ -67,7 +70,10 @@ def _route(target: Target, text: str, environ: Mapping[str, str], left: int) -> 
     said = {key: str(value) for key, value in found.items() if isinstance(value, str)}
     identities = found.get("identityfile")
     listed = identities if isinstance(identities, list) else []
-    jumps = said.get("proxyjump", "none")
+    # The first of the two counts, also where it says `none`; but a jump over none leaves room for a command.
+    proxies = [key for key in found if key in ("proxyjump", "proxycommand")]
+    jumps = said["proxyjump"] if proxies[:1] == ["proxyjump"] else "none"
+    via = None if jumps.lower() == "none" else _via(jumps, text, environ, left - 1)
     return Route(
         host=said.get("hostname", target.host),
         port=int(said.get("port", paramiko.config.SSH_PORT)),
@@ -77,8 +83,8 @@ def _route(target: Target, text: str, environ: Mapping[str, str], left: int) -> 
         agent=_agent(said.get("identityagent"), environ),
         known_hosts=_known_hosts(said),
         known_as=said.get("hostkeyalias"),
-        via=None if jumps.lower() == "none" else _via(jumps, text, environ, left - 1),
-        command=None if "proxyjump" in said else said.get("proxycommand"),
+        via=via,
+        command=None if via else said.get("proxycommand"),
     )
 
 
@@ -105,8 +111,11 @@ def _known_hosts(said: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(os.path.expanduser(path) for path in shlex.split(f"{own} {system}") if path != "none")
 
 
-def _text(path: str, left: int = _HOPS) -> str:
-    """A configuration file's text with what it includes, which paramiko leaves out."""
+def _text(path: str, left: int = _HOPS, section: str = "Host *") -> str:
+    """A configuration file's text with what it includes, without comments: paramiko knows neither.
+
+    `section` is the line that opens the section into which it is included.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
@@ -116,10 +125,15 @@ def _text(path: str, left: int = _HOPS) -> str:
         raise Usage(f"{path}: {error.strerror}") from None
     text = []
     for line in lines:
-        fields = line.replace("=", " ", 1).split()
-        if fields and fields[0].lower() == "include" and left:
-            for pattern in fields[1:]:
-                text += [_text(name, left - 1) for name in _included(pattern, path)]
+        keyword, *rest = line.replace("=", " ", 1).split(None, 1) or [""]
+        if keyword.lower() not in _COMMANDS:
+            line = _SAID.findall(line)[0].rstrip()
+        if keyword.lower() in ("host", "match"):
+            section = line
+        if keyword.lower() == "include" and rest and left:
+            for pattern in shlex.split(rest[0], comments=True):
+                text += [_text(name, left - 1, section) for name in _included(pattern, path)]
+            text.append(section)  # one that began in there ends with it
         else:
             text.append(line)
     return "\n".join(text) + "\n"
@@ -127,4 +141,4 @@ def _text(path: str, left: int = _HOPS) -> str:
 
 def _included(pattern: str, path: str) -> list[str]:
     folder = os.path.dirname(path) if path.startswith("/etc/") else os.path.expanduser("~/.ssh")
-    return sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern.strip('"')))))
+    return sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern))))
