@@ -156,6 +156,7 @@ CERTIFICATES = {
     "for any host": ([], None),
     "for a pattern": (["-n", "127.*"], "its certificate is for"),
     "for another host": (["-n", "elsewhere"], "its certificate is for elsewhere"),
+    "for a name that is no text": (["-n", "\udcff"], "its certificate cannot be read"),
     "expired": (["-n", "127.0.0.1", "-V", "20200101:20200102"], "has expired"),
     "a user's": (None, "a user's, not a host's"),
     "by a stranger": (["-n", "127.0.0.1"], "an authority that known_hosts does not name"),

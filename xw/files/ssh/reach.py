@@ -237,10 +237,13 @@ def _algorithms(lines: list[known_hosts.Line], host: str, port: int) -> tuple[st
 def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line], blob: bytes) -> None:
     """Refused, with what to do, unless the key is known."""
     if certificate.is_certificate(blob):
-        signer = certificate.parse(blob).authority
         counted = [line.blob for line in known_hosts.authorities(lines, host, port)]
-        gone = known_hosts.revoked(lines, host, port, signer) or known_hosts.revoked(lines, host, port, blob)
-        why = f"its authority is revoked ({gone.place})" if gone else certificate.why_not(blob, host, counted)
+        why = certificate.why_not(blob, host, counted)
+        if not why:
+            signer = certificate.parse(blob).authority
+            gone = known_hosts.revoked(lines, host, port, signer)
+            gone = gone or known_hosts.revoked(lines, host, port, blob)
+            why = f"its authority is revoked ({gone.place})" if gone else None
         if why:
             raise Refused(f"{route}: {why}: ask whoever runs it; nothing was sent")
         return
