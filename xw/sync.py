@@ -97,7 +97,7 @@ def sync(
             far = hub.far()
             run = _Run(mailbox, far, progress or _silent)
             run.collect(hub.sightings() if peers else None)
-            hub.collected(mailbox.owner, run.left)  # the mail here is fresh, also where the hub takes nothing
+            hub.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
             report = run.tell()
             if peers:
                 hub.remember(report.seen, far.now())
@@ -169,7 +169,7 @@ class _Run:
         self._settles: list[Settle] = []
         self._fetched: list[str] = []
         self._advanced: list[str] = []
-        self.left: list[tuple[str, str]] = []  # what stays on the hub because it cannot be had now, and why
+        self.missing: list[tuple[str, str]] = []  # what lies on the hub and not here, and why
 
     def collect(self, before: Mapping[str, Sighting] | None) -> None:
         """Do here what the hub shows."""
@@ -186,14 +186,13 @@ class _Run:
         flushed = post.flush(self._mirror, self._hub)
         settled = self._settle(self._settles)
         self._show_presence(next((one for one in self._seen if one.name == self._mirror.owner), None))
-        problems = self._problems + [(name, f"left on the hub: {why}") for name, why in self.left]
         return Report(
             tuple(self._fetched),
             tuple(settled),
             tuple(self._advanced),
             flushed,
             tuple(self._seen),
-            tuple(problems),
+            tuple(self._problems + self.missing),
         )
 
     def _survey(self, before: Mapping[str, Sighting] | None) -> tuple[Listing, list[Sighting]]:
@@ -222,7 +221,7 @@ class _Run:
             if isinstance(data, FileNotFoundError):
                 continue  # it has moved on since; the next sync sees where
             if isinstance(data, OSError):  # its rights, or the disk there: it may be read one day
-                self.left.append((action.name, str(explain(data))))
+                self._leave(action.name, str(explain(data)))
                 continue
             try:
                 if isinstance(data, Damaged):
@@ -231,7 +230,7 @@ class _Run:
                     fetched.append(action.name)
                 self._progress(action.name, len(data), len(data))
             except Unread as error:
-                self.left.append((action.name, str(error)))
+                self._leave(action.name, str(error))
             except Damaged as error:
                 self._set_aside(action.state, action.name, str(error))
         return fetched
@@ -240,9 +239,12 @@ class _Run:
         """Move what is no mail to `failed/` on the hub; where that cannot be, it is left."""
         try:
             if self._far.quarantine(state, name, reason):
-                self._problems.append((name, f"set aside on the hub: {reason}"))
+                self.missing.append((name, f"set aside on the hub: {reason}"))
         except OSError as error:
-            self.left.append((name, f"{reason}, and cannot be set aside: {explain(error)}"))
+            self._leave(name, f"{reason}, and cannot be set aside: {explain(error)}")
+
+    def _leave(self, name: str, reason: str) -> None:
+        self.missing.append((name, f"left on the hub: {reason}"))
 
     def _keep(self, action: Fetch, data: bytes) -> bool:
         """Make a message from the hub durable here, after its files."""

@@ -321,7 +321,11 @@ def test_agents_on_the_hub_host_and_elsewhere(
 def test_what_an_unclean_name_would_do(alice: Machine, bob: Machine, hub: Path) -> None:
     """A file on the hub that is no message is set aside there and shown to nobody."""
     (hub / "bob/inbox/pending/\x1b[2Jrubbish").write_text("x")
-    assert "no mail for bob" in bob.ok("check")
+    checked = bob.run("check")
+    assert (checked.code, "no mail for bob" in checked.out) == (0, True)
+    assert "[2Jrubbish: set aside on the hub: the file's name is no message's name" in checked.err
+    assert "\x1b" not in checked.err
+    assert bob.run("check").err == ""
     assert len(os.listdir(hub / "bob/inbox/failed")) == 2
 
 

@@ -87,7 +87,7 @@ def test_what_may_not_be_read_stays_on_the_hub(
     assert report.fetched == (shown.name,)
     said = f"hub:{path}: Permission denied: check the owner and mode of the path"
     assert report.problems == ((shut.name, f"left on the hub: {said}"),)
-    told = f"left on the hub: {shut.name}: {said}"
+    told = f"{shut.name}: left on the hub: {said}"
     instance = _as_instance(bob)
     assert freshen(instance) == told  # which `check` says on stderr
     with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
@@ -116,7 +116,7 @@ def test_each_instance_of_a_mirror_has_its_own_age(
 ) -> None:
     """Without the hub it is told how old one's own mail is, though another's was synced since."""
     path = Path(anna.hub.memory.path(anna.mailbox.at(layout.SYNCED)))
-    path.write_text(json.dumps({"at": time.time() - 7200, "left": ""}))
+    path.write_text(json.dumps({"at": time.time() - 7200, "missing": ""}))
     alice.sync()
     alice.hub.failed("no route")
     told = "no route (not tried again for a moment); this is the mail of "
@@ -154,7 +154,7 @@ def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
     path = Path(bob.hub.memory.path(bob.mailbox.at(layout.SYNCED)))
     with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
         assert freshen(_as_instance(bob)) is None
-        path.write_text(json.dumps({"at": time.time() - 7200, "left": ""}))
+        path.write_text(json.dumps({"at": time.time() - 7200, "missing": ""}))
         told = "`xw sync --watch` has not come round to it yet; this is the mail of 2h ago"
         assert freshen(_as_instance(bob)) == told
 

@@ -36,7 +36,7 @@ def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
     after = hub.state(instance.name)
     if problem and after.at == state.at:
         return _stale(state, problem)
-    return "; ".join(filter(None, (problem, after.left))) or None  # the mail is fresh, whatever failed later
+    return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
 
 
 def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
@@ -101,7 +101,7 @@ def _kept(state: "SyncState") -> str | None:
         return _stale(state, state.why)
     if time() - state.at > _KEPT_S:
         return _stale(state, "`xw sync --watch` has not come round to it yet")
-    return state.left or None
+    return state.missing or None
 
 
 def _stale(state: "SyncState", why: str) -> str:

@@ -64,16 +64,16 @@ def _link(url: str) -> "tuple[SshLink, str]":
 
 
 class SyncState(NamedTuple):
-    """When an instance's mail was last collected (seconds since the epoch, 0 = never), and what was left.
+    """When an instance's mail was last collected (seconds since the epoch, 0 = never).
 
-    `left` is what had to stay on the hub then, and why; for people, empty if there is nothing.
+    `missing` is what was left or set aside on the hub then, and why; for people, empty if there is nothing.
     `failed` and `why` tell when and why the hub could not be had last, 0 and empty if it could.
     """
 
     at: float
     failed: float
     why: str
-    left: str
+    missing: str
 
     def rests(self) -> bool:
         """Whether the last try failed so lately that the next should wait."""
@@ -198,11 +198,11 @@ class RemoteHub:
         """When an instance's mail was last collected, and what has come in between since."""
         found = self._object(f"{name}/{layout.SYNCED}")
         at = clock.seconds(found.get("at")) or 0.0
-        return self._away()._replace(at=at, left=str(found.get("left", "")))
+        return self._away()._replace(at=at, missing=str(found.get("missing", "")))
 
-    def collected(self, name: str, left: "Sequence[tuple[str, str]]" = ()) -> None:
-        """Keep that an instance's mail was collected just now, but for what is `left` (name, reason)."""
-        state = {"at": time.time(), "left": _told(left)}
+    def collected(self, name: str, missing: "Sequence[tuple[str, str]]" = ()) -> None:
+        """Keep that an instance's mail was collected just now, but for what is `missing` (name, reason)."""
+        state = {"at": time.time(), "missing": _told(missing)}
         self.memory.replace(json.dumps(state).encode(), "", f"{name}/{layout.SYNCED}")
         with suppress(FileNotFoundError):
             self.memory.remove(AWAY)
@@ -251,10 +251,10 @@ class RemoteHub:
             return b""
 
 
-def _told(left: "Sequence[tuple[str, str]]") -> str:
-    """What is left on the hub, in a line: the oldest, and how many more."""
-    if not left:
+def _told(missing: "Sequence[tuple[str, str]]") -> str:
+    """What is missing here, in a line: the first, and how many more."""
+    if not missing:
         return ""
-    name, why = left[0]
-    more = f"; and {len(left) - 1} more" if len(left) > 1 else ""
-    return f"left on the hub: {name}: {why}{more}"
+    name, why = missing[0]
+    more = f"; and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{name}: {why}{more}"
