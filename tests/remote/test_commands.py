@@ -177,6 +177,25 @@ def test_an_unknown_peer(alice: Machine, hub: Path) -> None:
     assert not (alice.mirror / "outbox/bbo").exists()
 
 
+def test_what_is_no_instance(alice: Machine, bob: Machine, hub: Path) -> None:
+    """A link to a mailbox, and a folder whose card is no file, are nobody here either, as in a directory."""
+    (hub / "bobby").symlink_to("bob")
+    shutil.copytree(hub / "bob", hub / "odd")
+    (hub / "odd/card.json").unlink()
+    (hub / "odd/card.json").mkdir()
+    for name in ("bobby", "odd"):
+        assert alice.ok("peers").startswith("bob ")
+        assert name not in alice.ok("peers")
+        refused = alice.run("send", "task", "hello?", "--to", name)
+        assert (refused.code, f"no peer {name!r}" in refused.err) == (3, True), refused
+    alice.mailbox.files.make_folder("alice/outbox/bobby")
+    sent = alice.json("send", "task", "x", "--to", "bob", "--offline")["id"]
+    (name,) = os.listdir(alice.mirror / "outbox/bob")
+    (alice.mirror / "outbox/bob" / name).rename(alice.mirror / "outbox/bobby" / name)
+    assert "1 returned" in alice.ok("sync")
+    assert sent not in bob.ok("check")
+
+
 def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
     """Mail sent offline to one who is no more comes back as an info from postmaster; the original is kept."""
     known.stop()

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from xw.hub.contract import Located, Parcel, Peer, Progress
     from xw.message import Attachment
 
+# What an instance's folder and its card are. A link to a mailbox is no instance of its own: its mail would
+# be addressed to another.
+INSTANCE = ("folder", "file")
 LEAST = '{"format": 1, "name": "hub"}'  # a hub.json that will do
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
-_LOOKS = 1 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
+_LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
 
 class Facts(NamedTuple):
@@ -95,9 +98,7 @@ class DirectoryHub:
         if not layout.is_name(name) or name in layout.RESERVED:
             return False
         try:
-            # A link to a mailbox is no instance of its own: its mail would be addressed to another.
-            folder, card = self.files.look(name), self.files.look(f"{name}/{layout.CARD}")
-            return folder.kind == "folder" and card.kind == "file"
+            return (self.files.look(name).kind, self.files.look(f"{name}/{layout.CARD}").kind) == INSTANCE
         except (FileNotFoundError, NotADirectoryError):
             self._must_be_there()
             return False
@@ -117,7 +118,7 @@ class DirectoryHub:
         data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         looks = self.files.look_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
         folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
-        new = (folder, card_there) != ("folder", "file")
+        new = (folder, card_there) != INSTANCE
         if new:
             self._must_be_there()
         if (new or card.get("kind") != "room") and room_there == "file":
@@ -144,10 +145,12 @@ class DirectoryHub:
         held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
         ready: list[int] = []
         for index, parcel in enumerate(parcels):
-            card, *states = [
-                not isinstance(look, OSError) for look in looks[index * _LOOKS : (index + 1) * _LOOKS]
+            folder, card, *states = [
+                None if isinstance(look, OSError) else look.kind
+                for look in looks[index * _LOOKS : (index + 1) * _LOOKS]
             ]
-            error = held.get(parcel.to) or self._prepare(parcel, card, any(states))
+            known = (folder, card) == INSTANCE
+            error = held.get(parcel.to) or self._prepare(parcel, known, any(states))
             outcomes.append(error)
             if error and not isinstance(error, (NotFound, Refused)):
                 held[parcel.to] = error
@@ -198,7 +201,8 @@ class DirectoryHub:
 
     def _looked_at(self, parcel: "Parcel") -> list[str]:
         mailbox = self.mailbox(parcel.to)
-        return [f"{parcel.to}/{layout.CARD}", *(mailbox.at(INBOX[s], parcel.name) for s in layout.STATES)]
+        states = [mailbox.at(INBOX[state], parcel.name) for state in layout.STATES]
+        return [parcel.to, f"{parcel.to}/{layout.CARD}", *states]
 
     def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
         """See to all but the publishing: the files, or a message that an earlier try brought."""

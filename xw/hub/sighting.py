@@ -12,6 +12,7 @@ from xw.errors import Damaged
 from xw.files import Look
 from xw.files.contract import Files
 from xw.hub.contract import Peer
+from xw.hub.directory import INSTANCE
 from xw.layout import INBOX
 from xw.message import parse_object
 
@@ -84,10 +85,11 @@ def see(
     """Sightings of instances on the hub in `files`; what `before` has of them is not read again.
 
     `listed` are the listings of their `pending_folders`, if one has them already.
-    Instances that have gone are left out.
+    What is no instance, or none any more, is left out.
     """
     folders = files.names_of(pending_folders(names)) if listed is None else listed
     paths = [f"{name}/{part}" for name in names for part in (*_READ, *presence.MARKS)]
+    paths += names
     looks = dict(zip(paths, files.look_all(paths), strict=True))
     wanted = [
         f"{name}/{part}"
@@ -98,7 +100,7 @@ def see(
     texts = dict(zip(wanted, files.read_all(wanted, _LIMIT), strict=True))
     seen = []
     for name, waiting in zip(names, folders, strict=True):
-        if _mtime(looks[f"{name}/{layout.CARD}"]) is None:
+        if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
             continue
         mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
         changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
@@ -129,6 +131,10 @@ def _times(before: Sighting | None) -> tuple[float, float]:
 
 def _mtime(look: Look | Exception) -> float | None:
     return None if isinstance(look, Exception) else look.mtime
+
+
+def _kind(look: Look | Exception) -> str:
+    return "" if isinstance(look, Exception) else look.kind
 
 
 def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
