@@ -126,11 +126,11 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
         stop.wakes(woken.wake)
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
-        tell("ready")
-        reason = chat.ready()
-        if reason:
-            tell(f"the chat is not, mail would wait: {reason}")
         with _Pulse(mailbox, plan.kind, worker) as pulse:
+            tell("ready")
+            reason = chat.ready()
+            if reason:
+                tell(f"the chat is not, mail would wait: {reason}")
             _loop(worker, pulse, woken, stop, tell, lost)
 
 
