@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +18,9 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROMPT = re.compile(r"^([a-z]*)\$ (.*)$")
 _SHORT = r"[0-9a-hjkmnp-tv-z]{8}"
 _ID = re.compile(rf"\b(?:\d{{8}}T\d{{12}}Z-)?{_SHORT}\b")
-# timeout(1) signals its command, then its whole group: the command twice. The second SIGTERM can hit coverage
-# while it writes its data because of the first, which it answers with a traceback.
-_TIMEOUT = re.compile(r"(?<!-)\btimeout (?=\d)")
+# What a document runs for some seconds runs here until it has printed as much as it should.
+_TIMEOUT = re.compile(r"^timeout \d+ ")
+_PATIENCE_S = 60
 _VOLATILE = (
     (_ID, "<id>"),
     (re.compile(r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "<time>"),
@@ -60,19 +61,23 @@ class Session:
 
     def run(self, step: Step) -> str:
         """What the command prints here, its document's ids replaced by those of this run."""
-        command = _TIMEOUT.sub("timeout --foreground ", self.translated(step.command))
-        environ = {**self._environ, **({"XW_NAME": step.name} if step.name else {})}
-        ended = subprocess.run(
+        command, endless = _TIMEOUT.subn("exec ", self.translated(step.command))
+        with subprocess.Popen(
             ["sh", "-c", command],
             cwd=self.place,
-            env=environ,
+            env={**self._environ, **({"XW_NAME": step.name} if step.name else {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=30,
-            check=False,
-        )
-        output = ended.stdout.replace(str(self.place), "/home/you/project")
+        ) as process:
+            late = threading.Timer(_PATIENCE_S, process.kill)
+            late.start()
+            assert process.stdout
+            lines = [process.stdout.readline() for _ in step.output.splitlines()] if endless else []
+            if endless:
+                process.terminate()
+            output = "".join([*lines, process.stdout.read()]).replace(str(self.place), "/home/you/project")
+            late.cancel()
         self._ids |= dict(zip(_ID.findall(step.output), _ID.findall(output), strict=False))
         return output
 
