@@ -4,11 +4,12 @@ import io
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -108,13 +109,22 @@ def until(condition: Callable[[], object]) -> None:
 def watches(pid: int, folder: Path) -> bool:
     """Whether a process has asked the kernel to tell it of changes in a folder."""
     inode = f"ino:{folder.stat().st_ino:x} "
-    for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            if inode in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text():
-                return True
-        except FileNotFoundError:
-            continue  # closed meanwhile
+    with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended
+        for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if inode in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text():
+                    return True
     return False
+
+
+def shown_on(terminal: int) -> bytes:
+    """All that is written to a terminal, read at its leader's end, until nobody has it open any more."""
+    written = b""
+    with suppress(OSError):  # EIO: nobody has
+        while select.select([terminal], [], [], PATIENCE)[0] and (piece := os.read(terminal, 65536)):
+            written += piece
+    os.close(terminal)
+    return written
 
 
 def ended(process: "subprocess.Popen[str]") -> Result:

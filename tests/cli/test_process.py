@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, XW, Result, Team, ended, until, watches
+from tests.cli.team import PATIENCE, XW, Result, Team, ended, shown_on, until, watches
 from xw import __version__
 from xw.cli.commands import COMMANDS, NUMBERS, Command, Param
 
@@ -262,16 +261,7 @@ def _on_a_terminal(team: Team, *arguments: str, by: str = "bob") -> bytes:
     leader, follower = pty.openpty()
     process = team.start(*arguments, by=by, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
-    written = b""
-    while select.select([leader], [], [], PATIENCE)[0]:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # EIO: nobody has the terminal open any more
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(leader)
+    written = shown_on(leader)
     process.wait(PATIENCE)
     return written.replace(b"\r\n", b"\n")
 

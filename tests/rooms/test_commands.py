@@ -4,11 +4,12 @@ import os
 import pty
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, XW, Team, until
+from tests.cli.team import PATIENCE, XW, Team, shown_on
 from xw.cli.room import Painter
 from xw.files.local import LocalFiles
 from xw.layout import ROOM_LOCK
@@ -182,21 +183,22 @@ def test_whether_a_room_runs(team: Team) -> None:
     assert "the room" not in team.run("doctor").out
 
 
-def test_looking_at_a_room_does_not_keep_it_from_running(team: Team) -> None:
+def test_looking_at_a_room_does_not_keep_it_from_running(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks whether a room runs holds its lock for a moment, which its coordinator waits for."""
     create(team)
     team.ok("room", "close", "talk")
-    with LocalFiles(str(team.hub)).locked(f"talk/{ROOM_LOCK}", patience=0):
-        running = team.start("room", "run", "talk")
-        until(lambda: running.poll() is not None or opens(running.pid, team.hub / "talk" / ROOM_LOCK))
-    out, err = running.communicate(timeout=PATIENCE)
-    assert (running.returncode, err) == (0, ""), out
+    with ExitStack() as held:
+        held.enter_context(LocalFiles(str(team.hub)).locked(f"talk/{ROOM_LOCK}", patience=0))
+        waits: list[float] = []
 
+        def wait(seconds: float) -> None:
+            """The moment is over."""
+            waits.append(seconds)
+            held.close()
 
-def opens(pid: int, path: Path) -> bool:
-    """Whether a process has a file open."""
-    descriptors = Path(f"/proc/{pid}/fd").iterdir()
-    return any(os.path.realpath(descriptor) == str(path) for descriptor in descriptors)
+        monkeypatch.setattr("xw.files.local.time.sleep", wait)
+        assert "is closed" in team.ok("room", "run", "talk")
+    assert waits, "it began while the lock was held"
 
 
 def test_control_from_the_shell(team: Team) -> None:
@@ -287,8 +289,7 @@ def test_colour_only_on_a_terminal(team: Team, environ: dict[str, str], coloured
     variables = {**kept, "XW_NAME": "alice", **environ}
     subprocess.run(command, cwd=team.folder, env=variables, stdout=terminal, check=True)
     os.close(terminal)
-    shown = os.read(controller, 65536).decode()
-    os.close(controller)
+    shown = shown_on(controller).decode()
     assert ("\x1b[" in shown) is coloured
     assert "Tea?" in shown
 

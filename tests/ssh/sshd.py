@@ -70,7 +70,7 @@ class Sshd:
             self.process = subprocess.Popen(
                 [PROGRAM, "-D", "-e", "-f", self._config], stdin=subprocess.DEVNULL, stderr=log
             )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -101,11 +101,18 @@ class Sshd:
 
     def cut(self) -> None:
         """Kill all sessions; the server goes on."""
-        for process in self.sessions():
+        held: set[int] = set()
+        # Stopped first: one that was killed in the middle of a login could leave a child that nobody finds.
+        while new := set(self.sessions()) - held:
+            for process in new:
+                _kill(process, signal.SIGSTOP)
+            held |= new
+        for process in held:
             _kill(process, signal.SIGKILL)
 
     def stop(self) -> None:
         """End it, with all its sessions."""
+        _kill(self.process.pid, signal.SIGSTOP)  # no session may begin behind the cut
         self.cut()
         self.process.kill()
         self.process.wait()
