@@ -30,7 +30,7 @@ def join(known: Sshd, hub: Path, tmp_path: Path) -> Iterator[Join]:  # noqa: F81
 
     def join_one(name: str, place: str = "") -> Machine:
         machine = Machine(tmp_path / (place or name), name, f"ssh://127.0.0.1:{known.port}{hub}")
-        machine.ok("init", "--name", name, "--hub", machine.url)
+        machine.join()
         made.append(machine)
         return machine
 

@@ -12,6 +12,9 @@ from xw.files.ssh import link
 from xw.instance import Options, open_instance
 from xw.mailbox import Mailbox
 
+PATIENT_S = 30.0
+"""What commands may take on the side where no test is about that: a busy machine breaks the default."""
+
 
 def disconnect() -> None:
     """End the connections of this process."""
@@ -44,6 +47,12 @@ class Machine:
         """Its mailbox, as its commands see it."""
         options = Options(self.name, config=str(self.folder / "xw.json"))
         return open_instance(options, {}).mailbox
+
+    def join(self) -> str:
+        """Join the hub, and be patient with it from then on; what `init` printed."""
+        said = self.ok("init", "--name", self.name, "--hub", self.url)
+        self.set(offline_s=PATIENT_S)
+        return said
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Result:
         """Run a command line in this process; connections stay from one to the next."""

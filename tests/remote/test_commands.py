@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import XW, call, ended
+from tests.cli.team import XW, call, ended, shown_on
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.sshd import Sshd
@@ -139,7 +139,7 @@ def test_waiting(alice: Machine, bob: Machine) -> None:
     assert "task alice" in result.out
     began = time.monotonic()
     assert alice.run("wait", "--timeout", "0.2").code == 4
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10  # what one may take on the side is more
 
 
 def test_watching(alice: Machine, bob: Machine) -> None:
@@ -280,7 +280,7 @@ def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
     with socket.create_server(("127.0.0.1", known.port)) as silent:
         began = time.monotonic()
         assert "this is the mail of " in alice.run("check").err
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 8.0  # without a limit it is 15
         silent.settimeout(10)
         silent.accept()[0].close()
         for _ in range(3):
@@ -300,10 +300,9 @@ def test_progress_on_a_terminal(alice: Machine, bob: Machine) -> None:
     for machine in (alice, bob):
         terminal, end = pty.openpty()
         syncing = machine.start("sync", stderr=end)
-        assert syncing.wait(30) == 0
         os.close(end)
-        shown = os.read(terminal, 65536).decode()
-        os.close(terminal)
+        shown = shown_on(terminal).decode()
+        assert syncing.wait(30) == 0
         assert "\rlarge.bin [" in shown
         assert shown.endswith(f"\rlarge.bin [{'#' * 25}] 100 %\r\n")
 
