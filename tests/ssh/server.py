@@ -37,7 +37,7 @@ class ServerLink:
     """
 
     def __init__(
-        self, *options: str, patience: float = 10.0, user: int | None = None, before: Sequence[str] = ()
+        self, *options: str, patience: float = 30.0, user: int | None = None, before: Sequence[str] = ()
     ) -> None:
         self.name = "hub"
         self.servers: list[tuple[subprocess.Popen[bytes], Wire]] = []

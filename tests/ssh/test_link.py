@@ -19,6 +19,9 @@ from xw.files.ssh.link import SshLink, link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
 
+LATE_S = 8.0
+"""The limit, and what a busy machine adds; without the limit it is 15."""
+
 
 def hub(server: Sshd, path: str) -> tuple[SshLink, SftpFiles]:
     target = parse(f"ssh://127.0.0.1:{server.port}{path}")
@@ -107,7 +110,7 @@ def test_a_stopped_server(known: Sshd, tmp_path: Path, when: str) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable), link.within(0.5):
         files.make_folders(["tmp", "a"])
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < LATE_S
     known.signal_all(signal.SIGCONT)
     files.make_folders(["tmp", "a"])
     files.publish(b"text", "tmp", ["a/one"])
@@ -122,7 +125,7 @@ def test_a_stopped_server_takes_no_attachment(known: Sshd, tmp_path: Path) -> No
     began = time.monotonic()
     with pytest.raises(Unreachable), link.within(1.0):
         files.store((bytes(1 << 20) for _ in range(64)), "a/large")
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < LATE_S
     known.signal_all(signal.SIGCONT)
 
 
@@ -142,7 +145,7 @@ def test_a_cut_connection(known: Sshd, tmp_path: Path, act: str) -> None:
     files.make_folders(["tmp", "a"])
     files.publish(b"text", "tmp", ["a/one"])
     known.cut()
-    with link.within(5):
+    with link.within(30):
         try:
             ACTS[act](files)
         except Unreachable:
@@ -154,7 +157,7 @@ def test_a_server_that_went(known: Sshd, tmp_path: Path) -> None:
     link, files = hub(known, f"{tmp_path}/hub")
     files.make_folders(["a"])
     known.stop()
-    with link.within(2):
+    with link.within(30):
         for _ in range(2):
             with pytest.raises(Unreachable) as caught:
                 files.names("a")
@@ -173,7 +176,7 @@ def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
 
     def work(link: SshLink) -> list[str]:
         start.wait()
-        with link.within(30):
+        with link.within(60):
             return SftpFiles(link, str(server.home)).names("")
 
     try:

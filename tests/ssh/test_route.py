@@ -159,11 +159,9 @@ def test_proxy_command(known: Sshd, home: Home, tmp_path: Path) -> None:
     relay.write_text(_RELAY)
     home.configure(f"Host 127.0.0.1\n ProxyCommand {sys.executable} {relay} %p\n")
     assert names(f"ssh://127.0.0.1:{known.port}/~") == []
-    began = time.monotonic()
     link_to(parse(f"ssh://127.0.0.1:{known.port}/~")).close()
     running = [path for path in Path("/proc").glob("[0-9]*") if str(relay).encode() in _command(path)]
     until(lambda: not any(map(_command, running)))
-    assert time.monotonic() - began < 5
 
 
 def _command(process: Path) -> bytes:
@@ -180,7 +178,7 @@ def test_a_proxy_command_that_cannot_be_run(home: Home) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable, match="its ProxyCommand cannot be run: `/nowhere/relay 22`"):
         names("ssh://127.0.0.1/~")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # a host is tried for 20
 
 
 def test_a_broken_configuration(home: Home) -> None:
