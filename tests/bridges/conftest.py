@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridges.helpers import Agent
+from xw.bridges import panes, tmux
 from xw.bridges.panes import Tmux
 
 
@@ -18,7 +19,10 @@ def tmux_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     name = str(tmp_path_factory.mktemp("tmux") / "s")
     # A server ends with its last session, and one that just ends refuses the next.
     Tmux(name).run("-f", "/dev/null", "new-session", "-d", "-s", "keeper", "sleep 100000")
-    yield name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panes, "TIMEOUT_S", 30.0)  # a busy machine breaks what does for people
+        patch.setattr(tmux, "LEAVES_S", 10.0)
+        yield name
     subprocess.run(["tmux", "-S", name, "kill-server"], check=False, capture_output=True)
 
 

@@ -9,8 +9,9 @@ lines from a terminal in line mode.
 
 Everything that happens to it is a JSON line in --log: {"submitted": …},
 {"executed": …}, {"command": …}, {"approved": …}, {"key": …}. Directives in a
-text: `lines:N` answers N lines, `delay:S` works for S seconds, `ask` opens a
-permission dialog first, `tool` uses a tool before it answers, `silent` answers nothing.
+text: `lines:N` answers N lines, `delay:S` works for S seconds, `until:PATH` until
+there is such a file, `ask` opens a permission dialog first, `tool` uses a tool
+before it answers, `silent` answers nothing.
 """
 
 import argparse
@@ -132,9 +133,11 @@ class Agent:
 
     def work(self) -> None:
         delay = re.search(r"delay:([\d.]+)", self.todo)
+        gate = re.search(r"until:(\S+)", self.todo)
+        self.gate = gate[1] if gate else ""
         self.busy_until = time.monotonic() + (float(delay[1]) if delay else 0.0)
         self.working = True
-        if not delay:
+        if not delay and not gate:
             self.finish()
 
     def finish(self) -> None:
@@ -147,6 +150,7 @@ class Agent:
             self.transcript += ["✻ Pondered for 0s · done 5:50 AM", ""]
 
     working = False
+    gate = ""
 
     # -- screen
 
@@ -193,6 +197,8 @@ class Agent:
         self.draw()
         while True:
             left = max(0.0, self.busy_until - time.monotonic()) if self.working else None
+            if self.gate and not os.path.exists(self.gate):
+                left = 0.02
             if select.select([0], [], [], left)[0]:
                 data = os.read(0, 65536)
                 while select.select([0], [], [], 0.002)[0]:
@@ -200,7 +206,7 @@ class Agent:
                 if not data:
                     return
                 self.feed(data.decode("utf-8", "replace"))
-            elif self.working:
+            elif self.working and (not self.gate or os.path.exists(self.gate)):
                 self.finish()
                 self.draw()
 

@@ -1,6 +1,7 @@
-"""A long-lived command for tests that speaks JSON lines; a text may say `die`, `error` or `delay:S`."""
+"""A long-lived command for tests that speaks JSON lines; a text may say `die`, `error` or `until:PATH`."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -17,8 +18,9 @@ for line in sys.stdin:
     text = asked["text"]
     if "die" in text.split():
         sys.exit(3)
-    delay = re.search(r"delay:([\d.]+)", text)
-    time.sleep(float(delay[1]) if delay else 0)
+    gate = re.search(r"until:(\S+)", text)
+    while gate and not os.path.exists(gate[1]):
+        time.sleep(0.02)
     say(json.dumps({"id": "another", "text": "not this one"}))
     answer = {"error": "no credit"} if "error" in text.split() else {"text": "heard:\n" + text}
     say(json.dumps({"id": asked["id"], **answer}))

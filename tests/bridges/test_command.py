@@ -1,7 +1,6 @@
 """The command chats: a process per message, and one that speaks JSON lines."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -206,7 +205,7 @@ from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program
 chat = LinesChat(Program({LINES!r}), Path({str(tmp_path)!r}))
 mark = chat.mark()
-chat.present(mark, "delay:0.4 x")
+chat.present(mark, "until:{tmp_path}/go x")
 print(mark, flush=True)
 sys.stdin.read()
 """
@@ -223,7 +222,8 @@ sys.stdin.read()
     bridge.wait()
     after = LinesChat(Program(LINES), tmp_path)
     assert "busy" in (after.ready() or "")
-    assert until(lambda: after.capture(mark, "")).text == "heard:\ndelay:0.4 x"
+    (tmp_path / "go").touch()
+    assert until(lambda: after.capture(mark, "")).text == f"heard:\nuntil:{tmp_path}/go x"
     assert after.seen(mark, "") is True
     until(lambda: after.ready() is None)
     bridge.stdin.close()
@@ -238,7 +238,7 @@ def test_lines_daemon_of_an_earlier_bridge(tmp_path: Path) -> None:
     mark = first.mark()
     first.present(mark, "x")
     process = first._process
-    assert process and process.wait(10) == 0
+    assert process and process.wait(30) == 0
     try:
         after = LinesChat(Program(LINES, 5), tmp_path, lambda: now[0])
         now[0] += 4
@@ -293,8 +293,7 @@ def test_marks_are_small_and_printable(tmp_path: Path, lines: LinesChat) -> None
 
 def _lives(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    # An ended process whose parent has not looked yet is not alive.
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    return state not in ("Z", "X")  # an ended process whose parent has not looked yet is not alive

@@ -171,15 +171,16 @@ def test_tools_are_left_out(agent: Start) -> None:
     assert "Bash" not in until(lambda: chat.capture(mark, text)).text
 
 
-def test_busy_program_is_waited_for(agent: Start) -> None:
+def test_busy_program_is_waited_for(agent: Start, tmp_path: Path) -> None:
     """A busy program is not ready, gets nothing typed, and its answer is taken once it rests."""
     fake = agent()
     chat = fake.chat()
-    mark, text = ask(chat, "delay:0.6")
+    mark, text = ask(chat, f"until:{tmp_path}/go")
     assert chat.ready() == "busy"
     assert chat.capture(mark, text) is None
     with pytest.raises(NotPresented, match="busy"):
         chat.present(chat.mark(), text_of("second"))
+    (tmp_path / "go").touch()
     assert "that is all" in until(lambda: chat.capture(mark, text)).text
     assert len(fake.records("submitted")) == 1
 
@@ -269,7 +270,18 @@ def test_enter_is_pressed_again_at_most_twice(agent: Start, monkeypatch: pytest.
     """A missed Enter is repeated; a program that ignores three is left alone, the text uncertain."""
     monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.3)
     fake = agent("--deaf", "2")
-    ask(fake.chat(), "x")
+    chat, pressed = fake.chat(), 0
+    press = chat._tmux.press
+
+    def counted(pane: str, key: str) -> None:
+        nonlocal pressed
+        pressed += 1
+        monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 30.0 if pressed == 3 else 0.3)
+        press(pane, key)
+
+    chat._tmux.press = counted  # type: ignore[method-assign]
+    ask(chat, "x")
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.3)
     assert len(fake.records("submitted")) == 1
     with pytest.raises(Uncertain, match="did not submit"):
         ask(agent("--deaf", "3").chat(), "x")

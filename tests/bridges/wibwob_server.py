@@ -52,13 +52,13 @@ class WibWob:
         self._stopped = True
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as poke:
             poke.connect(str(self.path))
-        self._thread.join(5)
+        self._thread.join(30)
         self._listen.close()
 
     def _serve(self) -> None:
         while not self._stopped:
             link, _ = self._listen.accept()
-            link.settimeout(2)
+            link.settimeout(30)
             with link, contextlib.suppress(OSError):
                 self._one(link)
 

@@ -240,7 +240,8 @@ def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest
     try:
         Tmux().run("new-window", "sh")
         until(lambda: "%0; chatty; idle" in team.ok("bridge", "tmux", "--list"))
-        assert "tmux --target %1; sh; a shell, not a chat program\n" in team.ok("bridge", "tmux", "--list")
+        shell = "tmux --target %1; sh; a shell, not a chat program\n"
+        until(lambda: shell in team.ok("bridge", "tmux", "--list"))
         bridge(team, "bob", "tmux", "--target", "chatty")
         assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
     finally:
