@@ -31,7 +31,7 @@ print("woke twice")
 
 def test_a_file_wakes(tmp_path: Path) -> None:
     """A file that appears ends a wait long before the rescan time."""
-    with Arrivals([str(tmp_path)], rescan=60.0) as woken:
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
         threading.Timer(0.05, (tmp_path / "one").touch).start()
         woken.wait()
         assert (tmp_path / "one").exists()
@@ -41,7 +41,7 @@ def test_a_folder_that_is_watched_later(tmp_path: Path) -> None:
     """A folder added while the watch is on is to be looked into at once, and wakes from then on."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    with Arrivals([str(tmp_path / "a")], rescan=60.0) as woken:
+    with Arrivals([str(tmp_path / "a")], rescan=3600.0) as woken:
         woken.also(str(tmp_path / "b"))
         woken.wait()
         threading.Timer(0.05, (tmp_path / "b" / "one").touch).start()
@@ -51,7 +51,7 @@ def test_a_folder_that_is_watched_later(tmp_path: Path) -> None:
 
 def test_wake_ends_a_wait(tmp_path: Path) -> None:
     """`wake` from another thread ends a wait."""
-    with Arrivals([str(tmp_path)], rescan=60.0) as woken:
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
         threading.Timer(0.05, woken.wake).start()
         woken.wait()
 

@@ -271,7 +271,7 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("check",), ("check", "--json"), ("wait", "--timeout", "5"), ("doctor",)]
+    "command", [("check",), ("check", "--json"), ("wait", "--timeout", "60"), ("doctor",)]
 )
 def test_hostile_files(team: Team, command: tuple[str, ...]) -> None:
     """All at once between good messages: each is set aside with its reason, no good one is held back."""

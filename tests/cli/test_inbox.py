@@ -263,7 +263,7 @@ def test_a_message_that_may_not_be_read_stays(team: Team, monkeypatch: pytest.Mo
     assert (checked.code, ageless(checked.out)) == (0, f"{shown[-8:]} info alice 0s shown\n")
     said = f"xw: left in pending/: {hidden}.info.alice.json: Permission denied: check its owner and mode\n"
     assert checked.err == said
-    assert shown[-8:] in team.ok("wait", "--timeout", "5", by="bob")
+    assert shown[-8:] in team.ok("wait", "--timeout", "60", by="bob")
     assert "check its owner and mode" in team.run("doctor", by="bob").out
     team.ok("done", shown, by="bob")
     assert team.run("check", by="bob") == (0, "", said)

@@ -23,7 +23,7 @@ def files(tmp_path: Path) -> LocalFiles:
     return made
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", ["link", "dangling link", "link to a folder", "fifo", "socket", "sparse"])
 def test_what_is_no_regular_file_is_damaged(files: LocalFiles, tmp_path: Path, kind: str) -> None:
     """Links, FIFOs, sockets and terabytes of nothing are damaged, at once, and are not followed."""
