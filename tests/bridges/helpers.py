@@ -19,7 +19,7 @@ FAKE = CLAUDE._replace(name="fake", pause_s=0.02, settle_s=0.2)
 """The test's chat program has Claude Code's look, and needs no pause."""
 
 
-def until(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
     """The condition's first true value; fails the test when there is none in time."""
     deadline = time.monotonic() + limit_s
     while not (value := condition()):

@@ -18,7 +18,7 @@ from xw.__main__ import run
 
 NAMES = ("alice", "bob", "carol")
 XW = str(Path(sys.executable).with_name("xw"))  # the installed console script
-PATIENCE = 30.0  # seconds until a condition that does not come is a failure
+PATIENCE = 60.0  # seconds until a condition that does not come is a failure
 
 
 class Result(NamedTuple):

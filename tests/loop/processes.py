@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.team import Team, until
+from tests.cli.team import PATIENCE, Team, until
 
 XW = (sys.executable, "-P", "-m", "xw")
 
@@ -50,7 +50,7 @@ class Running:
         """Ask it to end; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def _dead(self) -> bool:
         return self.process.poll() is not None

@@ -14,7 +14,7 @@ def test_through_a_pane(world: World, agent: Callable[..., Agent]) -> None:
     first = Bridge(world.instance("bob"), program.chat())
     until(lambda: first.step() is not None and program.records("submitted"))
     second = Bridge(world.instance("bob"), program.chat())  # as after a kill -9 of the first
-    until(lambda: second.step() is None, 30.0)
+    until(lambda: second.step() is None)
     assert len(program.records("submitted")) == 1
     ((_, reply),) = world.inbox("alice")
     assert reply.type == "reply" and reply.body.strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import XW, call, until, watches
+from tests.cli.team import PATIENCE, XW, call, until, watches
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
@@ -43,10 +43,10 @@ class Watch:
         except AssertionError:
             raise AssertionError(f"it said only:\n{self.said()}") from None
 
-    def end(self) -> None:
-        """Ask it to end, as systemd does; it must do so at once and well."""
+    def end(self, limit: float = PATIENCE) -> None:
+        """Ask it to end, as systemd does; it must do so well."""
         self.process.terminate()
-        assert self.process.wait(10) == 0, self.said()
+        assert self.process.wait(limit) == 0, self.said()
 
 
 def watchers(hub: Path) -> list[str]:
@@ -154,10 +154,10 @@ def test_it_ends_cleanly(watch: Watch, alice: Machine, known: Sshd, hub: Path) -
 
 
 def test_it_ends_while_the_server_stands_still(watch: Watch, alice: Machine, known: Sshd) -> None:
-    """A server that answers nothing does not keep it from ending."""
+    """A server that answers nothing, which is waited for for 15 s, does not keep it from ending."""
     known.signal_all(signal.SIGSTOP)
     assert alice.process("send", "info", "into the void", "--to", "alice", "--offline").code == 0
-    watch.end()
+    watch.end(limit=13)
     known.signal_all(signal.SIGCONT)
 
 
@@ -275,7 +275,7 @@ def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> 
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert b"established" not in ended.stdout
