@@ -17,7 +17,7 @@ def _play(tmp_path: Path, demo: Path = DEMO, **environ: str) -> "subprocess.Comp
         env={**os.environ, "TMPDIR": str(tmp_path), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 
@@ -57,7 +57,7 @@ def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
         [sys.executable, DEMO.with_name("panes.py"), tmp_path / "place", "sed", "-n", "1s/Answer.*//p"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -20,7 +20,7 @@ AGENTS = {
     "puck": "a trickster: never answers straight",
 }
 RULES = "1. Three words.\n2. Nothing that burns.\n3. Friendly to visitors.\n"
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 
 SCRIPTS = sysconfig.get_path("scripts")
 ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("XW_")}

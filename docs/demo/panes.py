@@ -19,7 +19,7 @@ from room import ENVIRON, PEOPLE, ROOM, SEED, start, xw
 
 TURNS = 6
 COLUMNS, ROWS = 120, 24
-SCRIPTED_S, MODEL_S = 25.0, 600.0
+SCRIPTED_S, MODEL_S = 60.0, 600.0
 
 
 class Tmux:

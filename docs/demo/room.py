@@ -38,7 +38,7 @@ PEOPLE = {
     ),
 }
 TURNS = sum(len(words) - 1 for words in PEOPLE.values())
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 SCRIPTS = sysconfig.get_path("scripts")
 ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith("XW_")}
