@@ -3,9 +3,9 @@
 import socket
 import struct
 import threading
-import time
 from contextlib import suppress
 from queue import SimpleQueue
+from time import monotonic, sleep
 
 _LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
 
@@ -59,7 +59,8 @@ class Proxy:
                 continue
             self._pairs += [near, far]
             for source, sink in ((near, far), (far, near)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with suppress(OSError):  # it was reset meanwhile
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 queue: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
                 threading.Thread(target=self._take, args=(source, queue), daemon=True).start()
                 threading.Thread(target=self._give, args=(sink, queue), daemon=True).start()
@@ -71,12 +72,12 @@ class Proxy:
                 data = source.recv(65536)
             except OSError:
                 data = b""
-            queue.put((time.monotonic() + self.delay, data))
+            queue.put((monotonic() + self.delay, data))
 
     def _give(self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:
         while True:
             due, data = queue.get()
-            time.sleep(max(0.0, due - time.monotonic()))
+            sleep(max(0.0, due - monotonic()))
             self._passing.wait()
             try:
                 if not data:
