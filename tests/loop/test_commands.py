@@ -184,9 +184,11 @@ def test_trouble_passes(team: Team) -> None:
     """What keeps a bridge from going on is said, and so is that it goes on."""
     running = bridge(team, "bob", "command", "--", "tr", "a-z", "A-Z")
     pending = team.box("bob") / "inbox/pending"
-    pending.rename(pending.with_name("away"))
+    away = pending.rename(pending.with_name("away"))
+    (away / "wake").touch()  # else it looks in five seconds
     running.says("cannot go on now")
-    pending.with_name("away").rename(pending)
+    (away / "wake").unlink()
+    away.rename(pending)
     running.says("goes on")
     assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
 
@@ -196,7 +198,8 @@ def test_hub_removed_under_it(team: Team) -> None:
     running = bridge(team, "bob", "command", "--", "cat")
     until((team.box("bob") / "presence.json").exists)
     hub = team.box("bob").parent
-    hub.rename(hub.with_name("moved"))
+    moved = hub.rename(hub.with_name("moved"))
+    (moved / "bob/inbox/pending/wake").touch()  # else it looks in five seconds
     assert running.process.wait(30) == 5 and "moved or removed under this bridge" in running.said
     assert running.said.count("\n") <= 3, running.said
 
