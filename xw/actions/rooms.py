@@ -154,7 +154,7 @@ def runs(hub: Hub, name: str) -> bool | None:
     try:
         return presence.runs(here.mailbox(name), layout.ROOM_LOCK) if here else None
     except OSError:
-        return None  # another user's room, or a disk that is mounted read-only
+        return None  # another user's room, or no lock at all
 
 
 def unheard(hub: Hub) -> Iterator[tuple[str, int]]:
