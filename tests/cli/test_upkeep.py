@@ -58,6 +58,35 @@ def test_gc(team: Team, old: dict[str, str]) -> None:
     assert team.names("carol", "inbox/pending") != []
 
 
+def test_gc_keeps_files_that_came_later(team: Team, tmp_path: Path) -> None:
+    """Files of `xw attach` lie with a message that may be gone: they stay as long as what announces them."""
+    (tmp_path / "file").write_text("text")
+    first = team.send("first")
+    team.ok("done", first, by="bob")
+    info = team.json("attach", first, str(tmp_path / "file"))["id"]
+    team.ok("gc", "--days", "0", by="bob")
+    assert team.names("bob", "inbox/done") == []
+    assert team.json("read", info, by="bob")["files"][0]["problem"] is None
+    team.ok("done", info, by="bob")
+    _age(team.box("bob") / "attachments" / first, 2)
+    team.ok("gc", "--days", "0", by="bob")
+    assert team.names("bob", "attachments") == []
+
+
+def test_gc_keeps_files_that_are_not_sent_yet(team: Team, tmp_path: Path) -> None:
+    """Nor does the sender's gc take files whose announcement waits in the outbox."""
+    (tmp_path / "file").write_text("text")
+    first, pending = team.send("first"), team.box("bob") / "inbox" / "pending"
+    pending.rename(pending.with_name("away"))
+    info = team.json("attach", first, str(tmp_path / "file"))
+    assert info["outbox"] == ["bob"]
+    team.ok("gc", "--days", "0")
+    assert team.names("alice", "sent") == []
+    pending.with_name("away").rename(pending)
+    team.ok("sync")
+    assert team.json("read", info["id"], by="bob")["files"][0]["problem"] is None
+
+
 def test_gc_keeps_what_is_young(team: Team, old: dict[str, str]) -> None:
     """What got to done, failed or sent less than N days ago stays; what is done today counts from today."""
     team.ok("done", old["pending"], by="bob")

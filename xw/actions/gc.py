@@ -1,14 +1,16 @@
 """Removing what is old: gc. Fit for cron: one at a time, own mailbox only, never mail that waits."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from xw import layout
-from xw.errors import Busy, Unreachable
+from xw.errors import Busy, Damaged, Unreachable
 from xw.files import Look
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Mailbox
+from xw.mailbox import Mailbox, Place
+from xw.message import decode
 from xw.rooms import definition
 
 _DAY = 86400.0
@@ -59,7 +61,8 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     for folder in (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT:
         messages |= _older(mailbox, folder, before)
     # Messages first: a crash in between leaves files without a message, which the next run finds.
-    kept = _ids(mailbox, gone=set(messages))
+    staying = _staying(mailbox, gone=set(messages))
+    kept = {place.name.partition(".")[0] for place in staying}
     folders = _older(mailbox, layout.ATTACHMENTS, before)
     removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
     # Files come before their message: those of one that is being delivered just now have none yet.
@@ -69,6 +72,7 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
         for path, look in folders.items()
         if (owner := path.rpartition("/")[2]) not in kept and (owner in removed or look.mtime < stale)
     }
+    attachments = _not_announced(mailbox, attachments, staying)
     inside = [path for path, look in attachments.items() if look.kind == "folder"]
     size = sum(look.size for path in inside for look in _older(mailbox, path, float("inf")).values())
     scratch = _older(mailbox, layout.SCRATCH, stale)
@@ -109,13 +113,28 @@ def _remove(mailbox: Mailbox, found: dict[str, Look]) -> None:
         mailbox.files.remove_folder(mailbox.at(path))
 
 
-def _ids(mailbox: Mailbox, gone: set[str]) -> set[str]:
-    """The ids of all messages here, but for those in `gone` (paths below the mailbox)."""
+def _staying(mailbox: Mailbox, gone: set[str]) -> list[Place]:
+    """All messages here, but for those in `gone` (paths below the mailbox)."""
     folders = [*INBOX.values(), layout.SENT, layout.REFUSED]
     folders += [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
-    return {
-        name.partition(".")[0]
+    return [
+        Place(folder, name)
         for folder in folders
         for name in mailbox.names(folder)
         if f"{folder}/{name}" not in gone
-    }
+    ]
+
+
+def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place]) -> dict[str, Look]:
+    """Of folders of attachments those to which no `info` of `xw attach` that stays has added files."""
+    infos = [place for place in staying if found and ".info." in place.name]
+    paths = [mailbox.at(*place) for place in infos]
+    kept: set[str] = set()
+    for place, data in zip(infos, mailbox.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
+        if isinstance(data, FileNotFoundError):
+            return {}  # it moves on just now: the next run reads it, and does the rest
+        with suppress(Damaged):
+            message = decode(place.name, data) if isinstance(data, bytes) else None
+            if message and message.attached:
+                kept.add(f"{layout.ATTACHMENTS}/{message.re or message.id}")
+    return {path: look for path, look in found.items() if path not in kept}
