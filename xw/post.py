@@ -143,8 +143,8 @@ def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock
         fields |= {"thread": message.thread or message.id, "retry_of": message.id}
         name, data = encode(fields, _next_time(mailbox, note, now))
         message_id = name.partition(".")[0]
-        for file_name, file in _stage(mailbox, paths).items():
-            mailbox.place(file, message_id, file_name)
+        for file, copy in zip(message.attachments, _stage(mailbox, paths).values(), strict=True):
+            mailbox.place(copy, message_id, file.name)
         mailbox.accept(name, data)
     return Sent(message_id, name, (mailbox.owner,), ())
 

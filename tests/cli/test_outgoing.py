@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team
-from xw import layout
+from xw import clock, layout
+from xw.message import Fields, encode
 
 
 def test_send_says_where_it_is(team: Team) -> None:
@@ -324,6 +325,33 @@ def test_retry_by_the_sender(team: Team) -> None:
     (again,) = team.json("check", by="bob")["messages"]
     assert (again["retry_of"], again["to"]) == (token, ["bob"])
     assert len(team.pending("carol")) == 1
+
+
+def test_retry_of_files_that_came_later(team: Team, tmp_path: Path) -> None:
+    """A retry of the info about a file of `attach` still lists the file."""
+    (tmp_path / "late.txt").write_text("late")
+    token = team.send("first")
+    info = team.json("attach", token, str(tmp_path / "late.txt"))["id"]
+    _bury(team, info)
+    again = team.json("retry", info)["id"]
+    (file,) = team.json("read", again, by="bob")["files"]
+    assert (file["name"], file["problem"]) == ("late.txt", None)
+
+
+def test_retry_keeps_the_names_of_files(team: Team) -> None:
+    """Another program may name its files otherwise than xw would: a retry in one's own mailbox keeps them."""
+    names = ["a.txt", "A.txt", "n" * 120]
+    listed = [{"name": name, "size": 4, "sha256": sha256(b"text").hexdigest()} for name in names]
+    fields: Fields = {"from": "alice", "type": "task", "to": ["bob"], "body": "x", "attachments": listed}
+    name, data = encode(fields, clock.now())
+    token = name.partition(".")[0]
+    (team.box("bob") / "inbox" / "failed" / name).write_bytes(data)
+    folder = team.box("bob") / "attachments" / token
+    folder.mkdir()
+    for one in names:
+        (folder / one).write_text("text")
+    again = team.json("retry", token, by="bob")["id"]
+    assert {file["problem"] for file in team.json("read", again, by="bob")["files"]} == {None}
 
 
 def test_retry_of_what_is_no_dead_letter(team: Team) -> None:

@@ -97,7 +97,7 @@ def retry(instance: Instance, token: str) -> Sent:
     to = _failed_at(instance, message)
     if not to:
         raise NotFound(f"{message.short} is no dead letter: `xw trace {message.short}` tells where it is")
-    kept = ("room", "author", "rooms", "protocol")
+    kept = ("attached", "room", "author", "rooms", "protocol")
     more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
     more["retry_of"] = message.id
     draft = Draft(message.type, to, message.body, message.re, message.thread or message.id, paths, more=more)
