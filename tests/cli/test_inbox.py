@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.cli.team import Team, ageless
 from xw import clock, post
 from xw.files.local import LocalFiles
 from xw.instance import Options, open_instance
+from xw.mailbox import Mailbox, Place
 from xw.post import Draft
 
 
@@ -100,6 +102,24 @@ def test_read(team: Team, tmp_path: Path) -> None:
     assert shown["files"][0]["path"] == str(path)
     assert shown["files"][0]["problem"] is None
     assert path.read_text() == "1,2\n"
+
+
+@pytest.mark.parametrize("command", [("read",), ("reply", "text")])
+def test_a_message_that_moves_on_meanwhile(
+    team: Team, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commands at once: what a bridge claims, or `done` moves, once it was found, is found again."""
+    token, find = team.send("moving", kind="task"), Mailbox.find
+
+    def moves(mailbox: Mailbox, *arguments: Any) -> Place:
+        place = find(mailbox, *arguments)
+        for state in ("processing", "done"):
+            if place.state == "pending" and mailbox.move("pending", state, place.name):
+                break
+        return place
+
+    monkeypatch.setattr(Mailbox, "find", moves)
+    team.ok(command[0], token, *command[1:], by="bob")
 
 
 def test_read_says_what_is_wrong_with_an_attachment(team: Team, tmp_path: Path) -> None:

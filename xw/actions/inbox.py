@@ -94,9 +94,21 @@ def dead_letters(instance: Instance) -> list[DeadLetter]:
 
 def read(instance: Instance, token: str) -> Opened:
     """The message that `token` names, wherever it lies. NotFound; Damaged, then it has gone to `failed/`."""
-    place = instance.mailbox.find(token)
-    message = open_message(instance.mailbox, place)
+    place, message = open_named(instance.mailbox, token)
     return Opened(message, place, enclosed(instance, message))
+
+
+def open_named(mailbox: Mailbox, token: str, folders: Sequence[str] | None = None) -> tuple[Place, Message]:
+    """The message that `token` names, and where it lies; see `Mailbox.find` and `open_message`."""
+    last = None
+    while True:
+        place = mailbox.find(token, folders)
+        try:
+            return place, open_message(mailbox, place)
+        except FileNotFoundError:
+            if place == last:
+                raise
+            last = place  # where it lay: another command or a bridge has moved it on
 
 
 def open_message(mailbox: Mailbox, place: Place) -> Message:

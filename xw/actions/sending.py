@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from xw import clock, layout, post
-from xw.actions.inbox import open_message
+from xw.actions.inbox import open_named
 from xw.errors import Damaged, NotFound, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -75,7 +75,7 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
 
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     """Add files to a message one has sent; its recipients get an `info` about it."""
-    message = open_message(instance.mailbox, instance.mailbox.find(token, [layout.SENT]))
+    _, message = open_named(instance.mailbox, token, [layout.SENT])
     return post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
 
 
@@ -87,8 +87,7 @@ def retry(instance: Instance, token: str) -> Sent:
     to those that it did not reach.
     """
     mailbox = instance.mailbox
-    place = mailbox.find(token, [INBOX["failed"], layout.REFUSED, layout.SENT])
-    message = open_message(mailbox, place)
+    place, message = open_named(mailbox, token, [INBOX["failed"], layout.REFUSED, layout.SENT])
     paths = tuple(
         f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
     )
@@ -112,9 +111,7 @@ def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
 
 
 def _answered(instance: Instance, token: str | None) -> Message | None:
-    if token is None:
-        return None
-    return open_message(instance.mailbox, instance.mailbox.find(token))
+    return None if token is None else open_named(instance.mailbox, token)[1]
 
 
 def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout
-from xw.actions.inbox import open_message
+from xw.actions.inbox import open_named
 from xw.errors import Damaged, NotFound, Unreachable, XwError, explain
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -77,8 +77,8 @@ def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator
 def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
     """A sent message, and where each recipient's copy of it is."""
     mailbox = instance.mailbox
-    place = mailbox.find(token, [layout.SENT, *(f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for())])
-    message = open_message(mailbox, place)
+    outbox = [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
+    place, message = open_named(mailbox, token, [layout.SENT, *outbox])
     returned = mailbox.refused(place.name)
     replies = _replies(instance, message)
     return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]
@@ -127,7 +127,7 @@ def _resolved(instance: Instance, selection: Selection) -> Selection:
     _check_peer(instance, selection.peer)
     if selection.thread is None:
         return selection
-    message = open_message(instance.mailbox, instance.mailbox.find(selection.thread))
+    _, message = open_named(instance.mailbox, selection.thread)
     return selection._replace(thread=message.thread or message.id)
 
 
