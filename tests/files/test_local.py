@@ -174,6 +174,28 @@ def test_of_several_processes_one_moves_a_file(tmp_path: Path, files: LocalFiles
     assert (files.names("a"), len(files.names("b"))) == ([], 300)
 
 
+def test_folders_above_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are missing are made, and are as durable as the root itself."""
+    synced, sync = set(), os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.add(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    LocalFiles(str(tmp_path / "x/y/hub")).make_folder("")
+    assert (tmp_path / "x/y/hub").stat().st_mode & 0o777 == 0o700
+    assert synced == {str(tmp_path), str(tmp_path / "x"), str(tmp_path / "x/y")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_place_that_takes_no_folders() -> None:
+    """Where the kernel says ENOENT of a new name in a folder that is there, that is the error."""
+    for path in ("", "a/b"):
+        with pytest.raises(FileNotFoundError):
+            LocalFiles("/proc/xw").make_folder(path)
+
+
 def test_paths_name_real_files(tmp_path: Path, files: LocalFiles) -> None:
     """`path` is the absolute path that another program can open."""
     files.publish(b"text", "tmp", ["a/one"])

@@ -173,24 +173,25 @@ class LocalFiles(OneByOne):
     def make_folder(self, path: str) -> None:
         """See `contract.Files.make_folder`."""
         full = self.path(path)
-        try:
-            os.mkdir(full, self._folder_mode)
-        except FileExistsError:
-            if not os.path.isdir(full):
-                raise
-            _sync(
-                os.open(os.path.dirname(full), _FOLDER), os.path.dirname(full)
-            )  # whoever made it may have died before syncing it
-            return
-        except FileNotFoundError:
-            if not path:
-                os.makedirs(os.path.dirname(full), exist_ok=True)
-            else:
-                self.make_folder(_folder(path))
-            self.make_folder(path)
-            return
-        os.chmod(full, self._folder_mode)  # mkdir's mode went through the umask
-        _sync(os.open(os.path.dirname(full), _FOLDER), os.path.dirname(full))
+        above = os.path.dirname(full)
+        for again in (False, True):
+            try:
+                os.mkdir(full, self._folder_mode)
+                os.chmod(full, self._folder_mode)  # mkdir's mode went through the umask
+                break
+            except FileExistsError:
+                if not os.path.isdir(full):
+                    raise
+                break
+            except FileNotFoundError:
+                if again:
+                    raise  # the folder above is there, and takes none: one of /proc, for example
+                if path:
+                    self.make_folder(_folder(path))
+                else:
+                    _make_above(above)
+        # Also where it was there: whoever made it may have died before syncing it.
+        _sync(os.open(above, _FOLDER), above)
 
     def sync(self, folder: str) -> None:
         """See `contract.Files.sync`."""
@@ -337,6 +338,16 @@ def _sync(handle: int, folder: str) -> None:
         raise
     finally:
         os.close(handle)
+
+
+def _make_above(folder: str) -> None:
+    """Make a folder that is not ours alone, and those above it where they are missing; durable."""
+    above = os.path.dirname(folder)
+    if not os.path.isdir(above):
+        _make_above(above)
+    with suppress(FileExistsError):
+        os.mkdir(folder)
+    _sync(os.open(above, _FOLDER), above)
 
 
 def _write_all(handle: int, data: bytes) -> None:
