@@ -209,7 +209,7 @@ class Mailbox:
             kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"
         note = note | {"at": clock.rfc3339(int(self.files.now() * clock.SECOND))}
         if kept != name:
-            note["name"] = name
+            note["name"] = name.encode(errors="backslashreplace").decode()  # it may be no text at all
         data = (json.dumps(note, indent=2) + "\n").encode()
         # The note first: a dead letter without its reason would be a riddle.
         self.files.replace(data, self.at(layout.SCRATCH), self.at(folder, kept + layout.WHY))

@@ -129,10 +129,10 @@ def decode(file_name: str, data: bytes) -> Message:
 
 
 def parse_object(data: bytes) -> Fields:
-    """The one JSON object in `data`, with no duplicate key, NaN or lone surrogate. Damaged."""
+    """The one JSON object in `data`, with no duplicate key, NaN, infinity or lone surrogate. Damaged."""
     try:
         text = data.decode()
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
         if "\\u" in text:  # only an escape can make a surrogate that has no partner
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # UnicodeError and JSONDecodeError are ValueErrors
@@ -151,6 +151,13 @@ def _unique(pairs: list[tuple[str, object]]) -> Fields:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value in (float("inf"), float("-inf")):  # which would be written as what is not JSON
+        raise ValueError(f"{number[:40]} is too large a number")
+    return value
 
 
 def _is_text(value: object) -> bool:

@@ -132,6 +132,7 @@ _TEXTS: dict[str, bytes] = {
     "NaN": _raw(body='"x"', hops="NaN"),
     "infinity": _raw(extra="Infinity"),
     "minus infinity": _raw(extra="[-Infinity]"),
+    "a number that is infinity here": _raw(extra="[-1e999]"),
     "a duplicate key": _raw()[:-1] + b', "body": "y"}',
     "a duplicate key within": _raw(protocol='{"a": 1, "a": 2}'),
     "a lone high surrogate": _raw(body='"\\ud800"'),
@@ -321,6 +322,7 @@ def test_one_hostile_file_is_told(team: Team, what: str) -> None:
 _REASONS = {
     "empty": "not valid JSON",
     "NaN": "NaN",
+    "a number that is infinity here": "-1e999",
     "a duplicate key": "twice",
     "a lone high surrogate": "surrogate",
     "an array": "not a JSON object",
@@ -424,6 +426,16 @@ def test_a_hostile_note_is_no_note(team: Team) -> None:
     for name, (kept, _) in dead.items():
         assert (folder / kept).read_text() == f"bytes of {name}"
     assert len(team.json("check", "--failed", by="bob")) == 3
+
+
+def test_a_long_name_in_no_encoding(team: Team) -> None:
+    """A name of bytes that are no text, too long for a note beside it, still has its reason."""
+    pending = os.fsencode(team.box("bob") / "inbox" / "pending")
+    with open(pending + b"/" + b"\xff" * 250, "wb"):
+        pass
+    assert "no message's name" in team.run("check", by="bob").err
+    (letter,) = team.json("check", "--failed", by="bob")
+    assert "no message's name" in letter["reason"]
 
 
 def test_the_same_bad_name_again(team: Team) -> None:
