@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,26 @@ def test_ask_as_json_from_a_file(team: Team, started: Started) -> None:
     until(lambda: team.pending("bob"))
     answer = team.json("reply", team.pending("bob")[0], "yes", by="bob")["id"]
     assert json.loads(ended(ask).out)["id"] == answer
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_ask_answered_with_a_file(
+    team: Team, started: Started, tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    """The paths of the reply's files are told: it is done, and `check` shows it no more."""
+    (tmp_path / "list.txt").write_text("one\ntwo\n")
+    ask = team.start("ask", "--to", "bob", "Which?", *form)
+    started.append(ask)
+    until(lambda: team.pending("bob"))
+    answer = team.json(
+        "reply", team.pending("bob")[0], "See:", "--attach", str(tmp_path / "list.txt"), by="bob"
+    )
+    path = str(team.box("alice") / "attachments" / answer["id"] / "list.txt")
+    out = ended(ask).out
+    if form:
+        assert json.loads(out)["files"][0]["path"] == path
+    else:
+        assert out == f"See:\nfile: {path} (8 B)\n"
 
 
 def test_ask_that_times_out(team: Team) -> None:

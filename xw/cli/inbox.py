@@ -61,7 +61,7 @@ def read(call: Call, token: str, thread: bool) -> None:
         lines = [(message, place, inbox.enclosed(instance, message)) for message, place in found]
     if call.json:
         shown = [
-            fields(message) | {"state": place.state, "files": [_file(file) for file in enclosed]}
+            fields(message) | {"state": place.state, "files": [file_fields(file) for file in enclosed]}
             for message, place, enclosed in lines
         ]
         emit(shown if thread else shown[0])
@@ -75,13 +75,18 @@ def read(call: Call, token: str, thread: bool) -> None:
 def _print(message: Message, enclosed: list[Enclosed], now: int) -> None:
     say(heading(message, now))
     for file in enclosed:
-        say(
-            f"file: {file.path} ({size(file.file.size)}){f' PROBLEM: {file.problem}' if file.problem else ''}"
-        )
+        say(file_line(file))
     say(f"\n{message.body}")
 
 
-def _file(file: Enclosed) -> dict[str, object]:
+def file_line(file: Enclosed) -> str:
+    """An attachment in one line: its path here, its size, what is wrong with it."""
+    problem = f" PROBLEM: {file.problem}" if file.problem else ""
+    return f"file: {file.path} ({size(file.file.size)}){problem}"
+
+
+def file_fields(file: Enclosed) -> dict[str, object]:
+    """An attachment for `--json`: as in the message, with its path here and what is wrong with it."""
     return {**file.file._asdict(), "path": file.path, "problem": file.problem}
 
 

@@ -8,6 +8,7 @@ from xw import layout
 from xw.actions import inbox, waiting
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, warn
+from xw.cli.inbox import file_fields, file_line
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, flush, line, say
 from xw.message import Message
@@ -28,10 +29,11 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
 
     asked = waiting.ask(instance, to, body_text(body, file), timeout, announce)
+    enclosed = inbox.enclosed(instance, asked.reply)
     if call.json:
-        emit(fields(asked.reply))
+        emit(fields(asked.reply) | {"files": [file_fields(one) for one in enclosed]})
     else:
-        say(asked.reply.body)
+        say("\n".join([asked.reply.body, *map(file_line, enclosed)]))
     # Only after it was printed: what was not shown must not count as handled.
     flush()
     inbox.done(instance, [asked.reply.id])
