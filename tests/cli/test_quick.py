@@ -114,6 +114,7 @@ def test_common_options_before_the_command() -> None:
     for line, same in {
         "--as bob check --json": "check --as bob --json",
         "--json --offline --hub h who": "who --json --offline --hub h",
+        "--as=bob --offline check": "check --as=bob --offline",
         "--as": "--as",
         "--as bob": "--as bob",
         "--json": "--json",

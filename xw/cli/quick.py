@@ -13,10 +13,10 @@ _HOT = {command.name: command for command in COMMANDS if command.hot}
 
 def command_first(arguments: list[str]) -> list[str]:
     """The arguments with common options before the command moved behind it: `xw --as bob check`."""
-    flags = {param.flag: param.kind != "switch" for param in COMMON}
+    flags = {param.flag: 1 if param.kind == "switch" else 2 for param in COMMON}
     end = 0
-    while end < len(arguments) and arguments[end] in flags:
-        end += 2 if flags[arguments[end]] else 1
+    while end < len(arguments) and (flag := arguments[end].partition("=")[0]) in flags:
+        end += 1 if flag != arguments[end] else flags[flag]
     words = 2 if arguments[end : end + 1] and arguments[end] in GROUPS else 1
     return [*arguments[end : end + words], *arguments[:end], *arguments[end + words :]]
 
