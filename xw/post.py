@@ -282,7 +282,8 @@ def _pieces(path: str) -> Iterator[bytes]:
     try:
         # A FIFO would block for ever, and a device never end.
         if not os.path.isfile(path):
-            raise Usage(f"{shown}: no such file to attach; nothing was sent")
+            what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
+            raise Usage(f"{shown}: {what} to attach; nothing was sent")
         source = open(path, "rb")  # noqa: SIM115  # the generator closes it
     except OSError as error:
         raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None

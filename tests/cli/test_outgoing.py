@@ -220,6 +220,8 @@ def test_what_cannot_be_attached(team: Team, tmp_path: Path, what: str) -> None:
     )
     assert refused.code == 2
     assert "nothing was sent" in refused.err
+    reasons = {"directory": "is a directory", "fifo": "no regular file", "socket link": "no regular file"}
+    assert reasons.get(what, "no such file") in refused.err
     assert "\x1b" not in refused.err
     assert team.pending("bob") == []
     assert team.names("alice", "inbox/tmp") == []
