@@ -70,10 +70,16 @@ def test_without_tmux_it_says_so(tmp_path: Path) -> None:
     tools.mkdir()
     (tools / "ls").symlink_to(str(shutil.which("ls")))
     assert not Path(sysconfig.get_path("scripts"), "tmux").exists()
-    ended = _play(tmp_path, PATH=str(tools))
+    (tmp_path / "my files").mkdir()
+    ended = _play(tmp_path / "my files", PATH=str(tools))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "tmux is not installed: this part is left out" in ended.stdout
-    assert "Try next" in ended.stdout
+    # What it says to try next works, also where a path has a blank.
+    commands = ended.stdout.rpartition("Try next")[2]
+    tried = subprocess.run(
+        ["bash", "-e"], input=commands, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (tried.returncode, tried.stderr) == (0, "")
 
 
 def test_one_agent_that_fails_ends_the_demo(tmp_path: Path) -> None:

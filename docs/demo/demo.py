@@ -65,7 +65,7 @@ def main(agent: list[str]) -> int:
     talked = subprocess.run([sys.executable, panes, place / "salon", *agent], env=ENVIRON, check=False)
 
     title("Try next")
-    print(f"  cd {place}\n  export PATH={SCRIPTS}:$PATH XW_NAME=orla")
+    print(f"  cd {shlex.quote(str(place))}\n  export PATH={shlex.quote(SCRIPTS)}:$PATH XW_NAME=orla")
     for command, what in TRY:
         print(f"  {command:52}{what and f'# {what}'}".rstrip())
     if left:

@@ -6,6 +6,7 @@ knows nothing but the `xw` command, and answers each turn that it is given.
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -67,7 +68,8 @@ def main() -> int:
     kept = place / "transcript.md"
     kept.write_text(xw(place, "orla", "log", "--room", ROOM, "--format", "markdown"), encoding="utf-8")
     print(f"\nThe transcript is in {kept}")
-    print(f"  cd {place} && export PATH={SCRIPTS}:$PATH && xw --as orla room show {ROOM}")
+    scripts = shlex.quote(SCRIPTS)
+    print(f"  cd {shlex.quote(str(place))} && export PATH={scripts}:$PATH && xw --as orla room show {ROOM}")
     return 1 if failed else 0
 
 
