@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, ageless, call
+from xw.files.local import LocalFiles
 
 
 def test_init_in_an_empty_directory(empty: Path) -> None:
@@ -56,6 +57,21 @@ def test_init_again_is_harmless(team: Team) -> None:
     assert "mailbox  bob (was there)" in again
     assert len(team.pending("bob")) == 1
     assert team.json("peers")[0]["description"] == "bob's description"
+
+
+def test_two_inits_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that another `init` makes between this one's two looks is joined, not refused."""
+    names = LocalFiles.names
+
+    def slowly(files: LocalFiles, folder: str) -> list[str]:
+        monkeypatch.setattr(LocalFiles, "names", names)
+        assert call(empty, "init", "--name", "bob").code == 0
+        return names(files, folder)
+
+    monkeypatch.setattr(LocalFiles, "names", slowly)
+    made = call(empty, "init", "--name", "alice")
+    assert (made.code, made.err) == (0, "")
+    assert "hub (was there)" in made.out
 
 
 def test_init_as_json(empty: Path) -> None:

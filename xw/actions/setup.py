@@ -7,6 +7,7 @@ from typing import NamedTuple
 from xw import config, layout, post
 from xw.config import Config
 from xw.errors import Refused, Usage, XwError
+from xw.files import is_file
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub import directory
@@ -206,6 +207,8 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
         there = []
     # What another `init` is writing, or left there when it was killed, is nobody's.
     if not all(map(_is_scratch, there)):
+        if is_file(files, layout.HUB_FILE):
+            return False  # one that has made the hub since the first look
         raise Refused(
             f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
             f"was lost, write {directory.LEAST} there"
