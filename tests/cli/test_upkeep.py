@@ -251,7 +251,10 @@ def test_doctor_finds_damaged_and_old_mail(team: Team, old: dict[str, str]) -> N
     """Damaged mail, old unread mail, stale claims, an old outbox and dead letters are found."""
     inbox, stamp = team.box("bob") / "inbox", "20200101T000000000000Z"
     (inbox / "pending" / f"{stamp}-00000000.task.alice.json").write_text("{}")
-    assert "do not match the short id" in _bad_or_damaged(team)
+    (inbox / "pending" / "stray").write_text("")
+    told = _bad_or_damaged(team)
+    assert "do not match the short id" in told
+    assert "bad  stray: the file's name is no message's name: xw check --failed" in told
     for folder in ("inbox/pending", "inbox/processing", "outbox/carol"):
         (team.box("bob") / folder).mkdir(exist_ok=True)
         data = _message(stamp, folder)

@@ -75,7 +75,7 @@ def test_watch_exec(team: Team, started: Started) -> None:
 
 
 def test_watch_reports_nothing_twice_and_nothing_damaged(team: Team, started: Started) -> None:
-    """A damaged file among the arrivals goes to failed/ and is not shown; its neighbours are, once."""
+    """A damaged file among the arrivals goes to failed/, as is said; its neighbours are shown, once."""
     watch = team.start("watch", by="bob")
     started.append(watch)
     team.send("one")
@@ -84,8 +84,22 @@ def test_watch_reports_nothing_twice_and_nothing_damaged(team: Team, started: St
         "{"
     )
     until(lambda: len(team.names("bob", "inbox/failed")) == 2)
+    (team.box("bob") / "inbox" / "pending" / "stray").write_text("")
     team.send("two")
     assert _line(watch).endswith("two\n")
+    assert watch.stderr
+    assert "do not match the short id" in watch.stderr.readline()
+    assert (
+        watch.stderr.readline() == "xw: set aside in failed/: stray: the file's name is no message's name\n"
+    )
+
+
+def test_wait_leaves_what_is_damaged_to_check(team: Team) -> None:
+    """A damaged file ends no wait, and is not moved away unsaid."""
+    name = "20261121T053012123456Z-k7f3q2m9.task.alice.json"
+    (team.box("bob") / "inbox" / "pending" / name).write_text("{")
+    assert team.run("wait", "--timeout", "0", by="bob").code == 4
+    assert f"set aside in failed/: {name}: " in team.run("check", by="bob").err
 
 
 def test_wait(team: Team, started: Started) -> None:

@@ -135,7 +135,10 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
 
 def _mail(instance: Instance) -> Iterator[Finding]:
     mailbox, now = instance.mailbox, instance.now()
-    pending = mailbox.pending()
+    strays: list[tuple[str, str]] = []
+    pending = mailbox.pending(strays)
+    for name, reason in strays:
+        yield Finding("bad", f"{name}: {reason}", "xw check --failed")
     for item in mailbox.read_each(INBOX["pending"], pending[:_LOOKED_AT]):
         if isinstance(item, Message):
             continue

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw.actions.fresh import freshen
-from xw.actions.inbox import open_message
 from xw.actions.sending import send
+from xw.actions.transcript import Tell
 from xw.errors import Damaged, TimedOut
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -27,16 +27,24 @@ class Asked(NamedTuple):
     reply: Message
 
 
-def arrivals(instance: Instance) -> Iterator[Message]:
-    """Each pending message once, oldest first: those that wait already, then each as it arrives. Endless."""
+def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
+    """Each pending message once, oldest first: those that wait already, then each as it arrives. Endless.
+
+    `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unread, stays.
+    """
     seen: set[str] = set()
     with Arrivals([_folder(instance, INBOX["pending"])]) as woken:
         while True:
-            names = instance.mailbox.pending()
+            strays: list[tuple[str, str]] = []
+            names = instance.mailbox.pending(strays)
+            for name, reason in strays:
+                left_out(name, Damaged(reason))
             fresh = [name for name in names if name not in seen]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if isinstance(item, Message):
                     yield item
+                else:
+                    left_out(*item)
             seen = set(names)
             _next(instance, woken, None)
 
@@ -97,9 +105,9 @@ def _first(instance: Instance, wanted: str | None) -> Message | None:
             if wanted and name < wanted:
                 continue  # sent before the question: not worth reading
             try:
-                message = open_message(instance.mailbox, Place(folder, name))
+                message = instance.mailbox.read(Place(folder, name))
             except (FileNotFoundError, PermissionError, Damaged):
-                continue  # it has moved on, or was set aside, or is not ours to read: `check` reports it
+                continue  # it has moved on; what cannot be read stays, and `check` reports it
             if wanted is None or message.re == wanted:
                 return message
     return None

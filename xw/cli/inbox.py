@@ -4,6 +4,7 @@ from xw.actions import inbox
 from xw.actions.inbox import Enclosed
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, fields, heading, line, say
+from xw.errors import Damaged, Unread, XwError
 from xw.message import Message
 from xw.text import size, visible
 
@@ -15,9 +16,9 @@ def check(call: Call, failed: bool) -> None:
         return _dead_letters(call)
     found = inbox.check(instance)
     for name, reason in found.set_aside:
-        warn(f"set aside in failed/: {name}: {reason}")
+        left_out(name, Damaged(reason))
     for name, reason in found.newer:
-        warn(f"left in pending/: {name}: {reason}")
+        left_out(name, Unread(reason))
     more = found.total - len(found.messages) - len(found.newer)
     if call.json:
         listed = [fields(message) for message in found.messages]
@@ -30,6 +31,11 @@ def check(call: Call, failed: bool) -> None:
     if more > 0:
         say(f"and {more} more")
     return None
+
+
+def left_out(name: str, error: XwError) -> None:
+    """Say what became of a pending file that cannot be shown."""
+    warn(f"{'left in pending/' if isinstance(error, Unread) else 'set aside in failed/'}: {name}: {error}")
 
 
 def _dead_letters(call: Call) -> None:

@@ -8,7 +8,7 @@ from xw import layout
 from xw.actions import inbox, waiting
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, warn
-from xw.cli.inbox import file_fields, file_line
+from xw.cli.inbox import file_fields, file_line, left_out
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, flush, line, say
 from xw.message import Message
@@ -52,7 +52,7 @@ def wait(call: Call, re: str | None, timeout: float | None) -> None:
 def watch(call: Call, execute: str | None) -> None:
     """Print a line for each message, or run a command for it; endless."""
     instance = call.instance()
-    for message in waiting.arrivals(instance):
+    for message in waiting.arrivals(instance, left_out):
         if execute:
             _run(execute, message)
         elif call.json:
