@@ -279,11 +279,10 @@ def _pieces(path: str) -> Iterator[bytes]:
     shown = visible(path, keep="")
     if os.path.isdir(path):
         raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
+    if not os.path.isfile(path):  # a FIFO would block for ever, and a device never end
+        what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
+        raise Usage(f"{shown}: {what} to attach; nothing was sent")
     try:
-        # A FIFO would block for ever, and a device never end.
-        if not os.path.isfile(path):
-            what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
-            raise Usage(f"{shown}: {what} to attach; nothing was sent")
         source = open(path, "rb")  # noqa: SIM115  # the generator closes it
     except OSError as error:
         raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
