@@ -22,7 +22,7 @@ def _xw(folder: str, claim: bool) -> Iterator[None]:
     from xw.instance import Options, open_instance
 
     instance = open_instance(Options("bob", config=f"{folder}/xw.json"))
-    for message in arrivals(instance, lambda name, error: None):
+    for message in arrivals(instance, lambda name, error: sys.exit(f"{name}: {error}")):
         yield
         if claim:
             instance.mailbox.claim(message.file_name)

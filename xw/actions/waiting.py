@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw.actions.fresh import freshen
+from xw.actions.inbox import open_message
 from xw.actions.sending import send
 from xw.actions.transcript import Tell
 from xw.errors import Damaged, TimedOut
@@ -99,13 +100,16 @@ def _next(instance: Instance, woken: Arrivals, left: float | None) -> None:
 
 def _first(instance: Instance, wanted: str | None) -> Message | None:
     """The oldest pending message, or the first one anywhere in the inbox that answers `wanted`."""
+    mailbox = instance.mailbox
     for folder in _ARRIVED if wanted else _ARRIVED[:1]:
-        names = instance.mailbox.pending() if folder == _ARRIVED[0] else instance.mailbox.names(folder)
+        names = mailbox.pending() if folder == _ARRIVED[0] else mailbox.names(folder)
         for name in names:
             if wanted and name < wanted:
                 continue  # sent before the question: not worth reading
+            place = Place(folder, name)
             try:
-                message = instance.mailbox.read(Place(folder, name))
+                # In a mirror, a damaged copy is to be moved away, so that another is fetched.
+                message = open_message(mailbox, place) if mailbox.mirror else mailbox.read(place)
             except (FileNotFoundError, PermissionError, Damaged):
                 continue  # it has moved on; what cannot be read stays, and `check` reports it
             if wanted is None or message.re == wanted:
