@@ -66,7 +66,7 @@ class Fragile(LocalFiles):
         self._count()
         super().remove(path)
 
-    def sync(self, folder: str) -> None:
+    def _sync_folder(self, folder: str) -> None:
         """Left out: a process that dies takes nothing with it that the kernel has."""
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:

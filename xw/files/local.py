@@ -99,7 +99,7 @@ class LocalFiles(OneByOne):
                 for target in targets:
                     self._rename_new(data, scratch, target, made)
             for folder in dict.fromkeys(_folder(target) for target in targets):
-                self.sync(folder)
+                self._sync_folder(folder)
         except OSError:
             # Not acknowledged, so not to be seen: best effort, since the disk is failing already.
             for target in made:
@@ -110,7 +110,7 @@ class LocalFiles(OneByOne):
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """See `contract.Files.replace`."""
         self._rename(self._write_scratch(data, scratch), path)
-        self.sync(_folder(path))
+        self._sync_folder(_folder(path))
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """See `contract.Files.store`."""
@@ -128,7 +128,7 @@ class LocalFiles(OneByOne):
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            self.sync(_folder(path))
+            self._sync_folder(_folder(path))
         except (OSError, XwError):
             with suppress(OSError):
                 os.unlink(full)
@@ -145,8 +145,8 @@ class LocalFiles(OneByOne):
             os.unlink(self.path(source))  # between two links to one file, rename succeeds and does nothing
         try:
             # The target first: the file may then be found in both places, never in none.
-            self.sync(_folder(target))
-            self.sync(_folder(source))
+            self._sync_folder(_folder(target))
+            self._sync_folder(_folder(source))
         except OSError:
             # Not durable, so not done: left there, the next try would take it for moved, and acknowledge it.
             with suppress(OSError):
@@ -156,14 +156,14 @@ class LocalFiles(OneByOne):
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
         os.unlink(self.path(path))
-        self.sync(_folder(path))
+        self._sync_folder(_folder(path))
 
     def remove_folder(self, path: str) -> None:
         """See `contract.Files.remove_folder`."""
         from shutil import rmtree
 
         rmtree(self.path(path))
-        self.sync(_folder(path))
+        self._sync_folder(_folder(path))
 
     def make_folder(self, path: str) -> None:
         """See `contract.Files.make_folder`."""
@@ -190,7 +190,7 @@ class LocalFiles(OneByOne):
 
     def sync(self, folder: str) -> None:
         """See `contract.Files.sync`."""
-        _sync(self._open_folder(folder), self.path(folder))
+        self._sync_folder(folder)
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""
@@ -293,12 +293,13 @@ class LocalFiles(OneByOne):
             raise
 
     def _must_equal(self, target: str, data: bytes) -> None:
-        try:
-            same = self.read(target, len(data)) == data
-        except Damaged:
-            same = False
-        if not same:
-            raise FileExistsError(errno.EEXIST, "another file has this name", self.path(target))
+        with suppress(Damaged):
+            if self.read(target, len(data)) == data:
+                return
+        raise FileExistsError(errno.EEXIST, "another file has this name", self.path(target))
+
+    def _sync_folder(self, folder: str) -> None:
+        _sync(self._open_folder(folder), self.path(folder))
 
     def _open_folder(self, folder: str) -> int:
         """A handle of a folder, which must be no link: what lies behind one is not ours to list or change."""
