@@ -1,5 +1,6 @@
 """Wake-ups: from the kernel, by polling where it has no watch left, and errors that name the folder."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from xw import watch
 from xw.watch import Arrivals
 
 # In a process of its own: watchdog keeps one inotify handle for all watches of a process.
@@ -35,6 +37,46 @@ def test_a_file_wakes(tmp_path: Path) -> None:
         threading.Timer(0.05, (tmp_path / "one").touch).start()
         woken.wait()
         assert (tmp_path / "one").exists()
+
+
+class _Counting(threading.Event):
+    """An event that counts how often it was set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sets = 0
+
+    def set(self) -> None:
+        self.sets += 1
+        super().set()
+
+
+def test_a_name_with_a_leading_dot_wakes_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of notes and locks that are written, linked, renamed into place, and a message, only the last wakes."""
+    (tmp_path / "source").touch()
+    box = tmp_path / "box"
+    box.mkdir()
+    monkeypatch.setattr(watch, "Event", _Counting)
+    with watch.Arrivals([str(box)], rescan=3600.0) as woken:
+        counted = woken._woken
+        assert isinstance(counted, _Counting)
+        before = counted.sets
+        for number in range(20):
+            (box / f".made-{number}").touch()
+            os.link(tmp_path / "source", box / f".linked-{number}")
+            os.replace(box / f".made-{number}", box / ".note.json")
+            (box / f".folder-{number}").mkdir()
+        (box / "message").touch()
+        woken.wait()  # the kernel tells of changes in their order
+        assert counted.sets == before + 1
+
+
+def test_a_watched_folder_that_is_removed_wakes(tmp_path: Path) -> None:
+    """The end of a watched folder is news, also where its own name has a leading dot."""
+    (tmp_path / ".box").mkdir()
+    with Arrivals([str(tmp_path / ".box")], rescan=3600.0) as woken:
+        threading.Timer(0.05, (tmp_path / ".box").rmdir).start()
+        woken.wait()
 
 
 def test_a_folder_that_is_watched_later(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Wake-ups: something may have changed in a folder, look again.
 
 A wake-up carries no mail. It comes from the kernel through watchdog, and every
-few seconds anyway, because the kernel's queue can overflow.
+few seconds anyway, because the kernel's queue can overflow. Names with a leading
+dot wake nobody: they are xw's own notes and locks, and a part that keeps a note
+in a folder which it watches would wake itself for ever.
 """
 
 import errno
@@ -33,7 +35,7 @@ _USED_UP = (errno.EMFILE, errno.ENOSPC)
 
 
 class Arrivals:
-    """Wakes its caller when a file appears in one of the folders (absolute paths).
+    """Wakes its caller when a file without a leading dot appears in one of the folders (absolute paths).
 
     A context manager. The watch is on when it is entered, so a caller that
     enters, looks, then waits misses nothing. Where the kernel has no watch left,
@@ -103,8 +105,11 @@ class _Handler(FileSystemEventHandler):
     def __init__(self, woken: Event) -> None:
         self._woken = woken
 
-    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002  # watchdog's signature
-        self._woken.set()
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        # A folder that is deleted is the watched one itself, whatever its name.
+        name = os.path.basename(os.fsdecode(event.dest_path or event.src_path))
+        if isinstance(event, DirDeletedEvent) or not name.startswith("."):
+            self._woken.set()
 
 
 _EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent]
