@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.remote.machine import Machine
+from tests.remote.proxy import Proxy
 
 # The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
-from tests.ssh.conftest import home, keys, known, server  # noqa: F401
-from tests.ssh.sshd import Sshd
+from tests.ssh.conftest import Home, Keys, home, keys, known, server  # noqa: F401
+from tests.ssh.sshd import Sshd, public
 
 Join = Callable[..., Machine]
+
+
+def behind(server: Sshd, home: Home, keys: Keys, delay: float) -> Iterator[Proxy]:  # noqa: F811
+    """A proxy before a server, known by its host key; for a fixture to pass on."""
+    proxy = Proxy(server.port, delay)
+    with home.known_hosts.open("a") as file:
+        file.write(f"[127.0.0.1]:{proxy.port} {public(keys.host)}\n")
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture

@@ -11,10 +11,14 @@ _LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
 
 
 class Proxy:
-    """Listens on `port` for the server on `target`. `delay` is one way, in seconds."""
+    """Listens on `port` for the server on `target`. `delay` is one way, in seconds.
+
+    `passed` counts the bytes that came from the client and from the server.
+    """
 
     def __init__(self, target: int, delay: float = 0.0) -> None:
         self.delay = delay
+        self.passed = [0, 0]
         self._target = target
         self._passing = threading.Event()
         self._passing.set()
@@ -58,20 +62,21 @@ class Proxy:
                 near.close()  # the server is gone
                 continue
             self._pairs += [near, far]
-            for source, sink in ((near, far), (far, near)):
+            for side, (source, sink) in enumerate(((near, far), (far, near))):
                 with suppress(OSError):  # it was reset meanwhile
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 queue: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
-                threading.Thread(target=self._take, args=(source, queue), daemon=True).start()
+                threading.Thread(target=self._take, args=(source, queue, side), daemon=True).start()
                 threading.Thread(target=self._give, args=(sink, queue), daemon=True).start()
 
-    def _take(self, source: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:
+    def _take(self, source: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]", side: int) -> None:
         data = b"x"
         while data:
             try:
                 data = source.recv(65536)
             except OSError:
                 data = b""
+            self.passed[side] += len(data)
             queue.put((monotonic() + self.delay, data))
 
     def _give(self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.team import PATIENCE, call, until
 from tests.loop.test_up import others
 from tests.remote.machine import Machine, disconnect
-from tests.remote.test_watch import watchers
+from tests.remote.watching import watchers
 
 _STARTED = re.compile(r"up: sync: started, process (\d+)")
 

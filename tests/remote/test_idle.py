@@ -1,0 +1,78 @@
+"""What `xw sync --watch` costs while nothing happens: the real program, a real sshd, counted from outside."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import PATIENCE, until
+from tests.idle import cost, settled, tree
+from tests.remote.conftest import behind
+from tests.remote.machine import Machine, disconnect
+from tests.remote.proxy import Proxy
+from tests.remote.watching import Watch, host_send, watchers
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd
+
+IDLE_S = 20.0
+CPU_S = 0.1
+BYTES = 20_000
+
+
+class Syncs:
+    """Counts the syncs of a mailbox by what each of them leaves: a new `outbox/.sync.json`."""
+
+    def __init__(self, mirror: Path) -> None:
+        command = ["inotifywait", "-m", "-e", "moved_to", "--format", "%f", str(mirror / "outbox")]
+        self._lines = mirror.parent.parent / f"syncs-of-{mirror.name}"
+        with self._lines.open("wb") as lines:
+            self.process = subprocess.Popen(command, stdout=lines, stderr=subprocess.PIPE)
+        assert self.process.stderr
+        while b"established" not in self.process.stderr.readline():
+            assert self.process.poll() is None
+        self.process.stderr.close()
+
+    def count(self) -> int:
+        return self._lines.read_text().count(".sync.json")
+
+
+@pytest.fixture
+def proxy(known: Sshd, home: Home, keys: Keys) -> Iterator[Proxy]:
+    yield from behind(known, home, keys, delay=0.01)
+
+
+@pytest.fixture
+def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Machine:
+    """Alice's machine, 20 ms away from the hub."""
+    machine = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{proxy.port}{hub}")
+    machine.join()
+    disconnect()
+    return machine
+
+
+def test_an_idle_watch_rests(far: Machine, proxy: Proxy, known: Sshd, hub: Path, tmp_path: Path) -> None:
+    """In 20 idle seconds: hardly a sync, hardly a byte, no CPU to speak of, here and there; then it wakes."""
+    watch = Watch(far)
+    until(lambda: "inotifywait" in watchers(hub))
+    syncs = Syncs(far.mirror)
+    try:
+        settled(syncs.count)
+        here, there = tree(watch.process.pid), known.sessions()
+        before = cost(here), cost(there), syncs.count(), sum(proxy.passed)
+        time.sleep(IDLE_S)
+        spent = cost(here) - before[0], cost(there) - before[1]
+        passed = sum(proxy.passed) - before[3]
+        assert syncs.count() - before[2] <= 3
+        assert passed < BYTES
+        assert max(spent[0].cpu, spent[1].cpu) < CPU_S, spent
+        began = time.monotonic()
+        host_send(hub, tmp_path / "host", "news", "alice")
+        until(lambda: far.pending())
+        assert time.monotonic() - began < PATIENCE
+    finally:
+        syncs.process.kill()
+        syncs.process.wait()
+        watch.process.kill()
+        watch.process.wait()
