@@ -334,6 +334,8 @@ def _deliver(
 
 def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
     """Give a message that no hub will take back to its sender, with the reason."""
+    from xw import failure
+
     message_id = name.partition(".")[0]
     again = f"`xw retry {layout.short_id(name)}` sends it again"
     body = f"Not delivered to {to}: {reason}. It lies in {layout.REFUSED}/; {again}."
@@ -344,6 +346,7 @@ def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: st
         "re": message_id,
         "thread": thread or message_id,
         "body": body,
+        "protocol": failure.payload("refused", reason, message_id),
     }
     # With the time of the original, so that doing this again after a crash makes the same file.
     mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))

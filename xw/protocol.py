@@ -92,9 +92,19 @@ class Heartbeat(_Payload):
     task: Line = ""
 
 
-Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat
+class Failure(_Payload):
+    """There is no answer to the message `re`; `failure` is the kind: timeout, gone, refused …"""
 
-# Labels and their order are fixed; a field that is empty has no line.
+    kind: Literal["FAILURE"] = "FAILURE"
+    failure: Said
+    reason: Line = ""
+    re: Said
+
+
+Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat | Failure
+
+# Labels and their order are fixed; a field that is empty has no line. `kind` is what tells payloads apart,
+# so the kind of a failure is its field `failure`.
 LABELS: dict[str, dict[str, str]] = {
     "CONTEXT_COMPACTION": {"Summary": "summary", "Retained": "retained", "Current task": "current_task"},
     "STATUS_UPDATE": {"Status": "status", "Task": "task", "Progress": "progress"},
@@ -105,6 +115,7 @@ LABELS: dict[str, dict[str, str]] = {
         "Needs assistance": "needs_assistance",
     },
     "HEARTBEAT": {"Status": "status", "Task": "task"},
+    "FAILURE": {"Kind": "failure", "Reason": "reason", "Re": "re"},
 }
 
 

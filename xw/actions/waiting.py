@@ -1,31 +1,25 @@
-"""Waiting for mail: arrivals, wait, ask."""
+"""Waiting for mail: arrivals, wait; `asking` waits for an answer."""
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from contextlib import suppress
 
+from xw import layout
 from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
-from xw.actions.sending import send
 from xw.actions.transcript import Tell
 from xw.errors import Damaged, TimedOut
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
-from xw.post import Sent
+from xw.rooms.payload import reports_failure
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
 _POLL_S = 2.0  # between two syncs of a mirror that no `sync --watch` keeps
-_ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
-
-
-class Asked(NamedTuple):
-    """A question that was sent, and its reply."""
-
-    sent: Sent
-    reply: Message
+ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
+"""Where mail that has arrived lies, in the order in which it moves on."""
 
 
 def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
@@ -34,7 +28,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
     `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unread, stays.
     """
     seen: set[str] = set()
-    with Arrivals([_folder(instance, INBOX["pending"])]) as woken:
+    with Arrivals([pending_folder(instance)]) as woken:
         while True:
             strays: list[tuple[str, str]] = []
             names = instance.mailbox.pending(strays)
@@ -47,7 +41,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
                 else:
                     left_out(*item)
             seen = set(names)
-            _next(instance, woken, None)
+            look_again(instance, woken, None)
 
 
 def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
@@ -55,28 +49,19 @@ def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
 
     Waits for it if need be. TimedOut after `timeout` seconds.
     """
-    wanted = instance.mailbox.find(re).name.partition(".")[0] if re else None
+    place = instance.mailbox.find(re) if re else None
+    wanted = place.name.partition(".")[0] if place else None
+    asked = _recipients(instance, place) if place else ()
     return _await(
-        instance, lambda: _first(instance, wanted), timeout, f"answers {re}" if re else "has arrived"
+        instance, lambda: _first(instance, wanted, asked), timeout, f"answers {re}" if re else "has arrived"
     )
-
-
-def ask(instance: Instance, to: list[str], body: str, timeout: float, sent: Callable[[Sent], None]) -> Asked:
-    """Send a question and wait for its reply, which is left pending. TimedOut.
-
-    `sent` is called once the question is durable, before the wait.
-    """
-    question = send(instance, "question", body, to)
-    sent(question)
-    reply = _await(instance, lambda: _first(instance, question.id), timeout, f"answers {question.id}")
-    return Asked(question, reply)
 
 
 def _await(
     instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
 ) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
-    with Arrivals([_folder(instance, INBOX["pending"])]) as woken:
+    with Arrivals([pending_folder(instance)]) as woken:
         while True:
             message = look()
             if message:
@@ -84,10 +69,10 @@ def _await(
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
-            _next(instance, woken, left)
+            look_again(instance, woken, left)
 
 
-def _next(instance: Instance, woken: Arrivals, left: float | None) -> None:
+def look_again(instance: Instance, woken: Arrivals, left: float | None) -> None:
     """Wait until it is worth looking again, for at most `left` seconds; a mirror is synced meanwhile."""
     if instance.mailbox.mirror:
         began = time.monotonic()
@@ -98,11 +83,22 @@ def _next(instance: Instance, woken: Arrivals, left: float | None) -> None:
     woken.wait(left)
 
 
-def _first(instance: Instance, wanted: str | None) -> Message | None:
-    """The oldest pending message, or the first one anywhere in the inbox that answers `wanted`."""
+def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
+    """Whom a message of one's own was for; nobody where it is another's, or cannot be read."""
+    with suppress(FileNotFoundError, PermissionError, Damaged):
+        message = instance.mailbox.read(place)
+        return message.to if message.sender == instance.name else ()
+    return ()
+
+
+def _first(instance: Instance, wanted: str | None, asked: tuple[str, ...] = ()) -> Message | None:
+    """The oldest pending message, or the first one anywhere in the inbox that answers `wanted`.
+
+    Only those in `asked`, if it is known, and postmaster can report that it failed.
+    """
     mailbox = instance.mailbox
-    for folder in _ARRIVED if wanted else _ARRIVED[:1]:
-        names = mailbox.pending() if folder == _ARRIVED[0] else mailbox.names(folder)
+    for folder in ARRIVED if wanted else ARRIVED[:1]:
+        names = mailbox.pending() if folder == ARRIVED[0] else mailbox.names(folder)
         for name in names:
             if wanted and name < wanted:
                 continue  # sent before the question: not worth reading
@@ -112,10 +108,12 @@ def _first(instance: Instance, wanted: str | None) -> Message | None:
                 message = open_message(mailbox, place) if mailbox.mirror else mailbox.read(place)
             except (FileNotFoundError, PermissionError, Damaged):
                 continue  # it has moved on; what cannot be read stays, and `check` reports it
-            if wanted is None or message.re == wanted:
+            forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
+            if wanted is None or (message.re == wanted and not forged):
                 return message
     return None
 
 
-def _folder(instance: Instance, folder: str) -> str:
-    return f"{instance.root}/{instance.mailbox.at(folder)}"
+def pending_folder(instance: Instance) -> str:
+    """Return the path of the folder whose changes wake a waiter."""
+    return f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"

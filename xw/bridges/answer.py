@@ -1,9 +1,9 @@
-"""What a bridge sends: the chat's answer as a reply, or word that there is none."""
+"""What a bridge sends: the chat's answer as a reply, or a notice that there is none."""
 
 import json
 from pathlib import Path
 
-from xw import layout
+from xw import failure, layout
 from xw.bridges.chat import Reply
 from xw.instance import Instance
 from xw.message import Fields, Message
@@ -45,13 +45,22 @@ def writable(text: str, limit: int | None = None) -> str:
     return text if limit is None or len(text) <= limit else f"{text[:limit]}…"
 
 
-def word(instance: Instance, message: Message, senders: set[str], kind: str, reason: str) -> Draft | None:
-    """The info that tells the senders of a message that failed, and of infos above it; None for nobody."""
+def failure_notice(
+    instance: Instance, message: Message, senders: set[str], kind: str, reason: str
+) -> Draft | None:
+    """Return the info that reports a failed message to these senders; None if none of them is on the hub."""
     to = tuple(sorted(name for name in senders - {instance.name} if instance.hub.knows(name)))
     if not to:
         return None
-    body = f"No answer from {instance.name} to your {message.type} {message.short} ({kind}): {reason}"
-    return Draft("info", to, body, message.id, message.thread or message.id, more={"hops": message.hops + 1})
+    body = failure.notice(instance.name, message, kind, reason)
+    more: Fields = {"hops": message.hops + 1, "protocol": failure.payload(kind, reason, message.id)}
+    return Draft("info", to, body, message.id, message.thread or message.id, more=more)
+
+
+def unreadable(file_name: str) -> Message | None:
+    """Return what a damaged message's file name alone says of it, to report its failure by."""
+    name = layout.file_name(file_name)
+    return name and Message(name.id, name.type, name.sender, (), "", None, None, (), (), None, {})
 
 
 def keep(instance: Instance, message: Message, answer: Reply) -> str:

@@ -95,7 +95,7 @@ class Bridge:
         except FileNotFoundError:
             return self._forget(now)  # never claimed, or finished by its owner meanwhile
         except Damaged as damage:
-            return self._end(now, None, "damaged", str(damage))
+            return self._end(now, answer.unreadable(now.name), "damaged", str(damage))
         if now.stage == LOST:
             return self._end(now, message, "uncertain", "what was noted of its turn cannot be understood")
         if now.mark and now.chat != type(self._chat).__name__:
@@ -227,7 +227,7 @@ class Bridge:
         senders = {message.sender} if message else set()
         if kind == "uncertain":
             senders |= {name.sender for info in now.infos if (name := layout.file_name(info))}
-        draft = message and answer.word(self._instance, message, senders, kind, reason)
+        draft = message and answer.failure_notice(self._instance, message, senders, kind, reason)
         if draft is None:
             return self._settle(now, ending)
         self._send(now, draft, ending)

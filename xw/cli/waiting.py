@@ -5,9 +5,9 @@ import os
 import subprocess
 
 from xw import layout
-from xw.actions import inbox, waiting
+from xw.actions import asking, inbox, waiting
 from xw.actions.fresh import came_back, travelled
-from xw.cli.call import Call, warn
+from xw.cli.call import Call, complain, warn
 from xw.cli.inbox import file_fields, file_line, left_out
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, fields, flush, line, say
@@ -15,8 +15,8 @@ from xw.message import Message
 from xw.post import Sent
 
 
-def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> None:
-    """Ask and print the reply, which is then done."""
+def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> int:
+    """Ask and print the reply, which is then done; 1 where none will come, with the reason on stderr."""
     instance = call.instance()
 
     def announce(sent: Sent) -> None:
@@ -28,7 +28,12 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
                 raise came_back(instance, sent)
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
 
-    asked = waiting.ask(instance, to, body_text(body, file), timeout, announce)
+    try:
+        asked = asking.ask(instance, to, body_text(body, file), timeout, announce, warn)
+    except asking.NoAnswer as error:
+        code = complain(error)
+        inbox.done(instance, [notice.id for notice in error.notices])
+        return code
     enclosed = inbox.enclosed(instance, asked.reply)
     if call.json:
         emit(fields(asked.reply) | {"files": [file_fields(one) for one in enclosed]})
@@ -36,7 +41,8 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         say("\n".join([asked.reply.body, *map(file_line, enclosed)]))
     # Only after it was printed: what was not shown must not count as handled.
     flush()
-    inbox.done(instance, [asked.reply.id])
+    inbox.done(instance, [asked.reply.id, *(notice.id for notice in asked.notices)])
+    return 0
 
 
 def wait(call: Call, re: str | None, timeout: float | None) -> None:

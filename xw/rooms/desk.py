@@ -8,7 +8,7 @@ owner may do all else.
 
 from typing import NamedTuple
 
-from xw import layout
+from xw import failure, layout
 from xw.errors import NotFound
 from xw.hub.contract import Hub
 from xw.message import Fields, Message
@@ -105,7 +105,7 @@ def _sign(state: State, message: Message) -> Answer:
     protocol = message.fields.get("protocol")
     notice = isinstance(protocol, dict) and protocol.get("kind") == "ERROR_NOTICE"
     refused = own is not None and own.text("event") == payload.REFUSED
-    word = notice or refused or payload.is_word(message)
+    word = notice or refused or failure.read(message) is not None
     if member is None or not (
         message.sender == layout.POSTMASTER or (message.sender == member.name and word)
     ):

@@ -12,7 +12,7 @@ Anybody can send such a message; only those in a room's own `sent/` count as its
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xw import layout
+from xw import failure, layout
 from xw.message import Fields, Message
 from xw.rooms.scene import is_pass
 
@@ -65,14 +65,14 @@ def says_something(message: Message) -> bool:
     if own:
         return own.kind == TURN or is_heard(message)
     notice = message.type == "info" and message.fields.get("protocol") is not None
-    return message.sender != layout.POSTMASTER and not notice and not is_word(message)
+    return message.sender != layout.POSTMASTER and not notice and failure.read(message) is None
 
 
-def is_word(message: Message) -> bool:
-    """Whether a bridge says that its chat has no answer: an automatic info about the message."""
-    automatic = message.type == "info" and message.re is not None and bool(message.fields.get("hops"))
-    # And how it begins: what an agent sends itself during its turn counts as automatic too, and is a line.
-    return automatic and message.body.startswith(f"No answer from {message.sender} ")
+def reports_failure(message: Message) -> bool:
+    """Whether a message reports that the one it names was not taken, or gets no answer."""
+    own = read(message)
+    refused = own is not None and own.kind == EVENT and own.text("event") in (REFUSED, LIMITED)
+    return refused or failure.read(message) is not None
 
 
 def is_heard(message: Message) -> bool:

@@ -1,0 +1,186 @@
+"""What is reported in place of an answer: `xw ask` and `xw wait` never take it for one."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.team import Team, ended, until
+from tests.loop.processes import bridge, script
+from xw import failure, post
+from xw.bridges import answer
+from xw.instance import Instance, Options, open_instance
+from xw.mailbox import Place
+from xw.message import Message
+from xw.post import Draft
+
+KINDS = (
+    "failed", "timeout", "gone", "uncertain", "expired", "hops", "refused", "unanswerable", "damaged",
+    "later-one",
+)  # fmt: skip
+
+
+def start(team: Team, *more: str) -> tuple["subprocess.Popen[str]", Message]:
+    """An `ask` of alice's that waits, and the question that bob has got."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "60", "well?", *more)
+    until(lambda: team.pending("bob"))
+    bob = instance(team, "bob")
+    (name,) = bob.mailbox.pending()
+    return ask, bob.mailbox.read(Place("inbox/pending", name))
+
+
+def instance(team: Team, name: str) -> Instance:
+    """One of the team, as a program acts for it."""
+    return open_instance(Options(name, hub=str(team.hub), config=str(team.folder / "xw.json")), {})
+
+
+def report(
+    team: Team, question: Message, kind: str, by: str = "bob", older: bool = False, **more: Any
+) -> None:
+    """A notice of failure, as a bridge sends it; as an older one does, without its payload."""
+    sender = instance(team, by)
+    draft = answer.failure_notice(sender, question, {"alice"}, kind, f"because of {kind}")
+    assert draft
+    if older:
+        draft = draft._replace(more={"hops": 1})
+    post.send(sender.mailbox, sender.hub, draft._replace(more=draft.more | more), sender.now)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_bridge_whose_program_fails(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
+    """A failure goes to stderr with exit 1, and nothing to stdout that passes for an answer."""
+    bridge(team, "bob", "command", "--", script(tmp_path, "echo no credit >&2; exit 3"))
+    result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
+    assert (result.code, result.out) == (1, "")
+    assert "No answer from bob to your question" in result.err and "no credit" in result.err
+    assert team.pending("alice") == []  # it was shown, so it is done
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_failure(team: Team, kind: str, older: bool) -> None:
+    """Every kind ends an ask, also one that an older xw reports without a payload, if in its words."""
+    ask, question = start(team)
+    report(team, question, kind, older=older and kind in KINDS[:-1])
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "")
+    assert f"because of {kind}" in result.err and result.err.count("\n") == 2
+
+
+def test_the_payload_is_kept_with_the_words(team: Team) -> None:
+    """The notice has a typed payload, and the body by which older versions know it."""
+    ask, question = start(team)
+    report(team, question, "timeout")
+    ended(ask)
+    alice = instance(team, "alice")
+    (name,) = alice.mailbox.names("inbox/done")
+    notice = alice.mailbox.read(Place("inbox/done", name))
+    assert notice.fields["protocol"] == {
+        "kind": "FAILURE", "failure": "timeout", "reason": "because of timeout", "re": question.id,
+    }  # fmt: skip
+    assert notice.body.startswith("No answer from bob ") and notice.hops == 1
+    assert failure.read(notice) == failure.Failure("timeout", "because of timeout", question.id)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_forged_failure_ends_nothing(team: Team, older: bool) -> None:
+    """Who was not asked cannot report that there is no answer; the answer is waited for."""
+    ask, question = start(team)
+    report(team, question, "gone", by="carol", older=older)
+    wait = team.run("wait", "--re", question.id, "--timeout", "0.1")
+    assert (wait.code, wait.out) == (4, "")
+    team.ok("reply", question.id, "Well.", by="bob")
+    result = ended(ask)
+    assert (result.code, result.out) == (0, "Well.\n")
+
+
+def test_a_failure_about_another_message(team: Team) -> None:
+    """A payload that names another message than the one it answers reports nothing."""
+    ask, question = start(team)
+    protocol = failure.payload("gone", "x", "20261121T053012123456Z-k7f3q2m9")
+    report(team, question, "gone", protocol=protocol)
+    assert ended(ask).code == 0  # an info about the question, which is for its reader to judge
+
+
+def test_wait_shows_a_failure_as_what_it_is(team: Team) -> None:
+    """`wait --re` returns the notice, as an info that reports a failure."""
+    ask, question = start(team)
+    report(team, question, "gone")
+    ended(ask)
+    shown = team.json("wait", "--re", question.id)
+    assert (shown["type"], shown["protocol"]["kind"]) == ("info", "FAILURE")
+    assert " info bob " in team.ok("wait", "--re", question.id)
+
+
+def test_one_of_two_fails(team: Team) -> None:
+    """Where several are asked, one failure is told and the others are waited for; the last one ends it."""
+    for answered in (True, False):
+        ask = team.start("ask", "--to", "bob", "--to", "carol", "--timeout", "60", "well?")
+        until(lambda: team.pending("bob"))
+        bob = instance(team, "bob")
+        (name,) = bob.mailbox.pending()
+        question = bob.mailbox.read(Place("inbox/pending", name))
+        report(team, question, "gone")
+        assert ask.stderr
+        ask.stderr.readline()
+        assert "because of gone" in ask.stderr.readline()
+        if answered:
+            team.ok("reply", question.id, "Well.", by="carol")
+        else:
+            report(team, question, "timeout", by="carol")
+        result = ended(ask)
+        assert (result.code, result.out) == ((0, "Well.\n") if answered else (1, ""))
+        assert team.pending("alice") == []
+        team.ok("done", question.id, by="bob")
+
+
+def test_what_comes_back_is_no_answer(team: Team) -> None:
+    """A question that the hub returns ends the ask that waits for its answer."""
+    alice = instance(team, "alice")
+    ask, question = start(team)
+    post._return(alice.mailbox, "bob", question.file_name, None, "bob takes no mail")
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "") and "Not delivered to bob: bob takes no mail" in result.err
+    (name,) = alice.mailbox.names("inbox/done")
+    notice = alice.mailbox.read(Place("inbox/done", name))
+    assert failure.read(notice) == failure.Failure("refused", "bob takes no mail", question.id)
+
+
+def test_a_room_that_refuses(team: Team) -> None:
+    """A room's word that it does not take a question is no answer to it."""
+    team.ok("room", "create", "salon", "--members", "bob,carol", "--policy", "round-robin")
+    run = team.start("room", "run", "salon")
+    try:
+        result = team.run("ask", "--to", "salon", "--timeout", "60", "may I?")
+    finally:
+        run.kill()
+        run.communicate()
+    assert (result.code, result.out) == (1, "") and "alice is no member" in result.err
+
+
+def test_an_info_is_an_answer(team: Team) -> None:
+    """An info about a question that reports no failure is an answer, as it always was."""
+    ask, question = start(team)
+    draft = Draft("info", ("alice",), "No answer from here yet.", question.id)
+    bob = instance(team, "bob")
+    post.send(bob.mailbox, bob.hub, draft, bob.now)
+    assert ended(ask)[:2] == (0, "No answer from here yet.\n")
+
+
+def test_a_damaged_message_is_reported(team: Team) -> None:
+    """A message that is damaged while a bridge has it fails, and its sender is told by what its name says."""
+    bob = instance(team, "bob")
+    token = team.send("later damaged", kind="question")
+    (name,) = bob.mailbox.pending()
+    bob.mailbox.claim(name)
+    place = Path(bob.root, bob.mailbox.at("inbox/processing", name))
+    place.write_text("{}")
+    turn = {"name": name, "stage": "presenting", "tries": 0, "chat": "", "mark": "", "text": "", "infos": [],
+            "ending": None}  # fmt: skip
+    place.with_name(f"{name}.turn.json").write_text(json.dumps(turn))
+    bridge(team, "bob", "command", "--", "cat")
+    until(lambda: team.pending("alice"))
+    (notice,) = team.json("check")["messages"]
+    assert notice["re"] == token and notice["protocol"]["failure"] == "damaged"

@@ -1,0 +1,184 @@
+"""Asking: send a question, wait for its answer, and report why none will come.
+
+An answer is a message whose `re` names the question. A notice of failure
+(`failure`) is none, and counts only from those who were asked and from
+postmaster. The wait ends with an error as soon as nobody is left to answer:
+each one asked has failed, or has put the question away (done, failed,
+withdrawn) and no answer followed. Ids of different senders are never compared:
+whatever came into the inbox after the question was sent is looked at.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from xw import layout
+from xw.actions.inbox import open_message
+from xw.actions.sending import send
+from xw.actions.waiting import ARRIVED, look_again, pending_folder
+from xw.errors import Damaged, TimedOut, XwError
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import Message
+from xw.post import Sent
+from xw.rooms import payload
+from xw.watch import Arrivals
+
+GRACE_S = 2.0
+"""An answer may still travel so long after its question was put away."""
+
+_LOOK_S = 1.0  # between two looks at where the question lies, on a hub whose files are here
+_FAR_LOOK_S = 2.0  # at first, on a hub elsewhere, where each costs a round trip; then half the time so far
+
+Tell = Callable[[str], None]
+
+
+class Asked(NamedTuple):
+    """A question that was sent, its answer, and the notices of those asked who cannot give one."""
+
+    sent: Sent
+    reply: Message
+    notices: list[Message]
+
+
+class NoAnswer(XwError):
+    """Nobody asked will answer; `notices` are the messages that say so, still pending."""
+
+    def __init__(self, text: str, notices: list[Message]) -> None:
+        super().__init__(text)
+        self.notices = notices
+
+
+def ask(
+    instance: Instance, to: list[str], body: str, timeout: float, sent: Callable[[Sent], None], tell: Tell
+) -> Asked:
+    """Send a question and return its answer, which is left pending.
+
+    `sent` is called once the question is durable, before the wait; `tell` hears
+    that one of several recipients cannot answer. Raise NoAnswer once none of
+    them will, TimedOut after `timeout` seconds.
+    """
+    arrived = _Arrived(instance.mailbox)
+    question = send(instance, "question", body, to)
+    sent(question)
+    fate = _Fate(instance, question, tell)
+    deadline = time.monotonic() + timeout
+    with Arrivals([pending_folder(instance)]) as woken:
+        while True:
+            for message in arrived.fresh():
+                if message.re == question.id and fate.is_answer(message):
+                    return Asked(question, message, fate.notices)
+            left = deadline - time.monotonic()
+            most = fate.check(left <= 0)
+            if left <= 0:
+                raise TimedOut(
+                    f"nothing answers {question.id} within {timeout:g} s; `xw wait` or `xw check` look again"
+                )
+            look_again(instance, woken, min(left, most))
+
+
+class _Arrived:
+    """What comes into an inbox after this was made."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._seen = {name for folder in ARRIVED for name in mailbox.names(folder)}
+
+    def fresh(self) -> Iterator[Message]:
+        """Yield what was not there at the last call, handled or not."""
+        for folder in ARRIVED:
+            pending = folder == INBOX["pending"]
+            for name in self._mailbox.pending() if pending else self._mailbox.names(folder):
+                if name not in self._seen:
+                    message = self._read(Place(folder, name))
+                    if message:
+                        self._seen.add(name)
+                        yield message
+
+    def _read(self, place: Place) -> Message | None:
+        try:
+            # In a mirror, a damaged copy is to be moved away, so that another is fetched.
+            return open_message(self._mailbox, place) if self._mailbox.mirror else self._mailbox.read(place)
+        except (FileNotFoundError, PermissionError, Damaged):
+            return None  # it has moved on; what cannot be read stays, and `check` reports it
+
+
+class _Fate:
+    """What becomes of a question with each of those who were asked."""
+
+    def __init__(self, instance: Instance, question: Sent, tell: Tell) -> None:
+        self.notices: list[Message] = []
+        self._instance = instance
+        self._question = question
+        self._tell = tell
+        self._asked = (*question.delivered, *question.waiting)
+        self._failed: set[str] = set()
+        self._began = time.monotonic()
+        self._looked = self._began
+        self._ended: dict[str, str] = {}  # who has put the question away, and into which state
+        self._ended_at: float | None = None
+
+    def is_answer(self, message: Message) -> bool:
+        """Whether a message about the question answers it; a failure is noted, and may raise NoAnswer."""
+        if not payload.reports_failure(message):
+            return True
+        returned = message.sender == layout.POSTMASTER
+        if not returned and message.sender not in self._asked:
+            return False  # nobody asked its sender
+        self.notices.append(message)
+        self._failed |= self._returned() if returned else {message.sender}
+        if self._failed.issuperset(self._asked):
+            raise NoAnswer(message.body, self.notices)
+        self._tell(message.body)
+        return False
+
+    def check(self, last: bool) -> float:
+        """Look where the question lies; the seconds until the next look. NoAnswer if no answer can come.
+
+        With `last` no time is left to wait for an answer that may still travel.
+        """
+        now = time.monotonic()
+        if self._ended_at is None:
+            far = self._instance.mailbox.mirror
+            if (last and not far) or now - self._looked >= self._pause():
+                self._looked = now
+                self._look()
+            if not self._failed.union(self._ended).issuperset(self._asked):
+                return self._pause()
+            self._ended_at = now
+        if last or now - self._ended_at >= GRACE_S:
+            raise NoAnswer(self._why(), self.notices)
+        return GRACE_S
+
+    def _pause(self) -> float:
+        if self._instance.mailbox.mirror:
+            return max(_FAR_LOOK_S, (self._looked - self._began) / 2)
+        return _LOOK_S
+
+    def _look(self) -> None:
+        for name in self._asked:
+            if name in self._failed or name in self._ended or self._travels(name):
+                continue
+            with suppress(XwError, OSError):  # out of reach for now: the answer may come all the same
+                found = self._instance.hub.locate(name, self._question.name)
+                if found and found.state in ("done", "failed"):
+                    self._ended[name] = found.state
+
+    def _travels(self, name: str) -> bool:
+        """Whether the question still waits in the outbox: the hub need not be asked for it."""
+        return name in self._question.waiting and self._question.name in self._instance.mailbox.outbox(name)
+
+    def _returned(self) -> set[str]:
+        """The recipients from whom the question came back."""
+        # Its notice is there a moment before what it tells of is put away.
+        return self._instance.mailbox.refused(self._question.name) or set(self._asked[:1])
+
+    def _why(self) -> str:
+        short = layout.short_id(self._question.id)
+        states = "; ".join(
+            f"{name} {'finished it without one' if state == 'done' else 'has it in failed/'}"
+            for name, state in self._ended.items()
+        )
+        return f"no answer to {short}: {states}; `xw trace {short}` shows where it is"
