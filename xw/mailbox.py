@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
-from xw import clock, layout
+from xw import clock, ids, layout
 from xw.errors import Damaged, NotFound, Unread
 from xw.layout import INBOX
 from xw.message import Attachment, Message, decode, parse_object
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 _STRAY = "the file's name is no message's name"
+# Where an id that is to be acted on is looked for: what is open wins over what was settled.
+RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
+RECEIVED_FIRST = (*RECEIVED, None)
 
 
 class Place(NamedTuple):
@@ -116,31 +119,35 @@ class Mailbox:
                     self.quarantine("pending", name, str(error))
                 yield name, error
 
-    def find(self, token: str, folders: Iterable[str] | None = None) -> Place:
-        """The one message that `token` names: whole id, file name or a prefix of the short id.
+    def find(self, token: str, *groups: Iterable[str] | None) -> Place:
+        """Return the one message that `token` names: whole id, file name or a prefix of the short id.
 
-        Looks in every state, in `sent/` and in the outbox unless `folders` are
-        given. NotFound where there is none, or several: then it lists them.
+        Looks in each group of folders in turn, and the first that holds one
+        that fits decides; None is the group of what was sent. Without `groups`,
+        in all folders at once. NotFound where there is none, or several: then it lists them.
         """
-        wanted = token.strip().lower()
-        known = layout.file_name(token)
-        if known:
-            wanted = known.id.lower()
-        whole = len(wanted) > len("k7f3q2m9")
+        text = ids.wanted(token)
+        for folders in groups or (self._all_folders(),):
+            found = self._fitting(text, self._sent_folders() if folders is None else folders)
+            if len(found) > 1:
+                listed = ", ".join(sorted(place.name for place in found.values())[:8])
+                raise NotFound(f"{token!r} fits {len(found)} messages ({listed}): give more of the id")
+            if found:
+                return found.popitem()[1]
+        raise NotFound(f"no message {token!r} here: `xw check` and `xw log` list what there is")
+
+    def _fitting(self, text: str, folders: Iterable[str]) -> dict[str, Place]:
+        """The messages in some folders that an id or the beginning of a short id fits, by their ids."""
         found: dict[str, Place] = {}
-        for folder in self._all_folders() if folders is None else folders:
+        whole = len(text) > len("k7f3q2m9")
+        for folder in folders:
             for name in self.names(folder):
                 message_id = name.partition(".")[0]
-                if (message_id.lower() == wanted) if whole else layout.short_id(name).startswith(wanted):
+                if (message_id.lower() == text) if whole else layout.short_id(name).startswith(text):
                     found.setdefault(message_id, Place(folder, name))
-            if len(found) == 1 and len(wanted) >= len("k7f3q2m9"):
+            if len(found) == 1 and len(text) >= len("k7f3q2m9"):
                 break  # a whole short id: not worth a look at 100,000 older files
-        if not wanted or not found:
-            raise NotFound(f"no message {token!r} here: `xw check` and `xw log` list what there is")
-        if len(found) > 1:
-            listed = ", ".join(sorted(place.name for place in found.values())[:8])
-            raise NotFound(f"{token!r} fits {len(found)} messages ({listed}): give more of the id")
-        return found.popitem()[1]
+        return found
 
     def state_of(self, name: str) -> str | None:
         """The furthest state in which a message of the inbox lies, or None.
@@ -159,6 +166,9 @@ class Mailbox:
 
     def _all_folders(self) -> Iterator[str]:
         yield from INBOX.values()
+        yield from self._sent_folders()
+
+    def _sent_folders(self) -> Iterator[str]:
         yield layout.SENT
         yield from (f"{layout.OUTBOX}/{peer}" for peer in self.waiting_for())
 

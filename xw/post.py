@@ -43,7 +43,8 @@ class Draft(NamedTuple):
 class Sent(NamedTuple):
     """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox.
 
-    `returned` are those to whom a hub elsewhere, once reached, would not take it.
+    `returned` are those to whom a hub elsewhere, once reached, would not take it;
+    `about` the message that it answers, adds to or repeats, for saying so.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Sent(NamedTuple):
     delivered: tuple[str, ...]
     waiting: tuple[str, ...]
     returned: tuple[str, ...] = ()
+    about: Message | None = None
 
 
 class Flushed(NamedTuple):

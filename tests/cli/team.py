@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+from xw import clock, layout
 from xw.__main__ import run
+from xw.message import encode
 
 NAMES = ("alice", "bob", "carol")
 XW = str(Path(sys.executable).with_name("xw"))  # the installed console script
@@ -74,6 +77,30 @@ class Team:
         return subprocess.Popen(
             [XW, *arguments], **{"cwd": self.folder, "env": environ, "text": True, **pipes, **options}
         )
+
+
+def forge(team: Team, owner: str, folder: str = "inbox/pending", **fields: Any) -> str:
+    """Put a well-formed message into a folder of a mailbox, as a hand-made one would lie there; its id."""
+    whole: dict[str, Any] = {"from": "alice", "type": "info", "to": [owner], "body": "forged", **fields}
+    name, data = encode(whole, clock.now())
+    (team.box(owner) / folder / name).write_bytes(data)
+    return name.partition(".")[0]
+
+
+def alike(team: Team, owner: str, *folders: str) -> list[str]:
+    """Put a message into each of these folders, all with short ids of one beginning; their ids."""
+    found: dict[str, list[tuple[str, bytes]]] = {}
+    for number in count():
+        fields: dict[str, Any] = {"from": "alice", "type": "task", "to": [owner], "body": f"job {number}"}
+        name, data = encode(fields, clock.now())
+        fitting = found.setdefault(layout.short_id(name)[:4], [])
+        fitting.append((name, data))
+        if len(fitting) == len(folders):
+            break
+    for folder, (name, data) in zip(folders, fitting, strict=True):
+        at = folder if folder == "sent" else f"inbox/{folder}"
+        (team.box(owner) / at / name).write_bytes(data)
+    return [name.partition(".")[0] for name, _ in fitting]
 
 
 def call(folder: Path, *arguments: str, environ: dict[str, str] | None = None, stdin: bytes = b"") -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import Team, ageless
+from tests.cli.team import Team, ageless, alike
 from xw import clock, post
 from xw.files.local import LocalFiles
 from xw.instance import Options, open_instance
@@ -158,11 +158,11 @@ def test_ways_to_name_a_message(team: Team, form: str) -> None:
     token = team.send("named")
     (name,) = team.names("bob", "inbox/pending")
     given = {
-        "whole": token, "short": token[-8:], "prefix": token[-8:-5], "file name": name,
+        "whole": token, "short": token[-8:], "prefix": token[-8:-4], "file name": name,
         "upper": token[-8:].upper(), "spaces": f" {token} ",
     }[form]  # fmt: skip
     assert "named" in team.ok("read", given, by="bob")
-    assert team.ok("done", given, by="bob") == f"done {given}\n"
+    assert team.ok("done", given, by="bob") == f"done {token[-8:]} info alice: named\n"
 
 
 @pytest.mark.parametrize("token", ["zzzzzzzz", "", " ", "20261121T053012123456Z-zzzzzzzz", "../alice", "*"])
@@ -178,18 +178,12 @@ def test_unknown_ids(team: Team, command: tuple[str, ...], token: str) -> None:
 
 def test_ambiguous_ids(team: Team) -> None:
     """A prefix that fits several messages is exit 3 and lists the candidates."""
-    seen: dict[str, str] = {}
-    while True:
-        token = team.send(f"number {len(seen)}")
-        if token[-8] in seen:
-            break
-        seen[token[-8]] = token
+    tokens = alike(team, "bob", "pending", "pending")
     for command in ("read", "done"):
-        unclear = team.run(command, token[-8], by="bob")
+        unclear = team.run(command, tokens[0][-8:-4], by="bob")
         assert unclear.code == 3
-        assert f"{token[-8]!r} fits 2 messages" in unclear.err
-        assert token in unclear.err
-        assert seen[token[-8]] in unclear.err
+        assert f"{tokens[0][-8:-4]!r} fits 2 messages" in unclear.err
+        assert all(token in unclear.err for token in tokens)
 
 
 def test_done(team: Team) -> None:
@@ -197,13 +191,14 @@ def test_done(team: Team) -> None:
     one, two = team.send("one"), team.send("two")
     mixed = team.run("done", one, "zzzzzzzz", two, by="bob")
     assert mixed.code == 3
-    assert mixed.out == f"done {one}\ndone {two}\n"
+    assert mixed.out == f"done {one[-8:]} info alice: one\ndone {two[-8:]} info alice: two\n"
     assert "zzzzzzzz" in mixed.err
     assert team.pending("bob") == []
     assert len(team.names("bob", "inbox/done")) == 2
-    assert team.ok("done", one, by="bob") == f"{one} was done before\n"
+    assert team.ok("done", one, by="bob") == f'{one[-8:]} info alice "one" was done before\n'
     again = team.json("done", two, by="bob")
-    assert again == [{"id": two, "moved": False, "error": None}]
+    about = {"id": two, "type": "info", "from": "alice", "first_line": "two"}
+    assert again == [{**about, "moved": False, "error": None}]
     failed = team.run("done", "zzzzzzzz", "--json", by="bob")
     assert failed.code == 3
     assert json.loads(failed.out)[0]["error"]
@@ -215,7 +210,7 @@ def test_done_of_a_claimed_message(team: Team) -> None:
     (name,) = team.names("bob", "inbox/pending")
     inbox = team.box("bob") / "inbox"
     (inbox / "pending" / name).rename(inbox / "processing" / name)
-    assert team.ok("done", token, by="bob") == f"done {token}\n"
+    assert team.ok("done", token, by="bob") == f"done {token[-8:]} info alice: claimed\n"
     assert team.names("bob", "inbox/done") == [name]
 
 

@@ -213,9 +213,9 @@ def acknowledged(output: str, who: str) -> Promise:
                 promise |= {(to, match[1]): state for to in match[2].split(", ")}
         if line.endswith(" was done before"):
             line = f"done {line[:8]}"
-        verb, _, token = line.partition(" ")
+        verb, _, rest = line.partition(" ")
         if verb in _MOVED:
-            promise[who, token] = _MOVED[verb]
+            promise[who, rest.partition(" ")[0]] = _MOVED[verb]
     return promise
 
 

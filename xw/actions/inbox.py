@@ -1,17 +1,17 @@
 """Reading and finishing what has arrived: check, read, done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged, Newer, NotFound, Unread, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Mailbox, Place
+from xw.mailbox import RECEIVED, Mailbox, Place
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
 SHOWN = 20
-_INBOX_FOLDERS = tuple(INBOX.values())
 
 
 class Pending(NamedTuple):
@@ -51,12 +51,16 @@ class Opened(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """What `done` did to one id: True if the message moved, False if it was done before, or the error."""
+    """What `done` did to one id: True if the message moved, False if it was done before, or the error.
+
+    `name` is the message's file name, `message` what it says; None where it cannot be read.
+    """
 
     token: str
-    id: str | None
     moved: bool
     error: XwError | None
+    name: str | None = None
+    message: Message | None = None
 
 
 def check(instance: Instance, limit: int = SHOWN) -> Pending:
@@ -98,11 +102,11 @@ def read(instance: Instance, token: str) -> Opened:
     return Opened(message, place, enclosed(instance, message))
 
 
-def open_named(mailbox: Mailbox, token: str, folders: Sequence[str] | None = None) -> tuple[Place, Message]:
+def open_named(mailbox: Mailbox, token: str, *groups: Iterable[str] | None) -> tuple[Place, Message]:
     """The message that `token` names, and where it lies; see `Mailbox.find` and `open_message`."""
     last = None
     while True:
-        place = mailbox.find(token, folders)
+        place = mailbox.find(token, *groups)
         try:
             return place, open_message(mailbox, place)
         except FileNotFoundError:
@@ -146,14 +150,21 @@ def done(instance: Instance, tokens: Sequence[str]) -> list[Finished]:
 
 
 def _finish(instance: Instance, token: str) -> Finished:
+    mailbox = instance.mailbox
     try:
-        place = instance.mailbox.find(token, _INBOX_FOLDERS)
-        message_id = place.name.partition(".")[0]
+        place = mailbox.find(token, *RECEIVED)
         if place.state == "failed":
             raise NotFound(
                 f"{token} is a dead letter: `xw check --failed` says why, `xw retry` sends it again"
             )
-        moved = instance.mailbox.settle(place.name)
+        message = _glance(mailbox, place)
+        return Finished(token, mailbox.settle(place.name), None, place.name, message)
     except XwError as error:
-        return Finished(token, None, False, error)
-    return Finished(token, message_id, moved, None)
+        return Finished(token, False, error)
+
+
+def _glance(mailbox: Mailbox, place: Place) -> Message | None:
+    """The message at a place, for saying what was acted on; None where it cannot be read."""
+    with suppress(OSError, Damaged):  # it can be settled all the same
+        return mailbox.read(place)
+    return None

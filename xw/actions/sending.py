@@ -8,7 +8,7 @@ from xw.actions.inbox import open_named
 from xw.errors import Damaged, NotFound, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Place
+from xw.mailbox import RECEIVED_FIRST, Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
 
@@ -46,7 +46,7 @@ def send(
         expires=expires,
         more=_hops(instance) | (more or {}),
     )
-    return post.send(instance.mailbox, instance.hub, draft, instance.now)
+    return post.send(instance.mailbox, instance.hub, draft, instance.now)._replace(about=answered)
 
 
 def _hops(instance: Instance) -> Fields:
@@ -76,7 +76,8 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     """Add files to a message one has sent; its recipients get an `info` about it."""
     _, message = open_named(instance.mailbox, token, [layout.SENT])
-    return post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
+    sent = post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
+    return sent._replace(about=message)
 
 
 def retry(instance: Instance, token: str) -> Sent:
@@ -92,7 +93,7 @@ def retry(instance: Instance, token: str) -> Sent:
         f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
     )
     if place.folder == INBOX["failed"]:
-        return post.requeue(mailbox, message, paths, instance.now)
+        return post.requeue(mailbox, message, paths, instance.now)._replace(about=message)
     to = _failed_at(instance, message)
     if not to:
         raise NotFound(f"{message.short} is no dead letter: `xw trace {message.short}` tells where it is")
@@ -100,7 +101,7 @@ def retry(instance: Instance, token: str) -> Sent:
     more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
     more["retry_of"] = message.id
     draft = Draft(message.type, to, message.body, message.re, message.thread or message.id, paths, more=more)
-    return post.send(mailbox, instance.hub, draft, instance.now)
+    return post.send(mailbox, instance.hub, draft, instance.now)._replace(about=message)
 
 
 def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
 
 
 def _answered(instance: Instance, token: str | None) -> Message | None:
-    return None if token is None else open_named(instance.mailbox, token)[1]
+    return None if token is None else open_named(instance.mailbox, token, *RECEIVED_FIRST)[1]
 
 
 def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:

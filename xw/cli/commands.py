@@ -62,7 +62,10 @@ COMMON = (
 )
 
 _ID = Param(
-    "token", help="Id: the short id, a unique prefix of it, or the file name.", required=True, metavar="ID"
+    "token",
+    help="The short id, 4 or more of its first characters, or the file name.",
+    required=True,
+    metavar="ID",
 )
 _IDS = _ID._replace(name="tokens", many=True)
 _TO = Param("to", "--to", "Recipient; may be repeated; 'all' is every peer.", many=True, metavar="NAME")

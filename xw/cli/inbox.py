@@ -1,9 +1,9 @@
 """check, read, done."""
 
 from xw.actions import inbox
-from xw.actions.inbox import Enclosed
+from xw.actions.inbox import Enclosed, Finished
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, fields, heading, line, say
+from xw.cli.show import about, emit, fields, heading, line, named, say, subject
 from xw.errors import Damaged, Unread, XwError
 from xw.message import Message
 from xw.text import size, visible
@@ -101,11 +101,20 @@ def done(call: Call, tokens: list[str]) -> int:
     instance = call.instance()
     finished = inbox.done(instance, tokens)
     if call.json:
-        emit([{"id": one.id, "moved": one.moved, "error": one.error and str(one.error)} for one in finished])
+        emit([_finished_fields(one) for one in finished])
     for one in finished:
-        if one.error:
+        if one.error or one.name is None:
             warn(str(one.error))
         elif not call.json:
-            say(f"done {one.token}" if one.moved else f"{one.token} was done before")
+            if one.moved:
+                say(f"done {subject(one.name, one.message)}")
+            else:
+                say(f"{named(one.name, one.message)} was done before")
     call.refresh(instance)
     return max((one.error.code for one in finished if one.error), default=0)
+
+
+def _finished_fields(one: Finished) -> dict[str, object]:
+    error = one.error and str(one.error)
+    told = about(one.message) if one.message else {"id": one.name and one.name.partition(".")[0]}
+    return {**told, "moved": one.moved, "error": error}

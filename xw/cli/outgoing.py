@@ -5,7 +5,7 @@ import sys
 from xw import clock, layout
 from xw.actions import sending
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, names, say
+from xw.cli.show import about, emit, named, names, say
 from xw.errors import Refused, Usage
 from xw.instance import Instance
 from xw.post import Sent
@@ -28,29 +28,31 @@ def send(
     at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
     # Whom a message without names is for depends on who is there now.
     instance = call.instance(news=not re and (not to or layout.EVERYONE in to))
-    report(call, instance, sending.send(instance, kind, text, to, re, attachments, at))
+    how = "answers" if kind == "reply" else "about"
+    report(call, instance, sending.send(instance, kind, text, to, re, attachments, at), how)
 
 
 def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
     """Answer a message."""
     instance = call.instance()
-    report(call, instance, sending.send(instance, "reply", body_text(body, file), (), token, attachments))
+    sent = sending.send(instance, "reply", body_text(body, file), (), token, attachments)
+    report(call, instance, sent, "answers")
 
 
 def attach(call: Call, token: str, files: list[str]) -> None:
     """Add files to a sent message."""
     instance = call.instance()
-    report(call, instance, sending.attach(instance, token, files))
+    report(call, instance, sending.attach(instance, token, files), "adds to")
 
 
 def retry(call: Call, token: str) -> None:
     """Send a dead letter again."""
     instance = call.instance()
-    report(call, instance, sending.retry(instance, token))
+    report(call, instance, sending.retry(instance, token), "repeats")
 
 
-def report(call: Call, instance: Instance, sent: Sent) -> None:
-    """Say what was sent, and where it is once a mirror has been synced."""
+def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
+    """Say what was sent, where it is once a mirror has been synced, and `how` it acts on which message."""
     if instance.mailbox.mirror:
         from xw.actions.fresh import travelled
 
@@ -63,8 +65,12 @@ def report(call: Call, instance: Instance, sent: Sent) -> None:
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
     if call.json:
-        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting})
+        told = {"about": about(sent.about)} if sent.about else {}
+        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting, **told})
     elif parts:
+        if sent.about:
+            # First, so that a line still ends with where the message is.
+            parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
         say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
     if sent.returned:
         from xw.actions.fresh import came_back

@@ -8,6 +8,7 @@ from xw.message import Message
 from xw.text import first_line, span, visible
 
 _WIDTH = 100
+_ABOUT = 60  # of the body, where only what was acted on is named
 
 
 def say(text: str) -> None:
@@ -55,6 +56,36 @@ def line(message: Message, now: int) -> str:
     age = span((now - message.sent) / clock.SECOND)
     late = " (expired)" if message.expired(now) else ""
     return f"{message.short} {message.type} {message.sender} {age}{late} {first_line(message.body, _WIDTH)}"
+
+
+def subject(name: str, message: Message | None) -> str:
+    """What was acted on, in one line: short id, type, sender, first line.
+
+    Of a message that cannot be read, what its file name says.
+    """
+    if message is None:
+        _, kind, sender, _ = name.split(".")
+        return f"{layout.short_id(name)} {kind} {sender}"
+    text = first_line(message.body, _ABOUT)
+    return f"{message.short} {message.type} {message.sender}" + (f": {text}" if text else "")
+
+
+def named(name: str, message: Message | None, own: str = "") -> str:
+    """What was acted on, within a line: as `subject`, with the first line in quotes that it cannot end.
+
+    Of one's own message, the recipients in place of the sender.
+    """
+    if message is None:
+        return subject(name, None)
+    who = f"to {names(message.to)}" if message.sender == own else message.sender
+    text = first_line(message.body, _ABOUT).replace('"', "'")
+    return f"{message.short} {message.type} {who}" + (f' "{text}"' if text else "")
+
+
+def about(message: Message) -> dict[str, object]:
+    """A message for `--json`, where only what was acted on is named."""
+    first = first_line(message.body, _ABOUT)
+    return {"id": message.id, "type": message.type, "from": message.sender, "first_line": first}
 
 
 def heading(message: Message, now: int) -> str:

@@ -1,0 +1,30 @@
+"""An id as people and models write it: `k7f3`, `#k7f3`, `[k7f3q2m9]`, "id: k7f3q2m9", a file name.
+
+Cleans such a text and refuses what is too short to mean one message. Which
+message it names is `Mailbox.find`'s part.
+"""
+
+from xw.errors import NotFound
+
+LEAST = 4  # characters of a short id; of 40 messages a shorter prefix often fits one that was not meant
+_AROUND = " \t\r\n\"'`<>[](){}#*_.,:;!?=…“”‘’«»"
+_LABELS = ("id", "re", "message", "msg", "mail")
+
+
+def wanted(token: str) -> str:
+    """Return the id in a text, in lower case: whole, or the start of a short one. NotFound if too short."""
+    text = _without_label(token.lower().strip(_AROUND))
+    if text.endswith(".json"):  # a file name, perhaps with its path
+        text = text.rpartition("/")[2].partition(".")[0]
+    if len(text) < LEAST:
+        shown = repr(token if len(token) <= 40 else token[:39] + "…")
+        raise NotFound(f"an id needs at least {LEAST} characters, not {shown}: `xw check` lists them")
+    return text
+
+
+def _without_label(text: str) -> str:
+    for label in _LABELS:
+        rest = text.removeprefix(label)
+        if rest != text and rest[:1] in (":", "=", "#", " "):
+            return rest.strip(_AROUND)
+    return text
