@@ -16,10 +16,12 @@ _HOST = 2
 _FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1, "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2}
 _FIELDS["ecdsa-sha2-nistp521"] = 2
 SUFFIX = "-cert-v01@openssh.com"
+# The same for keys that no host proves itself with here, but that a list of keys may hold.
+_OTHERS = {"ssh-dss": 4, "sk-ssh-ed25519@openssh.com": 2, "sk-ecdsa-sha2-nistp256@openssh.com": 3}
 
 
 class Certificate(NamedTuple):
-    """What a certificate says; `key` is the host's own key, `signed` what `signature` covers."""
+    """What a certificate says; `signed` is what `signature` covers."""
 
     kind: int
     principals: tuple[str, ...]
@@ -34,6 +36,36 @@ class Certificate(NamedTuple):
 def is_certificate(blob: bytes) -> bool:
     """Whether a key, as the protocol sends it, is a certificate."""
     return Message(blob).get_text().endswith(SUFFIX)
+
+
+def is_key(blob: bytes) -> bool:
+    """Return whether the bytes are a whole public key, or a whole certificate of a known type."""
+    message = Message(blob)
+    try:
+        key_type = message.get_text()
+        if key_type.endswith(SUFFIX):
+            parse(blob)
+            return True
+    except ValueError:
+        return False
+    parts = {**_FIELDS, **_OTHERS}.get(key_type, 0)
+    filled = [message.get_binary() for _ in range(parts)]
+    # The length again: paramiko pads what is cut off.
+    size = 4 + len(key_type) + sum(4 + len(part) for part in filled)
+    return bool(filled) and all(filled) and size == len(blob)
+
+
+def plain_key(blob: bytes) -> bytes:
+    """Return the key that a certificate certifies, as the protocol sends it. ValueError."""
+    message, plain = Message(blob), Message()
+    name = message.get_text().removesuffix(SUFFIX)
+    if name not in _FIELDS:
+        raise ValueError(f"a certificate of the unknown type {name}")
+    message.get_binary()  # the nonce
+    plain.add_string(name)
+    for _ in range(_FIELDS[name]):
+        plain.add_string(message.get_binary())
+    return plain.asbytes()
 
 
 def parse(blob: bytes) -> Certificate:

@@ -19,7 +19,7 @@ import paramiko
 from paramiko.message import Message
 
 from xw.errors import Refused, Unreachable
-from xw.files.ssh import certificate, known_hosts
+from xw.files.ssh import certificate, known_hosts, revoked
 from xw.files.ssh.route import Route
 
 Budget = Callable[[float], float]  # how long a step may take that usually may take so long, in seconds
@@ -235,7 +235,10 @@ def _algorithms(lines: list[known_hosts.Line], host: str, port: int) -> tuple[st
 
 
 def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line], blob: bytes) -> None:
-    """Refused, with what to do, unless the key is known."""
+    """Refused, with what to do, unless the key is known and in use."""
+    why = revoked.why_refused(blob, route.revoked)
+    if why:
+        raise Refused(f"{route}: its host key {known_hosts.fingerprint(revoked.plain(blob))} {why}")
     if certificate.is_certificate(blob):
         counted = [line.blob for line in known_hosts.authorities(lines, host, port)]
         why = certificate.why_not(blob, host, counted)

@@ -16,6 +16,8 @@ from xw.files.ssh.target import Target, hop
 _HOPS = 8  # hosts to jump over, and files that include files: more is a loop
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _COMMANDS = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")
+# Its value is put into quotes of its own: paramiko takes off the outermost, which may belong to two paths.
+_REVOKED = re.compile(r"(?i)^(\s*RevokedHostKeys(?:\s*=\s*|\s+))(\S.*)$")
 _SAID = re.compile(r'(?:"[^"]*"?|[^"#]|(?<!\s)#)*')  # a line without the comment at its end
 
 
@@ -30,6 +32,7 @@ class Route(NamedTuple):
     agent: str | None
     known_hosts: tuple[str, ...]
     known_as: str | None
+    revoked: tuple[str, ...]
     via: "Route | None"
     command: str | None
 
@@ -83,6 +86,7 @@ def _route(target: Target, text: str, environ: Mapping[str, str], left: int) -> 
         agent=_agent(said.get("identityagent"), environ),
         known_hosts=_known_hosts(said),
         known_as=said.get("hostkeyalias"),
+        revoked=_revoked(said, target.host),
         via=via,
         command=None if via else said.get("proxycommand"),
     )
@@ -111,6 +115,30 @@ def _known_hosts(said: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(os.path.expanduser(path) for path in shlex.split(f"{own} {system}") if path != "none")
 
 
+def _revoked(said: Mapping[str, str], alias: str) -> tuple[str, ...]:
+    """Return the files that `RevokedHostKeys` names, with `~` and the tokens that later versions of ssh know.
+
+    One that stays unknown names no file, and then the host is refused.
+    """
+    paths = shlex.split(said.get("revokedhostkeys", "none"))
+    if [path.lower() for path in paths] == ["none"]:
+        return ()
+    tokens = {
+        "%%": "%",
+        "%d": os.path.expanduser("~"),
+        "%h": said.get("hostname", alias),
+        "%i": str(os.getuid()),
+        "%k": said.get("hostkeyalias", alias),
+        "%n": alias,
+        "%p": said.get("port", str(paramiko.config.SSH_PORT)),
+        "%r": said.get("user") or getuser(),
+        "%u": getuser(),
+    }
+    return tuple(
+        os.path.expanduser(re.sub("%.", lambda found: tokens.get(found[0], found[0]), path)) for path in paths
+    )
+
+
 def _text(path: str, left: int = _HOPS, section: str = "Host *") -> str:
     """A configuration file's text with what it includes, without comments: paramiko knows neither.
 
@@ -135,7 +163,7 @@ def _text(path: str, left: int = _HOPS, section: str = "Host *") -> str:
                 text += [_text(name, left - 1, section) for name in _included(pattern, path)]
             text.append(section)  # one that began in there ends with it
         else:
-            text.append(line)
+            text.append(_REVOKED.sub(r'\1"\2"', line))
     return "\n".join(text) + "\n"
 
 
