@@ -28,10 +28,12 @@ def refusal(server: Sshd) -> str | None:
     try:
         connect(server)
     except Refused as error:
-        assert error.code == 6
-        assert "\n" not in str(error)
-        return str(error)
-    return None
+        said = str(error)
+    else:
+        return None
+    assert Refused.code == 6
+    assert "\n" not in said
+    return said
 
 
 LISTS: dict[str, tuple[Callable[[str], str], str | None]] = {

@@ -103,7 +103,7 @@ def why_not(blob: bytes, host: str, authorities: Iterable[bytes], now: float | N
             Message(certificate.authority).get_text(), certificate.authority
         )
         good = authority.verify_ssh_sig(certificate.signed, Message(certificate.signature))
-    except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
+    except Exception as error:  # noqa: BLE001  # paramiko's and cryptography's, of a key that none can use
         return f"its certificate cannot be read ({error})"
     if certificate.authority not in authorities:
         return "its certificate is signed by an authority that known_hosts does not name for it"

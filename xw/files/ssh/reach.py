@@ -151,7 +151,10 @@ def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
         raise Unreachable(
             f"{route}: no common way to encrypt ({error}): upgrade the older of the two"
         ) from None
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except (Unreachable, Refused):
+        transport.close()
+        raise
+    except Exception as error:  # noqa: BLE001  # paramiko hands on whatever a strange host made of its thread
         transport.close()
         stream.close()
         if stream.command is not None and stream.command.returncode in (126, 127):  # the shell's word for it
@@ -164,9 +167,6 @@ def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
             f"{route}: it takes connections but does not speak SSH, or too many connect at once "
             f"({_first(error)}): try again, or raise MaxStartups in its sshd_config"
         ) from None
-    except (Unreachable, Refused):
-        transport.close()
-        raise
     return transport
 
 
