@@ -181,8 +181,12 @@ class Mailbox:
     def settle(self, name: str, state: str = "done") -> bool:
         """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
         # Both, in this order: one that is claimed in between is found in the second.
-        was_pending = self.move("pending", state, name)
-        moved = self.move("processing", state, name) or was_pending
+        moved = self.move("pending", state, name)
+        try:
+            moved = self.move("processing", state, name) or moved
+        except OSError:
+            if not moved:
+                raise  # else it is settled already: at most a second link to it is left there
         if not moved and self._exists(INBOX[state], name):
             # Whoever moved it may have died before the sync, and this call acknowledges the move.
             for folder in (state, "processing", "pending"):

@@ -80,15 +80,15 @@ class Disk:
             return
         if call.name == "openat":
             self._open(call)
-        elif call.name in ("link", "linkat"):
+        elif call.act == "link":
             self._give(call.paths[1], self._find(call.paths[0]))
-        elif call.name.startswith("rename"):
+        elif call.act == "rename":
             node = self._find(call.paths[0])
             added = self._give(call.paths[1], node)
             self._take_away(call.paths[0], added)
-        elif call.name in ("unlink", "unlinkat", "rmdir"):
+        elif call.act in ("unlink", "rmdir"):
             self._take_away(call.paths[0], None)
-        elif call.name in ("mkdir", "mkdirat"):
+        elif call.act == "mkdir":
             self._give(call.paths[0], Folder(call.paths[0]))
         else:
             assert call.name in ("chmod", "fchmodat", "utimensat"), f"the model does not know {call.name}"

@@ -103,8 +103,11 @@ def _without_exclusive_names() -> None:
 def _without_exclusive_publish() -> None:
     """Write over what has the name, instead of linking to it."""
 
-    def overwrite(source: str, target: str) -> None:
-        with open(source, "rb") as old, open(target, "wb") as new:
+    def overwrite(
+        source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool
+    ) -> None:
+        into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=dst_dir_fd)
+        with open(os.open(source, os.O_RDONLY, dir_fd=src_dir_fd), "rb") as old, open(into, "wb") as new:
             new.write(old.read())
             new.flush()
             _fsync(new.fileno())
@@ -122,8 +125,8 @@ def _without_sync_before_link() -> None:
         else:
             kept.append(os.dup(handle))
 
-    def link(source: str, target: str) -> None:
-        _link(source, target)
+    def link(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        _link(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
         while kept:
             _fsync(kept[-1])
             os.close(kept.pop())

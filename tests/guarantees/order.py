@@ -53,12 +53,12 @@ def breaches(calls: Sequence[Call]) -> list[str]:
                 made[call.paths[0]].synced = True
             unsynced.pop(call.paths[0], None)
             safe |= {path for path in named if path.rpartition("/")[0] == call.paths[0]}
-        elif call.name in ("link", "rename"):
+        elif call.act in ("link", "rename"):
             source, target = call.paths
             if source in made and not made[source].synced:
                 wrong.append(f"named before its fsync: {target}")
             if (
-                call.name == "rename"
+                call.act == "rename"
                 and "/inbox/tmp/" in source
                 and re.search(r"/inbox/(?!tmp|failed)|/outbox/", target)
             ):
@@ -67,14 +67,14 @@ def breaches(calls: Sequence[Call]) -> list[str]:
                 made[target] = made[source]
             unsynced[folders[1]] = target
             named.add(target)
-            if call.name == "rename" and in_state[0]:
+            if call.act == "rename" and in_state[0]:
                 unsynced[folders[0]] = source
-        elif call.name in ("unlink", "unlinkat") and in_state[0]:
+        elif call.act == "unlink" and in_state[0]:
             to, name = call.paths[0].split("/")[-2:]
             if "/outbox/" in folders[0] and not any(p.endswith(f"/{to}/inbox/pending/{name}") for p in safe):
                 wrong.append(f"removed before the fsync of the delivery: {call.paths[0]}")
             unsynced[folders[0]] = call.paths[0]
-        elif call.name == "mkdir":
+        elif call.act == "mkdir":
             unsynced[folders[0]] = call.paths[0]
         elif call.acknowledges:
             wrong += [

@@ -185,7 +185,7 @@ def test_init_killed_while_it_makes_a_hub(tmp_path: Path) -> None:
     changing = [
         call
         for call in calls
-        if call.name in ("mkdir", "fsync", "link", "unlink", "rename", "utimensat")
+        if call.act in ("mkdir", "fsync", "link", "unlink", "rename", "utimensat")
         and all(path.startswith(str(whole)) for path in call.paths)
     ]
     (made,) = (at for at, call in enumerate(changing) if call.paths[-1].endswith("/hub.json"))

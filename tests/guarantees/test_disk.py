@@ -30,7 +30,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "rename": _NAMING,
     "mkdir": _NAMING,
     "unlink": ("EROFS", "EIO"),
-    "unlinkat": ("EROFS", "EIO"),
     "rmdir": ("EROFS", "EIO"),
     "utimensat": ("EROFS",),
 }
@@ -40,7 +39,7 @@ BROKEN = ["send", "send two files to two", "done, pending", "done, claimed", "at
 def errors_of(call: traced.Call) -> tuple[str, ...]:
     """The errors that a call may meet."""
     creates = call.name == "openat" and "O_CREAT" in call.arguments
-    return ERRORS.get("openat to create" if creates else call.name, ())
+    return ERRORS.get("openat to create" if creates else call.act, ())
 
 
 def must_be_clear(run: traced.Run, error: str) -> None:
@@ -60,10 +59,15 @@ def break_call(name: str, first: Ground, call: traced.Call, error: str, work: Pa
     environ = scene.environment(operation)
     command = scene.command(operation, ground)
     run = traced.run(command, ground.work, environ, inject=traced.failing(call, error), calls=call.name)
-    must_be_clear(run, error)
     after = ground.tree()
-    assert problems(after, promised(before, operation.removes(first)), before) == []
     assert doubled(after) == []
+    if run.code == 0 and "O_PATH" in call.arguments:  # it looked for a second link to what is done already
+        promise = promised(before, operation.removes(first)) | acknowledged(run.out, operation.who)
+        assert problems(after, promise, before) == []
+        shutil.rmtree(ground.work)
+        return
+    must_be_clear(run, error)
+    assert problems(after, promised(before, operation.removes(first)), before) == []
     if name != "gc":
         assert held(after) == held(before), "a command that failed has moved or delivered something"
         assert {path for path in after if "/sent/" in path} == {path for path in before if "/sent/" in path}
@@ -216,7 +220,7 @@ def test_out_of_file_handles(tmp_path: Path) -> None:
     ground.build()
     before = ground.tree()
     outcomes = set()
-    for limit in range(4, 12):
+    for limit in range(4, 20):
         command = ["prlimit", f"--nofile={limit}", scene.XW, "send", "--to", "bob", "task", "hello"]
         done = subprocess.run(
             command,

@@ -143,7 +143,7 @@ def killed_then_cut(
 def test_power_cut_after_a_kill(name: str, tmp_path: Path) -> None:
     """What a killed process did and never synced is not taken for durable by the next one."""
     kills, cuts, wrong = killed_then_cut(
-        name, tmp_path, lambda call: call.name in ("fsync", "link", "unlink", "rename")
+        name, tmp_path, lambda call: call.act in ("fsync", "link", "unlink", "rename")
     )
     assert wrong == []
     assert kills >= 3

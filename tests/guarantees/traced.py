@@ -19,6 +19,13 @@ CALLS = (
     "renameat2,mkdir,mkdirat,utimensat,fchmod,chmod,fchmodat,flock,symlink,symlinkat,exit_group"
 )
 STDOUT = 1
+_ACTS = {
+    "linkat": "link",
+    "renameat": "rename",
+    "renameat2": "rename",
+    "unlinkat": "unlink",
+    "mkdirat": "mkdir",
+}
 
 _LINE = re.compile(r"\d+ +(\w+)\((.*)\) += (-?\d+|\?)(?:<.*>)?(?: (.*))?")
 _TOKEN = re.compile(r'(AT_FDCWD|\d+)<((?:[^>\\]|\\.)*)>|"((?:[^"\\]|\\.)*)"')
@@ -39,6 +46,11 @@ class Call(NamedTuple):
     data: bytes
     result: int | None
     arguments: str
+
+    @property
+    def act(self) -> str:
+        """What it does, whether its paths are absolute or start from an open folder."""
+        return _ACTS.get(self.name, self.name)
 
     @property
     def acknowledges(self) -> bool:
@@ -122,7 +134,7 @@ def _arguments(name: str, arguments: str) -> tuple[tuple[str, ...], int | None, 
         if token[3] is None:
             folder = token[2]
         else:
-            paths.append(os.path.join(folder, _bytes(token[3]).decode()))
+            paths.append(os.path.normpath(os.path.join(folder, _bytes(token[3]).decode())))
             folder = ""
     return tuple(paths), None, b""
 

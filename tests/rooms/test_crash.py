@@ -19,6 +19,7 @@ from tests.rooms.stage import Stage
 from xw import layout
 from xw.actions import rooms
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
@@ -52,9 +53,9 @@ class Fragile(LocalFiles):
             Fragile.left = 1 << 60  # what follows is tidying up
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def _link(self, temporary: str, target: str, data: bytes, made: list[str]) -> None:
+    def _link(self, walk: Walk, temporary: str, target: str, data: bytes, made: list[str]) -> None:
         self._count()
-        super()._link(temporary, target, data, made)
+        super()._link(walk, temporary, target, data, made)
 
     def move(self, source: str, target: str) -> None:
         """See `contract.Files.move`."""
@@ -65,9 +66,6 @@ class Fragile(LocalFiles):
         """See `contract.Files.remove`."""
         self._count()
         super().remove(path)
-
-    def _sync_folder(self, folder: str) -> None:
-        """Left out: a process that dies takes nothing with it that the kernel has."""
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """See `contract.Files.replace`."""

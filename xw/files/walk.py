@@ -1,0 +1,228 @@
+"""Paths below a root, without following a link in any part of them.
+
+A folder is opened part by part, each from the one above, and everything else
+is done by name in an open folder: a link that somebody puts in the way, before
+or meanwhile, is an error and not a way out of the root. Only the root itself
+may be a link: the user named it. `local` does all its work through this.
+"""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+
+from xw.errors import Damaged
+from xw.files import Look
+
+# O_PATH: to pass through a folder takes the permission to search it, not to list it.
+_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
+_READ = os.O_RDONLY | os.O_NONBLOCK
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+LINK = "a symbolic link, which xw does not follow"
+
+
+class Walk:
+    """One operation below `root`: its folders stay open, each opened once, until `close`.
+
+    Paths are relative to the root. Every OSError names the absolute path.
+    """
+
+    __slots__ = ("_folders", "_root")
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._folders: dict[str, int] = {}
+
+    def __enter__(self) -> "Walk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the folders."""
+        while self._folders:
+            os.close(self._folders.popitem()[1])
+
+    def folder(self, path: str) -> int:
+        """Return a handle to reach what lies in a folder; not to list or sync it. NotADirectoryError."""
+        handle = self._folders.get(path)
+        if handle is not None:
+            return handle
+        above, _, name = path.rpartition("/")
+        inside = self.folder(above) if above else None
+        try:
+            if inside is not None:
+                handle = os.open(name, _THROUGH | os.O_NOFOLLOW, dir_fd=inside)
+            elif path:
+                handle = os.open(f"{self._root}/{path}", _THROUGH | os.O_NOFOLLOW)
+            else:
+                handle = os.open(self._root, _THROUGH)
+        except OSError as error:
+            raise self._unopened(error, path, inside) from None
+        self._folders[path] = handle
+        return handle
+
+    def listed(self, path: str) -> int:
+        """Return a handle to list or sync a folder. Its caller closes it."""
+        try:
+            return os.open(".", _LISTED, dir_fd=self.folder(path))
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def sync(self, path: str) -> None:
+        """Make durable what a folder shows."""
+        handle = self.listed(path)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            raise self._named(error, path) from None
+        finally:
+            os.close(handle)
+
+    def open(self, path: str, flags: int, mode: int = 0) -> int:
+        """Return a handle of a file, as `os.open`. Its caller closes it."""
+        folder, name = self._at(path)
+        try:
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder)
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def create(self, path: str, mode: int) -> int:
+        """Return a handle to write a new file of exactly this mode. FileExistsError."""
+        handle = self.open(path, _CREATE, mode)
+        try:
+            os.fchmod(handle, mode)  # open's mode went through the umask
+        except OSError as error:
+            os.close(handle)
+            raise self._named(error, path) from None
+        return handle
+
+    def make_folder(self, path: str, mode: int) -> None:
+        """Make a new folder of exactly this mode. FileExistsError."""
+        folder, name = self._at(path)
+        try:
+            os.mkdir(name, mode, dir_fd=folder)
+            try:
+                handle = os.open(name, _LISTED | os.O_NOFOLLOW, dir_fd=folder)
+            except PermissionError:  # a umask that takes away the owner's own permissions
+                os.chmod(name, mode, dir_fd=folder)
+                return
+            try:
+                os.fchmod(handle, mode)  # mkdir's mode went through the umask
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def look(self, path: str) -> Look:
+        """Return what lies at a path, a link not followed."""
+        folder, name = self._at(path)
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            raise self._named(error, path) from None
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
+        at = found.st_mtime
+        if kind == "file" and found.st_uid != os.geteuid() and not found.st_mode & stat.S_IWGRP:
+            at = max(at, found.st_ctime)  # a move could not set its mtime, only its owner can
+        return Look(kind, found.st_size, at, stat.S_IMODE(found.st_mode))
+
+    def open_regular(self, path: str) -> int:
+        """Return a handle to read a regular file, which its caller closes. Damaged for anything else."""
+        try:
+            handle = self.open(path, _READ)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise Damaged("it is a symbolic link, not a regular file") from None
+            if error.errno == errno.ENXIO:
+                raise Damaged("it is a socket, not a regular file") from None
+            raise
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise Damaged("it is no regular file")
+        return handle
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return a regular file's bytes. Damaged for anything else, or more than `limit` bytes."""
+        handle = self.open_regular(path)
+        try:
+            data = b""
+            # One byte over the limit is enough to know; a sparse file may claim terabytes.
+            while len(data) <= limit and (piece := os.read(handle, limit + 1 - len(data))):
+                data = data + piece if data else piece
+        finally:
+            os.close(handle)
+        if len(data) > limit:
+            raise Damaged(f"it has more than {limit:,} bytes")
+        return data
+
+    def touch(self, path: str) -> None:
+        """Set the mtime to now, a link's own."""
+        folder, name = self._at(path)
+        try:
+            os.utime(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name. FileExistsError."""
+        (source_at, name), (target_at, new) = self._at(source), self._at(target)
+        try:
+            os.link(name, new, src_dir_fd=source_at, dst_dir_fd=target_at, follow_symlinks=False)
+        except OSError as error:
+            raise self._named(error, source, target) from None
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or folder."""
+        (source_at, name), (target_at, new) = self._at(source), self._at(target)
+        try:
+            os.rename(name, new, src_dir_fd=source_at, dst_dir_fd=target_at)
+        except PermissionError as error:
+            # The folder that refuses is at fault, not the file.
+            refusing = target if os.access(".", os.W_OK, dir_fd=source_at) else source
+            raise self._named(error, refusing.rpartition("/")[0]) from None
+        except OSError as error:
+            raise self._named(error, source, target) from None
+
+    def unlink(self, path: str) -> None:
+        """Remove a file, link or other non-folder."""
+        folder, name = self._at(path)
+        try:
+            os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a folder and all below it; links in it go, what they point to stays."""
+        from shutil import rmtree
+
+        folder, name = self._at(path)
+        try:
+            rmtree(name, dir_fd=folder)
+        except OSError as error:
+            raise self._named(error, path) from None
+
+    def _at(self, path: str) -> tuple[int, str]:
+        """The folder that a path's last part lies in, and that part."""
+        above, _, name = path.rpartition("/")
+        return self.folder(above), name or "."
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
+
+    def _named(self, error: OSError, path: str, second: str | None = None) -> OSError:
+        names = (self._full(path),) if second is None else (self._full(path), None, self._full(second))
+        return OSError(error.errno, error.strerror, *names)  # of the class that the number says
+
+    def _unopened(self, error: OSError, path: str, inside: int | None) -> OSError:
+        """The error of a folder that cannot be opened; of a link the same on every system."""
+        full = self._full(path)
+        if path and error.errno in (errno.ENOTDIR, errno.ELOOP):
+            with suppress(OSError):
+                os.readlink(full if inside is None else path.rpartition("/")[2], dir_fd=inside)
+                return NotADirectoryError(errno.ENOTDIR, LINK, full)
+        return self._named(error, path)
