@@ -1,5 +1,6 @@
 """What was said, and where it is: log, trace."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from xw.watch import Arrivals
 
 Tell = Callable[[str, XwError], None]  # is given a file's name and why it cannot be shown
 
+_TICK = clock.SECOND // 100  # of the kernel's clock for files, at most
+_SAME = clock.SECOND // 20  # a file made so close to the time in its name was made by the send itself
 _FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
 
 
@@ -28,7 +31,8 @@ class Line(NamedTuple):
 class Selection(NamedTuple):
     """Which messages a transcript is to show; None and empty select all.
 
-    `thread` is any message of the thread, as an id; `since` microseconds since the epoch.
+    `thread` is any message of the thread, as an id; `since` microseconds since the epoch, compared with
+    when a message arrived on this machine, or was sent from it.
     """
 
     thread: str | None = None
@@ -102,11 +106,11 @@ def _trace_one(instance: Instance, message: Message, to: str, returned: bool, re
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:
-    """The id of the first answer from each recipient."""
+    """Return the id of the first answer from each recipient; `re` decides, whatever their clocks say."""
     found: dict[str, str] = {}
     for place in _all_places(instance):
         name = layout.file_name(place.name)
-        if name is None or place.folder == layout.SENT or place.name < message.id or name.sender in found:
+        if name is None or place.folder == layout.SENT or name.sender in found:
             continue
         if name.type == "reply" and name.sender in message.to:
             for line in _lines(instance, [place], Selection(), _silent):
@@ -142,9 +146,8 @@ def _check_peer(instance: Instance, peer: str | None) -> None:
 
 
 def _lines(instance: Instance, places: list[Place], selection: Selection, left_out: Tell) -> Iterator[Line]:
-    earliest = clock.stamp(selection.since) if selection.since is not None else ""
     for place in places:
-        if place.name < earliest:
+        if selection.since is not None and _arrived(instance, place) < selection.since:
             continue
         try:
             line = _read(instance, place)
@@ -155,6 +158,29 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
         else:
             if line and _selected(line.message, selection):
                 yield line
+
+
+def _arrived(instance: Instance, place: Place) -> int:
+    """Return when a message got onto this machine, in microseconds, by this machine's clock; 0 if it is gone.
+
+    A file's mtime is when it got into its present folder, so it arrived then or before; its birth tells
+    which. What was sent from here has the time in its name to the microsecond, which a file's is not.
+    """
+    from xw.files.birth import birth  # it loads ctypes
+
+    for folder in dict.fromkeys((place.folder, *_FOLDERS)):
+        path = f"{instance.root}/{instance.mailbox.at(folder, place.name)}"
+        try:
+            arrived = os.lstat(path).st_mtime
+            made = birth(path)
+        except OSError:
+            continue  # moved on since it was listed
+        arrived = arrived if made is None else min(made, arrived)
+        sent = clock.from_stamp(layout.time_of(place.name))
+        # The kernel stamps files with the time of its last tick.
+        latest = round(arrived * clock.SECOND) + _TICK
+        return sent if abs(sent - latest) < _SAME else latest
+    return 0
 
 
 def _silent(name: str, error: XwError) -> None:

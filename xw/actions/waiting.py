@@ -52,9 +52,9 @@ def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
     place = instance.mailbox.find(re) if re else None
     wanted = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
-    return _await(
-        instance, lambda: _first(instance, wanted, asked), timeout, f"answers {re}" if re else "has arrived"
-    )
+    passed: set[str] = set()
+    what = f"answers {re}" if re else "has arrived"
+    return _await(instance, lambda: _first(instance, wanted, asked, passed), timeout, what)
 
 
 def _await(
@@ -91,17 +91,21 @@ def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
     return ()
 
 
-def _first(instance: Instance, wanted: str | None, asked: tuple[str, ...] = ()) -> Message | None:
-    """The oldest pending message, or the first one anywhere in the inbox that answers `wanted`.
+def _first(
+    instance: Instance, wanted: str | None, asked: tuple[str, ...], passed: set[str]
+) -> Message | None:
+    """Return the oldest pending message, or the first one anywhere in the inbox that answers `wanted`.
 
-    Only those in `asked`, if it is known, and postmaster can report that it failed.
+    `re` alone decides what answers: the times in two senders' names come from two clocks. Only those in
+    `asked`, if it is known, and postmaster can report that it failed. `passed` are the names that are
+    known not to answer; they are not read again.
     """
     mailbox = instance.mailbox
     for folder in ARRIVED if wanted else ARRIVED[:1]:
         names = mailbox.pending() if folder == ARRIVED[0] else mailbox.names(folder)
         for name in names:
-            if wanted and name < wanted:
-                continue  # sent before the question: not worth reading
+            if wanted and name in passed:
+                continue
             place = Place(folder, name)
             try:
                 # In a mirror, a damaged copy is to be moved away, so that another is fetched.
@@ -111,6 +115,7 @@ def _first(instance: Instance, wanted: str | None, asked: tuple[str, ...] = ()) 
             forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
             if wanted is None or (message.re == wanted and not forged):
                 return message
+            passed.add(name)
     return None
 
 
