@@ -25,7 +25,8 @@ def send(
 ) -> Sent:
     """Send a message; `re` and the names in `to` as a person gives them, `expires` in RFC 3339.
 
-    Without `to`: the sender of the message that `re` names, else the only peer.
+    Without `to`: the sender of the message that `re` names, else the only peer. A
+    reply without `re` answers the one open task or question of its recipients; Usage if several are open.
     """
     if kind not in layout.TYPES:
         raise Usage(f"{kind!r} is no message type: use {', '.join(layout.TYPES)}")
@@ -36,9 +37,12 @@ def send(
             f"it would expire at {expires}, which is over already: give a later time; nothing was sent"
         )
     answered = _answered(instance, re)
+    names = recipients(instance, to, answered)
+    if kind == "reply" and answered is None:
+        answered = _only_open(instance, names)
     draft = Draft(
         kind,
-        recipients(instance, to, answered),
+        names,
         body,
         re=answered.id if answered else None,
         thread=(answered.thread or answered.id) if answered else None,
@@ -47,6 +51,12 @@ def send(
         more=_hops(instance) | (more or {}),
     )
     return post.send(instance.mailbox, instance.hub, draft, instance.now)._replace(about=answered)
+
+
+def _only_open(instance: Instance, names: Sequence[str]) -> Message | None:
+    from xw.actions.answering import only_open  # seldom needed, and `send` is called all the time
+
+    return only_open(instance, names)
 
 
 def _hops(instance: Instance) -> Fields:

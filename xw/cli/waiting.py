@@ -6,6 +6,7 @@ import subprocess
 
 from xw import layout
 from xw.actions import asking, inbox, waiting
+from xw.actions.absence import absences
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, complain, warn
 from xw.cli.inbox import file_fields, file_line, left_out
@@ -26,22 +27,25 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
                 warn(problem)
             if sent.returned:
                 raise came_back(instance, sent)
-        warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
+        asked = sent.delivered + sent.waiting
+        warn(f"asked {', '.join(asked)} as {layout.short_id(sent.id)}, waiting")
+        for sentence in absences(instance, asked):
+            warn(sentence)
 
     try:
-        asked = asking.ask(instance, to, body_text(body, file), timeout, announce, warn)
+        answered = asking.ask(instance, to, body_text(body, file), timeout, announce, warn)
     except asking.NoAnswer as error:
         code = complain(error)
         inbox.done(instance, [notice.id for notice in error.notices])
         return code
-    enclosed = inbox.enclosed(instance, asked.reply)
+    enclosed = inbox.enclosed(instance, answered.reply)
     if call.json:
-        emit(fields(asked.reply) | {"files": [file_fields(one) for one in enclosed]})
+        emit(fields(answered.reply) | {"files": [file_fields(one) for one in enclosed]})
     else:
-        say("\n".join([asked.reply.body, *map(file_line, enclosed)]))
+        say("\n".join([answered.reply.body, *map(file_line, enclosed)]))
     # Only after it was printed: what was not shown must not count as handled.
     flush()
-    inbox.done(instance, [asked.reply.id, *(notice.id for notice in asked.notices)])
+    inbox.done(instance, [answered.reply.id, *(notice.id for notice in answered.notices)])
     return 0
 
 

@@ -1,0 +1,204 @@
+"""Replies that do not name what they answer, and questions that get no answer."""
+
+import os
+import signal
+import time
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tests.cli.team import Team, ended, until
+from xw.actions import asking
+
+pytestmark = pytest.mark.usefixtures("measured")
+
+
+def sent(team: Team, owner: str, token: str) -> Any:
+    """A message that an instance has received, as JSON."""
+    return team.json("read", token, by=owner)
+
+
+def test_a_reply_without_an_id_ends_the_ask(team: Team) -> None:
+    """`send --to NAME reply` answers NAME's only question, says so, and the ask that waits gets it."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "60", "how many?")
+    until(lambda: team.pending("bob"))
+    (question,) = team.pending("bob")
+    out = team.ok("send", "--to", "alice", "reply", "42", by="bob")
+    assert f"answers {question[-8:]} question alice" in out and out.endswith("; delivered to alice\n")
+    assert ended(ask)[:2] == (0, "42\n")
+
+
+@pytest.mark.parametrize("kind", ["task", "question"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_the_only_open_message_is_answered(team: Team, kind: str, claimed: bool) -> None:
+    """A task or question, pending or claimed, in its thread; infos, replies and others' mail do not count."""
+    first = team.send("the start", kind="info")
+    asked = team.send("well?", "--re", first, kind=kind)
+    team.send("of another", by="carol", kind="question")
+    team.send("no question", kind="info")
+    if claimed:
+        name = f"{asked}.{kind}.alice.json"
+        os.rename(team.box("bob") / "inbox/pending" / name, team.box("bob") / "inbox/processing" / name)
+    made = team.json("send", "reply", "Yes.", "--to", "alice", by="bob")
+    assert made["about"]["id"] == asked
+    answer = sent(team, "alice", made["id"])
+    assert (answer["re"], answer["thread"]) == (asked, first)
+
+
+def test_several_are_open(team: Team) -> None:
+    """Where several are open nothing is sent: exit 2, their ids, and how to say which."""
+    tokens = [team.send(f"job {number}", kind="task") for number in range(3)]
+    refused = team.run("send", "reply", "done it", "--to", "alice", by="bob")
+    assert (refused.code, refused.out) == (2, "") and refused.err.count("\n") == 1
+    assert all(token[-8:] in refused.err for token in tokens) and "`xw reply ID`" in refused.err
+    assert team.pending("alice") == [] and team.names("bob", "sent") == []
+
+
+def test_what_is_answered_or_done_is_not_open(team: Team) -> None:
+    """One's own reply closes a question though it is not done yet; so does `done`."""
+    answered, done, left = (team.send(body, kind="question") for body in ("one", "two", "three"))
+    team.ok("reply", answered, "1", by="bob")
+    team.ok("done", done, by="bob")
+    assert team.json("send", "reply", "3", "--to", "alice", by="bob")["about"]["id"] == left
+    made = team.json("send", "reply", "and more", "--to", "alice", by="bob")
+    assert "about" not in made and sent(team, "alice", made["id"])["re"] is None
+
+
+def test_none_is_open(team: Team) -> None:
+    """Where nothing is open a reply goes out as it is."""
+    assert team.ok("send", "reply", "by the way", "--to", "alice", by="bob").endswith(" delivered to alice\n")
+
+
+def test_several_recipients(team: Team) -> None:
+    """To several, the one open message among theirs is answered; one of each is one too many."""
+    first = team.send("mine", kind="question")
+    both = ("--to", "alice", "--to", "carol")
+    assert team.json("send", "reply", "yes", *both, by="bob")["about"]["id"] == first
+    team.send("again", kind="question")
+    team.send("mine too", by="carol", kind="question")
+    assert team.run("send", "reply", "yes", *both, by="bob").code == 2
+
+
+def test_other_types_answer_nothing_unasked(team: Team) -> None:
+    """An info or a question of one's own is no reply, and names nothing."""
+    team.send("well?", kind="question")
+    for kind in ("info", "question", "task"):
+        assert "about" not in team.json("send", kind, "hm", "--to", "alice", by="bob")
+
+
+def test_prompt_offers_no_reply_without_an_id(team: Team) -> None:
+    """The instructions for agents name `xw reply ID` alone."""
+    prompt = team.ok("prompt")
+    assert "xw reply ID" in prompt and "task, question or info" in prompt
+
+
+def test_ask_whose_question_is_done(team: Team) -> None:
+    """A question that is done without an answer ends its ask: exit 1, nothing on stdout."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "600", "well?")
+    until(lambda: team.pending("bob"))
+    (question,) = team.pending("bob")
+    team.ok("done", question, by="bob")
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "")
+    assert f"no answer to {question[-8:]}: bob finished it without one" in result.err
+
+
+def test_ask_whose_question_fails_unsaid(team: Team) -> None:
+    """A question that lies in failed/ without a notice ends its ask as well."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "600", "well?")
+    until(lambda: team.pending("bob"))
+    (file,) = (team.box("bob") / "inbox/pending").iterdir()
+    file.write_text("{")
+    team.run("check", by="bob")
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "") and "bob has it in failed/" in result.err
+
+
+def test_an_answer_after_done_still_counts(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that says done first and replies a moment later has answered."""
+    monkeypatch.setattr("xw.actions.asking.GRACE_S", 600.0)
+    looked = Event()
+
+    def look(fate: asking._Fate) -> None:
+        fate._ended["bob"] = "done"
+        looked.set()
+
+    monkeypatch.setattr("xw.actions.asking._Fate._look", look)
+
+    def answer() -> None:
+        looked.wait(60)
+        token = team.pending("bob")[0]
+        for command in (["done", token], ["reply", token, "Late."]):
+            ended(team.start(*command, by="bob"))
+
+    late = Thread(target=answer)
+    late.start()
+    result = team.run("ask", "--to", "bob", "--timeout", "60", "well?")
+    late.join()
+    assert (result.code, result.out) == (0, "Late.\n")
+
+
+def test_one_of_two_is_done(team: Team) -> None:
+    """As long as somebody asked may answer, another's done ends nothing."""
+    ask = team.start("ask", "--to", "bob", "--to", "carol", "--timeout", "600", "well?")
+    until(lambda: team.pending("carol"))
+    (question,) = team.pending("bob")
+    team.ok("done", question, by="bob")
+    team.ok("reply", question, "Well.", by="carol")
+    assert ended(ask)[:2] == (0, "Well.\n")
+
+
+def test_a_claimed_question_is_waited_for(team: Team) -> None:
+    """A claim by a worker is no end: the question is waited for as long as was asked."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "4", "well?")
+    until(lambda: team.pending("bob"))
+    (file,) = (team.box("bob") / "inbox/pending").iterdir()
+    file.rename(team.box("bob") / "inbox/processing" / file.name)
+    assert ended(ask).code == 4
+
+
+def _asked(team: Team) -> str:
+    return team.run("ask", "--to", "bob", "--timeout", "0", "well?").err
+
+
+def test_who_reads_by_hand_is_not_called_absent(team: Team) -> None:
+    """Nothing is said of somebody who was there a moment ago, with a bridge or without."""
+    lines = _asked(team).splitlines()
+    assert len(lines) == 2 and lines[0].startswith("xw: asked bob") and "within 0 s" in lines[1]
+
+
+def test_who_was_last_seen_hours_ago_is_named(team: Team) -> None:
+    """A long silence is said, and the ask waits all the same."""
+    then = time.time() - 3 * 3600 - 60
+    for folder in ("inbox/processing", "inbox/done", "sent"):
+        os.utime(team.box("bob") / folder, (then, then))
+    assert "xw: bob was last seen 3h ago\n" in _asked(team)
+
+
+def test_a_dead_bridge_is_named(team: Team) -> None:
+    """A bridge that died without taking its leave is said."""
+    bridge = team.start("bridge", "command", "--", "cat", by="bob")
+    until(lambda: "bridge command" in team.ok("peers"))
+    bridge.send_signal(signal.SIGKILL)
+    bridge.communicate()
+    assert "bridge" not in _asked(team)  # believed for 30 s
+    presence = team.box("bob") / "presence.json"
+    os.utime(presence, (time.time() - 60, time.time() - 60))
+    assert "xw: the command bridge of bob died\n" in _asked(team)
+
+
+def test_a_bridge_that_xw_json_names_and_nobody_runs(team: Team) -> None:
+    """An instance that is to be served by a bridge, and is not, is named with the cure."""
+    path = team.folder / "xw.json"
+    path.write_text(
+        path.read_text().replace('"bob": {', '"bob": {"bridge": {"kind": "command", "target": "cat"}, ')
+    )
+    assert "the bridge of bob does not run (`xw up` starts it)" in _asked(team)
+
+
+def test_a_room_that_nobody_runs(team: Team) -> None:
+    """A question to a room without a coordinator is said to wait for one."""
+    team.ok("room", "create", "salon", "--members", "bob,carol", "--policy", "round-robin")
+    result = team.run("ask", "--to", "salon", "--timeout", "0", "well?")
+    assert "nobody runs the room salon: `xw room run salon`" in result.err

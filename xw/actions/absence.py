@@ -1,0 +1,39 @@
+"""What speaks against a soon answer: a bridge that died, a long silence, a room that nobody runs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from xw.errors import XwError
+from xw.hub.contract import Peer
+from xw.instance import Instance
+from xw.text import span
+
+LONG_S = 3600.0
+"""Somebody who reads mail by hand may be silent so long without being called absent."""
+
+
+def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each of these peers who may not answer soon, as far as is known without asking."""
+    for name in names:
+        with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
+            if not instance.mailbox.mirror or name in instance.hub.instances():
+                said = _absence(instance, instance.hub.peer(name))
+                if said:
+                    yield said
+
+
+def _absence(instance: Instance, peer: Peer) -> str | None:
+    if peer.kind == "room":
+        from xw.actions import rooms
+
+        idle = rooms.runs(instance.hub, peer.name) is False
+        return f"nobody runs the room {peer.name}: `xw room run {peer.name}`" if idle else None
+    reasons = []
+    if not peer.bridge_runs:
+        if peer.bridge:
+            reasons.append(f"the {peer.bridge.partition(' ')[0]} bridge of {peer.name} died")
+        elif "bridge" in instance.config.instances.get(peer.name, {}):
+            reasons.append(f"the bridge of {peer.name} does not run (`xw up` starts it)")
+    if peer.age is not None and peer.age > LONG_S:
+        reasons.append(f"{peer.name} was last seen {span(peer.age)} ago")
+    return "; ".join(reasons) or None

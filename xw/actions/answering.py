@@ -1,0 +1,58 @@
+"""Which message a reply answers when its sender does not name it. Called by `sending`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from xw import layout
+from xw.errors import Damaged, Usage
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Place
+from xw.message import Message
+from xw.text import first_line
+
+_ASKING = ("task", "question")
+_OPEN = (INBOX["pending"], INBOX["processing"])
+_LISTED = 8
+_WIDTH = 60
+
+
+def only_open(instance: Instance, peers: Sequence[str]) -> Message | None:
+    """Return the one open task or question of these peers; None if there is none.
+
+    Open is what was received from them, is not done and has no reply of one's
+    own. Usage, which lists them, where several are open.
+    """
+    found = {message.id: message for message in _received(instance, peers)}
+    for answered in _answered(instance) if found else ():
+        found.pop(answered, None)
+    if len(found) > 1:
+        listed = "; ".join(
+            f"{one.short} {one.type} {one.sender}: {first_line(one.body, _WIDTH)}"
+            for one in list(found.values())[:_LISTED]
+        )
+        more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise Usage(f"{len(found)} messages are open ({listed}{more}): use `xw reply ID`; nothing was sent")
+    return next(iter(found.values()), None)
+
+
+def _received(instance: Instance, peers: Sequence[str]) -> Iterator[Message]:
+    mailbox = instance.mailbox
+    for folder in _OPEN:
+        for name in mailbox.names(folder):
+            parts = layout.file_name(name)
+            if parts and parts.type in _ASKING and parts.sender in peers:
+                with suppress(FileNotFoundError, PermissionError, Damaged):  # `check` reports what is damaged
+                    yield mailbox.read(Place(folder, name))
+
+
+def _answered(instance: Instance) -> Iterator[str]:
+    """The ids that one's own replies answer."""
+    mailbox = instance.mailbox
+    for name in mailbox.names(layout.SENT):
+        parts = layout.file_name(name)
+        if parts and parts.type == "reply":
+            with suppress(FileNotFoundError, PermissionError, Damaged):  # gone, or not to be judged by
+                message = mailbox.read(Place(layout.SENT, name))
+                if message.re:
+                    yield message.re
