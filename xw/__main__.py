@@ -3,6 +3,17 @@
 import os
 import sys
 
+# Before anything of xw is imported, and in words that Python 3.7 can parse: the rest is a traceback there.
+if sys.version_info < (3, 11):  # noqa: UP036  # pip refuses such a Python, a checkout does not
+    _FOUND = ".".join(map(str, sys.version_info[:2]))
+    sys.exit(f"xw: Python {_FOUND} is not supported: use Python 3.11 or later")
+try:
+    import fcntl  # noqa: F401  # all locks need it
+except ImportError:
+    sys.exit(
+        f"xw: this system ({sys.platform}) is not supported: use Linux, macOS or BSD; on Windows use WSL"
+    )
+
 from xw.cli import quick
 
 _INTERRUPTED = 130  # as shells report a process ended by ^C; `cli.call` says the same

@@ -204,15 +204,12 @@ def _end(children: Sequence[_Child], signals: _Signals) -> None:
 
 
 def members(session: int) -> list[int]:
-    """The living processes of a session."""
-    if not os.path.isdir("/proc/self"):
-        shown = subprocess.run(
-            ["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True
-        )
-        # Without /proc only the leader's own group can be told.
-        rows = [line.split() for line in shown.stdout.splitlines()]
-        return [int(pid) for pid, group, state in rows if int(group) == session and not state.startswith("Z")]
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session_of(pid) == session]
+    """Return the living processes of a session."""
+    if os.path.exists("/proc/self/stat"):
+        return [
+            pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session_of(pid) == session
+        ]
+    return [pid for pid in _living() if _leader_of(pid) == session]
 
 
 def _session_of(pid: int) -> int | None:
@@ -223,3 +220,22 @@ def _session_of(pid: int) -> int | None:
     except OSError:
         return None  # it has ended
     return None if fields[0] == b"Z" else int(fields[3])
+
+
+def _living() -> list[int]:
+    """Return all processes that `ps` shows, zombies left out; none where it does not tell."""
+    # One `-o` for each column: to BSD and macOS, all that follows the first `=` is a header.
+    command = ["ps", "-A", "-o", "pid=", "-o", "stat="]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
+    except OSError:
+        return []
+    rows = [line.split() for line in shown.splitlines()]
+    return [int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit() and row[1][0] != "Z"]
+
+
+def _leader_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None  # it has ended, or is not ours to ask about
