@@ -80,6 +80,38 @@ def test_a_server_that_is_not_durable(
         server.stop()
 
 
+@pytest.mark.parametrize(
+    ("system", "more", "told"),
+    [
+        ("Darwin", (), True),
+        ("Linux", (), False),
+        ("Darwin in a banner", (), False),
+        ("Darwin", ("ForceCommand internal-sftp",), False),
+    ],
+)
+def test_a_hub_on_a_mac(
+    system: str, more: tuple[str, ...], told: bool, home: Home, keys: Keys, hub: Path, tmp_path: Path
+) -> None:
+    """Doctor says what a Mac cannot promise; where no command may run there, it goes on without."""
+    uname = tmp_path / "bin" / "uname"
+    uname.parent.mkdir()
+    uname.write_text(f"#!/bin/sh\necho {system}\n")
+    uname.chmod(0o755)
+    server = Sshd(
+        tmp_path / "mac", [keys.host], keys.accepted, [f"SetEnv PATH={uname.parent}:/usr/bin:/bin", *more]
+    )
+    home.know(server, keys.host)
+    try:
+        alice = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{server.port}{hub}")
+        alice.join()
+        found = alice.ok("doctor")
+        assert ("note the hub's host is a Mac" in found) == told
+        assert ("power cut" in found) == told
+        assert "files can be written and synced on the hub" in found
+    finally:
+        server.stop()
+
+
 def test_doctor_compares_clocks(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub whose clock is off is named, and by how much."""
     real = SftpFiles.now

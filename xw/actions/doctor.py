@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xw import clock, layout, presence
 from xw.actions import rooms
 from xw.errors import Damaged, XwError, explain
-from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
+from xw.hub.remote import MAC, MAC_INSTEAD, NEEDED, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -74,6 +74,8 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
         yield Finding("ok", f"connected to {hub.url}: name, route, host key, login, path")
         if not hub.durable():
             yield Finding("bad", NOT_DURABLE, NEEDED)
+        if hub.system() == "Darwin":
+            yield Finding("note", MAC, MAC_INSTEAD)
         if not far.knows(instance.name):
             yield Finding(
                 "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
 NEEDED = "use OpenSSH 6.5 or later there"
+MAC = (
+    "the hub's host is a Mac, where SFTP's fsync stops at the drive's cache: "
+    "a power cut there can lose mail that was acknowledged"
+)
+MAC_INSTEAD = "keep the hub on Linux, or run the Mac on a battery"
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
@@ -114,6 +119,10 @@ class RemoteHub:
     def durable(self) -> bool:
         """Whether the hub's server can make files and folders durable, and publish by link."""
         return open_files(self.url).durable
+
+    def system(self) -> str:
+        """Return the name of the host's operating system, as `uname` there says; empty where none runs."""
+        return _link(self.url)[0].answer("uname -s")
 
     def lines(self, command: str) -> "Iterator[str]":
         """What a shell command, run in the hub's directory, prints; nothing where there is no shell."""

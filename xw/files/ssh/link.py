@@ -28,6 +28,7 @@ from xw.files.ssh.target import Target
 _ANSWER = 15.0  # seconds for any one answer, where no limit says less
 _PERSISTENCE = 20.0  # seconds to go on trying a host that is too busy to talk, where no limit says less
 _KEEPALIVE = 15
+_LINE = 256  # bytes of an answer of one line
 
 # Its words go to nobody: what matters comes as an exception, and a log line on stderr is noise for agents.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
@@ -126,6 +127,20 @@ class SshLink:
             raise Unreachable(f"{self.name}: the command's connection was lost ({error})") from None
         finally:
             channel.close()
+
+    def answer(self, command: str) -> str:
+        """Return the first line that a short command on the host prints; empty where none runs there."""
+        channel = self.run(command)
+        data = b""
+        try:
+            channel.shutdown_write()  # a server that starts SFTP whatever the command ends with its input
+            while b"\n" not in data and len(data) < _LINE and (piece := channel.recv(_LINE)):
+                data += piece
+        except (paramiko.SSHException, EOFError, OSError):
+            return ""  # too slow or cut off: whoever asks goes on without the answer
+        finally:
+            channel.close()
+        return data.decode(errors="replace").partition("\n")[0].strip()
 
     def tunnel(self, host: str, port: int) -> paramiko.Channel:
         """A connection from the host onwards to another. Unreachable."""
