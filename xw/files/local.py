@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 
 from xw.errors import Busy, Damaged, XwError
 from xw.files import Look
+from xw.files.disk import fsync
 from xw.files.one_by_one import OneByOne
 from xw.files.walk import Walk
 
@@ -143,7 +144,7 @@ class LocalFiles(OneByOne):
                         _write_all(handle, piece)
                         hashed.update(piece)
                         size += len(piece)
-                    os.fsync(handle)
+                    fsync(handle)
                 finally:
                     os.close(handle)
                 walk.sync(_folder(path))
@@ -290,7 +291,7 @@ class LocalFiles(OneByOne):
         try:
             try:
                 _write_all(handle, data)
-                os.fsync(handle)
+                fsync(handle)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -351,7 +352,7 @@ def _rename_scratch(walk: Walk, temporary: str, target: str) -> None:
 def _sync(handle: int, folder: str) -> None:
     """Sync the folder that is open as `handle`, and close it."""
     try:
-        os.fsync(handle)
+        fsync(handle)
     except OSError as error:
         error.filename = folder
         raise

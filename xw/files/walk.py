@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from xw.errors import Damaged
 from xw.files import Look
+from xw.files.disk import fsync
 
 # O_PATH: to pass through a folder takes the permission to search it, not to list it.
 _THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -77,7 +78,7 @@ class Walk:
         """Make durable what a folder shows."""
         handle = self.listed(path)
         try:
-            os.fsync(handle)
+            fsync(handle)
         except OSError as error:
             raise self._named(error, path) from None
         finally:
