@@ -59,7 +59,7 @@ def test_a_bad_file_before_a_good_one(known: Sshd, home: Home, kind: str) -> Non
     assert not link(known).wire().broken
 
 
-@pytest.mark.parametrize("kind", set(BAD) - {"a small RSA key"})
+@pytest.mark.parametrize("kind", [kind for kind in BAD if kind != "a small RSA key"])
 def test_a_bad_file_alone(known: Sshd, home: Home, kind: str) -> None:
     """Alone, it is named with the reason, in one line."""
     only(home, None)
