@@ -38,6 +38,10 @@ class LedgerHub:
         """See `contract.Hub.instances`."""
         return sorted(self._reached())
 
+    def everyone(self) -> list[str]:
+        """See `contract.Hub.everyone`."""
+        return sorted(name for name, card in self._reached().items() if card.get("kind") != "room")
+
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`."""
         return name in self._reached()

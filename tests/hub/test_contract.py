@@ -36,6 +36,15 @@ def test_instances_are_those_registered(stage: Stage) -> None:
     assert not any(map(stage.hub.knows, ("dave", "", "all", "postmaster", "..", "bob/inbox", "Bob")))
 
 
+def test_everyone_is_agents_and_people(stage: Stage) -> None:
+    """A broadcast goes to agents, people and those who do not say what they are, and to no room."""
+    stage.hub.register("zoe", {"kind": "human"})
+    stage.hub.register("talk", {"kind": "room"})
+    stage.hub.register("dave", {})
+    assert stage.hub.everyone() == ["alice", "bob", "carol", "dave", "zoe"]
+    assert "talk" in stage.hub.instances()
+
+
 def test_register_again(stage: Stage) -> None:
     """Registering is new once; after that it replaces the card and keeps the mail."""
     assert stage.hub.register("dave", {"description": "first"})

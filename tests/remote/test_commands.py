@@ -108,6 +108,20 @@ def test_a_broadcast_reaches_all(alice: Machine, bob: Machine, join: Join) -> No
         assert [message["body"] for message in machine.json("check")["messages"]] == ["hello"]
 
 
+def test_a_broadcast_goes_to_no_room(alice: Machine, bob: Machine, hub: Path, tmp_path: Path) -> None:
+    """Also from a mirror, and offline: the kinds of all peers are known from the last sync."""
+    host = ("--hub", str(hub))
+    assert (
+        call(tmp_path, "room", "create", "talk", "--members", "bob", *host, environ={"XW_NAME": "bob"}).code
+        == 0
+    )
+    sent = alice.json("send", "info", "hello", "--to", "all")
+    assert sent["delivered"] == ["bob"]
+    sent = alice.json("send", "info", "hello", "--to", "all", "--offline")
+    assert sent["outbox"] == ["bob"]
+    assert "talk" in alice.ok("peers", "--offline")
+
+
 def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, hub: Path) -> None:
     """A message that failed with bob is found by alice's trace, and sent again as a new one."""
     task = alice.send("bob", "try this")

@@ -39,6 +39,49 @@ def test_a_room_is_made_listed_and_shown(team: Team) -> None:
     assert "member   bob" in team.ok("room", "show", "talk")
 
 
+@pytest.mark.parametrize(
+    "broadcast",
+    [
+        ("send", "info", "lunch", "--to", "all"),
+        ("notify", "status", "working", "--task", "lunch"),
+        ("notify", "error", "lunch"),
+        ("notify", "heartbeat", "--message"),
+    ],
+    ids=["send", "status", "error", "heartbeat"],
+)
+def test_a_broadcast_goes_to_no_room(team: Team, broadcast: tuple[str, ...]) -> None:
+    """Anybody's leaves the room alone: no dead letter there, and its members get it once."""
+    create(team)
+    team.ok("init", "--name", "zoe", "--kind", "human")
+    for sender in ("alice", "bob", "zoe"):
+        team.ok(*broadcast, by=sender)
+    assert team.names("talk", "inbox/pending") == []
+    finish(team)
+    assert team.names("talk", "inbox/failed") == []
+    carols = [message["type"] for message in team.json("check", by="carol")["messages"]]
+    assert carols.count("info") == 4  # and the end of the room
+    assert all(
+        "lunch" not in turn["body"]
+        for turn in team.json("check", by="carol")["messages"]
+        if turn["type"] == "question"
+    )
+
+
+def test_a_room_is_addressed_by_its_name(team: Team) -> None:
+    """A room that is named beside `all` gets the message; where only rooms are left, nobody is told."""
+    create(team)
+    assert team.json("send", "info", "x", "--to", "all", "--to", "talk")["delivered"] == [
+        "bob",
+        "carol",
+        "talk",
+    ]
+    for name in ("bob", "carol"):
+        (team.box(name) / "card.json").unlink()
+    alone = team.run("send", "info", "x", "--to", "all")
+    assert (alone.code, "`--to ROOM`" in alone.err) == (3, True)
+    assert team.run("ask", "--to", "all", "x").code == 3
+
+
 def test_no_rooms(team: Team) -> None:
     """Without rooms the list says how to make one; an instance that calls itself a room is none yet."""
     team.ok("init", "--name", "unmade", "--kind", "room")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.rooms.stage import Stage
+from xw import post
 from xw.errors import Busy
 from xw.layout import INBOX
 from xw.rooms import payload
@@ -89,6 +90,17 @@ def test_a_stranger_is_refused(stage: Stage) -> None:
     assert stage.said("talk") == [("talk", "x")]
     (name,) = stage.instance("talk").mailbox.names(INBOX["failed"])
     assert "no member" in stage.instance("talk").mailbox.why(name)["reason"]
+
+
+def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:
+    """It is told that it is no member, unless an older xw, whose `all` counted rooms, named everybody."""
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    zoe = stage.add("zoe")
+    for to in (("alice", "bob", "talk"), ("alice", "talk")):
+        post.send(zoe.mailbox, stage.hub, post.Draft("info", to, "hello"), stage.now)
+        room.step()
+        assert len(stage.events("zoe")) == (len(to) == 2)
+    assert stage.said("talk") == [("talk", "x")]
 
 
 def test_a_person_may_say_anything_at_any_moment(stage: Stage) -> None:

@@ -72,14 +72,17 @@ def _hops(instance: Instance) -> Fields:
 
 
 def recipients(instance: Instance, to: Sequence[str], answered: Message | None) -> tuple[str, ...]:
-    """The names that a message goes to: `all` expanded, nobody twice."""
+    """Return the names that a message goes to: `all` expanded to agents and people, nobody twice."""
     if not to:
         return _unnamed(instance, answered)
     names: list[str] = []
     for name in to:
-        names += _peers(instance) if name == layout.EVERYONE else [name]
+        names += _everyone(instance) if name == layout.EVERYONE else [name]
     if not names:
-        raise NotFound("there is no peer yet: `xw init --name NAME` adds one; nothing was sent")
+        raise NotFound(
+            "no agent or person but you is on the hub: `xw init --name NAME` adds one, "
+            "`--to ROOM` addresses a room; nothing was sent"
+        )
     return tuple(dict.fromkeys(names))
 
 
@@ -141,3 +144,7 @@ def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
 
 def _peers(instance: Instance) -> list[str]:
     return [name for name in instance.hub.instances() if name != instance.name]
+
+
+def _everyone(instance: Instance) -> list[str]:
+    return [name for name in instance.hub.everyone() if name != instance.name]

@@ -80,6 +80,9 @@ class Hub(Protocol):
     def instances(self) -> list[str]:
         """The names registered, sorted."""
 
+    def everyone(self) -> list[str]:
+        """Return the names that a broadcast goes to, sorted: all that are registered but rooms."""
+
     def knows(self, name: str) -> bool:
         """Whether an instance is registered."""
 

@@ -93,6 +93,12 @@ class DirectoryHub:
         self._must_be_there()
         return sorted(name for name in self.files.names("") if self.knows(name))
 
+    def everyone(self) -> list[str]:
+        """See `contract.Hub.everyone`; an instance whose card cannot be read is no room."""
+        names = self.instances()
+        cards = self.files.read_all([f"{name}/{layout.CARD}" for name in names], _LIMIT)
+        return [name for name, card in zip(names, cards, strict=True) if not _is_room(card)]
+
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`."""
         if not layout.is_name(name) or name in layout.RESERVED:
@@ -234,6 +240,13 @@ class DirectoryHub:
             return Refused(f"{parcel.to} has another message named {parcel.name}")
         # What keeps a message out now may let it in later; only the hub's word is for good.
         return XwError(str(explain(error)))
+
+
+def _is_room(card: bytes | Exception) -> bool:
+    try:
+        return not isinstance(card, Exception) and parse_object(card).get("kind") == "room"
+    except Damaged:
+        return False
 
 
 def hand_over(

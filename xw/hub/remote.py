@@ -148,6 +148,10 @@ class RemoteHub:
         """See `contract.Hub.instances`; those that the last sync saw."""
         return sorted(self.sightings())
 
+    def everyone(self) -> list[str]:
+        """See `contract.Hub.everyone`; those that the last sync saw, with the kind that it saw."""
+        return sorted(name for name, seen in self.sightings().items() if seen.kind != "room")
+
     def knows(self, name: str) -> bool:
         """See `contract.Hub.knows`; asks the hub about a name that the last sync did not see."""
         return name in self.sightings() or self.asked(lambda far: far.knows(name))

@@ -36,6 +36,11 @@ class Sighting(NamedTuple):
     changed: float | None = None
     problem: str = ""
 
+    @property
+    def kind(self) -> str:
+        """What the card says the instance is; empty where it does not."""
+        return _text(_object(self.card), "kind")
+
     def peer(self, now: float) -> Peer:
         """The peer that this shows, at `now` by the hub's clock."""
         card = _object(self.card)

@@ -59,7 +59,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
         return _refusal(message, f"the room is closed: {state.reason}")
     member = state.members.get(message.sender)
     if member is None and _kind(hub, message.sender) != HUMAN:
-        return _stranger(state, message)
+        return _stranger(state, hub, message)
     if message.expired(now):
         why = f"it expired at {message.expires}, before the room heard it"
         return _refusal(message, why)._replace(dropped=("expired", why))
@@ -92,8 +92,9 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     return _LINE
 
 
-def _stranger(state: State, message: Message) -> Answer:
-    if len(message.to) > 1:  # sent to everybody on the hub: the room is not what its sender thought of
+def _stranger(state: State, hub: Hub, message: Message) -> Answer:
+    # `--to all` of an xw that still counted rooms among all: the room is not what its sender thought of.
+    if len(message.to) > 1 and {*message.to, message.sender}.issuperset(hub.instances()):
         return Answer(dropped=("refused", f"{message.sender} is no member"))
     return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
 
