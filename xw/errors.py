@@ -76,6 +76,7 @@ _MENDS = {
     errno.ENOSPC: (1, "the disk is full: nothing was sent or changed; make room and try again"),
     errno.EDQUOT: (1, "the disk quota is used up: nothing was sent or changed; make room and try again"),
     errno.EIO: (1, "the disk reported an error: nothing was acknowledged; check the disk and try again"),
+    errno.EPROTO: (1, "nothing was acknowledged; serve the hub with OpenSSH's sftp-server"),
     errno.EMFILE: (1, "too many open files: raise `ulimit -n` and try again"),
     errno.ENFILE: (1, "too many open files on this machine: try again later"),
     errno.EROFS: (6, "remount it or choose another hub"),

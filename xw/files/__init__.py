@@ -17,11 +17,15 @@ class Look(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """What is to appear under each of `targets`, written first in the folder `scratch`."""
+    """What is to appear under each of `targets`, written first in the folder `scratch`.
+
+    `moved_to` is where others may move it at once: found there, it was published.
+    """
 
     data: bytes
     scratch: str
     targets: tuple[str, ...]
+    moved_to: tuple[str, ...] = ()
 
 
 def is_file(files: "Files", path: str) -> bool:

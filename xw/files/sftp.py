@@ -17,7 +17,7 @@ from xw.files import Look, Publication
 from xw.files import sftp_packets as sftp
 from xw.files.contract import Note
 from xw.files.sftp_packets import Reply, Request
-from xw.files.sftp_publish import Publisher, new_name
+from xw.files.sftp_publish import Publisher, new_name, same
 from xw.files.sftp_read import Reader
 from xw.files.sftp_remote import Link, Remote, failed, folder_of, numbered, opened, raised
 from xw.files.sftp_wire import Ask
@@ -147,10 +147,15 @@ class SftpFiles:
         if bad:
             self._remote.discard([name])
             raise bad[name]
-        renamed, *synced = self._remote.ask(
-            [Ask(self._remote.rename(name, path)), *self._remote.sync([folder])]
+        looks = [Ask(sftp.lstat(self._remote.full(shown))) for shown in (name, path)]
+        (renamed,), (left,), (there,), *synced = self._remote.ask(
+            [Ask(self._remote.rename(name, path)), *looks, *self._remote.sync([folder])]
         )
-        error = self._remote.named(self._remote.error(renamed[0], path), folder)
+        error = (
+            self._remote.named(self._remote.error(renamed, path), folder)
+            or self._remote.not_gone(left, "a rename", path)
+            or self._remote.not_there(there, "a rename", path)
+        )
         if error:
             self._remote.discard([name])
             raise error
@@ -173,6 +178,7 @@ class SftpFiles:
         for source, target in moves:
             asks.append(Ask(sftp.set_time(self._remote.full(source), now, links=links)))
             asks.append(Ask(self._remote.rename(source, target)))
+            asks += [Ask(sftp.lstat(self._remote.full(path))) for path in (source, target)]
         # The targets first: after a cut a file may then be found in both places, never in none.
         folders = list(
             dict.fromkeys(
@@ -183,8 +189,10 @@ class SftpFiles:
         unsynced = self._remote.synced(folders, replies[len(asks) :])
         outcomes: list[OSError | None] = []
         undo: list[Request] = []
-        for (source, target), (reply,) in zip(moves, replies[1 : len(asks) : 2], strict=True):
+        for index, (source, target) in enumerate(moves):
+            _, (reply,), (left,), (there,) = replies[4 * index : 4 * index + 4]
             error = self._remote.named(self._remote.error(reply, source), folder_of(target))
+            error = error or self._moved(left, there, source, target)
             lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
             if lost and not error:
                 # Not durable, so not done: left there, the next try would take it for moved.
@@ -193,20 +201,42 @@ class SftpFiles:
         self._remote.all(undo)
         return outcomes
 
+    def _moved(self, left: Reply, there: Reply, source: str, target: str) -> OSError | None:
+        """What went wrong with a rename to which the server said OK, by what lies at both names after it."""
+        if left.code == sftp.OK and there.code == sftp.OK and self._is_same_file(left, there, source, target):
+            # Between two links to one file, rename succeeds and does nothing.
+            return self.remove_all([source])[0]
+        return self._remote.not_gone(left, "a rename", target) or self._remote.not_there(
+            there, "a rename", target
+        )
+
+    def _is_same_file(self, left: Reply, there: Reply, source: str, target: str) -> bool:
+        looks = sftp.look_of(left), sftp.look_of(there)
+        if {look.kind for look in looks} != {"file"} or looks[0].size != looks[1].size:
+            return False
+        try:
+            return same(self.read, target, self.read(source, looks[0].size))
+        except (OSError, Damaged):
+            return False  # it went meanwhile, and then it is told as a rename that was not done
+
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
         raised(self.remove_all([path])[0])
 
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
         """See `contract.Files.remove_all`."""
-        asks = [Ask(sftp.remove(self._remote.full(path))) for path in paths]
+        full = [self._remote.full(path) for path in paths]
+        asks = [Ask(step(path)) for path in full for step in (sftp.remove, sftp.lstat)]
         folders = list(dict.fromkeys(map(folder_of, paths)))
         replies = self._remote.ask([*asks, *self._remote.sync(folders)])
         unsynced = self._remote.synced(folders, replies[len(asks) :])
         return [
             self._remote.named(self._remote.error(reply, path), folder_of(path))
+            or self._remote.not_gone(left, "a removal", path)
             or unsynced.get(folder_of(path))
-            for path, (reply,) in zip(paths, replies[: len(asks)], strict=True)
+            for path, (reply,), (left,) in zip(
+                paths, replies[: len(asks) : 2], replies[1 : len(asks) : 2], strict=True
+            )
         ]
 
     def remove_folder(self, path: str) -> None:
@@ -220,10 +250,10 @@ class SftpFiles:
         for folder in inner:
             self.remove_folder(folder)
         self._remote.discard([f"{path}/{name}" for name, look in found.items() if look.kind != "folder"])
-        removed, *synced = self._remote.ask(
-            [Ask(sftp.remove_folder(self._remote.full(path))), *self._remote.sync([folder_of(path)])]
-        )
-        raised(self._remote.named(self._remote.error(removed[0], path), folder_of(path)))
+        steps = [Ask(step(self._remote.full(path))) for step in (sftp.remove_folder, sftp.lstat)]
+        (removed,), (left,), *synced = self._remote.ask([*steps, *self._remote.sync([folder_of(path)])])
+        raised(self._remote.named(self._remote.error(removed, path), folder_of(path)))
+        raised(self._remote.not_gone(left, "a removal", path))
         raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
 
     def make_folder(self, path: str) -> None:
@@ -266,16 +296,19 @@ class SftpFiles:
         full = [self._remote.full(path) for path in missing]
         requests = [sftp.make_folder(path, self._folder_mode) for path in full]
         modes = [sftp.set_mode(path, self._folder_mode) for path in full]
+        looks = [sftp.stat_of(path) for path in full]
         folders = list(dict.fromkeys(folder_of(path) for path in missing if path))
-        replies = self._remote.ask([*map(Ask, [*requests, *modes]), *self._remote.sync(folders)])
-        for path, (made,), (mode,) in zip(missing, replies, replies[len(full) :], strict=False):
+        replies = self._remote.ask([*map(Ask, [*requests, *modes, *looks]), *self._remote.sync(folders)])
+        steps = zip(missing, replies, replies[len(full) :], replies[2 * len(full) :], strict=False)
+        for path, (made,), (mode,), (look,) in steps:
             # Failure: another was faster, and then its mode can be set too.
             if made.code == sftp.NO_SUCH_FILE:
                 raised(refused)
             if not (failed(made) and mode.code == sftp.OK):
                 raised(self._remote.named(self._remote.error(made, path), folder_of(path)))
             raised(self._remote.error(mode, path))
-        unsynced = self._remote.synced(folders, replies[2 * len(full) :])
+            raised(self._remote.not_there(look, "making a folder", path))
+        unsynced = self._remote.synced(folders, replies[3 * len(full) :])
         raised(next(iter(unsynced.values()), None))
 
     def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's

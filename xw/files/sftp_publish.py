@@ -89,7 +89,11 @@ class Publisher:
                 size, digest = self._pour(wire, handle, pieces, path)
             finally:
                 wire.end(handle)
-            raised(self._remote.synced([folder], self._remote.ask(self._remote.sync([folder]))).get(folder))
+            looked, *synced = self._remote.ask(
+                [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]
+            )
+            raised(self._remote.synced([folder], synced).get(folder))
+            raised(self._remote.not_there(looked[0], "writing a file", path, size))
         except (OSError, XwError) as error:
             named = self._remote.named(error, folder, CHUNK) if isinstance(error, OSError) else error
             if not wire.broken:
@@ -165,6 +169,8 @@ class Publisher:
                     asks.append(Ask(sftp.extended(sftp.HARDLINK, full(name), full(target))))
                 else:
                     asks.append(Ask(sftp.rename(full(name), full(target))))
+                # At once: its owner may move it on.
+                asks.append(Ask(sftp.lstat(full(target))))
         folders = list(dict.fromkeys(folder_of(target) for item, _ in items for target in item.targets))
         removes = [Ask(sftp.remove(full(name))) for name in names]
         rest = [*asks, *removes[bad:], *self._remote.sync(folders)]
@@ -176,24 +182,34 @@ class Publisher:
             made: list[str] = []
             problem = None
             for target in item.targets:
-                reply = next(answers)[0]
+                (reply,), (look,) = next(answers), next(answers)
                 if reply.code == sftp.OK:
                     made.append(target)
-                error = self._linked(reply, target, item.data) or unsynced.get(folder_of(target))
+                error = self._linked(reply, look, target, item) or unsynced.get(folder_of(target))
                 problem = problem or error
             found.append((problem, made))
         return found
 
-    def _linked(self, reply: Reply, target: str, data: bytes) -> OSError | None:
+    def _linked(self, reply: Reply, look: Reply, target: str, item: Publication) -> OSError | None:
         """What went wrong with a link; nothing where the target is there already with the same bytes."""
+        if reply.code == sftp.OK:
+            deed = "a hard link" if self._links else "a rename"
+            error = self._remote.not_there(look, deed, target, len(item.data))
+            return error and (None if self._moved_on(look, item) else error)
         if not failed(reply):
             return self._remote.error(reply, target)
-        (there,) = self._remote.all([sftp.lstat(self._remote.full(target))])
-        if there.code == sftp.NO_SUCH_FILE:
+        if look.code == sftp.NO_SUCH_FILE:
             return self._remote.named(self._remote.error(reply, target), folder_of(target))
-        if same(self._read, target, data):
+        if same(self._read, target, item.data):
             return None
         return numbered(errno.EEXIST, self._remote.shown(target))
+
+    def _moved_on(self, look: Reply, item: Publication) -> bool:
+        """Whether a target that is gone already was moved on by its owner."""
+        if look.code != sftp.NO_SUCH_FILE:
+            return False
+        looks = self._remote.all([sftp.lstat(self._remote.full(path)) for path in item.moved_to])
+        return any(there.code == sftp.OK for there in looks)
 
 
 def _held(held: dict[str, OSError], item: Publication, error: OSError | None) -> OSError | None:

@@ -144,6 +144,25 @@ class Remote:
             return sftp.extended(sftp.POSIX_RENAME, self.full(source), self.full(target))
         return sftp.rename(self.full(source), self.full(target))
 
+    def unkept(self, deed: str, path: str) -> OSError:
+        """Return the error of a server that says OK and does nothing: what it says is looked at, always."""
+        said = f"the server said OK to {deed} and did not do it"
+        return OSError(errno.EPROTO, said, self.shown(path))
+
+    def not_gone(self, reply: Reply, deed: str, path: str) -> OSError | None:
+        """Return the error if the look at a path still shows something after `deed`, which takes it away."""
+        return None if reply.code != sftp.OK else self.unkept(deed, path)
+
+    def not_there(self, reply: Reply, deed: str, path: str, size: int | None = None) -> OSError | None:
+        """Return the error if the look at a path does not show what `deed` makes: a file of `size` bytes."""
+        if reply.code == sftp.NO_SUCH_FILE:
+            return self.unkept(deed, path)
+        error = self.error(reply, path)
+        if error or size is None:
+            return error
+        look = sftp.look_of(reply)
+        return None if (look.kind, look.size) == ("file", size) else self.unkept(deed, path)
+
     def discard(self, paths: Sequence[str]) -> None:
         """Remove files, best effort: their disk is failing already."""
         self.all([sftp.remove(self.full(path)) for path in paths])

@@ -90,8 +90,7 @@ class Wire:
         if self._guessing and not self._open:
             return self._exchange_guessing(asks)
         found: list[list[Reply]] = []
-        for start in range(0, len(asks), _TOGETHER):
-            part = asks[start : start + _TOGETHER]
+        for part in _parts(asks):
             firsts = self.all([ask.first for ask in part])
             found += self._work(part, [[first] for first in firsts])
         return found
@@ -256,3 +255,16 @@ class Wire:
         if isinstance(why, TimeoutError):
             why = "it does not answer"
         return Unreachable(f"{self._name}: {why}: nothing more was acknowledged; try again")
+
+
+def _parts(asks: Sequence[Ask]) -> list[list[Ask]]:
+    """The asks in order, in parts that each open no more than `_TOGETHER` handles."""
+    parts: list[list[Ask]] = [[]]
+    opens = 0
+    for ask in asks:
+        opens += ask.work is not None
+        if opens > _TOGETHER:
+            parts.append([])
+            opens = 1
+        parts[-1].append(ask)
+    return parts

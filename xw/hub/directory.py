@@ -232,8 +232,8 @@ class DirectoryHub:
     def _publication(self, parcel: "Parcel") -> Publication:
         # In the sender's own scratch folder, which its own gc cleans.
         scratch = self.mailbox(parcel.source.owner).at(layout.SCRATCH)
-        target = self.mailbox(parcel.to).at(INBOX["pending"], parcel.name)
-        return Publication(parcel.data, scratch, (target,))
+        target, *later = (self.mailbox(parcel.to).at(INBOX[state], parcel.name) for state in layout.STATES)
+        return Publication(parcel.data, scratch, (target,), tuple(later))
 
     def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
         if isinstance(error, FileExistsError):
