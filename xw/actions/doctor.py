@@ -1,5 +1,6 @@
 """Looking for everything that is wrong, with the way to mend it: doctor."""
 
+import errno
 import os
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
@@ -7,7 +8,15 @@ from typing import NamedTuple
 from xw import clock, layout, presence
 from xw.actions import rooms
 from xw.errors import Damaged, XwError, explain
-from xw.hub.remote import MAC, MAC_INSTEAD, NEEDED, NOT_DURABLE, RemoteHub, open_files
+from xw.hub.remote import (
+    LINKS_NEEDED,
+    MAC,
+    MAC_INSTEAD,
+    NEEDED,
+    NOT_DURABLE,
+    RemoteHub,
+    open_files,
+)
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -123,13 +132,20 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
 
 def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
     """Whether one can write durably, as a finding and a value."""
-    probe = mailbox.at(layout.SCRATCH, f"doctor-{os.getpid()}")
+    files, scratch = mailbox.files, mailbox.at(layout.SCRATCH)
+    first, second = (f"{scratch}/doctor-{os.getpid()}-{number}" for number in (1, 2))
+    mend = "serve the hub with OpenSSH's sftp-server"
     try:
-        mailbox.files.replace(b"doctor\n", mailbox.at(layout.SCRATCH), probe)
-        mailbox.files.remove(probe)
+        files.replace(b"doctor\n", scratch, first)
+        files.move(first, second)
+        files.remove(second)
+        mend = LINKS_NEEDED
+        files.publish(b"doctor\n", scratch, [first])
+        files.remove(first)
     except OSError as error:
-        problem = f"cannot write durably {where}: {error.strerror}"
-        yield Finding("bad", problem, "make room, or mend the rights")
+        if error.errno != errno.EPROTO:  # a server that says OK and does nothing
+            mend = "make room, or mend the rights"
+        yield Finding("bad", f"cannot write durably {where}: {error.strerror}", mend)
         return False
     yield Finding("ok", f"files can be written and synced {where}")
     return True

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 _KEPT_S = 60.0  # a `sync --watch` looks every 15 s; who has not come round by then is not silently trusted
 
 
-def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
+def freshen(
+    instance: Instance, limit: float = float("inf"), waiting: "dict[str, XwError] | None" = None
+) -> str | None:
     """Sync the instance's mirror, if it is one; None, or what to say of the mail that is shown.
 
-    In at most the configured time, and `limit` seconds.
+    In at most the configured time, and `limit` seconds. `waiting` is told why mail stays in the outbox.
     """
     if not instance.mailbox.mirror:
         return None
@@ -32,7 +34,7 @@ def freshen(instance: Instance, limit: float = float("inf")) -> str | None:
         return _kept(state)
     if state.rests():
         return _stale(state, f"{state.why} (not tried again for a moment)")
-    problem = _sync_within(instance, hub, min(hub.patience, limit))
+    problem = _sync_within(instance, hub, min(hub.patience, limit), {} if waiting is None else waiting)
     after = hub.state(instance.name)
     if problem and after.at == state.at:
         return _stale(state, problem)
@@ -43,10 +45,13 @@ def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":
     """What has become of a message once the mirror was synced; and what to say if it could not be."""
     if not instance.mailbox.mirror:
         return sent, None
-    problem = freshen(instance)
+    waiting: dict[str, XwError] = {}
+    problem = freshen(instance, waiting=waiting)
     back = instance.mailbox.refused(sent.name)
     left = {to for to in sent.waiting if sent.name in instance.mailbox.outbox(to)}
     there = tuple(to for to in sent.waiting if to not in left | back)
+    if not problem and left & set(waiting):
+        problem = "; ".join(dict.fromkeys(str(waiting[to]) for to in sorted(left & set(waiting))))
     return sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back))), problem
 
 
@@ -59,8 +64,10 @@ def came_back(instance: Instance, sent: "Sent") -> "XwError":
     return kind(f"{short_id(sent.name)} came back from {', '.join(sent.returned)}: `xw check` says why")
 
 
-def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | None:
-    """Sync, for at most so long; None, or why it did not succeed."""
+def _sync_within(
+    instance: Instance, hub: "RemoteHub", seconds: float, waiting: "dict[str, XwError]"
+) -> str | None:
+    """Sync, for at most so long; None, or why it did not succeed. `waiting` gets what the outbox keeps."""
     from time import monotonic
 
     from xw.errors import Busy, XwError, explain
@@ -77,7 +84,8 @@ def _sync_within(instance: Instance, hub: "RemoteHub", seconds: float) -> str | 
     try:
         with hub.within(seconds):
             # Half for another sync to end: with no time left afterwards, a host that is well looks dumb.
-            sync(instance.mailbox, hub, note, patience=seconds / 2)
+            report = sync(instance.mailbox, hub, note, patience=seconds / 2)
+        waiting.update(report.flushed.waiting)
     except Busy:
         return "another sync of this mirror waits for the hub"
     except XwError as error:

@@ -1,5 +1,6 @@
 """Making and describing: init, who, peers, sync, prompt."""
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from xw.files.local import LocalFiles
 from xw.hub import directory
 from xw.hub.contract import Peer, Progress
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import NEEDED, NOT_DURABLE, RemoteHub, open_files
+from xw.hub.remote import LINKS_NEEDED, NEEDED, NO_LINKS, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
 from xw.mailbox import Mailbox
 from xw.sync import Report
@@ -191,6 +192,8 @@ def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> t
     if not files.durable:
         tell(f"{NOT_DURABLE}: {NEEDED}")
     about = directory.facts(open_files(url), url)
+    if about.links and not new:
+        _has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
     return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
 
 
@@ -216,15 +219,24 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
     tell(f"making a hub at {url}")
     files.make_folder("")
     parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
-    directory.found(files, parts[-1], template(_README), group=group, links=_has_links(files))
+    directory.found(
+        files,
+        parts[-1],
+        template(_README),
+        group=group,
+        links=_has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
+    )
     return True
 
 
-def _has_links(files: Files) -> bool:
+def _has_links(files: Files, tell: Callable[[str], None]) -> bool:
+    """Return whether a hard link can be made; `tell` hears of a server that only claims so."""
     name = os.urandom(12).hex()
     try:
         files.publish(b"a test of hard links\n", "", [name])
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.EPROTO:
+            tell(NO_LINKS)
         return False
     files.remove(name)
     return True

@@ -43,6 +43,11 @@ MAC = (
     "a power cut there can lose mail that was acknowledged"
 )
 MAC_INSTEAD = "keep the hub on Linux, or run the Mac on a battery"
+NO_LINKS = "its SFTP server says OK to hard links and makes none"
+LINKS_NEEDED = (
+    "mail stays in the outbox; serve the hub with OpenSSH's sftp-server, "
+    'or write "publish": "rename" into its hub.json'
+)
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
