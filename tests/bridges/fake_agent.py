@@ -155,7 +155,7 @@ class Agent:
     # -- screen
 
     def echo(self, text: str) -> None:
-        rows = wrapped(text, os.get_terminal_size().columns - 3)
+        rows = wrapped(text, os.get_terminal_size(0).columns - 3)
         self.transcript += ["", "❯ " + rows[0], *("  " + row for row in rows[1:]), ""]
 
     def prompt_rows(self) -> tuple[list[str], int]:
@@ -164,7 +164,7 @@ class Agent:
         text = self.typed
         if text.count("\n") > 6 or len(text) > 400:
             text = f"[Pasted text #1 +{text.count(chr(10))} lines]"
-        rows = wrapped(text, os.get_terminal_size().columns - 3)
+        rows = wrapped(text, os.get_terminal_size(0).columns - 3)
         shown = ["❯\xa0" + rows[0], *("  " + row for row in rows[1:])]
         column = 2 + sum(map(width, rows[-1]))
         if not text and OPTIONS.ghost:
@@ -177,7 +177,7 @@ class Agent:
         live = [RULE, *shown, RULE, status]
         out = ["\x1b[?25l"]
         if OPTIONS.alt:
-            size = os.get_terminal_size()
+            size = os.get_terminal_size(0)
             rows = self.transcript[-(size.lines - len(live)) :]
             out.append("\x1b[H\x1b[2J" + "\r\n".join([*rows, *live]))
         else:

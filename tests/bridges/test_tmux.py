@@ -1,19 +1,24 @@
 """The tmux chat against a real tmux and a chat program with the traps of real ones."""
 
 import json
+import os
 import re
+import shlex
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bridges.helpers import FAKE, Agent, until
 from tests.bridges.hostile import bodies
+from tests.bridges.panes import BASH, pane, program
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
-from xw.bridges.panes import Tmux, find_target, list_panes
+from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
 from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.tmux import TmuxChat, one_line, taken
 from xw.errors import NotFound, Refused, TimedOut
@@ -384,3 +389,75 @@ def test_pane_that_two_sessions_show(agent: Start, tmux_server: str) -> None:
             assert find_target(name, tmux_server) == fake.pane
     finally:
         fake.tmux.run("kill-session", "-t", "=second")
+
+
+@pytest.mark.parametrize("step", ["before the paste", "before Enter", "before the second Enter"])
+def test_program_that_ends_meanwhile(
+    tmux_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A program that ends between two steps leaves its terminal to a shell: the next step is not taken."""
+    claude, pwned = program(tmp_path / "bin", "claude"), tmp_path / "pwned"
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.2)
+    with pane(tmux_server, BASH) as shell:
+        shell.prompts("❯ ")
+        shell.keys(f"clear; {claude} --log {claude}.log --deaf 9")
+        until(lambda: any("auto mode on" in row for row in shell.rows))
+        chat = TmuxChat(shell.id, server=tmux_server)
+        until(lambda: chat.ready() is None)
+        mark, press = chat.mark(), chat._tmux.press
+
+        def end() -> None:
+            os.kill(owner_of(shell.tmux.look(shell.id).tty).identity[0], signal.SIGKILL)
+            until(lambda: shell.program == "bash")
+
+        checked, check = 0, chat._check_program
+
+        def late(mark: str) -> Any:
+            nonlocal checked
+            checked += 1
+            if checked == {"before the paste": 1, "before Enter": 3, "before the second Enter": 4}[step]:
+                end()
+            return check(mark)
+
+        pressed: list[str] = []
+
+        def counted(pane: str, key: str) -> None:
+            pressed.append(key)
+            press(pane, key)
+
+        monkeypatch.setattr(chat, "_check_program", late)
+        monkeypatch.setattr(chat._tmux, "press", counted)
+        expected = NotPresented if step == "before the paste" else Uncertain
+        with pytest.raises(expected, match="bash runs there, a shell"):
+            chat.present(mark, text_of(f"x\ntouch {pwned}\n"))
+        assert len(pressed) == (step == "before the second Enter")
+        assert not pwned.exists()
+
+
+def test_restarted_program_is_another(tmux_server: str, tmp_path: Path) -> None:
+    """A program that died in its turn and was started again has not answered: its half is no answer."""
+    claude = program(tmp_path / "bin", "claude")
+    loop = f"while :; do {claude} --log {claude}.log; sleep 0.1; done"
+    with pane(tmux_server, f"bash -c {shlex.quote(loop)}") as wrapped:
+        chat = TmuxChat(wrapped.id, server=tmux_server)
+        until(lambda: chat.ready() is None)
+        mark, text = ask(chat, "half an answer")
+        until(lambda: chat.ready() is None)
+        first = json.loads(mark)["program"][0]
+        os.kill(first, signal.SIGKILL)
+        until(
+            lambda: chat.ready() is None and owner_of(wrapped.tmux.look(wrapped.id).tty).identity[0] != first
+        )
+        with pytest.raises(ChatGone, match="another program runs there now"):
+            chat.capture(mark, text)
+        with pytest.raises(NotPresented, match="another program"):
+            chat.present(mark, text)
+
+
+def test_mark_of_an_older_xw(agent: Start) -> None:
+    """A mark without the program's process is one that an older version made: it is believed."""
+    chat = agent().chat()
+    mark, text = ask(chat, "x")
+    old = json.dumps({key: value for key, value in json.loads(mark).items() if key != "program"})
+    assert chat.seen(old, text) is True
+    assert "that is all" in until(lambda: chat.capture(old, text)).text

@@ -137,6 +137,7 @@ def test_usage(team: Team, arguments: list[str], problem: str) -> None:
         (["command", "--option", "cwd=/nonexistent", "--", "cat"], 3, "cwd: /nonexistent: no such directory"),
         (["acp", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
         (["command", "--option", "timeout=nan", "--", "cat"], 2, "is 'nan': give a number of seconds"),
+        (["tmux", "--target", "x", "--option", "inside=llm"], 2, "give one of claude, codex"),
         (["tmux", "--target", "x", "--option", "pause=-1"], 2, "is '-1': give a number of seconds"),
         (["socket", "--target", "1", "--option", "settle=soon"], 2, "is 'soon': give a number of seconds"),
     ],
@@ -242,13 +243,30 @@ def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest
     Tmux().run("-f", "/dev/null", "new-session", "-d", *agent)
     try:
         Tmux().run("new-window", "sh")
-        until(lambda: "%0; chatty; idle" in team.ok("bridge", "tmux", "--list"))
+        line = "%0; chatty; idle; needs --option profile=generic\n"
+        until(lambda: line in team.ok("bridge", "tmux", "--list"))
         shell = "tmux --target %1; sh; a shell, not a chat program\n"
         until(lambda: shell in team.ok("bridge", "tmux", "--list"))
-        bridge(team, "bob", "tmux", "--target", "chatty")
+        bridge(team, "bob", "tmux", "--target", "chatty", "--option", "profile=generic")
         assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
     finally:
         Tmux().run("kill-server")
+
+
+def test_doctor_tells_of_a_program_that_cannot_be_seen(team: Team, tmux_server: str) -> None:
+    """What is typed by a screen's looks alone is named as weaker, for a bridge of xw.json and any other."""
+    weaker = "weaker than seeing its process"
+    assert weaker not in team.run("doctor", by="bob").out
+    options = ["--option", f"server={tmux_server}"]
+    running = bridge(team, "bob", "tmux", "--target", "x", "--option", "inside=claude", *options)
+    told = team.run("doctor", by="bob").out
+    assert weaker in told and "claude (option inside)" in told
+    running.end()
+    running = bridge(team, "bob", "tmux", "--target", "x", *options)
+    assert weaker not in team.run("doctor", by="bob").out
+    running.end()
+    configure(team, bob={"kind": "tmux", "target": "x", "options": {"inside": "codex"}})
+    assert "codex (option inside)" in team.run("doctor", by="bob").out
 
 
 def test_notify_only(team: Team) -> None:

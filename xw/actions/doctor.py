@@ -3,10 +3,12 @@
 import errno
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from xw import clock, layout, presence
 from xw.actions import rooms
+from xw.bridges.kinds import INSIDE
 from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import (
     LINKS_NEEDED,
@@ -21,7 +23,7 @@ from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message
-from xw.text import span
+from xw.text import span, visible
 
 _STALE_CLAIM = 3600.0
 _OLD_MAIL = 86400.0
@@ -209,6 +211,24 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
             "bad" if waiting else "note",
             f"{died}, and {waiting} messages wait for it",
             "xw up" if configured else "start `xw bridge` again",
+        )
+    yield from _unseen_program(instance, shown, configured)
+
+
+def _unseen_program(instance: Instance, shown: str, configured: object) -> Iterator[Finding]:
+    """Report a bridge that types into a program which it cannot see, behind ssh, docker or the like."""
+    options = configured.get("options", {}) if isinstance(configured, dict) else {}
+    inside = str(options.get("inside", ""))
+    if shown.startswith("tmux"):
+        path = instance.mailbox.at(layout.BRIDGE, f"tmux/{INSIDE}")
+        with suppress(FileNotFoundError, Damaged):
+            inside = instance.mailbox.files.read(path, 100).decode(errors="replace")
+    if inside:
+        yield Finding(
+            "note",
+            f"its bridge may type mail where the screen shows {visible(inside, '')} (option inside): "
+            "that is weaker than seeing its process, since a shell could show the same",
+            "run the bridge on the machine and in the container where the program runs",
         )
 
 

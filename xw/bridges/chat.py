@@ -63,6 +63,8 @@ class Found(NamedTuple):
     program: str
     state: str
     """`idle`, or why it cannot take a text now."""
+    needs: str = ""
+    """Options without which a bridge would type nothing there."""
 
 
 class Chat(Protocol):

@@ -29,6 +29,10 @@ KINDS = {
 }
 
 
+INSIDE = "inside"
+"""A file in the tmux chat's directory: the program that it believes to run inside of a wrapper."""
+
+
 class _Module(Protocol):
     def open_chat(self, target: str, options: Mapping[str, str], state: Path) -> Chat: ...
     def discover(self) -> list[Found]: ...

@@ -9,7 +9,8 @@ import subprocess
 from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone, Found
-from xw.bridges.profiles import recognise
+from xw.bridges.foreground import Owner, State, foreground, owner
+from xw.bridges.profiles import GENERIC, named
 from xw.bridges.screen import Screen, not_ready, plain
 from xw.errors import NotFound, TimedOut, XwError
 
@@ -126,17 +127,9 @@ def _obstacle(values: dict[str, str]) -> str:
     return "the pane's input is switched off" if values["pane_input_off"] == "1" else ""
 
 
-def foreground(tty: str) -> list[str]:
-    """The command lines of the processes that have the terminal; empty where ps does not tell."""
-    try:
-        done = subprocess.run(
-            ["ps", "-t", tty.removeprefix("/dev/"), "-ww", "-o", "stat=,args="],
-            capture_output=True, timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return []  # only recognition by the process name is left, which is checked as well
-    rows = (row.split(None, 1) for row in done.stdout.decode(errors="replace").splitlines())
-    return [row[1] for row in rows if len(row) == 2 and "+" in row[0]]
+def owner_of(tty: str) -> Owner:
+    """Whoever gets what is typed into this terminal."""
+    return owner(foreground(tty), lambda name: named(name) is not None)
 
 
 def list_panes(server: str = "") -> list[Found]:
@@ -144,16 +137,24 @@ def list_panes(server: str = "") -> list[Found]:
     tmux = Tmux(server)
     found = []
     for pane in {pane.pane: pane for pane in tmux.panes()}.values():
-        profile = recognise(pane.program, foreground(pane.tty))
-        if profile is None:
-            found.append(Found(pane.pane, pane.program, "a shell, not a chat program"))
+        running = owner_of(pane.tty)
+        if running.state is State.BARRED:
+            found.append(Found(pane.pane, pane.program, f"{running.kind}, not a chat program"))
             continue
+        if running.state is State.UNSURE:
+            found.append(Found(pane.pane, pane.program, running.kind))
+            continue
+        profile = named(running.name) or GENERIC
         try:
             state = not_ready(tmux.look(pane.pane), profile) or "idle"
         except ChatGone:
             continue  # closed since it was listed
-        name = pane.program if profile.name == "generic" else profile.name
-        found.append(Found(pane.pane, name, state))
+        if running.state is State.WRAPPER:
+            found.append(Found(pane.pane, pane.program, "a wrapper", "--option inside=PROGRAM"))
+        elif profile is GENERIC:
+            found.append(Found(pane.pane, pane.program, state, "--option profile=generic"))
+        else:
+            found.append(Found(pane.pane, profile.name, state))
     return found
 
 
@@ -162,17 +163,25 @@ def find_target(name: str, server: str = "") -> str:
 
     `NotFound` when nothing fits, or several do; the text lists them.
     """
+    return resolve(name, server)[0]
+
+
+def resolve(name: str, server: str = "") -> tuple[str, bool]:
+    """The pane of `find_target`, and whether the name is that of the program in it."""
     panes = Tmux(server).panes()
     exact = [p for p in panes if name in (p.pane, p.place)]
     session = [p for p in panes if p.session == name or f"{p.session}:" == name]
     fitting = exact or session or [p for p in panes if _runs(p, name)]
     if len({p.pane for p in fitting}) == 1:
-        return fitting[0].pane
+        return fitting[0].pane, not (exact or session)
     listed = ", ".join(f"{p.pane} ({p.place} {p.program})" for p in fitting or panes) or "no tmux server runs"
     problem = "several panes fit" if fitting else "no pane, session or program of that name"
     raise NotFound(f"tmux target {name!r}: {problem}: {listed}")
 
 
 def _runs(pane: Pane, name: str) -> bool:
-    profile = recognise(pane.program, foreground(pane.tty))
-    return pane.program == name or (profile is not None and profile.name == name)
+    running = owner_of(pane.tty)
+    if running.state is State.KNOWN:
+        profile = named(running.name)
+        return name in (running.name, profile.name if profile else "")
+    return running.state is State.UNKNOWN and name in (running.name, pane.program)

@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from xw.bridges.foreground import Process, State, owner
+
 _NEVER = re.compile(r"(?!)")
 
 
@@ -44,6 +46,10 @@ class Profile(NamedTuple):
     dialog_rows: int = 14
     status_below: bool = False
     """`busy` is looked for below the cursor only: above it an answer may use the same words."""
+    asks: re.Pattern[str] = _NEVER
+    """Left of the cursor where a question is asked: what is typed there answers it."""
+    furniture: tuple[re.Pattern[str], ...] = ()
+    """Below the cursor while it waits for input or works, each in some row: what no shell's prompt brings."""
     collapsed: re.Pattern[str] = _NEVER
     """Stands in the input for a long text."""
     end: re.Pattern[str] = _NEVER
@@ -79,6 +85,10 @@ CLAUDE = Profile(
     busy=_row(r"esc to interrupt"),
     busy_title=_row(r"^[◐◑]"),
     dialog=_row(r"Do you want to |^\s*❯ 1\. Yes|Esc to cancel|Enter to confirm"),
+    furniture=(
+        _row("^" + _RULE),
+        _row(r"^  .*( mode on\b|shift\+tab to cycle|\? for shortcuts|esc to interrupt)"),
+    ),
     collapsed=_row(r"\[Pasted text #\d+[^]]*\]"),
     end=_row(r"^✻ \S+ for .*\d"),
     chrome=_row("^" + _RULE + r"|^❯ "),
@@ -98,6 +108,10 @@ CODEX = Profile(
     dialog=_row(r"Press enter to confirm|Would you like to |^› 1\. "),
     dialog_title=_row(r"Action Required"),
     bottom=8,
+    furniture=(
+        _row(r"^  .* · [~/]|\d% (context )?left"),
+        _row(r"^  .*(for shortcuts|for agents|esc to interrupt)"),
+    ),
     collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
     end=_row(r"^  Worked for .*\d"),
     chrome=_row(r"^› |^  └ Tip: |^" + _RULE),
@@ -116,6 +130,7 @@ GEMINI = Profile(
     dialog=_row(r"Allow execution|Action Required|│ ● 1\. |Apply this change|Do you want to proceed"),
     dialog_title=_row(r"^✋|Action Required"),
     bottom=10,
+    furniture=(_row(r"\bsandbox\b"), _row(r" /model\b|\(\d+% context left\)")),
     collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
     chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ > "),
     bullet="✦ ",
@@ -130,6 +145,7 @@ OPENCODE = Profile(
     above=_row(r"^\s*┃\s*$"),
     busy=_row(r"esc (again to )?interrupt"),
     dialog=_row(r"Permission required|Allow once|Allow always"),
+    furniture=(_row(r"^\s*╹▀{5}"), _row(r"ctrl\+p commands")),
     collapsed=_row(r"\[Pasted ~?\d+[^]]*\]"),
     end=_row(r"^\s+▣ .*·.*\d(ms|s|m|h)\s*$"),
     chrome=_row(r"^\s+▣ |^\s*╹▀{5}"),
@@ -144,6 +160,7 @@ PI = Profile(
     above=_row(_RULE),
     busy=_row(r"^\s*" + _SPINNER + r" \S"),
     bottom=8,
+    furniture=(_row("^" + _RULE), _row(r"^↑\S+ ↓\S+.*%/")),
     collapsed=_row(r"\[paste #\d+[^]]*\]"),
     chrome=_row("^" + _RULE),
     indent=1,
@@ -160,11 +177,24 @@ LLM = Profile(
     settle_s=0.5,
 )
 
+_CALLS = r"(?:you|me|human|prompt|chat|ask|message|query|question|say)\s?:\s?"
+"""The prompts that end in a colon and ask for nothing but a text."""
+
+_ASKED = (
+    "password|passphrase|passcode|passwd|pin|otp|user ?name|login|e-?mail|token|secret|api.?key|overwrite"
+    "|continue|proceed|confirm|delete|remove|replace|retry|abort|are you sure|press|enter|select|cho(os|ic)e"
+)
+"""Words of a question; what is typed behind them is its answer."""
+
+_FOREIGN = r"(\w@\w|\b(PS|mysql|mariadb|sqlite|sql|postgres|redis|mongo|irb|ftp|gdb)\b.*>|=[>#])"
+"""The prompts of shells and REPLs, should one of them run where no process shows it."""
+
 GENERIC = Profile(
     "generic",
     programs=(),
-    # Up to eight signs that end in one which prompts end in: `> `, `you: `, `bot>>> `.
-    prompt=_row(r"(\S[^>:❯›$#»]{0,24})?[>:❯›»]{1,3}\s?"),
+    # `> `, `bot>>> `, `❯ `, `you: `; nothing that asks for a name, a password or a file.
+    prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
+    asks=_row(rf"(?i)^(?!{_CALLS}$).*:\s*$|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\b({_ASKED})\b"),
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
     status_below=True,
@@ -177,28 +207,24 @@ GENERIC = Profile(
 
 PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, OPENCODE, PI, LLM, GENERIC)}
 
-_SHELLS = "sh bash dash zsh fish ksh mksh csh tcsh ash nu xonsh pwsh login sudo su ssh mosh-client"
-SHELLS = frozenset(_SHELLS.split())
-"""Programs that would run what is typed to them: never presented to."""
+NAMES = {program: profile for profile in PROFILES.values() for program in profile.programs}
+
+
+def named(name: str) -> Profile | None:
+    """The profile of the program with this name; None where nobody has described one."""
+    return NAMES.get(name)
 
 
 def recognise(current: str, arguments: Sequence[str] = ()) -> Profile | None:
-    """The profile of a pane's foreground program; None for a shell, GENERIC for what nobody described.
+    """The profile of a pane's program; GENERIC where nobody described it, None where nothing may be typed.
 
-    `current` is tmux's name of the process, `arguments` the command lines of the
-    pane's foreground processes: `node /usr/bin/gemini -m x` is Gemini.
+    `arguments` are command lines of the processes that have the terminal, each started by the one before;
+    without any, `current` is the program's name.
     """
-    names = [_base(current)]
-    for line in arguments:
-        names += [_base(word) for word in line.split()[:3]]
-    for profile in PROFILES.values():
-        if any(name in profile.programs for name in names):
-            return profile
-    # A script in a shell that runs a program is that program; a shell alone would run the text.
-    running = [current, *(line.split()[0] for line in arguments if line.strip())]
-    return None if all(_base(program) in SHELLS for program in running) else GENERIC
-
-
-def _base(word: str) -> str:
-    name = word.rsplit("/", 1)[-1].lstrip("-")
-    return re.sub(r"\.(js|mjs|cjs|py|exe)$", "", name)
+    lines = [line for line in arguments if line.strip()] or [current]
+    found = owner(
+        [Process(n + 1, n, 1, "", tuple(line.split())) for n, line in enumerate(lines)], NAMES.__contains__
+    )
+    if found.state is State.KNOWN:
+        return named(found.name)
+    return GENERIC if found.state is State.UNKNOWN else None

@@ -84,12 +84,25 @@ def busy(screen: Screen, profile: Profile) -> bool:
 
 def dialog(screen: Screen, profile: Profile) -> bool:
     """Does the program wait for a decision? A key pressed now would make it."""
-    if profile.dialog_title.search(screen.title):
+    if profile.dialog_title.search(screen.title) or profile.asks.search(_left_of_cursor(screen)):
         return True
     # Dialogs take the input's place; beside an empty input the same words are an answer's.
     return not empty_input(screen, profile) and any(
         profile.dialog.search(row) for row in _last(screen, profile.dialog_rows)
     )
+
+
+def furnished(screen: Screen, profile: Profile) -> bool:
+    """Is what the program draws below its input on the screen? A prompt alone may be a shell's."""
+    below = screen.rows[screen.cursor_y + 1 :]
+    return bool(profile.furniture) and all(
+        any(pattern.search(row) for row in below) for pattern in profile.furniture
+    )
+
+
+def _left_of_cursor(screen: Screen) -> str:
+    row = screen.rows[screen.cursor_y] if 0 <= screen.cursor_y < len(screen.rows) else ""
+    return row.ljust(screen.cursor_x)[: screen.cursor_x]
 
 
 def empty_input(screen: Screen, profile: Profile) -> bool:

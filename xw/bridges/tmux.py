@@ -2,11 +2,12 @@
 
 It looks before it types, types only into an empty input line, and looks again
 before it presses Enter; whatever it is not sure of makes the message wait.
-What programs look like is `profiles`, reading screens is `screen`, tmux itself
-is `panes`; here is only what is done in which order.
+What may be typed into at all is `may_type`, what programs look like is `profiles`,
+reading screens is `screen`, tmux itself is `panes`; here is only what is done in which order.
 
-Options: `profile` (else the program is recognised), `server` (`tmux -L`),
-`pause` in seconds before the submit key, `timeout` in seconds for an answer.
+Options: `profile` (else the program is recognised), `inside` (the program that runs inside of
+ssh, docker and the like), `server` (`tmux -L`), `pause` in seconds before the submit key,
+`timeout` in seconds for an answer.
 """
 
 import hashlib
@@ -14,14 +15,17 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import check_options, seconds
-from xw.bridges.panes import Tmux, find_target, foreground, list_panes
-from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
+from xw.bridges.foreground import Owner, State
+from xw.bridges.kinds import INSIDE, check_options, seconds
+from xw.bridges.may_type import Asked, NotNow, choose, insides
+from xw.bridges.panes import Tmux, list_panes, owner_of, resolve
+from xw.bridges.profiles import PROFILES, Profile, named
 from xw.bridges.screen import (
     Screen,
     answer,
@@ -67,7 +71,8 @@ _NO_TEXT = "[none]"
 class TmuxChat:
     """The program in the pane that `target` names, looked for again when it is gone.
 
-    `profile` fixes what it is; without, it is recognised at each look.
+    `profile` fixes how it is read; without, the program is recognised at each look. Once it was
+    recognised, or where the target is a program's name, nothing else in that pane gets any mail.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class TmuxChat:
         target: str,
         *,
         profile: Profile | None = None,
+        inside: str = "",
         server: str = "",
         pause_s: float | None = None,
         timeout_s: float = 3600.0,
@@ -85,7 +91,10 @@ class TmuxChat:
         self._server = server
         self._target = target
         self._pane = ""
-        self._fixed = profile
+        self._asked = Asked(profile, inside)
+        self._bound = ("", "")
+        """The pane in which a program was recognised, and that program."""
+        self._identity: list[Any] = []
         self._limit = 0
         self._pause_s = pause_s
         self._timeout_s = timeout_s
@@ -112,6 +121,7 @@ class TmuxChat:
         old = answer(list(screen.rows), profile, _NO_TEXT).text
         noted = {
             "pid": screen.pid,
+            "program": self._identity,
             "rows": _digest(screen.rows),
             "old": _digest([old]),
             "at": round(self._clock(), 3),
@@ -124,7 +134,7 @@ class TmuxChat:
             screen, profile = self._look()
         except TimedOut as error:
             raise NotPresented(f"{self._target}: {error}") from error
-        if screen.pid != json.loads(mark)["pid"]:
+        if not self._is_same(screen, json.loads(mark)):
             raise NotPresented(f"{self._pane}: another program runs there now")
         reason = not_ready(screen, profile)
         if reason:
@@ -132,13 +142,13 @@ class TmuxChat:
         text = taken(text, profile)
         if profile.limit and len(text.encode()) > LINE_BYTES:
             raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
-        self._paste(text)
+        self._paste(mark, text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
             raise Uncertain(f"{self._pane}: the text was pasted and does not show; nothing was submitted")
         self._sleep(profile.pause_s)
-        self._check_alone(profile, text)
-        self._submit(profile, text)
+        self._check_alone(mark, profile, text)
+        self._submit(mark, profile, text)
 
     def seen(self, mark: str, text: str) -> bool | None:
         """The text stands above the input: yes. Nothing changed since the mark: no. Else: who knows."""
@@ -148,7 +158,7 @@ class TmuxChat:
             rows = self._tmux.everything(self._pane)
         except XwError:
             return None
-        if screen.pid != noted["pid"]:
+        if not self._is_same(screen, noted):
             return None
         if any(token_of(text) in row for row in rows):
             return None if unsent(screen, profile, text) else True
@@ -164,8 +174,8 @@ class TmuxChat:
         noted = json.loads(mark)
         try:
             reply = self._reply(noted, text)
-        except TimedOut:
-            reply = None  # tmux has too much to do to tell
+        except (TimedOut, NotNow):
+            reply = None  # tmux has too much to do to tell, or an editor has the terminal for now
         if reply is None and self._clock() - noted["at"] > self._timeout_s:
             raise TimedOut(f"{self._target}: no answer within {self._timeout_s:g} s")
         return reply
@@ -175,7 +185,7 @@ class TmuxChat:
 
     def _reply(self, noted: dict[str, Any], text: str) -> Reply | None:
         screen, profile = self._look()
-        if screen.pid != noted["pid"]:
+        if not self._is_same(screen, noted):
             raise ChatGone(f"{self._pane}: another program runs there now")
         if starting(screen, profile) or busy(screen, profile) or dialog(screen, profile):
             self._rest = ("", 0.0)
@@ -212,30 +222,71 @@ class TmuxChat:
     def _look(self) -> tuple[Screen, Profile]:
         """The pane's screen and what runs there; after a `ChatGone` the next look searches for the target."""
         pane, self._pane = self._pane, ""
-        try:
-            pane = pane or find_target(self._target, self._server)
-        except NotFound as error:
-            raise ChatGone(str(error)) from error
+        if not pane:
+            try:
+                pane, by_name = resolve(self._target, self._server)
+            except NotFound as error:
+                raise ChatGone(str(error)) from error
+            self._asked = self._asked._replace(program=self._named_by_target(by_name))
         screen = self._tmux.look(pane)
-        running = recognise(screen.program)
-        if running is None or (running is GENERIC and not self._fixed):
-            running = recognise(screen.program, foreground(screen.tty))
-        if running is None:
-            raise ChatGone(f"{pane}: {screen.program} runs there, which is no chat program")
+        found = owner_of(screen.tty)
+        try:
+            profile = self._choose(pane, found, screen)
+        except NotNow as error:
+            self._pane = pane
+            raise NotNow(f"{pane}: {error}") from error
+        except ChatGone as error:
+            raise ChatGone(f"{pane}: {error}") from error
         self._pane = pane
-        profile = self._fixed or running
+        self._identity = list(found.identity)
         self._limit = profile.limit
         return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
 
-    def _paste(self, text: str) -> None:
+    def _named_by_target(self, by_name: bool) -> str:
+        """The program that the target names; a session with an agent's name means that agent too."""
+        profile = named(self._target)
+        if profile is None:
+            return self._target if by_name else ""
+        wanted = self._asked.profile
+        return profile.name if by_name or wanted is None or wanted.name == profile.name else ""
+
+    def _choose(self, pane: str, found: Owner, screen: Screen) -> Profile:
+        asked = self._asked
+        if not asked.program and self._bound[0] == pane:
+            asked = asked._replace(program=self._bound[1])
+        profile = choose(found, asked, screen)
+        known = named(found.name)
+        if found.state is State.KNOWN and known:
+            self._bound = (pane, known.name)
+        return profile
+
+    def _is_same(self, screen: Screen, noted: dict[str, Any]) -> bool:
+        """Does the program of the mark still run? A mark of an older xw knows only the pane's own process."""
+        return bool(screen.pid == noted["pid"] and noted.get("program", self._identity) == self._identity)
+
+    def _check_program(self, mark: str) -> Screen:
+        """What was looked at may have ended since, and a shell may have its terminal: look right before."""
+        screen, _ = self._look()
+        if not self._is_same(screen, json.loads(mark)):
+            raise ChatGone(f"{self._pane}: another program runs there now")
+        return screen
+
+    def _paste(self, mark: str, text: str) -> None:
+        try:
+            self._check_program(mark)
+        except (TimedOut, ChatGone) as error:
+            raise NotPresented(f"{self._target}: {error}") from error
         try:
             self._tmux.paste(self._pane, text)
         except TimedOut as error:
             raise Uncertain(f"{self._pane}: {error} while the text was pasted") from error
 
-    def _check_alone(self, profile: Profile, text: str) -> None:
+    def _check_alone(self, mark: str, profile: Profile, text: str) -> None:
         """Somebody who typed since the last look would be sent with, or answered for: leave it to them."""
-        screen, _ = self._look()
+        try:
+            screen = self._check_program(mark)
+        except (TimedOut, ChatGone) as error:
+            raise Uncertain(f"{error}; the text may stand there, not submitted") from error
         before = in_input(screen, profile, text)
         if before is None or not unsent(screen, profile, text):
             raise Uncertain(
@@ -246,7 +297,7 @@ class TmuxChat:
                 f"{self._pane}: somebody typed at the same moment; the text is in the input, not submitted"
             )
 
-    def _submit(self, profile: Profile, text: str) -> None:
+    def _submit(self, mark: str, profile: Profile, text: str) -> None:
         for _ in range(PRESSES):
             # A key pressed while somebody scrolls would be that mode's, not the program's.
             before = self._until(lambda s: not s.obstacle, ARRIVES_S)
@@ -255,6 +306,7 @@ class TmuxChat:
                     f"{self._pane}: somebody scrolls in the pane; the text is in the input, not submitted"
                 )
             try:
+                self._check_program(mark)
                 self._tmux.press(self._pane, profile.submit)
             except (TimedOut, ChatGone) as error:
                 raise Uncertain(f"{self._pane}: {error} when the text was to be submitted") from error
@@ -316,17 +368,26 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:  # noqa: ARG001 (keeps no state)
+def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     """A chat with the pane that `target` names; see `kinds.open_chat`."""
-    check_options(options, ("profile", "server", "pause", "timeout"))
-    name = options.get("profile", "")
+    check_options(options, ("profile", "inside", "server", "pause", "timeout"))
+    name, inside = options.get("profile", ""), options.get("inside", "")
     if name and name not in PROFILES:
         raise Usage(f"no profile {name!r}: there are {', '.join(PROFILES)}")
+    if inside and inside not in insides():
+        raise Usage(f"inside={inside}: give one of {', '.join(insides())}")
     if not shutil.which("tmux"):
         raise NotFound("tmux: no such command: install it")
+    note = state / INSIDE
+    with suppress(OSError):  # what is only told by doctor must not keep a bridge from its mail
+        note.unlink(missing_ok=True)
+        if inside:
+            note.touch(0o600)
+            note.write_text(inside, "utf-8")
     return TmuxChat(
         target,
         profile=PROFILES[name] if name else None,
+        inside=inside,
         server=options.get("server", ""),
         pause_s=seconds(options, "pause", 0.0) if "pause" in options else None,
         timeout_s=seconds(options, "timeout", 3600.0),

@@ -46,7 +46,8 @@ def _list(call: Call, kind: str | None) -> None:
     if not chats:
         say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")
     for one, found in chats:
-        say(f"{one} --target {found.target}; {found.program}; {found.state}")
+        needs = f"; needs {found.needs}" if found.needs else ""
+        say(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")
 
 
 def _log(name: str, text: str) -> None:

@@ -1,0 +1,199 @@
+"""Who would get what is typed into a terminal: its foreground processes, as the system tells them.
+
+A prompt's looks prove nothing: a shell can show any. So each look at a pane asks for the processes
+that have its terminal, on Linux in /proc (4 ms), elsewhere from `ps` with columns that BSD, macOS and
+Linux share. Where neither tells, nobody knows, and nothing is typed.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from enum import Enum
+from typing import NamedTuple
+
+from xw.bridges.command_lines import Command, Kind, read
+from xw.bridges.names import SHELLS
+
+TIMEOUT_S = 5.0
+
+_PROC = "/proc"
+
+
+class Process(NamedTuple):
+    """A process of a terminal's foreground group."""
+
+    pid: int
+    parent: int
+    group: int
+    started: str
+    """With the pid, tells it from a later process of that number."""
+    words: tuple[str, ...]
+    """Its command line."""
+    file: str = ""
+    """The name of its executable, where the system tells it."""
+    stopped: bool = False
+    reads: bool | None = None
+    """Is its standard input the terminal? None where the system does not tell."""
+
+
+class State(Enum):
+    """What is known of whoever has a terminal."""
+
+    KNOWN = "known"
+    """A program that somebody has described."""
+    UNKNOWN = "unknown"
+    BARRED = "barred"
+    """A shell, a REPL or a tool."""
+    WRAPPER = "wrapper"
+    UNSURE = "unsure"
+    """Nobody can tell now; this may pass."""
+
+
+class Owner(NamedTuple):
+    """Whoever gets what is typed into a terminal."""
+
+    state: State
+    name: str = ""
+    kind: str = ""
+    """Of one that is barred, for people: `a shell`."""
+    identity: tuple[int, str] = (0, "")
+    """Pid and start of the process."""
+
+
+def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
+    """Whoever gets what is typed to these processes; `known` tells the names of described programs."""
+    if not processes:
+        return Owner(State.UNSURE, kind="the system does not tell which program has the terminal")
+    if any(process.stopped for process in processes):
+        return Owner(State.UNSURE, kind=f"{_name(processes[0])} is stopped")
+    pids = {process.pid for process in processes}
+    leader = next((p for p in processes if p.pid == p.group), processes[0])
+    beside = [p for p in processes if p.parent not in pids and p is not leader]
+    found = _walk(leader, processes, known)
+    for other in beside:
+        # One that lost its parent is a leftover; one beside the leader is the other end of a pipe.
+        if other.parent == leader.parent or _is_barred(_walk(other, processes, known), other):
+            return _shared(leader, other)
+    return found
+
+
+def _walk(process: Process, processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
+    command = read(process.words, process.file)
+    children = [child for child in processes if child.parent == process.pid and child is not process]
+    identity = (process.pid, process.started)
+    if command.kind in (Kind.SHELL, Kind.REPL, Kind.OTHER):
+        return Owner(State.BARRED, command.name, command.kind.value, identity)
+    if command.kind is Kind.WRAPPER:
+        return Owner(State.WRAPPER, command.name, identity=identity)
+    below = [_walk(child, processes, known) for child in children]
+    if command.kind is Kind.LAUNCHER:
+        return _launched(process, command, children, below)
+    if command.kind is Kind.SCRIPT and not known(command.name):
+        told = [one for one in below if one.state is not State.UNKNOWN]
+        if told and len(below) == 1 and told[0].state in (State.KNOWN, State.WRAPPER):
+            return told[0]
+        if told:
+            return _shared(
+                process, *children
+            )  # at work with a tool, or some shell in it reads: nobody can tell
+    for child, one in zip(children, below, strict=True):
+        # A program's own tools do not read the terminal; an editor that it has opened does.
+        if _is_barred(one, child):
+            return (
+                one if command.kind is Kind.SCRIPT and one.state is State.WRAPPER else _shared(process, child)
+            )
+    state = State.KNOWN if known(command.name) else State.UNKNOWN
+    return Owner(state, command.name, identity=identity)
+
+
+def _launched(process: Process, command: Command, children: list[Process], below: list[Owner]) -> Owner:
+    """Whoever a launcher has started; a launcher alone hides what it runs, and a shell alone is one."""
+    if len(children) == 1:
+        return below[0]
+    if children:
+        return _shared(*children)
+    identity = (process.pid, process.started)
+    if command.name in SHELLS or process.file in SHELLS:
+        return Owner(State.BARRED, command.name, Kind.SHELL.value, identity)
+    return Owner(State.WRAPPER, command.name, identity=identity)
+
+
+def _is_barred(found: Owner, process: Process) -> bool:
+    return found.state in (State.BARRED, State.WRAPPER) and process.reads is True
+
+
+def _shared(*processes: Process) -> Owner:
+    names = dict.fromkeys(map(_name, processes))
+    return Owner(State.UNSURE, kind=f"several programs share the terminal: {', '.join(names)}")
+
+
+def _name(process: Process) -> str:
+    return read(process.words, process.file).name
+
+
+def foreground(tty: str) -> list[Process]:
+    """The processes that have the terminal; none where the system does not tell."""
+    try:
+        device = os.stat(tty).st_rdev
+    except OSError:
+        return []
+    found = sorted(_from_proc(tty, device)) if os.path.exists(f"{_PROC}/self/stat") else []
+    return found or _from_ps(tty)
+
+
+def _from_proc(tty: str, device: int) -> Iterator[Process]:
+    for name in os.listdir(_PROC):
+        if not name.isdigit():
+            continue
+        # One that has ended meanwhile is no process of the terminal.
+        with suppress(OSError, ValueError, IndexError):
+            with open(f"{_PROC}/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b") ")[2].split()
+            state, group, terminal, front = fields[0], int(fields[2]), int(fields[4]), int(fields[5])
+            if terminal & 0xFFFFFFFF != device or group != front or state in (b"Z", b"X"):
+                continue
+            with open(f"{_PROC}/{name}/cmdline", "rb") as file:
+                line = file.read().decode(errors="replace")
+            yield Process(
+                pid=int(name),
+                parent=int(fields[1]),
+                group=group,
+                started=fields[19].decode(),
+                words=tuple(line.rstrip("\0").split("\0")),
+                file=os.path.basename(_link(f"{_PROC}/{name}/exe").removesuffix(" (deleted)")),
+                stopped=state in (b"T", b"t"),
+                reads=_reads(name, tty),
+            )
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # another user's process: its command line is all that is told
+
+
+def _reads(pid: str, tty: str) -> bool:
+    shown = _link(f"{_PROC}/{pid}/fd/0")
+    return not shown or shown in (tty, "/dev/tty")
+
+
+def _from_ps(tty: str) -> list[Process]:
+    columns = "pid=,ppid=,pgid=,stat=,lstart=,args="
+    try:
+        done = subprocess.run(
+            ["ps", "-t", tty.removeprefix("/dev/"), "-ww", "-o", columns],
+            capture_output=True, timeout=TIMEOUT_S, check=False, env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found = []
+    for row in done.stdout.decode(errors="replace").splitlines():
+        fields = row.split(None, 9)
+        if len(fields) == 10 and "+" in fields[3] and "Z" not in fields[3]:
+            pid, parent, group = map(int, fields[:3])
+            started = " ".join(fields[4:9])
+            words = tuple(fields[9].split())
+            found.append(Process(pid, parent, group, started, words, stopped="T" in fields[3]))
+    return found
