@@ -1,16 +1,30 @@
-"""An ACP agent for tests; a text may say one of the words below, `permission:KIND` or `delay:S`."""
+"""An ACP agent for tests.
+
+A text may say one of the words below, `permission:KIND`, `delay:S`, `touch:PATH` or `mode:ID`. The agent
+starts in mode `auto`, in which it runs its tool (touch) and asks nobody; in others it asks first. Arguments:
+`modes=A,B` what it offers, its own choice first, `modes=` none; `option`: as a config option; `stays`: it
+takes no mode though it says OK; `says`: it reports its mode; `deaf-to-modes`: an error answers a mode.
+"""
 
 import asyncio
 import os
 import re
+import sys
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import acp
 from acp import schema
 
+WORDS = sys.argv[1:]
+MODES = next(
+    (word[6:].split(",") for word in WORDS if word.startswith("modes=")), ["auto", "plan", "default"]
+)
+
 
 class Agent:
+    mode = MODES[0]
     turns = 0
     cancelled = asyncio.Event()
     client: Any = None
@@ -22,7 +36,37 @@ class Agent:
         return acp.InitializeResponse(protocol_version=protocol_version)
 
     async def new_session(self, **kwargs: Any) -> acp.NewSessionResponse:
-        return acp.NewSessionResponse(session_id="s1")
+        if MODES == [""]:
+            return acp.NewSessionResponse(session_id="s1")
+        if "option" in WORDS:
+            return acp.NewSessionResponse(session_id="s1", config_options=self.options())
+        modes = [schema.SessionMode(id=mode, name=mode) for mode in MODES]
+        state = schema.SessionModeState(current_mode_id=self.mode, available_modes=modes)
+        return acp.NewSessionResponse(session_id="s1", modes=state)
+
+    def options(self) -> list[Any]:
+        values = [schema.SessionConfigSelectOption(value=mode, name=mode) for mode in MODES]
+        about: dict[str, Any] = {"id": "m", "name": "Mode", "category": "mode", "type": "select"}
+        return [schema.SessionConfigOptionSelect(**about, current_value=self.mode, options=values)]
+
+    async def set_session_mode(self, mode_id: str, session_id: str, **kwargs: Any) -> Any:
+        if "deaf-to-modes" in WORDS or "option" in WORDS:
+            raise acp.RequestError.invalid_params({"mode": "no such mode"})
+        await self.take(session_id, mode_id)
+        return schema.SetSessionModeResponse()
+
+    async def set_config_option(self, config_id: str, session_id: str, value: Any, **kwargs: Any) -> Any:
+        await self.take(session_id, value)
+        return schema.SetSessionConfigOptionResponse(config_options=self.options())
+
+    async def take(self, session_id: str, mode: str) -> None:
+        self.mode = self.mode if "stays" in WORDS else mode
+        if "says" in WORDS:
+            await self.report(session_id)
+
+    async def report(self, session_id: str) -> None:
+        update = schema.CurrentModeUpdate(session_update="current_mode_update", current_mode_id=self.mode)
+        await self.client.session_update(session_id=session_id, update=update)
 
     async def cancel(self, session_id: str, **kwargs: Any) -> None:
         self.cancelled.set()
@@ -46,6 +90,17 @@ class Agent:
             await self.say(session_id, "let me look")
             update = acp.start_tool_call("t1", "ls", kind="execute")
             await self.client.session_update(session_id=session_id, update=update)
+        moved = re.search(r"mode:(\S+)", text)
+        if moved:
+            self.mode = moved[1]
+            await self.report(session_id)
+        touched = re.search(r"touch:(\S+)", text)
+        if touched:
+            by_itself = self.mode in ("auto", "yolo", "build")
+            if by_itself or (await self.permission(session_id, "execute")).endswith("yes"):
+                Path(touched[1]).touch()
+        if "broke" in words:
+            raise acp.RequestError.internal_error({"details": "usage limit reached"})
         asked = re.search(r"permission:(\w+)", text)
         if asked:
             await self.say(session_id, await self.permission(session_id, asked[1]) + "\n")

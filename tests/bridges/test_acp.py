@@ -11,7 +11,7 @@ import pytest
 
 from tests.bridges.helpers import HERE, until
 from xw.bridges.acp import AcpChat, open_chat
-from xw.bridges.chat import ChatFailed, ChatGone, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, Reply, Uncertain, Unusable
 from xw.bridges.program import Program
 from xw.errors import TimedOut, Usage
 
@@ -170,3 +170,118 @@ def test_options(tmp_path: Path) -> None:
     for target, options in (("", {}), ("x", {"permissions": "maybe"}), ("x", {"timeout": "y"}), ("'", {})):
         with pytest.raises(Usage):
             open_chat(target, options, tmp_path)
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Callable[..., AcpChat]]:
+    """Makes chats with agents of these arguments (see `acp_agent`), and ends the agents."""
+    made: list[AcpChat] = []
+
+    def one(*words: str, state: str = "state", **options: Any) -> AcpChat:
+        made.append(AcpChat(Program([*AGENT, *words]), tmp_path / state, **options))
+        return made[-1]
+
+    yield one
+    for chat in made:
+        chat.close()
+
+
+Agent = Callable[..., AcpChat]
+_UNASKING = "auto,yolo,acceptEdits"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("says",),
+        ("modes=auto,approve,smart_approve,chat",),
+        ("modes=auto,ask",),
+        ("modes=auto,manual,plan",),
+        ("modes=agent,workspace-write,read-only",),
+        ("modes=plan,default,auto-edit,auto,yolo",),
+        ("option",),
+        ("option", "modes=build,ask"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["deny", "read"])
+def test_an_agent_is_put_into_a_mode_that_asks(
+    agent: Agent, tmp_path: Path, words: tuple[str, ...], policy: str
+) -> None:
+    """An agent that would run its tool unasked does not: its session is set to a mode that asks."""
+    ask(agent(*words, permissions=policy), f"touch:{tmp_path}/made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_allow_leaves_the_mode_alone(agent: Agent, tmp_path: Path) -> None:
+    """Where everything is allowed the agent keeps its own mode, whatever it offers."""
+    for number, words in enumerate(((), ("modes=yolo",), ("modes=",))):
+        ask(agent(*words, state=f"{number}", permissions="allow"), f"touch:{tmp_path}/made{number}")
+        assert (tmp_path / f"made{number}").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((f"modes={_UNASKING}",), f"only the modes {_UNASKING.replace(',', ', ')}"),
+        ((f"modes={_UNASKING}", "option"), "only the modes auto"),
+        (("modes=",), "no modes"),
+        (("stays", "says"), "stays in mode 'auto'"),
+        (("stays", "option"), "stays in mode 'auto'"),
+        (("deaf-to-modes",), "does not take mode 'default'"),
+    ],
+)
+def test_an_agent_that_cannot_be_made_to_ask(agent: Agent, words: tuple[str, ...], why: str) -> None:
+    """Without a mode that asks, or where the agent does not take it, it is not used; the cure is told."""
+    chat = agent(*words)
+    for act in (chat.start, chat.mark):
+        with pytest.raises(Unusable, match=why) as refused:
+            act()
+        assert "permissions=allow" in str(refused.value)
+    assert not chat._lives()
+
+
+def test_an_agent_that_asks_by_its_configuration(agent: Agent, tmp_path: Path) -> None:
+    """A person may say that an agent asks though it offers no mode; opencode is told to, and believed."""
+    assert ask(agent("modes=", asks=True), "hm").text
+    other = tmp_path / "opencode"
+    run = f"exec {' '.join(AGENT)} modes=build option"
+    other.write_text(f'#!/bin/sh\necho "$OPENCODE_PERMISSION" >{tmp_path}/told\n{run}\n')
+    other.chmod(0o755)
+    chat = AcpChat(Program([str(other), "acp"]), tmp_path / "other")
+    assert ask(chat, "hm").text
+    chat.close()
+    told = json.loads((tmp_path / "told").read_text())
+    assert told["*"] == told["bash"] == told["edit"] == "ask"
+
+
+@pytest.mark.parametrize("mode", ["auto", "yolo", "acceptEdits"])
+def test_an_agent_that_leaves_its_mode(agent: Agent, tmp_path: Path, mode: str) -> None:
+    """An agent that switches itself to a mode that may ask nobody is ended; its turn is no answer."""
+    chat = agent()
+    with pytest.raises((ChatFailed, Uncertain), match=f"switched to mode '{mode}'"):
+        ask(chat, f"mode:{mode} delay:5")
+    assert ask(chat, f"touch:{tmp_path}/made").text.startswith("turn 1 ")  # a new one, made to ask
+    assert not (tmp_path / "made").exists()
+    with pytest.raises((ChatFailed, Uncertain), match=f"switched to mode '{mode}'"):
+        ask(chat, f"mode:{mode}")
+
+
+def test_an_agent_may_switch_to_a_harmless_mode(agent: Agent) -> None:
+    """A switch to planning, or to another mode that asks, ends nothing."""
+    chat = agent()
+    assert ask(chat, "mode:plan").text.startswith("turn 1 ")
+    assert ask(chat, "mode:manual").text.startswith("turn 2 ")
+
+
+def test_an_error_says_what_its_data_says(agent: Agent) -> None:
+    """What a JSON-RPC error says besides its message is part of the reason."""
+    with pytest.raises(ChatFailed, match="Internal error: usage limit reached"):
+        ask(agent(), "broke")
+
+
+def test_what_was_said_before_a_failure_is_kept(agent: Agent) -> None:
+    """A refusal after an answer keeps the answer beside the failure."""
+    with pytest.raises(ChatFailed, match="refusal") as failed:
+        ask(agent(), "refuse this")
+    assert "heard 11:\nrefuse this" in failed.value.said

@@ -148,6 +148,19 @@ def test_what_cannot_work_is_said_at_once(team: Team, arguments: list[str], code
     assert result.code == code and problem in result.err and result.err.count("\n") == 1, result
 
 
+def test_an_agent_that_asks_nobody_is_not_served(team: Team) -> None:
+    """`bridge acp` ends with exit 6 where its agent cannot be made to ask, before any mail; mail waits."""
+    agent = [sys.executable, f"{HERE}/acp_agent.py", "modes=auto,yolo"]
+    for sent in (0, 1):
+        running = Running(team, "bob", "bridge", "acp", "--", *agent)
+        assert running.process.wait(60) == 6
+        assert "none that is known to ask" in running.said and "permissions=allow" in running.said
+        assert len(team.pending("bob")) == sent
+        team.send("do it", kind="task")
+    running = bridge(team, "bob", "acp", "--option", "permissions=allow", "--", *agent)
+    until(lambda: len(team.names("bob", "inbox/done")) == 2)
+
+
 def test_path_is_looked_up_where_the_program_runs(team: Team, tmp_path: Path) -> None:
     """A relative path of a program is one from its working directory."""
     where = Path(script(tmp_path, "tr a-z A-Z"))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from xw import failure, layout
-from xw.bridges.chat import Reply
+from xw.bridges.chat import ChatFailed, Reply
 from xw.instance import Instance
 from xw.message import Fields, Message
 from xw.post import Draft
@@ -67,6 +67,13 @@ def keep(instance: Instance, message: Message, answer: Reply) -> str:
     """Put an answer that nobody can be sent where its owner finds it; the path."""
     kept = instance.mailbox.keep_attachment(message.id, _ANSWER, [answer.text.encode()])
     return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
+
+
+def failed(instance: Instance, message: Message, error: ChatFailed) -> str:
+    """Return the reason of a failed turn; what the chat had said by then is kept, and the reason names it."""
+    if not error.said.strip():
+        return str(error)
+    return f"{error}; what it had said lies in {keep(instance, message, Reply(writable(error.said)))}"
 
 
 def _spill(instance: Instance, text: str) -> str:

@@ -18,6 +18,8 @@ text went in, and `capture` continues.
 
     Unreachable
     └── ChatGone       the program is not there; nothing was sent
+    Refused
+    └── Unusable       the program must not be used as it is configured: the bridge ends
     XwError
     ├── NotPresented   the text certainly did not go in: may be presented again
     ├── Uncertain      it may or may not have gone in: must not be presented again
@@ -25,13 +27,17 @@ text went in, and `capture` continues.
     TimedOut           it went in, and no answer came within the chat's own limit
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from xw.errors import Unreachable, XwError
+from xw.errors import Refused, Unreachable, XwError
 
 
 class ChatGone(Unreachable):
     """The chat program is not there (any more); nothing was sent to it."""
+
+
+class Unusable(Refused):
+    """The program must not be used as it is configured, by any message; the bridge ends."""
 
 
 class NotPresented(XwError):
@@ -43,7 +49,11 @@ class Uncertain(XwError):
 
 
 class ChatFailed(XwError):
-    """The text went in and the program answered with an error."""
+    """The text went in and the program answered with an error; `said` is what it had said before."""
+
+    def __init__(self, reason: str, said: str = "") -> None:
+        super().__init__(reason)
+        self.said = said
 
 
 class Reply(NamedTuple):
@@ -65,6 +75,14 @@ class Found(NamedTuple):
     """`idle`, or why it cannot take a text now."""
     needs: str = ""
     """Options without which a bridge would type nothing there."""
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """A chat whose program can be started before there is a text, to find out whether it can be used."""
+
+    def start(self) -> None:
+        """Start the program unless it runs. Raise ChatGone if it cannot be started now, Unusable if never."""
 
 
 class Chat(Protocol):

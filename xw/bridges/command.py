@@ -28,10 +28,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
-from xw.bridges.kinds import check_options
+from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program, locked, program_of
-from xw.errors import TimedOut, Usage
+from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message; what is longer is cut, and said to be."""
@@ -182,16 +182,10 @@ def _read(path: Path, size: int = -1) -> str:
         return ""  # not written yet
 
 
-_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
-
-
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     """A chat with the command line `target`, split as a shell splits words, run without a shell."""
     check_options(options, ("lines", "timeout", "cwd"))
-    given = options.get("lines", "no")
-    if given not in _YES + _NO:
-        raise Usage(f"the option lines is {given!r}: give yes or no")
-    kind = LinesChat if given in _YES else CommandChat
+    kind = LinesChat if yes_or_no(options, "lines") else CommandChat
     return kind(program_of("command", target, options), state)
 
 

@@ -80,3 +80,14 @@ def seconds(options: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= value <= 1e9:  # which holds for no NaN
         raise Usage(f"the option {name} is {given!r}: give a number of seconds from 0 to 1,000,000,000")
     return value
+
+
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+def yes_or_no(options: Mapping[str, str], name: str) -> bool:
+    """Return an option that is yes or no, by default no. Usage where it is neither."""
+    given = options.get(name, "no")
+    if given not in _YES + _NO:
+        raise Usage(f"the option {name} is {given!r}: give yes or no")
+    return given in _YES

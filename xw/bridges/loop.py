@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from xw import layout, post, presence, sync
 from xw.bridges import answer, present, turn
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
 from xw.bridges.pace import Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError
@@ -141,6 +141,8 @@ class Bridge:
         try:
             shown = present.show(self._instance, message, self._infos(), self._chat.limit)
             mark = self._chat.mark()
+        except Unusable:
+            raise  # it says nothing of this message, which the next bridge presents
         except Refused as error:
             return self._end(now, message, "refused", str(error))
         except ChatGone as error:
@@ -197,7 +199,7 @@ class Bridge:
                 return self._pause.longer()
             return self._end(now, message, "gone", str(error))
         except ChatFailed as error:
-            return self._end(now, message, "failed", str(error))
+            return self._end(now, message, "failed", answer.failed(self._instance, message, error))
         except TimedOut as error:
             return self._end(now, message, "timeout", str(error))
         self._since = None

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from xw import layout, presence
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat
+from xw.bridges.chat import Chat, ChatGone, Starting, Unusable
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.pace import Pause
 from xw.errors import Busy, Unreachable, XwError, explain
@@ -128,10 +128,20 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
         lost = partial(_lost, lock, os.stat(lock))
         with _Pulse(mailbox, plan.kind, worker) as pulse:
             tell("ready")
-            reason = chat.ready()
+            reason = chat.ready() or _start(chat)
             if reason:
                 tell(f"the chat is not, mail would wait: {reason}")
             _loop(worker, pulse, woken, stop, tell, lost)
+
+
+def _start(chat: Chat) -> str | None:
+    """Start a chat's program where that can be done ahead; None, or why it cannot be started now."""
+    if isinstance(chat, Starting):
+        try:
+            chat.start()
+        except ChatGone as error:
+            return str(error)
+    return None
 
 
 def _loop(
@@ -150,6 +160,8 @@ def _loop(
                 tell("goes on")
             told = ""
             trouble.reset()
+        except Unusable:
+            raise
         except (XwError, OSError) as error:
             # Each step may be repeated; a full disk or a hub out of reach passes.
             reason = str(explain(error))
