@@ -40,22 +40,17 @@ _PUSH = (
 
 
 class Keeper:
-    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails.
-
-    `refreshed` is called after each look at the peers.
-    """
+    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails."""
 
     def __init__(
         self,
         mailboxes: Sequence[Mailbox],
         hub: RemoteHub,
         tell: Callable[[str], None],
-        refreshed: Callable[[], None] = lambda: None,
     ) -> None:
         self._mailboxes = mailboxes
         self._hub = hub
         self._tell = tell
-        self._refreshed = refreshed
         self._root = hub.memory.root
         self._stopped = Event()
         self._ended = Event()
@@ -127,7 +122,6 @@ class Keeper:
                     self._connected = True
                 if full:
                     next_full = time.monotonic() + _FULL_S
-                    self._refreshed()
                     self._listen()
                 idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:

@@ -1,5 +1,6 @@
 """`xw sync --watch`: mail is pushed both ways, the link heals, and nothing is left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -168,9 +169,18 @@ def test_all_instances_of_a_machine_on_one_connection(
     watch.end()
 
 
-def test_peers_reach_the_configuration(watch: Watch, alice: Machine) -> None:
-    """The peers on the hub are in xw.json without a `sync` of one's own."""
-    until(lambda: '"bob"' in (alice.folder / "xw.json").read_text())
+def test_the_configuration_is_left_alone(watch: Watch, alice: Machine, join: Join) -> None:
+    """Who is new on the hub is known here, and xw.json is written by no sync but an explicit one."""
+    path = alice.folder / "xw.json"
+    before = path.read_bytes()
+    join("carol")
+    until(lambda: "carol" in alice.ok("peers"))
+    watch.end()
+    for command in (("check",), ("wait", "--timeout", "0"), ("send", "info", "x", "--to", "carol")):
+        alice.run(*command)
+    assert path.read_bytes() == before
+    alice.ok("sync")
+    assert set(json.loads(path.read_text())["peers"]) == {"bob", "carol"}
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from threading import Thread
 
 from xw import config
 from xw.actions.launching import orphaned
-from xw.actions.setup import write_peers
-from xw.errors import NotFound, Usage, XwError
+from xw.errors import NotFound, Usage
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.keep import Keeper
@@ -33,9 +32,7 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
         raise Usage(
             f"{hub.url} is a directory here: mail arrives by itself, there is nothing to keep in step"
         )
-    keeper = Keeper(
-        [instance.mailbox for instance in instances], hub, tell, lambda: _write_peers(instances[0], tell)
-    )
+    keeper = Keeper([instance.mailbox for instance in instances], hub, tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: keeper.stop())
     gone = orphaned(os.environ)
@@ -62,9 +59,3 @@ def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:
     if missing and not some:
         raise missing
 
-
-def _write_peers(instance: Instance, tell: Callable[[str], None]) -> None:
-    try:
-        write_peers(instance)
-    except (XwError, OSError) as error:
-        tell(f"the peers could not be written into xw.json: {error}")  # mail goes on without

@@ -111,10 +111,10 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
     if isinstance(instance.hub, RemoteHub):
         report = travel(instance.mailbox, instance.hub, progress)
     flushed = report.flushed if report else post.flush(instance.mailbox, instance.hub)
-    return Synced(flushed, write_peers(instance), report)
+    return Synced(flushed, _write_peers(instance), report)
 
 
-def write_peers(instance: Instance) -> list[Peer]:
+def _write_peers(instance: Instance) -> list[Peer]:
     """Write the other instances on the hub into `xw.json`, where they are not so written; those."""
     seen = peers(instance)
     path = instance.config.path
