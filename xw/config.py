@@ -6,12 +6,17 @@ which checks everything that is written.
 """
 
 import os
+import stat
 from collections.abc import Mapping
 
 from xw import layout
 from xw.errors import Damaged, Usage
 from xw.message import parse_object
 from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.places import Linked
 
 FILE = "xw.json"
 _LIMIT = 1024 * 1024
@@ -48,7 +53,7 @@ class Config(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The directory that relative paths start from."""
+        """Return the directory of the file; the working directory where there is none."""
         return os.path.dirname(self.path) if self.path else here()
 
 
@@ -64,22 +69,73 @@ def here() -> str:
 
 
 def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | None:
-    """The path of the configuration in force: --config, XW_CONFIG, the nearest xw.json upward, the user's."""
+    """Return the path of the configuration in force.
+
+    --config, XW_CONFIG, the nearest xw.json upward, a linked worktree's main one, the user's.
+    """
     named = option or environ.get("XW_CONFIG")
     if named:
         path = os.path.join(cwd, os.path.expanduser(named))
         if not os.path.isfile(path):
             raise Usage(f"{path}: no such configuration file (from {'--config' if option else 'XW_CONFIG'})")
         return path
-    folder = cwd
+    return nearest(cwd) or _main_file(cwd) or user_file()
+
+
+def nearest(folder: str) -> str | None:
+    """Return the nearest xw.json from a folder upward; None without one."""
     while True:
         path = os.path.join(folder, FILE)
         if os.path.exists(path):
             return path
         parent = os.path.dirname(folder)
         if parent == folder:
-            return user_file()
+            return None
         folder = parent
+
+
+def worktree(folder: str) -> "Linked | None":
+    """Return the linked git worktree that contains a folder; None in any other checkout or outside."""
+    folder = os.path.normpath(folder)
+    while True:
+        try:
+            mode = os.stat(f"{folder}/.git").st_mode
+        except OSError:
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                return None
+            folder = parent
+            continue
+        if not stat.S_ISREG(mode):
+            return None
+        from xw import places  # a file is rare: of worktrees and submodules
+
+        return places.linked(folder)
+
+
+def _main_file(cwd: str) -> str | None:
+    """Return the main worktree's xw.json, for a command run in a linked one; None if it is not to be used."""
+    place = worktree(cwd)
+    if place is None or not place.home:
+        return None
+    from xw.places import foreign
+
+    folder = place.beside(cwd)
+    while not os.path.exists(os.path.join(folder, FILE)):
+        if folder == place.home:
+            return None
+        folder = os.path.dirname(folder)
+    path = os.path.join(folder, FILE)
+    return None if foreign(path) else path
+
+
+def not_followed(place: "Linked | None") -> str:
+    """Return why the main worktree's xw.json is not followed from a linked one; empty where it may be."""
+    if place is None:
+        return ""
+    from xw.places import foreign
+
+    return place.why or foreign(os.path.join(place.home, FILE))
 
 
 def user_file() -> str | None:
@@ -132,8 +188,9 @@ def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> st
         return next(iter(config.instances))
     if config.instances:
         raise Usage(f"which of {', '.join(sorted(config.instances))} are you? Set XW_NAME or give --as")
-    where = f"{config.path} names no instance" if config.path else "there is no xw.json here"
-    raise Usage(f"{where}: `xw init` makes a mailbox, XW_NAME or --as names one")
+    if config.path:
+        raise Usage(f"{config.path} names no instance: `xw init` makes a mailbox, XW_NAME or --as names one")
+    raise Usage(without_file(environ, "`xw init` makes a mailbox, XW_NAME or --as names one"))
 
 
 def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> str:
@@ -142,14 +199,49 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
     if given:
         return absolute(given, here())
     if config.hub is None:
-        raise Usage("no hub: there is no xw.json here; `xw init` makes one, XW_HUB or --hub names one")
+        raise Usage(f"no hub: {without_file(environ, '`xw init` makes one, XW_HUB or --hub names one')}")
     return own_hub(config.hub, config)
+
+
+def without_file(environ: Mapping[str, str], otherwise: str = "") -> str:
+    """Return what to say where no xw.json is found: the hub that is near, or where to look.
+
+    Never a command that makes a second hub: `otherwise` is the advice where none is near and
+    XW_NAME is not set.
+    """
+    from shlex import quote
+
+    from xw import places
+
+    cwd, name = here(), environ.get("XW_NAME")
+    place = worktree(cwd)
+    why = not_followed(place)
+    if why:
+        return f"there is no xw.json here, and {why}; --config or XW_CONFIG names one to use all the same"
+    near = places.hub_near(cwd, place)
+    if near:
+        go = "" if near == cwd else f"cd {quote(near)} && "
+        join = f"`{go}xw init --name {name or 'NAME'}` writes it"
+        return f"there is no xw.json, but a hub at {near}/.xw/hub: {join}"
+    for near in places.hubs_beside(cwd):
+        join = f"`xw init --hub {quote(near)}/.xw/hub --name {name or 'NAME'}` joins it"
+        return f"there is no xw.json, but a worktree with a hub at {near}/.xw/hub: {join}"
+    if name:
+        return (
+            f"there is no xw.json here or above, and XW_NAME is {name}: go to the project of {name}, or name "
+            "its file with --config or XW_CONFIG"
+        )
+    return f"there is no xw.json here: {otherwise}" if otherwise else "there is no xw.json here"
 
 
 def own_hub(hub: str, config: Config) -> str:
     """The URL, absolute, of the hub that a configuration names. Usage, with file and key."""
+    folder = config.folder
     try:
-        return absolute(hub, config.folder)
+        if _is_relative(hub) and (place := worktree(folder)):
+            # What lies in a linked worktree goes with it, and its other agents use the main one's hub.
+            folder = place.beside(folder)
+        return absolute(hub, folder)
     except Usage as error:
         raise Usage(f"{config.path}: hub: {error}") from None
 
@@ -169,6 +261,10 @@ def absolute(hub: str, folder: str) -> str:
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
 
 
+def _is_relative(hub: str) -> bool:
+    return not (is_remote(hub) or "://" in hub or layout.is_name(hub) or hub.startswith(("/", "~")))
+
+
 def is_remote(hub: str) -> bool:
     """Whether a hub is on another host: `ssh://…`, or `[user@]host:path` as scp writes it."""
     return hub.startswith("ssh://") or ("://" not in hub and ":" in hub.partition("/")[0])
@@ -182,7 +278,9 @@ def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
         return os.path.join(os.path.abspath(os.path.expanduser(environ["XW_STATE"])), folder)
     # Only a folder named like the user's own is worth the import that `user_file` costs.
     if config.path and (os.path.basename(config.folder) != "xw" or config.path != user_file()):
-        return os.path.join(config.folder, ".xw", folder)
+        place = worktree(config.folder)
+        kept = place.beside(config.folder) if place and place.home else config.folder
+        return os.path.join(kept, ".xw", folder)
     from platformdirs import user_state_dir
 
     return os.path.join(user_state_dir("xw", appauthor=False), folder)

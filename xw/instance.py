@@ -7,10 +7,11 @@ in `actions` take the result.
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from xw import clock, config, layout
 from xw.config import Config
-from xw.errors import NotFound
+from xw.errors import NotFound, Unreachable
 from xw.files.local import LocalFiles
 from xw.hub.directory import DirectoryHub, facts
 from xw.layout import INBOX
@@ -57,7 +58,10 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     url = config.hub_url(options.hub, environ, found)
     if config.is_remote(url):
         return _open_mirror(name, url, found, options.offline, environ)
-    files, hub = open_hub(url)
+    try:
+        files, hub = open_hub(url)
+    except Unreachable as error:
+        raise Unreachable(f"{error}{_advice(options, environ, url)}") from None
     mailbox = Mailbox(files, name)
     try:
         files.look(mailbox.at(INBOX["pending"]))
@@ -79,6 +83,22 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         parse(url)  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
     return Instance(mailbox, RemoteHub(url, files, offline, found.offline_s), found, files.root)
+
+
+def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
+    """Return how to get a hub where there is none; nothing that makes a second one."""
+    from xw import places
+
+    with suppress(OSError):
+        if os.listdir(url):  # mailboxes, perhaps, that lost their hub.json: `init` makes nothing of them
+            return f" `xw init --hub {url}` tells what it lacks"
+    cwd = config.here()
+    near = places.hub_near(cwd, config.worktree(cwd))
+    if near:
+        return f" Another hub is at {near}/.xw/hub"
+    if options.name or environ.get("XW_NAME"):
+        return ""
+    return f" `xw init --hub {url}` makes one"
 
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:

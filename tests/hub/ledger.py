@@ -57,9 +57,11 @@ class LedgerHub:
         return Peer(name, **said, capabilities=(), status="-", task="", progress="",
                     pending=len(waiting), oldest=oldest, seen=None, age=None)  # fmt: skip
 
-    def register(self, name: str, card: Mapping[str, object]) -> bool:
+    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """See `contract.Hub.register`."""
         new = check_name(name) not in self._reached()
+        if first and not new:
+            raise FileExistsError(name)
         self._cards[name] = dict(card)
         self._entries.setdefault(name, {})
         return new

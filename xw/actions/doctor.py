@@ -4,10 +4,11 @@ import errno
 import os
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from shlex import quote
 from typing import NamedTuple
 
 from xw import clock, layout, presence
-from xw.actions import rooms
+from xw.actions import project, rooms
 from xw.bridges.kinds import INSIDE
 from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import (
@@ -53,6 +54,9 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield Finding("bad", str(explain(error)))
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
+    for hub, waiting in project.hubs_apart(instance.hub.url):
+        what = f"a linked worktree has a hub of its own, {hub}, with {waiting} pending messages"
+        yield Finding("bad" if waiting else "note", what, f"xw check --hub {quote(hub)} reads them")
     sound = yield from _modes(instance.mailbox, instance.root)
     if sound:
         yield from _disk(instance.mailbox, "here")

@@ -58,4 +58,3 @@ def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:
             missing = error  # it has not joined the hub from this machine
     if missing and not some:
         raise missing
-

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from xw import config, layout, post
+from xw.actions import project
 from xw.config import Config
 from xw.errors import Refused, Usage, XwError
 from xw.files import is_file
@@ -20,17 +21,21 @@ from xw.mailbox import Mailbox
 from xw.sync import Report
 from xw.sync import sync as travel
 
-_PROJECT_HUB = ".xw/hub"
 _PROMPT = "prompt.md"
 _README = "README.md"
 
 
 class Made(NamedTuple):
-    """What `init` made: the instance, whether hub and mailbox are new."""
+    """What `init` made: the instance, whether hub and mailbox are new.
+
+    `there` are the others on a hub that it joins, `recorded` those of them that it wrote into a new xw.json.
+    """
 
     instance: Instance
     new_hub: bool
     new_mailbox: bool
+    there: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
 
 
 class Who(NamedTuple):
@@ -67,29 +72,43 @@ def init(
     Without `name`: the environment's, else made from the directory's name.
     `tell` hears of a new hub on another host before it is made, and of one that is not durable.
     """
-    path, found = _configuration(options, environ)
-    chosen = _name(options, name, found, environ)
-    folder = os.path.dirname(path)
     given = options.hub or environ.get("XW_HUB")
-    own = config.own_hub(found.hub, found) if found.hub else config.absolute(_PROJECT_HUB, folder)
+    path, found = project.configuration(options.config or environ.get("XW_CONFIG"), given, environ)
+    chosen = _name(options, name, found, environ)
+    written = found._replace(path=path)
+    own = config.own_hub(found.hub or project.PROJECT_HUB, written)
     url = config.absolute(given, config.here()) if given else own
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     new_hub, hub = _hub(url, group, options.offline, tell)
-    known = chosen in found.instances
-    if not known and not name and hub.knows(chosen):
-        raise Refused(
-            f"{url} has an instance {chosen!r} already: `xw init --name {chosen}` shares its mailbox, "
-            f"another --name makes your own"
-        )
-    entry = {**found.instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
-    new_mailbox = hub.register(chosen, {"name": chosen, "kind": "agent", **_card(entry)})
-    written = found._replace(path=path)
+    lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
+    if not (name or options.name or environ.get("XW_NAME")):
+        chosen = project.name_of(lost, url, chosen)
+    instances = {**lost, **found.instances}
+    first = chosen not in instances and not name
+    if first and hub.knows(chosen):
+        raise _taken(url, chosen)
+    entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
+    try:
+        new_mailbox = hub.register(chosen, {"name": chosen, "kind": "agent", **project.card_of(entry)}, first)
+    except FileExistsError:  # of two at once, the other was faster
+        raise _taken(url, chosen) from None
+    kept = url
     if config.is_remote(url):
-        Mailbox(LocalFiles(config.mirror(url, written, environ)), chosen).make()
-    update_config(path, {"hub": found.hub or _written(given, url)}, {chosen: entry})
-    _keep_out_of_git(folder)
-    return Made(open_instance(Options(chosen, url, path), environ), new_hub, new_mailbox)
+        kept = config.mirror(url, written, environ)
+        Mailbox(LocalFiles(kept), chosen).make()
+    update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
+    project.keep_out_of_git(path, kept, tell)
+    there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
+    made = open_instance(Options(chosen, url, path), environ)
+    return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
+
+
+def _taken(url: str, name: str) -> Refused:
+    return Refused(
+        f"{url} has an instance {name!r} already: `xw init --name {name}` shares its mailbox, "
+        f"another --name makes your own"
+    )
 
 
 def who(instance: Instance) -> Who:
@@ -146,17 +165,6 @@ def template(name: str) -> str:
     raise XwError(f"hub_template/{name} is missing from this installation: install xw again")
 
 
-def _configuration(options: Options, environ: Mapping[str, str]) -> tuple[str, Config]:
-    """The path of the configuration to write, and what it says now. `init` never writes above the project."""
-    given = options.config or environ.get("XW_CONFIG")
-    if given:
-        path = os.path.abspath(os.path.expanduser(given))
-    else:
-        found = config.locate(None, environ, config.here())
-        path = found if found and found != config.user_file() else os.path.join(config.here(), config.FILE)
-    return path, config.load(path) if os.path.exists(path) else config.NONE
-
-
 def _name(options: Options, name: str | None, found: Config, environ: Mapping[str, str]) -> str:
     given = name or options.name or environ.get("XW_NAME")
     if given:
@@ -176,7 +184,7 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
 def _written(given: str | None, url: str) -> str:
     """A hub as `xw.json` is to name it: words and URLs as they were given, paths absolute."""
     if not given:
-        return _PROJECT_HUB
+        return project.PROJECT_HUB
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
@@ -245,16 +253,6 @@ def _has_links(files: Files, tell: Callable[[str], None]) -> bool:
 def _is_scratch(name: str) -> bool:
     """Whether it is a name such as `Files` give to what they are writing."""
     return len(name) == 24 and not name.strip("0123456789abcdef")
-
-
-def _keep_out_of_git(folder: str) -> None:
-    files = LocalFiles(folder)
-    files.make_folder(".xw")
-    files.replace(b"*\n", ".xw", ".xw/.gitignore")
-
-
-def _card(entry: Mapping[str, object]) -> dict[str, object]:
-    return {key: entry[key] for key in ("kind", "description", "capabilities", "model") if entry.get(key)}
 
 
 def _peer_entry(peer: Peer) -> dict[str, object]:

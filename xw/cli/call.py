@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import flush
+from xw.config import Config, here, not_followed, worktree
 from xw.errors import Usage, XwError, explain
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
@@ -23,9 +24,18 @@ class Call(NamedTuple):
     def instance(self, news: bool = False) -> Instance:
         """The instance that the call acts for; with `news`, after a sync of its mirror, if it is one."""
         instance = open_instance(self.options)
+        found = instance.config
+        if not (found.path and here().startswith(found.folder)):
+            self._warn_of_main(found)
         if news:
             self.refresh(instance)
         return instance
+
+    def _warn_of_main(self, found: Config) -> None:
+        """Report on stderr that another configuration is in force than the main worktree's."""
+        why = not_followed(worktree(here()))
+        if why and not (self.options.config or os.environ.get("XW_CONFIG")):
+            warn(f"{why}; {found.path or 'no xw.json'} is in force")
 
     def refresh(self, instance: Instance) -> None:
         """Sync a mirror; on stderr, why that could not be."""

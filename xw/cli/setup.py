@@ -5,7 +5,7 @@ import sys
 from xw import clock, layout
 from xw.actions import setup
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, flush, say
+from xw.cli.show import emit, flush, names, say
 from xw.hub.contract import Peer, Progress
 from xw.text import first_line, span
 
@@ -27,12 +27,17 @@ def init(
     call.refresh(made.instance)
     instance = made.instance
     if call.json:
-        flags = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
+        flags: dict[str, object] = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
+        flags |= {key: more for key in ("there", "recorded") if (more := getattr(made, key))}
         emit({"name": instance.name, "hub": instance.hub.url, "config": instance.config.path, **flags})
         return
     say(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
     say(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
     say(f"config   {instance.config.path}")
+    if made.recorded:
+        say(f"found    {', '.join(made.recorded)}: written into xw.json again")
+    elif made.there:
+        say(f"there    {names(made.there)}")
     several = len(instance.config.instances) > 1
     if several:
         say(

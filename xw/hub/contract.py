@@ -89,8 +89,12 @@ class Hub(Protocol):
     def peer(self, name: str) -> Peer:
         """What the hub shows of an instance. NotFound."""
 
-    def register(self, name: str, card: Mapping[str, object]) -> bool:
-        """Register an instance, or replace its card; True if it is new. Durable; may be repeated."""
+    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
+        """Register an instance, or replace its card; True if it is new. Durable; may be repeated.
+
+        With `first` nothing is replaced: FileExistsError where there is such an instance. Of two at
+        once, one wins.
+        """
 
     def pending_of(self, to: str, sender: Mailbox) -> str | None:
         """Where the sender may publish straight into a recipient's `pending/`, as a path of its own files.

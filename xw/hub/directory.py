@@ -53,9 +53,7 @@ def facts(files: "Files", url: str) -> Facts:
             )
         return Facts(str(found["name"]), found.get("group") is True, found.get("publish") != "rename")
     except (FileNotFoundError, NotADirectoryError):
-        raise Unreachable(
-            f"no hub at {url}: is the path right and the disk mounted? `xw init --hub {url}` makes one"
-        ) from None
+        raise Unreachable(f"no hub at {url}: is the path right, and is its disk mounted?") from None
     except (KeyError, Damaged) as error:
         problem = f"{error} is missing" if isinstance(error, KeyError) else error
         raise XwError(
@@ -118,10 +116,9 @@ class DirectoryHub:
             raise self._unknown(name)
         return seen[0].peer(self.files.now())
 
-    def register(self, name: str, card: Mapping[str, object]) -> bool:
+    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """See `contract.Hub.register`."""
         layout.check_name(name)
-        data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
         looks = self.files.look_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
         folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
         new = (folder, card_there) != INSTANCE
@@ -131,8 +128,14 @@ class DirectoryHub:
             raise Refused(f"{name!r} is the name of a room on {self.url}, or was: choose another name")
         mailbox = self.mailbox(name)
         mailbox.make()
+        path, scratch = f"{name}/{layout.CARD}", mailbox.at(layout.SCRATCH)
         # The card last: it is what makes the instance known.
-        self.files.replace(data, mailbox.at(layout.SCRATCH), f"{name}/{layout.CARD}")
+        if first:
+            # By link, so that of two at once one wins: the time makes their bytes differ.
+            made = {**card, "created": clock.rfc3339(clock.now())}
+            self.files.publish(_card_bytes(made), scratch, [path])
+        else:
+            self.files.replace(_card_bytes(card), scratch, path)
         return new
 
     def pending_of(self, to: str, sender: Mailbox) -> str | None:
@@ -247,6 +250,10 @@ def _is_room(card: bytes | Exception) -> bool:
         return not isinstance(card, Exception) and parse_object(card).get("kind") == "room"
     except Damaged:
         return False
+
+
+def _card_bytes(card: Mapping[str, object]) -> bytes:
+    return (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def hand_over(

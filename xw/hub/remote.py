@@ -168,9 +168,9 @@ class RemoteHub:
             return self.asked(lambda far: far.peer(name))
         return seen.peer(time.time() + self._remembered()[1])
 
-    def register(self, name: str, card: Mapping[str, object]) -> bool:
+    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """See `contract.Hub.register`."""
-        return self.far().register(name, card)
+        return self.far().register(name, card, first)
 
     def pending_of(self, to: str, sender: Mailbox) -> str | None:  # noqa: ARG002  # the contract's
         """See `contract.Hub.pending_of`: never, mail has to travel."""

@@ -1,0 +1,162 @@
+"""Where `init` writes in a project, what it finds there, and how git is to treat it."""
+
+import fcntl
+import glob
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from xw import config, layout, places
+from xw.config import Config
+from xw.errors import Damaged, Refused, Usage
+from xw.files.local import LocalFiles
+from xw.hub.contract import Hub
+from xw.message import parse_object
+
+PROJECT_HUB = ".xw/hub"
+_CARD_LIMIT = 64 * 1024
+_GIT_S = 10.0  # for `git ls-files`, which answers from the index
+
+
+def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]) -> tuple[str, Config]:
+    """Return the path of the configuration to write, and what it says now.
+
+    `given` and `hub` are the file and the hub that the user names. Never above
+    the project: beside its hub, where there is one and xw.json was lost; else in
+    a linked worktree the main one's. Refused where that one is another user's.
+    """
+    if given:
+        path = os.path.abspath(os.path.expanduser(given))
+    else:
+        cwd = config.here()
+        # A hub that is named here is for here, whatever the main worktree uses.
+        found = config.nearest(cwd) if hub else config.locate(None, environ, cwd)
+        if found and found != config.user_file():
+            path = found
+        else:
+            path = os.path.join(cwd if hub else _project(cwd), config.FILE)
+    return path, config.load(path) if os.path.exists(path) else config.NONE
+
+
+def _project(cwd: str) -> str:
+    """Return the folder for an xw.json, for who works in `cwd` and finds none."""
+    place = config.worktree(cwd)
+    why = config.not_followed(place)
+    if why:
+        raise Refused(f"{why}: name the hub with --hub to join one from here")
+    return places.hub_near(cwd, place) or (place.home if place else cwd)
+
+
+def mailboxes(hub: Hub, url: str, path: str) -> dict[str, dict[str, object]]:
+    """Return the entries of an xw.json that was lost, from the cards in the project's own hub; no rooms.
+
+    Nothing of a hub that other projects share: there a name may be anybody's.
+    """
+    files = LocalFiles(url)
+    found = {}
+    for name in hub.instances() if url == os.path.join(os.path.dirname(path), PROJECT_HUB) else ():
+        try:
+            card = parse_object(files.read(f"{name}/{layout.CARD}", _CARD_LIMIT))
+        except (OSError, Damaged):
+            card = {}  # `xw peers` tells
+        if card.get("kind") != "room" and not os.path.exists(f"{url}/{name}/{layout.ROOM}"):
+            found[name] = card_of({key: value for key, value in card.items() if value != "agent"})
+    return found
+
+
+def card_of(entry: Mapping[str, object]) -> dict[str, object]:
+    """Return the keys of an instance's entry that its card has too."""
+    return {key: entry[key] for key in ("kind", "description", "capabilities", "model") if entry.get(key)}
+
+
+def name_of(hub: Mapping[str, object], url: str, made: str) -> str:
+    """Return who calls `init` without a name, where xw.json is lost and these are in its hub. Usage."""
+    if made in hub or not hub:
+        return made
+    if len(hub) == 1:
+        return next(iter(hub))
+    first = sorted(hub)[0]
+    raise Usage(
+        f"{url} has the mailboxes {', '.join(sorted(hub))}: `xw init --name {first}` writes all of them "
+        "into xw.json again, another --name adds one"
+    )
+
+
+def hubs_apart(url: str) -> list[tuple[str, int]]:
+    """Return the hubs in this checkout's linked worktrees but `url`, and how many messages wait in each."""
+    found = []
+    for root in places.hubs_beside(config.here()):
+        hub = f"{root}/{PROJECT_HUB}"
+        if hub != url:
+            waiting = 0
+            for folder in glob.glob(f"{glob.escape(hub)}/*/{layout.INBOX['pending']}"):
+                with suppress(OSError):
+                    waiting += sum(map(layout.is_message, os.listdir(folder)))
+            found.append((hub, waiting))
+    return found
+
+
+def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
+    """Have git ignore what xw keeps: `.xw/`, an untracked xw.json, and `kept`, the hub or mirror."""
+    folder = os.path.dirname(path)
+    _ignore(folder)
+    above, inner, _ = f"{kept}/".partition("/.xw/")
+    if inner and above != folder and not os.path.exists(f"{above}/.xw/.gitignore"):
+        _ignore(above)
+    elif not inner and places.checkout(kept):
+        with suppress(OSError):  # it has one, or it is another's hub
+            LocalFiles(kept).publish(b"*\n", "", [".gitignore"])
+    problem = _exclude(folder, os.path.basename(path))
+    if problem:
+        tell(f"git does not ignore {path}, so `git stash -u` and `git clean -fd` take it away: {problem}")
+
+
+def _ignore(folder: str) -> None:
+    files = LocalFiles(folder)
+    files.make_folder(".xw")
+    files.replace(b"*\n", ".xw", ".xw/.gitignore")
+
+
+def _exclude(folder: str, name: str) -> str:
+    """List a configuration file in the checkout's `info/exclude`; why that failed, or nothing."""
+    top = places.checkout(folder)
+    common = places.common_dir(top) if top else None
+    plain = name.replace(".", "").replace("-", "").replace("_", "").isalnum()
+    if not common or not plain or _is_tracked(folder, name):
+        return ""
+    try:
+        os.makedirs(f"{common}/info", exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(f"{common}/info/exclude", flags, 0o666)
+    except OSError as error:
+        return f"{common}/info/exclude: {error.strerror}"
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        return f"{common}/info/exclude is no regular file"
+    with open(handle, "r+b") as file:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # of two at once, the second finds the first one's line
+        text = file.read()
+        if {name.encode(), f"/{name}".encode()} & {line.rstrip() for line in text.splitlines()}:
+            return ""
+        start = b"\n" if text and not text.endswith(b"\n") else b""
+        try:
+            file.write(start + name.encode() + b"\n")
+            file.flush()
+        except OSError as error:
+            return f"{common}/info/exclude: {error.strerror}"
+    return ""
+
+
+def _is_tracked(folder: str, name: str) -> bool:
+    """Ask git whether it tracks a file; False where there is no git to ask."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "ls-files", "--error-unmatch", "--", name]
+    try:
+        asked = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0

@@ -1,0 +1,209 @@
+"""Linked git worktrees and the folders near one: where a project's configuration and mail belong.
+
+Reads what git wrote, as gitrepository-layout(5) and git-worktree(1) describe
+it, without running git: it is on the way of every command in a worktree.
+`config` asks it where a `.git` is a file, and for the text of an error.
+"""
+
+import os
+import stat
+
+from xw.errors import Refused
+from xw.record import NamedTuple
+
+_LIMIT = 64 * 1024  # bytes of a file of git's; the real ones have a line or a page
+_BARE = "xw"  # the folder in a git directory without a main worktree
+_PROJECT_HUB = ".xw/hub"
+_HUB_FILE = "hub.json"
+
+
+class Linked(NamedTuple):
+    """A linked worktree: its top folder, and where its configuration belongs.
+
+    `home` is the main worktree, or `<git dir>/xw` where there is none; where it
+    may not be followed it is empty, and `why` says so.
+    """
+
+    root: str
+    home: str
+    why: str = ""
+
+    def beside(self, folder: str) -> str:
+        """Return the folder of `home` that corresponds to one of this worktree. Refused without `home`."""
+        if not self.home:
+            raise Refused(f"{self.why}: name the hub with --hub or XW_HUB, or the file with --config")
+        inner = os.path.relpath(folder, self.root)
+        return self.home if inner == "." or inner.startswith("..") else os.path.join(self.home, inner)
+
+
+class Foreign(Exception):
+    """A file of git's belongs to another user, which the text says."""
+
+
+def checkout(folder: str) -> str | None:
+    """Return the top of the git checkout that contains a folder, whatever its kind; None outside of one."""
+    while True:
+        if os.path.exists(f"{folder}/.git"):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+
+
+def linked(root: str) -> Linked | None:
+    """Return what the `.git` file in `root` says; None where it is of no linked worktree."""
+    try:
+        git_dir = _git_dir(root)
+        if git_dir is None:
+            return None
+        text = _read(f"{git_dir}/commondir")
+        if text is None:
+            if os.path.exists(git_dir) or "/worktrees/" not in git_dir:
+                return None  # a submodule, or a git directory kept elsewhere
+            gone = f"{root}/.git names {git_dir}, which does not exist (`git worktree repair` helps)"
+            return Linked(root, "", gone)
+        common = _owned(os.path.realpath(os.path.join(git_dir, _line(text))))
+        return Linked(root, _main(common))
+    except Foreign as error:
+        return Linked(root, "", f"{error}: not followed")
+
+
+def common_dir(root: str) -> str | None:
+    """Return the git directory that all worktrees of the checkout in `root` share."""
+    if os.path.isdir(f"{root}/.git"):
+        return f"{root}/.git"
+    try:
+        git_dir = _git_dir(root)
+        text = _read(f"{git_dir}/commondir") if git_dir else None
+    except Foreign:
+        return None
+    return os.path.realpath(os.path.join(git_dir, _line(text))) if git_dir and text else git_dir
+
+
+def foreign(path: str) -> str:
+    """Return why a file is not followed: it, or the link to it, is another user's; empty where it may be."""
+    try:
+        _owned(path)
+    except Foreign as error:
+        return f"{error}: not followed"
+    return ""
+
+
+def hub_near(folder: str, place: Linked | None) -> str | None:
+    """Return the folder whose project's hub a command run in `folder` most likely wants; None without one.
+
+    The main worktree comes first, then `folder` and those above it in its checkout.
+    """
+    top = checkout(folder)
+    near = [place.home] if place and place.home else []
+    near.append(folder)
+    while top and folder != top:
+        folder = os.path.dirname(folder)
+        near.append(folder)
+    return next(filter(_has_hub, near), None)
+
+
+def hubs_beside(folder: str) -> list[str]:
+    """Return the linked worktrees of this checkout that have a hub of their own."""
+    top = checkout(folder)
+    common = common_dir(top) if top else None
+    try:
+        names = sorted(os.listdir(f"{common}/worktrees")) if common else []
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        text = _read(f"{common}/worktrees/{name}/gitdir", checked=False)
+        root = os.path.dirname(os.path.join(f"{common}/worktrees/{name}", _line(text))) if text else ""
+        if root and _has_hub(root):
+            found.append(root)
+    return found
+
+
+def _has_hub(folder: str) -> bool:
+    try:
+        found = os.lstat(f"{folder}/{_PROJECT_HUB}/{_HUB_FILE}")
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _git_dir(root: str) -> str | None:
+    """Return the git directory that the file `.git` names; None where it is no such file. Foreign."""
+    text = _read(_owned(f"{root}/.git"))
+    if text is None or not text.startswith(b"gitdir: "):
+        return None
+    named = _line(text[len(b"gitdir: ") :])
+    return _owned(os.path.join(root, named)) if named else None
+
+
+def _main(common: str) -> str:
+    """Return the main worktree of a git directory, or the place for xw in one that has none."""
+    said = {**_core(f"{common}/config"), **_core(f"{common}/config.worktree")}
+    if said.get("worktree"):
+        return os.path.realpath(os.path.join(common, said["worktree"]))
+    bare = said.get("bare", "false").lower() not in ("false", "no", "off", "0", "")
+    if os.path.basename(common) == ".git" and not bare:
+        return os.path.dirname(common)
+    return f"{common}/{_BARE}"  # bare, or apart from its worktree, which git then does not know either
+
+
+def _core(path: str) -> dict[str, str]:
+    """Return `core.bare` and `core.worktree` of a git configuration file, where it sets them."""
+    said: dict[str, str] = {}
+    section = ""
+    for line in (_read(path) or b"").decode("utf-8", "surrogateescape").splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section, _, text = text[1:].partition("]")
+            text = text.strip()
+        key, equals, value = text.partition("=")
+        key = key.strip().lower()
+        if section.strip().lower() == "core" and key in ("bare", "worktree"):
+            said[key] = _value(value) if equals else "true"
+    return said
+
+
+def _value(text: str) -> str:
+    text = text.strip()
+    if text.startswith('"'):
+        return text[1:].partition('"')[0].replace("\\\\", "\\")
+    return text.partition("#")[0].partition(";")[0].strip()
+
+
+def _owned(path: str) -> str:
+    """Return `path` where it is missing, or it and a link to it are this user's. Foreign."""
+    try:
+        owners = {os.lstat(path).st_uid, os.stat(path).st_uid}
+    except (OSError, ValueError):
+        return path
+    for owner in owners - {os.geteuid()}:
+        raise Foreign(f"{path} belongs to user {owner}")
+    return path
+
+
+def _read(path: str, checked: bool = True) -> bytes | None:
+    """Return the bytes of a small regular file; None where there is none. Foreign, if `checked`."""
+    try:
+        # O_NONBLOCK: opening a FIFO in its place must not hang.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LIMIT:
+            return None
+        if checked and found.st_uid != os.geteuid():
+            raise Foreign(f"{path} belongs to user {found.st_uid}")
+        return os.read(handle, _LIMIT)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _line(text: bytes) -> str:
+    """Return the path in a file of git's, which ends with line breaks; empty where there is no path in it."""
+    named = text.rstrip(b"\r\n")
+    return "" if b"\0" in named else os.fsdecode(named)
