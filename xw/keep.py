@@ -10,11 +10,12 @@ with growing, jittered pauses; commands meanwhile see the mirror and its age.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from itertools import takewhile
 from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import pauses
-from xw.errors import Busy, Refused, XwError, explain
+from xw.errors import Busy, Refused, Unreachable, XwError, explain
 from xw.hub.remote import RemoteHub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -23,6 +24,9 @@ from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
 _FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
+# A connection that was dropped without a word is noticed by a question that gets no answer: after _PING_S
+# while nothing happens, or 15 s after something did.
+_PING_S = 10.0
 _HOLD_S = 1.0  # for one that has just been told to end
 _STOP_S = 3.0  # a step that is under way may finish, then the link is closed
 
@@ -31,12 +35,18 @@ _STOP_S = 3.0  # a step that is under way may finish, then the link is closed
 # inotifywait's own "Watches established." is the first wake-up: from then on nothing is missed.
 _PUSH = (
     "exec 3<&0; if command -v inotifywait >/dev/null; then"
-    " inotifywait -m -e create -e moved_to --format x {folders} 2>&1 </dev/null & watchers=$!;"
+    " inotifywait -m -e create -e moved_to --exclude '/[.][^/]*$' --format x {folders} 2>&1 </dev/null &"
+    " watchers=$!;"
     " elif command -v xw >/dev/null; then echo ready;"
     ' for name in {names}; do xw --hub . --as $name watch </dev/null & watchers="$watchers $!"; done;'
     " else exit 3; fi;"
     " {{ cat; kill $watchers; }} <&3 >/dev/null 2>&1 & exec 3<&-; wait $watchers; kill $!"
 )
+
+# Where the shell's directories are not SFTP's (`internal-sftp -d`, a chroot), another hub may lie at the same
+# path: its changes are not this one's. So the shell first shows the `hub.json` that it sees.
+_PROOF = "cat hub.json 2>/dev/null && echo && echo . || exit 3; "
+_PROVEN = ".\n"
 
 
 class Keeper:
@@ -56,10 +66,12 @@ class Keeper:
         self._ended = Event()
         self._connected: bool | None = None  # None: not yet
         self._told: dict[str, list[str]] = {}  # what the last sync of each mailbox had to tell
+        self._connecting = Event()  # set when that is over, or to be given up
         self._woken: Arrivals | None = None
         self._listener: Thread | None = None
         self._pushed = False  # the hub has shown that it pushes
         self._deaf = False  # … and has just ceased to
+        self._here = b""  # the `hub.json` that SFTP shows
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
@@ -95,9 +107,11 @@ class Keeper:
         waits = pauses()
         while not self._stopped.is_set():
             try:
-                self._hub.connect()
+                self._connect()
                 self._attend()
             except (XwError, OSError) as error:
+                if isinstance(error, Unreachable):
+                    self._hub.close()  # what is left of the connection would only delay the next
                 if self._stopped.is_set():
                     return
                 problem = str(explain(error))
@@ -108,11 +122,35 @@ class Keeper:
                 self._connected = False
                 self._stopped.wait(next(waits))
 
+    def _connect(self) -> None:
+        """Have a connection, however long that takes within the usual limits; return early once stopped.
+
+        In a thread of its own, since nothing else can end a key exchange or a name look-up that is under way.
+        """
+        problems: list[BaseException] = []
+        over = Event()
+
+        def connect() -> None:
+            try:
+                self._hub.connect()
+            except BaseException as error:  # noqa: BLE001  # raised again below
+                problems.append(error)
+            over.set()
+            self._connecting.set()
+
+        self._connecting.clear()
+        Thread(target=connect, daemon=True).start()
+        while not (over.is_set() or self._stopped.is_set()):
+            self._connecting.wait()
+            self._connecting.clear()
+        if problems:
+            raise problems[0]
+
     def _attend(self) -> None:
         """Sync whenever something happens here or there. Raises when the link breaks."""
         with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
-            idle, next_full = _POLL_S[0], 0.0
+            idle, next_full, was_woken = _POLL_S[0], 0.0, True
             while not self._stopped.is_set():
                 full = self._deaf or time.monotonic() >= next_full
                 self._deaf = False
@@ -123,11 +161,22 @@ class Keeper:
                 if full:
                     next_full = time.monotonic() + _FULL_S
                     self._listen()
+                if moved and not was_woken:
+                    self._pushed = False  # no push told of it: do not rely on them until the next one
                 idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
                     for peer in mailbox.outboxes():
                         woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
-                woken.wait(_FULL_S if self._pushed else idle)
+                was_woken = self._rest(woken, _FULL_S if self._pushed else idle)
+
+    def _rest(self, woken: Arrivals, seconds: float) -> bool:
+        """Return True when woken, False after so many seconds. Raise Unreachable for a dead connection."""
+        while not woken.wait(min(seconds, _PING_S)):
+            seconds -= _PING_S
+            if seconds <= 0:
+                return False
+            self._hub.ping(_PING_S)
+        return True
 
     def _sync_all(self, full: bool) -> bool:
         """Sync all mailboxes; whether anything moved. One that is broken does not hold the others up."""
@@ -168,21 +217,27 @@ class Keeper:
         return f"{', '.join(mailbox.owner for mailbox in self._mailboxes)} on {self._hub.url}"
 
     def _wake(self) -> None:
+        self._connecting.set()
         if self._woken:
             self._woken.wake()
 
     def _listen(self) -> None:
         """See to it that a thread turns the hub's pushes into wake-ups; it ends where the hub cannot push."""
         if self._listener is None or not self._listener.is_alive():
+            self._here = self._hub.far().files.read(layout.HUB_FILE, layout.MESSAGE_LIMIT)
             self._listener = Thread(target=self._hear, daemon=True)
             self._listener.start()
 
     def _hear(self) -> None:
         began = time.monotonic()
         with suppress(XwError, OSError):  # the link has broken, which the next sync notices
-            for _ in self._hub.lines(push_command([mailbox.owner for mailbox in self._mailboxes])):
-                self._pushed = True
-                self._wake()
+            names = [mailbox.owner for mailbox in self._mailboxes]
+            lines = self._hub.lines(_PROOF + push_command(names))
+            shown = "".join(takewhile(_PROVEN.__ne__, lines))
+            if shown.split() == self._here.decode("utf-8", "replace").split():
+                for _ in lines:
+                    self._pushed = True
+                    self._wake()
         self._pushed = False
         # Listen anew at once, but not in haste to a host on which it never lasts.
         self._deaf = time.monotonic() - began > _FULL_S

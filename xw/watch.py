@@ -80,10 +80,14 @@ class Arrivals:
             self._do_without(error)
         self._woken.set()
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Return when something may have arrived since the last call, after the rescan time or `timeout`."""
-        self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return True when something may have arrived since the last call, False after `timeout` seconds.
+
+        After the rescan time at the latest.
+        """
+        woken = self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
         self._woken.clear()
+        return woken
 
     def _do_without(self, error: OSError) -> None:
         """Poll from now on, where that is the kernel's limit; else say which folder is at fault."""

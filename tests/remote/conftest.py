@@ -18,9 +18,9 @@ from tests.ssh.sshd import Sshd, public
 Join = Callable[..., Machine]
 
 
-def behind(server: Sshd, home: Home, keys: Keys, delay: float) -> Iterator[Proxy]:  # noqa: F811
-    """A proxy before a server, known by its host key; for a fixture to pass on."""
-    proxy = Proxy(server.port, delay)
+def behind(server: Sshd, home: Home, keys: Keys, delay: float, rate: float = 0.0) -> Iterator[Proxy]:  # noqa: F811
+    """Yield a proxy before a server, known by its host key; for a fixture to pass on."""
+    proxy = Proxy(server.port, delay, rate)
     with home.known_hosts.open("a") as file:
         file.write(f"[127.0.0.1]:{proxy.port} {public(keys.host)}\n")
     yield proxy

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback: passes bytes on late, holds them back, or resets all connections."""
+"""A TCP proxy on loopback: passes bytes on late or slowly, holds them back, drops or resets connections."""
 
 import socket
 import struct
@@ -11,13 +11,14 @@ _LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
 
 
 class Proxy:
-    """Listens on `port` for the server on `target`. `delay` is one way, in seconds.
+    """Listens on `port` for the server on `target`. `delay` is one way, in seconds; `rate` in bytes a second.
 
     `passed` counts the bytes that came from the client and from the server.
     """
 
-    def __init__(self, target: int, delay: float = 0.0) -> None:
+    def __init__(self, target: int, delay: float = 0.0, rate: float = 0.0) -> None:
         self.delay = delay
+        self.rate = rate
         self.passed = [0, 0]
         self._target = target
         self._passing = threading.Event()
@@ -34,6 +35,12 @@ class Proxy:
     def flow(self) -> None:
         """Pass on again."""
         self._passing.set()
+
+    def drop(self) -> None:
+        """Pass nothing more on the connections there are, without a word, as a NAT does; new ones work."""
+        self._passing, dropped = threading.Event(), self._passing
+        self._passing.set()
+        dropped.clear()
 
     def reset(self) -> None:
         """Reset all connections; new ones are taken."""
@@ -62,12 +69,13 @@ class Proxy:
                 near.close()  # the server is gone
                 continue
             self._pairs += [near, far]
+            passing = self._passing
             for side, (source, sink) in enumerate(((near, far), (far, near))):
                 with suppress(OSError):  # it was reset meanwhile
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 queue: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
                 threading.Thread(target=self._take, args=(source, queue, side), daemon=True).start()
-                threading.Thread(target=self._give, args=(sink, queue), daemon=True).start()
+                threading.Thread(target=self._give, args=(sink, queue, passing), daemon=True).start()
 
     def _take(self, source: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]", side: int) -> None:
         data = b"x"
@@ -79,15 +87,20 @@ class Proxy:
             self.passed[side] += len(data)
             queue.put((monotonic() + self.delay, data))
 
-    def _give(self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]") -> None:
+    def _give(
+        self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]", passing: threading.Event
+    ) -> None:
         while True:
             due, data = queue.get()
             sleep(max(0.0, due - monotonic()))
-            self._passing.wait()
+            passing.wait()
             try:
                 if not data:
                     sink.shutdown(socket.SHUT_WR)
                     return
-                sink.sendall(data)
+                piece = 64 if self.rate else len(data)
+                for start in range(0, len(data), piece):
+                    sink.sendall(data[start : start + piece])
+                    sleep(piece / self.rate if self.rate else 0.0)
             except OSError:
                 return  # the other end has gone

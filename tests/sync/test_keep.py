@@ -39,9 +39,10 @@ class Waits:
     def wake(self) -> None:
         """Nothing waits."""
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float) -> bool:
         self.lasted.append(timeout)
         self._acts.get(len(self.lasted), lambda: None)()
+        return False
 
 
 def run(
@@ -50,6 +51,7 @@ def run(
     """Keep mirrors on a hub that cannot push until an act raises; it hears in `machine.told`."""
     waits = Waits(acts)
     monkeypatch.setattr(keep, "Arrivals", waits)
+    monkeypatch.setattr(keep, "_PING_S", 60.0)
     monkeypatch.setattr(machine.hub, "connect", lambda: None)
     monkeypatch.setattr(machine.hub, "lines", lambda command: iter(()))
     keeper = Keeper([one.mailbox for one in (machine, *more)], machine.hub, machine.told.append)

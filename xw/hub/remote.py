@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.config import OFFLINE_S
 from xw.errors import Damaged, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
@@ -139,10 +138,14 @@ class RemoteHub:
         return link.lines(f"exec sh -c {quote(script)}")
 
     def connect(self) -> None:
-        """Have a connection that works, soon. Unreachable, Refused."""
-        # A limit that is short is meant for commands; who keeps a mirror would never come to connect.
-        with self.within(max(self.patience, OFFLINE_S)):
-            self.far().files.look(layout.HUB_FILE)
+        """Have a connection, within the limits of each of its steps. Unreachable, Refused."""
+        # Not within `patience`: that is meant for commands; who keeps a mirror would never come to connect.
+        _link(self.url)[0].transport()
+
+    def ping(self, seconds: float) -> None:
+        """Return once the hub answers. Unreachable if it does not in so many seconds."""
+        with self.within(seconds):
+            self.far().files.look("")
 
     def close(self) -> None:
         """Let the connection go; the next call that needs one makes another."""

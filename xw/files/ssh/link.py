@@ -168,6 +168,8 @@ class SshLink:
             wire.close()
         if self._transport is not None:
             self._transport.close()
+        if self._via is not None:  # it may be what has died
+            self._via.close()
 
     def _limit(self) -> float:
         ends: float = getattr(self._mine, "ends", float("inf"))
