@@ -11,7 +11,8 @@ Everything that happens to it is a JSON line in --log: {"submitted": …},
 {"executed": …}, {"command": …}, {"approved": …}, {"key": …}. Directives in a
 text: `lines:N` answers N lines, `delay:S` works for S seconds, `until:PATH` until
 there is such a file, `ask` opens a permission dialog first, `tool` uses a tool
-before it answers, `silent` answers nothing.
+before it answers, `silent` answers nothing, `say:A|B` answers these lines, and `raw:A|B`
+draws these rows as they are, as an error or an interruption is drawn (`_` is a blank in both).
 """
 
 import argparse
@@ -57,6 +58,9 @@ def answer_to(text: str) -> list[str]:
     count = re.search(r"lines:(\d+)", text)
     if count:
         return [f"line {n} of {count[1]}" for n in range(1, int(count[1]) + 1)]
+    said = re.search(r"say:(\S+)", text)
+    if said:
+        return said[1].replace("_", " ").split("|")
     if "silent" in text:
         return []
     return [f"heard {len(text)} characters", "", "that is all"]
@@ -145,7 +149,10 @@ class Agent:
         if "tool" in self.todo.split():
             self.transcript += ["● Bash(ls)", "  ⎿  a.txt", ""]
         rows = answer_to(self.todo)
-        if rows:
+        raw = re.search(r"raw:(\S+)", self.todo)
+        if raw:
+            self.transcript += [*raw[1].replace("_", " ").split("|"), ""]
+        elif rows:
             self.transcript += ["● " + rows[0], *(f"  {row}".rstrip() for row in rows[1:]), ""]
             self.transcript += ["✻ Pondered for 0s · done 5:50 AM", ""]
 

@@ -169,6 +169,7 @@ def test_programs_are_recognised(current: str, arguments: list[str], expected: s
         (" > \x1b[7m \x1b[0m\x1b[38;5;248m\x1b[48;5;240m Type here", 3, True),
         ("❯ typed and went home", 2, False),
         ("\x1b[2m❯ \x1b[0mtyped", 2, False),
+        (">  \x1b[38;5;103m Type your message", 2, True),  # Qwen Code's
         ("┃  \x1b[38;5;255mtyped", 3, False),
     ],
 )
@@ -176,3 +177,46 @@ def test_suggestion_is_told_from_typed_text(styled: str, column: int, expected: 
     """A pale suggestion is nobody's half-typed line; text of normal colour is, wherever the cursor stands."""
     assert pale(styled, column) is expected
     assert "\x1b" not in plain(styled)
+
+
+def replaced(name: str, found: str, row: str) -> Screen:
+    """A recorded screen with one row of the answer replaced."""
+    _, _, _, screen, _ = load(RECORDED[0].with_name(f"{name}-done.json"))
+    assert any(found in shown for shown in screen.rows)
+    return screen._replace(rows=tuple(row if found in shown else shown for shown in screen.rows))
+
+
+def test_answer_that_looks_busy() -> None:
+    """Words of an answer are no sign of work: mail would wait for as long as they stand there."""
+    gemini = replaced("gemini", "Last: all", "  Press esc to cancel the dialog.")
+    assert not_ready(gemini, PROFILES["gemini"]) is None
+    working = replaced("gemini", "Last: all", " ⠧ Thinking... (esc to cancel, 1s)")
+    assert not_ready(working, PROFILES["gemini"]) is None  # the title says that it is ready
+    assert not_ready(working._replace(title=""), PROFILES["gemini"]) == "busy"
+    codex = replaced("codex", "Well, one", "• Interrupt it with Esc (esc to interrupt)")
+    assert not_ready(codex, PROFILES["codex"]) is None
+    pi = replaced("pi", "Last: all", " ⠋ Installing dependencies")
+    assert not_ready(pi, PROFILES["pi"]) == "busy"
+    assert not_ready(pi, PROFILES["pi"], still=True) is None
+
+
+def test_pi_shows_its_work_in_the_rule() -> None:
+    """From 1.6 on pi is busy where the rule above its input says so, and that row is no answer."""
+    rule = "── ⠹ Working " + "─" * 107
+    _, _, text, screen, rows = load(RECORDED[0].with_name("pi-done.json"))
+    upper = max(n for n in range(screen.cursor_y) if screen.rows[n].startswith("─" * 20))
+    busy = screen._replace(rows=tuple(rule if n == upper else row for n, row in enumerate(screen.rows)))
+    assert not_ready(busy, PROFILES["pi"]) == "busy"
+    below = [rule if row.startswith("─" * 20) else row for row in rows]
+    assert answer(below, PROFILES["pi"], text).text == SAID
+
+
+def test_gemini_that_asks_nobody() -> None:
+    """Gemini with --yolo has another sign in its prompt; that of its shell is not taken for it."""
+    _, _, _, screen, _ = load(RECORDED[0].with_name("gemini-idle.json"))
+    for sign, reason in (("*", None), ("!", "no empty input line")):
+        row = screen.rows[screen.cursor_y].replace(">", sign, 1)
+        rows = tuple(row if n == screen.cursor_y else shown for n, shown in enumerate(screen.rows))
+        shown = screen._replace(rows=rows, styled=screen.styled.replace(">", sign, 1))
+        assert (not_ready(shown, PROFILES["gemini"]) or "").startswith(reason or ""), sign
+        assert (not_ready(shown, PROFILES["gemini"]) is None) == (reason is None)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from xw.bridges.foreground import Process, State, owner
 
-_NEVER = re.compile(r"(?!)")
+NEVER = re.compile(r"(?!)")
 
 
 def _row(pattern: str) -> re.Pattern[str]:
@@ -33,32 +33,45 @@ class Profile(NamedTuple):
     """All that may stand left of the cursor in an empty input (fullmatch)."""
     above: re.Pattern[str] = _row("")
     """The row above an empty input; tells the second row of a half-typed text from an empty one."""
-    starting: re.Pattern[str] = _NEVER
+    starting: re.Pattern[str] = NEVER
     """Anywhere on the screen, line breaks included, while it shows its input line but does not read it yet,
     or holds what was submitted."""
-    busy: re.Pattern[str] = _NEVER
+    busy: re.Pattern[str] = NEVER
     """In one of the last `bottom` rows while it works."""
-    busy_title: re.Pattern[str] = _NEVER
-    dialog: re.Pattern[str] = _NEVER
+    busy_title: re.Pattern[str] = NEVER
+    ready_title: re.Pattern[str] = NEVER
+    """A title that says that it does not work, whatever its rows say."""
+    animated: bool = False
+    """Its sign of work moves: one that stands still belongs to an answer."""
+    dialog: re.Pattern[str] = NEVER
     """In one of the last `dialog_rows` rows while it waits for a decision of a person."""
-    dialog_title: re.Pattern[str] = _NEVER
+    dialog_title: re.Pattern[str] = NEVER
     bottom: int = 3
     dialog_rows: int = 14
     status_below: bool = False
     """`busy` is looked for below the cursor only: above it an answer may use the same words."""
-    asks: re.Pattern[str] = _NEVER
+    asks: re.Pattern[str] = NEVER
     """Left of the cursor where a question is asked: what is typed there answers it."""
     furniture: tuple[re.Pattern[str], ...] = ()
     """Below the cursor while it waits for input or works, each in some row: what no shell's prompt brings."""
-    collapsed: re.Pattern[str] = _NEVER
+    collapsed: re.Pattern[str] = NEVER
     """Stands in the input for a long text."""
-    end: re.Pattern[str] = _NEVER
+    end: re.Pattern[str] = NEVER
     """The row below a finished answer; where it is seen, nothing more comes."""
-    chrome: re.Pattern[str] = _NEVER
+    chrome: re.Pattern[str] = NEVER
     """The first row below the answer that belongs to the program: rules, the input, the next turn."""
+    turn: re.Pattern[str] = NEVER
+    """In the one row of each turn that tells it from the next, the waiting input included. Where a program
+    has none, rows without the presented text may be anybody's."""
+    broken: re.Pattern[str] = NEVER
+    """The program's own row, as no answer has one, that says that the turn was interrupted or failed."""
+    error: re.Pattern[str] = NEVER
+    """Opens an error that is drawn like an answer."""
+    last_words: re.Pattern[str] = NEVER
+    """Searched in the whole answer: group 1 is an error or interruption at its end."""
     bullet: str = ""
     """Opens each block of an answer; the blocks' other rows are indented as far."""
-    tool: re.Pattern[str] = _NEVER
+    tool: re.Pattern[str] = NEVER
     """Makes its block one of a tool, not of the answer."""
     indent: int = 0
     one_line: bool = False
@@ -77,6 +90,27 @@ class Profile(NamedTuple):
 _SPINNER = "[\u2801-\u28ff]"
 _RULE = "─{20}"
 
+PROVIDER_ERROR = re.compile(
+    r"""(?ix) \W* (?:
+      (?: (?:api|http|request|provider|model|server) \s )? error \W{1,3} (?:code \W{1,3})? [45]\d\d \b
+    | [45]\d\d \W{1,3} (?: [{] | too\ many\ requests | overloaded | bad\ request | unauthorized | forbidden
+        | internal\ server\ error | service\ unavailable )
+    | you (?:['’]ve|\ have) \ (?:hit|reached|exceeded) \ (?:your|the) \b .{0,40}? \b (?:limit|quota) s?
+    | you (?:['’]re|\ are) \ out\ of \ (?:\w+\ )? (?:usage|credits)
+    | (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
+      \ (?:reached|exceeded|hit)
+    | quota\ exceeded | (?:credit|account) \ balance \ is \ too \ low | overloaded (?: _error | [.]? $ | :\ )
+    | (?:\w+\.)* \w* (?:rate_?limit|overloaded|api_?status|apiconnection|badrequest|authentication
+      |internalserver) _?error\b
+    | invalid\ api\ key | (?:oauth|api) \ (?:token|key) \ (?:has\ )? (?:expired|been\ revoked)
+    | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected) | ran\ into\ this\ error:
+    )
+    (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|when|if|would|should|can|comes?
+      |happens?) \b)
+    """
+)
+"""What the providers' own errors begin with, whichever program shows them; not a sentence about one."""
+
 CLAUDE = Profile(
     "claude",
     programs=("claude", "claude-code"),
@@ -91,7 +125,10 @@ CLAUDE = Profile(
     ),
     collapsed=_row(r"\[Pasted text #\d+[^]]*\]"),
     end=_row(r"^✻ \S+ for .*\d"),
-    chrome=_row("^" + _RULE + r"|^❯ "),
+    chrome=_row("^" + _RULE + r"|^❯ |^\s{20,}.*(· /effort|tmux focus-events)"),
+    turn=_row(r"^❯"),
+    broken=_row(r"^  ⎿ \s*(Interrupted( by user|\s*·|$)|API Error)"),
+    error=_row(r"API Error(:| \()(?!\s?\d{3}\s(is|was|means?|says?|said)\b)"),
     bullet="● ",
     tool=_row(r"^  ⎿"),
 )
@@ -103,7 +140,7 @@ CODEX = Profile(
     above=_row(r"^\s*$"),
     # For some seconds it draws its input line and reads nothing, then some more in which it only queues.
     starting=_row(r">_ OpenAI Codex .*\n +loading *(\n|$)|\n +Waiting for startup +· esc cancel *(\n|$)"),
-    busy=_row(r"^[•◦] .*esc to interrupt\)"),
+    busy=_row(r"^[•◦] .*\((\d+[hms] ?)+• esc to interrupt\)"),
     busy_title=_row("^" + _SPINNER),
     dialog=_row(r"Press enter to confirm|Would you like to |^› 1\. "),
     dialog_title=_row(r"Action Required"),
@@ -115,6 +152,8 @@ CODEX = Profile(
     collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
     end=_row(r"^  Worked for .*\d"),
     chrome=_row(r"^› |^  └ Tip: |^" + _RULE),
+    turn=_row(r"^›"),
+    broken=_row(r"^■ "),
     bullet="• ",
     tool=_row(r"^  └(?! Tip:)"),
     pause_s=0.3,
@@ -123,16 +162,20 @@ CODEX = Profile(
 GEMINI = Profile(
     "gemini",
     programs=("gemini",),
-    prompt=_row(r" > ?"),
+    # `*` where it asks nobody (--yolo); `!` would be its shell.
+    prompt=_row(r" [>*] ?"),
     above=_row(r"^\s*$|▀{20}"),
-    busy=_row(r"esc to cancel"),
+    busy=_row(r"^ ?" + _SPINNER + r" .*\(esc to cancel"),
     busy_title=_row(r"^[✦⏲]"),
+    ready_title=_row(r"^◇"),
     dialog=_row(r"Allow execution|Action Required|│ ● 1\. |Apply this change|Do you want to proceed"),
     dialog_title=_row(r"^✋|Action Required"),
     bottom=10,
     furniture=(_row(r"\bsandbox\b"), _row(r" /model\b|\(\d+% context left\)")),
     collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
-    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ > "),
+    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ [>*] "),
+    turn=_row(r"^ [>*]( |$)"),
+    broken=_row(r"^ ?([✕✖] |ℹ Request cancelled)"),
     bullet="✦ ",
     tool=_row(r"^[╭│╰]"),
     pause_s=0.5,
@@ -149,6 +192,7 @@ OPENCODE = Profile(
     collapsed=_row(r"\[Pasted ~?\d+[^]]*\]"),
     end=_row(r"^\s+▣ .*·.*\d(ms|s|m|h)\s*$"),
     chrome=_row(r"^\s+▣ |^\s*╹▀{5}"),
+    turn=_row(r"^\s+▣ "),
     tool=_row(r"^\s*┃"),
     indent=5,
 )
@@ -158,11 +202,14 @@ PI = Profile(
     programs=("pi",),
     prompt=_row(r""),
     above=_row(_RULE),
-    busy=_row(r"^\s*" + _SPINNER + r" \S"),
+    # In a row of its own, and from 1.6 on in the rule above the input.
+    busy=_row(r"^\s*" + _SPINNER + r" \S|^─+ " + _SPINNER + " "),
+    animated=True,
     bottom=8,
     furniture=(_row("^" + _RULE), _row(r"^↑\S+ ↓\S+.*%/")),
     collapsed=_row(r"\[paste #\d+[^]]*\]"),
-    chrome=_row("^" + _RULE),
+    chrome=_row("^" + _RULE + "|^─+ " + _SPINNER + " "),
+    last_words=_row(r"(?:^|\n\n)(Operation aborted)$"),
     indent=1,
 )
 
@@ -171,6 +218,7 @@ LLM = Profile(
     programs=("llm",),
     prompt=_row(r"> ?"),
     chrome=_row(r"^> ?$"),
+    error=_row(r"Error: "),
     one_line=True,
     # It binds the backslash to a movement of the cursor (`readline.parse_and_bind("\\e[C: forward-char")`).
     signs=(("\\", "＼"),),
@@ -196,6 +244,7 @@ GENERIC = Profile(
     prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
     asks=_row(rf"(?i)^(?!{_CALLS}$).*:\s*$|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\b({_ASKED})\b"),
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
+    last_words=_row(r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
     status_below=True,
     dialog_rows=4,

@@ -8,12 +8,13 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from xw.bridges.profiles import Profile
+from xw.bridges.profiles import NEVER, PROVIDER_ERROR, Profile
+from xw.bridges.wrapped import Place, letters, places
 
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 _CODES = re.compile(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)|\d+|(?<=\[)(?=m)")
 _GREY = re.compile(
-    r"90|38;5;(?:8|23[2-9]|24\d)|38;2;(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d)"
+    r"90|38;5;(?:8|103|23[2-9]|24\d)|38;2;(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d);(1[0-6]\d|[3-9]\d)"
 )
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;:?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])|[\x0e\x0f]")
 
@@ -50,18 +51,21 @@ class Answer(NamedTuple):
     ended: bool
     """The program's end mark was seen below it."""
     cut: bool
-    """The presented text is no longer there, so the beginning may be missing."""
+    """The presented text is no longer there, so the beginning may be missing; or all of it, where nothing
+    tells this turn's rows from another's."""
+    failure: str = ""
+    """The program's own line that says why this is no answer."""
 
 
-def not_ready(screen: Screen, profile: Profile) -> str | None:
-    """Why the program cannot take a text now; None if it can."""
+def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | None:
+    """Why the program cannot take a text now; None if it can. `still`: the screen has long not changed."""
     if screen.obstacle:
         return screen.obstacle
     if starting(screen, profile):
         return "still starting"
     if dialog(screen, profile):
         return "a dialog is open: somebody has to decide first"
-    if busy(screen, profile):
+    if busy(screen, profile, still):
         return "busy"
     if not empty_input(screen, profile):
         return "no empty input line: somebody is typing, or the program is not at its prompt"
@@ -73,8 +77,10 @@ def starting(screen: Screen, profile: Profile) -> bool:
     return profile.starting.search("\n".join(screen.rows)) is not None
 
 
-def busy(screen: Screen, profile: Profile) -> bool:
-    """Does the program show that it works?"""
+def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
+    """Does the program show that it works? What moves while it works does not stand `still`."""
+    if profile.ready_title.search(screen.title) or (still and profile.animated):
+        return False
     below = screen.rows[screen.cursor_y + 1 :]
     shown = [row for row in below if row.strip()] if profile.status_below else _last(screen, profile.bottom)
     return profile.busy_title.search(screen.title) is not None or any(
@@ -138,15 +144,13 @@ def pale(styled: str, column: int) -> bool:
 def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
     """What stands left of the text (or its stand-in) on its row; None if it is not on the screen."""
     first, token = text.split("\n", 1)[0][:24], token_of(text)
-    rows = screen.rows[::-1]
-    for row in rows:
-        if first in row:
-            return row[: row.index(first)]
-    for row in rows:
+    for place in reversed(list(places(screen.rows, first))):
+        return screen.rows[place.row][: place.column]
+    for row in screen.rows[::-1]:
         stand_in = profile.collapsed.search(row)
         if stand_in:
             return row[: stand_in.start()]
-    return "" if any(token in row for row in screen.rows) else None
+    return next(("" for _ in places(screen.rows, token)), None)
 
 
 def unsent(screen: Screen, profile: Profile, text: str) -> bool:
@@ -160,8 +164,8 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
     if token_of(text) in row or profile.collapsed.search(row):
         return True
     # A narrow pane may have left only the last letters on the cursor's row.
-    tail, shown = _letters(text)[-8:], _letters(row)[-8:]
-    above = _letters(screen.rows[y - 1]) if y else ""
+    tail, shown = letters(text.rsplit("\n", 1)[-1])[-8:], letters(row)[-8:]
+    above = "".join(map(letters, screen.rows[max(0, y - 8) : y]))
     return shown != "" and tail.endswith(shown) and (above + shown).endswith(tail)
 
 
@@ -178,15 +182,20 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
         # Once the text has scrolled off, a program may keep a row at the top that tells of it.
         rows = rows[1:]
     if profile.one_line:
-        rows = _above_prompt(_parted(rows, text.rsplit("\n", 1)[-1]), profile)
-    start = _below(rows, profile, text)
-    cut = start is None
-    stop, ended = len(rows), False
-    for number in range(start or 0, len(rows)):
-        if profile.end.search(rows[number]) or profile.chrome.search(rows[number]):
-            stop, ended = number, profile.end.search(rows[number]) is not None
+        rows = _above_prompt(rows, profile)
+    place = _place(rows, profile, text)
+    if place is None and not _is_of_one_turn(rows, profile):
+        return Answer("", False, True)
+    below = rows[place.below :] if place else rows
+    if place and place.rest and profile.one_line:
+        below = [place.rest, *below]  # where a text fills its row, tmux joins the next one to it
+    stop, ended = len(below), False
+    for number, row in enumerate(below):
+        if profile.end.search(row) or profile.chrome.search(row):
+            stop, ended = number, profile.end.search(row) is not None
             break
-    return Answer(_undecorated(rows[start or 0 : stop], profile, cut), ended, cut)
+    below, cut = below[:stop], place is None
+    return Answer(_undecorated(below, profile, cut), ended, cut, _failure(below, profile, ended, cut))
 
 
 def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
@@ -195,44 +204,33 @@ def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
     return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
 
 
-def _parted(rows: list[str], last: str) -> list[str]:
-    """The rows, with a break behind the text: where it fills its row, tmux joins the next one to it."""
-    for number, row in enumerate(rows):
-        before, found, behind = row.partition(last)
-        if found:
-            return [*rows[:number], before + found, *([behind] if behind else []), *rows[number + 1 :]]
-    return rows
+def _is_of_one_turn(rows: list[str], profile: Profile) -> bool:
+    """Are rows without the text of its turn? Told only where turns are marked, and none began here."""
+    marks = sum(profile.turn.search(row) is not None for row in rows)
+    return profile.turn is not NEVER and marks <= 1  # one is the input that waits, or the end of this turn
 
 
-def _last(screen: Screen, count: int) -> list[str]:
-    return [row for row in screen.rows if row.strip()][-count:]
-
-
-def _below(rows: list[str], profile: Profile, text: str) -> int | None:
-    """The row below the text's last line, which a narrow pane may have broken into several."""
+def _place(rows: list[str], profile: Profile, text: str) -> Place | None:
+    """Where the text's last line stands, in however many rows."""
     token = token_of(text)
-    shown = [n for n, row in enumerate(rows) if token in row and not _quoted(row, profile, token)]
+    found = places(rows, token, text[text.rindex(token) + len(token) :])
+    shown = [place for place in found if not _quoted(rows[place.row], profile, place.column)]
     if not shown:
         return None
     # A program in lines shows a text once; another may draw it again, and its answer below the newest.
-    number = shown[0] if profile.one_line else shown[-1]
-    whole = _letters(text[text.rindex(token) :])
-    got = _letters(rows[number][rows[number].index(token) :])
-    number += 1
-    while number < len(rows) and len(got) < len(whole) and rows[number].strip():
-        more = got + _letters(rows[number])
-        if not whole.startswith(more):
-            break
-        got, number = more, number + 1
-    return number
+    return shown[0] if profile.one_line else shown[-1]
 
 
-def _quoted(row: str, profile: Profile, token: str) -> bool:
+def _quoted(row: str, profile: Profile, column: int) -> bool:
     """Does an answer repeat the text here? The text itself has its last line at the start of a row."""
     if profile.one_line:
         return False
     spoken = profile.bullet != "" and row.startswith(profile.bullet)
-    return spoken or re.search(r"\w", row[: row.index(token)]) is not None
+    return spoken or re.search(r"\w", row[:column]) is not None
+
+
+def _last(screen: Screen, count: int) -> list[str]:
+    return [row for row in screen.rows if row.strip()][-count:]
 
 
 def _cells(row: str) -> int:
@@ -241,27 +239,25 @@ def _cells(row: str) -> int:
     return len(row) + wide - sum(unicodedata.category(sign) in ("Mn", "Me") for sign in row)
 
 
-def _letters(row: str) -> str:
-    return re.sub(r"[\s┃│]", "", row)
-
-
 def _undecorated(rows: list[str], profile: Profile, cut: bool) -> str:
     if profile.bullet:
-        rows = _spoken(rows, profile, cut)
-    else:
-        rows = [row for row in rows if not profile.tool.search(row)]
-        rows = [_dedented(row, profile.indent) for row in rows]
-    while rows and not rows[0].strip():
-        del rows[0]
-    while rows and not rows[-1].strip():
-        del rows[-1]
-    return "\n".join(rows)
+        return _trimmed([line for block in _blocks(rows, profile, cut) for line in block])
+    kept = [row for row in rows if not profile.tool.search(row)]
+    return _trimmed([_dedented(row, profile.indent) for row in kept])
 
 
-def _spoken(rows: list[str], profile: Profile, cut: bool) -> list[str]:
-    """The rows of the blocks that are the program's own words; tools' blocks are left out."""
+def _trimmed(lines: list[str]) -> str:
+    while lines and not lines[0].strip():
+        del lines[0]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    return "\n".join(lines)
+
+
+def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
+    """The blocks that are the program's own words; tools' blocks are left out."""
     width = len(profile.bullet)
-    kept: list[str] = []
+    kept: list[list[str]] = []
     # What stands above the first bullet is no answer, unless the bullet itself was cut off.
     block: list[str] | None = [] if cut else None
     for row in [*rows, profile.bullet]:
@@ -271,10 +267,44 @@ def _spoken(rows: list[str], profile: Profile, cut: bool) -> list[str]:
             continue
         if block and not any(profile.tool.search(line) for line in block):
             first = block[0]
-            kept.append(first[width:] if first.startswith(profile.bullet) else _dedented(first, width))
-            kept += [_dedented(line, width) for line in block[1:]]
+            spoken = first[width:] if first.startswith(profile.bullet) else _dedented(first, width)
+            kept.append([spoken, *(_dedented(line, width) for line in block[1:])])
         block = [row]
     return kept
+
+
+def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
+    """The program's own line that says why there is no answer: an error of its provider, an interruption.
+
+    An answer may quote such a line, so it counts only where the program puts it: in a row that no answer
+    has, or alone, or as the last block of a turn that did not end well.
+    """
+    bullets = [n for n, row in enumerate(rows) if profile.bullet and row.startswith(profile.bullet)]
+    for number in range(bullets[-1] if bullets else 0, len(rows)):
+        if profile.broken.search(rows[number]):
+            return _paragraph(rows[number:]).lstrip("⎿ \xa0")
+    said = _undecorated(rows, profile, cut)
+    if profile.bullet:
+        blocks = _blocks(rows, profile, cut)
+        said = _trimmed(blocks[-1]) if blocks else ""
+    lines = said.split("\n")
+    first, more = _paragraph(lines), "" in map(str.strip, lines)
+    if profile.error.match(first) and (not more or (profile.bullet and not ended)):
+        return first
+    if PROVIDER_ERROR.match(first) and not more:
+        return first
+    last = profile.last_words.search(said)
+    return _paragraph(last[1].split("\n")) if last else ""
+
+
+def _paragraph(rows: list[str]) -> str:
+    """The rows up to the next blank one, as one line."""
+    lines: list[str] = []
+    for row in rows:
+        if not row.strip():
+            break
+        lines.append(row.strip())
+    return " ".join(lines)
 
 
 def _dedented(row: str, indent: int) -> str:

@@ -59,10 +59,16 @@ SURE_S = 0.5
 
 PRESSES = 3
 
+STILL_S = 3.0
+"""What moves while a program works has moved within this time."""
+
 SILENT_S = 30.0
 """A program that rests this long without an answer was interrupted, or answered nothing."""
 
 _LOOK_EVERY_S = 0.03
+
+SILENT = "the program rests and shows no answer"
+LOST = "the mail is not on the program's screen any more, so its answer cannot be told from others"
 
 _NO_TEXT = "[none]"
 """Stands on no screen: what `answer` finds with it is what an earlier turn left."""
@@ -101,6 +107,8 @@ class TmuxChat:
         self._clock = clock
         self._sleep = sleep
         self._rest: tuple[str, float] = ("", 0.0)
+        self._worked: dict[str, Any] = {}
+        """The mark since which the program was seen at work: what stands there now is of that turn."""
 
     @property
     def limit(self) -> int:
@@ -113,7 +121,7 @@ class TmuxChat:
             screen, profile = self._look()
         except XwError as error:
             return str(error)
-        return not_ready(screen, profile)
+        return not_ready(screen, profile, self._is_still(screen))
 
     def mark(self) -> str:
         """The pane, its process and a digest of what it showed."""
@@ -136,7 +144,7 @@ class TmuxChat:
             raise NotPresented(f"{self._target}: {error}") from error
         if not self._is_same(screen, json.loads(mark)):
             raise NotPresented(f"{self._pane}: another program runs there now")
-        reason = not_ready(screen, profile)
+        reason = not_ready(screen, profile, self._is_still(screen))
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
         text = taken(text, profile)
@@ -187,8 +195,12 @@ class TmuxChat:
         screen, profile = self._look()
         if not self._is_same(screen, noted):
             raise ChatGone(f"{self._pane}: another program runs there now")
-        if starting(screen, profile) or busy(screen, profile) or dialog(screen, profile):
-            self._rest = ("", 0.0)
+        still = self._is_still(screen)
+        if starting(screen, profile) or busy(screen, profile, still) or dialog(screen, profile):
+            if not profile.animated:
+                self._rest = ("", 0.0)
+            if busy(screen, profile):
+                self._worked = noted
             return None
         return self._answer(screen, profile, noted, text)
 
@@ -198,13 +210,20 @@ class TmuxChat:
         if profile.one_line and not empty_input(screen, profile):
             return None  # such programs show no more of their work than that the prompt is not back
         # Without the text on the screen, an earlier turn's answer must not pass for this one's.
-        stale = found.cut and noted["old"] in (
-            _digest([found.text]),
-            _digest([answer(list(screen.rows), profile, text).text]),
+        stale = (
+            found.cut
+            and self._worked != noted
+            and noted["old"]
+            in (
+                _digest([found.text]),
+                _digest([answer(list(screen.rows), profile, text).text]),
+            )
         )
+        if found.failure and rested >= profile.settle_s:
+            raise ChatFailed(found.failure)
         if not found.text or stale:
-            if rested > SILENT_S:
-                raise ChatFailed(f"{self._pane}: the program rests and shows no answer")
+            if rested > (profile.settle_s if profile.one_line and found.cut else SILENT_S):
+                raise ChatFailed(f"{self._pane}: {LOST if found.cut and not found.text else SILENT}")
             return None
         if rested < profile.settle_s and (found.cut or not found.ended):
             return None
@@ -213,6 +232,9 @@ class TmuxChat:
         return Reply(
             found.text, True, "the beginning has scrolled off the program's screen and could not be captured"
         )
+
+    def _is_still(self, screen: Screen) -> bool:
+        return self._rested(_digest(screen.rows)) > STILL_S
 
     def _rested(self, state: str) -> float:
         if self._rest[0] != state:

@@ -1,0 +1,66 @@
+"""Finding a text again that a program has broken over several rows.
+
+Programs wrap at letters or at words, in a box or behind marks of their own (`> `, `... `, `│`), so a word
+of the frame may stand on no single row. Compared are letters only; blanks and marks are the program's.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_MARKS = re.compile(r"\s*(?:(?:[>│┃|❯›·:]+|\.\.\.+)\s*)*")
+"""What a program puts before a row that goes on with a text."""
+
+_PASSED = frozenset("┃│| \t\xa0")
+"""Signs that a text may be broken up by: blanks where it is wrapped, boxes at its sides."""
+
+
+class Place(NamedTuple):
+    """Where a text stands."""
+
+    row: int
+    column: int
+    """Of its first letter."""
+    below: int
+    """The first row below it."""
+    rest: str
+    """What stands behind it on its last row, if it is whole."""
+
+
+def letters(row: str) -> str:
+    """The row without blanks, boxes, and the mark of a row that goes on with a text."""
+    return "".join(sign for sign in row[_MARKS.match(row).end() :] if sign not in _PASSED)  # type: ignore[union-attr]  # it matches anything
+
+
+def places(rows: Sequence[str], start: str, more: str = "") -> Iterator[Place]:
+    """Where `start` stands in the rows, from the top; `more` is what follows it, as far as it is there."""
+    wanted = [sign for sign in start + more if sign not in _PASSED]
+    needed = sum(sign not in _PASSED for sign in start)
+    for number, row in enumerate(rows if needed else ()):
+        column = row.find(wanted[0])
+        while column >= 0:
+            found = _follow(rows, number, column, wanted, needed)
+            if found:
+                yield found
+            column = row.find(wanted[0], column + 1)
+
+
+def _follow(rows: Sequence[str], row: int, column: int, wanted: list[str], needed: int) -> Place | None:
+    got, number, at = 0, row, column
+    last = row  # the row with the last letter that is needed
+    while True:
+        text = rows[number]
+        while at < len(text) and got < len(wanted):
+            if text[at] == wanted[got]:
+                got += 1
+                last = number if got <= needed else last
+            elif text[at] not in _PASSED:
+                # Behind what is needed, a row that does not go on with the text is none of it.
+                return Place(row, column, max(last + 1, number), "") if got >= needed else None
+            at += 1
+        if got == len(wanted):
+            return Place(row, column, number + 1, text[at:].strip("│┃| "))
+        number += 1
+        if number == len(rows) or not letters(rows[number]):
+            return Place(row, column, max(last + 1, number), "") if got >= needed else None
+        at = _MARKS.match(rows[number]).end()  # type: ignore[union-attr]  # it matches anything
