@@ -77,6 +77,14 @@ class Agent:
     async def prompt(self, session_id: str, prompt: list[Any], **kwargs: Any) -> acp.PromptResponse:
         text = "".join(block.text for block in prompt)
         words = text.split()
+        if text.startswith("only-tool:"):
+            await self.say(session_id, text[10:])
+            update = acp.start_tool_call("t1", "todo", kind="think")
+            await self.client.session_update(session_id=session_id, update=update)
+            return acp.PromptResponse(stop_reason="end_turn")
+        if text.startswith("only:"):
+            await self.say(session_id, text[5:])
+            return acp.PromptResponse(stop_reason="end_turn")
         self.turns += 1
         if "die" in words:
             os._exit(3)

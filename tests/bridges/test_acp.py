@@ -285,3 +285,23 @@ def test_what_was_said_before_a_failure_is_kept(agent: Agent) -> None:
     with pytest.raises(ChatFailed, match="refusal") as failed:
         ask(agent(), "refuse this")
     assert "heard 11:\nrefuse this" in failed.value.said
+
+
+def test_a_providers_error_is_no_answer(tmp_path: Path) -> None:
+    """A known agent's line about its provider fails the turn, though the agent ends it well."""
+    known = tmp_path / "claude-agent-acp"
+    known.write_text(f"#!/bin/sh\nexec {' '.join(AGENT)}\n")
+    known.chmod(0o755)
+    for program, fails in ([str(known)], True), (AGENT, False):
+        chat = AcpChat(Program(program), tmp_path / str(fails))
+        try:
+            assert ask(chat, "only:API Error: 429 slow down").text.startswith("API Error") and not fails
+        except ChatFailed as error:
+            assert fails and "API Error: 429 slow down" in str(error)  # noqa: PT017  # one of the two
+        finally:
+            chat.close()
+
+
+def test_an_answer_before_a_last_tool_is_the_answer(agent: Agent) -> None:
+    """Where nothing is said after the last tool, what was said before it is the answer."""
+    assert ask(agent(), "only-tool:The answer is 42.") == Reply("The answer is 42.")

@@ -229,7 +229,7 @@ def test_a_bridge_that_has_no_answer_ends_its_turn(stage: Stage) -> None:
         ("alice", "I will look"),
         (
             "talk",
-            "alice cannot answer (No answer from alice (uncertain)): passed over until it says something",
+            "alice cannot answer (No answer from alice (uncertain)): it rests, and is asked again in 5s",
         ),
     ]
 

@@ -38,6 +38,7 @@ from xw.bridges.acp_modes import Modes
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain, Unusable
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.program import Program, program_of
+from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut, Usage
 
 START_S = 60.0
@@ -239,6 +240,9 @@ class AcpChat:
         self._process = self._agent = self._thread = None
 
     def _outcome(self, stop: str, text: str) -> Reply:
+        error = error_in(self._program.argv, text)
+        if error:
+            raise ChatFailed(f"{self._program.name}: {error}")
         if stop == "end_turn":
             return Reply(text)
         if stop in _INCOMPLETE:

@@ -31,6 +31,7 @@ from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Rep
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program, locked, program_of
+from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
@@ -141,6 +142,9 @@ class CommandChat:
             ]
             raise ChatFailed(f"{self._program.name}: failed ({code}): {lines[-1]}")
         answer = _read(directory / "out", OUTPUT_LIMIT + 1).strip("\n")
+        error = error_in(self._program.argv, answer)
+        if error:
+            raise ChatFailed(f"{self._program.name}: {error}")
         if len(answer.encode()) > OUTPUT_LIMIT:
             cut = answer.encode()[:OUTPUT_LIMIT].decode(errors="ignore")
             return Reply(

@@ -33,6 +33,7 @@ from typing import NamedTuple
 from xw.bridges import wiblog
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import check_options, seconds
+from xw.bridges.provider_errors import error_in
 from xw.bridges.wibwob import LIMIT, Wire, check, command, encode, unknown
 from xw.errors import Refused, TimedOut, XwError
 
@@ -169,6 +170,9 @@ class SocketChat:
         next_began = start + len(turn) < len(said)
         # The log says when an answer is whole; a history shows it growing.
         if text and (next_began or self._dialect == "log" or rested >= self._settle_s):
+            error = error_in(("wibwob",), text)
+            if error:
+                raise ChatFailed(f"{self._path}: {error}")
             return Reply(text)
         return None
 

@@ -157,8 +157,18 @@ def _member(member: Member, now: int) -> str:
     if member.open:
         parts.append(f"has the floor for {span((now - member.asked) / clock.SECOND)}")
     if member.away:
-        parts.append("passed over: did not answer")
+        parts.append(_away(member, now))
     return "; ".join(parts)
+
+
+def _away(member: Member, now: int) -> str:
+    if not member.failures:
+        return "passed over: did not answer"
+    failed = f"cannot answer ({member.failures} in a row)"
+    if not member.rests:
+        return f"passed over: {failed}; `xw room join ROOM --member {member.name}` asks it again"
+    left = max(0, member.rests - now) / clock.SECOND
+    return f"rests: {failed}; asked again in {span(left)}"
 
 
 def _fields(room: Room) -> dict[str, object]:
@@ -178,7 +188,8 @@ def _fields(room: Room) -> dict[str, object]:
         "pending": room.pending,
         "running": room.running,
         "members": [
-            {"name": m.name, "kind": m.kind, "open": m.open, "away": m.away} for m in state.members.values()
+            {"name": m.name, "kind": m.kind, "open": m.open, "away": m.away, "failures": m.failures}
+            for m in state.members.values()
         ],
     }
 

@@ -17,7 +17,7 @@ from xw.message import Fields, Message
 from xw.rooms import definition, desk, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
-from xw.rooms.scene import ROOM, File, Line, Member, is_for
+from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.text import size
 
@@ -154,7 +154,7 @@ class Coordinator:
         """Who is to be given a turn now, within the turns that are left."""
         if self._spent():
             return ()
-        chosen = self._policy.speakers(self.state.scene(), now)
+        chosen = self._policy.speakers(self.state.scene(now), now)
         return chosen[: self._limits.turns - self.state.turns] if self._limits.turns else chosen
 
     def _give(self, now: int) -> None:
@@ -176,9 +176,11 @@ class Coordinator:
         return alarms or ([] if quiet is None else [quiet])
 
     def _rates(self, now: int) -> list[int]:
-        """When members who have something to hear come within their rates again."""
-        scene = self.state.scene()
-        return [at for member in scene.present() if (at := scene.free_at(member)) > now]
+        """When members who have something to hear come within their rates again, or have rested."""
+        scene = self.state.scene(now)
+        rated = [at for member in scene.present() if (at := scene.free_at(member)) > now]
+        members = self.state.members.values()
+        return rated + [m.rests for m in members if m.away and m.rests > now and has_news(m, scene.lines)]
 
     # Saying
 
@@ -192,7 +194,7 @@ class Coordinator:
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
         more: Fields = {"author": shown[-1].author, "rooms": passed}
         draft = post.Draft("question", (member.name,), body, attachments=paths, more=more)
-        self._send(draft, Payload(payload.TURN, {"turn": state.turns + 1}))
+        self._send(draft, Payload(payload.TURN, {"turn": state.given + 1}))
 
     def _lines_for(self, member: Member) -> list[Line]:
         """The others' lines since a member's last turn; before them, for a reminder, the last of all."""

@@ -15,10 +15,13 @@ from xw.message import Fields, Message
 from xw.rooms import payload
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member
 from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers
-from xw.text import first_line
+from xw.text import first_line, span
 
 _WIDTH = 200
 _ROOMS = 16  # that a text may pass
+_REST_S = 5.0  # of a member that could not answer, until it is asked again; twice as long each time
+_REST_MOST_S = 600.0
+_FAILURES = 10  # in a row, and then it is passed over: about half an hour
 _NAME = 40  # characters of what is no name
 
 
@@ -111,9 +114,14 @@ def _sign(state: State, message: Message) -> Answer:
         message.sender == layout.POSTMASTER or (message.sender == member.name and word)
     ):
         return _PUT_AWAY
-    event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open}
-    why = first_line(message.body, _WIDTH)
-    return Answer(event, f"{member.name} cannot answer ({why}): passed over until it says something")
+    event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open, "failed": True}
+    what = f"{member.name} cannot answer ({first_line(message.body, _WIDTH)})"
+    # What comes back, and another room's refusal, will be no different in a moment.
+    if message.sender == layout.POSTMASTER or member.kind == ROOM or member.failures + 1 >= _FAILURES:
+        cure = f"`xw room join {state.name} --member {member.name}`"
+        return Answer(event, f"{what}: passed over until it or a person says something, or {cure}")
+    rest = min(_REST_S * 2**member.failures, _REST_MOST_S)
+    return Answer(event | {"rest_s": rest}, f"{what}: it rests, and is asked again in {span(rest)}")
 
 
 def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:

@@ -58,9 +58,10 @@ class Member(NamedTuple):
 
     `turned` is the number of its last turn, or of the last one given when it
     joined; `heard` the number of lines it has been shown or spared; `open` the id
-    of the turn it has not answered, given at `asked`; `away` that it let one
-    pass; `fresh` that it has to be reminded; `spoke` when it spoke last; `limited`
-    when the room last said that it speaks too often.
+    of the turn it has not answered, given at `asked`, when it had heard `before`
+    lines; `away` that it let one pass; `fresh` that it has to be reminded; `spoke`
+    when it spoke last; `limited` when the room last said that it speaks too often.
+    `failures` counts the turns in a row that it could not answer; at `rests` it is asked again (0: never).
     """
 
     name: str
@@ -73,6 +74,17 @@ class Member(NamedTuple):
     fresh: bool = True
     spoke: tuple[int, ...] = ()
     limited: int = 0
+    before: int = 0
+    failures: int = 0
+    rests: int = 0
+
+    def back(self) -> "Member":
+        """Return the member as one who can be asked again, and has to be reminded."""
+        return self._replace(away=False, fresh=True, failures=0, rests=0)
+
+    def at(self, now: int) -> "Member":
+        """Return the member at this time: one whose rest is over is no longer away."""
+        return self._replace(away=False) if self.away and 0 < self.rests <= now else self
 
 
 class Scene(NamedTuple):

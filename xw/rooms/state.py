@@ -5,20 +5,22 @@ Nothing here is kept anywhere: a coordinator that starts folds the room's record
 hears and each message it sends, by the same two methods.
 """
 
-from xw import layout
+from xw import clock, layout
 from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.definition import Definition, retired
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import MINUTE, ROOM, File, Line, Member, Scene, is_pass, mentions
+from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Line, Member, Scene, is_pass, mentions
 
 OPEN, PAUSED, CLOSED = "open", "paused", "closed"
 
 
 class State:
     """What a room has come to. `last` is the last message it sent, `thread` the first one's id.
+
+    `turns` are those that count, `given` also those that failed.
 
     `heard` are the lines that nothing sent names yet; `settled` the
     messages that an event has answered, and which; `active_at` when something was last said
@@ -31,6 +33,7 @@ class State:
         self.members = {who: Member(who, kind) for who, kind in definition.members}
         self.lines: list[Line] = []
         self.turns = 0
+        self.given = 0
         self.words = 0
         self.status = OPEN
         self.reason = ""
@@ -41,10 +44,16 @@ class State:
         self.active_at = 0
         self.resumed_at = 0
 
-    def scene(self) -> Scene:
-        """What the policy is asked about."""
+    def scene(self, now: int = 0) -> Scene:
+        """What the policy is asked about at this time."""
         limits, moderator = self.definition.limits, self.definition.moderator
-        return Scene(tuple(self.members.values()), self.lines, limits, self.turns, moderator)
+        return Scene(
+            tuple(member.at(now) for member in self.members.values()),
+            self.lines,
+            limits,
+            self.turns,
+            moderator,
+        )
 
     def holder(self, turn: str | None) -> Member | None:
         """The member who has not answered this turn yet."""
@@ -75,9 +84,17 @@ class State:
                 member = member._replace(spoke=self._recent(member, max(line.at, member.asked)))
             if answers(member, message):
                 member = member._replace(open=None)
-            if member.away:  # back again, and who knows what it remembers
-                member = member._replace(away=False, fresh=True)
-            self.members[line.author] = member
+            if member.away:  # and who knows what it remembers
+                member = member.back()
+            self.members[line.author] = member._replace(failures=0)
+        if member is None or member.kind == HUMAN:
+            self._wake()
+
+    def _wake(self) -> None:
+        """A person, or the room's host, has spoken: whoever could not answer is asked again at once."""
+        for name, member in self.members.items():
+            if member.away and member.failures:
+                self.members[name] = member.back()
 
     def sent(self, message: Message, own: Payload) -> None:
         """Fold a turn or an event of the room's own."""
@@ -91,10 +108,17 @@ class State:
 
     def _turn(self, message: Message) -> None:
         self.turns += 1
+        self.given += 1
         member = self.members.get(message.to[0])
         if member:
             self.members[member.name] = member._replace(
-                turned=self.turns, heard=len(self.lines), open=message.id, asked=message.sent, fresh=False
+                turned=self.given,
+                heard=len(self.lines),
+                before=member.heard,
+                open=message.id,
+                asked=message.sent,
+                fresh=False,
+                away=False,
             )
 
     def _event(self, own: Payload, message: Message) -> None:
@@ -105,12 +129,12 @@ class State:
         if event == payload.OPENED:
             self.lines.append(line_of(message, message.sent))
         elif event == payload.JOINED and layout.is_name(name):
-            back = member or Member(name, own.text("as") or "agent", self.turns, self.remembered())
-            self.members[name] = back._replace(open=None, away=False, fresh=True)
+            back = member or Member(name, own.text("as") or "agent", self.given, self.remembered())
+            self.members[name] = back.back()._replace(open=None)
         elif event == payload.LEFT:
             self.members.pop(name, None)
         elif event == payload.AWAY and member:
-            self.members[name] = member._replace(open=None, away=True)
+            self.members[name] = self._away(member, own, message)
         elif event == payload.LIMITED and member:
             self.members[name] = member._replace(limited=message.sent)
         elif event == payload.PAUSED:
@@ -120,6 +144,19 @@ class State:
             self.active_at = self.resumed_at = message.sent
         elif event == payload.CLOSED:
             self.status, self.reason = CLOSED, own.text("reason")
+
+    def _away(self, member: Member, own: Payload, message: Message) -> Member:
+        """A member that let its turn pass; one that could not answer has not used it up: it gets it again."""
+        if not own.fields.get("failed"):
+            return member._replace(open=None, away=True, failures=0, rests=0)
+        if member.open == own.text("turn"):
+            self.turns -= 1
+            member = member._replace(heard=member.before)
+        self.active_at = max(self.active_at, message.sent)  # trouble is no quiet: the room waits on
+        rest = clock.seconds(own.fields.get("rest_s"))
+        rests = message.sent + round(rest * clock.SECOND) if rest else 0
+        failures = member.failures + 1
+        return member._replace(open=None, away=True, fresh=True, failures=failures, rests=rests)
 
     def remembered(self) -> int:
         """The number of the first of the last lines that one who joins is given."""

@@ -1,0 +1,75 @@
+"""A provider's error is no answer, though the program that prints it ends well."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.helpers import until
+from xw.bridges.chat import ChatFailed, Reply
+from xw.bridges.command import CommandChat
+from xw.bridges.program import Program
+from xw.bridges.provider_errors import error_in
+
+ERRORS = [
+    (("claude", "-p"), 'API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}'),
+    (("/opt/bin/claude", "-p"), "API Error: 400 stub says 400\n\n"),
+    (("sh", "-c", "cd /x && claude -p -c"), "API Error: Connection error."),
+    (("env", "A=b", "claude", "-p"), "Claude AI usage limit reached|1764370800"),
+    (("claude", "-p"), "You've hit your usage limit · resets 3pm"),
+    (("claude", "-p"), "5-hour limit reached ∙ resets 3pm"),
+    (("claude", "-p"), "Credit balance is too low"),
+    (("claude", "-p"), "Invalid API key · Please run /login"),
+    (("claude-agent-acp",), "API Error: 529 Overloaded"),
+    (("codex", "exec", "-"), "ERROR: You've hit your usage limit. Upgrade to Pro"),
+    (("gemini",), "[API Error: You exhausted your daily quota on this model.]"),
+    (("pi", "-p"), 'Error: 400: {"error":"x"}'),
+    (("opencode", "run"), "Error: Unauthorized"),
+    (("goose", "acp"), "Ran into this error: Rate limit exceeded."),
+    (("npx", "claude@2.1", "-p"), "API Error: 500"),
+    (("wibwob",), "Error: no key"),
+]
+ANSWERS = [
+    (("claude", "-p"), "The log shows `API Error: 429` three times: the provider's limit was hit."),
+    (("claude", "-p"), "You've hit the nail on the head."),
+    (("claude", "-p"), "API Errors are listed in docs/errors.md."),
+    (("claude", "-p"), "API Error: 429 is what it prints.\n" + "And more to say about it. " * 100),
+    (("./agent",), "API Error: 429"),
+    (("cat",), "You've hit your usage limit"),
+    (("codex", "exec", "-"), "Error handling is in place."),
+    (("pi", "-p"), "Errors: none."),
+    (("claude", "-p"), ""),
+]
+
+
+@pytest.mark.parametrize(("program", "text"), ERRORS)
+def test_an_error_is_recognised(program: tuple[str, ...], text: str) -> None:
+    """A known program's error is given by its first line."""
+    assert error_in(program, text) == text.strip().splitlines()[0]
+
+
+@pytest.mark.parametrize(("program", "text"), ANSWERS)
+def test_an_answer_is_left_alone(program: tuple[str, ...], text: str) -> None:
+    """What only speaks of errors, or comes from an unknown program, is an answer."""
+    assert error_in(program, text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "fails"), [("claude", True), ("gemini", False), ("agent", False), ("codex", True)]
+)
+def test_a_command_that_ends_well_with_an_error(tmp_path: Path, name: str, fails: bool) -> None:
+    """The command bridge fails the turn of a known program, with its line as the reason."""
+    program = tmp_path / name
+    said = {"codex": "ERROR: You've hit your usage limit."}.get(name, "API Error: 429 slow down")
+    said = "I saw an API Error: 429" if name == "gemini" else said
+    program.write_text(f'#!/bin/sh\ncat >/dev/null\necho "{said}"\n')
+    program.chmod(0o755)
+    chat = CommandChat(Program([str(program), "-p"]), tmp_path / "state")
+    mark = chat.mark()
+    chat.present(mark, "hi")
+    outcome: Callable[[], Reply | None] = lambda: chat.capture(mark, "hi")  # noqa: E731
+    if fails:
+        with pytest.raises(ChatFailed, match=r"429|usage limit"):
+            until(outcome)
+    else:
+        assert until(outcome).text == said

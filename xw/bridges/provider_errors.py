@@ -1,0 +1,70 @@
+"""What known agent programs print in place of an answer when their model's provider fails.
+
+They end with exit status 0, or a good stop reason, all the same. Only a short
+text that begins with such a mark is an error: an answer may speak of errors. Marks
+belong to programs; what an unknown program prints is its answer. Called by the
+command, acp and socket chats; in a terminal the profiles have marks of their own.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+_LONGEST = 2000
+"""Characters of a text that may be an error as a whole: a status, and the provider's JSON."""
+
+_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "env", "npx", "bunx", "node")
+
+_LIMIT = (
+    r"You['’]ve (hit|reached) your (usage|session|weekly|daily|monthly|plan|rate) ?limit"
+    r"|You have (hit|reached|exceeded) your .{0,40}(limit|quota)"
+)
+_CLAUDE = (
+    r"API Error\b.{0,3}[:(]|Claude (AI )?usage limit reached|(5-hour|Weekly|Session|Usage) limit reached"
+    r"|Credit balance (is )?too low|Invalid API key|Not logged in\b|OAuth token|Please run /login"
+)
+_GEMINI = r"\[API Error: |Error when talking to \S+ API|Quota exceeded for"
+_CODEX = r"ERROR: |(stream|unexpected) (error|status)\b"
+_ERROR = r"Error: "
+_GOOSE = r"Ran into this error: |Error: "
+
+_MARKS = {
+    "claude": _CLAUDE,
+    "claude-agent-acp": _CLAUDE,
+    "claude-code-acp": _CLAUDE,
+    "codex": _CODEX,
+    "codex-acp": _CODEX,
+    "gemini": f"{_GEMINI}|API Error: ",
+    "qwen": f"{_GEMINI}|API Error: ",
+    "opencode": _ERROR,
+    "pi": _ERROR,
+    "llm": _ERROR,
+    "goose": _GOOSE,
+    "wibwob": f"{_CLAUDE}|{_ERROR}",
+}
+
+
+def error_in(program: Sequence[str], text: str) -> str | None:
+    """Return the line by which this program reports a provider's error; None if `text` is an answer."""
+    said = text.strip()
+    if not said or len(said) > _LONGEST:
+        return None
+    for name in _names(program):
+        mark = _MARKS.get(name)
+        if mark and re.match(rf"\W{{0,4}}({mark}|{_LIMIT})", said):
+            return said.splitlines()[0].strip()
+    return None
+
+
+def _names(program: Sequence[str]) -> Iterable[str]:
+    """The names by which a command line may be known: its own, and those of what a wrapper runs."""
+    words = list(program[:1])
+    if words and os.path.basename(words[0]) in _SHELLS:
+        for word in program[1:4]:
+            try:
+                words += shlex.split(word)
+            except ValueError:
+                words.append(word)  # no command line: as it stands
+    for word in words:
+        yield re.sub(r"\.(js|mjs|cjs|py|exe)$", "", os.path.basename(word).partition("@")[0])
