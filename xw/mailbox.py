@@ -197,6 +197,24 @@ class Mailbox:
         """Move a message to `failed` with the reason beside it."""
         return self.quarantine(source, name, reason, kind)
 
+    def expire(self, message: Message, now: int) -> bool:
+        """Move a pending info that has expired to `failed`; False where it has not, or cannot be moved."""
+        if message.type != "info" or not message.expired(now):
+            return False
+        try:
+            self.fail(message.file_name, "expired", f"it expired at {message.expires}, before it was shown")
+        except OSError:
+            return False  # a full or read-only disk: it stays, and is shown as expired
+        return True
+
+    def supersede(self, message: Message) -> bool:
+        """Move a report to `done`, since a later one of its kind is shown; False where it cannot be moved."""
+        try:
+            self.settle(message.file_name)
+        except OSError:
+            return False
+        return True
+
     def quarantine(self, source: str, name: str, reason: str, kind: str = "damaged") -> bool:
         """Move whatever has this name in `source` to `failed/`, untouched, with a note that says why.
 

@@ -14,6 +14,7 @@ from xw.errors import Damaged, Newer, Refused, Usage
 from xw.record import NamedTuple
 
 Fields = dict[str, object]
+_REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
 
 
 class Attachment(NamedTuple):
@@ -59,6 +60,24 @@ class Message(NamedTuple):
         """How many automatic answers led here."""
         hops = self.fields.get("hops", 0)
         return hops if isinstance(hops, int) else 0
+
+    @property
+    def urgent(self) -> bool:
+        """Return whether its sender marked it so."""
+        return self.fields.get("urgent") is True
+
+    @property
+    def priority(self) -> int:
+        """Return its priority, 0 to 9, 9 first; 5 where it gives none."""
+        given = self.fields.get("priority", 5)
+        return given if type(given) is int and 0 <= given <= 9 else 5
+
+    @property
+    def report(self) -> str | None:
+        """Return the kind of a report of which only the sender's latest counts; None for all other mail."""
+        payload = self.fields.get("protocol")
+        kind = payload.get("kind") if isinstance(payload, dict) else None
+        return kind if self.type == "info" and kind in _REPORTS else None
 
     def expired(self, at: int) -> bool:
         """Whether the time it was wanted for is over."""

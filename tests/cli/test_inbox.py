@@ -65,7 +65,7 @@ def test_check_shows_twenty_and_counts_the_rest(team: Team) -> None:
     lines = team.ok("check", by="bob").splitlines()
     assert len(lines) == 21
     assert lines[0].endswith("number 0")
-    assert lines[20] == "and 3 more"
+    assert lines[20] == "and 3 more: `xw check --all`; --type, --from, --newest, --limit choose"
     assert team.json("check", by="bob")["total"] == 23
 
 
@@ -79,7 +79,7 @@ def test_check_marks_what_has_expired(team: Team) -> None:
     """Past its time a message is still listed and read, marked as expired."""
     alice = open_instance(Options("alice", str(team.hub)))
     past = clock.rfc3339(clock.now())
-    post.send(alice.mailbox, alice.hub, Draft("info", ("bob",), "too late", expires=past), clock.now)
+    post.send(alice.mailbox, alice.hub, Draft("task", ("bob",), "too late", expires=past), clock.now)
     (token,) = team.pending("bob")
     assert "0s (expired) too late" in ageless(team.ok("check", by="bob"))
     assert "EXPIRED: 20" in team.ok("read", token, by="bob")

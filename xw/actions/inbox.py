@@ -4,26 +4,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from xw import layout
-from xw.errors import Damaged, Newer, NotFound, Unread, XwError
+from xw.errors import Damaged, Newer, NotFound, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED, Mailbox, Place
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
-
-SHOWN = 20
-
-
-class Pending(NamedTuple):
-    """The oldest pending messages, how many there are in all, and what could not be read (name, reason).
-
-    `set_aside` went to `failed/`; `newer` stays in `pending/`, until xw or its rights allow reading it.
-    """
-
-    messages: list[Message]
-    total: int
-    set_aside: list[tuple[str, str]]
-    newer: list[tuple[str, str]]
 
 
 class DeadLetter(NamedTuple):
@@ -63,37 +49,19 @@ class Finished(NamedTuple):
     message: Message | None = None
 
 
-def check(instance: Instance, limit: int = SHOWN) -> Pending:
-    """The oldest pending messages; at most `limit` files are shown, the others only counted."""
-    strays: list[tuple[str, str]] = []
-    names = instance.mailbox.pending(strays)
-    messages: list[Message] = []
-    set_aside: list[tuple[str, str]] = []
-    newer: list[tuple[str, str]] = []
-    for item in instance.mailbox.read_each(INBOX["pending"], names):
-        if isinstance(item, Message):
-            messages.append(item)
-            if len(messages) == limit:
-                break
-        else:
-            name, error = item
-            (newer if isinstance(error, Unread) else set_aside).append((name, str(error)))
-    return Pending(messages, len(names) - len(set_aside), strays + set_aside, newer)
-
-
-def dead_letters(instance: Instance) -> list[DeadLetter]:
-    """What lies in `failed/`, by name."""
+def dead_letters(instance: Instance, limit: int) -> tuple[list[DeadLetter], int]:
+    """Return the newest that lie in `failed/`, at most `limit`, oldest first; and how many lie there."""
     folder = INBOX["failed"]
+    names = instance.mailbox.files.names(instance.mailbox.at(folder))
+    names = sorted(name for name in names if not name.endswith(layout.WHY))
     letters = []
-    for name in sorted(instance.mailbox.files.names(instance.mailbox.at(folder))):
-        if name.endswith(layout.WHY):
-            continue
+    for name in names[max(0, len(names) - limit) :]:
         try:
             message = instance.mailbox.read(Place(folder, name))
         except (Damaged, OSError):
             message = None
         letters.append(DeadLetter(name, instance.mailbox.why(name), message))
-    return letters
+    return letters, len(names)
 
 
 def read(instance: Instance, token: str) -> Opened:

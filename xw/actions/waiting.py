@@ -7,6 +7,7 @@ from contextlib import suppress
 from xw import layout
 from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
+from xw.actions.pending import Reports
 from xw.actions.transcript import Tell
 from xw.errors import Damaged, TimedOut
 from xw.instance import Instance
@@ -28,6 +29,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
     `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unread, stays.
     """
     seen: set[str] = set()
+    reports = Reports()
     with Arrivals([pending_folder(instance)]) as woken:
         while True:
             strays: list[tuple[str, str]] = []
@@ -36,23 +38,28 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
                 left_out(name, Damaged(reason))
             fresh = [name for name in names if name not in seen]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
-                if isinstance(item, Message):
-                    yield item
-                else:
+                if not isinstance(item, Message):
                     left_out(*item)
+                elif not instance.mailbox.expire(item, instance.now()):
+                    old = reports.superseded(item)
+                    if old:
+                        instance.mailbox.supersede(old)
+                    if old is not item:
+                        yield item
             seen = set(names)
             look_again(instance, woken, None)
 
 
-def wait(instance: Instance, re: str | None, timeout: float | None) -> Message:
-    """The oldest pending message; with `re`, the first message that answers that one, pending or handled.
+def wait(instance: Instance, re: str | None, timeout: float | None, new: bool = False) -> Message:
+    """Return the oldest pending message that has not expired, waiting for it if need be.
 
-    Waits for it if need be. TimedOut after `timeout` seconds.
+    With `re`, the first message that answers that one, pending or handled; with `new`, the first that is not
+    pending yet. TimedOut after `timeout` seconds.
     """
     place = instance.mailbox.find(re) if re else None
     wanted = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
-    passed: set[str] = set()
+    passed = set(instance.mailbox.pending()) if new else set()
     what = f"answers {re}" if re else "has arrived"
     return _await(instance, lambda: _first(instance, wanted, asked, passed), timeout, what)
 
@@ -104,7 +111,7 @@ def _first(
     for folder in ARRIVED if wanted else ARRIVED[:1]:
         names = mailbox.pending() if folder == ARRIVED[0] else mailbox.names(folder)
         for name in names:
-            if wanted and name in passed:
+            if name in passed:
                 continue
             place = Place(folder, name)
             try:
@@ -113,7 +120,9 @@ def _first(
             except (FileNotFoundError, PermissionError, Damaged):
                 continue  # it has moved on; what cannot be read stays, and `check` reports it
             forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
-            if wanted is None or (message.re == wanted and not forged):
+            if wanted is None and message.expired(instance.now()):
+                mailbox.expire(message, instance.now())
+            elif wanted is None or (message.re == wanted and not forged):
                 return message
             passed.add(name)
     return None

@@ -108,9 +108,16 @@ COMMANDS = (
     Command("peers", "The other instances on the hub.", "setup:peers"),
     Command(
         "check",
-        "List pending messages, oldest first.",
+        "List pending messages: the 20 that matter most, oldest first.",
         "inbox:check",
-        (Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),),
+        (
+            Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),
+            Param("everything", "--all", "List all of them.", kind="switch"),
+            Param("limit", "--limit", "List at most so many; 20 if not given.", kind="number", metavar="N"),
+            Param("kind", "--type", "List those of this type only.", choices=TYPES, metavar="TYPE"),
+            Param("sender", "--from", "List those of this sender only.", metavar="NAME"),
+            Param("newest", "--newest", "Choose the newest, and list them newest first.", kind="switch"),
+        ),
         hot=True,
     ),
     Command(
@@ -160,6 +167,7 @@ COMMANDS = (
         "waiting:wait",
         (
             _RE._replace(help="Wait for the answer to this message."),
+            Param("new", "--new", "Wait for mail that is not pending yet.", kind="switch"),
             _timeout(None, "How long to wait; default: for ever."),
         ),
     ),

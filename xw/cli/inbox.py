@@ -1,35 +1,48 @@
 """check, read, done."""
 
-from xw.actions import inbox
+from xw.actions import inbox, pending
 from xw.actions.inbox import Enclosed, Finished
 from xw.cli.call import Call, warn
 from xw.cli.show import about, emit, fields, heading, line, named, say, subject
-from xw.errors import Damaged, Unread, XwError
+from xw.errors import Damaged, Unread, Usage, XwError
 from xw.message import Message
 from xw.text import size, visible
 
 
-def check(call: Call, failed: bool) -> None:
+def check(
+    call: Call,
+    failed: bool,
+    everything: bool,
+    limit: int | None,
+    kind: str | None,
+    sender: str | None,
+    newest: bool,
+) -> None:
     """Print pending messages, or dead letters."""
+    if limit is not None and (everything or not 0 < limit <= pending.MOST):
+        raise Usage(f"--limit {limit}: give a number from 1 to {pending.MOST:,}, without --all")
+    most = pending.ALL if everything else limit or pending.SHOWN
     instance = call.instance(news=True)
     if failed:
-        return _dead_letters(call)
-    found = inbox.check(instance)
+        return _dead_letters(call, most)
+    found = pending.check(instance, pending.Wanted(most, kind, sender, newest))
     for name, reason in found.set_aside:
         left_out(name, Damaged(reason))
     for name, reason in found.newer:
         left_out(name, Unread(reason))
-    more = found.total - len(found.messages) - len(found.newer)
     if call.json:
         listed = [fields(message) for message in found.messages]
         emit({"messages": listed, "total": found.total, "set_aside": found.set_aside, "newer": found.newer})
         return None
     if not found.messages and not found.newer:
-        say(f"no mail for {instance.name} on {instance.hub.url}")
-    for message in found.messages:
+        such = " of this kind" if kind or sender else ""
+        say(f"no mail{such} for {instance.name} on {instance.hub.url}")
+    newest_first = newest or instance.config.instances.get(instance.name, {}).get("kind") == "human"
+    for message in reversed(found.messages) if newest_first else found.messages:
         say(line(message, instance.now()))
+    more = found.total - len(found.messages) - len(found.newer)
     if more > 0:
-        say(f"and {more} more")
+        say(f"and {more} more: `xw check --all`; --type, --from, --newest, --limit choose")
     return None
 
 
@@ -38,9 +51,9 @@ def left_out(name: str, error: XwError) -> None:
     warn(f"{'left in pending/' if isinstance(error, Unread) else 'set aside in failed/'}: {name}: {error}")
 
 
-def _dead_letters(call: Call) -> None:
+def _dead_letters(call: Call, limit: int) -> None:
     instance = call.instance()
-    letters = inbox.dead_letters(instance)
+    letters, total = inbox.dead_letters(instance, limit)
     if call.json:
         shown = [
             {"name": one.name, **one.why, "message": one.message and fields(one.message)} for one in letters
@@ -52,6 +65,8 @@ def _dead_letters(call: Call) -> None:
     for one in letters:
         what = line(one.message, instance.now()) if one.message else visible(one.name, keep="")
         say(f"{what}\n  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}")
+    if total > len(letters):
+        say(f"and {total - len(letters)} older: `xw check --failed --all`")
 
 
 def read(call: Call, token: str, thread: bool) -> None:

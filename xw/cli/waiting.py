@@ -49,10 +49,10 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     return 0
 
 
-def wait(call: Call, re: str | None, timeout: float | None) -> None:
+def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
     """Print the message that was waited for, in one line."""
     instance = call.instance(news=True)
-    message = waiting.wait(instance, re, timeout)
+    message = waiting.wait(instance, re, timeout, new)
     if call.json:
         emit(fields(message))
     else:

@@ -1,0 +1,231 @@
+"""Which pending mail `check` shows, what settles itself, and what `wait` waits for."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests.cli.team import Team, ended, until, watches
+from xw import clock
+from xw.message import Fields, encode
+
+
+def place(
+    team: Team, to: str, body: str, *, sender: str = "alice", at: int | None = None, **more: Any
+) -> str:
+    """Put a message into a mailbox as another program would; its id."""
+    fields: Fields = {"from": sender, "type": "info", "to": [to], "re": None, "thread": None, "body": body}
+    fields |= {"attachments": [], "expires": None, **more}
+    name, data = encode(fields, clock.now() if at is None else at)
+    path = team.box(to) / "inbox/pending" / name
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return name.partition(".")[0]
+
+
+def crowd(team: Team, count: int = 88) -> None:
+    """Infos for bob, which came before everything else."""
+    past = clock.now() - 3600 * clock.SECOND
+    for number in range(count):
+        place(team, "bob", f"info {number}", at=past + number)
+
+
+def shown(team: Team, *options: str) -> list[str]:
+    """The bodies that `check` shows to bob, in its order."""
+    return [message["body"] for message in team.json("check", *options, by="bob")["messages"]]
+
+
+def test_a_task_behind_infos_is_shown(team: Team) -> None:
+    """Tasks, questions, replies and infos decide in this order which 20 are shown; all in the order sent."""
+    crowd(team)
+    question = team.send("a question", kind="question")
+    task = team.send("a task", kind="task", by="carol")
+    lines = team.ok("check", by="bob").splitlines()
+    assert len(lines) == 21
+    assert [line.split()[0] for line in lines[18:20]] == [question[-8:], task[-8:]]
+    assert lines[20].startswith("and 70 more: `xw check --all`")
+    found = team.json("check", by="bob")
+    assert found["total"] == 90
+    assert [message["body"] for message in found["messages"][-2:]] == ["a question", "a task"]
+    assert found["messages"][0]["body"] == "info 0"
+
+
+def test_urgent_and_priority_decide_first(team: Team) -> None:
+    """What a later xw marks as urgent, or gives a higher priority, is among those shown."""
+    crowd(team)
+    for number in range(30):
+        place(team, "bob", f"task {number}", type="task")
+    place(team, "bob", "low task", type="task", priority=0)
+    place(team, "bob", "high task", type="task", priority=9)
+    place(team, "bob", "urgent info", urgent=True)
+    assert shown(team, "--limit", "2") == ["high task", "urgent info"]
+    assert shown(team, "--limit", "3") == ["task 0", "high task", "urgent info"]
+    assert "low task" not in shown(team, "--limit", "32")
+    assert "low task" in shown(team, "--limit", "33")
+
+
+@pytest.mark.parametrize("given", ["yes", 1, [True], None])
+def test_urgent_of_another_kind_is_no_urgency(team: Team, given: object) -> None:
+    """Only `true` is urgent; a message with another value is shown like the others."""
+    crowd(team, 30)
+    place(team, "bob", "odd", urgent=given, priority="high")
+    assert "odd" not in shown(team)
+    assert shown(team, "--newest", "--limit", "1") == ["odd"]
+
+
+def test_the_same_threads_older_mail_comes_along(team: Team) -> None:
+    """A reply is shown with what its sender wrote in that thread before, though that is only an info."""
+    crowd(team, 40)
+    first = place(team, "bob", "first of the thread")
+    place(team, "bob", "another thread")
+    place(team, "bob", "other sender", sender="carol", thread=first)
+    place(team, "bob", "the task of it", type="task", thread=first)
+    bodies = shown(team, "--limit", "2")
+    assert bodies == ["first of the thread", "the task of it"]
+    assert shown(team, "--limit", "1") == ["the task of it"]
+
+
+def test_options_choose(team: Team) -> None:
+    """`--all`, `--limit`, `--type`, `--from` and `--newest` reach everything."""
+    crowd(team, 30)
+    team.send("from carol", by="carol")
+    team.send("a task", kind="task")
+    assert len(shown(team, "--all")) == 32
+    assert shown(team, "--type", "task") == ["a task"]
+    assert shown(team, "--from", "carol") == ["from carol"]
+    assert shown(team, "--from", "carol", "--type", "task") == []
+    assert shown(team, "--newest", "--limit", "2") == ["from carol", "a task"]
+    lines = team.ok("check", "--newest", "--limit", "2", by="bob").splitlines()
+    assert [line.rpartition(" ")[0].split(" ", 1)[1].split()[0] for line in lines[:2]] == ["task", "info"]
+    assert lines[2].startswith("and 30 more")
+    assert team.ok("check", "--type", "reply", by="bob") == f"no mail of this kind for bob on {team.hub}\n"
+    for wrong in (("--limit", "0"), ("--limit", "1001"), ("--limit", "5", "--all"), ("--type", "mail")):
+        assert team.run("check", *wrong, by="bob").code == 2
+
+
+def test_a_person_sees_the_newest_first(team: Team) -> None:
+    """For an instance of kind human the newest is on top."""
+    team.ok("init", "--name", "bob", "--kind", "human")
+    team.send("older")
+    team.send("newer")
+    lines = team.ok("check", by="bob").splitlines()
+    assert [line.split()[-1] for line in lines] == ["newer", "older"]
+
+
+def test_check_reads_little_of_a_large_inbox(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is pending, some 200 files are read besides those that are shown."""
+    crowd(team, 1000)
+    opened: list[str] = []
+    real = os.open
+
+    def noted(path: str, *rest: Any, **more: Any) -> int:
+        opened.append(str(path))
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", noted)
+    team.ok("check", by="bob")
+    read = [path for path in opened if path.endswith(".info.alice.json")]
+    assert 0 < len(read) <= 220
+
+
+def test_an_expired_info_settles_itself(team: Team) -> None:
+    """It goes to `failed/` when its owner looks; an expired task stays, and is marked."""
+    past = clock.rfc3339(clock.now() - clock.SECOND)
+    info = place(team, "bob", "too late", expires=past)
+    place(team, "bob", "late task", type="task", expires=past)
+    found = team.json("check", by="bob")
+    assert [message["body"] for message in found["messages"]] == ["late task"]
+    assert found["total"] == 1
+    assert "(expired)" in team.ok("check", by="bob")
+    (letter,) = team.json("check", "--failed", by="bob")
+    assert (letter["message"]["id"], letter["kind"]) == (info, "expired")
+
+
+@pytest.mark.parametrize("kind", ["STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION"])
+def test_a_later_report_settles_the_earlier(team: Team, kind: str) -> None:
+    """Of one sender and kind the latest is shown, and the earlier ones are done."""
+    for number in range(50):
+        place(team, "bob", f"{kind} {number}", protocol={"kind": kind})
+    place(team, "bob", "another kind", protocol={"kind": "ERROR_NOTICE"})
+    place(team, "bob", "another kind", protocol={"kind": "ERROR_NOTICE"})
+    place(team, "bob", "of carol", sender="carol", protocol={"kind": kind})
+    place(team, "bob", "not an info", type="task", protocol={"kind": kind})
+    place(team, "bob", "not an info", type="task", protocol={"kind": kind})
+    bodies = shown(team)
+    assert sorted(bodies) == sorted(
+        [f"{kind} 49", "another kind", "another kind", "of carol", "not an info", "not an info"]
+    )
+    assert len(team.names("bob", "inbox/done")) == 49
+    assert shown(team) == bodies
+
+
+@pytest.mark.parametrize("odd", [{}, {"kind": []}, {"kind": None}, {"kind": "LATER_KIND"}])
+def test_an_odd_protocol_field_settles_nothing(team: Team, odd: object) -> None:
+    """What names no report is mail like any other."""
+    for _ in range(2):
+        place(team, "bob", "odd", protocol=odd)
+    assert shown(team) == ["odd", "odd"]
+
+
+def test_where_nothing_can_be_moved_all_is_shown(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a read-only disk what would settle itself stays, and is shown."""
+    place(team, "bob", "too late", expires=clock.rfc3339(clock.now() - clock.SECOND))
+    for number in range(2):
+        place(team, "bob", f"status {number}", protocol={"kind": "STATUS_UPDATE"})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, os.strerror(30))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        patch.setattr(os, "link", refuse)
+        assert shown(team) == ["too late", "status 0", "status 1"]
+    assert shown(team) == ["status 1"]
+
+
+def test_dead_letters_are_limited(team: Team) -> None:
+    """`check --failed` shows the newest 20, and says how many are older."""
+    for number in range(25):
+        (team.box("bob") / "inbox/failed" / f"stray {number:02}").write_text("x")
+    lines = team.ok("check", "--failed", by="bob").splitlines()
+    assert lines[-1] == "and 5 older: `xw check --failed --all`"
+    assert lines[0] == "stray 05"
+    assert len(team.json("check", "--failed", "--all", by="bob")) == 25
+
+
+def test_wait_passes_over_what_has_expired(team: Team) -> None:
+    """`wait` never returns a message that came too late."""
+    past = clock.rfc3339(clock.now() - clock.SECOND)
+    place(team, "bob", "late info", expires=past)
+    place(team, "bob", "late task", type="task", expires=past)
+    assert team.run("wait", "--timeout", "0", by="bob").code == 4
+    team.send("in time")
+    assert team.ok("wait", "--timeout", "0", by="bob").endswith("in time\n")
+
+
+def test_wait_for_something_new(team: Team) -> None:
+    """`wait --new` returns what was not pending when it began."""
+    team.send("old")
+    assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4
+    process = team.start("wait", "--new", "--json", "--timeout", "60", by="bob")
+    until(lambda: watches(process.pid, team.box("bob") / "inbox/pending") or process.poll() is not None)
+    team.send("new")
+    code, out, err = ended(process)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["body"] == "new"
+
+
+def test_watch_settles_and_passes_over_the_same(team: Team) -> None:
+    """`watch` shows no expired info, and the latest report settles the one before it."""
+    place(team, "bob", "too late", expires=clock.rfc3339(clock.now() - clock.SECOND))
+    for number in range(3):
+        place(team, "bob", f"status {number}", protocol={"kind": "STATUS_UPDATE"})
+    process = team.start("watch", by="bob")
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(3)]
+    process.terminate()
+    ended(process)
+    assert [line.split()[-1] for line in lines] == ["0", "1", "2"]
+    assert len(team.names("bob", "inbox/done")) == 2
+    assert len(team.pending("bob")) == 1

@@ -1,0 +1,182 @@
+"""`check`: which pending messages are shown, in which order, and what settles itself on the way.
+
+Priority decides which are shown where there are more than the limit: urgent ones, then tasks, questions,
+replies, infos; within each the higher `priority` first, then the older. They are shown in the order sent.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from xw import layout
+from xw.errors import Damaged, Unread
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import Message
+from xw.record import NamedTuple
+
+SHOWN = 20
+MOST = 1000
+"""The highest limit: what is shown is held in memory, up to 1 MiB a message."""
+ALL = 10**9
+_GLANCED = 200
+"""Files that are read to find urgent mail and the threads of what is shown, however much is pending."""
+_USUAL = 5  # the priority of a message that gives none
+_RANK = {"task": 0, "question": 1, "reply": 2, "info": 3}
+
+
+class Wanted(NamedTuple):
+    """Which pending messages `check` shows: at most `limit`, of one type, of one sender, the newest."""
+
+    limit: int = SHOWN
+    type: str | None = None
+    sender: str | None = None
+    newest: bool = False
+
+    def fits(self, name: str) -> bool:
+        """Return whether the message with this file name is one of those."""
+        _, kind, sender, _ = name.split(".")
+        return self.type in (None, kind) and self.sender in (None, sender)
+
+
+class Pending(NamedTuple):
+    """The pending messages that are shown, how many fit in all, and what could not be read (name, reason).
+
+    `set_aside` went to `failed/`; `newer` stays in `pending/`, until xw or its permissions allow reading it.
+    """
+
+    messages: list[Message]
+    total: int
+    set_aside: list[tuple[str, str]]
+    newer: list[tuple[str, str]]
+
+
+def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen
+    """Return the pending messages to show, in the order sent; reads at most `limit` and some 200 files."""
+    mailbox, now = instance.mailbox, instance.now()
+    strays: list[tuple[str, str]] = []
+    names = mailbox.pending(strays)
+    if wanted.type or wanted.sender:
+        names = [name for name in names if wanted.fits(name)]
+    found: dict[str, Message] = {}
+    reports = Reports()
+    set_aside: list[tuple[str, str]] = []
+    newer: list[tuple[str, str]] = []
+    gone = 0
+    for item in mailbox.read_each(INBOX["pending"], _ranked(mailbox, names, wanted)):
+        if not isinstance(item, Message):
+            name, error = item
+            (newer if isinstance(error, Unread) else set_aside).append((name, str(error)))
+            continue
+        if mailbox.expire(item, now):
+            gone += 1
+            continue
+        found[item.file_name] = item
+        old = reports.superseded(item)
+        if old and mailbox.supersede(old):
+            gone += 1
+            found.pop(old.file_name, None)
+        if len(found) == wanted.limit:
+            break
+    messages = [found[name] for name in sorted(found)]
+    return Pending(messages, len(names) - len(set_aside) - gone, strays + set_aside, newer)
+
+
+class Reports:
+    """The reports that were shown, of each sender and kind the latest."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, str], Message] = {}
+
+    def superseded(self, message: Message) -> Message | None:
+        """Note a message that is shown; return the report that is needless now, which may be the message."""
+        if message.report is None:
+            return None
+        key = (message.sender, message.report)
+        before = self._latest.get(key)
+        if before is not None and before.id > message.id:
+            return message
+        self._latest[key] = message
+        return before
+
+
+def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted) -> Iterable[str]:
+    """Return the names, those first that are to be shown."""
+    if wanted.newest:
+        return reversed(names)
+    if len(names) <= wanted.limit:
+        return names
+    glance = _Glance(mailbox)
+    return _with_threads(glance, _by_priority(glance, names), names, wanted.limit)
+
+
+def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
+    """Yield the names: urgent ones, then by type, by priority and by age."""
+    by_type: dict[str, list[str]] = {kind: [] for kind in layout.TYPES}
+    for name in names:
+        by_type[_type(name)].append(name)
+    # Urgent mail has come of late, or has been shown before. What asks for something is looked at first.
+    asking = sorted(by_type["task"] + by_type["question"])
+    looked_at = dict.fromkeys([*asking[-_GLANCED // 2 :], *names[-_GLANCED // 2 :]])
+    special: dict[str, Message] = {}
+    for name in looked_at:
+        message = glance.at(name)
+        if message and (message.urgent or message.priority != _USUAL):
+            special[name] = message
+    ranked = sorted(special.values(), key=lambda one: (_RANK[one.type], -one.priority, one.id))
+    yield from (one.file_name for one in ranked if one.urgent)
+    for kind in sorted(_RANK, key=_RANK.__getitem__):
+        others = [one for one in ranked if one.type == kind and not one.urgent]
+        yield from (one.file_name for one in others if one.priority > _USUAL)
+        yield from (name for name in by_type[kind] if name not in special)
+        yield from (one.file_name for one in others if one.priority < _USUAL)
+
+
+def _with_threads(glance: "_Glance", ranked: Iterable[str], names: list[str], limit: int) -> Iterator[str]:
+    """Yield the ranked names, each after the same sender's older mail of its thread where that fits in."""
+    given: set[str] = set()
+    for name in ranked:
+        if name in given:
+            continue
+        room = limit - len(given) - 1
+        older = [one for one in glance.older(name, names) if one not in given] if room > 0 else []
+        for one in [*older[-room:], name] if older else [name]:
+            given.add(one)
+            yield one
+
+
+class _Glance:
+    """Reads pending files for what their names do not tell, at most `_GLANCED` of them."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._read: dict[str, Message | None] = {}
+
+    def at(self, name: str) -> Message | None:
+        """Return the message, or None where it cannot be read, or enough have been."""
+        if name not in self._read and len(self._read) < _GLANCED:
+            self._read[name] = None
+            with suppress(OSError, Damaged):
+                self._read[name] = self._mailbox.read(Place(INBOX["pending"], name))
+        return self._read.get(name)
+
+    def older(self, name: str, names: list[str]) -> list[str]:
+        """Return the same sender's older pending mail of a message's thread, oldest first."""
+        message = self.at(name)
+        if message is None or message.thread is None:
+            return []
+        same = f".{message.sender}.json"
+        found = []
+        for other in names:
+            if other >= name or len(self._read) >= _GLANCED:
+                break
+            if other.endswith(same):
+                before = self.at(other)
+                if before and message.thread in (before.thread, before.id):
+                    found.append(other)
+        return found
+
+
+def _type(name: str) -> str:
+    """Return the type in a message's file name; a pattern would take its time for each of 100,000."""
+    return name.split(".", 2)[1]
