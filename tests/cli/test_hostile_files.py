@@ -301,7 +301,7 @@ def test_hostile_files(team: Team, command: tuple[str, ...]) -> None:
     assert [json.loads(line)["body"] for line in listed.out.splitlines()] == [
         f"good {number}" for number in range(0, len(_CASES), 20)
     ]
-    shown = team.json("check", "--failed", by="bob")
+    shown = team.json("check", "--failed", "--all", by="bob")
     assert len(shown) == len(_CASES)
     assert team.names("bob", "inbox/tmp") == []
 
@@ -343,7 +343,7 @@ def test_reasons(team: Team, what: str) -> None:
     name, data = _CASES[what]
     _write(team.box("bob") / "inbox" / "pending", name, data)
     assert _REASONS[what] in team.run("check", by="bob").err
-    assert _REASONS[what] in team.ok("check", "--failed", by="bob")
+    assert _REASONS[what] in team.ok("check", "--failed", "--all", by="bob")
     assert _REASONS[what] in _dead(team)[name][1]["reason"]
 
 
@@ -398,7 +398,7 @@ def test_what_is_no_file(team: Team, kind: str, name: str) -> None:
     kept, note = _dead(team)[name]
     assert name == "strange" or reason in note["reason"]
     assert is_kind((team.box("bob") / "inbox" / "failed" / kept).lstat().st_mode)
-    assert team.run("check", "--failed", by="bob").code == 0
+    assert team.run("check", "--failed", "--all", by="bob").code == 0
     assert team.ok("log", by="bob").count("[") == 1
 
 
@@ -425,7 +425,7 @@ def test_a_hostile_note_is_no_note(team: Team) -> None:
     folder = team.box("bob") / "inbox" / "failed"
     for name, (kept, _) in dead.items():
         assert (folder / kept).read_text() == f"bytes of {name}"
-    assert len(team.json("check", "--failed", by="bob")) == 3
+    assert len(team.json("check", "--failed", "--all", by="bob")) == 3
 
 
 def test_a_long_name_in_no_encoding(team: Team) -> None:
@@ -434,7 +434,7 @@ def test_a_long_name_in_no_encoding(team: Team) -> None:
     with open(pending + b"/" + b"\xff" * 250, "wb"):
         pass
     assert "no message's name" in team.run("check", by="bob").err
-    (letter,) = team.json("check", "--failed", by="bob")
+    (letter,) = team.json("check", "--failed", "--all", by="bob")
     assert "no message's name" in letter["reason"]
 
 

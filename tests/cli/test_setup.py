@@ -233,7 +233,7 @@ def test_peers_of_a_lonely_instance(empty: Path) -> None:
     for arguments in (("send", "info", "x"), ("send", "info", "x", "--to", "all")):
         nobody = call(empty, *arguments)
         assert nobody.code == 3
-        assert "no peer yet" in nobody.err
+        assert "`xw init --name NAME` adds one" in nobody.err
 
 
 def test_peers_shows_presence(team: Team) -> None:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-from xw.actions.inbox import check, done
+from xw.actions.inbox import done
+from xw.actions.pending import check
 from xw.actions.sending import send
 from xw.actions.setup import sync
 from xw.errors import XwError
