@@ -286,6 +286,18 @@ def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
     return os.path.join(user_state_dir("xw", appauthor=False), folder)
 
 
+def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """Return the folders that hold mirrors: where the one in use lies, and where others may."""
+    from platformdirs import user_state_dir
+
+    state = environ.get("XW_STATE")
+    above = [os.path.abspath(os.path.expanduser(state))] if state else []
+    if config.path:
+        above.append(os.path.join(config.folder, ".xw"))
+    above.append(user_state_dir("xw", appauthor=False))
+    return [os.path.join(folder, "mirror") for folder in above]
+
+
 def named_hub(word: str) -> str:
     """The directory of a hub that all projects of this user can name by a bare word."""
     from platformdirs import user_data_dir

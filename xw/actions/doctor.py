@@ -7,8 +7,9 @@ from contextlib import suppress
 from shlex import quote
 from typing import NamedTuple
 
-from xw import clock, layout, presence
+from xw import clock, config, layout, presence
 from xw.actions import project, rooms
+from xw.actions.stranded import stranded
 from xw.bridges.kinds import INSIDE
 from xw.errors import Damaged, XwError, explain
 from xw.hub.remote import (
@@ -43,6 +44,7 @@ class Finding(NamedTuple):
 
 def doctor(options: Options) -> Iterator[Finding]:
     """Look at everything that can be wrong, from the configuration on, as far as one can reach."""
+    found, instance = config.NONE, None
     try:
         found = load_config(options)
         yield Finding(
@@ -52,6 +54,9 @@ def doctor(options: Options) -> Iterator[Finding]:
         instance = open_instance(options)
     except (XwError, OSError) as error:
         yield Finding("bad", str(explain(error)))
+    for mirror in stranded(found, options.hub):
+        yield Finding("bad", mirror.what, mirror.mend)
+    if instance is None:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
     for hub, waiting in project.hubs_apart(instance.hub.url):

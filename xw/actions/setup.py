@@ -97,6 +97,7 @@ def init(
     if config.is_remote(url):
         kept = config.mirror(url, written, environ)
         Mailbox(LocalFiles(kept), chosen).make()
+        RemoteHub(url, LocalFiles(kept)).note_url()
     update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
     project.keep_out_of_git(path, kept, tell)
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
@@ -137,7 +138,12 @@ def _write_peers(instance: Instance) -> list[Peer]:
     """Write the other instances on the hub into `xw.json`, where they are not so written; those."""
     seen = peers(instance)
     path = instance.config.path
-    if path and instance.config.hub:
+    # Another hub's, by --hub, are not this project's.
+    if (
+        path
+        and instance.config.hub
+        and config.own_hub(instance.config.hub, instance.config) == instance.hub.url
+    ):
         listed = {peer.name: _peer_entry(peer) for peer in seen}
         if listed != config.load(path).peers:
             update_config(path, {"peers": listed})

@@ -153,7 +153,15 @@ COMMANDS = (
         "sync",
         "Refresh peers (also in xw.json), deliver the outbox, collect what the hub holds.",
         "setup:sync",
-        (Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),),
+        (
+            Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),
+            Param(
+                "adopted",
+                "--adopt",
+                "First take the unsent mail of another mirror, as `xw doctor` names it.",
+                metavar="FOLDER",
+            ),
+        ),
     ),
     Command(
         "ask",

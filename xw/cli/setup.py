@@ -4,9 +4,12 @@ import sys
 
 from xw import clock, layout
 from xw.actions import setup
+from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say
+from xw.errors import Usage
 from xw.hub.contract import Peer, Progress
+from xw.instance import Instance, load_config
 from xw.text import first_line, span
 
 _LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
@@ -26,6 +29,7 @@ def init(
     made = setup.init(call.options, name, card, group, tell=say if not call.json else warn)
     call.refresh(made.instance)
     instance = made.instance
+    _warn_of(stranded(instance.config, instance.hub.url))
     if call.json:
         flags: dict[str, object] = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
         flags |= {key: more for key in ("there", "recorded") if (more := getattr(made, key))}
@@ -87,41 +91,62 @@ def _peer_line(peer: Peer, now: int) -> str:
     )
 
 
-def sync(call: Call, watch: bool) -> int:
+def sync(call: Call, watch: bool, adopted: str | None) -> int:
     """Bring everything up to date; with `watch`, keep it so."""
     if watch:
         from xw.actions.keeping import keep
 
+        if adopted is not None:
+            raise Usage("--adopt and --watch do not go together: adopt first")
+        _warn_of(stranded(load_config(call.options), call.options.hub))
         keep(call.options, _tell)
         return 0
     instance = call.instance()
-    found = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
-    flushed, report = found.flushed, found.report
+    problems: list[str] = []
+    taken = 0 if adopted is None else adopt(instance, adopted, problems)
+    for problem in problems:
+        warn(problem)
+    try:
+        return max(_sync(call, instance, taken), int(bool(problems)))
+    finally:
+        _warn_of(stranded(instance.config, call.options.hub))
+
+
+def _sync(call: Call, instance: Instance, taken: int) -> int:
+    synced = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
+    flushed, report = synced.flushed, synced.report
     if call.json:
         emit(
             {
-                "peers": [peer.name for peer in found.peers],
+                "peers": [peer.name for peer in synced.peers],
                 "delivered": flushed.delivered,
                 "returned": flushed.returned,
                 "waiting": {peer: str(error) for peer, error in flushed.waiting.items()},
                 "fetched": report.fetched if report else [],
                 "settled": report.settled if report else [],
                 "problems": report.problems if report else [],
+                **({"adopted": taken} if taken else {}),
             }
         )
     else:
-        counts = [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
+        counts = [f"{taken} adopted"] if taken else []
+        counts += [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
         if report:
             counts += [
                 f"{len(report.fetched)} fetched",
                 f"{len(report.settled) + len(report.advanced)} settled",
             ]
-        say(", ".join([*counts, f"{len(found.peers)} peers"]))
+        say(", ".join([*counts, f"{len(synced.peers)} peers"]))
     for name, problem in report.problems if report else ():
         warn(f"{name}: {problem}")
     for peer, error in flushed.waiting.items():
         warn(f"still in the outbox for {peer}: {error}")
     return max((error.code for error in flushed.waiting.values()), default=0)
+
+
+def _warn_of(mirrors: list[Stranded]) -> None:
+    for mirror in mirrors:
+        warn(f"{mirror.what}: {mirror.mend}")
 
 
 def _tell(text: str) -> None:

@@ -50,6 +50,7 @@ LINKS_NEEDED = (
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
+ABOUT = "mirror.json"  # the URL of the hub whose mirror it is; a later xw may keep more there
 _LIMIT = 16 * 1024 * 1024
 # After a failure, commands that sync on the side leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
@@ -227,6 +228,13 @@ class RemoteHub:
         self.memory.replace(json.dumps(state).encode(), "", f"{name}/{layout.SYNCED}")
         with suppress(FileNotFoundError):
             self.memory.remove(AWAY)
+        self.note_url()
+
+    def note_url(self) -> None:
+        """Keep which hub the mirror is of: its folder's name does not tell."""
+        if mirror_url(self.memory) != self.url:
+            about = {**self._object(ABOUT), "urls": [self.url]}
+            self.memory.replace((json.dumps(about, indent=1) + "\n").encode(), "", ABOUT)
 
     def failed(self, why: str) -> None:
         """Keep why the hub cannot be had just now."""
@@ -270,6 +278,15 @@ class RemoteHub:
             return self.memory.read(name, _LIMIT)
         except (FileNotFoundError, Damaged):
             return b""
+
+
+def mirror_url(memory: LocalFiles) -> str:
+    """Return the URL of the hub whose mirror it is; empty where none was noted, or none that can be read."""
+    try:
+        urls: Any = parse_object(memory.read(ABOUT, _LIMIT)).get("urls")
+    except (OSError, Damaged):
+        return ""
+    return urls[-1] if isinstance(urls, list) and urls and isinstance(urls[-1], str) else ""
 
 
 def _told(missing: "Sequence[tuple[str, str]]") -> str:

@@ -1,0 +1,178 @@
+"""Unsent mail of a hub that got another URL: named by init, sync and doctor, and sent by what they say."""
+
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.remote.machine import Machine, disconnect
+from tests.ssh.conftest import Home, Keys
+from tests.ssh.sshd import Sshd, public
+
+
+def commands(line: str) -> list[list[str]]:
+    """The commands in backticks, without `xw`."""
+    return [shlex.split(part) for part in line.split("`")[1::2]]
+
+
+def named(machine: Machine, *arguments: str, code: int = 0) -> str:
+    """The one line on stderr in which a command names the mirror."""
+    result = machine.run(*arguments)
+    assert result.code == code, result
+    (line,) = [line for line in (result.err + result.out).splitlines() if "unsent message" in line]
+    return line
+
+
+def left_behind(alice: Machine, known: Sshd, *more: str) -> str:
+    """Send while the server is down; the folder of alice's mirror."""
+    known.stop()
+    disconnect()
+    sent = alice.run("send", "--to", "bob", "task", "written while the server was down", *more)
+    assert "in the outbox for bob" in sent.out
+    known.start()
+    return str(alice.mirror.parent)
+
+
+def renamed(alice: Machine, url: str) -> None:
+    alice.url = url
+    alice.set(hub=url)
+
+
+@pytest.fixture
+def by_name(known: Sshd, home: Home, keys: Keys, hub: Path) -> str:
+    """The hub by another name of its host."""
+    with home.known_hosts.open("a") as file:
+        file.write(f"[localhost]:{known.port} {public(keys.host)}\n")
+    return f"ssh://localhost:{known.port}{hub}"
+
+
+def test_another_name_of_the_host(alice: Machine, bob: Machine, known: Sshd, by_name: str) -> None:
+    """The three commands name the mirror; sync goes on with 0, doctor with 1; the old URL still sends."""
+    old_url = alice.url
+    mirror = left_behind(alice, known)
+    renamed(alice, by_name)
+    for arguments, code in ((("init", "--name", "alice"), 0), (("sync",), 0), (("doctor",), 1)):
+        line = named(alice, *arguments, code=code)
+        assert f"1 unsent message of alice for {old_url} in the mirror {mirror}" in line
+    assert alice.run("sync", "--json").code == 0
+    *_, again = commands(named(alice, "sync"))
+    assert again == ["xw", "sync", "--as", "alice", "--hub", old_url]
+    # The mirror in use holds nothing, so nothing is named by the old URL's own sync.
+    before = (alice.folder / "xw.json").read_text()
+    assert alice.ok(*again[1:]).startswith("1 delivered")
+    assert (alice.folder / "xw.json").read_text() == before
+    assert "written while the server was down" in bob.ok("check")
+    assert alice.run("sync").err == ""
+    assert alice.run("doctor").code == 0
+
+
+def test_a_hub_that_moved(alice: Machine, bob: Machine, known: Sshd, hub: Path, tmp_path: Path) -> None:
+    """Where the old URL leads nowhere, --adopt sends the mail, with its file, in order, ahead of newer."""
+    (tmp_path / "notes.txt").write_text("notes")
+    mirror = left_behind(alice, known, "--attach", str(tmp_path / "notes.txt"))
+    alice.run("send", "--to", "bob", "info", "second", "--offline")
+    new = f"{hub}-new"
+    os.rename(hub, new)
+    renamed(alice, alice.url + "-new")
+    renamed(bob, bob.url + "-new")
+    bob.ok("init", "--name", "bob")
+    line = named(alice, "init", "--name", "alice")
+    assert "2 unsent messages of alice" in line
+    adopting, again = commands(line)
+    assert "no hub at" in alice.run(*again[1:]).err
+    assert adopting == ["xw", "sync", "--as", "alice", "--adopt", mirror]
+    adopted = alice.run(*adopting[1:])
+    assert (adopted.code, adopted.err) == (0, ""), adopted
+    assert adopted.out.startswith("2 adopted, 2 delivered")
+    shown = bob.ok("check")
+    assert shown.index("written while") < shown.index("second")
+    assert "notes.txt" in bob.ok("read", bob.pending()[0])
+    assert alice.run(*adopting[1:]).out.startswith("0 delivered")  # again is harmless
+    assert alice.run("doctor").code == 0
+    # What was sent is known here now.
+    assert "written while" in alice.ok("log")
+    assert "pending" in alice.ok("trace", bob.pending()[0])
+
+
+def test_other_places(
+    alice: Machine, bob: Machine, known: Sshd, by_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mirrors in XW_STATE and in the user's state directory are found too; the command reaches them."""
+    mirror = Path(left_behind(alice, known))
+    renamed(alice, by_name)
+    alice.run("init", "--name", "alice")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "states"))
+    (tmp_path / "states/xw/mirror").mkdir(parents=True)
+    moved = tmp_path / "states/xw/mirror" / mirror.name
+    shutil.move(mirror, moved)
+    line = named(alice, "sync")
+    assert str(moved) in line
+    *_, again = commands(line)
+    assert again[0] == f"XW_STATE={tmp_path}/states/xw"
+    monkeypatch.setenv("XW_STATE", again[0].partition("=")[2])
+    assert alice.run(*again[2:]).out.startswith("1 delivered")
+
+
+def test_the_mirror_is_not_made_yet(alice: Machine, known: Sshd, by_name: str) -> None:
+    """Before `init` with the new URL, doctor names the old mirror as well as what to do."""
+    left_behind(alice, known)
+    renamed(alice, by_name)
+    found = alice.run("doctor")
+    assert found.code == 1
+    assert "no mirror of 'alice'" in found.out
+    assert "1 unsent message of alice" in found.out
+
+
+def test_only_mail_that_is_unsent(alice: Machine, bob: Machine, known: Sshd, by_name: str) -> None:
+    """A mirror whose mail is all delivered, or refused, and one in use, are not named."""
+    alice.send("bob", "delivered")
+    (alice.mirror / "outbox/failed/x.json").write_text("{}")
+    assert alice.run("send", "--offline", "--to", "bob", "info", "waits").code == 0
+    assert "unsent message" not in alice.run("doctor", "--offline").out
+    alice.ok("sync")
+    renamed(alice, by_name)
+    assert "unsent message" not in alice.run("init", "--name", "alice").err
+    assert alice.run("sync").err == ""
+    assert alice.run("doctor").code == 0
+
+
+def test_what_cannot_be_read(alice: Machine, known: Sshd, by_name: str) -> None:
+    """A mirror that cannot be read is named and holds nobody up; a damaged message stays and is named."""
+    mirror = left_behind(alice, known)
+    renamed(alice, by_name)
+    alice.run("init", "--name", "alice")
+    (message,) = Path(mirror, "alice/outbox/bob").iterdir()
+    whole = message.read_bytes()
+    message.write_bytes(whole[:-9])
+    adopted = alice.run("sync", "--adopt", mirror)
+    assert adopted.code == 1
+    assert message.name in adopted.err
+    assert message.exists()
+    message.write_bytes(whole)
+    shutil.rmtree(f"{mirror}/alice/outbox")
+    Path(mirror, "alice/outbox").touch()
+    result = alice.run("sync")
+    assert result.code == 0
+    assert f"{mirror}/alice/outbox: Not a directory" in result.err
+
+
+def test_a_mirror_that_an_older_xw_made(alice: Machine, bob: Machine, known: Sshd, by_name: str) -> None:
+    """Without a note of its URL the mirror is named all the same, and --adopt sends the mail."""
+    mirror = left_behind(alice, known)
+    assert json.loads(Path(mirror, "mirror.json").read_text())["urls"] == [alice.url]
+    os.remove(Path(mirror, "mirror.json"))
+    renamed(alice, by_name)
+    (adopting,) = commands(named(alice, "init", "--name", "alice"))
+    assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
+    assert "written while" in bob.ok("check")
+
+
+def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:
+    """A folder that is no mirror, and the mirror in use, are harmless."""
+    result = alice.run("sync", "--adopt", str(tmp_path / "nowhere"))
+    assert (result.code, "no mirror of 'alice'" in result.err) == (3, True)
+    alice.ok("sync", "--adopt", str(alice.mirror.parent))
+    assert alice.run("sync", "--watch", "--adopt", "x").code == 2

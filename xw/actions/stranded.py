@@ -1,0 +1,160 @@
+"""Unsent mail in mirrors that nobody syncs any more: a hub that moved, or got another URL, leaves it behind.
+
+A mirror's folder is named after its hub's URL, so with another URL another
+mirror is in use. `init`, `sync` and `doctor` name those that still hold unsent
+mail; `xw sync --adopt` takes it into the mailbox in use.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from shlex import quote
+from typing import NamedTuple
+
+from xw import config, layout
+from xw.config import Config
+from xw.errors import Damaged, NotFound, Usage, XwError, explain
+from xw.files.local import LocalFiles
+from xw.hub.directory import hand_over
+from xw.hub.remote import mirror_url
+from xw.instance import Instance
+from xw.mailbox import Mailbox
+from xw.message import decode
+
+
+class Stranded(NamedTuple):
+    """A mirror that is not in use: `waiting` unsent messages of `name` for the hub at `url`.
+
+    `url` is empty where an older xw made the mirror and noted none. `problem` is why it cannot be
+    looked at. `again` and `adopt` are the commands that send the mail, by that hub or by the one in use.
+    """
+
+    mirror: str
+    name: str
+    waiting: int
+    url: str
+    problem: str
+    again: str
+    adopt: str
+
+    @property
+    def what(self) -> str:
+        """Return what is wrong, in a line."""
+        if self.problem:
+            return f"another mirror, which may hold unsent mail, cannot be read: {self.problem}"
+        messages = f"{self.waiting} unsent message{'s' if self.waiting > 1 else ''}"
+        return f"{messages} of {self.name} for {self.url or 'another hub'} in the mirror {self.mirror}"
+
+    @property
+    def mend(self) -> str:
+        """Return what to do."""
+        if self.problem:
+            return "check its owner and mode"
+        again = f"; to send by the old URL: `{self.again}`" if self.again else ""
+        return f"if that hub is the one in use now, `{self.adopt}` sends them{again}"
+
+
+def stranded(found: Config, hub: str | None, environ: Mapping[str, str] = os.environ) -> list[Stranded]:
+    """Return the mirrors of this machine with unsent mail, and those that cannot be read.
+
+    All but the one in use, which is that of `hub` (as --hub says it; None: as environment and file say).
+    """
+    seen = {_used(found, hub, environ)}
+    listed: list[Stranded] = []
+    for place in config.mirror_places(found, environ):
+        try:
+            names = sorted(os.listdir(place))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # no mirror was made there
+        except OSError as error:
+            listed.append(_unreadable(place, error))
+            continue
+        for path in (os.path.join(place, name) for name in names):
+            if os.path.realpath(path) not in seen and os.path.isdir(path):
+                seen.add(os.path.realpath(path))
+                listed += _in_mirror(path, found, environ)
+    return listed
+
+
+def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
+    try:
+        url = config.hub_url(hub, environ, found)
+    except Usage:
+        return ""  # no hub is named
+    return os.path.realpath(config.mirror(url, found, environ)) if config.is_remote(url) else ""
+
+
+def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
+    """Take what waits in another mirror's outbox into this instance's, with its files; how many messages.
+
+    A message is durable here before it is removed there. What is damaged stays
+    there and is named in `problems`. NotFound where there is no such mirror.
+    """
+    files = LocalFiles(os.path.abspath(os.path.expanduser(mirror)))
+    source, target = Mailbox(files, instance.name, mirror=True), instance.mailbox
+    try:
+        files.look(source.at(layout.OUTBOX))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(
+            f"{mirror}: no mirror of {instance.name!r}: `xw doctor` names those there are"
+        ) from None
+    if target.mirror and os.path.realpath(files.root) == os.path.realpath(instance.root):
+        return 0
+    taken = 0
+    with files.locked(source.at(layout.LOCK)), target.files.locked(target.at(layout.LOCK)):
+        for to in source.waiting_for():
+            for name in source.outbox(to):
+                try:
+                    taken += _take(source, target, to, name)
+                except (Damaged, FileNotFoundError) as error:
+                    problems.append(f"{files.root}: {name}: {error}")
+    return taken
+
+
+def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
+    lies = source.at(f"{layout.OUTBOX}/{to}", name)
+    data = source.files.read(lies, layout.MESSAGE_LIMIT)
+    message = decode(name, data)
+    folder = (message.re or message.id) if message.attached else message.id
+    for file in message.attached or message.attachments:
+        wrong = hand_over(source, target, folder, file)
+        if wrong:
+            raise Damaged(wrong)
+    outbox = target.at(f"{layout.OUTBOX}/{to}")
+    target.files.make_folder(outbox)
+    # With the sender's own copy, so that `log` and `trace` know it here.
+    target.files.publish(data, target.at(layout.SCRATCH), [f"{outbox}/{name}", target.at(layout.SENT, name)])
+    source.files.remove(lies)
+    return True
+
+
+def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
+    files = LocalFiles(path)
+    try:
+        for name in sorted(files.names("")):
+            if not layout.is_name(name) or not os.path.isdir(os.path.join(path, name)):
+                continue
+            mailbox = Mailbox(files, name, mirror=True)
+            try:
+                waiting = sum(len(mailbox.outbox(to)) for to in mailbox.outboxes())
+            except FileNotFoundError:
+                continue  # no mailbox: a folder that somebody else made
+            if waiting:
+                yield _named(path, name, waiting, found, environ)
+    except (OSError, XwError) as error:
+        yield _unreadable(path, error)
+
+
+def _named(path: str, name: str, waiting: int, found: Config, environ: Mapping[str, str]) -> Stranded:
+    url = mirror_url(LocalFiles(path))
+    adopting = f"xw sync --as {name} --adopt {quote(path)}"
+    if not url:
+        return Stranded(path, name, waiting, "", "", "", adopting)
+    again = f"xw sync --as {name} --hub {quote(url)}"
+    if os.path.realpath(config.mirror(url, found, environ)) != os.path.realpath(path):
+        again = f"XW_STATE={quote(os.path.dirname(os.path.dirname(path)))} {again}"
+    return Stranded(path, name, waiting, url, "", again, adopting)
+
+
+def _unreadable(path: str, error: OSError | XwError) -> Stranded:
+    said = str(explain(error)) if isinstance(error, XwError) else f"{error.filename}: {error.strerror}"
+    return Stranded(path, "", 0, "", said, "", "")
