@@ -294,6 +294,9 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
     above = [os.path.abspath(os.path.expanduser(state))] if state else []
     if config.path:
         above.append(os.path.join(config.folder, ".xw"))
+        place = worktree(config.folder)
+        if place and place.home:
+            above.append(os.path.join(place.beside(config.folder), ".xw"))
     above.append(user_state_dir("xw", appauthor=False))
     return [os.path.join(folder, "mirror") for folder in above]
 
