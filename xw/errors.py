@@ -72,6 +72,12 @@ class Refused(XwError):
     code = 6
 
 
+def unforeseen(bug: Exception) -> str:
+    """One line for an exception that nobody foresaw: a fault of xw's, which must be seen, and end nothing."""
+    text = " ".join(str(bug).split())
+    return f"a fault in xw ({type(bug).__name__}: {text[:200]}): please report it"
+
+
 _MENDS = {
     errno.ENOSPC: (1, "the disk is full: nothing was sent or changed; make room and try again"),
     errno.EDQUOT: (1, "the disk quota is used up: nothing was sent or changed; make room and try again"),

@@ -15,7 +15,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import pauses
-from xw.errors import Busy, Refused, Unreachable, XwError, explain
+from xw.errors import Busy, Refused, Unreachable, XwError, explain, unforeseen
 from xw.hub.remote import RemoteHub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -187,6 +187,11 @@ class Keeper:
             except OSError as error:  # there or here; a link that breaks is Unreachable
                 broken.append(error)
                 self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
+            except XwError:
+                raise
+            except Exception as bug:  # noqa: BLE001  # a fault of xw's: seen, and not the end of it
+                broken.append(OSError(unforeseen(bug)))
+                self._tell_once(mailbox, [f"{mailbox.owner}: {unforeseen(bug)}"])
         if len(broken) == len(self._mailboxes):
             raise broken[0]
         return moved

@@ -9,9 +9,10 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from xw import clock, ids, layout
-from xw.errors import Damaged, NotFound, Unread
+from xw.errors import Damaged, NotFound, Unread, XwError, explain, unforeseen
 from xw.layout import INBOX
 from xw.message import Attachment, Message, decode, parse_object
 from xw.record import NamedTuple
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from xw.files.contract import Files
 
 
+_WIDER = (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
+"""Errors of reading that are no matter of the one file."""
 _STRAY = "the file's name is no message's name"
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
@@ -75,26 +78,32 @@ class Mailbox:
         """The messages in a folder, oldest first; other names are left out."""
         return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
 
-    def pending(self, strays: list[tuple[str, str]] | None = None) -> list[str]:
+    def pending(self, strays: list[tuple[str, Damaged]] | None = None) -> list[str]:
         """The messages that wait, oldest first. What is no message's name goes to `failed/` first.
 
-        Then it is named in `strays`, with the reason.
+        Then it is named in `strays`, with the reason; what cannot be moved is left there, and Unread.
         """
         pending = self.at(INBOX["pending"])
         names = in_order(self.files.names(pending), self.files.names(pending))
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in sorted(set(names).difference(mail)):
-                if self.quarantine("pending", name, _STRAY) and strays is not None:
-                    strays.append((name, _STRAY))
+                left = self._put_away(name, Damaged(_STRAY))
+                if left and strays is not None:
+                    strays.append((name, left))
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
         further = self.files.names(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
 
     def read(self, place: Place) -> Message:
-        """The message at a place. Damaged (or Newer), FileNotFoundError."""
+        """The message at a place. Damaged (or Unread, Newer), FileNotFoundError and other OSErrors."""
         data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)
-        message = decode(place.name, data)
+        try:
+            message = decode(place.name, data)
+        except XwError:
+            raise
+        except Exception as bug:  # it hides no other message; whoever reads it names it
+            raise Unread(unforeseen(bug)) from bug
         if place.folder.startswith("inbox/") and self.owner not in message.to:
             raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
         return message
@@ -112,12 +121,27 @@ class Mailbox:
                 continue
             except PermissionError as error:
                 yield name, Unread(f"{error.strerror}: check its owner and mode")
+            except OSError as error:
+                if error.errno in _WIDER:
+                    raise  # not this file's trouble
+                yield name, Unread(str(explain(error)))
             except Unread as error:
                 yield name, error
             except Damaged as error:
-                if folder == INBOX["pending"]:
-                    self.quarantine("pending", name, str(error))
-                yield name, error
+                if folder != INBOX["pending"]:
+                    yield name, error
+                elif left := self._put_away(name, error):
+                    yield name, left
+
+    def _put_away(self, name: str, damage: Damaged) -> Damaged | None:
+        """Set aside what lies in `pending/` and is no mail; why it was, or Unread where it cannot be moved.
+
+        None where it is gone.
+        """
+        try:
+            return damage if self.quarantine("pending", name, str(damage)) else None
+        except OSError as error:  # another user's folder, a full disk: it must hide no mail
+            return Unread(f"{damage}; it cannot be moved to failed/: {error.strerror}")
 
     def find(self, token: str, *groups: Iterable[str] | None) -> Place:
         """Return the one message that `token` names: whole id, file name or a prefix of the short id.
@@ -251,6 +275,11 @@ class Mailbox:
             if not self._exists(folder, kept):
                 self.files.remove(self.at(folder, kept + layout.WHY))
             return False
+        except OSError:
+            with suppress(OSError):  # a note of what is not there would be a riddle
+                if not self._exists(folder, kept):
+                    self.files.remove(self.at(folder, kept + layout.WHY))
+            raise
         return True
 
     def why(self, name: str) -> dict[str, str]:

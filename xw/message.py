@@ -10,11 +10,17 @@ import json
 from collections.abc import Callable
 
 from xw import clock, layout
-from xw.errors import Damaged, Newer, Refused, Usage
+from xw.errors import Damaged, Newer, Refused, Unread, Usage, XwError, unforeseen
 from xw.record import NamedTuple
 
 Fields = dict[str, object]
 _REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
+
+# Bounds that no honest writer exceeds, so that no number of a file's can break what calculates with it.
+HOPS = 1_000_000
+_SIZE = 2**63 - 1  # bytes of a file
+_DIGITS = 40  # of any whole number: 128 bits and a sign
+_DEPTH = 100  # of lists and objects in each other
 
 
 class Attachment(NamedTuple):
@@ -79,6 +85,11 @@ class Message(NamedTuple):
         kind = payload.get("kind") if isinstance(payload, dict) else None
         return kind if self.type == "info" and kind in _REPORTS else None
 
+    @property
+    def answered_hops(self) -> int:
+        """The `hops` of an automatic answer to it."""
+        return min(self.hops + 1, HOPS)
+
     def expired(self, at: int) -> bool:
         """Whether the time it was wanted for is over."""
         return self.expires is not None and clock.from_rfc3339(self.expires) <= at
@@ -107,8 +118,17 @@ def encode(fields: Fields, at: int) -> tuple[str, bytes]:
 def decode(file_name: str, data: bytes) -> Message:
     """The message in `data`; Damaged with the reason where name and bytes are not a message's.
 
-    Newer where the file is intact but of a later format.
+    Newer where the file is intact but of a later format; Unread where reading it shows a fault of xw's.
     """
+    try:
+        return _decode(file_name, data)
+    except XwError:
+        raise
+    except Exception as bug:  # whatever one message does to us, it does to itself alone
+        raise Unread(unforeseen(bug)) from bug
+
+
+def _decode(file_name: str, data: bytes) -> Message:
     name = layout.file_name(file_name)
     if name is None:
         raise Damaged("the file's name is no message's name")
@@ -148,17 +168,42 @@ def decode(file_name: str, data: bytes) -> Message:
 
 
 def parse_object(data: bytes) -> Fields:
-    """The one JSON object in `data`, with no duplicate key, NaN, infinity or lone surrogate. Damaged."""
+    """The one JSON object in `data`. Damaged.
+
+    It has no duplicate key, NaN, infinity, lone surrogate, endless number or bottomless nesting.
+    """
     try:
         text = data.decode()
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
         if "\\u" in text:  # only an escape can make a surrogate that has no partner
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # UnicodeError and JSONDecodeError are ValueErrors
         raise Damaged(f"it is not valid JSON in UTF-8: {error}") from None
     if not isinstance(value, dict):
         raise Damaged("it is not a JSON object")
+    if text.count("[") + text.count("{") > _DEPTH and _depth_exceeds(value, _DEPTH):
+        raise Damaged(f"it has lists or objects nested more than {_DEPTH} deep")
     return value
+
+
+def _depth_exceeds(value: object, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            item
+            for one in level
+            if isinstance(one, (list, dict))
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return any(isinstance(one, (list, dict)) for one in level)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> Fields:
@@ -170,6 +215,12 @@ def _unique(pairs: list[tuple[str, object]]) -> Fields:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _bounded(number: str) -> int:
+    if len(number) > _DIGITS:
+        raise ValueError(f"{number[:_DIGITS]}… is too large a number")
+    return int(number)
 
 
 def _finite(number: str) -> float:
@@ -212,7 +263,7 @@ def _is_file(value: object) -> bool:
         isinstance(name, str)
         and layout.is_attachment_name(name)
         and type(size) is int
-        and size >= 0
+        and 0 <= size <= _SIZE
         and isinstance(sha256, str)
         and len(sha256) == 64
         and not sha256.strip("0123456789abcdef")
@@ -247,7 +298,7 @@ _SHAPE: dict[str, Callable[[object], bool]] = {
     "expires": _is_time_or_null,
     "room": lambda value: value is None or _is_name(value),
     "author": lambda value: value is None or _is_name(value),
-    "hops": lambda value: type(value) is int and value >= 0,
+    "hops": lambda value: type(value) is int and 0 <= value <= HOPS,
     "rooms": _is_names,
     "retry_of": _is_id_or_null,
     "protocol": lambda value: value is None or isinstance(value, dict),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Unreachable, Usage, XwError
+from xw.errors import Damaged, NotFound, Refused, Unreachable, Unread, Usage, XwError, unforeseen
 from xw.mailbox import Mailbox, Staged
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.record import NamedTuple
@@ -157,12 +157,12 @@ def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
     What the hub refuses for good comes back as an `info` from postmaster.
     """
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
-        parcels, damaged = _parcels(mailbox)
+        found = _parcels(mailbox)
         if not mailbox.mirror:
-            return _deliver(mailbox, hub, parcels, damaged)
+            return _deliver(mailbox, hub, *found)
     # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
     # delivers a prefix of the same order, and what was delivered twice is there once.
-    return _deliver(mailbox, hub, parcels, damaged)
+    return _deliver(mailbox, hub, *found)
 
 
 def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
@@ -293,12 +293,16 @@ def _pieces(path: str) -> Iterator[bytes]:
             yield piece
 
 
-def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]]]":
-    """What waits in the outbox, each recipient's oldest first; damaged copies are returned, and named."""
+def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]":
+    """What waits in the outbox, each recipient's oldest first; damaged copies are returned, and named.
+
+    Last, the recipients whose next message cannot be read now, and why.
+    """
     from xw.hub.contract import Parcel
 
     parcels: list[Parcel] = []
     returned: list[tuple[str, str]] = []
+    stuck: dict[str, XwError] = {}
     for to in mailbox.waiting_for():
         for name in mailbox.outbox(to):
             try:
@@ -306,14 +310,26 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]]]":
                 parcels.append(Parcel(to, name, data, mailbox, *_files_of(decode(name, data))))
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
+            except Unread as error:
+                stuck[to] = error
+                break  # so that none overtakes
             except Damaged as damage:
                 _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
                 returned.append((to, name))
-    return parcels, returned
+            except (XwError, OSError):
+                raise
+            except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
+                stuck[to] = XwError(f"{name}: {unforeseen(bug)}")
+                break
+    return parcels, returned, stuck
 
 
 def _deliver(
-    mailbox: Mailbox, hub: "Hub", parcels: "Sequence[Parcel]", damaged: Sequence[tuple[str, str]]
+    mailbox: Mailbox,
+    hub: "Hub",
+    parcels: "Sequence[Parcel]",
+    damaged: Sequence[tuple[str, str]],
+    stuck: dict[str, XwError],
 ) -> Flushed:
     from xw.bursts import bursts
 
@@ -321,7 +337,7 @@ def _deliver(
     waiting: dict[str, XwError] = {}
     for burst in bursts(parcels, lambda parcel: len(parcel.data)):
         part = [parcel for parcel in burst if parcel.to not in waiting]  # so that none overtakes
-        for parcel, error in zip(part, hub.deliver(part), strict=True):
+        for parcel, error in zip(part, _outcomes(hub, part), strict=True):
             if error is None:
                 with suppress(FileNotFoundError):  # another flush has delivered it as well
                     mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
@@ -331,7 +347,26 @@ def _deliver(
                 returned.append((parcel.to, parcel.name))
             else:
                 waiting[parcel.to] = error
-    return Flushed(tuple(delivered), tuple(returned), waiting)
+    return Flushed(tuple(delivered), tuple(returned), stuck | waiting)
+
+
+def _outcomes(hub: "Hub", parcels: "Sequence[Parcel]") -> "list[XwError | None]":
+    """What `hub.deliver` says; where that shows a fault of xw's, each parcel is given to it alone."""
+    try:
+        return hub.deliver(parcels)
+    except (XwError, OSError):
+        raise
+    except Exception as bug:  # noqa: BLE001  # the one that brings it out waits, and its successors
+        if len(parcels) == 1:
+            return [XwError(unforeseen(bug))]
+    outcomes: list[XwError | None] = []
+    held: dict[str, XwError] = {}  # so that none overtakes
+    for parcel in parcels:
+        error = held.get(parcel.to) or _outcomes(hub, [parcel])[0]
+        outcomes.append(error)
+        if error and not isinstance(error, (NotFound, Refused)):
+            held[parcel.to] = error
+    return outcomes
 
 
 def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:

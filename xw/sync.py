@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, post
-from xw.errors import Damaged, Newer, Unread, XwError, explain
+from xw.errors import Damaged, Newer, Unread, XwError, explain, unforeseen
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import RemoteHub
@@ -233,6 +233,10 @@ class _Run:
                 self._leave(action.name, str(error))
             except Damaged as error:
                 self._set_aside(action.state, action.name, str(error))
+            except (XwError, OSError):
+                raise
+            except Exception as bug:  # noqa: BLE001  # one message must not keep all others on the hub
+                self._leave(action.name, unforeseen(bug))
         return fetched
 
     def _set_aside(self, state: str, name: str, reason: str) -> None:
@@ -284,10 +288,7 @@ class _Run:
         moves = []
         for action in actions:
             if action.state == "failed":
-                note = self._mirror.why(action.name)
-                self._far.quarantine(
-                    action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")
-                )
+                self._fail_there(action)
             else:
                 target = self._far.at(INBOX[action.state], action.name)
                 moves.append((self._far.at(INBOX[action.source], action.name), target))
@@ -297,8 +298,29 @@ class _Run:
                 raise error
         return [action.name for action in actions]
 
+    def _fail_there(self, action: Settle) -> None:
+        """Move a message to `failed/` on the hub, its reason beside it."""
+        try:
+            note = self._mirror.why(action.name)
+            self._far.quarantine(
+                action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")
+            )
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+            self._problems.append((action.name, unforeseen(bug)))
+
     def _advance(self, action: Advance) -> bool:
-        """Do here what was done to the hub's copy."""
+        """Do here what was done to the hub's copy; whether that was done."""
+        try:
+            return self._move_on(action)
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+            self._problems.append((action.name, unforeseen(bug)))
+            return False
+
+    def _move_on(self, action: Advance) -> bool:
         if action.state == "failed":
             note = self._far.why(action.name)
             return self._mirror.quarantine(

@@ -101,7 +101,7 @@ class _Arrived:
         try:
             # In a mirror, a damaged copy is to be moved away, so that another is fetched.
             return open_message(self._mailbox, place) if self._mailbox.mirror else self._mailbox.read(place)
-        except (FileNotFoundError, PermissionError, Damaged):
+        except (OSError, Damaged):
             return None  # it has moved on; what cannot be read stays, and `check` reports it
 
 

@@ -11,7 +11,7 @@ from xw import clock, config, layout, presence
 from xw.actions import project, rooms
 from xw.actions.stranded import stranded
 from xw.bridges.kinds import INSIDE
-from xw.errors import Damaged, XwError, explain
+from xw.errors import Damaged, XwError, explain, unforeseen
 from xw.hub.remote import (
     LINKS_NEEDED,
     MAC,
@@ -74,8 +74,10 @@ def doctor(options: Options) -> Iterator[Finding]:
             for name, waiting in rooms.unheard(instance.hub):
                 what = f"nobody runs the room {name}, and {waiting} messages wait for it"
                 yield Finding("bad", what, f"xw room run {name}")
-        except OSError as error:
+        except (XwError, OSError) as error:
             yield Finding("bad", str(explain(error)))
+        except Exception as bug:  # noqa: BLE001  # what was found until then is worth telling
+            yield Finding("bad", unforeseen(bug))
 
 
 def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
@@ -164,10 +166,10 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
 
 def _mail(instance: Instance) -> Iterator[Finding]:
     mailbox, now = instance.mailbox, instance.now()
-    strays: list[tuple[str, str]] = []
+    strays: list[tuple[str, Damaged]] = []
     pending = mailbox.pending(strays)
-    for name, reason in strays:
-        yield Finding("bad", f"{name}: {reason}", "xw check --failed")
+    for name, error in strays:
+        yield Finding("bad", f"{name}: {error}", "xw check --failed" if type(error) is Damaged else "")
     for item in mailbox.read_each(INBOX["pending"], pending[:_LOOKED_AT]):
         if isinstance(item, Message):
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from xw import layout
-from xw.errors import Damaged, Newer, NotFound, XwError
+from xw.errors import Damaged, NotFound, Unread, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED, Mailbox, Place
@@ -87,13 +87,14 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
     """The message at a place. Damaged, naming the file, which goes from `pending/` to `failed/`."""
     try:
         return mailbox.read(place)
-    except Newer as error:
-        raise Newer(f"{place.name} cannot be shown: {error}") from None
+    except Unread as error:
+        raise type(error)(f"{place.name} cannot be shown: {error}") from None
     except Damaged as error:
         folder = place.folder
         if folder == INBOX["pending"]:
-            mailbox.quarantine("pending", place.name, str(error))
-            folder = INBOX["failed"]
+            with suppress(OSError):  # where it cannot be moved, it is left
+                mailbox.quarantine("pending", place.name, str(error))
+                folder = INBOX["failed"]
         raise Damaged(f"{place.name} cannot be shown: {error}; it lies in {folder}/, untouched") from None
 
 

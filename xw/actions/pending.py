@@ -54,14 +54,14 @@ class Pending(NamedTuple):
 def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen
     """Return the pending messages to show, in the order sent; reads at most `limit` and some 200 files."""
     mailbox, now = instance.mailbox, instance.now()
-    strays: list[tuple[str, str]] = []
+    strays: list[tuple[str, Damaged]] = []
     names = mailbox.pending(strays)
     if wanted.type or wanted.sender:
         names = [name for name in names if wanted.fits(name)]
     found: dict[str, Message] = {}
     reports = Reports()
-    set_aside: list[tuple[str, str]] = []
-    newer: list[tuple[str, str]] = []
+    set_aside = [(name, str(error)) for name, error in strays if not isinstance(error, Unread)]
+    newer = [(name, str(error)) for name, error in strays if isinstance(error, Unread)]
     gone = 0
     for item in mailbox.read_each(INBOX["pending"], _ranked(mailbox, names, wanted)):
         if not isinstance(item, Message):
@@ -79,7 +79,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
         if len(found) == wanted.limit:
             break
     messages = [found[name] for name in sorted(found)]
-    return Pending(messages, len(names) - len(set_aside) - gone, strays + set_aside, newer)
+    return Pending(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
 
 
 class Reports:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from xw import clock, config, layout, post, presence
-from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
+from xw.errors import Busy, NotFound, Refused, Usage, XwError, explain, unforeseen
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
@@ -113,8 +113,11 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
             except OSError as error:
                 trouble(explain(error))
                 pause = _AGAIN_S
-            except (Busy, NotFound, Unreachable) as error:
+            except XwError as error:
                 trouble(error)
+                pause = _AGAIN_S
+            except Exception as bug:  # noqa: BLE001  # a fault of xw's: seen, and not the end of the room
+                trouble(XwError(unforeseen(bug)))
                 pause = _AGAIN_S
             arriving.wait(pause)
 

@@ -67,7 +67,7 @@ def _hops(instance: Instance) -> Fields:
         if name.endswith(layout.TURN):
             with suppress(FileNotFoundError, Damaged):  # the turn has ended meanwhile, or never began
                 message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
-                hops = max(hops, message.hops + 1)
+                hops = max(hops, message.answered_hops)
     return {"hops": hops} if hops else {}
 
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from xw import config, layout, post
 from xw.actions import project
 from xw.config import Config
-from xw.errors import Refused, Usage, XwError
+from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
 from xw.files import is_file
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub import directory
-from xw.hub.contract import Peer, Progress
+from xw.hub.contract import Hub, Peer, Progress
 from xw.hub.directory import DirectoryHub
 from xw.hub.remote import LINKS_NEEDED, NEEDED, NO_LINKS, NOT_DURABLE, RemoteHub, open_files
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
@@ -119,7 +119,20 @@ def who(instance: Instance) -> Who:
 
 def peers(instance: Instance) -> list[Peer]:
     """Every other instance on the hub."""
-    return [instance.hub.peer(name) for name in instance.hub.instances() if name != instance.name]
+    return [_peer(instance.hub, name) for name in instance.hub.instances() if name != instance.name]
+
+
+def _peer(hub: Hub, name: str) -> Peer:
+    """What the hub shows of an instance; one whose files bring out a fault of xw's hides no other."""
+    try:
+        return hub.peer(name)
+    except Unreachable:
+        raise
+    except (XwError, OSError) as error:
+        problem = str(explain(error))
+    except Exception as bug:  # noqa: BLE001  # as the docstring says
+        problem = unforeseen(bug)
+    return Peer(name, "", f"({problem})", (), "", "-", "", "", 0, None, None, None)
 
 
 def sync(instance: Instance, progress: Progress | None = None) -> Synced:

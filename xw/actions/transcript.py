@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xw import clock, layout
 from xw.actions.inbox import open_named
-from xw.errors import Damaged, NotFound, Unreachable, XwError, explain
+from xw.errors import Damaged, NotFound, Unreachable, Unread, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -155,6 +155,8 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
             left_out(place.name, explain(error))
         except Damaged as error:
             left_out(place.name, error)
+        except Exception as bug:  # noqa: BLE001  # one message hides no other
+            left_out(place.name, Unread(unforeseen(bug)))
         else:
             if line and _selected(line.message, selection):
                 yield line

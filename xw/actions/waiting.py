@@ -9,7 +9,7 @@ from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
 from xw.actions.pending import Reports
 from xw.actions.transcript import Tell
-from xw.errors import Damaged, TimedOut
+from xw.errors import Damaged, TimedOut, Unread
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -30,12 +30,15 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
     """
     seen: set[str] = set()
     reports = Reports()
+    left: set[str] = set()
     with Arrivals([pending_folder(instance)]) as woken:
         while True:
-            strays: list[tuple[str, str]] = []
+            strays: list[tuple[str, Damaged]] = []
             names = instance.mailbox.pending(strays)
-            for name, reason in strays:
-                left_out(name, Damaged(reason))
+            for name, error in strays:
+                if name not in left:  # what cannot be moved away is told once
+                    left_out(name, error)
+            left = {name for name, error in strays if isinstance(error, Unread)}
             fresh = [name for name in names if name not in seen]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):
@@ -117,7 +120,7 @@ def _first(
             try:
                 # In a mirror, a damaged copy is to be moved away, so that another is fetched.
                 message = open_message(mailbox, place) if mailbox.mirror else mailbox.read(place)
-            except (FileNotFoundError, PermissionError, Damaged):
+            except (OSError, Damaged):
                 continue  # it has moved on; what cannot be read stays, and `check` reports it
             forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
             if wanted is None and message.expired(instance.now()):

@@ -23,7 +23,7 @@ def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields 
         text = f"{text[:_SHOWN]}\n\n(cut here: the attachment {_ANSWER} has all {len(text):,} characters)"
     if answer.truncated:
         text += f"\n\n(not all of the answer could be captured: {answer.note})"
-    more: Fields = {"hops": message.hops + 1}
+    more: Fields = {"hops": message.answered_hops}
     if message.fields.get("room"):
         more["room"] = message.fields["room"]
     if protocol:
@@ -53,7 +53,7 @@ def failure_notice(
     if not to:
         return None
     body = failure.notice(instance.name, message, kind, reason)
-    more: Fields = {"hops": message.hops + 1, "protocol": failure.payload(kind, reason, message.id)}
+    more: Fields = {"hops": message.answered_hops, "protocol": failure.payload(kind, reason, message.id)}
     return Draft("info", to, body, message.id, message.thread or message.id, more=more)
 
 

@@ -9,13 +9,14 @@ message fails as `uncertain`.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from xw import layout, post, presence, sync
 from xw.bridges import answer, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
 from xw.bridges.pace import Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
-from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError
+from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -56,6 +57,7 @@ class Bridge:
         self._pause = Pause(0.02, 0.5)
         self._since: float | None = None
         self._waits_for = ""
+        self._at_hand: Message | None = None  # what is looked at before there is a turn for it
 
     @property
     def doing(self) -> tuple[str, str]:
@@ -70,11 +72,50 @@ class Bridge:
     def step(self) -> float | None:
         """Do what can be done now. Seconds until the next step (0: at once), None: when mail arrives.
 
-        An XwError or OSError leaves all as it was: call it again later.
+        An XwError or OSError leaves all as it was: call it again later. Any other
+        exception is a fault of xw's that one message brings out: that message fails.
         """
+        try:
+            return self._step()
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # else it would end this bridge, and every one that is started after it
+            return self._fail_at_hand(bug)
+
+    def _step(self) -> float | None:
+        self._at_hand = None
         pause = self._go_on()
         now = self._turn
         return self._finish(now) if now is not None and now.stage == ENDED else pause
+
+    def _fail_at_hand(self, bug: Exception) -> float | None:
+        """Fail the message in whose turn a fault showed, whatever else of it can still be done."""
+        now, reason = self._turn, answer.writable(unforeseen(bug), REASON_LIMIT)
+        if now is None:
+            if self._at_hand is None:
+                raise XwError(reason) from bug
+            name = self._at_hand.file_name
+            self._tell(f"failed (failed): {name}: {reason}")
+            self._word(self._at_hand, reason)
+            self._mailbox.fail(name, "failed", reason)
+            self._left = [left for left in self._left if left.name != name]
+            return self._forget(Turn(name))
+        self._tell(f"failed (failed): {now.name}: {reason}")
+        self._turn = None
+        if now.stage != ENDED:  # what has ended is on its way out already, its sender's letter too
+            with suppress(OSError, Damaged):
+                self._word(self._mailbox.read(Place(INBOX["processing"], now.name)), reason)
+        self._mailbox.fail(now.name, "failed", reason, "processing")
+        return self._forget(now)
+
+    def _word(self, message: Message, reason: str) -> None:
+        """Tell the sender of a message that brought a fault out; not where that brings out another."""
+        try:
+            draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
+            if draft:
+                post.send(self._mailbox, self._instance.hub, draft, self._instance.now)
+        except Exception as error:  # noqa: BLE001  # the message lies in failed/ with its reason in any case
+            self._tell(f"{message.sender} was not told: {error}")
 
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
@@ -114,6 +155,7 @@ class Bridge:
         if message is None:
             self._waits_for = ""
             return None
+        self._at_hand = message
         unfit = present.unfit(message, self._instance.now())
         if unfit is None and self._must_wait():
             return self._pause.longer()
@@ -278,17 +320,29 @@ class Bridge:
         return 0.0
 
     def _infos(self) -> list[Message]:
-        """The infos that wait. One that has expired is set aside; nobody waits to hear of it."""
+        """The infos to be shown next. One that has expired is set aside; nobody waits to hear of it."""
         names = [name for name in self._mailbox.pending() if not present.wants_turn(name)]
-        fresh = []
+        fresh: list[Message] = []
         for info in present.readable(self._instance, names):
-            if info.expired(self._instance.now()):
-                self._mailbox.fail(
-                    info.file_name, "expired", f"it expired at {info.expires}, before it was shown"
-                )
-            else:
+            if self._may_show(info):
                 fresh.append(info)
+            if len(fresh) == present.INFOS:
+                break  # the others wait, unread: there may be gigabytes of them
         return fresh
+
+    def _may_show(self, info: Message) -> bool:
+        try:
+            if not info.expired(self._instance.now()):
+                present.as_mail(self._instance, info)
+                return True
+            reason = f"it expired at {info.expires}, before it was shown"
+            self._mailbox.fail(info.file_name, "expired", reason)
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # it must not fail the message above which it would be shown
+            self._tell(f"failed (failed): {info.file_name}: {unforeseen(bug)}")
+            self._mailbox.fail(info.file_name, "failed", unforeseen(bug))
+        return False
 
     def _must_wait(self) -> bool:
         """Whether mail must wait, because the chat cannot take it now; said once."""

@@ -15,7 +15,7 @@ from xw.message import Attachment, Message
 
 HOP_LIMIT = 8
 _ANSWERED = ("task", "question")
-_INFOS = 20  # shown above one message; the others wait for the next
+INFOS = 20  # shown above one message; the others wait for the next
 
 
 class Shown(NamedTuple):
@@ -60,7 +60,7 @@ def show(instance: Instance, message: Message, infos: list[Message], limit: int)
     says, and lies whole in a file that it names.
     """
     mail = as_mail(instance, message)
-    above = infos[:_INFOS]
+    above = infos[:INFOS]
     while True:
         text = framed(mail, tuple(as_mail(instance, info) for info in above))
         if _fits(text, limit):

@@ -14,7 +14,7 @@ from xw.bridges.announce import Announcer
 from xw.bridges.chat import Chat, ChatGone, Starting, Unusable
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.pace import Pause
-from xw.errors import Busy, Unreachable, XwError, explain
+from xw.errors import Busy, Unreachable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -162,9 +162,10 @@ def _loop(
             trouble.reset()
         except Unusable:
             raise
-        except (XwError, OSError) as error:
-            # Each step may be repeated; a full disk or a hub out of reach passes.
-            reason = str(explain(error))
+        except Exception as error:  # noqa: BLE001
+            # Each step may be repeated; a full disk or a hub out of reach passes, and a fault of xw's
+            # that no message can be blamed for must not end what serves all others.
+            reason = str(explain(error)) if isinstance(error, (XwError, OSError)) else unforeseen(error)
             # The path may be a scratch file's, another one each time.
             state = os.strerror(error.errno or 0) if isinstance(error, OSError) else reason
             if state != told:
@@ -212,7 +213,7 @@ class _Pulse:
 
     def _beat_on(self) -> None:
         while not self._ended.wait(BEAT_S):
-            with suppress(XwError, OSError):  # the next beat is due soon, and the loop tells of a full disk
+            with suppress(Exception):  # the next beat is due soon, and the loop tells what is wrong
                 self._beat()
 
     def _beat(self) -> None:

@@ -25,6 +25,7 @@ from xw.mailbox import Mailbox
 CLAIMED, PRESENTING, PRESENTED, ENDED = "claimed", "presenting", "presented", "ended"
 LOST = "lost"
 _FOLDER = INBOX["processing"]
+_TRIES = 1_000_000  # more than any bridge makes
 _LIMIT = 16 * layout.MESSAGE_LIMIT  # a text and a letter, each escaped at its worst
 
 
@@ -84,7 +85,7 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
         turn = Turn(**(fields | {"infos": tuple(fields["infos"]), "ending": ending}))
         if turn.name == name and _is_sound(turn):
             return turn
-    except (Damaged, ValueError, TypeError, KeyError, RecursionError):
+    except (Damaged, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # what it said is lost; that the message was claimed is not
     return Turn(name, LOST)
 
@@ -95,7 +96,8 @@ def _is_sound(turn: Any) -> bool:
     return (
         turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED)
         and all(isinstance(text, str) for text in texts)
-        and isinstance(turn.tries, int)
+        and type(turn.tries) is int
+        and 0 <= turn.tries <= _TRIES
         and all(layout.is_message(info) for info in turn.infos)
         and (turn.ending is None or turn.ending.state in ("done", "failed"))
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import flush
 from xw.config import Config, here, not_followed, worktree
-from xw.errors import Usage, XwError, explain
+from xw.errors import Usage, XwError, explain, unforeseen
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
 from xw.text import visible
@@ -79,6 +79,10 @@ def execute(command: Command, values: dict[str, object]) -> int:
         return complain(explain(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as bug:
+        if os.environ.get("XW_DEBUG"):
+            raise
+        return complain(XwError(f"{unforeseen(bug)}; XW_DEBUG=1 shows where"))
 
 
 def _number(param: Param, given: object) -> object:

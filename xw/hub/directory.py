@@ -89,7 +89,7 @@ class DirectoryHub:
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`."""
         self._must_be_there()
-        return sorted(name for name in self.files.names("") if self.knows(name))
+        return sorted(name for name in self.files.names("") if self._seems_known(name))
 
     def everyone(self) -> list[str]:
         """See `contract.Hub.everyone`; an instance whose card cannot be read is no room."""
@@ -106,6 +106,13 @@ class DirectoryHub:
         except (FileNotFoundError, NotADirectoryError):
             self._must_be_there()
             return False
+
+    def _seems_known(self, name: str) -> bool:
+        """Whether an instance is registered, or may be: one that cannot be looked into hides no other."""
+        try:
+            return self.knows(name)
+        except PermissionError:
+            return True
 
     def peer(self, name: str) -> "Peer":
         """See `contract.Hub.peer`."""

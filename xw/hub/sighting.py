@@ -17,6 +17,7 @@ from xw.layout import INBOX
 from xw.message import parse_object
 
 _LIMIT = 64 * 1024  # bytes of a card or a presence
+_REPAIR = "its owner runs `xw init` in its own project"
 _READ = (layout.CARD, layout.PRESENCE)
 
 
@@ -111,14 +112,18 @@ def see(
         changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
         old = before.get(name, Sighting(name))
         card = _newer(texts, f"{name}/{layout.CARD}", old.card)
-        problem = "" if _object(card) else f"({layout.CARD} is damaged: `xw init --name {name}` mends it)"
+        card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
+        problem = "" if _object(card) else f"({layout.CARD} is damaged: {_REPAIR})"
+        unread = texts.get(f"{name}/{layout.CARD}")
+        if isinstance(unread, OSError):  # which says nothing of what the card holds: look again next time
+            problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
         if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
             problem = f"(its mailbox cannot be read: {waiting.strerror})"
         seen.append(
             Sighting(
                 name,
                 card,
-                _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0,
+                card_at,
                 _newer(texts, f"{name}/{layout.PRESENCE}", old.presence),
                 _mtime(looks[f"{name}/{layout.PRESENCE}"]) or 0.0,
                 len(mail),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from xw import layout, post
 from xw.clock import SECOND
+from xw.errors import XwError, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Fields, Message
@@ -89,7 +90,13 @@ class Coordinator:
         pending = self._mailbox.pending()
         for item in self._mailbox.read_each(INBOX["pending"], pending):
             if isinstance(item, Message):
-                self._take(item)
+                try:
+                    self._take(item)
+                except (XwError, OSError):
+                    raise
+                except Exception as bug:  # noqa: BLE001  # one message must not end the room for all
+                    self._mailbox.fail(item.file_name, "failed", unforeseen(bug))
+                    self.begin()  # whatever of it was taken up is forgotten
 
     def _take(self, message: Message) -> None:
         now = self.instance.now()

@@ -11,7 +11,7 @@ hosts too: so it reads many files at a time.
 from collections.abc import Callable, Iterator, Sequence
 
 from xw import layout
-from xw.errors import Damaged
+from xw.errors import Damaged, Unread, explain, unforeseen
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
@@ -71,11 +71,17 @@ class Record:
             try:
                 if isinstance(data, Exception):
                     raise data
-                yield decode(name, data)
+                message = decode(name, data)
             except FileNotFoundError:
                 continue  # removed since it was listed
             except Damaged as damage:
                 self._left_out(name, damage)
+            except PermissionError as error:  # another user's file hides no other; a failing disk is raised
+                self._left_out(name, Unread(str(explain(error))))
+            except Exception as bug:  # noqa: BLE001
+                self._left_out(name, Unread(unforeseen(bug)))
+            else:
+                yield message
 
 
 def _own(message: Message) -> Payload | None:

@@ -5,6 +5,8 @@ Nothing here is kept anywhere: a coordinator that starts folds the room's record
 hears and each message it sends, by the same two methods.
 """
 
+from contextlib import suppress
+
 from xw import clock, layout
 from xw.mailbox import Mailbox
 from xw.message import Message
@@ -62,10 +64,12 @@ class State:
     def replay(self, mailbox: Mailbox, now: int) -> None:
         """Fold what the room's files hold."""
         for message, own in Record(mailbox).fresh():
-            if own:
-                self.sent(message, own)
-            else:
-                self.hear(message, now)
+            # What brings out a fault of xw's is left out, as is what cannot be read.
+            with suppress(Exception):
+                if own:
+                    self.sent(message, own)
+                else:
+                    self.hear(message, now)
         if self.status != CLOSED and retired(mailbox):
             self.status, self.reason = CLOSED, "its record was removed"
 

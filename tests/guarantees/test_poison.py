@@ -1,0 +1,331 @@
+"""Poison: whatever one message does to xw, it does to itself alone, and that is seen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.team import Team, call, forge
+from tests.loop.world import World
+from tests.rooms.stage import Stage
+from tests.sync.machines import Machine, found_hub
+from xw import clock, layout
+from xw.bridges import present
+from xw.errors import Damaged
+from xw.message import Fields, Message, decode, encode, parse_object
+from xw.rooms import desk
+
+POISON = "POISON"
+FAULT = "a fault in xw (ZeroDivisionError: not foreseen)"
+
+
+def fault(*arguments: Any, **named: Any) -> None:
+    """Raise what nobody foresees, once the poison is among the arguments."""
+    if POISON in repr((arguments, named)):
+        raise ZeroDivisionError("not foreseen")
+
+
+def inject(patch: pytest.MonkeyPatch, *places: str) -> None:
+    """Let each function raise when the poison passes through it."""
+    for place in places:
+        module, _, name = place.rpartition(".")
+        real = getattr(__import__(module, fromlist=[name]), name)
+
+        def poisoned(*arguments: Any, _real: Any = real, **named: Any) -> Any:
+            fault(*arguments, **named)
+            return _real(*arguments, **named)
+
+        patch.setattr(place, poisoned)
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("alice", "bob", "carol"):
+        assert call(folder, "init", "--name", name).code == 0
+    return Team(folder)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def poison(team: Team) -> str:
+    """Send bob the poison and, before and after it, other mail; the poison's id."""
+    team.send("before", kind="task")
+    found = team.send(POISON, kind="task")
+    team.send("after", kind="task")
+    return found
+
+
+READING = ("xw.mailbox.decode", "xw.post.decode", "xw.actions.gc.decode", "xw.sync.decode")
+
+
+@pytest.mark.parametrize(
+    "command", [["check"], ["check", "--json"], ["wait", "--timeout", "1"], ["who"], ["peers"], ["log"]]
+)
+def test_commands_that_list(team: Team, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    """A message that brings out a fault is named, stays where it is, and hides no other."""
+    name = poison(team)
+    inject(monkeypatch, *READING)
+    shown = team.run(*command, by="bob")
+    assert shown.code == 0, shown
+    assert name in team.pending("bob")
+    if command[0] in ("check", "log"):
+        assert FAULT in shown.err
+        assert shown.err.count("\n") == 1
+        assert "before" in shown.out
+        assert "after" in shown.out
+
+
+def test_commands_that_name_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading it says what is wrong in one line; finishing it works, and so does all around it."""
+    name = poison(team)
+    inject(monkeypatch, *READING)
+    read = team.run("read", name, by="bob")
+    assert (read.code, read.err.count("\n")) == (1, 1)
+    assert FAULT in read.err
+    assert team.run("doctor", by="bob").out.count(FAULT) == 1
+    assert team.run("gc", "--days", "0", by="bob").code == 0
+    assert team.run("send", "info", "hello", "--to", "alice", by="bob").code == 0
+    assert team.run("done", name, by="bob").code == 0
+    assert name not in team.pending("bob")
+
+
+def test_no_command_ends_in_a_traceback(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that nothing else has caught is one line and exit 1; XW_DEBUG shows where it is."""
+    team.send(POISON)
+    inject(monkeypatch, "xw.cli.inbox.line")
+    shown = team.run("check", by="bob")
+    assert (shown.code, shown.err.count("\n")) == (1, 1)
+    assert FAULT in shown.err
+    monkeypatch.setenv("XW_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        team.run("check", by="bob")
+
+
+def test_gc_keeps_what_it_may_announce(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that an unreadable `info` may have added to a message are not removed."""
+    named = team.send("a task", kind="task")
+    folder = team.box("bob") / "attachments" / named
+    forge(team, "bob", body=POISON, re=named)
+    team.ok("done", named, by="bob")
+    folder.mkdir(mode=0o700)
+    (folder / "file.txt").write_text("text")
+    inject(monkeypatch, *READING)
+    team.run("gc", "--days", "0", by="bob")
+    assert (folder / "file.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "place", ["xw.bridges.present.framed", "xw.bridges.present.unfit", "xw.bridges.answer.reply"]
+)
+def test_a_bridge_fails_it_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """The poison goes to failed/ with the fault's text, its sender is told, the others are answered."""
+    for body in ("before", POISON, "after"):
+        world.send(body)
+    inject(monkeypatch, place)
+    world.run(world.bridge())
+    states = {one.message.body: one.state for one in world.inbox("bob")}
+    assert states == {"before": "done", POISON: "failed", "after": "done"}
+    assert [line for line in world.told if FAULT in line]
+    failures = [one for one in world.inbox("alice") if one.message.type == "info"]
+    assert [FAULT in one.message.body for one in failures] == [True]
+    assert sum(one.message.type == "reply" for one in world.inbox("alice")) == 2
+
+
+def test_an_info_does_not_fail_the_task_below_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An info that cannot be shown fails by itself; the message above which it was to be shown does not."""
+    world.send(POISON, kind="info")
+    world.send("the task")
+    inject(monkeypatch, "xw.bridges.present.wants_answer")
+    world.run(world.bridge())
+    assert {one.message.body: one.state for one in world.inbox("bob")} == {
+        POISON: "failed",
+        "the task": "done",
+    }
+
+
+def test_a_bridge_reads_no_more_infos_than_it_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many infos only those that are shown with a turn are read: they may be gigabytes."""
+    for number in range(40):
+        world.send(f"info {number}", kind="info")
+    world.send("the task")
+    read: list[str] = []
+    real = type(world.files).read
+
+    def counted(files: Any, path: str, limit: int) -> bytes:
+        read.append(path)
+        return real(files, path, limit)
+
+    monkeypatch.setattr(type(world.files), "read", counted)
+    bridge = world.bridge()
+    while not world.program.shown:
+        bridge.step()
+    assert len([path for path in read if ".info." in path]) == present.INFOS
+
+
+def test_a_room_fails_it_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that brings out a fault goes to failed/; the room hears the others, also after a restart."""
+    stage = Stage(tmp_path)
+    stage.room("talk", "ann ben", policy="free")
+    monkeypatch.setattr(desk, "decide", _poisoned(desk.decide))
+    room = stage.run("talk")
+    for body in ("before", POISON, "after"):
+        stage.send("ann", "talk", body)
+    room.step()
+    assert [text for _, text in stage.said("talk")] == ["before", "after"]
+    failed = stage.instance("talk").mailbox
+    (name,) = failed.names("inbox/failed")
+    assert FAULT in failed.why(name)["reason"]
+    stage.run("talk").step()
+
+
+def test_a_room_folds_its_record_past_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line in the record that brings out a fault is left out by who folds it; the room opens."""
+    stage = Stage(tmp_path)
+    stage.room("talk", "ann ben", policy="free")
+    room = stage.run("talk")
+    for body in ("before", POISON, "after"):
+        stage.send("ann", "talk", body)
+    room.step()
+    inject(monkeypatch, "xw.rooms.record.decode", "xw.rooms.state.line_of")
+    again = stage.run("talk")
+    assert "after" in [line.text for line in again.state.lines]
+    again.step()
+
+
+def _poisoned(real: Any) -> Any:
+    def call(*arguments: Any) -> Any:
+        fault(*arguments)
+        return real(*arguments)
+
+    return call
+
+
+def test_a_sync_leaves_it_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What brings out a fault stays on the hub and is named; the mail around it is fetched."""
+    found_hub(tmp_path / "hub", "alice", "bob")
+    alice = Machine(tmp_path / "hub", tmp_path / "a", "alice")
+    bob = Machine(tmp_path / "hub", tmp_path / "b", "bob")
+    for body in ("before", POISON, "after"):
+        alice.send("bob", body)
+    alice.sync()
+    inject(monkeypatch, "xw.sync.decode")
+    report = bob.sync()
+    assert bob.bodies() == ["before", "after"]
+    assert [FAULT in problem for _, problem in report.problems] == [True]
+    monkeypatch.undo()
+    bob.sync()
+    assert bob.bodies() == ["before", POISON, "after"]
+    alice.close()
+    bob.close()
+
+
+def test_an_outbox_delivers_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that cannot be made a parcel waits, with all behind it to that recipient; others go."""
+    found_hub(tmp_path / "hub", "alice", "bob", "carol")
+    alice = Machine(tmp_path / "hub", tmp_path / "a", "alice")
+    for to, body in (("bob", "before"), ("bob", POISON), ("bob", "after"), ("carol", "to carol")):
+        alice.send(to, body)
+    inject(monkeypatch, "xw.post.decode")
+    report = alice.sync()
+    assert sorted(to for to, _ in report.flushed.delivered) == ["bob", "carol"]
+    assert FAULT in str(report.flushed.waiting["bob"])
+    monkeypatch.undo()
+    alice.sync()
+    bob = Machine(tmp_path / "hub", tmp_path / "b", "bob")
+    bob.sync()
+    assert bob.bodies() == ["before", POISON, "after"]
+    alice.close()
+    bob.close()
+
+
+NESTED = 10**5
+BOMBS: dict[str, str] = {
+    "a whole number of 4,300 digits": "9" * 4300,
+    "one of 4,301": "9" * 4301,
+    "one of 400": "9" * 400,
+    "one below zero": f"-{'9' * 400}",
+    "a float without end": "1e999",
+    "an exponent bomb": "1e999999999",
+    "lists in lists": "[" * NESTED + "]" * NESTED,
+    "objects in objects": '{"a":' * 900 + "1" + "}" * 900,
+    "just too deep": "[" * 101 + "]" * 101,
+    "Arabic digits": "\u0661\u0662",
+    "an unpaired surrogate": '"\\ud800"',
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("field", ["hops", "protocol", "unknown", "body"])
+def test_bombs_are_damaged(name: str, field: str) -> None:
+    """No number or nesting that no honest writer makes gets past the reader, in whatever field."""
+    good: Fields = {"format": 1, "from": "alice", "type": "task", "to": ["bob"], "body": "x"}
+    stamp = "20261121T053012123456Z"
+    good |= {"sent": clock.spell(stamp)}
+    text = json.dumps(good | {field: "@"}).replace('"@"', BOMBS[name])
+    data = text.encode()
+    with pytest.raises(Damaged):
+        decode(f"{stamp}-{layout.digest(data)}.task.alice.json", data)
+    with pytest.raises(Damaged):
+        parse_object(data)
+
+
+@pytest.mark.parametrize("size", [2**63, 10**30, -1, True, 1.0])
+def test_sizes_have_a_bound(size: object) -> None:
+    """An attachment is no larger than a file can be."""
+    files = [{"name": "a.txt", "size": size, "sha256": "0" * 64}]
+    fields: Fields = {"from": "alice", "type": "info", "to": ["bob"], "body": "x"}
+    for field in ("attachments", "attached"):
+        with pytest.raises(Damaged):
+            decode(*encode(fields | {field: files}, clock.now()))
+
+
+def test_hops_have_a_bound_that_answers_keep(world: World) -> None:
+    """Of a message with the most hops there are, the notice of its failure is a message too."""
+    fields: Fields = {"from": "alice", "type": "task", "to": ["bob"], "body": "x", "hops": 1_000_000}
+    message = decode(*encode(fields, clock.now()))
+    assert message.answered_hops == message.hops
+    with pytest.raises(Damaged):
+        decode(*encode(fields | {"hops": 1_000_001}, clock.now()))
+    world.send("x", hops=1_000_000)
+    world.run(world.bridge())
+    assert [one.state for one in world.inbox("bob")] == ["failed"]
+    assert isinstance(world.inbox("alice")[0].message, Message)
+
+
+@pytest.mark.parametrize("number", ["9" * 4300, "1e999", "-1", "[" * 10000, '"\u0661"', "true"])
+@pytest.mark.parametrize("file", ["card.json", "presence.json", "room.json", "why", "turn"])
+def test_bombs_in_other_files(team: Team, number: str, file: str) -> None:
+    """A number that no honest writer makes hides neither mail nor peers, and is no traceback anywhere."""
+    first = team.send("a task", kind="task")
+    team.send("more", kind="task")
+    box = team.box("bob")
+    texts = {
+        "card.json": '{"name": "bob", "kind": @, "description": @, "capabilities": [@]}',
+        "presence.json": '{"status": "busy", "task": "x", "progress": @, "ttl_s": @, "bridge": {"ttl_s": @}}',
+        "room.json": '{"format": @, "policy": "free", "limits": {"turns": @}}',
+        "why": '{"reason": @, "kind": @, "at": @}',
+        "turn": '{"name": "x", "stage": "claimed", "tries": @, "infos": @, "ending": @}',
+    }
+    (name,) = [one for one in team.names("bob", "inbox/pending") if one.startswith(first)]
+    path = box / file
+    if file == "why":
+        (box / "inbox/pending" / name).rename(box / "inbox/failed" / name)
+        path = box / "inbox/failed" / (name + layout.WHY)
+    elif file == "turn":
+        (box / "inbox/pending" / name).rename(box / "inbox/processing" / name)
+        path = box / "inbox/processing" / (name + layout.TURN)
+    path.write_text(texts[file].replace("@", number), encoding="utf-8")
+    for command in (["check"], ["check", "--failed"], ["who"], ["doctor"], ["gc", "--days", "0"], ["log"]):
+        shown = team.run(*command, by="bob")
+        assert "fault in xw" not in shown.err + shown.out, shown
+        assert shown.code == 0 or command[0] == "doctor", shown
+    peers = team.run("peers", by="carol")
+    assert (peers.code, "bob" in peers.out, "alice" in peers.out) == (0, True, True), peers
+    assert team.run("room", "list", by="carol").code in (0, 1)
+    assert team.run("send", "info", "x", "--to", "alice", by="bob").code == 0
