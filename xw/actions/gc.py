@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from xw import layout
-from xw.errors import Busy, Damaged, Unreachable, Unread
+from xw.errors import Busy, Damaged, Unreachable, Unread, XwError, explain
 from xw.files import Look
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance
@@ -22,6 +22,7 @@ class Swept(NamedTuple):
     """What gc removed, or would remove: paths below the mailbox by kind, and their bytes in all.
 
     `elsewhere` is what it removed on a hub elsewhere; `problem` why it could not look there.
+    `left` is what could not be removed, such as another user's folder, and why, with its path.
     """
 
     messages: list[str]
@@ -30,6 +31,7 @@ class Swept(NamedTuple):
     size: int
     elsewhere: "Swept | None" = None
     problem: str | None = None
+    left: tuple[XwError, ...] = ()
 
 
 def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
@@ -73,18 +75,22 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     }
     attachments = _not_announced(mailbox, attachments, staying)
     inside = [path for path, look in attachments.items() if look.kind == "folder"]
-    size = sum(look.size for path in inside for look in _older(mailbox, path, float("inf")).values())
+    size = sum(_size(mailbox, path) for path in inside)
     scratch = _older(mailbox, layout.SCRATCH, stale)
+    left: dict[str, XwError] = {}
     if not dry_run:
-        _remove(mailbox, messages)
+        left |= _remove(mailbox, messages)
+        staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
+        attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
         if attachments:
             # A gc that died may have removed their messages unsynced: they must not come back without files.
             for error in filter(None, mailbox.files.sync_all([mailbox.at(folder) for folder in _SWEPT])):
                 raise error
-        _remove(mailbox, attachments)
-        _remove(mailbox, scratch)
-    size += sum(look.size for look in [*messages.values(), *scratch.values()])
-    return Swept(sorted(messages), sorted(attachments), sorted(scratch), size)
+        left |= _remove(mailbox, attachments)
+        left |= _remove(mailbox, scratch)
+    size += sum(look.size for path, look in (messages | scratch).items() if path not in left)
+    gone = [sorted(found.keys() - left.keys()) for found in (messages, attachments, scratch)]
+    return Swept(gone[0], gone[1], gone[2], size, left=tuple(left.values()))
 
 
 def _is_open_room(mailbox: Mailbox) -> bool:
@@ -103,13 +109,29 @@ def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
     }
 
 
-def _remove(mailbox: Mailbox, found: dict[str, Look]) -> None:
+def _size(mailbox: Mailbox, folder: str) -> int:
+    """The bytes of the files in a folder; 0 where it cannot be listed, of which removing it will tell."""
+    try:
+        return sum(look.size for look in _older(mailbox, folder, float("inf")).values())
+    except OSError:
+        return 0
+
+
+def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
+    """Remove what was found; what could not be removed, and why. One that stays keeps no other."""
+    left: dict[str, XwError] = {}
     files = [path for path, look in found.items() if look.kind != "folder"]
-    for error in mailbox.files.remove_all([mailbox.at(path) for path in files]):
+    for path, error in zip(files, mailbox.files.remove_all([mailbox.at(p) for p in files]), strict=True):
         if error is not None and not isinstance(error, FileNotFoundError):
-            raise error
-    for path in found.keys() - set(files):
-        mailbox.files.remove_folder(mailbox.at(path))
+            left[path] = explain(error)
+    for path in sorted(found.keys() - set(files)):
+        try:
+            mailbox.files.remove_folder(mailbox.at(path))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            left[path] = explain(error)
+    return left
 
 
 def _staying(mailbox: Mailbox, gone: set[str]) -> list[Place]:

@@ -8,6 +8,8 @@ from xw.errors import Damaged, Unread, Usage, XwError
 from xw.message import Message
 from xw.text import size, visible
 
+_NAMED = 10  # files that are no mail; a flood of them must not drown the mail
+
 
 def check(
     call: Call,
@@ -26,10 +28,11 @@ def check(
     if failed:
         return _dead_letters(call, most)
     found = pending.check(instance, pending.Wanted(most, kind, sender, newest))
-    for name, reason in found.set_aside:
-        left_out(name, Damaged(reason))
-    for name, reason in found.newer:
-        left_out(name, Unread(reason))
+    for error, files in ((Damaged, found.set_aside), (Unread, found.newer)):
+        for name, reason in files[:_NAMED]:
+            left_out(name, error(reason))
+        if len(files) > _NAMED:
+            warn(f"… and {len(files) - _NAMED} more")
     if call.json:
         listed = [fields(message) for message in found.messages]
         emit({"messages": listed, "total": found.total, "set_aside": found.set_aside, "newer": found.newer})

@@ -8,23 +8,37 @@ from xw.cli.show import emit, say
 from xw.text import size
 
 
-def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> None:
-    """Remove what is old; silent unless asked."""
+def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
+    """Remove what is old; silent unless asked, or unless something cannot be removed."""
     instance = call.instance()
     kept = instance.config.retention_days if days is None else days
     swept = sweep(instance, kept, dry_run)
-    if call.json:
-        emit(swept and swept._asdict())
-        return
     if swept is None:
-        if verbose:
+        if call.json:
+            emit(None)
+        elif verbose:
             say("another gc is at work: nothing to do")
-        return
+        return 0
+    left = [*swept.left, *(swept.elsewhere.left if swept.elsewhere else ())]
+    if left:
+        more = f"; and {len(left) - 1} more could not be removed" if len(left) > 1 else ""
+        warn(f"{left[0]}{more}; the rest was removed")
+    code = max((error.code for error in left), default=0)
+    if call.json:
+        emit(_fields(swept))
+        return code
     if swept.problem and verbose:
         warn(f"the hub's copy was left for the next time: {swept.problem}")
-    _report(swept, "", dry_run, verbose)
+    if not left or verbose:
+        _report(swept, "", dry_run, verbose)
     if swept.elsewhere:
         _report(swept.elsewhere, " on the hub", dry_run, verbose)
+    return code
+
+
+def _fields(swept: Swept) -> dict[str, object]:
+    elsewhere = swept.elsewhere and _fields(swept.elsewhere)
+    return swept._asdict() | {"elsewhere": elsewhere, "left": [str(error) for error in swept.left]}
 
 
 def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
