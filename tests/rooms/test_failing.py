@@ -93,6 +93,10 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
     assert room.state.turns == 0
     assert rests == [5, 10, 20, 40, 80, 160, 320, 600, 600, 0]
     assert "`xw room join talk --member alice`" in stage.events("alice")[-1]
+    assert (
+        len([text for text in stage.events("alice") if "cannot answer" in text]) == 2
+    )  # the first, the last
+    assert len([text for _, text in stage.said("talk") if "cannot answer" in text]) == desk._FAILURES
     assert room.state.status == "open"
     stage.wait(60)
     room.step()

@@ -121,7 +121,10 @@ def _sign(state: State, message: Message) -> Answer:
         cure = f"`xw room join {state.name} --member {member.name}`"
         return Answer(event, f"{what}: passed over until it or a person says something, or {cure}")
     rest = min(_REST_S * 2**member.failures, _REST_MOST_S)
-    return Answer(event | {"rest_s": rest}, f"{what}: it rests, and is asked again in {span(rest)}")
+    text = f"{what}: it rests, and is asked again in {span(rest)}"
+    # The members hear of the first failure and of the last; `xw log --room` has them all.
+    told = (state.name,) if member.failures else ()
+    return Answer(event | {"rest_s": rest}, text, told, private=bool(told))
 
 
 def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:
