@@ -96,7 +96,7 @@ def test_read(team: Team, tmp_path: Path) -> None:
     assert head.startswith(f"task {token[-8:]} from alice to bob, 20")
     assert ageless(head).endswith("Z (0s ago)")
     assert files == f"file: {path} (4 B)"
-    assert body == ["", "The body.", "", "All of it."]
+    assert body == ["", "    The body.", "    ", "    All of it."]
     shown = team.json("read", token, by="bob")
     assert (shown["id"], shown["state"]) == (token, "pending")
     assert shown["files"][0]["path"] == str(path)
@@ -146,7 +146,7 @@ def test_read_thread(team: Team) -> None:
     assert [message["re"] for message in thread] == [None, task, answer]
     assert [message["state"] for message in thread] == ["done", "sent", "pending"]
     text = team.ok("read", more, "--thread", by="bob")
-    assert [line for line in text.splitlines() if line in ("do it", "how?", "like this")] == [
+    assert [line.strip() for line in text.splitlines() if line.strip() in ("do it", "how?", "like this")] == [
         "do it", "how?", "like this",
     ]  # fmt: skip
     assert f"re: {task[-8:]}\nthread: {task[-8:]}" in text

@@ -9,7 +9,7 @@ from xw.actions.bridging import Wanted
 from xw.actions.launching import orphaned
 from xw.bridges.serve import Stop
 from xw.cli.call import Call
-from xw.cli.show import emit, say
+from xw.cli.show import emit, say, tell
 from xw.errors import Usage
 from xw.text import visible
 
@@ -47,7 +47,7 @@ def _list(call: Call, kind: str | None) -> None:
         say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")
     for one, found in chats:
         needs = f"; needs {found.needs}" if found.needs else ""
-        say(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")
+        tell(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")
 
 
 def _log(name: str, text: str) -> None:

@@ -3,10 +3,12 @@
 from xw.actions import inbox, pending
 from xw.actions.inbox import Enclosed, Finished
 from xw.cli.call import Call, warn
-from xw.cli.show import about, emit, fields, heading, line, named, say, subject
+from xw.cli.show import about, emit, fields, heading, line, named, put, say, subject, tell
 from xw.errors import Damaged, Unread, Usage, XwError
 from xw.message import Message
-from xw.text import size, visible
+from xw.text import size
+
+_REASON = 1000  # characters of a dead letter's reason; whoever wrote the note may have put anything there
 
 _NAMED = 10  # files that are no mail; a flood of them must not drown the mail
 
@@ -39,10 +41,10 @@ def check(
         return None
     if not found.messages and not found.newer:
         such = " of this kind" if kind or sender else ""
-        say(f"no mail{such} for {instance.name} on {instance.hub.url}")
+        tell(f"no mail{such} for {instance.name} on {instance.hub.url}")
     newest_first = newest or instance.config.instances.get(instance.name, {}).get("kind") == "human"
     for message in reversed(found.messages) if newest_first else found.messages:
-        say(line(message, instance.now()))
+        tell(line(message, instance.now()))
     more = found.total - len(found.messages) - len(found.newer)
     if more > 0:
         say(f"and {more} more: `xw check --all`; --type, --from, --newest, --limit choose")
@@ -64,12 +66,12 @@ def _dead_letters(call: Call, limit: int) -> None:
         emit(shown)
         return
     if not letters:
-        say(f"no dead letters for {instance.name} on {instance.hub.url}")
+        tell(f"no dead letters for {instance.name} on {instance.hub.url}")
     for one in letters:
-        what = line(one.message, instance.now()) if one.message else visible(one.name, keep="")
-        say(f"{what}\n  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}")
+        tell(line(one.message, instance.now()) if one.message else one.name)
+        tell(f"  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}"[:_REASON])
     if total > len(letters):
-        say(f"and {total - len(letters)} older: `xw check --failed --all`")
+        tell(f"and {total - len(letters)} older: `xw check --failed --all`")
 
 
 def read(call: Call, token: str, thread: bool) -> None:
@@ -97,10 +99,12 @@ def read(call: Call, token: str, thread: bool) -> None:
 
 
 def _print(message: Message, enclosed: list[Enclosed], now: int) -> None:
+    from xw.quote import indented  # which `check` does not need
+
     say(heading(message, now))
     for file in enclosed:
-        say(file_line(file))
-    say(f"\n{message.body}")
+        tell(file_line(file))
+    put(f"\n{indented(message.body)}")
 
 
 def file_line(file: Enclosed) -> str:
@@ -125,9 +129,9 @@ def done(call: Call, tokens: list[str]) -> int:
             warn(str(one.error))
         elif not call.json:
             if one.moved:
-                say(f"done {subject(one.name, one.message)}")
+                tell(f"done {subject(one.name, one.message)}")
             else:
-                say(f"{named(one.name, one.message)} was done before")
+                tell(f"{named(one.name, one.message)} was done before")
     call.refresh(instance)
     return max((one.error.code for one in finished if one.error), default=0)
 

@@ -5,7 +5,7 @@ import sys
 from xw import clock, layout
 from xw.actions import sending
 from xw.cli.call import Call, warn
-from xw.cli.show import about, emit, named, names, say
+from xw.cli.show import about, emit, named, names, tell
 from xw.errors import Refused, Usage
 from xw.instance import Instance
 from xw.post import Sent
@@ -71,7 +71,7 @@ def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
         if sent.about:
             # First, so that a line still ends with where the message is.
             parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
-        say(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
+        tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
     if sent.returned:
         from xw.actions.fresh import came_back
 

@@ -8,9 +8,10 @@ from xw.actions import rooms
 from xw.actions.rooms import Room
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
-from xw.cli.show import dated, emit, flush, put, say
+from xw.cli.show import dated, emit, flush, put, say, tell
 from xw.cli.transcript import left_out
 from xw.errors import XwError, explain
+from xw.quote import guarded, quoted
 from xw.rooms.scene import Limits, Member
 from xw.rooms.state import CLOSED
 from xw.rooms.transcript import EVENT, Entry
@@ -60,7 +61,7 @@ def run(call: Call, name: str) -> None:
     if call.json:
         emit({"name": name, "closed": ended.reason, "turns": ended.turns, "words": ended.words})
         return
-    say(f"room {name} is closed: {ended.reason}; {ended.turns} turns, {ended.words} words")
+    tell(f"room {name} is closed: {ended.reason}; {ended.turns} turns, {ended.words} words")
     say(f"The transcript: `xw log --room {name}`, in {room.root}/{name}/")
 
 
@@ -115,7 +116,7 @@ def list_(call: Call) -> int:
     elif not found and not broken:
         say("no rooms here: `xw room create NAME --members A,B --policy round-robin --seed TEXT` makes one")
     for room in [] if call.json else found:
-        say(_summary(room))
+        tell(_summary(room))
     for problem in broken:
         warn(str(problem))
     return int(bool(broken))
@@ -128,15 +129,15 @@ def show(call: Call, name: str) -> None:
     if call.json:
         emit(_fields(room))
         return
-    say(_summary(room))
-    say(f"owner    {room.definition.owner or '-'}")
-    say(f"seed     {first_line(room.definition.seed, 100) or '-'}")
+    tell(_summary(room))
+    tell(f"owner    {room.definition.owner or '-'}")
+    tell(f"seed     {first_line(room.definition.seed, 100) or '-'}")
     say(
         "limits   "
         + ", ".join(f"{what} {value:g}" for what, value in room.definition.limits._asdict().items())
     )
     for member in room.state.members.values():
-        say(f"member   {_member(member, opened.now())}")
+        tell(f"member   {_member(member, opened.now())}")
 
 
 def _summary(room: Room) -> str:
@@ -217,15 +218,19 @@ def _json(entry: Entry) -> None:
 
 def _markdown(entry: Entry) -> None:
     if entry.kind == EVENT:
-        say(f"*{entry.text}*\n")
+        tell(f"*{entry.text.replace('<', '&lt;')}*")
+        say("")
     elif not entry.silent:
-        text = "\n".join(f"> {line}".rstrip() for line in _text(entry).split("\n"))
-        say(f"**{entry.author}** ({dated(entry.at)})\n\n{text}\n")
+        put(f"**{visible(entry.author)}** ({dated(entry.at)})\n")
+        put(quoted(entry.text.rstrip(), _files(entry)) + "\n")
 
 
 def _text(entry: Entry) -> str:
-    words = [entry.text.rstrip(), *(f"(file: {name})" for name in entry.files)]
-    return "\n".join(filter(None, words))
+    return "\n".join(filter(None, (guarded(entry.text.rstrip()), *_files(entry))))
+
+
+def _files(entry: Entry) -> tuple[str, ...]:
+    return tuple(f"(file: {name})" for name in entry.files)
 
 
 def _painter() -> "Painter":
@@ -244,7 +249,7 @@ class Painter:
         when = clock.brief(entry.at)
         if entry.kind == EVENT or entry.silent:
             what = entry.text if entry.kind == EVENT else f"{entry.author} passes"
-            put(self._paint(f"{when} -- {visible(what)}", _FAINT))
+            put(self._paint(f"{when} -- {visible(what, keep='')}", _FAINT))
             return
         colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
         text = visible(_text(entry)).replace("\n", "\n    ")

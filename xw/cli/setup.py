@@ -6,7 +6,7 @@ from xw import clock, layout
 from xw.actions import setup
 from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, flush, names, say
+from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage
 from xw.hub.contract import Peer, Progress
 from xw.instance import Instance, load_config
@@ -35,13 +35,13 @@ def init(
         flags |= {key: more for key in ("there", "recorded") if (more := getattr(made, key))}
         emit({"name": instance.name, "hub": instance.hub.url, "config": instance.config.path, **flags})
         return
-    say(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
-    say(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
-    say(f"config   {instance.config.path}")
+    tell(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
+    tell(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
+    tell(f"config   {instance.config.path}")
     if made.recorded:
-        say(f"found    {', '.join(made.recorded)}: written into xw.json again")
+        tell(f"found    {', '.join(made.recorded)}: written into xw.json again")
     elif made.there:
-        say(f"there    {names(made.there)}")
+        tell(f"there    {names(made.there)}")
     several = len(instance.config.instances) > 1
     if several:
         say(
@@ -58,8 +58,10 @@ def who(call: Call) -> None:
     if call.json:
         emit(found._asdict())
         return
-    say(f"name     {found.name}\nhub      {found.hub}")
-    say(f"config   {found.config or '-'}\npending  {found.pending}")
+    tell(f"name     {found.name}")
+    tell(f"hub      {found.hub}")
+    tell(f"config   {found.config or '-'}")
+    tell(f"pending  {found.pending}")
 
 
 def peers(call: Call) -> None:
@@ -70,9 +72,9 @@ def peers(call: Call) -> None:
         emit([peer._asdict() for peer in found])
         return
     if not found:
-        say(f"no peers on {instance.hub.url}: `xw init --name NAME` adds one")
+        tell(f"no peers on {instance.hub.url}: `xw init --name NAME` adds one")
     for peer in found:
-        say(_peer_line(peer, instance.now()))
+        tell(_peer_line(peer, instance.now()))
 
 
 def _peer_line(peer: Peer, now: int) -> str:

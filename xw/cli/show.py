@@ -16,6 +16,11 @@ def say(text: str) -> None:
     put(visible(text))
 
 
+def tell(text: str) -> None:
+    """Print one line, whatever is in it: line breaks are spelled out too."""
+    put(visible(text, keep=""))
+
+
 def emit(value: object) -> None:
     """Print a value as JSON in one line of ASCII, which no terminal can take for a command."""
     put(json.dumps(value))

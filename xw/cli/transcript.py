@@ -4,8 +4,9 @@ from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call, warn
-from xw.cli.show import dated, emit, fields, flush, say
+from xw.cli.show import dated, emit, fields, flush, put, say, tell
 from xw.errors import Usage, XwError
+from xw.quote import guarded, indented, quoted
 from xw.text import span
 
 
@@ -50,19 +51,18 @@ def _json(found: Line) -> None:
 def _text(found: Line) -> None:
     message = found.message
     when, to = clock.brief(message.sent), ", ".join(message.to)
-    say(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
-    say("\n".join(f"    {text}" for text in message.body.split("\n")))
+    tell(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
+    put(indented(guarded(message.body)))
     for file in (*message.attachments, *message.attached):
-        say(f"    (file: {file.name})")
+        tell(f"    (file: {file.name})")
 
 
 def _markdown(found: Line) -> None:
     message = found.message
     say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
     say(f"*{dated(message.sent)}, {message.short}*\n")
-    say("\n".join(f"> {text}".rstrip() for text in message.body.split("\n")))
-    for file in (*message.attachments, *message.attached):
-        say(f">\n> File: `{file.name}`")
+    files = [("", f"File: `{file.name}`") for file in (*message.attachments, *message.attached)]
+    put(quoted(message.body, tuple(line for pair in files for line in pair)))
     say("")
 
 
@@ -81,7 +81,7 @@ def trace(call: Call, token: str) -> None:
         emit({"id": message.id, "recipients": [one._asdict() for one in found]})
         return
     for one in found:
-        say(f"{message.short} {one.to}: {_where(one, instance.now())}")
+        tell(f"{message.short} {one.to}: {_where(one, instance.now())}")
 
 
 def _where(one: Traced, now: int) -> str:

@@ -4,7 +4,7 @@ from xw.actions.doctor import doctor as findings_of
 from xw.actions.gc import Swept
 from xw.actions.gc import gc as sweep
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, say
+from xw.cli.show import emit, tell
 from xw.text import size
 
 
@@ -17,7 +17,7 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
         if call.json:
             emit(None)
         elif verbose:
-            say("another gc is at work: nothing to do")
+            tell("another gc is at work: nothing to do")
         return 0
     left = [*swept.left, *(swept.elsewhere.left if swept.elsewhere else ())]
     if left:
@@ -44,11 +44,11 @@ def _fields(swept: Swept) -> dict[str, object]:
 def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
     if dry_run:
         for path in (*swept.messages, *swept.attachments, *swept.scratch):
-            say(f"would remove {path}{where}")
+            tell(f"would remove {path}{where}")
     if verbose or dry_run:
         what = f"{len(swept.messages)} messages, attachments of {len(swept.attachments)}"
         unfinished = f"{len(swept.scratch)} unfinished files"
-        say(f"{'would remove' if dry_run else 'removed'}{where} {what}, {unfinished}, {size(swept.size)}")
+        tell(f"{'would remove' if dry_run else 'removed'}{where} {what}, {unfinished}, {size(swept.size)}")
 
 
 def doctor(call: Call) -> int:
@@ -59,5 +59,5 @@ def doctor(call: Call) -> int:
     else:
         for finding in findings:
             mend = f": {finding.mend}" if finding.mend and finding.level != "ok" else ""
-            say(f"{finding.level:4} {finding.what}{mend}")
+            tell(f"{finding.level:4} {finding.what}{mend}")
     return int(any(finding.level == "bad" for finding in findings))

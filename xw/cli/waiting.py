@@ -11,9 +11,10 @@ from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, complain, warn
 from xw.cli.inbox import file_fields, file_line, left_out
 from xw.cli.outgoing import body_text
-from xw.cli.show import emit, fields, flush, line, say
+from xw.cli.show import emit, fields, flush, line, put, tell
 from xw.message import Message
 from xw.post import Sent
+from xw.quote import guarded
 
 
 def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> int:
@@ -42,7 +43,9 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     if call.json:
         emit(fields(answered.reply) | {"files": [file_fields(one) for one in enclosed]})
     else:
-        say("\n".join([answered.reply.body, *map(file_line, enclosed)]))
+        put(guarded(answered.reply.body))
+        for one in enclosed:
+            tell(file_line(one))
     # Only after it was printed: what was not shown must not count as handled.
     flush()
     inbox.done(instance, [answered.reply.id, *(notice.id for notice in answered.notices)])
@@ -56,7 +59,7 @@ def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
     if call.json:
         emit(fields(message))
     else:
-        say(line(message, instance.now()))
+        tell(line(message, instance.now()))
 
 
 def watch(call: Call, execute: str | None) -> None:
@@ -68,7 +71,7 @@ def watch(call: Call, execute: str | None) -> None:
         elif call.json:
             emit(fields(message))
         else:
-            say(line(message, instance.now()))
+            tell(line(message, instance.now()))
         flush()
 
 

@@ -9,12 +9,14 @@
 Each line begins with its author's name at the margin, its further lines are
 indented, and so are theirs that had no text: nothing that a member says can
 pass for the words of another, or of the room. So are the files that came with
-it, under the names that they have in this turn.
+it, under the names that they have in this turn; a member's own line that looks
+like one of those gets `| ` before it.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 
+from xw.quote import GUARD, is_look_alike
 from xw.rooms.scene import ROOM, File, Line, Member
 from xw.text import first_line
 
@@ -28,7 +30,8 @@ def spoken(line: Line, files: Mapping[File, str]) -> str:
     """A line with its author, safe to stand among others; `files` is what to say of each of its files."""
     text = line.text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     # Every break that some program shows as one: `splitlines` knows them all.
-    words = [*(text.splitlines() or [""]), *(f"(file: {files[file]})" for file in line.files)]
+    said = [GUARD + line if is_look_alike(line) else line for line in text.splitlines()]
+    words = [*(said or [""]), *(f"(file: {files[file]})" for file in line.files)]
     return f"{line.author}: " + f"\n{_INDENT}".join(words)
 
 

@@ -1,0 +1,61 @@
+"""Other people's text inside xw's own: margins that a body cannot leave, and guards before look-alikes.
+
+`xw read` prints each line of a body behind a margin, so what stands at the
+left edge is xw's. Where a body stands without one of its own (`xw ask`), or
+shares it with lines of xw's (`xw log`, rooms), a line that looks like one of
+xw's gets `| ` before it. Whatever else some program takes for a line break is
+spelled out by `visible`.
+"""
+
+from xw.layout import TYPES
+from xw.text import visible
+
+MARGIN = "    "
+GUARD = "| "
+_COLONS = ":\u02d0\u02f8\u0589\u05c3\u0703\u16ec\u205a\u2236\ua4fd\ua789\ufe55\uff1a"  # as they are drawn
+_LONGEST = 8  # letters of a word that may be drawn like `file`
+
+
+def indented(text: str) -> str:
+    """Return a body with each of its lines, empty ones included, behind the margin; safe to print."""
+    return "\n".join(MARGIN + line for line in visible(text).split("\n"))
+
+
+def guarded(text: str) -> str:
+    """Return a body in which no line looks like one that xw prints beside it; safe to print."""
+    return "\n".join(GUARD + line if is_look_alike(line) else line for line in visible(text).split("\n"))
+
+
+def is_look_alike(line: str) -> bool:
+    """Return whether a line may be taken for a file's line, a message's heading or an error of xw's."""
+    from unicodedata import normalize
+
+    # Full-width and other variants of a letter read like it.
+    plain = normalize("NFKC", line.lstrip()[:200])
+    end = min((at for colon in _COLONS if (at := plain.find(colon)) >= 0), default=-1)
+    word = _letters(plain[:end]) if end >= 0 else ""
+    # Also letters of other scripts that are drawn like those of `file`.
+    if word in ("file", "xw") or (word and len(word) <= _LONGEST and not word.isascii()):
+        return True
+    words = [_letters(part) for part in plain.split()[:3]]
+    return len(words) == 3 and words[0] in TYPES and words[2] == "from"
+
+
+def quoted(text: str, below: tuple[str, ...] = ()) -> str:
+    """Return a body as a Markdown quote, with lines of xw's own below it in the same quote.
+
+    A body that could end the quote (HTML), or show a line like those below,
+    becomes a code block, in which nothing means anything.
+    """
+    body = visible(text)
+    lines = body.split("\n") if body else []
+    if "<" in body or any(map(is_look_alike, lines)):
+        fence = "```"
+        while fence in body:
+            fence += "`"
+        lines = [f"{fence}text", *lines, fence]
+    return "\n".join(f"> {line}".rstrip() for line in [*lines, *below])
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text if sign.isalnum()).casefold()
