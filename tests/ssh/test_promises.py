@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.team import until
 from tests.ssh.liar import Lies, LyingLink, about
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
@@ -174,8 +175,9 @@ def test_what_its_owner_moves_on_at_once_was_delivered(serve: Serve, tmp_path: P
     place = tmp_path / "place"
 
     def claims(kind: int, body: bytes) -> bool:
-        # Between the link and the look, the recipient claims.
-        if kind == 7 and (place / "a/new").exists():
+        # Between the link, which the server was asked before, and the look, the recipient claims.
+        if kind == 7 and body.endswith(b"a/new"):
+            until((place / "a/new").exists)
             (place / "a/new").rename(place / "b/new")
         return False
 
