@@ -117,6 +117,18 @@ def test_bytes_that_are_not_written(serve: Serve, act: Callable[[SftpFiles], obj
     assert files.names_of(["tmp", "a"]) == [[], ["old"]]
 
 
+def test_a_link_that_shows_something_else(serve: Serve, tmp_path: Path) -> None:
+    """A target that has other bytes than were written, by its size, is not acknowledged."""
+
+    def empty(kind: int, body: bytes) -> bool:
+        if about("hardlink")(kind, body):
+            (tmp_path / "place/a/new").touch()
+            return True
+        return False
+
+    assert "a hard link" in caught(lambda: serve(empty).publish(b"x", "tmp", ["a/new"]))
+
+
 def test_an_opened_file_that_is_not_there(serve: Serve, tmp_path: Path) -> None:
     """A stored file whose name shows nothing, or a file of another size, is not acknowledged."""
     files = serve(nothing)
