@@ -168,6 +168,9 @@ def read(path: str) -> dict[str, object]:
     try:
         with open(path, "rb") as file:
             data = parse_object(file.read(_LIMIT))
+    except PermissionError as error:
+        mend = "check its owner and mode; `xw doctor` prints the command"
+        raise Usage(f"{path}: {error.strerror}: {mend}") from None
     except OSError as error:
         raise Usage(f"{path}: {error.strerror}") from None
     except Damaged as error:

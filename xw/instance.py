@@ -67,6 +67,7 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         files.look(mailbox.at(INBOX["pending"]))
     except FileNotFoundError:
         raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
+    files.give_to(name)
     return Instance(mailbox, hub, found, files.root)
 
 
@@ -82,6 +83,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
 
         parse(url)  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
+    files.give_to(name)
     return Instance(mailbox, RemoteHub(url, files, offline, found.offline_s), found, files.root)
 
 
@@ -131,4 +133,4 @@ def update_config(
             known = data.get("instances", {})
             data["instances"] = {**(known if isinstance(known, dict) else {}), **instances}
         check(data, path)
-        files.replace((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), "", name)
+        files.rewrite((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), "", name)

@@ -79,6 +79,7 @@ def send(
     Usage (an attachment that is no readable file), OSError (disk).
     """
     check_recipients(hub, draft.to)
+    direct = _direct(mailbox, hub, draft.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
@@ -87,7 +88,8 @@ def send(
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
             before(message.file_name, data)
-            return _publish(mailbox, hub, message, data, draft.to, behind, draft.noted)
+            direct = {to: None if to in behind else folder for to, folder in direct.items()}
+            return _publish(mailbox, message, data, direct, draft.noted)
         finally:
             for file in staged.values():
                 with suppress(OSError):  # gone from the scratch folder when all went well
@@ -105,8 +107,10 @@ def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
         if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
             left = [to for to in left if not hub.locate(to, name)]
-        behind = set(mailbox.waiting_for())
-        _publish(mailbox, hub, message, data, left, behind)
+        direct = dict.fromkeys(set(left).intersection(mailbox.waiting_for()))
+        with suppress(Refused):  # then all waits in the outbox
+            direct |= _direct(mailbox, hub, [to for to in left if to not in direct])
+        _publish(mailbox, message, data, {to: direct.get(to) for to in left})
 
 
 def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
@@ -122,6 +126,7 @@ def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
 
 def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
+    _direct(mailbox, hub, message.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
         try:
             names = mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id))
@@ -216,19 +221,17 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
     return message, data
 
 
+def _direct(mailbox: Mailbox, hub: "Hub", names: Sequence[str]) -> dict[str, str | None]:
+    """Where to publish for each recipient, None for the outbox. Refused, before anything is made."""
+    return {to: hub.pending_of(to, mailbox) for to in names}
+
+
 def _publish(
-    mailbox: Mailbox,
-    hub: "Hub",
-    message: Message,
-    data: bytes,
-    recipients: Sequence[str],
-    behind: set[str],
-    sent_first: bool = False,
+    mailbox: Mailbox, message: Message, data: bytes, direct: dict[str, str | None], sent_first: bool = False
 ) -> Sent:
     name = message.file_name
     targets, delivered = [], []
-    for to in recipients:
-        folder = None if to in behind else hub.pending_of(to, mailbox)
+    for to, folder in direct.items():
         if folder is None:
             folder = mailbox.at(f"{layout.OUTBOX}/{to}")
             mailbox.files.make_folder(folder)
@@ -240,7 +243,7 @@ def _publish(
     # One file for recipient and `sent/` is cheaper; but of several recipients each has its own, since
     # the move to `done` sets a file's mtime, and `trace` tells the time for each.
     mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
-    return Sent(message.id, name, tuple(delivered), tuple(to for to in recipients if to not in delivered))
+    return Sent(message.id, name, tuple(delivered), tuple(to for to in direct if to not in delivered))
 
 
 def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
@@ -267,7 +270,7 @@ def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None
     staged: dict[str, Staged] = {}
     try:
         for path in paths:
-            staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(path))
+            staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(mailbox, path))
     except (OSError, XwError):
         for file in staged.values():
             mailbox.files.remove(file.path)
@@ -275,10 +278,17 @@ def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None
     return staged
 
 
-def _pieces(path: str) -> Iterator[bytes]:
+def _pieces(mailbox: Mailbox, path: str) -> Iterator[bytes]:
     from xw.text import visible
 
     shown = visible(path, keep="")
+    if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
+        # What lies in a mailbox is no link: whoever puts one there must not choose what is sent.
+        try:
+            yield from mailbox.files.chunks(path.removeprefix(f"{mailbox.files.root}/"))
+        except Damaged as error:
+            raise Usage(f"{shown}: {error}; nothing was sent") from None
+        return
     if os.path.isdir(path):
         raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
     if not os.path.isfile(path):  # a FIFO would block for ever, and a device never end

@@ -39,7 +39,13 @@ class Note(Protocol):
 
 
 class Files(Protocol):
-    """Bytes under one root, durable and atomic as each method says."""
+    """Bytes under one root, durable and atomic as each method says.
+
+    With `group`, a Unix group shares what is made here; else it is its owner's alone.
+    """
+
+    root: str
+    group: bool
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, in no order. FileNotFoundError or NotADirectoryError if it is none."""
@@ -96,6 +102,12 @@ class Files(Protocol):
 
     def writable(self, folder: str) -> bool:
         """Whether one may create names in a folder; False where there is no such folder."""
+
+    def divided(self, one: str, other: str) -> bool:
+        """Return True if this process is root, and two private folders here belong to different users.
+
+        What root makes for one user the other could not read. False where the place gives files their owner.
+        """
 
     def now(self) -> float:
         """The time by the clock that sets mtimes here, in seconds."""

@@ -6,20 +6,19 @@ Called for mailboxes and directory hubs; attachments and locks too.
 """
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 
-from xw.errors import Busy, Damaged, XwError
-from xw.files import Look
+from xw.errors import Damaged, XwError
+from xw.files import Look, locks
 from xw.files.disk import fsync
 from xw.files.one_by_one import OneByOne
+from xw.files.ownership import Kept, Owner, is_planted, is_root, keep
 from xw.files.walk import Walk
 
 _CHUNK = 1 << 20
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK
 
 
@@ -37,7 +36,23 @@ class LocalFiles(OneByOne):
         self.root = root
         self._file_mode = 0o660 if group else 0o600
         self._folder_mode = 0o2770 if group else 0o700
+        self.group = group
         self._links = links
+        self._heir: Owner | None = None
+
+    def give_to(self, folder: str) -> None:
+        """As root, give what is made from now on to the owner of this folder, not of each one above it."""
+        if is_root():
+            with self._walk() as walk:
+                self._heir = walk.owner(folder)
+
+    def divided(self, one: str, other: str) -> bool:
+        """See `contract.Files.divided`."""
+        if self.group or not is_root():
+            return False
+        with self._walk() as walk, suppress(FileNotFoundError):
+            return walk.owner(one).user != walk.owner(other).user
+        return False
 
     def path(self, relative: str) -> str:
         """The absolute path, for people and for programs that are handed a file."""
@@ -45,7 +60,7 @@ class LocalFiles(OneByOne):
 
     def names(self, folder: str) -> list[str]:
         """See `contract.Files.names`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             handle = walk.listed(folder)
         try:
             return os.listdir(handle)
@@ -54,13 +69,13 @@ class LocalFiles(OneByOne):
 
     def look(self, path: str) -> Look:
         """See `contract.Files.look`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             return walk.look(path)
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
         """See `contract.Files.look_all`."""
         found: list[Look | OSError] = []
-        with Walk(self.root) as walk:  # one for all: their folders are opened once
+        with self._walk() as walk:  # one for all: their folders are opened once
             for path in paths:
                 try:
                     found.append(walk.look(path))
@@ -70,12 +85,12 @@ class LocalFiles(OneByOne):
 
     def read(self, path: str, limit: int) -> bytes:
         """See `contract.Files.read`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             return walk.read(path, limit)
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             for path in paths:
                 try:
                     data = walk.read(path, limit)
@@ -86,9 +101,12 @@ class LocalFiles(OneByOne):
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `contract.Files.chunks`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             handle = walk.open_regular(path)
+            planted = is_root() and not self.group and is_planted(handle, walk.heir(path))
         try:
+            if planted:
+                raise Damaged("it is a hard link to another user's file")
             while piece := os.read(handle, _CHUNK):
                 yield piece
         finally:
@@ -96,7 +114,7 @@ class LocalFiles(OneByOne):
 
     def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """See `contract.Files.publish`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             self._publish(walk, data, scratch, targets, apart)
 
     def _publish(self, walk: Walk, data: bytes, scratch: str, targets: Sequence[str], apart: bool) -> None:
@@ -127,15 +145,22 @@ class LocalFiles(OneByOne):
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """See `contract.Files.replace`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             _rename_scratch(walk, self._write_scratch(walk, data, scratch), path)
+            walk.sync(_folder(path))
+
+    def rewrite(self, data: bytes, scratch: str, path: str) -> None:
+        """`replace`, but keep the mode of the file that was there and, as far as this user may, its owner."""
+        with self._walk() as walk:
+            kept = walk.kept(path)
+            _rename_scratch(walk, self._write_scratch(walk, data, scratch, kept), path)
             walk.sync(_folder(path))
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """See `contract.Files.store`."""
         from hashlib import sha256
 
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             size, hashed = 0, sha256()
             handle = walk.create(path, self._file_mode)
             try:
@@ -156,7 +181,7 @@ class LocalFiles(OneByOne):
 
     def move(self, source: str, target: str) -> None:
         """See `contract.Files.move`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             walk.folder(_folder(target))  # before anything is changed: it may be none
             # The time first: after a crash between the two steps, gc must not find
             # a file that is done already but still has the time it arrived at.
@@ -178,20 +203,22 @@ class LocalFiles(OneByOne):
 
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             walk.unlink(path)
             walk.sync(_folder(path))
 
     def remove_folder(self, path: str) -> None:
         """See `contract.Files.remove_folder`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             walk.remove_tree(path)
             walk.sync(_folder(path))
 
     def make_folder(self, path: str) -> None:
         """See `contract.Files.make_folder`."""
         if not path:
-            self._make_root()
+            from xw.files.roots import make_root  # what reads and sends mail never needs it
+
+            make_root(self.root, self._folder_mode)
             return
         above = _folder(path)
         try:
@@ -202,7 +229,7 @@ class LocalFiles(OneByOne):
             self._make_folder(path, above)
 
     def _make_folder(self, path: str, above: str) -> None:
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             try:
                 walk.make_folder(path, self._folder_mode)
             except FileExistsError:
@@ -214,31 +241,14 @@ class LocalFiles(OneByOne):
             # Also where it was there: whoever made it may have died before syncing it.
             walk.sync(above)
 
-    def _make_root(self) -> None:
-        above = os.path.dirname(self.root)
-        for again in (False, True):
-            try:
-                os.mkdir(self.root, self._folder_mode)
-                os.chmod(self.root, self._folder_mode)  # mkdir's mode went through the umask
-                break
-            except FileExistsError:
-                if not os.path.isdir(self.root):
-                    raise
-                break
-            except FileNotFoundError:
-                if again:
-                    raise  # the folder above is there, and takes none: one of /proc, for example
-                _make_above(above)
-        _sync(os.open(above, _FOLDER), above)
-
     def sync(self, folder: str) -> None:
         """See `contract.Files.sync`."""
-        with Walk(self.root) as walk:
+        with self._walk() as walk:
             walk.sync(folder)
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""
-        with Walk(self.root) as walk, suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        with self._walk() as walk, suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=walk.folder(folder))
         return False
 
@@ -246,50 +256,36 @@ class LocalFiles(OneByOne):
         """See `contract.Files.now`."""
         return time.time()
 
-    @contextmanager
-    def locked(self, path: str, patience: float = 10.0) -> "Iterator[_Note]":
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[locks.Note]:
         """See `contract.Files.locked`."""
-        full = self.path(path)
-        with Walk(self.root) as walk:
-            handle = walk.open(path, os.O_RDWR | os.O_CREAT, self._file_mode)
-        try:
-            deadline = time.monotonic() + patience
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise Busy(
-                            f"{full}: another xw process has held this lock for {patience:.0f} s: "
-                            f"is it stopped? `fuser {full}` names it"
-                        ) from None
-                    time.sleep(0.002)
-            yield _Note(handle)
-        finally:
-            os.close(handle)
+        return locks.locked(self._open_lock(path), self.path(path), patience)
 
     def held(self, path: str) -> bool:
         """See `contract.Files.held`."""
-        try:
-            with Walk(self.root) as walk:
-                handle = walk.open(path, _READ)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # which many may have at once
-            return False
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
+        with self._walk() as walk, suppress(FileNotFoundError):
+            return locks.held(walk.open(path, _READ))
+        return False
 
-    def _write_scratch(self, walk: Walk, data: bytes, scratch: str) -> str:
+    def _walk(self) -> Walk:
+        return Walk(self.root, self._heir)
+
+    def _open_lock(self, path: str) -> int:
+        """A handle of a lock file, made where it is missing: only then are mode and owner set."""
+        with self._walk() as walk:
+            while True:
+                with suppress(FileNotFoundError):
+                    return walk.open(path, os.O_RDWR)
+                with suppress(FileExistsError):  # another process has made it since
+                    return walk.create(path, self._file_mode, os.O_RDWR)
+
+    def _write_scratch(self, walk: Walk, data: bytes, scratch: str, kept: Kept | None = None) -> str:
         """A new, synced file with `data` under an unguessable name; its path."""
         temporary = f"{scratch}/{os.urandom(12).hex()}" if scratch else os.urandom(12).hex()
         handle = walk.create(temporary, self._file_mode)
         try:
             try:
+                if kept:
+                    keep(handle, kept)
                 _write_all(handle, data)
                 fsync(handle)
             finally:
@@ -324,19 +320,6 @@ class LocalFiles(OneByOne):
         raise FileExistsError(errno.EEXIST, "another file has this name", self.path(target))
 
 
-class _Note:
-    """See `contract.Note`."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def recall(self) -> str:
-        return os.pread(self._handle, 64, 0).decode("ascii", "replace")
-
-    def keep(self, text: str) -> None:
-        os.pwrite(self._handle, text.encode(), 0)
-
-
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
@@ -347,27 +330,6 @@ def _rename_scratch(walk: Walk, temporary: str, target: str) -> None:
     except OSError:
         walk.unlink(temporary)
         raise
-
-
-def _sync(handle: int, folder: str) -> None:
-    """Sync the folder that is open as `handle`, and close it."""
-    try:
-        fsync(handle)
-    except OSError as error:
-        error.filename = folder
-        raise
-    finally:
-        os.close(handle)
-
-
-def _make_above(folder: str) -> None:
-    """Make a folder that is not ours alone, and those above it where they are missing; durable."""
-    above = os.path.dirname(folder)
-    if not os.path.isdir(above):
-        _make_above(above)
-    with suppress(FileExistsError):
-        os.mkdir(folder)
-    _sync(os.open(above, _FOLDER), above)
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -47,6 +47,8 @@ class MemoryFiles(OneByOne):
     """
 
     def __init__(self, clock: Callable[[], float], faults: Callable[[str, str], None] | None = None) -> None:
+        self.root = "/memory"
+        self.group = False
         self._clock = clock
         self._faults = faults or (lambda step, path: None)
         self._nodes: dict[str, _Node] = {"": _Node(None, clock())}
@@ -162,6 +164,10 @@ class MemoryFiles(OneByOne):
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""
         return folder in self._nodes and self._nodes[folder].data is None
+
+    def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # all is this process's
+        """See `contract.Files.divided`."""
+        return False
 
     def now(self) -> float:
         """See `contract.Files.now`."""

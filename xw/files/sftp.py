@@ -34,6 +34,7 @@ class SftpFiles:
 
     def __init__(self, link: Link, root: str, *, group: bool = False, links: bool = True) -> None:
         self.root = root
+        self.group = group
         self._link = link
         self._remote = Remote(link, root)
         self._file_mode = 0o660 if group else 0o600
@@ -101,6 +102,10 @@ class SftpFiles:
             [Ask(sftp.open_new(probe, self._file_mode), _nothing), Ask(sftp.remove(probe))]
         )
         return opened(made)
+
+    def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # the server makes its login's files
+        """See `contract.Files.divided`."""
+        return False
 
     def now(self) -> float:
         """See `contract.Files.now`. To a second, from the time of the last file written here."""

@@ -14,11 +14,12 @@ from contextlib import suppress
 from xw.errors import Damaged
 from xw.files import Look
 from xw.files.disk import fsync
+from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of
 
 # O_PATH: to pass through a folder takes the permission to search it, not to list it.
 _THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_CREAT | os.O_EXCL
 # O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
@@ -29,12 +30,14 @@ class Walk:
     """One operation below `root`: its folders stay open, each opened once, until `close`.
 
     Paths are relative to the root. Every OSError names the absolute path.
+    What root makes gets the owner `heir`, or that of the folder it is made in.
     """
 
-    __slots__ = ("_folders", "_root")
+    __slots__ = ("_folders", "_heir", "_root")
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, heir: Owner | None = None) -> None:
         self._root = root
+        self._heir = heir
         self._folders: dict[str, int] = {}
 
     def __enter__(self) -> "Walk":
@@ -92,40 +95,62 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
 
-    def create(self, path: str, mode: int) -> int:
-        """Return a handle to write a new file of exactly this mode. FileExistsError."""
-        handle = self.open(path, _CREATE, mode)
+    def create(self, path: str, mode: int, access: int = os.O_WRONLY) -> int:
+        """Return a handle of a new file of exactly this mode. FileExistsError."""
+        handle = self.open(path, _CREATE | access, mode)
         try:
+            if is_root():
+                give(handle, self.heir(path))
             os.fchmod(handle, mode)  # open's mode went through the umask
         except OSError as error:
             os.close(handle)
+            with suppress(OSError):
+                self.unlink(path)
             raise self._named(error, path) from None
         return handle
 
-    def make_folder(self, path: str, mode: int) -> None:
-        """Make a new folder of exactly this mode. FileExistsError."""
+    def make_folder(self, path: str, mode: int | None) -> None:
+        """Make a new folder of exactly this mode, without one as the umask wants it. FileExistsError."""
         folder, name = self._at(path)
         try:
-            os.mkdir(name, mode, dir_fd=folder)
+            os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
+            if mode is None and not is_root():
+                return
             try:
                 handle = os.open(name, _LISTED | os.O_NOFOLLOW, dir_fd=folder)
             except PermissionError:  # a umask that takes away the owner's own permissions
-                os.chmod(name, mode, dir_fd=folder)
+                os.chmod(name, mode or 0o700, dir_fd=folder)
                 return
             try:
-                os.fchmod(handle, mode)  # mkdir's mode went through the umask
+                if is_root():
+                    self._give_folder(handle, path)
+                if mode is not None:
+                    os.fchmod(handle, mode)  # mkdir's mode went through the umask
             finally:
                 os.close(handle)
         except OSError as error:
             raise self._named(error, path) from None
 
+    def owner(self, path: str) -> Owner:
+        """Return the owner of what lies at a path, a link not followed."""
+        found = self._stat(path)
+        return Owner(found.st_uid, found.st_gid)
+
+    def kept(self, path: str) -> Kept | None:
+        """Return what a file's successor takes over; None where there is no regular file."""
+        with suppress(FileNotFoundError):
+            found = self._stat(path)
+            if stat.S_ISREG(found.st_mode):
+                return Kept(Owner(found.st_uid, found.st_gid), found.st_mode & 0o777)
+        return None
+
+    def heir(self, path: str) -> Owner:
+        """Return who gets what root makes at a path."""
+        return self._heir or owner_of(self._at(path)[0])
+
     def look(self, path: str) -> Look:
         """Return what lies at a path, a link not followed."""
-        folder, name = self._at(path)
-        try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except OSError as error:
-            raise self._named(error, path) from None
+        found = self._stat(path)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
         at = found.st_mtime
         if kind == "file" and found.st_uid != os.geteuid() and not found.st_mode & stat.S_IWGRP:
@@ -207,10 +232,28 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
 
+    def _stat(self, path: str) -> os.stat_result:
+        folder, name = self._at(path)
+        try:
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            raise self._named(error, path) from None
+
     def _at(self, path: str) -> tuple[int, str]:
         """The folder that a path's last part lies in, and that part."""
         above, _, name = path.rpartition("/")
         return self.folder(above), name or "."
+
+    def _give_folder(self, handle: int, path: str) -> None:
+        if not is_new_folder(handle):
+            raise FileExistsError(errno.EEXIST, "another folder was put in its place")
+        try:
+            give(handle, self.heir(path))
+        except OSError:
+            folder, name = self._at(path)
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=folder)
+            raise
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root

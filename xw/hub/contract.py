@@ -99,7 +99,8 @@ class Hub(Protocol):
     def pending_of(self, to: str, sender: Mailbox) -> str | None:
         """Where the sender may publish straight into a recipient's `pending/`, as a path of its own files.
 
-        None when the mail has to travel, or when the recipient's folder cannot be written now.
+        None when the mail has to travel, or when the recipient's folder cannot be written now. Refused where
+        this process is root and would bring mail to another user's private mailbox.
         """
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:

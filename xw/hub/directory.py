@@ -149,8 +149,13 @@ class DirectoryHub:
         """See `contract.Hub.pending_of`."""
         if sender.files is not self.files:
             return None
+        if self._divided(sender, to):
+            raise Refused(f"{_apart(sender, to)}; nothing was sent")
         folder = self.mailbox(to).at(INBOX["pending"])
         return folder if self.files.writable(folder) else None
+
+    def _divided(self, sender: Mailbox, to: str) -> bool:
+        return sender.files.root == self.files.root and self.files.divided(sender.owner, to)
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
@@ -224,6 +229,8 @@ class DirectoryHub:
         """See to all but the publishing: the files, or a message that an earlier try brought."""
         if not known:
             return self._unknown(parcel.to)
+        if self._divided(parcel.source, parcel.to):
+            return XwError(_apart(parcel.source, parcel.to))
         target = self.mailbox(parcel.to)
         try:
             for file in parcel.files:
@@ -261,6 +268,13 @@ def _is_room(card: bytes | Exception) -> bool:
 
 def _card_bytes(card: Mapping[str, object]) -> bytes:
     return (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _apart(sender: Mailbox, to: str) -> str:
+    return (
+        f"{sender.owner} and {to} belong to different users, and mail that root brings from one to the other "
+        f"could be read by one alone: share a hub made with `xw init --group NAME`"
+    )
 
 
 def hand_over(

@@ -1,0 +1,288 @@
+"""Root in a user's project: what root makes is the user's, and nothing else becomes anybody's."""
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.guarantees.owners import OTHER, ROOT, USER, everything, load_all, not_of, ok, run, use_all
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="session")
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
+    load_all()
+    use_all(tmp_path_factory.mktemp("loaded"))
+
+
+@pytest.fixture
+def ground(_loaded: None) -> Iterator[Path]:
+    """A folder that every user can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="xw-owners-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def project(ground: Path) -> Path:
+    """A project of a user, with two instances, and nothing in it that is not the user's."""
+    folder = ground / "project"
+    folder.mkdir()
+    os.chown(folder, USER, USER)
+    ok(folder, USER, "lead", "init", "--name", "lead")
+    ok(folder, USER, "coder", "init", "--name", "coder")
+    for name in ("file.txt", "other.txt"):
+        (folder / name).write_text(name)
+        os.chown(folder / name, USER, USER)
+    assert not_of(USER, folder) == []
+    return folder
+
+
+def ids(folder: Path, owner: str, state: str) -> list[str]:
+    """Return the ids of the messages in a state, oldest first."""
+    names = os.listdir(folder / ".xw/hub" / owner / "inbox" / state)
+    return [name.partition(".")[0] for name in sorted(names)]
+
+
+def test_everything_that_root_runs(project: Path) -> None:
+    """After every command that writes, run by root, all belongs to the user, who can go on with it."""
+    commands = (
+        ("lead", "send", "--to", "coder", "task", "one", "--attach", "file.txt"),
+        ("lead", "send", "--to", "coder", "question", "two"),
+        ("coder", "check"),
+        ("coder", "notify", "status", "working", "--task", "x"),
+        ("coder", "notify", "heartbeat"),
+        ("lead", "init", "--name", "third", "--describe", "made by root"),
+        ("lead", "init", "--name", "lead", "--describe", "changed by root"),
+        ("lead", "sync"),
+        ("lead", "send", "--to", "all", "info", "three"),
+        ("lead", "room", "create", "talk", "--members", "lead,coder"),
+        ("lead", "doctor"),
+    )
+    for name, *words in commands:
+        run(project, ROOT, name, *words)
+        assert not_of(USER, project) == [], words
+    first, second, *_ = ids(project, "coder", "pending")
+    for name, *words in (
+        ("lead", "attach", first, "other.txt"),
+        ("coder", "reply", second, "answer", "--attach", "other.txt"),
+        ("coder", "done", first),
+        ("coder", "gc", "--days", "0"),
+    ):
+        ok(project, ROOT, name, *words)
+        assert not_of(USER, project) == [], words
+    assert "answer" in ok(project, USER, "lead", "check")
+    assert "three" in ok(project, USER, "third", "check")
+    sent = ok(project, USER, "lead", "send", "--to", "third", "task", "from the user")
+    assert "delivered to third" in sent
+    for name in ("lead", "coder", "third"):
+        ok(project, USER, name, "gc", "--days", "0")
+        assert "bad" not in ok(project, USER, name, "doctor")
+
+
+def test_what_root_sends_can_be_read(project: Path) -> None:
+    """The recipient reads mail and file that root brought, answers, and the sender's own sending goes on."""
+    ok(project, ROOT, "lead", "send", "--to", "coder", "task", "for you", "--attach", "file.txt")
+    (message,) = ids(project, "coder", "pending")
+    shown = ok(project, USER, "coder", "read", message)
+    assert "for you" in shown
+    (attached,) = (project / ".xw/hub/coder/attachments" / message).iterdir()
+    assert (attached.stat().st_uid, stat.S_IMODE(attached.stat().st_mode)) == (USER, 0o600)
+    ok(project, USER, "coder", "reply", message, "thanks")
+    ok(project, USER, "lead", "send", "--to", "coder", "info", "and I")
+
+
+def test_an_outbox_that_root_fills(project: Path) -> None:
+    """What waits after root has sent it is the user's too: later syncs deliver it."""
+    pending = project / ".xw/hub/coder/inbox/pending"
+    pending.rename(project / "away")
+    sent = run(project, ROOT, "lead", "send", "--to", "coder", "task", "late")
+    assert "in the outbox" in sent.out, sent
+    (project / "away").rename(pending)
+    assert not_of(USER, project) == []
+    assert "1 delivered" in ok(project, USER, "lead", "sync")
+    assert "late" in ok(project, USER, "coder", "check")
+
+
+def test_a_hub_that_root_makes(ground: Path) -> None:
+    """In a user's folder root makes a project of that user: hub, configuration, mailbox, locks."""
+    folder = ground / "new"
+    folder.mkdir()
+    os.chown(folder, USER, USER)
+    ok(folder, ROOT, "lead", "init", "--name", "lead", "--hub", str(folder / "deep/er/hub"))
+    assert not_of(USER, folder) == []
+    ok(folder, USER, "coder", "init", "--name", "coder")
+    ok(folder, USER, "coder", "send", "--to", "lead", "task", "x")
+
+
+def test_roots_own_project(ground: Path) -> None:
+    """Where all is root's it stays so."""
+    folder = ground / "roots"
+    folder.mkdir()
+    for name in ("lead", "coder"):
+        ok(folder, ROOT, name, "init", "--name", name)
+    ok(folder, ROOT, "lead", "send", "--to", "coder", "task", "x")
+    assert not_of(ROOT, folder) == []
+
+
+def test_the_configuration_keeps_owner_and_mode(project: Path) -> None:
+    """`xw.json` keeps its owner, group and mode, whoever writes it anew; also a mode that its user chose."""
+    path = project / "xw.json"
+    for mode in (0o600, 0o640, 0o644):
+        path.chmod(mode)
+        os.chown(path, USER, OTHER)
+        ok(project, ROOT, "lead", "init", "--name", f"new-{mode}")
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (USER, OTHER, mode)
+    os.chown(path, USER, USER)
+    ok(project, USER, "lead", "init", "--name", "by-its-user")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    os.chown(path, USER, OTHER)
+    path.chmod(0o660)
+    ok(project, USER, "lead", "init", "--name", "no-member-of-the-group")
+    found = path.stat()
+    assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (USER, 0o600), "what one group may is not another's"
+
+
+def test_mailboxes_of_two_users(project: Path) -> None:
+    """Between private mailboxes of different owners root refuses: nothing is sent, made or changed."""
+    box = project / ".xw/hub/coder"
+    for path in everything(box):
+        os.chown(path, OTHER, OTHER, follow_symlinks=False)
+    before = sorted((path, path.lstat().st_uid) for path in everything(project / ".xw/hub"))
+    for words in (("task", "x"), ("info", "x", "--attach", "file.txt"), ("question", "x", "--to", "lead")):
+        refused = run(project, ROOT, "lead", "send", "--to", "coder", *words)
+        assert (refused.code, refused.out) == (6, ""), refused
+        assert "lead and coder belong to different users" in refused.err
+        assert refused.err.count("\n") == 1
+        assert "nothing was sent" in refused.err
+    after = sorted((path, path.lstat().st_uid) for path in everything(project / ".xw/hub"))
+    assert after == before
+
+
+def test_mail_that_waits_for_another_user(project: Path) -> None:
+    """Mail that waits for a mailbox which became another user's is not brought by root, who says why."""
+    box = project / ".xw/hub/coder"
+    (box / "inbox/pending").chmod(0o500)
+    assert "in the outbox" in run(project, USER, "lead", "send", "--to", "coder", "task", "x").out
+    (box / "inbox/pending").chmod(0o700)
+    for path in everything(box):
+        os.chown(path, OTHER, OTHER, follow_symlinks=False)
+    synced = run(project, ROOT, "lead", "sync")
+    assert synced.code != 0
+    assert "belong to different users" in synced.err
+    assert len(os.listdir(project / ".xw/hub/lead/outbox/coder")) == 1
+    assert [path for path in everything(box) if path.lstat().st_uid != OTHER] == []
+
+
+SENDS = (
+    ("lead", "send", "--to", "coder", "task", "x", "--attach", "file.txt"),
+    ("lead", "sync"),
+    ("lead", "notify", "heartbeat"),
+    ("coder", "notify", "heartbeat"),
+    ("lead", "gc", "--days", "0"),
+    ("coder", "gc", "--days", "0"),
+    ("lead", "init", "--name", "lead", "--describe", "x"),
+    ("coder", "init", "--name", "new"),
+    ("lead", "room", "create", "talk", "--members", "lead,coder"),
+)
+FOLDERS = ("inbox/tmp", "inbox/pending", "inbox", "sent", "outbox", "outbox/failed", "attachments", "")
+
+
+@pytest.mark.parametrize("owner", ["lead", "coder"])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_link_in_place_of_a_folder(project: Path, ground: Path, name: str, owner: str) -> None:
+    """Where a user puts a link to root's folder into a mailbox, nothing there changes."""
+    treasure = ground / "root-only"
+    for below in (
+        "inbox/tmp",
+        "inbox/pending",
+        "outbox/failed",
+        "sent",
+        "attachments/x",
+        "tmp",
+        "pending",
+        "failed",
+    ):
+        (treasure / below).mkdir(parents=True, exist_ok=True)
+    (treasure / "attachments/x/old").write_text("old")
+    before = sorted((path, path.lstat().st_uid, path.lstat().st_ino) for path in everything(treasure))
+    folder = project / ".xw/hub" / owner / name
+    folder.rename(project / "aside")
+    folder.parent.mkdir(exist_ok=True)
+    Path(str(folder).rstrip("/")).symlink_to(treasure)
+    for who, *words in SENDS:
+        run(project, ROOT, who, *words)
+        after = sorted((path, path.lstat().st_uid, path.lstat().st_ino) for path in everything(treasure))
+        assert after == before, words
+
+
+@pytest.mark.parametrize("plant", ["link", "hard link"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hub/lead/outbox/.lock",
+        "hub/lead/outbox/.gc.lock",
+        "hub/lead/outbox/.presence.lock",
+        "hub/lead/presence.json",
+        "hub/lead/card.json",
+        "hub/coder/presence.json",
+        "hub/lead/outbox/coder",
+        "hub/lead/inbox/tmp/00112233445566778899aabb",
+        "config.lock",
+        ".gitignore",
+        "../xw.json",
+    ],
+)
+def test_a_file_of_roots_in_a_place_of_xw(project: Path, ground: Path, name: str, plant: str) -> None:
+    """A link or hard link to root's file at a name that root uses: the file keeps owner, mode and bytes."""
+    secret = ground / "secret"
+    secret.write_bytes((project / "xw.json").read_bytes())
+    secret.chmod(0o600)
+    path = project / ".xw" / name
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    if plant == "link":
+        path.symlink_to(secret)
+    else:
+        path.hardlink_to(secret)
+    data = secret.read_bytes()
+    for who, *words in SENDS:
+        run(project, ROOT, who, *words)
+        found = secret.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 0, 0o600), words
+        if "lock" not in name:  # a lock holds the note of the last id
+            assert secret.read_bytes() == data, words
+
+
+@pytest.mark.parametrize("plant", ["link", "hard link"])
+def test_root_copies_no_secret(project: Path, ground: Path, plant: str) -> None:
+    """A user who puts root's file in place of an attachment gets no copy of it: not by sync, not by retry."""
+    secret = ground / "secret"
+    secret.write_text("a secret")  # of as many bytes as what was attached
+    secret.chmod(0o600)
+    (project / "file.txt").write_text("harmless")
+    pending = project / ".xw/hub/coder/inbox/pending"
+    pending.chmod(0o500)
+    ok(project, USER, "lead", "send", "--to", "coder", "task", "x", "--attach", "file.txt")
+    pending.chmod(0o700)
+    (attached,) = (project / ".xw/hub/lead/attachments").glob("*/file.txt")
+    attached.unlink()
+    if plant == "link":
+        attached.symlink_to(secret)
+    else:
+        attached.hardlink_to(secret)
+    run(project, ROOT, "lead", "sync")
+    refused = sorted((project / ".xw/hub/lead/outbox/failed").glob("*.lead.json"))
+    for message in refused:
+        run(project, ROOT, "lead", "retry", message.name)
+    for path in everything(project):
+        if path.is_file() and not path.is_symlink() and path.stat().st_ino != secret.stat().st_ino:
+            assert b"a secret" not in path.read_bytes(), path

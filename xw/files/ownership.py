@@ -1,0 +1,72 @@
+"""Who owns what root makes: the user in whose project root works, not root.
+
+In a container, under sudo or from cron, root acts for a user. A file of root's
+own, mode 0600, would be mail that its recipient cannot read, or a lock that
+nobody else can take. So root gives away what it makes, and only that: through
+the descriptor of a file or folder that it has just made in a folder reached
+without a link (`walk`), never by a path, never what was there before. Who owns
+a link or a hard link that somebody plants stays who it was.
+
+For everybody else each function here is one question, `is_root`.
+"""
+
+import os
+import stat
+
+from xw.record import NamedTuple
+
+
+class Owner(NamedTuple):
+    """A user and a group, as numbers."""
+
+    user: int
+    group: int
+
+
+class Kept(NamedTuple):
+    """What a file takes over from the one that it replaces."""
+
+    owner: Owner
+    mode: int
+
+
+def is_root() -> bool:
+    """Return True where this process may give files away, and must, so that their users can read them."""
+    return os.geteuid() == 0
+
+
+def owner_of(handle: int) -> Owner:
+    """Return the owner of an open file or folder."""
+    found = os.fstat(handle)
+    return Owner(found.st_uid, found.st_gid)
+
+
+def give(handle: int, owner: Owner) -> None:
+    """Give a file that this process has just made with O_EXCL, or a new folder, to its owner. OSError."""
+    if owner_of(handle) != owner:  # some file systems have one owner for all, and refuse this call
+        os.fchown(handle, owner.user, owner.group)
+
+
+def keep(handle: int, kept: Kept) -> None:
+    """Give a new file the mode of the one it is to replace, and its owner and group as far as allowed."""
+    mode, (user, group) = kept.mode, kept.owner
+    try:
+        os.fchown(handle, user if is_root() else -1, group)
+    except PermissionError:
+        mode &= ~0o070  # what one group may do is not for another
+    os.fchmod(handle, mode)
+
+
+def is_planted(handle: int, owner: Owner) -> bool:
+    """Return True for a file that may be another's, given a second name here: root alone could copy it."""
+    found = os.fstat(handle)
+    return found.st_nlink > 1 and found.st_uid != owner.user
+
+
+def is_new_folder(handle: int) -> bool:
+    """Return True for a folder that this process can have made a moment ago: its own, and empty.
+
+    Between mkdir and open somebody may have put another in its place.
+    """
+    found = os.fstat(handle)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not os.listdir(handle)
