@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -286,3 +287,75 @@ def test_root_copies_no_secret(project: Path, ground: Path, plant: str) -> None:
     for path in everything(project):
         if path.is_file() and not path.is_symlink() and path.stat().st_ino != secret.stat().st_ino:
             assert b"a secret" not in path.read_bytes(), path
+
+
+def advised(folder: Path, user: int, name: str) -> list[str]:
+    """Return the commands that doctor prints for what belongs to the wrong user."""
+    found = run(folder, user, name, "doctor")
+    assert "Traceback" not in found.err
+    lines = [line for line in found.out.splitlines() if line.startswith("bad")]
+    return [line[line.index("sudo ") :].removeprefix("sudo ") for line in lines if "sudo " in line]
+
+
+def hand_to_root(*paths: Path) -> None:
+    """Make files what an older xw left when root ran it."""
+    for path in paths:
+        os.chown(path, 0, 0, follow_symlinks=False)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("xw.json",),
+        (".xw/hub/lead/outbox/.lock",),
+        (".xw/hub/lead/outbox/.gc.lock", ".xw/hub/lead/inbox/failed"),
+        (".xw/hub/lead/inbox",),
+        (".xw/hub/lead",),
+        (".xw/config.lock", "xw.json", ".xw/hub/lead/presence.json"),
+        (".xw/hub/coder",),
+    ],
+)
+def test_doctor_gives_the_command(project: Path, names: tuple[str, ...]) -> None:
+    """What root has left is named by `doctor` with a command, after which all is well."""
+    ok(project, USER, "lead", "send", "--to", "coder", "info", "x")
+    ok(project, USER, "lead", "notify", "heartbeat")
+    ok(project, USER, "lead", "gc")
+    hand_to_root(*(project / name for name in names))
+    commands = advised(project, USER, "lead")
+    assert commands, "nothing was advised"
+    for _ in range(2):  # the first may show what it hid
+        for command in advised(project, USER, "lead"):
+            subprocess.run(["sh", "-c", command], check=True, cwd="/")
+    assert not_of(USER, project) == []
+    assert advised(project, USER, "lead") == []
+    ok(project, USER, "lead", "send", "--to", "coder", "info", "again")
+    ok(project, USER, "lead", "gc")
+
+
+def test_doctor_of_mail_that_root_sent(project: Path) -> None:
+    """A message of root's, linked into two mailboxes, is given back from either."""
+    ok(project, USER, "lead", "send", "--to", "coder", "info", "x")
+    hub = project / ".xw/hub"
+    hand_to_root(*(hub / "coder/inbox/pending").iterdir())
+    assert "Permission denied" in run(project, USER, "coder", "check").err
+    (command,) = advised(project, USER, "coder")
+    subprocess.run(["sh", "-c", command], check=True, cwd="/")
+    assert "x" in ok(project, USER, "coder", "check")
+
+
+def test_doctor_never_advises_to_give_a_secret_away(project: Path, ground: Path) -> None:
+    """Root's file that a user has linked into a mailbox is in no command that changes owners."""
+    secret = ground / "secret"
+    secret.write_text("secret")
+    for name in ("inbox/pending/x", "outbox/.gc.lock", "inbox/tmp/y"):
+        path = project / ".xw/hub/lead" / name
+        path.unlink(missing_ok=True)
+        path.hardlink_to(secret)
+    (project / ".xw/config.lock").unlink()
+    (project / ".xw/config.lock").hardlink_to(secret)
+    hand_to_root(project / "xw.json", project / ".xw/hub/lead/inbox/done")
+    for user in (USER, ROOT):
+        for command in advised(project, user, "lead"):
+            subprocess.run(["sh", "-c", command], check=True, cwd="/")
+        assert secret.stat().st_uid == 0
+    assert "hard link to another user's file" in run(project, USER, "lead", "doctor").out

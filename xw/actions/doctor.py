@@ -8,10 +8,11 @@ from shlex import quote
 from typing import NamedTuple
 
 from xw import clock, config, layout, presence
-from xw.actions import project, rooms
+from xw.actions import owners, project, rooms
 from xw.actions.stranded import stranded
 from xw.bridges.kinds import INSIDE
 from xw.errors import Damaged, XwError, explain, unforeseen
+from xw.files.local import LocalFiles
 from xw.hub.remote import (
     LINKS_NEEDED,
     MAC,
@@ -44,6 +45,8 @@ class Finding(NamedTuple):
 
 def doctor(options: Options) -> Iterator[Finding]:
     """Look at everything that can be wrong, from the configuration on, as far as one can reach."""
+    for what, mend in owners.wrong(options):
+        yield Finding("bad", what, mend)
     found, instance = config.NONE, None
     try:
         found = load_config(options)
@@ -126,7 +129,7 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
         elif isinstance(look, OSError) or isinstance(names, OSError):
             error = look if isinstance(look, OSError) else names
             strange.append(f"{folder} ({getattr(error, 'strerror', error)})")
-        elif look.mode & 0o007:
+        elif look.mode & (0o007 if mailbox.files.group else 0o077):
             open_to_others.append(f"{root}/{path}")
     if missing:
         yield Finding(
@@ -137,10 +140,24 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
         yield Finding("bad", f"folders that cannot be read{where}: {', '.join(strange)}", mend)
     if open_to_others:
         who = f"others{where or ' on this machine'} can read the mail"
-        yield Finding("bad", who, f"chmod 700 {' '.join(open_to_others)}")
+        mode = "2770" if mailbox.files.group else "700"
+        yield Finding("bad", who, f"chmod {mode} {' '.join(open_to_others)}")
     if not (missing or strange or open_to_others):
-        yield Finding("ok", f"all folders are there and private{where}")
+        yield Finding("ok", f"all folders are there and {_readers(mailbox)}{where}")
     return not (missing or strange)
+
+
+def _readers(mailbox: Mailbox) -> str:
+    """Who can read a mailbox, by its hub's modes."""
+    if not mailbox.files.group:
+        return "private"
+    shared = "shared with a Unix group, whose members can read and forge all mail"
+    if isinstance(mailbox.files, LocalFiles):
+        folder = mailbox.files.path(mailbox.owner)
+        group, who = owners.group_of(folder), owners.members(folder)
+        listed = f" ({who})" if who else ""
+        shared = f"shared with the Unix group {group}, whose members{listed} can read and forge all mail"
+    return shared
 
 
 def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:

@@ -12,6 +12,7 @@ from xw import config, layout, places
 from xw.config import Config
 from xw.errors import Damaged, Refused, Usage
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 from xw.hub.contract import Hub
 from xw.message import parse_object
 
@@ -127,9 +128,7 @@ def _exclude(folder: str, name: str) -> str:
     if not common or not plain or _is_tracked(folder, name):
         return ""
     try:
-        os.makedirs(f"{common}/info", exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        handle = os.open(f"{common}/info/exclude", flags, 0o666)
+        handle = _open_exclude(common)
     except OSError as error:
         return f"{common}/info/exclude: {error.strerror}"
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -147,6 +146,18 @@ def _exclude(folder: str, name: str) -> str:
         except OSError as error:
             return f"{common}/info/exclude: {error.strerror}"
     return ""
+
+
+def _open_exclude(common: str) -> int:
+    """Return a handle of `info/exclude`, made where it is missing."""
+    with Walk(common) as walk:
+        with suppress(FileExistsError):
+            walk.make_folder("info", None)
+        while True:
+            with suppress(FileNotFoundError):
+                return walk.open("info/exclude", os.O_RDWR | os.O_APPEND | os.O_NONBLOCK)
+            with suppress(FileExistsError):  # another process has made it since
+                return walk.create("info/exclude", 0o644, os.O_RDWR | os.O_APPEND)
 
 
 def _is_tracked(folder: str, name: str) -> bool:

@@ -1,0 +1,181 @@
+"""Files of a project that belong to the wrong user, and the command that gives them back: for `doctor`.
+
+A root that ran an xw which did not know better, or another program, left them.
+Only looks: to change an owner by a path is for a person who has read the
+command. A hard link to a file outside the hub is never in such a command.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from shlex import quote
+from typing import NamedTuple
+
+from xw import config, layout
+from xw.errors import XwError
+from xw.files.local import LocalFiles
+from xw.hub.directory import facts
+from xw.instance import Options
+
+_LISTED = 8  # paths in a command; more are named by their mailbox
+
+
+class Wrong(NamedTuple):
+    """What belongs to the wrong user or group, and the command that mends it."""
+
+    what: str
+    mend: str
+
+
+def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator[Wrong]:
+    """Return what its users cannot use in a project, its hub (or mirror) and mailbox, as far as one sees."""
+    try:
+        path = config.locate(options.config, environ, config.here())
+        if path:
+            yield from _beside(path)
+        found = config.load(path)
+        name, url = config.whoami(options.name, environ, found), config.hub_url(options.hub, environ, found)
+        root = config.mirror(url, found, environ) if config.is_remote(url) else url
+        group = not config.is_remote(url) and facts(LocalFiles(url), url).group
+        yield from _shared(f"{root}/{name}") if group else _private(root, name)
+    except (XwError, OSError):
+        return  # doctor itself says what is in the way
+
+
+def group_of(folder: str) -> str:
+    """Return the name of the Unix group of a folder, its number where it has none."""
+    return _group(os.lstat(folder).st_gid)
+
+
+def members(folder: str) -> str:
+    """Return the names of the members of a folder's Unix group, as far as the system lists them."""
+    import grp
+    import pwd
+
+    number = os.lstat(folder).st_gid
+    try:
+        listed = set(grp.getgrgid(number).gr_mem)
+    except KeyError:
+        listed = set()
+    listed |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == number}
+    return ", ".join(sorted(listed))
+
+
+def _beside(path: str) -> Iterator[Wrong]:
+    """Root's files at the places that `init` makes in a user's project."""
+    folder = os.path.dirname(path)
+    own = f"{folder}/.xw"
+    places = (path, own, f"{own}/.gitignore", f"{own}/config.lock", f"{own}/hub", f"{own}/hub/hub.json")
+    owner = _stat(folder)
+    roots = [place for place in places if (found := _stat(place)) and found.st_uid == 0]
+    if owner and owner.st_uid and roots:
+        yield from _give(owner, [one for one in roots if not _planted(one, {})])
+
+
+def _private(root: str, name: str) -> Iterator[Wrong]:
+    """What in a private mailbox belongs to another than its owner; and mailboxes of root in a user's hub."""
+    hub, box = _stat(root), f"{root}/{name}"
+    owner = _stat(box)
+    if not hub or not owner:
+        return
+    if hub.st_uid:
+        boxes = [entry.path for entry in os.scandir(root) if layout.is_name(entry.name)]
+        roots = [
+            one
+            for one in boxes
+            if (found := _stat(one)) and found.st_uid == 0 and stat.S_ISDIR(found.st_mode)
+        ]
+        yield from _give(hub, sorted(roots))
+        if box in roots:
+            return
+    strange = [path for path in _below(box) if (found := _stat(path)) and found.st_uid != owner.st_uid]
+    names = Counter(map(_inode, _below(root))) if strange else {}
+    planted = [path for path in strange if _planted(path, names)]
+    for path in planted:
+        yield Wrong(f"{path} is a hard link to another user's file, which xw never made", f"rm {quote(path)}")
+    listed = [path for path in strange if path not in planted and not stat.S_ISLNK(os.lstat(path).st_mode)]
+    tops = [path for path in listed if not any(path.startswith(f"{one}/") for one in listed)]
+    yield from _give(owner, tops if len(tops) <= _LISTED or planted else [box])
+
+
+def _shared(box: str) -> Iterator[Wrong]:
+    """What in a mailbox of a group hub its group cannot use."""
+    owner = _stat(box)
+    if not owner:
+        return
+    found = {path: one for path in _below(box) if (one := _stat(path)) and not stat.S_ISLNK(one.st_mode)}
+    other = [path for path, one in found.items() if one.st_gid != owner.st_gid and one.st_nlink == 1]
+    if other:
+        group = _group(owner.st_gid)
+        what = f"{len(other)} files or folders do not belong to the hub's group {group}: {_some(other)}"
+        yield Wrong(what, f"sudo chgrp -h {quote(group)} {_words(other)}")
+    for mode, least, kind in (("660", 0o060, stat.S_IFREG), ("2770", 0o070, stat.S_IFDIR)):
+        shut = [
+            path for path, one in found.items()
+            if stat.S_IFMT(one.st_mode) == kind and one.st_mode & least != least and "/bridge/" not in path
+        ]  # fmt: skip
+        if shut:
+            what = f"the hub's group cannot use {len(shut)} files or folders of the mailbox: {_some(shut)}"
+            yield Wrong(what, f"sudo chmod {mode} {_words(shut)}")
+
+
+def _give(owner: os.stat_result, paths: list[str]) -> Iterator[Wrong]:
+    if paths:
+        whose = f"{_user(owner.st_uid)}:{_group(owner.st_gid)}"
+        what = f"{_some(paths)} must belong to {_user(owner.st_uid)}, or its owner cannot use xw here"
+        yield Wrong(what, f"sudo chown -hR {whose} {_words(paths)}")
+
+
+def _planted(path: str, names: Mapping[tuple[int, int], int]) -> bool:
+    """Return True for a file with more names than these: it may be one of root's, linked here."""
+    found = _stat(path)
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_nlink == 1:
+        return False
+    return names.get(_inode(path), 0) < found.st_nlink
+
+
+def _inode(path: str) -> tuple[int, int]:
+    found = _stat(path)
+    return (found.st_dev, found.st_ino) if found else (0, 0)
+
+
+def _below(folder: str) -> Iterator[str]:
+    """All paths below a folder, no link followed; what cannot be listed is left out."""
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            yield f"{above}/{name}"
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None  # it is not there, or not to be seen
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+    return ", ".join(paths[:2]) + more
+
+
+def _words(paths: list[str]) -> str:
+    return " ".join(map(quote, paths))
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group(number: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
