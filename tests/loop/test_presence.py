@@ -20,7 +20,7 @@ def bob(world: World) -> Mailbox:
 
 def _age(bob: Mailbox, seconds: float) -> None:
     """Let the presence file be so old."""
-    path = Path(f"{bob.files.root}/bob/presence.json")  # type: ignore[attr-defined]  # LocalFiles has it
+    path = Path(f"{bob.files.root}/bob/presence.json")
     then = path.stat().st_mtime - seconds
     os.utime(path, (then, then))
 
@@ -96,7 +96,7 @@ def test_bridge_that_ends_in_order(bob: Mailbox) -> None:
 )
 def test_file_of_somebody_else(bob: Mailbox, content: str) -> None:
     """A presence file that makes no sense is no presence, and is replaced by the next word."""
-    Path(f"{bob.files.root}/bob/presence.json").write_text(content)  # type: ignore[attr-defined]
+    Path(f"{bob.files.root}/bob/presence.json").write_text(content)
     assert presence.read(bob).status == "-"
     presence.beat(bob, "tmux", "idle")
     assert presence.read(bob).status == "idle"
@@ -105,5 +105,5 @@ def test_file_of_somebody_else(bob: Mailbox, content: str) -> None:
 def test_parts_that_make_no_sense(bob: Mailbox) -> None:
     """Parts of a file that are not as they should be are left out."""
     said = {"status": "idle", "ttl_s": 30, "task": 7, "bridge": {"kind": 7, "ttl_s": "x"}, "said": 7}
-    Path(f"{bob.files.root}/bob/presence.json").write_text(json.dumps(said))  # type: ignore[attr-defined]
+    Path(f"{bob.files.root}/bob/presence.json").write_text(json.dumps(said))
     assert presence.read(bob)[:3] == ("idle", "", "") and presence.read(bob).bridge == "? died"
