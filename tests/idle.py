@@ -68,3 +68,8 @@ def settled(number: Callable[[], float], quiet: float = 1.5) -> None:
         return time.monotonic() - since > quiet
 
     until(unchanged)
+
+
+def rests(spent: Cost, seconds: float) -> bool:
+    """Return whether this is the cost of a part that slept but for heartbeats and a look now and then."""
+    return spent.cpu < 0.005 * seconds and spent.wakes < 6 * seconds

@@ -17,9 +17,10 @@ from xw import clock, layout
 from xw.backoff import pauses
 from xw.errors import Busy, Refused, Unreachable, XwError, explain, unforeseen
 from xw.hub.remote import RemoteHub
+from xw.hub.sighting import Sighting
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
-from xw.sync import sync
+from xw.sync import Report, sync
 from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
@@ -179,11 +180,17 @@ class Keeper:
         return True
 
     def _sync_all(self, full: bool) -> bool:
-        """Sync all mailboxes; whether anything moved. One that is broken does not hold the others up."""
+        """Sync all mailboxes; whether anything moved. One that is broken does not hold the others up.
+
+        One look at the peers, if `full`, serves all.
+        """
         moved, broken = False, []
+        seen: tuple[Sighting, ...] = ()
         for mailbox in self._mailboxes:
             try:
-                moved |= self._sync(mailbox, full)
+                report = self._sync(mailbox, full and not seen, seen)
+                seen = report.seen
+                moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
             except OSError as error:  # there or here; a link that breaks is Unreachable
                 broken.append(error)
                 self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
@@ -196,15 +203,15 @@ class Keeper:
             raise broken[0]
         return moved
 
-    def _sync(self, mailbox: Mailbox, full: bool) -> bool:
-        """Sync one mailbox, with a look at the peers if `full`; whether anything moved."""
-        report = sync(mailbox, self._hub, peers=full)
+    def _sync(self, mailbox: Mailbox, full: bool, seen: tuple[Sighting, ...]) -> Report:
+        """Sync one mailbox, with a look at the peers if `full`, else with those just `seen`; report it."""
+        report = sync(mailbox, self._hub, peers=full, seen=seen)
         troubles = [f"{name}: {problem}" for name, problem in report.problems]
         troubles += [
             f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
         ]
         self._tell_once(mailbox, troubles)
-        return bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
+        return report
 
     def _tell_once(self, mailbox: Mailbox, troubles: list[str]) -> None:
         """Tell what a mailbox's last sync had not told yet."""

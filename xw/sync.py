@@ -86,16 +86,18 @@ def sync(
     progress: Progress | None = None,
     peers: bool = True,
     patience: float = _PATIENCE,
+    seen: Sequence[Sighting] = (),
 ) -> Report:
     """Bring a mirror and its hub in step, both ways; without `peers`, the mail alone.
 
+    `seen` are the peers that a sync of another mailbox has just looked at: then this one need not.
     Busy where another sync of the mirror takes more than `patience` seconds;
     Unreachable or Refused where the hub cannot be had; what was done by then stays done.
     """
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), patience):
         try:
             far = hub.far()
-            run = _Run(mailbox, far, progress or _silent)
+            run = _Run(mailbox, far, progress or _silent, seen)
             run.collect(hub.sightings() if peers else None)
             hub.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
             report = run.tell()
@@ -159,13 +161,15 @@ def _silent(name: str, done: int, whole: int) -> None:
 class _Run:
     """One sync of one mailbox."""
 
-    def __init__(self, mailbox: Mailbox, hub: DirectoryHub, progress: Progress) -> None:
+    def __init__(
+        self, mailbox: Mailbox, hub: DirectoryHub, progress: Progress, seen: Sequence[Sighting] = ()
+    ) -> None:
         self._mirror = mailbox
         self._hub = hub
         self._far = hub.mailbox(mailbox.owner)
         self._progress = hub.progress = progress
         self._problems: list[tuple[str, str]] = []
-        self._seen: list[Sighting] = []
+        self._seen = list(seen)
         self._settles: list[Settle] = []
         self._fetched: list[str] = []
         self._advanced: list[str] = []
@@ -173,7 +177,8 @@ class _Run:
 
     def collect(self, before: Mapping[str, Sighting] | None) -> None:
         """Do here what the hub shows."""
-        far, self._seen = self._survey(before)
+        far, seen = self._survey(before)
+        self._seen = seen or self._seen
         actions = plan(_states(_names(self._mirror)), far)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])

@@ -1,5 +1,6 @@
 """What `xw sync --watch` costs while nothing happens: the real program, a real sshd, counted from outside."""
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import PATIENCE, until
-from tests.idle import cost, settled, tree
+from tests.idle import cost, rests, settled, tree
 from tests.remote.conftest import behind
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
@@ -50,6 +51,39 @@ def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Machine:
     machine.join()
     disconnect()
     return machine
+
+
+def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, hub: Path) -> None:
+    """Beside a `sync --watch` of three mailboxes, bridge, `watch`, `wait` and `log --follow` sleep.
+
+    The mailboxes' mail is listed, the bridge's heartbeats travel, and the peers are looked at once for all.
+    """
+    far.ok("init", "--name", "bob", "--hub", far.url)
+    far.ok("init", "--name", "nobody", "--hub", far.url)
+    disconnect()
+    watch = Watch(far)
+    until(lambda: "inotifywait" in watchers(hub))
+    question = json.loads(
+        far.process("send", "question", "x", "--to", "nobody", "--json", "--as", "alice").out
+    )["id"]
+    parts = {
+        "bridge": ("bridge", "command", "--as", "bob", "--", "cat"),
+        "watch": ("watch", "--as", "bob"),
+        "wait": ("wait", "--timeout", "600", "--re", question, "--as", "alice"),
+        "log": ("log", "--follow", "--as", "alice"),
+    }
+    started = {name: far.start(*arguments) for name, arguments in parts.items()}
+    settled(lambda: cost(tree(*(process.pid for process in started.values()))).cpu)
+    trees = {name: tree(process.pid) for name, process in started.items()}
+    before, passed = {name: cost(processes) for name, processes in trees.items()}, sum(proxy.passed)
+    time.sleep(IDLE_S)
+    spent = {name: cost(processes) - before[name] for name, processes in trees.items()}
+    passed = sum(proxy.passed) - passed
+    assert {name for name, process in started.items() if process.poll() is not None} == set()
+    assert {name: one for name, one in spent.items() if not rests(one, IDLE_S)} == {}
+    assert passed < BYTES
+    watch.process.kill()
+    watch.process.wait()
 
 
 def test_an_idle_watch_rests(far: Machine, proxy: Proxy, known: Sshd, hub: Path, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""What each part of xw that stays costs while nothing happens, on a hub that is a directory.
+
+A part that keeps a note in a folder which it watches wakes itself for ever: its
+wake-ups tell. All parts run at the same time, as real processes.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.bridges.helpers import HERE, Agent
+from tests.bridges.wibwob_server import WibWob
+from tests.cli.team import Team
+from tests.idle import cost, rests, settled, tree
+from tests.loop.processes import Running
+from tests.loop.test_commands import configure
+
+IDLE_S = 20.0
+
+
+@contextmanager
+def _wibwob(folder: Path) -> Iterator[str]:
+    server = WibWob(folder / "chat.sock")
+    try:
+        yield str(server.path)
+    finally:
+        server.stop()
+
+
+def _lines() -> list[str]:
+    return [sys.executable, "-c", "import sys\nfor line in sys.stdin: pass"]
+
+
+def residents(team: Team, pane: str, server: str, socket: str) -> dict[str, list[str]]:
+    """The command line of each part that stays, by the name of who runs it."""
+    acp = [sys.executable, f"{HERE}/acp_agent.py", "modes=default"]
+    terminal = ["--target", pane, "--option", f"server={server}", "--option", "profile=generic"]
+    question = team.send("who is there?", kind="question", to="nobody", by="asks-later")
+    return {
+        "by-command": ["bridge", "command", "--", "cat"],
+        "by-lines": ["bridge", "command", "--option", "lines=yes", "--", *_lines()],
+        "by-notify": ["bridge", "command", "--notify", "--", "cat"],
+        "by-socket": ["bridge", "socket", "--target", socket],
+        "by-tmux": ["bridge", "tmux", *terminal],
+        "by-acp": ["bridge", "acp", "--", *acp],
+        "by-nothing": ["bridge", "socket", "--target", f"{socket}-is-not-there"],
+        "ups": ["up", "upped"],
+        "alice": ["room", "run", "talk"],
+        "watches": ["watch"],
+        "waits": ["wait", "--timeout", "600"],
+        "asks-later": ["wait", "--re", question, "--timeout", "600"],
+        "asks": ["ask", "--to", "nobody", "--timeout", "600", "still there?"],
+        "follows": ["log", "--follow"],
+        "reads-along": ["log", "--room", "talk", "--follow"],
+    }
+
+
+def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agent], tmp_path: Path) -> None:
+    """Each kind of bridge, `up`, a room, `watch`, `wait`, `ask` and `log --follow` sleep until mail comes."""
+    pane = agent()
+    names = (
+        "by-command", "by-lines", "by-notify", "by-socket", "by-tmux", "by-acp", "by-nothing", "ups", "upped",
+        "watches", "waits", "asks-later", "asks", "follows", "reads-along", "nobody",
+    )  # fmt: skip
+    for name in names:
+        team.ok("init", "--name", name)
+    team.ok("room", "create", "talk", "--members", "bob,carol", "--quiet", "0")
+    configure(team, upped={"kind": "command", "target": "cat"})
+    with ExitStack() as stack:
+        socket = stack.enter_context(_wibwob(tmp_path))
+        started = {
+            name: Running(team, name, *arguments)
+            for name, arguments in residents(team, pane.pane, tmux_server, socket).items()
+        }
+        for name, running in started.items():
+            if name.startswith("by-") or name == "ups":
+                running.says("ready")
+        settled(lambda: cost(tree(*(running.process.pid for running in started.values()))).cpu)
+        trees = {name: tree(running.process.pid) for name, running in started.items()}
+        before = {name: cost(processes) for name, processes in trees.items()}
+        time.sleep(IDLE_S)
+        spent = {name: cost(processes) - before[name] for name, processes in trees.items()}
+        assert {name: one.said for name, one in started.items() if one.process.poll() is not None} == {}
+        restless = {name: one for name, one in spent.items() if not rests(one, IDLE_S)}
+        assert restless == {}
