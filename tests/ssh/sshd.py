@@ -56,6 +56,9 @@ class Sshd:
             "PidFile none",
             "StrictModes no",
             "UsePAM no",
+            # Bash reads ~/.bashrc of the real user unless a shell started it: what stands there is slow, and
+            # waited a minute for a lock that a killed session had left.
+            "SetEnv SHLVL=2",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
