@@ -21,6 +21,7 @@ except ImportError:
     except ImportError:
         from hashlib import sha256
 
+new_sha256 = sha256
 FORMAT = 1
 TYPES = ("task", "question", "reply", "info")
 STATES = ("pending", "processing", "done", "failed")  # in the order to look: messages only move rightwards

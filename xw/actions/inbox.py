@@ -103,11 +103,12 @@ def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
     listed = [(message.id, file) for file in message.attachments]
     listed += [(message.re or message.id, file) for file in message.attached]
     mailbox = instance.mailbox
+    wrong = {owner: mailbox.unsound(owner, [f for o, f in listed if o == owner]) for owner, _ in listed}
     return [
         Enclosed(
             file,
             f"{instance.root}/{mailbox.attachment(owner, file.name)}",
-            mailbox.missing(owner, [file]).get(file.name),
+            wrong[owner].get(file.name),
         )
         for owner, file in listed
     ]

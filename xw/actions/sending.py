@@ -5,10 +5,10 @@ from contextlib import suppress
 
 from xw import clock, layout, post
 from xw.actions.inbox import open_named
-from xw.errors import Damaged, NotFound, Usage
+from xw.errors import Damaged, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED_FIRST, Place
+from xw.mailbox import RECEIVED_FIRST, UNCHECKED, Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
 
@@ -105,6 +105,9 @@ def retry(instance: Instance, token: str) -> Sent:
     paths = tuple(
         f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
     )
+    for name, problem in mailbox.unsound(message.id, message.attachments).items():
+        if not problem.startswith(UNCHECKED):
+            raise Refused(f"{name} of {message.short} is not what was sent: {problem}; nothing was sent")
     if place.folder == INBOX["failed"]:
         return post.requeue(mailbox, message, paths, instance.now)._replace(about=message)
     to = _failed_at(instance, message)

@@ -65,7 +65,7 @@ def unreadable(file_name: str) -> Message | None:
 
 def keep(instance: Instance, message: Message, answer: Reply) -> str:
     """Put an answer that nobody can be sent where its owner finds it; the path."""
-    kept = instance.mailbox.keep_attachment(message.id, _ANSWER, [answer.text.encode()])
+    kept = instance.mailbox.keep_beside(message, _ANSWER, answer.text.encode())
     return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
 
 

@@ -87,14 +87,14 @@ def as_mail(instance: Instance, message: Message) -> Mail:
 def _files(instance: Instance, message: Message) -> Iterator[str]:
     """The paths of a message's files, and of those that an `info` of `xw attach` announces."""
     for owner, files in ((message.id, message.attachments), (message.re or message.id, message.attached)):
-        wrong = instance.mailbox.missing(owner, files)
+        wrong = instance.mailbox.unsound(owner, files)
         for file in files:
             path = _path(instance, owner, file)
-            yield f"{path} ({wrong[file.name]})" if file.name in wrong else path
+            yield f"{path} (PROBLEM: {wrong[file.name]})" if file.name in wrong else path
 
 
 def _cut(instance: Instance, message: Message, mail: Mail, limit: int) -> str:
-    whole = instance.mailbox.keep_attachment(message.id, "body.txt", [message.body.encode()])
+    whole = instance.mailbox.keep_beside(message, "body.txt", message.body.encode())
     paths = (*mail.attachments, _path(instance, message.id, whole))
     size = len(message.body)
     while True:
