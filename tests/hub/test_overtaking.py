@@ -1,0 +1,50 @@
+"""Nothing overtakes what waits in the outbox, also where the recipient's folder can be written again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xw import clock, post
+from xw.errors import XwError
+from xw.files.local import LocalFiles
+from xw.hub.contract import Parcel
+from xw.hub.directory import DirectoryHub, found
+from xw.mailbox import Mailbox
+from xw.post import Draft
+
+
+class Refusing(DirectoryHub):
+    """A hub that takes no parcels for now, and whose folders come and go."""
+
+    writable = False
+    delivers = False
+
+    def pending_of(self, to: str, sender: Mailbox) -> str | None:
+        """See `contract.Hub.pending_of`."""
+        return super().pending_of(to, sender) if self.writable else None
+
+    def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
+        """See `contract.Hub.deliver`."""
+        return super().deliver(parcels) if self.delivers else [XwError("not now") for _ in parcels]
+
+
+def test_a_later_message_waits_behind_an_earlier_one(tmp_path: Path) -> None:
+    """While one waits for a recipient, the next one to it waits too; to others it is delivered."""
+    files = LocalFiles(str(tmp_path))
+    found(files, "test", "", group=False, links=True)
+    hub = Refusing(files, str(tmp_path))
+    for name in ("alice", "bob", "carol"):
+        hub.register(name, {"name": name})
+    alice = Mailbox(files, "alice")
+
+    def send(body: str, *to: str) -> post.Sent:
+        return post.send(alice, hub, Draft("task", to, body), clock.now)
+
+    first = send("first", "bob")
+    hub.writable = True
+    second = send("second", "bob", "carol")
+    assert (first.waiting, second.waiting, second.delivered) == (("bob",), ("bob",), ("carol",))
+    assert Mailbox(files, "bob").pending() == []
+    hub.delivers = True
+    third = send("third", "bob")
+    assert third.delivered == ("bob",)
+    assert Mailbox(files, "bob").pending() == [first.name, second.name, third.name]
