@@ -10,7 +10,7 @@ from tests.bridges.helpers import HERE, until
 from tests.bridges.wibwob_server import WibWob
 from tests.loop.world import World
 from xw.bridges import acp, command, loop
-from xw.bridges.chat import Chat, ChatGone
+from xw.bridges.chat import Chat, ChatGone, Unusable
 from xw.bridges.loop import Bridge
 from xw.bridges.socket import SocketChat
 
@@ -106,6 +106,16 @@ def test_agent_that_cannot_be_started(world: World, tmp_path: Path) -> None:
             bridge.step()
     assert bridge.doing[0] == "alive" and "cannot be started" in bridge.doing[1]
     assert [filed.state for filed in world.inbox("bob")] == ["processing"] and world.told == []
+
+
+def test_agent_that_must_not_be_used(world: World, tmp_path: Path) -> None:
+    """An agent that cannot be made to ask ends the bridge; the message waits for the next one."""
+    world.send("hello")
+    chat = acp.open_chat(f"{sys.executable} {HERE}/acp_agent.py modes=auto", {}, tmp_path / "state")
+    with pytest.raises(Unusable, match="none that is known to ask"):
+        Bridge(world.instance("bob"), chat, world.told.append).step()
+    chat.close()
+    assert [filed.state for filed in world.inbox("bob")] == ["processing"] and world.inbox("alice") == []
 
 
 @pytest.mark.parametrize("trouble", ["mute", "half", "err"])
