@@ -95,8 +95,9 @@ class Tmux:
     def paste(self, pane: str, text: str) -> None:
         """Type a text, as a bracketed paste where the program asked for that, newlines as they are."""
         buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
-        self.run("load-buffer", "-b", buffer, "-", stdin=text)
-        self.run("paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane)
+        # One command, so that little time passes between the caller's look and the paste.
+        paste = ["paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane]
+        self.run("load-buffer", "-b", buffer, "-", ";", *paste, stdin=text)
 
     def press(self, pane: str, key: str) -> None:
         """Press one key, by tmux's name for it."""

@@ -38,6 +38,7 @@ from xw.bridges.screen import (
     token_of,
     unsent,
 )
+from xw.bridges.wrapped import places
 from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
 from xw.text import escaped
 
@@ -168,7 +169,7 @@ class TmuxChat:
             return None
         if not self._is_same(screen, noted):
             return None
-        if any(token_of(text) in row for row in rows):
+        if any(places(rows, token_of(text))):
             return None if unsent(screen, profile, text) else True
         # A text just submitted may not be drawn yet: only a screen that stays is proof.
         try:
