@@ -202,7 +202,7 @@ def test_ssh(world: World, tmux_server: str, tmp_path: Path) -> None:
         flags = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=QUIET"
         command = f"ssh {flags} -i {key} -p {sshd.port} -t 127.0.0.1 {BASH}"
         with pane(tmux_server, command) as shell:
-            until(lambda: shell.rows)
+            until(lambda: shell.rows and shell.rows[-1].rstrip()[-1:] in ("#", "$"))  # it reads now
             shell.prompts("❯ ")
             running = bridge(world, shell.id, tmux_server, profile="generic")
             assert_nothing_is_run(world, running, shell, "ssh runs there, and xw cannot see")
