@@ -243,7 +243,10 @@ def own_hub(hub: str, config: Config) -> str:
     try:
         if _is_relative(hub) and (place := worktree(folder)):
             # What lies in a linked worktree goes with it, and its other agents use the main one's hub.
-            folder = place.beside(folder)
+            url = absolute(hub, place.beside(folder))
+            own = absolute(hub, folder)
+            # An older xw may have made one in the worktree alone: its mail is not left behind.
+            return url if _is_hub(url) or not _is_hub(own) else own
         return absolute(hub, folder)
     except Usage as error:
         raise Usage(f"{config.path}: hub: {error}") from None
@@ -268,6 +271,10 @@ def _is_relative(hub: str) -> bool:
     return not (is_remote(hub) or "://" in hub or layout.is_name(hub) or hub.startswith(("/", "~")))
 
 
+def _is_hub(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, layout.HUB_FILE))
+
+
 def is_remote(hub: str) -> bool:
     """Whether a hub is on another host: `ssh://…`, or `[user@]host:path` as scp writes it."""
     return hub.startswith("ssh://") or ("://" not in hub and ":" in hub.partition("/")[0])
@@ -275,12 +282,10 @@ def is_remote(hub: str) -> bool:
 
 def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
     """The directory of a remote hub's mirror: XW_STATE, beside the project's xw.json, or the user's."""
-    readable = layout.name_from(url.removeprefix("ssh://"))[:40]
-    folder = f"mirror/{readable}-{layout.digest(url.encode())[:4]}"
+    folder = mirror_folder(url)
     if environ.get("XW_STATE"):
         return os.path.join(os.path.abspath(os.path.expanduser(environ["XW_STATE"])), folder)
-    # Only a folder named like the user's own is worth the import that `user_file` costs.
-    if config.path and (os.path.basename(config.folder) != "xw" or config.path != user_file()):
+    if in_project(config):
         place = worktree(config.folder)
         kept = place.beside(config.folder) if place and place.home else config.folder
         return os.path.join(kept, ".xw", folder)
@@ -300,8 +305,22 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
         place = worktree(config.folder)
         if place and place.home:
             above.append(os.path.join(place.beside(config.folder), ".xw"))
+    if around := worktree(here()):  # which may have one of its own, for a sandbox
+        above.append(os.path.join(around.root, ".xw"))
     above.append(user_state_dir("xw", appauthor=False))
     return [os.path.join(folder, "mirror") for folder in above]
+
+
+def mirror_folder(url: str) -> str:
+    """Return where a hub's mirror lies in `.xw/` or the user's folder for them."""
+    readable = layout.name_from(url.removeprefix("ssh://"))[:40]
+    return f"mirror/{readable}-{layout.digest(url.encode())[:4]}"
+
+
+def in_project(config: Config) -> bool:
+    """Return whether a configuration is a project's file, not the user's own or none."""
+    # Only a folder named like the user's own is worth the import that `user_file` costs.
+    return bool(config.path) and (os.path.basename(config.folder) != "xw" or config.path != user_file())
 
 
 def named_hub(word: str) -> str:

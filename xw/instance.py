@@ -58,6 +58,13 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     url = config.hub_url(options.hub, environ, found)
     if config.is_remote(url):
         return _open_mirror(name, url, found, options.offline, environ)
+    if place := _carrier(name, url, url, found, environ):
+        from xw.hub.mirrored import MirroredDirectory
+        from xw.sandbox import hint
+
+        files = LocalFiles(place.mirror)
+        mirrored = MirroredDirectory(url, files, found.offline_s, hint(place.root))
+        return Instance(Mailbox(files, name, mirror=True), mirrored, found, files.root)
     try:
         files, hub = open_hub(url)
     except Unreachable as error:
@@ -74,7 +81,9 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
 def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Mapping[str, str]) -> Instance:
     from xw.hub.remote import RemoteHub
 
-    files = LocalFiles(config.mirror(url, found, environ))
+    usual = config.mirror(url, found, environ)
+    place = _carrier(name, url, usual, found, environ)
+    files = LocalFiles(place.mirror if place else usual)
     mailbox = Mailbox(files, name, mirror=True)
     try:
         files.look(mailbox.at(INBOX["pending"]))
@@ -84,7 +93,33 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         parse(url)  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
     files.give_to(name)
-    return Instance(mailbox, RemoteHub(url, files, offline, found.offline_s), found, files.root)
+    hub = RemoteHub(url, files, offline, found.offline_s)
+    if place:
+        from xw.sandbox import hint
+
+        hub.hint = hint(place.root)
+    return Instance(mailbox, hub, found, files.root)
+
+
+class _Carrier(NamedTuple):
+    """The mirror in the worktree `root`, which carries an instance's mail instead of the usual place."""
+
+    mirror: str
+    root: str
+
+
+def _carrier(name: str, url: str, usual: str, found: Config, environ: Mapping[str, str]) -> _Carrier | None:
+    """Return the worktree's own mirror, where it carries the mail instead of `usual`; else None."""
+    if environ.get("XW_STATE"):
+        return None
+    place = config.worktree(config.here()) or (config.worktree(found.folder) if found.path else None)
+    root = place.root if place else found.folder if config.in_project(found) else None
+    if root is None or f"{usual}/".startswith(f"{root}/"):
+        return None
+    from xw.sandbox import carries
+
+    mirror = f"{root}/.xw/{config.mirror_folder(url)}"
+    return _Carrier(mirror, root) if carries(mirror, name, usual, root) else None
 
 
 def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:

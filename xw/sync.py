@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, post
-from xw.errors import Damaged, Newer, Unread, XwError, explain, unforeseen
+from xw.errors import Damaged, Newer, Refused, Unread, XwError, explain, unforeseen
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import RemoteHub
@@ -100,12 +100,15 @@ def sync(
             run = _Run(mailbox, far, progress or _silent, seen)
             run.collect(hub.sightings() if peers else None)
             hub.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
-            report = run.tell()
+            closed = hub.closed(mailbox.owner)
+            report = None if closed else run.tell()
             if peers:
-                hub.remember(report.seen, far.now())
+                hub.remember(run.seen, far.now())
         except XwError as error:
             hub.failed(str(error))
             raise
+        if report is None:
+            raise Refused(closed)
         return report
 
 
@@ -169,7 +172,7 @@ class _Run:
         self._far = hub.mailbox(mailbox.owner)
         self._progress = hub.progress = progress
         self._problems: list[tuple[str, str]] = []
-        self._seen = list(seen)
+        self.seen = list(seen)
         self._settles: list[Settle] = []
         self._fetched: list[str] = []
         self._advanced: list[str] = []
@@ -177,8 +180,8 @@ class _Run:
 
     def collect(self, before: Mapping[str, Sighting] | None) -> None:
         """Do here what the hub shows."""
-        far, seen = self._survey(before)
-        self._seen = seen or self._seen
+        far, found = self._survey(before)
+        self.seen = found or self.seen
         actions = plan(_states(_names(self._mirror)), far)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
@@ -190,13 +193,13 @@ class _Run:
         # What is sent first: a move that the hub refuses must not hold it back.
         flushed = post.flush(self._mirror, self._hub)
         settled = self._settle(self._settles)
-        self._show_presence(next((one for one in self._seen if one.name == self._mirror.owner), None))
+        self._show_presence(next((one for one in self.seen if one.name == self._mirror.owner), None))
         return Report(
             tuple(self._fetched),
             tuple(settled),
             tuple(self._advanced),
             flushed,
-            tuple(self._seen),
+            tuple(self.seen),
             tuple(self._problems + self.missing),
         )
 

@@ -45,6 +45,14 @@ def test_everyone_is_agents_and_people(stage: Stage) -> None:
     assert "talk" in stage.hub.instances()
 
 
+def test_register_first(stage: Stage) -> None:
+    """With `first` a new name is registered, and one that is there stays as it is."""
+    assert stage.hub.register("dave", {"description": "first"}, first=True)
+    with pytest.raises(FileExistsError):
+        stage.hub.register("dave", {"description": "first"}, first=True)
+    assert stage.hub.peer("dave").description == "first"
+
+
 def test_register_again(stage: Stage) -> None:
     """Registering is new once; after that it replaces the card and keeps the mail."""
     assert stage.hub.register("dave", {"description": "first"})

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.cli.team import Result, call
+from tests.cli.team import PATIENCE, XW, Result, call
 
 _WHO = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 for _role in ("AUTHOR", "COMMITTER"):
@@ -34,6 +34,17 @@ def ok(folder: Path, *arguments: str, by: str | None = None) -> str:
     result = run(folder, *arguments, by=by)
     assert (result.code, result.err) == (0, ""), result
     return result.out
+
+
+def confined(main: Path, linked: Path, *arguments: str, by: str) -> Result:
+    """Run `xw` in `linked`, where all of `main` is read-only."""
+    script = f'mount --bind {main} {main} && mount -o remount,bind,ro {main} && exec "$@"'
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", XW, *arguments],
+        cwd=linked, env={**os.environ, "XW_NAME": by}, capture_output=True, text=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    return Result(ran.returncode, ran.stdout, ran.stderr)
 
 
 def init(folder: Path, *names: str) -> None:

@@ -215,3 +215,16 @@ def test_doctor_names_a_second_hub(repository: Repository) -> None:
     found = run(repository.folder, "doctor", by="coder").out
     assert f"a hub of its own, {second}, with 1 pending messages" in found
     assert "of its own" not in run(repository.linked, "doctor", by="coder").out
+
+
+def test_a_hub_that_only_a_worktree_has(bare_bones: Repository) -> None:
+    """Mail in a hub that an older xw made in the worktree is found there until the main one has a hub."""
+    linked = bare_bones.linked
+    ok(linked, "init", "--name", "coder", "--hub", str(linked / ".xw/hub"))
+    config = json.loads((linked / "xw.json").read_text()) | {"hub": ".xw/hub"}
+    (linked / "xw.json").write_text(json.dumps(config))
+    ok(linked, "send", "task", "old", "--to", "coder", by="coder")
+    assert "old" in ok(linked, "check", by="coder")
+    made = ok(bare_bones.folder, "init", "--name", "coder")
+    assert f"with 1 pending messages: `xw check --hub {linked}/.xw/hub`" in made
+    assert json.loads(ok(linked, "who", "--json", by="coder"))["hub"] == str(bare_bones.hub)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -275,3 +277,14 @@ def test_the_users_own_instead_is_said(repository: Repository, monkeypatch: pyte
     shown = run(repository.linked, "check", by="coder")
     assert shown.code == 0
     assert f"belongs to user 65534: not followed; {home}/xw/xw.json is in force" in shown.err
+
+
+def test_a_main_worktree_costs_no_import(repository: Repository) -> None:
+    """`xw check` where xw.json and hub are its own reads no worktree's files: neither module is loaded."""
+    code = "import sys; from xw.__main__ import run; run(['check', '--as', 'coder'])\n"
+    code += "print(sorted({'xw.places', 'xw.sandbox'} & {*sys.modules}))"
+    for folder, loaded in ((repository.folder, []), (repository.linked, ["xw.places", "xw.sandbox"])):
+        ran = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.splitlines()[-1] == str(loaded)

@@ -20,7 +20,6 @@ from xw.hub.remote import (
     NEEDED,
     NOT_DURABLE,
     RemoteHub,
-    open_files,
 )
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
@@ -91,6 +90,8 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
         yield Finding("note", f"the mirror was last synced {age} ago", "xw sync")
     if hub.watched(instance.name):
         yield Finding("ok", "`xw sync --watch` keeps the mirror")
+    if hub.hint:
+        yield Finding("note", "the worktree's own mirror carries the mail", hub.hint)
     if hub.offline:
         yield Finding("note", "the hub was not looked at, because of --offline")
         return
@@ -106,7 +107,7 @@ def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
                 "bad", f"the hub has no mailbox for {instance.name}", f"xw init --name {instance.name}"
             )
             return
-        if not (yield from _modes(far.mailbox(instance.name), open_files(hub.url).root, " on the hub")):
+        if not (yield from _modes(far.mailbox(instance.name), hub.root(), " on the hub")):
             return
         if not (yield from _disk(far.mailbox(instance.name), "on the hub")):
             return

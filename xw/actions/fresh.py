@@ -33,12 +33,17 @@ def freshen(
     if hub.watched(instance.name):
         return _kept(state)
     if state.rests():
-        return _stale(state, f"{state.why} (not tried again for a moment)")
+        return _stale(state, _hinted(f"{state.why} (not tried again for a moment)", hub.hint))
     problem = _sync_within(instance, hub, min(hub.patience, limit), {} if waiting is None else waiting)
+    problem = problem and _hinted(problem, hub.hint)
     after = hub.state(instance.name)
     if problem and after.at == state.at:
         return _stale(state, problem)
     return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
+
+
+def _hinted(problem: str, hint: str) -> str:
+    return problem if hint in problem else f"{problem}; {hint}"
 
 
 def travelled(instance: Instance, sent: "Sent") -> "tuple[Sent, str | None]":

@@ -27,11 +27,16 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
     names = [options.name] if options.name else sorted(found.instances)
     names = names or [config.whoami(None, os.environ, found)]
     instances = list(_having_mirrors(options, names))
-    hub = instances[0].hub
-    if not isinstance(hub, RemoteHub):
-        raise Usage(
-            f"{hub.url} is a directory here: mail arrives by itself, there is nothing to keep in step"
-        )
+    hubs = [one.hub for one in instances if isinstance(one.hub, RemoteHub)]
+    if not hubs:
+        url = instances[0].hub.url
+        raise Usage(f"{url} is a directory here: mail arrives by itself, there is nothing to keep in step")
+    # A worktree's own mirror first: only from here is it kept.
+    hub = next((hub for hub in hubs if hub.hint), hubs[0])
+    for one in instances:
+        if isinstance(one.hub, RemoteHub) and one.root != hub.memory.root:
+            tell(f"the mirror of {one.name} lies elsewhere: `xw sync --watch --as {one.name}` keeps it too")
+    instances = [one for one in instances if one.root == hub.memory.root]
     keeper = Keeper([instance.mailbox for instance in instances], hub, tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: keeper.stop())

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from xw import config, layout, post
+from xw import config, layout, post, sandbox
 from xw.actions import project
 from xw.config import Config
 from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
@@ -93,6 +93,11 @@ def init(
         new_mailbox = hub.register(chosen, {"name": chosen, "kind": "agent", **project.card_of(entry)}, first)
     except FileExistsError:  # of two at once, the other was faster
         raise _taken(url, chosen) from None
+    except OSError as error:
+        if error.errno not in sandbox.DENIED:
+            raise
+        problem = f"{url} cannot be written from here ({error.strerror})"
+        raise Refused(f"{problem}: in a sandbox, run `xw init --name {chosen}` outside the sandbox") from None
     kept = url
     if config.is_remote(url):
         kept = config.mirror(url, written, environ)
@@ -100,6 +105,9 @@ def init(
         RemoteHub(url, LocalFiles(kept)).note_url()
     update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
     project.keep_out_of_git(path, kept, tell)
+    for apart, waiting in project.hubs_apart(url):
+        what = f"a linked worktree has a hub of its own with {waiting} pending messages"
+        tell(f"{what}: `xw check --hub {apart}`")
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
     made = open_instance(Options(chosen, url, path), environ)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))

@@ -54,14 +54,18 @@ def init(
 
 def who(call: Call) -> None:
     """Print who and where one is."""
-    found = setup.who(call.instance(news=True))
+    instance = call.instance(news=True)
+    found = setup.who(instance)
+    hint = getattr(instance.hub, "hint", "")
     if call.json:
-        emit(found._asdict())
+        emit({**found._asdict(), **({"mirror": instance.root} if hint else {})})
         return
     tell(f"name     {found.name}")
     tell(f"hub      {found.hub}")
     tell(f"config   {found.config or '-'}")
     tell(f"pending  {found.pending}")
+    if hint:
+        tell(f"mirror   {instance.root}: {hint}")
 
 
 def peers(call: Call) -> None:

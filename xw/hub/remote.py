@@ -102,6 +102,7 @@ class RemoteHub:
         self.memory = memory
         self.offline = offline
         self.patience = patience
+        self.hint = ""  # what somebody must do where a worktree's own mirror carries the mail
         self._far: DirectoryHub | None = None
 
     def far(self) -> "DirectoryHub":
@@ -114,6 +115,14 @@ class RemoteHub:
             about = facts(open_files(self.url), self.url)
             self._far = DirectoryHub(open_files(self.url, group=about.group, links=about.links), self.url)
         return self._far
+
+    def closed(self, name: str) -> str:  # noqa: ARG002  # SSH's server decides at each step
+        """Return why this process cannot change an instance's mail on the hub; empty where it can."""
+        return ""
+
+    def root(self) -> str:
+        """Return the hub's directory on its host."""
+        return open_files(self.url).root
 
     def within(self, seconds: float) -> "AbstractContextManager[None]":
         """While it is entered, whatever this thread asks of the hub ends in so many seconds."""
