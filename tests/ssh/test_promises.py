@@ -129,6 +129,19 @@ def test_a_link_that_shows_something_else(serve: Serve, tmp_path: Path) -> None:
     assert "a hard link" in caught(lambda: serve(empty).publish(b"x", "tmp", ["a/new"]))
 
 
+def test_a_rename_that_only_removes(serve: Serve, tmp_path: Path) -> None:
+    """A replacement that is at neither name is not acknowledged."""
+
+    def loses(kind: int, body: bytes) -> bool:
+        if about("posix rename")(kind, body):
+            for path in (tmp_path / "place/tmp").iterdir():
+                path.unlink()
+            return True
+        return False
+
+    assert "a rename" in caught(lambda: serve(loses).replace(b"x", "tmp", "a/new"))
+
+
 def test_an_opened_file_that_is_not_there(serve: Serve, tmp_path: Path) -> None:
     """A stored file whose name shows nothing, or a file of another size, is not acknowledged."""
     files = serve(nothing)
