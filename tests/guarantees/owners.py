@@ -82,7 +82,9 @@ def as_user(user: int, what: Callable[[], object], groups: Sequence[int] = ()) -
 
 def run(folder: Path, user: int, name: str, *words: str, groups: Sequence[int] = ()) -> Result:
     """Run a command line in a folder as a user, root included, for an instance."""
-    found = as_user(user, lambda: call(folder, *words, environ={"XW_NAME": name}), groups)
+    # The homes of the tests themselves are root's alone.
+    homes = {f"XDG_{kind}_HOME": str(folder.parent / "home") for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
+    found = as_user(user, lambda: call(folder, *words, environ={"XW_NAME": name, **homes}), groups)
     assert isinstance(found, list)
     return Result(*found)
 
