@@ -50,10 +50,11 @@ def join(known: Sshd, hub: Path, tmp_path: Path) -> Iterator[Join]:  # noqa: F81
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGCONT)
                 process.kill()
-            _reap(process)
+            reap(process)
 
 
-def _reap(process: "subprocess.Popen[str]") -> None:
+def reap(process: "subprocess.Popen[str]") -> None:
+    """Wait for the end of a process, and close its pipes."""
     process.wait()
     for stream in (process.stdout, process.stderr):
         if stream:

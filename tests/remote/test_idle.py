@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.team import PATIENCE, until
 from tests.idle import cost, rests, settled, tree
-from tests.remote.conftest import behind
+from tests.remote.conftest import behind, reap
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
 from tests.remote.watching import Watch, host_send, watchers
@@ -45,12 +45,15 @@ def proxy(known: Sshd, home: Home, keys: Keys) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Machine:
+def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[Machine]:
     """Alice's machine, 20 ms away from the hub."""
     machine = Machine(tmp_path / "alice", "alice", f"ssh://127.0.0.1:{proxy.port}{hub}")
     machine.join()
     disconnect()
-    return machine
+    yield machine
+    for process in machine.started:
+        process.kill()
+        reap(process)
 
 
 def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, hub: Path) -> None:
