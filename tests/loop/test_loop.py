@@ -308,7 +308,7 @@ def test_attachments_are_named(world: World, tmp_path: Path) -> None:
     (folder / "gone.txt").unlink()
     world.run(world.bridge())
     assert f"] {folder}/here.txt\n" in world.program.shown[0]
-    assert f"] {folder}/gone.txt (missing)\n" in world.program.shown[0]
+    assert f"] {folder}/gone.txt (PROBLEM: missing)\n" in world.program.shown[0]
 
 
 def test_finished_by_its_owner_meanwhile(world: World) -> None:

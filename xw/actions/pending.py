@@ -14,6 +14,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.record import NamedTuple
+from xw.reports import Reports
 
 SHOWN = 20
 MOST = 1000
@@ -80,24 +81,6 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
             break
     messages = [found[name] for name in sorted(found)]
     return Pending(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
-
-
-class Reports:
-    """The reports that were shown, of each sender and kind the latest."""
-
-    def __init__(self) -> None:
-        self._latest: dict[tuple[str, str], Message] = {}
-
-    def superseded(self, message: Message) -> Message | None:
-        """Note a message that is shown; return the report that is needless now, which may be the message."""
-        if message.report is None:
-            return None
-        key = (message.sender, message.report)
-        before = self._latest.get(key)
-        if before is not None and before.id > message.id:
-            return message
-        self._latest[key] = message
-        return before
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted) -> Iterable[str]:

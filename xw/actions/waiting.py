@@ -7,13 +7,13 @@ from contextlib import suppress
 from xw import layout
 from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
-from xw.actions.pending import Reports
 from xw.actions.transcript import Tell
 from xw.errors import Damaged, TimedOut, Unread
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
+from xw.reports import Reports
 from xw.rooms.payload import reports_failure
 from xw.watch import Arrivals
 

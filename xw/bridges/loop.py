@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xw import layout, post, presence, sync
-from xw.bridges import answer, present, turn
+from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
 from xw.bridges.pace import Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
@@ -181,7 +181,8 @@ class Bridge:
 
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
-            shown = present.show(self._instance, message, self._infos(), self._chat.limit)
+            above = infos.choose(self._instance, self._tell)
+            shown = present.show(self._instance, message, above, self._chat.limit)
             mark = self._chat.mark()
         except Unusable:
             raise  # it says nothing of this message, which the next bridge presents
@@ -318,31 +319,6 @@ class Bridge:
         self._pause.reset()
         turn.save(self._mailbox, now)
         return 0.0
-
-    def _infos(self) -> list[Message]:
-        """The infos to be shown next. One that has expired is set aside; nobody waits to hear of it."""
-        names = [name for name in self._mailbox.pending() if not present.wants_turn(name)]
-        fresh: list[Message] = []
-        for info in present.readable(self._instance, names):
-            if self._may_show(info):
-                fresh.append(info)
-            if len(fresh) == present.INFOS:
-                break  # the others wait, unread: there may be gigabytes of them
-        return fresh
-
-    def _may_show(self, info: Message) -> bool:
-        try:
-            if not info.expired(self._instance.now()):
-                present.as_mail(self._instance, info)
-                return True
-            reason = f"it expired at {info.expires}, before it was shown"
-            self._mailbox.fail(info.file_name, "expired", reason)
-        except (XwError, OSError):
-            raise
-        except Exception as bug:  # noqa: BLE001  # it must not fail the message above which it would be shown
-            self._tell(f"failed (failed): {info.file_name}: {unforeseen(bug)}")
-            self._mailbox.fail(info.file_name, "failed", unforeseen(bug))
-        return False
 
     def _must_wait(self) -> bool:
         """Whether mail must wait, because the chat cannot take it now; said once."""
