@@ -155,11 +155,11 @@ def update_config(
 ) -> None:
     """Write keys of a configuration file anew, the file replaced whole under a lock; made if missing."""
     from xw.config_schema import check
+    from xw.files.own_folder import own_folder
 
     folder, _, name = path.rpartition("/")
     files = LocalFiles(folder)
-    files.make_folder(".xw")
-    with files.locked(".xw/config.lock"):
+    with own_folder(folder).locked("config.lock"):
         data: dict[str, object] = {"format": layout.FORMAT}
         if os.path.exists(path):
             data = config.read(path)

@@ -55,17 +55,16 @@ def carries(mirror: str, name: str, usual: str, root: str) -> bool:
         return False
     try:
         _make(Mailbox(LocalFiles(mirror), name), Mailbox(LocalFiles(usual), name), root)
-    except OSError:
+    except (OSError, XwError):
         return False  # nothing here can be written either: the usual one says so
     return True
 
 
 def _make(mailbox: Mailbox, usual: Mailbox, root: str) -> None:
     """Make a mirror with the pending mail and the peers of the usual one, as far as they can be read."""
-    project = LocalFiles(root)
-    project.make_folder(".xw")
-    if not os.path.exists(f"{root}/.xw/.gitignore"):
-        project.replace(b"*\n", ".xw", ".xw/.gitignore")
+    from xw.files.own_folder import ignore
+
+    ignore(root)
     with suppress(OSError, Damaged):
         data = usual.files.read(_PEERS, _LIMIT)
         mailbox.files.make_folder("")

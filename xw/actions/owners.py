@@ -66,7 +66,9 @@ def _beside(path: str) -> Iterator[Wrong]:
     """Root's files at the places that `init` makes in a user's project."""
     folder = os.path.dirname(path)
     own = f"{folder}/.xw"
-    places = (path, own, f"{own}/.gitignore", f"{own}/config.lock", f"{own}/hub", f"{own}/hub/hub.json")
+    places = [path, own]
+    if not os.path.islink(own):  # behind a link may lie what root means to keep
+        places += [f"{own}/{name}" for name in (".gitignore", "config.lock", "hub", "hub/hub.json")]
     owner = _stat(folder)
     roots = [place for place in places if (found := _stat(place)) and found.st_uid == 0]
     if owner and owner.st_uid and roots:

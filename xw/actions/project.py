@@ -12,6 +12,7 @@ from xw import config, layout, places
 from xw.config import Config
 from xw.errors import Damaged, Refused, Usage
 from xw.files.local import LocalFiles
+from xw.files.own_folder import NAME, ignore
 from xw.files.walk import Walk
 from xw.hub.contract import Hub
 from xw.message import parse_object
@@ -102,26 +103,25 @@ def hubs_apart(url: str) -> list[tuple[str, int]]:
 def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
     """Have git ignore what xw keeps: `.xw/`, an untracked xw.json, and `kept`, the hub or mirror."""
     folder = os.path.dirname(path)
-    _ignore(folder)
+    ignore(folder)
     above, inner, _ = f"{kept}/".partition("/.xw/")
     if inner and above != folder and not os.path.exists(f"{above}/.xw/.gitignore"):
-        _ignore(above)
+        ignore(above)
     elif not inner and places.checkout(kept):
         with suppress(OSError):  # it has one, or it is another's hub
             LocalFiles(kept).publish(b"*\n", "", [".gitignore"])
-    problem = _exclude(folder, os.path.basename(path))
-    if problem:
-        tell(f"git does not ignore {path}, so `git stash -u` and `git clean -fd` take it away: {problem}")
-
-
-def _ignore(folder: str) -> None:
-    files = LocalFiles(folder)
-    files.make_folder(".xw")
-    files.replace(b"*\n", ".xw", ".xw/.gitignore")
+    names = [os.path.basename(path)]
+    if os.path.islink(f"{folder}/{NAME}"):
+        names.append(NAME)  # git sees the link, and not the .gitignore behind it
+    for name in names:
+        problem = _exclude(folder, name)
+        if problem:
+            lost = f"{folder}/{name}"
+            tell(f"git does not ignore {lost}, so `git stash -u` and `git clean -fd` take it away: {problem}")
 
 
 def _exclude(folder: str, name: str) -> str:
-    """List a configuration file in the checkout's `info/exclude`; why that failed, or nothing."""
+    """List a file in the checkout's `info/exclude`; why that failed, or nothing."""
     top = places.checkout(folder)
     common = places.common_dir(top) if top else None
     plain = name.replace(".", "").replace("-", "").replace("_", "").isalnum()

@@ -12,6 +12,7 @@ from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
 from xw.files import is_file
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
+from xw.files.own_folder import check_link
 from xw.hub import directory
 from xw.hub.contract import Hub, Peer, Progress
 from xw.hub.directory import DirectoryHub
@@ -80,6 +81,7 @@ def init(
     url = config.absolute(given, config.here()) if given else own
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
+    check_link(os.path.dirname(path))
     new_hub, hub = _hub(url, group, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):

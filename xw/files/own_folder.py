@@ -1,0 +1,43 @@
+"""A project's own folder, `.xw`: people link it to another disk, so it is a root, which may be a link.
+
+Called for what lies in it beside hubs and mirrors, which are roots themselves.
+"""
+
+import os
+
+from xw.errors import Refused, Unreachable
+from xw.files.local import LocalFiles
+from xw.files.ownership import is_root
+
+NAME = ".xw"
+
+
+def check_link(project: str) -> None:
+    """Raise Unreachable if `.xw` is a link that leads nowhere, Refused for root if another user made it.
+
+    Another user's link could lead root to any folder of the machine.
+    """
+    path = f"{project}/{NAME}"
+    if not os.path.islink(path):
+        return
+    if not os.path.isdir(path):
+        raise Unreachable(
+            f"{path} is a link to {os.readlink(path)}, which is no folder: is its disk mounted?"
+        )
+    if is_root() and os.lstat(path).st_uid:
+        raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
+
+
+def own_folder(project: str) -> LocalFiles:
+    """Return the files in a project's `.xw`, which is made where it is missing. Errors as `check_link`."""
+    check_link(project)
+    files = LocalFiles(f"{project}/{NAME}")
+    files.make_folder("")
+    return files
+
+
+def ignore(project: str) -> None:
+    """Have git ignore what lies in a project's `.xw`; a `.gitignore` that is there stays as it is."""
+    files = own_folder(project)
+    if not os.path.lexists(files.path(".gitignore")):
+        files.replace(b"*\n", "", ".gitignore")
