@@ -8,6 +8,7 @@ from xw.errors import Busy
 from xw.layout import INBOX
 from xw.rooms import payload
 from xw.rooms.coordinator import Coordinator
+from xw.rooms.transcript import Transcript
 
 
 def rounds(stage: Stage, room: Coordinator, names: str, count: int) -> list[str]:
@@ -90,6 +91,24 @@ def test_a_stranger_is_refused(stage: Stage) -> None:
     assert stage.said("talk") == [("talk", "x")]
     (name,) = stage.instance("talk").mailbox.names(INBOX["failed"])
     assert "no member" in stage.instance("talk").mailbox.why(name)["reason"]
+
+
+def test_a_line_is_not_older_than_what_the_room_said_before(stage: Stage) -> None:
+    """A member's clock that is behind neither lets the room fall quiet, nor hides its lines from the log."""
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    room.step()
+    stage.wait(900)
+    room.step()  # who has the floor is passed over, and the other gets it
+    (name,) = stage.floor("alice", "bob")[-1:]
+    asked = room.state.last.sent if room.state.last else 0
+    turn = stage.mail(name, "question")[-1]
+    draft = post.Draft("reply", ("talk",), "late by the clock", turn.id)
+    post.send(stage.instance(name).mailbox, stage.hub, draft, lambda: stage.now() - 3600 * 1_000_000)
+    room.step()
+    (at,) = [line.at for line in room.state.lines if line.author == name]
+    assert room.state.active_at >= at >= asked
+    entries = Transcript(stage.instance("talk").mailbox).fresh()
+    assert [entry.at >= asked for entry in entries if entry.author == name] == [True]
 
 
 def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:

@@ -74,8 +74,10 @@ class State:
             self.status, self.reason = CLOSED, "its record was removed"
 
     def hear(self, message: Message, now: int) -> None:
-        """Fold a line. Its time is its sender's, but never ahead of the room's clock."""
-        line = line_of(message, now)
+        """Fold a line. Its time is its sender's, but not ahead of the room's clock, nor before the room
+        last spoke: a member whose clock is behind would neither keep the room awake nor meet its rate.
+        """
+        line = line_of(message, now, self.last.sent if self.last else 0)
         self.heard.append(line.id)
         self.lines.append(line)
         if not line.silent:
@@ -180,13 +182,20 @@ def answers(member: Member, message: Message) -> bool:
     return message.type == "reply" and member.open is not None and member.open == message.re
 
 
-def line_of(message: Message, now: int) -> Line:
-    """The line that a message to the room is."""
+def line_of(message: Message, now: int, after: int = 0) -> Line:
+    """Return the line that a message to the room is; its time lies between `after` and `now`."""
     text = message.body
     folder = (message.re if message.attached else None) or message.id
     files = tuple(File(folder, file.name, file.size) for file in message.attached or message.attachments)
     silent = is_pass(text) and not files
     passed = payload.rooms_of(message)
     return Line(
-        message.id, message.sender, text, min(message.sent, now), passed, mentions(text), silent, files
+        message.id,
+        message.sender,
+        text,
+        min(max(message.sent, after), now),
+        passed,
+        mentions(text),
+        silent,
+        files,
     )

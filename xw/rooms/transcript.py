@@ -47,21 +47,23 @@ class Transcript:
 
     def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
         self._record = Record(mailbox, left_out)
+        self._spoke = 0  # when the room last did, by its clock
 
     def fresh(self) -> Iterator[Entry]:
         """The entries that have not been given yet, in the order in which the room took them."""
         for message, own in self._record.fresh():
-            entry = _entry(message, own)
+            entry = _entry(message, own, self._spoke)
+            self._spoke = max(self._spoke, message.sent if own else 0)
             if entry:
                 yield entry
 
 
-def _entry(message: Message, own: Payload | None) -> Entry | None:
+def _entry(message: Message, own: Payload | None, spoke: int) -> Entry | None:
     if payload.is_heard(message):
         return None
     event = own.text("event") if own else ""
     if own is None or event == payload.OPENED:
-        line = line_of(message, message.sent)
+        line = line_of(message, max(message.sent, spoke), spoke)
         files = tuple(file.name for file in line.files)
         return Entry(line.id, LINE, line.author, line.at, line.text, silent=line.silent, files=files)
     if event not in _SHOWN:
