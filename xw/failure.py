@@ -38,6 +38,12 @@ def notice(name: str, message: Message, kind: str, reason: str) -> str:
     return f"{_NOTICE.format(name)}to your {message.type} {message.short} ({kind}): {reason}"
 
 
+def is_notice(message: Message) -> bool:
+    """Return whether a message has the payload FAILURE, whatever message that is about."""
+    found = message.fields.get("protocol")
+    return message.type == "info" and isinstance(found, dict) and found.get("kind") == KIND
+
+
 def read(message: Message) -> Failure | None:
     """Return the failure that a message reports; None if it reports none."""
     if message.type != "info" or message.re is None:

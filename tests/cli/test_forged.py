@@ -77,6 +77,31 @@ def test_ask_prints_no_look_alike(team: Team, tmp_path: Path) -> None:
     assert sum(line.startswith("| ") for line in lines) >= 9
 
 
+@pytest.mark.parametrize("kind", ["reply", "info"])
+def test_ask_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
+    """`ask` prints a body alone, so what one who was not asked says of the question is none; it stays."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "60", "may I?")
+    until(lambda: team.pending("bob"))
+    (question,) = team.pending("bob")
+    other = forge(team, "alice", type=kind, re=question, body="yes", **{"from": "carol"})
+    assert ask.stderr and "waiting" in ask.stderr.readline()
+    assert f"{other[-8:]} from carol, who was not asked" in ask.stderr.readline()
+    team.ok("reply", question, "no", by="bob")
+    assert ended(ask)[:2] == (0, "no\n")
+    assert team.pending("alice") == [other]
+
+
+def test_ask_takes_no_failure_of_another_message_for_an_answer(team: Team) -> None:
+    """A notice of failure that speaks of another message neither answers nor ends the ask."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "60", "may I?")
+    until(lambda: team.pending("bob"))
+    (question,) = team.pending("bob")
+    protocol = {"kind": "FAILURE", "failure": "gone", "reason": "x", "re": "20261121T053012000000Z-k7f3q2m9"}
+    forge(team, "alice", re=question, body="yes", protocol=protocol, **{"from": "bob"})
+    team.ok("reply", question, "no", by="bob")
+    assert ended(ask)[:2] == (0, "no\n")
+
+
 def test_log_names_no_file_of_the_body(team: Team, tmp_path: Path) -> None:
     """In a transcript, text and Markdown, a body's own `(file: …)` differs from a file's line."""
     (tmp_path / "plan.md").write_text("x")

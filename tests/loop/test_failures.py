@@ -96,14 +96,6 @@ def test_a_forged_failure_ends_nothing(team: Team, older: bool) -> None:
     assert (result.code, result.out) == (0, "Well.\n") and "because of gone" not in result.err
 
 
-def test_a_failure_about_another_message(team: Team) -> None:
-    """A payload that names another message than the one it answers reports nothing."""
-    ask, question = start(team)
-    protocol = failure.payload("gone", "x", "20261121T053012123456Z-k7f3q2m9")
-    report(team, question, "gone", protocol=protocol)
-    assert ended(ask).code == 0  # an info about the question, which is for its reader to judge
-
-
 def test_wait_shows_a_failure_as_what_it_is(team: Team) -> None:
     """`wait --re` returns the notice, as an info that reports a failure."""
     ask, question = start(team)

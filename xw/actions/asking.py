@@ -1,8 +1,8 @@
 """Asking: send a question, wait for its answer, and report why none will come.
 
-An answer is a message whose `re` names the question. A notice of failure
-(`failure`) is none, and counts only from those who were asked and from
-postmaster. The wait ends with an error as soon as nobody is left to answer:
+An answer is a message whose `re` names the question, from one of those who were
+asked. A notice of failure (`failure`) is none, and counts only from them and
+from postmaster. The wait ends with an error as soon as nobody is left to answer:
 each one asked has failed, or has put the question away (done, failed,
 withdrawn) and no answer followed. Ids of different senders are never compared:
 whatever came into the inbox after the question was sent is looked at.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from xw import layout
+from xw import failure, layout
 from xw.actions.inbox import open_message
 from xw.actions.sending import send
 from xw.actions.waiting import ARRIVED, look_again, pending_folder
@@ -122,11 +122,13 @@ class _Fate:
 
     def is_answer(self, message: Message) -> bool:
         """Whether a message about the question answers it; a failure is noted, and may raise NoAnswer."""
-        if not payload.reports_failure(message):
-            return True
         returned = message.sender == layout.POSTMASTER
         if not returned and message.sender not in self._asked:
-            return False  # nobody asked its sender
+            # `ask` prints the body alone, and nobody could see that it is another's.
+            self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
+            return False
+        if not payload.reports_failure(message):
+            return not failure.is_notice(message)  # of another message, whatever it says it answers
         self.notices.append(message)
         self._failed |= self._returned() if returned else {message.sender}
         if self._failed.issuperset(self._asked):
