@@ -74,6 +74,22 @@ DOCKER = process(11, "docker exec x", 10, reads=True)
         ("/v/bin/python3 -u /v/bin/llm chat", Kind.PROGRAM, "llm"),
         ("python3 -m llm chat", Kind.PROGRAM, "llm"),
         ("mychat --log claude", Kind.PROGRAM, "mychat"),
+        ("bash-static", Kind.SHELL, "bash-static"),
+        ("zsh5-static", Kind.SHELL, "zsh5-static"),
+        ("busybox.static sh", Kind.SHELL, "busybox.static"),
+        ("pwsh-preview", Kind.SHELL, "pwsh-preview"),
+        ("nushell", Kind.SHELL, "nushell"),
+        ("python3.13t", Kind.REPL, "python3.13t"),
+        ("perl -de1", Kind.REPL, "perl"),
+        ("python3 -ic pass", Kind.REPL, "python3"),
+        ("python3 -c code.interact()", Kind.REPL, "python3"),
+        ("node -e require('repl').start()", Kind.REPL, "node"),
+        ("rails c", Kind.REPL, "rails"),
+        ("sh /x/docker exec", Kind.WRAPPER, "docker"),
+        ("/lib64/ld-linux-x86-64.so.2 /bin/bash", Kind.WRAPPER, "ld-linux-x86-64.so.2"),
+        ("qemu-aarch64-static /bin/bash", Kind.WRAPPER, "qemu-aarch64-static"),
+        ("vim.basic claude", Kind.OTHER, "vim.basic"),
+        ("tmux: client", Kind.WRAPPER, "tmux"),
     ],
 )
 def test_command_line(line: str, kind: Kind, name: str) -> None:
@@ -116,6 +132,9 @@ def test_file_counts_more_than_the_name(words: list[str], file: str, kind: Kind,
         ([process(10, "claude", stopped=True)], State.UNSURE, ""),
         ([process(10, "bash start.sh"), process(11, "claude", 10)], State.KNOWN, "claude"),
         ([process(10, "bash start.sh")], State.UNKNOWN, "start"),
+        ([process(10, "bash /x/claude")], State.UNSURE, ""),
+        ([process(10, "mychat", hosts=True)], State.WRAPPER, "mychat"),
+        ([process(10, "claude", hosts=True)], State.KNOWN, "claude"),
         ([process(10, "bash start.sh"), process(11, "sleep 1", 10)], State.UNSURE, ""),
         ([process(10, "bash start.sh"), process(11, "python3", 10)], State.UNSURE, ""),
         ([process(10, "bash start.sh"), process(11, "docker exec x", 10)], State.WRAPPER, "docker"),
@@ -170,6 +189,15 @@ def test_real_processes(tmux_server: str, tmp_path: Path, monkeypatch: pytest.Mo
         shell.keys(f"script -qc {sys.executable} /dev/null")
         until(lambda: at(shell) == (State.WRAPPER, "script"))
     assert foreground("/dev/no-such-terminal") == []
+
+
+def test_executable_that_may_not_be_seen(tmux_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another user's process the system tells a name that the process did not choose: that counts too."""
+    with pane(tmux_server, f"bash -c 'exec -a claude {BASH}'") as shell:
+        tty = shell.tmux.look(shell.id).tty
+        until(lambda: [one.words[0] for one in foreground(tty)] == ["claude"])
+        monkeypatch.setattr(module, "_file", lambda link: "")
+        assert (owner_of(tty).state, owner_of(tty).name) == (State.BARRED, "bash")
 
 
 def test_ps_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from xw.bridges.names import (
     SHELL_VALUES,
     SHELLS,
     TALKING_MODULES,
+    TALKS,
     WRAPPERS,
     Interpreter,
 )
@@ -66,7 +67,7 @@ def read(words: Sequence[str], file: str = "") -> Command:
 
 def _shown(word: str) -> str:
     """The name that a process shows; what it sets itself may go on behind a blank: `gemini (work)`."""
-    return base(word if "/" in word or not word.strip() else word.split()[0])
+    return base(word if "/" in word or not word.strip() else word.split()[0].rstrip(":"))
 
 
 def base(word: str) -> str:
@@ -77,14 +78,26 @@ def base(word: str) -> str:
 
 def _plain(name: str) -> list[str]:
     """The name as the lists have it, with and without its version."""
-    low = name.lower().removeprefix(".").removesuffix("-wrapped").removesuffix("-bin")
-    return [low, re.sub(r"[-_.]?\d[\d.]*([-.]?(beta|rc|dev|dbg|multiarch|system-\w+))*$", "", low)]
+    low = _BUILDS.sub("", name.lower().removeprefix("."))
+    return [
+        low,
+        re.sub(r"[-_.]?\d[\d.]*([-.]?(beta|rc|dev|dbg|multiarch|system-\w+|t?d?m?|intel64))*$", "", low),
+    ]
+
+
+_BUILDS = re.compile(
+    r"([-.](wrapped|bin|static|distrib|basic|tiny|nox|gtk3?|huge|preview|lts|daily|linux|docker|orig))+$"
+)
+"""How packages mark a build of a program."""
+
+_LOADERS = ("qemu-", "ld-linux", "ld-musl", "ld.so", "ld64.so")
+"""How the names of what runs another program's file begin."""
 
 
 def _listed(name: str) -> Kind | None:
     for plain in _plain(name):
         for kind, names in _KINDS:
-            if plain in names or (kind is Kind.WRAPPER and plain.startswith("qemu-system")):
+            if plain in names or (kind is Kind.WRAPPER and plain.startswith(_LOADERS)):
                 return kind
     return None
 
@@ -112,7 +125,7 @@ def _program(name: str, arguments: Sequence[str]) -> Command:
 
 def _shell(words: Sequence[str], name: str) -> Command:
     number = 1
-    if name in ("busybox", "toybox") and words and base(words[0]) == name:
+    if _plain(name)[0] in ("busybox", "toybox") and words and base(words[0]) == name:
         number = 2  # the applet
         if number > len(words) or _listed(base(words[1])) is not Kind.SHELL:
             return Command(Kind.SHELL, name)
@@ -133,7 +146,8 @@ def _shell(words: Sequence[str], name: str) -> Command:
     if number < len(words) and words[number] != "-":
         script = base(words[number])
         found = _program(script, words[number + 1 :])
-        return found if found.kind in (Kind.SHELL, Kind.REPL) else Command(Kind.SCRIPT, script)
+        seen_through = found.kind in (Kind.PROGRAM, Kind.LAUNCHER)
+        return Command(Kind.SCRIPT, script) if seen_through else found
     return Command(Kind.SHELL, name)
 
 
@@ -154,7 +168,8 @@ def _interpreted(words: Sequence[str], name: str, how: Interpreter) -> Command:
                     return Command(Kind.REPL, name)
                 return _script([word.split(".")[0] for word in named[:1]] + named[1:], repl, name)
             if option in how.inline:
-                return Command(Kind.REPL if repl else Kind.PROGRAM, name)
+                script = value or " ".join(words[number : number + 1])
+                return Command(Kind.REPL if repl or re.search(TALKS, script) else Kind.PROGRAM, name)
             repl = repl or option in how.repl
             number += option in how.values and not value
         elif word in how.repl:
@@ -173,7 +188,7 @@ def _option(word: str, how: Interpreter) -> tuple[str, str]:
     for number, letter in enumerate(word[1:], 1):
         option = f"-{letter}"
         if option == how.module or option in how.values or option in how.inline:
-            return option, word[number + 1 :]
+            return (found, "") if found else (option, word[number + 1 :])
         if option in how.repl:
             found = option
     return found or word, ""

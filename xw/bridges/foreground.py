@@ -5,11 +5,13 @@ that have its terminal, on Linux in /proc (4 ms), elsewhere from `ps` with colum
 Linux share. Where neither tells, nobody knows, and nothing is typed.
 """
 
+import filecmp
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from xw.bridges.command_lines import Command, Kind, read
@@ -35,6 +37,8 @@ class Process(NamedTuple):
     stopped: bool = False
     reads: bool | None = None
     """Is its standard input the terminal? None where the system does not tell."""
+    hosts: bool = False
+    """Does it hold another terminal open, in which something of its own runs?"""
 
 
 class State(Enum):
@@ -59,6 +63,8 @@ class Owner(NamedTuple):
     """Of one that is barred, for people: `a shell`."""
     identity: tuple[int, str] = (0, "")
     """Pid and start of the process."""
+    file: str = ""
+    """The name of its executable, where the system tells it."""
 
 
 def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
@@ -103,8 +109,12 @@ def _walk(process: Process, processes: Sequence[Process], known: Callable[[str],
             return (
                 one if command.kind is Kind.SCRIPT and one.state is State.WRAPPER else _shared(process, child)
             )
-    state = State.KNOWN if known(command.name) else State.UNKNOWN
-    return Owner(state, command.name, identity=identity)
+    if known(command.name):
+        if command.kind is Kind.SCRIPT and not children:
+            return Owner(State.UNSURE, kind=f"{command.name} is a script, and its shell has the terminal")
+        return Owner(State.KNOWN, command.name, identity=identity, file=process.file)
+    state = State.WRAPPER if process.hosts else State.UNKNOWN
+    return Owner(state, command.name, identity=identity, file=process.file)
 
 
 def _launched(process: Process, command: Command, children: list[Process], below: list[Owner]) -> Owner:
@@ -149,7 +159,9 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
         # One that has ended meanwhile is no process of the terminal.
         with suppress(OSError, ValueError, IndexError):
             with open(f"{_PROC}/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b") ")[2].split()
+                about = file.read()
+            comm, _, rest = about.partition(b" (")[2].rpartition(b") ")
+            fields = rest.split()
             state, group, terminal, front = fields[0], int(fields[2]), int(fields[4]), int(fields[5])
             if terminal & 0xFFFFFFFF != device or group != front or state in (b"Z", b"X"):
                 continue
@@ -161,9 +173,10 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
                 group=group,
                 started=fields[19].decode(),
                 words=tuple(line.rstrip("\0").split("\0")),
-                file=os.path.basename(_link(f"{_PROC}/{name}/exe").removesuffix(" (deleted)")),
+                file=_file(f"{_PROC}/{name}/exe") or comm.decode(errors="replace"),
                 stopped=state in (b"T", b"t"),
                 reads=_reads(name, tty),
+                hosts=_hosts(name),
             )
 
 
@@ -172,6 +185,38 @@ def _link(path: str) -> str:
         return os.readlink(path)
     except OSError:
         return ""  # another user's process: its command line is all that is told
+
+
+def _file(link: str) -> str:
+    """The name of the executable behind this link; of a shell's copy, the shell's."""
+    name = os.path.basename(_link(link).removesuffix(" (deleted)"))
+    with suppress(OSError):
+        size = os.stat(link).st_size
+        for shell in _shells():
+            if os.stat(shell).st_size == size and filecmp.cmp(shell, link, shallow=False):
+                return os.path.basename(shell)
+    return name
+
+
+@cache
+def _shells() -> tuple[str, ...]:
+    """The shells of this machine, each once, with their own files."""
+    try:
+        with open("/etc/shells", encoding="utf-8", errors="replace") as file:
+            listed = [line.strip() for line in file if line.startswith("/")]
+    except OSError:
+        return ()
+    found = {os.path.realpath(path): path for path in listed if os.path.basename(path) in SHELLS}
+    return tuple(path for path in found.values() if os.path.exists(path))
+
+
+def _hosts(pid: str) -> bool:
+    """Does it hold the other end of a terminal? What runs in that is not seen here."""
+    try:
+        held = os.listdir(f"{_PROC}/{pid}/fd")
+    except OSError:
+        return False
+    return any(_link(f"{_PROC}/{pid}/fd/{number}") in ("/dev/ptmx", "/dev/pts/ptmx") for number in held)
 
 
 def _reads(pid: str, tty: str) -> bool:

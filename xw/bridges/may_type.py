@@ -3,17 +3,22 @@
 What has the terminal decides, not what the screen looks like:
 
     a described program     typed into, unless another one was asked for, or was here before
-    an unknown program      only where the person named its profile
+    an unknown program      only where the person named its profile, and by that of a described program
+                            only while that program's furniture is on the screen
     a shell, a REPL, a tool never
     a wrapper (ssh, docker) only with the option `inside`, while that program's furniture is on the screen
 """
 
+import re
 from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
 from xw.bridges.profiles import PROFILES, Profile, named
-from xw.bridges.screen import Screen, furnished
+from xw.bridges.screen import Screen, furnished, left_of_cursor
+
+PYTHON = re.compile(r"(>>>|\.\.\.)\s?")
+"""The prompt that a script in Python shows when it opens the language's own console."""
 
 
 class NotNow(ChatGone):
@@ -49,6 +54,10 @@ def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
                 f"{found.name} runs there, which xw does not know: if it is a chat program and runs no "
                 f"commands, give --option profile=generic"
             )
+        if found.file.startswith(("python", "pypy")) and PYTHON.fullmatch(left_of_cursor(screen)):
+            raise ChatGone(f"{found.name} runs there, and shows Python's prompt: a REPL and no chat program")
+        if wanted.name in PROFILES and wanted.furniture and not furnished(screen, wanted):
+            raise NotNow(f"{found.name} runs there, and its screen does not show that it is {wanted.name}")
         return wanted
     if wanted and wanted.name in PROFILES and wanted.name not in ("generic", profile.name):
         raise ChatGone(f"{called} runs there, and not {wanted.name}, as --option profile={wanted.name} says")

@@ -15,7 +15,8 @@ SHELLS = _names(
     """
     sh bash rbash dash zsh fish ksh ksh93 lksh mksh oksh loksh pdksh csh tcsh ash yash rc es ion elvish
     nu xonsh oil osh ysh murex pwsh powershell powershell_ise cmd login getty agetty busybox toybox rush
-    git-shell bashsh mc
+    git-shell bashsh mc nushell hush ngs scsh posh gash brush sash mrsh slsh hilbish tsh qshell psh esh
+    eshell nsh osh-lite smash lash bish rksh rzsh krsh
     """
 )
 """They run what is typed to them. Nothing is, whatever the person's options say."""
@@ -38,6 +39,8 @@ REPLS = _names(
     etcdctl kafkacat ksql tarantool tarantoolctl couchbase-cli cbq virtuoso isql-v exasol gdb gdbtui
     cgdb lldb pdb ipdb pudb rdb byebug jdb dlv radare radare2 r2 rizin rr windbg valgrind-gdb ftp sftp
     lftp ncftp tftp smbclient cadaver virsh nmcli bluetoothctl wpa_cli iwctl fdisk cfdisk gdisk sgdisk
+    micropython rustpython graalpy graalpython mojo newlisp purs jconsole dyalog apl bqn uiua asy maple
+    singular m2 hugs elixir wren surreal arangosh tinker rails hanami mix
     parted debugfs xfs_db zdb nslookup openssl ldapsh kadmin rndc msfconsole vtysh birdc ed ex xargs at
     batch
     """
@@ -65,7 +68,8 @@ WRAPPERS = _names(
     podman-compose podman-remote nerdctl finch ctr crictl buildah kubectl k oc k3s microk8s minikube
     kind lxc incus lxc-attach lxc-console machinectl systemd-nspawn distrobox distrobox-enter toolbox
     toolbx flatpak flatpak-spawn snap devcontainer apptainer singularity udocker nomad script
-    scriptreplay tmux screen byobu zellij dvtm abduco dtach mtm tmate ttyd gotty expect unbuffer rlwrap
+    dbclient plink sshrc run0 wine wineconsole scriptreplay tmux screen byobu zellij dvtm abduco dtach
+    mtm tmate ttyd gotty expect unbuffer rlwrap
     asciinema ttyrec termrec reptyr conspy qemu vm runc crun
     """
 )
@@ -79,7 +83,7 @@ LAUNCHERS = _names(
     doppler infisical chamber aws-vault teller envchain dbus-run-session xvfb-run gosu su-exec tini
     dumb-init catatonit setpriv prlimit sudo su doas pkexec runuser sg newgrp nsenter unshare chroot
     fakeroot fakechroot bwrap firejail proot nix nix-shell devbox flox guix cargo go bundle arch linux32
-    linux64 numactl cgexec choom
+    linux64 numactl cgexec choom ssh-agent please
     """
 )
 """They run another program in the same terminal, where it is seen beside them."""
@@ -138,6 +142,9 @@ CONSOLES = _names("shell repl console tinker dbshell shell_plus shell-plus ipyth
 
 TALKING_MODULES = _names("code asyncio idlelib pdb bdb IPython ptpython bpython sqlite3 __main__ pty")
 """Modules of Python that, run with `-m`, talk to the terminal."""
+
+TALKS = r"(?i)\b(repl|interact\w*|ipython|ptpython|embed|irb|pry|i?pdb|eval|exec|system|spawn\w*|pty)\b"
+"""Words of a script given on the command line by which it may run what it reads."""
 
 SHELL_VALUES = _names("--rcfile --init-file --init-command -C -o -O +o +O --debug-level --features -d")
 """Options of shells that take the next word."""

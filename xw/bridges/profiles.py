@@ -234,7 +234,10 @@ _ASKED = (
 )
 """Words of a question; what is typed behind them is its answer."""
 
-_FOREIGN = r"(\w@\w|\b(PS|mysql|mariadb|sqlite|sql|postgres|redis|mongo|irb|ftp|gdb)\b.*>|=[>#])"
+_FOREIGN = (
+    r"(\w@\w|\b(PS|mysql|mariadb|sqlite|\w*sql|cqlsh|postgres|redis|mongo|irb|pry|s?ftp|gdb|i?pdb|iex|ghci"
+    r"|prelude|julia|scala|php|jshell|nix-repl|octave|hive|telnet|msf\d*|meterpreter)\b.*>|=[>#]|DB<)"
+)
 """The prompts of shells and REPLs, should one of them run where no process shows it."""
 
 GENERIC = Profile(
@@ -242,7 +245,13 @@ GENERIC = Profile(
     programs=(),
     # `> `, `bot>>> `, `❯ `, `you: `; nothing that asks for a name, a password or a file.
     prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
-    asks=_row(rf"(?i)^(?!{_CALLS}$).*:\s*$|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\b({_ASKED})\b"),
+    asks=_row(
+        rf"(?i)^(?!{_CALLS}$).*:\s*$|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\by(es)?\s?(/|or)\s?no?\b|\b({_ASKED})\b"
+    ),
+    # A question may have its answer's prompt in the next row.
+    above=_row(
+        r"(?i)^(?!.*([\[(](y(es)?/no?|no?/y(es)?)\b.*[\])]\W*$|\b(password|username|passphrase)\s*:\s*$))"
+    ),
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
     last_words=_row(r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),

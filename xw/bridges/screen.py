@@ -90,7 +90,7 @@ def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
 
 def dialog(screen: Screen, profile: Profile) -> bool:
     """Does the program wait for a decision? A key pressed now would make it."""
-    if profile.dialog_title.search(screen.title) or profile.asks.search(_left_of_cursor(screen)):
+    if profile.dialog_title.search(screen.title) or profile.asks.search(left_of_cursor(screen)):
         return True
     # Dialogs take the input's place; beside an empty input the same words are an answer's.
     return not empty_input(screen, profile) and any(
@@ -106,7 +106,8 @@ def furnished(screen: Screen, profile: Profile) -> bool:
     )
 
 
-def _left_of_cursor(screen: Screen) -> str:
+def left_of_cursor(screen: Screen) -> str:
+    """What stands before the cursor in its row."""
     row = screen.rows[screen.cursor_y] if 0 <= screen.cursor_y < len(screen.rows) else ""
     return row.ljust(screen.cursor_x)[: screen.cursor_x]
 

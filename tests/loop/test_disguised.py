@@ -1,0 +1,126 @@
+"""A shell or REPL that hides behind another name, a script or a terminal of its own gets no mail either."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bridges.helpers import until
+from tests.bridges.panes import BASH, pane
+from tests.loop.test_shells import assert_nothing_is_run, bridge
+from tests.loop.world import World
+
+RULE = "─" * 60
+PROMPT = f"{RULE}\n❯ "
+"""What Claude Code's input looks like, as a shell can show it."""
+
+PYTHON = shlex.quote(sys.executable)
+BEHIND = "and xw cannot see what runs inside of it"
+SHELL, REPL = "a shell and no chat program", "a REPL and no chat program"
+
+
+def script(path: Path, text: str) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def copied(folder: Path) -> str:
+    shutil.copy(shutil.which("bash") or "", folder / "claude")
+    return f"{folder}/claude --norc --noprofile"
+
+
+def linked(folder: Path) -> str:
+    (folder / "claude").symlink_to(shutil.which("bash") or "")
+    return f"{folder}/claude --norc --noprofile"
+
+
+def container(folder: Path) -> str:
+    """A client that is a shell script, whose helper opens the terminal."""
+    spawn = f"import pty; pty.spawn({BASH.split()!r})"
+    return script(folder / "docker", f"#!/bin/sh\n{PYTHON} -c {shlex.quote(spawn)}\n")
+
+
+SHELLS: dict[str, tuple[Callable[[Path], str], str]] = {
+    "exec -a claude": (lambda _: f"bash -c 'exec -a claude {BASH}'", SHELL),
+    "a link called claude": (linked, SHELL),
+    "a copy called claude": (copied, SHELL),
+    "the loader": (
+        lambda _: f"/lib64/ld-linux-x86-64.so.2 {shutil.which('bash')} --norc --noprofile",
+        BEHIND,
+    ),
+    "a client in shell": (container, BEHIND),
+    "a program with a terminal of its own": (
+        lambda folder: f"{PYTHON} " + script(folder / "x.py", f"import pty; pty.spawn({BASH.split()!r})\n"),
+        BEHIND,
+    ),
+    "su": (lambda _: f"su -s /bin/bash -c '{BASH}'", SHELL),
+    "nice": (lambda _: f"nice {BASH}", SHELL),
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.parametrize("options", [{}, {"profile": "generic"}, {"profile": "claude"}], ids=str)
+def test_shell_in_disguise(
+    world: World, tmux_server: str, tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    """A shell with Claude's name and the look of its input, whichever of both is shown."""
+    command, why = SHELLS[name]
+    with pane(tmux_server, command(tmp_path)) as shell:
+        until(lambda: shell.rows and shell.rows[-1].rstrip()[-1:] in ("#", "$"))  # it reads now
+        shell.keys(f"PS1={shlex.quote(PROMPT)}; clear")
+        until(lambda: shell.rows == [RULE, "❯"])
+        assert_nothing_is_run(world, bridge(world, shell.id, tmux_server, **options), shell, why)
+
+
+INTERPRETED = {
+    "code.interact": f"{PYTHON} -c 'import code; code.interact(banner=str())'",
+    "code.interact in a script": PYTHON + " {folder}/talk.py",
+    "perl's system": """perl -e '$| = 1; print "> "; while (<>) {{ system $_; print "> " }}'""",
+    "perl's debugger": "perl -de1",
+}
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+@pytest.mark.parametrize("options", [{"profile": "generic"}, {"profile": "llm"}], ids=str)
+def test_script_that_runs_what_it_reads(
+    world: World, tmux_server: str, tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    """A console that a script opens is a REPL, whatever the person says of it."""
+    script(tmp_path / "talk.py", "import code\ncode.interact(banner='')\n")
+    with pane(tmux_server, INTERPRETED[name].format(folder=tmp_path)) as repl:
+        until(lambda: repl.rows)
+        assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
+
+
+def test_script_called_claude(world: World, tmux_server: str, tmp_path: Path) -> None:
+    """A script of the shell with Claude's name reads the terminal itself: it may run what it reads."""
+    loop = f"#!/bin/bash\nwhile IFS= read -r -e -p $'{RULE}\\n❯ ' x; do eval \"$x\"; done\n"
+    with pane(tmux_server, script(tmp_path / "claude", loop)) as fake:
+        until(lambda: fake.rows == [RULE, "❯"])
+        assert_nothing_is_run(
+            world, bridge(world, fake.id, tmux_server), fake, "claude is a script, and its shell"
+        )
+
+
+def test_profile_of_another_program(world: World, tmux_server: str, tmp_path: Path) -> None:
+    """An unknown program that is said to be Claude shows that it is: a prompt alone is anybody's."""
+    mine = script(tmp_path / "mine.py", f"import sys\nprint({RULE!r})\nx = input('❯ ')\nprint('[mail', x)\n")
+    with pane(tmux_server, f"{PYTHON} {mine}") as chat:
+        until(lambda: chat.rows == [RULE, "❯"])
+        running = bridge(world, chat.id, tmux_server, profile="claude")
+        assert_nothing_is_run(world, running, chat, "its screen does not show that it is claude")
+
+
+@pytest.mark.parametrize("question", ["Overwrite it? [Y/n]", "Go on (yes/no)?", "(y/N): ", "Password:"])
+def test_question_above_its_prompt(world: World, tmux_server: str, tmp_path: Path, question: str) -> None:
+    """A question with the answer's prompt in the next row is a dialog."""
+    ask = script(tmp_path / "ask.py", f"print({question!r})\nx = input('> ')\nprint('[mail', x)\n")
+    with pane(tmux_server, f"{PYTHON} {ask}") as asks:
+        asks.shows(">")
+        running = bridge(world, asks.id, tmux_server, profile="generic")
+        assert_nothing_is_run(world, running, asks, "a dialog is open")
