@@ -117,3 +117,13 @@ def test_a_file_is_synced_before_it_has_its_name(
     assert not named or min(synced) < min(named), kernel.asked
     if files._links and step.startswith("publish"):
         assert max(synced) < min(named), kernel.asked  # all are written before the first is seen
+
+
+def test_the_targets_folder_is_synced_first(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut between the two syncs of a move, the file is found in both folders, never in none."""
+    with monkeypatch.context() as patch:
+        kernel = Kernel(tmp_path, patch)
+        files.move("a/old", "b/old")
+    assert [one for one in kernel.asked if one.startswith("sync ")] == ["sync b", "sync a"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import until
-from tests.ssh.liar import Lies, LyingLink, about
+from tests.ssh.liar import KINDS, Lies, LyingLink, about
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
 from xw.hub.directory import DirectoryHub
@@ -115,6 +115,25 @@ def test_bytes_that_are_not_written(serve: Serve, act: Callable[[SftpFiles], obj
     with pytest.raises(OSError, match="Input/output error"):
         act(files)
     assert files.names_of(["tmp", "a"]) == [[], ["old"]]
+
+
+def test_nothing_is_linked_behind_what_was_not_written(serve: Serve) -> None:
+    """What follows a message that could not be written is not shown to its folder, not even for a moment."""
+    linked: list[bytes] = []
+
+    def lies(kind: int, body: bytes) -> bool:
+        if about("hardlink")(kind, body):
+            linked.append(body)
+        return kind == KINDS["write"] and b"unwritten" in body
+
+    files = serve(lies)
+    items = [
+        Publication(data, "tmp", (target,))
+        for data, target in ((b"x", "a/1"), (b"unwritten", "a/2"), (b"x", "a/3"), (b"x", "b/4"))
+    ]
+    outcomes = files.publish_all(items)
+    assert [outcome is None for outcome in outcomes] == [True, False, False, True]
+    assert [body[-1:] for body in linked] == [b"1", b"4"]
 
 
 def test_a_link_that_shows_something_else(serve: Serve, tmp_path: Path) -> None:
