@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from xw.message import Fields, encode
 
 
 def place(
-    team: Team, to: str, body: str, *, sender: str = "alice", at: int | None = None, **more: Any
-) -> str:
+    team: Team, to: str, body: str, *, sender: str = "alice", at: int | None = None,
+    folder: str = "inbox/pending", **more: Any,
+) -> str:  # fmt: skip
     """Put a message into a mailbox as another program would; its id."""
     fields: Fields = {"from": sender, "type": "info", "to": [to], "re": None, "thread": None, "body": body}
     fields |= {"attachments": [], "expires": None, **more}
     name, data = encode(fields, clock.now() if at is None else at)
-    path = team.box(to) / "inbox/pending" / name
+    path = team.box(to) / folder / name
     path.write_bytes(data)
     path.chmod(0o600)
     return name.partition(".")[0]
@@ -192,6 +194,31 @@ def test_dead_letters_are_limited(team: Team) -> None:
     assert lines[-1] == "and 5 older: `xw check --failed --all`"
     assert lines[0] == "stray 05"
     assert len(team.json("check", "--failed", "--all", by="bob")) == 25
+
+
+def test_options_choose_dead_letters(team: Team) -> None:
+    """`--type`, `--from` and `--newest` hold for `--failed`; what is no message has no type or sender."""
+    for number in range(3):
+        place(team, "bob", f"info {number}", folder="inbox/failed")
+        place(team, "bob", f"task {number}", folder="inbox/failed", type="task", sender="carol")
+    (team.box("bob") / "inbox/failed/stray").write_text("x")
+
+    def letters(*more: str) -> list[str]:
+        lines = team.ok("check", "--failed", *more, by="bob").splitlines()
+        return [re.sub(r".* \d+s ", "", line) for line in lines if not line.startswith("  ")]
+
+    assert letters("--type", "task") == ["task 0", "task 1", "task 2"]
+    assert letters("--from", "alice", "--newest") == ["info 2", "info 1", "info 0"]
+    assert letters("--from", "alice", "--limit", "1") == ["info 2", "and 2 older: `xw check --failed --all`"]
+    assert letters("--newest", "--limit", "2") == [
+        "stray",
+        "task 2",
+        "and 5 older: `xw check --failed --all`",
+    ]
+    assert letters("--type", "reply")[0].startswith("no dead letters of this kind for bob")
+    assert [one["message"]["body"] for one in team.json("check", "--failed", "--type", "task", by="bob")] == [
+        "task 0", "task 1", "task 2",
+    ]  # fmt: skip
 
 
 def test_wait_passes_over_what_has_expired(team: Team) -> None:

@@ -49,11 +49,16 @@ class Finished(NamedTuple):
     message: Message | None = None
 
 
-def dead_letters(instance: Instance, limit: int) -> tuple[list[DeadLetter], int]:
-    """Return the newest that lie in `failed/`, at most `limit`, oldest first; and how many lie there."""
+def dead_letters(
+    instance: Instance, limit: int, kind: str | None = None, sender: str | None = None
+) -> tuple[list[DeadLetter], int]:
+    """Return the newest that lie in `failed/`, at most `limit`, oldest first; and how many lie there.
+
+    With `kind` or `sender`, only messages of that type or sender, as their file names tell.
+    """
     folder = INBOX["failed"]
     names = instance.mailbox.files.names(instance.mailbox.at(folder))
-    names = sorted(name for name in names if not name.endswith(layout.WHY))
+    names = sorted(name for name in names if not name.endswith(layout.WHY) and _is_of(name, kind, sender))
     letters = []
     for name in names[max(0, len(names) - limit) :]:
         try:
@@ -62,6 +67,13 @@ def dead_letters(instance: Instance, limit: int) -> tuple[list[DeadLetter], int]
             message = None
         letters.append(DeadLetter(name, instance.mailbox.why(name), message))
     return letters, len(names)
+
+
+def _is_of(name: str, kind: str | None, sender: str | None) -> bool:
+    if kind is None and sender is None:
+        return True
+    found = layout.file_name(name)
+    return found is not None and kind in (None, found.type) and sender in (None, found.sender)
 
 
 def read(instance: Instance, token: str) -> Opened:

@@ -28,7 +28,7 @@ def check(
     most = pending.ALL if everything else limit or pending.SHOWN
     instance = call.instance(news=True)
     if failed:
-        return _dead_letters(call, most)
+        return _dead_letters(call, most, kind, sender, newest)
     found = pending.check(instance, pending.Wanted(most, kind, sender, newest))
     for error, files in ((Damaged, found.set_aside), (Unread, found.newer)):
         for name, reason in files[:_NAMED]:
@@ -56,9 +56,9 @@ def left_out(name: str, error: XwError) -> None:
     warn(f"{'left in pending/' if isinstance(error, Unread) else 'set aside in failed/'}: {name}: {error}")
 
 
-def _dead_letters(call: Call, limit: int) -> None:
+def _dead_letters(call: Call, limit: int, kind: str | None, sender: str | None, newest: bool) -> None:
     instance = call.instance()
-    letters, total = inbox.dead_letters(instance, limit)
+    letters, total = inbox.dead_letters(instance, limit, kind, sender)
     if call.json:
         shown = [
             {"name": one.name, **one.why, "message": one.message and fields(one.message)} for one in letters
@@ -66,8 +66,9 @@ def _dead_letters(call: Call, limit: int) -> None:
         emit(shown)
         return
     if not letters:
-        tell(f"no dead letters for {instance.name} on {instance.hub.url}")
-    for one in letters:
+        such = " of this kind" if kind or sender else ""
+        tell(f"no dead letters{such} for {instance.name} on {instance.hub.url}")
+    for one in reversed(letters) if newest else letters:
         tell(line(one.message, instance.now()) if one.message else one.name)
         tell(f"  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}"[:_REASON])
     if total > len(letters):
