@@ -461,3 +461,19 @@ def test_mark_of_an_older_xw(agent: Start) -> None:
     old = json.dumps({key: value for key, value in json.loads(mark).items() if key != "program"})
     assert chat.seen(old, text) is True
     assert "that is all" in until(lambda: chat.capture(old, text)).text
+
+
+def test_text_goes_in_as_one_paste(tmux_server: str, tmp_path: Path) -> None:
+    """A program that asked for bracketed pastes gets one, so that no line of a text is a key to it."""
+    code = (
+        "import os, sys, tty; tty.setraw(0); os.write(1, b'\\x1b[?2004h> '); got = b''\n"
+        "while not got.endswith(b'END') and not got.endswith(b'~'): got += os.read(0, 1)\n"
+        "while not got.endswith(b'201~') and b'200~' in got: got += os.read(0, 1)\n"
+        "open(sys.argv[1], 'wb').write(got)"
+    )
+    shown = tmp_path / "got"
+    with pane(tmux_server, shlex.join([sys.executable, "-c", code, str(shown)])) as chat:
+        chat.shows(">")
+        chat.tmux.paste(chat.id, "one\n/two\nEND")
+        until(lambda: shown.exists() and shown.read_bytes())
+        assert shown.read_bytes() == b"\x1b[200~one\n/two\nEND\x1b[201~"

@@ -4,14 +4,18 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.bridges.helpers import until
-from tests.bridges.panes import BASH, pane
+from tests.bridges.panes import BASH, pane, program
 from tests.loop.test_shells import assert_nothing_is_run, bridge
 from tests.loop.world import World
+from xw.bridges.chat import ChatGone
+from xw.bridges.loop import Bridge
+from xw.bridges.panes import owner_of
 
 RULE = "─" * 60
 PROMPT = f"{RULE}\n❯ "
@@ -124,3 +128,47 @@ def test_question_above_its_prompt(world: World, tmux_server: str, tmp_path: Pat
         asks.shows(">")
         running = bridge(world, asks.id, tmux_server, profile="generic")
         assert_nothing_is_run(world, running, asks, "a dialog is open")
+
+
+@pytest.mark.parametrize("target", ["session", "pane"])
+def test_described_program_in_anothers_place(
+    world: World, tmux_server: str, tmp_path: Path, target: str
+) -> None:
+    """Codex gets nothing where the person said Claude, by the session's name or by the profile."""
+    codex = program(tmp_path / "bin", "codex")
+    with pane(tmux_server, f"{codex} --log {codex}.log") as chat:
+        until(lambda: any("auto mode on" in row for row in chat.rows))
+        if target == "session":
+            chat.tmux.run("rename-session", "-t", chat.id, "claude")
+            running = bridge(world, "claude", tmux_server)
+        else:
+            running = bridge(world, chat.id, tmux_server, profile="claude")
+        assert_nothing_is_run(world, running, chat, "codex runs there, and not claude")
+
+
+def test_unknown_program_that_the_target_names(world: World, tmux_server: str, tmp_path: Path) -> None:
+    """A target that names an unknown program means no other one that takes its place in the pane."""
+    first, second = (program(tmp_path / "bin", name) for name in ("mychat", "other"))
+    run = f"{first} --lines --log {first}.log; exec {second} --lines --log {second}.log"
+    with pane(tmux_server, f"bash -c {shlex.quote(run)}") as chat:
+        chat.shows(">")
+        running = bridge(world, "mychat", tmux_server, profile="generic")
+        world.send("what is up?")
+        until(lambda: running.step() is None)
+        assert world.inbox("bob")[-1].state == "done"
+        before = owner_of(chat.tmux.look(chat.id).tty).identity
+        chat.tmux.press(chat.id, "C-d")
+        until(lambda: owner_of(chat.tmux.look(chat.id).tty).identity != before)
+        until(lambda: owner_of(chat.tmux.look(chat.id).tty).name == "other")
+        chat.shows(">")
+        assert_untyped(world, running, second)
+
+
+def assert_untyped(world: World, running: Bridge, other: Path) -> None:
+    """Mail for the first program waits; the second is shown none of it."""
+    world.send("for the first alone")
+    for _ in range(3):
+        with suppress(ChatGone):
+            running.step()
+    assert world.inbox("bob")[-1].state == "pending"
+    assert not Path(f"{other}.log").exists()

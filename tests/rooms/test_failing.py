@@ -103,6 +103,26 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
     assert room.state.status == "closed" and "nothing was said" in room.state.reason
 
 
+def test_a_failed_turn_has_shown_nothing(stage: Stage) -> None:
+    """The lines of a turn that failed are in the next one, however few a room remembers."""
+    room = stage.run(stage.room("talk", "alice bob carol", seed="x", memory=1))
+    for name, text in (("alice", "one"), ("bob", "two"), ("carol", "three")):
+        room.step()
+        stage.answer(name, text)
+    room.step()
+    fail(stage, room, "alice")
+    for name, text in (("bob", "four"), ("carol", "five")):
+        stage.answer(name, text)
+        room.step()
+    stage.wait(6)
+    stage.answer("bob", "six")
+    room.step()
+    turn = stage.turn("alice")
+    words = ["two", "three", "four", "five", "six"]
+    assert turn and [word for word in words if f": {word}" in turn.body] == words
+    again(stage, room)
+
+
 @pytest.mark.parametrize("wake", ["person", "join", "itself"])
 def test_what_ends_a_rest(stage: Stage, wake: str) -> None:
     """A person's word, joining again, and a word of its own make a member's next turn come at once."""

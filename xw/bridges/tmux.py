@@ -143,8 +143,6 @@ class TmuxChat:
             screen, profile = self._look()
         except TimedOut as error:
             raise NotPresented(f"{self._target}: {error}") from error
-        if not self._is_same(screen, json.loads(mark)):
-            raise NotPresented(f"{self._pane}: another program runs there now")
         reason = not_ready(screen, profile, self._is_still(screen))
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
