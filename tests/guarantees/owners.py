@@ -44,20 +44,21 @@ def use_all(folder: Path) -> None:
         ("gc",), ("sync",), ("notify", "status", "working"), ("read", "zzzzzzzz"), ("done", "zzzzzzzz"),
         ("trace", "zzzzzzzz"), ("room", "create", "room", "--members", "one,two"), ("prompt",), ("nonsense",),
         ("wait", "--timeout", "0"), ("init", "--group"), ("check", "--json"), ("--help",),
+        ("init", "--group", "0"),
     ):  # fmt: skip
         call(folder, *words, environ={"XW_NAME": "two"})
 
 
-def become(user: int, groups: Sequence[int] = ()) -> None:
+def become(user: int, groups: Sequence[int] = (), mask: int = 0o022) -> None:
     """Make this process one of a user, for good."""
-    os.umask(0o022)
+    os.umask(mask)
     if user != ROOT:
         os.setgroups(groups)
         os.setgid(user)
         os.setuid(user)
 
 
-def as_user(user: int, what: Callable[[], object], groups: Sequence[int] = ()) -> object:
+def as_user(user: int, what: Callable[[], object], groups: Sequence[int] = (), mask: int = 0o022) -> object:
     """Call a function in a child process that has become a user; what it returned, as JSON has it."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -65,7 +66,7 @@ def as_user(user: int, what: Callable[[], object], groups: Sequence[int] = ()) -
         code = 1
         try:
             os.close(reader)
-            become(user, groups)
+            become(user, groups, mask)
             with open(writer, "w", encoding="utf-8") as result:
                 json.dump(what(), result)
             code = 0
@@ -80,18 +81,20 @@ def as_user(user: int, what: Callable[[], object], groups: Sequence[int] = ()) -
     return json.loads(text)
 
 
-def run(folder: Path, user: int, name: str, *words: str, groups: Sequence[int] = ()) -> Result:
+def run(
+    folder: Path, user: int, name: str, *words: str, groups: Sequence[int] = (), mask: int = 0o022
+) -> Result:
     """Run a command line in a folder as a user, root included, for an instance."""
     # The homes of the tests themselves are root's alone.
     homes = {f"XDG_{kind}_HOME": str(folder.parent / "home") for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-    found = as_user(user, lambda: call(folder, *words, environ={"XW_NAME": name, **homes}), groups)
+    found = as_user(user, lambda: call(folder, *words, environ={"XW_NAME": name, **homes}), groups, mask)
     assert isinstance(found, list)
     return Result(*found)
 
 
-def ok(folder: Path, user: int, name: str, *words: str, groups: Sequence[int] = ()) -> str:
+def ok(folder: Path, user: int, name: str, *words: str, groups: Sequence[int] = (), mask: int = 0o022) -> str:
     """Run a command that must succeed with nothing on stderr; what it printed."""
-    result = run(folder, user, name, *words, groups=groups)
+    result = run(folder, user, name, *words, groups=groups, mask=mask)
     assert (result.code, result.err) == (0, ""), (words, result)
     return result.out
 

@@ -38,7 +38,7 @@ def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator
         name, url = config.whoami(options.name, environ, found), config.hub_url(options.hub, environ, found)
         root = config.mirror(url, found, environ) if config.is_remote(url) else url
         group = not config.is_remote(url) and facts(LocalFiles(url), url).group
-        yield from _shared(f"{root}/{name}") if group else _private(root, name)
+        yield from _shared(root, name) if group else _private(root, name)
     except (XwError, OSError):
         return  # doctor itself says what is in the way
 
@@ -101,22 +101,27 @@ def _private(root: str, name: str) -> Iterator[Wrong]:
     yield from _give(owner, tops if len(tops) <= _LISTED or planted else [box])
 
 
-def _shared(box: str) -> Iterator[Wrong]:
+def _shared(root: str, name: str) -> Iterator[Wrong]:
     """What in a mailbox of a group hub its group cannot use."""
-    owner = _stat(box)
-    if not owner:
+    box = f"{root}/{name}"
+    own = f"{box}/{layout.BRIDGE}/"
+    hub = _stat(root)
+    if not hub or not _stat(box):
         return
-    found = {path: one for path in _below(box) if (one := _stat(path)) and not stat.S_ISLNK(one.st_mode)}
-    other = [path for path, one in found.items() if one.st_gid != owner.st_gid and one.st_nlink == 1]
+    below = {
+        path: one for path in (box, *_below(box)) if (one := _stat(path)) and not stat.S_ISLNK(one.st_mode)
+    }
+    several = any(one.st_nlink > 1 and stat.S_ISREG(one.st_mode) for one in below.values())
+    names = Counter(map(_inode, _below(root))) if several else {}
+    found = {path: one for path, one in below.items() if not _planted(path, names)}
+    other = [path for path, one in found.items() if one.st_gid != hub.st_gid]
     if other:
-        group = _group(owner.st_gid)
+        group, deep = _group(hub.st_gid), box in other and len(found) == len(below)
         what = f"{len(other)} files or folders do not belong to the hub's group {group}: {_some(other)}"
-        yield Wrong(what, f"sudo chgrp -h {quote(group)} {_words(other)}")
+        yield Wrong(what, f"sudo chgrp -h{'R' * deep} {quote(group)} {_words([box] if deep else other)}")
     for mode, least, kind in (("660", 0o060, stat.S_IFREG), ("2770", 0o070, stat.S_IFDIR)):
-        shut = [
-            path for path, one in found.items()
-            if stat.S_IFMT(one.st_mode) == kind and one.st_mode & least != least and "/bridge/" not in path
-        ]  # fmt: skip
+        closed = [p for p, one in found.items() if stat.S_IFMT(one.st_mode) == kind and ~one.st_mode & least]
+        shut = [path for path in closed if not f"{path}/".startswith(own)]
         if shut:
             what = f"the hub's group cannot use {len(shut)} files or folders of the mailbox: {_some(shut)}"
             yield Wrong(what, f"sudo chmod {mode} {_words(shut)}")

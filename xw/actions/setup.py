@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from xw import config, layout, post, sandbox
-from xw.actions import project
+from xw.actions import project, sharing
+from xw.actions.sharing import UnixGroup
 from xw.config import Config
 from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
 from xw.files import is_file
@@ -64,15 +65,17 @@ def init(
     options: Options,
     name: str | None,
     card: Mapping[str, object],
-    group: bool = False,
+    group: str | None = None,
     tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
 ) -> Made:
     """Make hub and mailbox where they are missing, and the entry in `xw.json`; harmless when repeated.
 
     Without `name`: the environment's, else made from the directory's name.
+    `group` is the name of the Unix group that shares a new hub.
     `tell` hears of a new hub on another host before it is made, and of one that is not durable.
     """
+    shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
     path, found = project.configuration(options.config or environ.get("XW_CONFIG"), given, environ)
     chosen = _name(options, name, found, environ)
@@ -82,7 +85,7 @@ def init(
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     check_link(os.path.dirname(path))
-    new_hub, hub = _hub(url, group, options.offline, tell)
+    new_hub, hub = _hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
@@ -217,24 +220,30 @@ def _written(given: str | None, url: str) -> str:
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
-def _hub(url: str, group: bool, offline: bool, tell: Callable[[str], None]) -> tuple[bool, DirectoryHub]:
+def _hub(
+    url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]
+) -> tuple[bool, DirectoryHub]:
     """The hub at `url`, made if it is missing; whether it is new."""
     if not config.is_remote(url):
-        new = _make_hub(LocalFiles(url, group=group), url, group, _quietly)
+        new = _make_hub(LocalFiles(url, group=bool(group)), url, group, _quietly)
+        if group and not new:
+            sharing.check_group(url, directory.facts(LocalFiles(url), url), group)
         return new, open_hub(url)[1]
     if offline:
         raise Usage("joining a hub on another host needs the network: leave out --offline")
-    files = open_files(url, group=group)
+    files = open_files(url, group=bool(group))
     new = _make_hub(files, url, group, tell)
     if not files.durable:
         tell(f"{NOT_DURABLE}: {NEEDED}")
     about = directory.facts(open_files(url), url)
+    if group:
+        sharing.check_group(url, about, group)
     if about.links and not new:
         _has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
     return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
 
 
-def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) -> bool:
+def _make_hub(files: Files, url: str, group: UnixGroup | None, tell: Callable[[str], None]) -> bool:
     """Make a hub in `files` unless there is one; True if it is new."""
     try:
         files.look(layout.HUB_FILE)
@@ -253,6 +262,8 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
             f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
             f"was lost, write {directory.LEAST} there"
         )
+    if group:
+        sharing.make_folder(url, group)
     tell(f"making a hub at {url}")
     files.make_folder("")
     parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
@@ -260,7 +271,8 @@ def _make_hub(files: Files, url: str, group: bool, tell: Callable[[str], None]) 
         files,
         parts[-1],
         template(_README),
-        group=group,
+        group=bool(group),
+        unix_group=group.name if group else "",
         links=_has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
     )
     return True

@@ -103,6 +103,9 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     # Two words first, so that `room create` is not taken for `room`.
     said = [" ".join(pair) for pair in pairwise(arguments)] + arguments
     name = next((words for words in said if words in names), None)
+    after = dict(pairwise([*arguments, "-"]))
+    if name == "init" and after.get("--group", "").startswith("-"):
+        return Usage("--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours")
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"

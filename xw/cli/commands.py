@@ -101,7 +101,7 @@ COMMANDS = (
             Param("describe", "--describe", "One line for the peers.", metavar="TEXT"),
             Param("model", "--model", "The model it runs on.", metavar="TEXT"),
             Param("capabilities", "--can", "A capability; may be repeated.", many=True, metavar="WORD"),
-            Param("group", "--group", "Share a new hub with your Unix group.", kind="switch"),
+            Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
         ),
     ),
     Command("who", "Your name, hub, configuration, and how much mail waits.", "setup:who"),

@@ -22,7 +22,7 @@ def init(
     describe: str | None,
     model: str | None,
     capabilities: list[str],
-    group: bool,
+    group: str | None,
 ) -> None:
     """Make hub and mailbox, and say what to do next."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}

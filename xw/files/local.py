@@ -267,7 +267,7 @@ class LocalFiles(OneByOne):
         return False
 
     def _walk(self) -> Walk:
-        return Walk(self.root, self._heir)
+        return Walk(self.root, self._heir, self.group)
 
     def _open_lock(self, path: str) -> int:
         """A handle of a lock file, made where it is missing: only then are mode and owner set."""

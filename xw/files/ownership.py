@@ -12,6 +12,7 @@ For everybody else each function here is one question, `is_root`.
 
 import os
 import stat
+from contextlib import suppress
 
 from xw.record import NamedTuple
 
@@ -45,6 +46,13 @@ def give(handle: int, owner: Owner) -> None:
     """Give a file that this process has just made with O_EXCL, or a new folder, to its owner. OSError."""
     if owner_of(handle) != owner:  # some file systems have one owner for all, and refuse this call
         os.fchown(handle, owner.user, owner.group)
+
+
+def share(handle: int, group: int) -> None:
+    """Give a file or folder that this process has just made to a Unix group, where this user may."""
+    if os.fstat(handle).st_gid != group:
+        with suppress(PermissionError):  # no member, who has the folder by an access list: as its mount says
+            os.fchown(handle, -1, group)
 
 
 def keep(handle: int, kept: Kept) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from xw.errors import Damaged
 from xw.files import Look
 from xw.files.disk import fsync
-from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of
+from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of, share
 
 # O_PATH: to pass through a folder takes the permission to search it, not to list it.
 _THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -31,13 +31,16 @@ class Walk:
 
     Paths are relative to the root. Every OSError names the absolute path.
     What root makes gets the owner `heir`, or that of the folder it is made in.
+    With `group`, what is made gets the group of the folder it is made in, also
+    where that folder lacks setgid or its mount ignores it.
     """
 
-    __slots__ = ("_folders", "_heir", "_root")
+    __slots__ = ("_folders", "_group", "_heir", "_root")
 
-    def __init__(self, root: str, heir: Owner | None = None) -> None:
+    def __init__(self, root: str, heir: Owner | None = None, group: bool = False) -> None:
         self._root = root
         self._heir = heir
+        self._group = group
         self._folders: dict[str, int] = {}
 
     def __enter__(self) -> "Walk":
@@ -101,6 +104,8 @@ class Walk:
         try:
             if is_root():
                 give(handle, self.heir(path))
+            elif self._group:
+                share(handle, owner_of(self._at(path)[0]).group)
             os.fchmod(handle, mode)  # open's mode went through the umask
         except OSError as error:
             os.close(handle)
@@ -109,12 +114,17 @@ class Walk:
             raise self._named(error, path) from None
         return handle
 
-    def make_folder(self, path: str, mode: int | None) -> None:
-        """Make a new folder of exactly this mode, without one as the umask wants it. FileExistsError."""
+    def make_folder(self, path: str, mode: int | None, group: int | None = None) -> None:
+        """Make a new folder of exactly this mode, without one as the umask wants it. FileExistsError.
+
+        With `group`, that group's: it can pass the folder whatever the umask.
+        """
         folder, name = self._at(path)
+        if group is None and self._group:
+            group = owner_of(folder).group
         try:
             os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
-            if mode is None and not is_root():
+            if mode is None and group is None and not is_root():
                 return
             try:
                 handle = os.open(name, _LISTED | os.O_NOFOLLOW, dir_fd=folder)
@@ -124,8 +134,12 @@ class Walk:
             try:
                 if is_root():
                     self._give_folder(handle, path)
+                if group is not None:
+                    share(handle, group)
                 if mode is not None:
                     os.fchmod(handle, mode)  # mkdir's mode went through the umask
+                elif group is not None:
+                    os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) | 0o050)
             finally:
                 os.close(handle)
         except OSError as error:

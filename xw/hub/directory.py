@@ -33,11 +33,15 @@ _LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
 
 class Facts(NamedTuple):
-    """What `hub.json` says: its name, whether several Unix users share it, how files are published."""
+    """What `hub.json` says: its name, whether several Unix users share it, how files are published.
+
+    `unix_group` is the group's name as `init` was given it, for people; the hub's folder decides.
+    """
 
     name: str
     group: bool
     links: bool
+    unix_group: str = ""
 
 
 def facts(files: "Files", url: str) -> Facts:
@@ -51,7 +55,8 @@ def facts(files: "Files", url: str) -> Facts:
             raise XwError(
                 f"the hub {url} has format {version}, this xw knows format {layout.FORMAT}: upgrade xw"
             )
-        return Facts(str(found["name"]), found.get("group") is True, found.get("publish") != "rename")
+        group, links = found.get("group") is True, found.get("publish") != "rename"
+        return Facts(str(found["name"]), group, links, str(found.get("unix_group", "")) if group else "")
     except (FileNotFoundError, NotADirectoryError):
         raise Unreachable(f"no hub at {url}: is the path right, and is its disk mounted?") from None
     except (KeyError, Damaged) as error:
@@ -61,12 +66,14 @@ def facts(files: "Files", url: str) -> Facts:
         ) from None
 
 
-def found(files: "Files", name: str, readme: str, *, group: bool, links: bool) -> None:
+def found(files: "Files", name: str, readme: str, *, group: bool, links: bool, unix_group: str = "") -> None:
     """Make a hub of an empty directory. Durable; harmless where there is one."""
     files.make_folder("")
     about = {"format": layout.FORMAT, "name": name, "created": clock.rfc3339(clock.now())}
     if group:
         about["group"] = True
+    if unix_group:
+        about["unix_group"] = unix_group
     if not links:
         about["publish"] = "rename"
     # First what makes it a hub: whoever died in between left a hub, not a directory of something else.
