@@ -172,7 +172,7 @@ def test_chat_that_is_not_there_yet(team: Team, tmp_path: Path) -> None:
     """A socket without its chat is said to be at once; mail waits for it, and goes in when it comes."""
     path = tmp_path / "chat.sock"
     running = bridge(team, "bob", "socket", "--target", str(path), "--option", "settle=0.1")
-    running.says("the chat is not, mail would wait: " + str(path))
+    running.says("the chat is not ready, so mail will wait: " + str(path))
     server = WibWob(path)
     try:
         assert "You said" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
@@ -185,7 +185,7 @@ def test_pane_that_is_not_there_yet(team: Team, tmux_server: str, agent: Callabl
     """The same with a tmux target, which is found again in another pane after its own was closed."""
     options = ["--option", f"server={tmux_server}", "--option", "profile=claude"]
     running = bridge(team, "bob", "tmux", "--target", "later", *options)
-    running.says("the chat is not, mail would wait: tmux target 'later': no pane")
+    running.says("the chat is not ready, so mail will wait: tmux target 'later': no pane")
     for question in ("first", "second"):
         program = agent()
         program.tmux.run("rename-session", "-t", program.pane, "later")

@@ -130,7 +130,7 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
             tell("ready")
             reason = chat.ready() or _start(chat)
             if reason:
-                tell(f"the chat is not, mail would wait: {reason}")
+                tell(f"the chat is not ready, so mail will wait: {reason}")
             _loop(worker, pulse, woken, stop, tell, lost)
 
 

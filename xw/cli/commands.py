@@ -68,7 +68,7 @@ _ID = Param(
     metavar="ID",
 )
 _IDS = _ID._replace(name="tokens", many=True)
-_TO = Param("to", "--to", "Recipient; may be repeated; 'all' is every peer.", many=True, metavar="NAME")
+_TO = Param("to", "--to", "Recipient; may be repeated; 'all': agents and people.", many=True, metavar="NAME")
 _BODY = Param("body", help="The text; '-' reads it from standard input.", metavar="BODY")
 _FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
 _ATTACH = Param("attachments", "--attach", "Send a file along; may be repeated.", many=True, metavar="FILE")
@@ -175,7 +175,7 @@ COMMANDS = (
         "waiting:wait",
         (
             _RE._replace(help="Wait for the answer to this message."),
-            Param("new", "--new", "Wait for mail that is not pending yet.", kind="switch"),
+            Param("new", "--new", "Wait for mail that arrives after this call.", kind="switch"),
             _timeout(None, "How long to wait; default: for ever."),
         ),
     ),
