@@ -447,6 +447,11 @@ class Mailbox:
                 wrong[file.name] = problem
         return wrong
 
+    def has(self, message_id: str, file: Attachment) -> bool:
+        """Return True where a file is here as it was sent; above `CHECKED` bytes its size decides."""
+        problem = self.unsound(message_id, [file]).get(file.name)
+        return problem is None or problem.startswith(UNCHECKED)
+
     def _altered(self, message_id: str, file: Attachment) -> str | None:
         hashed = layout.new_sha256()
         try:

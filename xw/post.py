@@ -252,7 +252,7 @@ def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
         from xw.hub.directory import hand_over
 
         for file in files:
-            wrong = hand_over(mailbox, Mailbox(mailbox.files, to), folder, file)
+            wrong = hand_over(mailbox, Mailbox(mailbox.files, to), folder, file, added=bool(message.attached))
             if wrong:
                 raise Refused(f"{wrong}; nothing was sent")
 

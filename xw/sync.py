@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from xw import layout, post
 from xw.errors import Damaged, Newer, Refused, Unread, XwError, explain, unforeseen
+from xw.files import is_file
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import RemoteHub
@@ -270,12 +271,18 @@ class _Run:
             for file in message.attachments:
                 self._bring(message, message.id, file)
             for file in message.attached:
-                self._bring(message, message.re or message.id, file)
+                self._bring(message, message.re or message.id, file, added=True)
         return self._mirror.accept(action.name, data, action.state)
 
-    def _bring(self, message: Message, folder: str, file: Attachment) -> None:
-        """Copy an attachment here, if it is not; its hash must be the one the message gives."""
-        if not self._mirror.missing(folder, [file]):
+    def _bring(self, message: Message, folder: str, file: Attachment, added: bool = False) -> None:
+        """Copy an attachment here, unless it is here as it was sent; its hash must be the message's.
+
+        A file that was `added` to an earlier message replaces none that is here.
+        """
+        if self._mirror.has(folder, file):
+            return
+        if added and is_file(self._mirror.files, self._mirror.attachment(folder, file.name)):
+            self._problems.append((message.file_name, f"its file {file.name} would replace another one"))
             return
         try:
             pieces = self._hub.files.chunks(self._far.attachment(folder, file.name))

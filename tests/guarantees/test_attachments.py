@@ -11,6 +11,8 @@ from tests.loop.world import World
 from xw import post
 from xw.bridges import answer, present
 from xw.bridges.chat import Reply
+from xw.files.local import LocalFiles
+from xw.hub.directory import hand_over
 from xw.mailbox import CHECKED, Mailbox, Place
 from xw.message import Message
 from xw.post import Draft
@@ -189,3 +191,35 @@ def test_retry_sends_no_file_that_was_swapped(team: Team, tmp_path: Path) -> Non
     again = team.run("retry", sent, by="bob")
     assert (again.code, os.listdir(inbox / "pending")) == (6, []), again
     assert "plan.txt" in again.err
+
+
+@pytest.mark.parametrize("damage", [_changed, _link, _link_of_its_length, _fifo, _longer])
+def test_what_lies_at_the_recipients_does_not_pass_as_delivered(
+    tmp_path: Path, damage: Callable[[Path, Path], None]
+) -> None:
+    """Whoever put it there: the message's own file is brought, and no link is followed."""
+    files = LocalFiles(str(tmp_path / "hub"))
+    files.make_folder("")
+    alice, bob = Mailbox(files, "alice"), Mailbox(files, "bob")
+    for mailbox in (alice, bob):
+        mailbox.make()
+    kept = alice.keep_attachment("1", "plan.txt", [b"the plan, version 1\n"])
+    bob.keep_attachment("1", "plan.txt", [b"the plan, version 1\n"])
+    path, secret = Path(files.path(bob.attachment("1", "plan.txt"))), tmp_path / "secret"
+    damage(path, secret)
+    assert hand_over(alice, bob, "1", kept) is None
+    assert path.read_bytes() == b"the plan, version 1\n" and not path.is_symlink()
+    if secret.exists():
+        assert secret.read_bytes() == b"s" * kept.size
+
+
+def test_an_added_file_replaces_none(team: Team) -> None:
+    """A file of `xw attach` whose name another file of the recipient has by now is refused."""
+    sent = team.send("see", kind="task")
+    place = team.box("bob") / "attachments" / sent
+    place.mkdir(parents=True)
+    (place / "notes.md").write_text("abc")
+    (team.folder / "notes.md").write_text("new")
+    added = team.run("attach", sent, "notes.md")
+    assert added.code == 6 and "attach it by another name" in added.err, added
+    assert (place / "notes.md").read_text() == "abc"

@@ -103,6 +103,25 @@ def test_what_does_not_fit_or_is_lost_is_named(
     assert "(file: c, 0 B, too much for a turn: ask alice)" in given.body
 
 
+@pytest.mark.parametrize("how", ["other bytes", "a link"])
+def test_a_file_that_has_changed_is_not_passed_on(stage: Stage, tmp_path: Path, how: str) -> None:
+    """Other bytes of the right size in a file's place reach no member; the turn says why."""
+    room = stage.run(stage.room("talk", "alice bob", policy="mention"))
+    sent = stage.send("alice", "talk", "@bob", files=(file(tmp_path, "plan.txt", "right"),))
+    path = f"talk/{ATTACHMENTS}/{sent}/plan.txt"
+    stage.files.remove(path)
+    if how == "a link":
+        (tmp_path / "secret").write_text("wrong")
+        Path(stage.files.path(path)).symlink_to(tmp_path / "secret")
+    else:
+        stage.files.store([b"wrong"], path)
+    room.step()
+    given = stage.turn("bob")
+    assert given and contents(stage, given, "bob") == {}
+    assert "(file: plan.txt, which is not what was sent (" in given.body
+    assert "): ask alice)" in given.body
+
+
 def test_a_room_in_a_room_passes_files_on(stage: Stage, tmp_path: Path) -> None:
     """A file that is said in one room reaches the members of the other."""
     stage.add("left", "room")

@@ -69,6 +69,30 @@ def test_a_damaged_attachment_is_not_kept(alice: Machine, bob: Machine, tmp_path
     assert "data.bin" in bob.mailbox.missing(sent.id, bob.mailbox.read(bob.mailbox.find(sent.id)).attachments)
 
 
+@pytest.mark.parametrize("place", ["here", "on the hub"])
+@pytest.mark.parametrize("how", ["other bytes", "a link"])
+def test_other_bytes_of_the_right_size_are_not_taken_for_the_file(
+    place: str, how: str, alice: Machine, bob: Machine, tmp_path: Path
+) -> None:
+    """A file of that name and size, on the hub or here, does not pass as the one that was sent."""
+    (tmp_path / "data.bin").write_bytes(b"right")
+    sent = alice.send("bob", "look", attachments=(str(tmp_path / "data.bin"),))
+    if place == "here":
+        alice.sync()
+    there = tmp_path / ("west" if place == "here" else "hub") / bob.mailbox.attachment(sent.id, "data.bin")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "secret").write_bytes(b"wrong")
+    if how == "a link":
+        there.symlink_to(tmp_path / "secret")
+    else:
+        there.write_bytes(b"wrong")
+    alice.sync()
+    assert bob.sync().problems == ()
+    path = tmp_path / "west" / bob.mailbox.attachment(sent.id, "data.bin")
+    assert path.read_bytes() == b"right" and not path.is_symlink()
+    assert (tmp_path / "secret").read_bytes() == b"wrong"
+
+
 @pytest.mark.parametrize("what", ["message", "attachment"])
 def test_what_may_not_be_read_stays_on_the_hub(
     what: str, alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path

@@ -116,7 +116,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     message = decode(name, data)
     folder = (message.re or message.id) if message.attached else message.id
     for file in message.attached or message.attachments:
-        wrong = hand_over(source, target, folder, file)
+        wrong = hand_over(source, target, folder, file, added=bool(message.attached))
         if wrong:
             raise Damaged(wrong)
     outbox = target.at(f"{layout.OUTBOX}/{to}")

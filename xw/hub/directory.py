@@ -241,7 +241,9 @@ class DirectoryHub:
         target = self.mailbox(parcel.to)
         try:
             for file in parcel.files:
-                wrong = hand_over(parcel.source, target, parcel.folder, file, self.progress)
+                wrong = hand_over(
+                    parcel.source, target, parcel.folder, file, self.progress, added=_is_added(parcel)
+                )
                 if wrong:  # for good: waiting would keep it, and all behind it, in the outbox for ever
                     return Refused(wrong)
         except OSError as error:
@@ -266,6 +268,11 @@ class DirectoryHub:
         return XwError(str(explain(error)))
 
 
+def _is_added(parcel: "Parcel") -> bool:
+    """Return True for files of an earlier message, which `xw attach` adds to it."""
+    return not parcel.name.startswith(f"{parcel.folder}.")
+
+
 def _is_room(card: bytes | Exception) -> bool:
     try:
         return not isinstance(card, Exception) and parse_object(card).get("kind") == "room"
@@ -285,20 +292,26 @@ def _apart(sender: Mailbox, to: str) -> str:
 
 
 def hand_over(
-    source: Mailbox, target: Mailbox, message_id: str, file: "Attachment", progress: "Progress | None" = None
+    source: Mailbox,
+    target: Mailbox,
+    message_id: str,
+    file: "Attachment",
+    progress: "Progress | None" = None,
+    *,
+    added: bool = False,
 ) -> str | None:
-    """Copy an attachment into another mailbox, durable; nothing to do where it is there in full.
+    """Copy an attachment into another mailbox, durable; nothing to do where it is there as it was sent.
 
-    None, or what is wrong with the sender's copy: it is gone, or no more what was sent.
+    Return None, or why it cannot be: the sender's copy is gone or has changed, or
+    a file that was `added` to a message (`xw attach`) would replace another one.
     """
     lies = f"its file {file.name} in {layout.ATTACHMENTS}/{message_id}/"
-    try:
-        if target.files.look(target.attachment(message_id, file.name)).size == file.size:
-            target.files.sync(target.at(layout.ATTACHMENTS, message_id))
-            target.files.sync(target.at(layout.ATTACHMENTS))
-            return None
-    except FileNotFoundError:
-        pass
+    if target.has(message_id, file):
+        target.files.sync(target.at(layout.ATTACHMENTS, message_id))
+        target.files.sync(target.at(layout.ATTACHMENTS))
+        return None
+    if added and is_file(target.files, target.attachment(message_id, file.name)):
+        return f"{lies} has the name of another file that {target.owner} has: attach it by another name"
     wrong = source.missing(message_id, [file]).get(file.name)
     if wrong:
         return f"{lies} is not as it was sent: {wrong}"

@@ -14,7 +14,7 @@ from xw.clock import SECOND
 from xw.errors import XwError, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.message import Fields, Message
+from xw.message import Attachment, Fields, Message
 from xw.rooms import definition, desk, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
@@ -221,8 +221,9 @@ class Coordinator:
         for line in lines:
             for file in line.files:
                 path = self._mailbox.attachment(file.folder, file.name)
-                if file.size != self._size(path):
-                    said[file] = f"{file.name}, which is lost: ask {line.author}"
+                problem = self._problem(file) if file.size <= left and len(paths) < _MANY else None
+                if problem:
+                    said[file] = f"{file.name}, which {problem}: ask {line.author}"
                 elif file.size > left or len(paths) == _MANY:
                     said[file] = f"{file.name}, {size(file.size)}, too much for a turn: ask {line.author}"
                 else:
@@ -231,12 +232,11 @@ class Coordinator:
                     paths.append(f"{self.instance.root}/{path}")
         return said, tuple(paths)
 
-    def _size(self, path: str) -> int | None:
-        try:
-            found = self._mailbox.files.look(path)
-        except FileNotFoundError:
-            return None
-        return found.size if found.kind == "file" else None
+    def _problem(self, file: File) -> str | None:
+        """Return what is wrong with a file of a line, whose bytes are read."""
+        listed = Attachment(file.name, file.size, file.sha256)
+        problem = self._mailbox.unsound(file.folder, [listed]).get(file.name)
+        return "is lost" if problem == "missing" else problem and f"is not what was sent ({problem})"
 
     def _tell(
         self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"

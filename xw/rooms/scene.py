@@ -34,6 +34,7 @@ class File(NamedTuple):
     folder: str
     name: str
     size: int
+    sha256: str
 
 
 class Line(NamedTuple):

@@ -186,7 +186,8 @@ def line_of(message: Message, now: int, after: int = 0) -> Line:
     """Return the line that a message to the room is; its time lies between `after` and `now`."""
     text = message.body
     folder = (message.re if message.attached else None) or message.id
-    files = tuple(File(folder, file.name, file.size) for file in message.attached or message.attachments)
+    listed = message.attached or message.attachments
+    files = tuple(File(folder, file.name, file.size, file.sha256) for file in listed)
     silent = is_pass(text) and not files
     passed = payload.rooms_of(message)
     return Line(
