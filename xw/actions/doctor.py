@@ -11,7 +11,7 @@ from xw import clock, config, layout, presence
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import stranded
 from xw.bridges.kinds import INSIDE
-from xw.errors import Damaged, XwError, explain, unforeseen
+from xw.errors import Damaged, Usage, XwError, explain, unforeseen
 from xw.files.local import LocalFiles
 from xw.hub.remote import (
     LINKS_NEEDED,
@@ -56,8 +56,9 @@ def doctor(options: Options) -> Iterator[Finding]:
         instance = open_instance(options)
     except (XwError, OSError) as error:
         yield Finding("bad", str(explain(error)))
-    for mirror in stranded(found, options.hub):
-        yield Finding("bad", mirror.what, mirror.mend)
+    with suppress(Usage):  # the working directory is gone, which was told above
+        for mirror in stranded(found, options.hub):
+            yield Finding("bad", mirror.what, mirror.mend)
     if instance is None:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")

@@ -75,9 +75,9 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     }
     attachments = _not_announced(mailbox, attachments, staying)
     inside = [path for path, look in attachments.items() if look.kind == "folder"]
-    size = sum(_size(mailbox, path) for path in inside)
+    sizes, left = _sizes(mailbox, inside)
+    size = sum(sizes.values())
     scratch = _older(mailbox, layout.SCRATCH, stale)
-    left: dict[str, XwError] = {}
     if not dry_run:
         left |= _remove(mailbox, messages)
         staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
@@ -109,12 +109,18 @@ def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
     }
 
 
-def _size(mailbox: Mailbox, folder: str) -> int:
-    """The bytes of the files in a folder; 0 where it cannot be listed, of which removing it will tell."""
-    try:
-        return sum(look.size for look in _older(mailbox, folder, float("inf")).values())
-    except OSError:
-        return 0
+def _sizes(mailbox: Mailbox, folders: list[str]) -> tuple[dict[str, int], dict[str, XwError]]:
+    """Return the bytes of the files in each folder; and why some cannot be listed: they are left."""
+    sizes: dict[str, int] = {}
+    left: dict[str, XwError] = {}
+    for folder in folders:
+        try:
+            sizes[folder] = sum(look.size for look in _older(mailbox, folder, float("inf")).values())
+        except FileNotFoundError:
+            continue  # another machine's gc was here first
+        except OSError as error:
+            left[folder] = explain(error)
+    return sizes, left
 
 
 def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
