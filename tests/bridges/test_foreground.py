@@ -196,6 +196,7 @@ def test_executable_that_may_not_be_seen(tmux_server: str, monkeypatch: pytest.M
     with pane(tmux_server, f"bash -c 'exec -a claude {BASH}'") as shell:
         tty = shell.tmux.look(shell.id).tty
         until(lambda: [one.words[0] for one in foreground(tty)] == ["claude"])
+        assert owner_of(tty).name == "bash"
         monkeypatch.setattr(module, "_file", lambda link: "")
         assert (owner_of(tty).state, owner_of(tty).name) == (State.BARRED, "bash")
 

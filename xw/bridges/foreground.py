@@ -191,6 +191,8 @@ def _file(link: str) -> str:
     """The name of the executable behind this link; of a shell's copy, the shell's."""
     name = os.path.basename(_link(link).removesuffix(" (deleted)"))
     with suppress(OSError):
+        if name in SHELLS:
+            return name
         size = os.stat(link).st_size
         for shell in _shells():
             if os.stat(shell).st_size == size and filecmp.cmp(shell, link, shallow=False):
@@ -206,7 +208,10 @@ def _shells() -> tuple[str, ...]:
             listed = [line.strip() for line in file if line.startswith("/")]
     except OSError:
         return ()
-    found = {os.path.realpath(path): path for path in listed if os.path.basename(path) in SHELLS}
+    found: dict[str, str] = {}
+    for path in listed:
+        if os.path.basename(path) in SHELLS:
+            found.setdefault(os.path.realpath(path), path)
     return tuple(path for path in found.values() if os.path.exists(path))
 
 

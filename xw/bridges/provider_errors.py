@@ -14,20 +14,39 @@ from collections.abc import Iterable, Sequence
 _LONGEST = 2000
 """Characters of a text that may be an error as a whole: a status, and the provider's JSON."""
 
-_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "env", "npx", "bunx", "node")
+_SHELLS = (
+    "sh",
+    "bash",
+    "dash",
+    "zsh",
+    "ksh",
+    "env",
+    "npx",
+    "bunx",
+    "node",
+    "timeout",
+    "nice",
+    "uvx",
+    "python3",
+)
 
 _LIMIT = (
-    r"You['’]ve (hit|reached) your (usage|session|weekly|daily|monthly|plan|rate) ?limit"
+    r"You['’]ve (hit|reached) your (\w+ ){0,2}limit\b"
+    r"|You['’](ve hit|ve reached) your org['’]s .{0,40}limit|You['’]re out of (extra )?(usage|credits)"
     r"|You have (hit|reached|exceeded) your .{0,40}(limit|quota)"
 )
 _CLAUDE = (
-    r"API Error\b.{0,3}[:(]|Claude (AI )?usage limit reached|(5-hour|Weekly|Session|Usage) limit reached"
+    r"API Error\b.{0,3}[:(]|Claude (AI )?usage limit reached|(5-hour|Session|Usage) limit reached"
+    r"|(\w+ )?[Ww]eekly limit reached"
     r"|Credit balance (is )?too low|Invalid API key|Not logged in\b|OAuth token|Please run /login"
 )
 _GEMINI = r"\[API Error: |Error when talking to \S+ API|Quota exceeded for"
 _CODEX = r"ERROR: |(stream|unexpected) (error|status)\b"
 _ERROR = r"Error: "
 _GOOSE = r"Ran into this error: |Error: "
+
+_SENTENCE = r"\W*\d*\W*\b(is|was|means?|says?)\b"
+"""What follows where the text speaks of an error."""
 
 _MARKS = {
     "claude": _CLAUDE,
@@ -52,7 +71,7 @@ def error_in(program: Sequence[str], text: str) -> str | None:
         return None
     for name in _names(program):
         mark = _MARKS.get(name)
-        if mark and re.match(rf"\W{{0,4}}({mark}|{_LIMIT})", said):
+        if mark and re.match(rf"[^\w>`\"']{{0,4}}({mark}|{_LIMIT})(?!{_SENTENCE})", said):
             return said.splitlines()[0].strip()
     return None
 
