@@ -1,12 +1,13 @@
 """Sending over any hub: the outbox, flushing and what comes back need no directory."""
 
 import itertools
+from functools import partial
 
 import pytest
 
 from tests.hub.stages import Stage
 from xw import clock, layout, post
-from xw.errors import NotFound, Unreachable
+from xw.errors import Busy, NotFound, Unreachable
 from xw.mailbox import Mailbox, Place
 from xw.post import Draft
 
@@ -114,3 +115,21 @@ def test_a_note_that_is_no_time(stage: Stage, mailbox: Mailbox, note: str) -> No
         kept.keep(note)
     second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
     assert clock.from_stamp(layout.time_of(second.id)) == clock.from_stamp(layout.time_of(first.id)) + 1
+
+
+def test_ids_increase_without_what_was_sent(stage: Stage, mailbox: Mailbox) -> None:
+    """Ids go on after the last one given out, though gc has removed its message and the clock went back."""
+    draft = Draft("info", ("bob",), "text")
+    first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
+    mailbox.files.remove(mailbox.at(layout.SENT, first.name))
+    second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
+    assert second.id > first.id
+
+
+def test_one_sends_at_a_time(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process sends for this mailbox, a send waits, and gives up with nothing sent."""
+    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+        monkeypatch.setattr(mailbox.files, "locked", partial(mailbox.files.locked, patience=0.0))
+        with pytest.raises(Busy):
+            send(mailbox, stage, "one", "bob")
+    assert mailbox.names(layout.SENT) == mailbox.outbox("bob") == sorted(stage.held("bob")) == []
