@@ -56,8 +56,8 @@ def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[Machine]:
         reap(process)
 
 
-def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, hub: Path) -> None:
-    """Beside a `sync --watch` of three mailboxes, bridge, `watch`, `wait` and `log --follow` sleep.
+def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, known: Sshd, hub: Path) -> None:
+    """Beside a `sync --watch` of three mailboxes, bridge, `watch`, `wait`, `ask` and `log --follow` sleep.
 
     The mailboxes' mail is listed, the bridge's heartbeats travel, and the peers are looked at once for all.
     """
@@ -74,7 +74,9 @@ def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, hub: Path) -> None:
         "watch": ("watch", "--as", "bob"),
         "wait": ("wait", "--timeout", "600", "--re", question, "--as", "alice"),
         "log": ("log", "--follow", "--as", "alice"),
+        "ask": ("ask", "anybody?", "--to", "nobody", "--timeout", "600", "--as", "alice"),
     }
+    logins = known.log.read_text().count("Accepted publickey")
     started = {name: far.start(*arguments) for name, arguments in parts.items()}
     settled(lambda: cost(tree(*(process.pid for process in started.values()))).cpu)
     trees = {name: tree(process.pid) for name, process in started.items()}
@@ -85,8 +87,37 @@ def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, hub: Path) -> None:
     assert {name for name, process in started.items() if process.poll() is not None} == set()
     assert {name: one for name, one in spent.items() if not rests(one, IDLE_S)} == {}
     assert passed < 2 * BYTES
+    assert known.log.read_text().count("Accepted publickey") == logins
     watch.process.kill()
     watch.process.wait()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("watch",), ("wait", "--timeout", "600"), ("ask", "anybody?", "--to", "nobody", "--timeout", "600")],
+    ids=["watch", "wait", "ask"],
+)
+def test_who_waits_looks_less_and_less_often(
+    far: Machine, proxy: Proxy, hub: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Without a `sync --watch`, who waits syncs by itself, ever more rarely; mail still arrives."""
+    far.ok("init", "--name", "nobody", "--hub", far.url)
+    disconnect()
+    part = far.start(*arguments, "--as", "alice")
+    syncs = Syncs(far.mirror)
+    try:
+        until(lambda: syncs.count() >= 6)
+        here, before, count = tree(part.pid), cost(tree(part.pid)), syncs.count()
+        passed = sum(proxy.passed)
+        time.sleep(IDLE_S)
+        assert syncs.count() - count <= 4
+        assert sum(proxy.passed) - passed < 2 * BYTES
+        assert (cost(here) - before).cpu < CPU_S
+        host_send(hub, tmp_path / "host", "news", "alice")
+        until(lambda: far.pending())
+    finally:
+        syncs.process.kill()
+        syncs.process.wait()
 
 
 def test_an_idle_watch_rests(far: Machine, proxy: Proxy, known: Sshd, hub: Path, tmp_path: Path) -> None:

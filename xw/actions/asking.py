@@ -14,23 +14,28 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from xw import failure, layout
+from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
 from xw.actions.sending import send
-from xw.actions.waiting import ARRIVED, look_again, pending_folder
+from xw.actions.waiting import ARRIVED, Lookout
 from xw.errors import Damaged, TimedOut, XwError
+from xw.hub.remote import RemoteHub
+from xw.hub.sighting import Sighting
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.post import Sent
 from xw.rooms import payload
-from xw.watch import Arrivals
 
 GRACE_S = 2.0
 """An answer may still travel so long after its question was put away."""
 
 _LOOK_S = 1.0  # between two looks at where the question lies, on a hub whose files are here
-_FAR_LOOK_S = 2.0  # at first, on a hub elsewhere, where each costs a round trip; then half the time so far
+_FAR_LOOK_S = 5.0  # … or at what the mirror knows of the recipients, on a hub elsewhere
+# The hub itself is asked once a recipient was seen to act. Times there are whole seconds, so this may be
+# missed: the hub is also asked after so long, more rarely where `sync --watch` has the connection.
+_BLIND_S, _KEPT_BLIND_S = 15.0, 60.0
 
 Tell = Callable[[str], None]
 
@@ -65,7 +70,7 @@ def ask(
     sent(question)
     fate = _Fate(instance, question, tell)
     deadline = time.monotonic() + timeout
-    with Arrivals([pending_folder(instance)]) as woken:
+    with Lookout(instance) as lookout:
         while True:
             for message in arrived.fresh():
                 if message.re == question.id and fate.is_answer(message):
@@ -76,7 +81,7 @@ def ask(
                 raise TimedOut(
                     f"nothing answers {question.id} within {timeout:g} s; `xw wait` or `xw check` look again"
                 )
-            look_again(instance, woken, min(left, most))
+            lookout.wait(left, most)
 
 
 class _Arrived:
@@ -115,10 +120,12 @@ class _Fate:
         self._tell = tell
         self._asked = (*question.delivered, *question.waiting)
         self._failed: set[str] = set()
-        self._began = time.monotonic()
-        self._looked = self._began
+        self._looked = time.monotonic()
+        self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked, for each
+        self._seen = {name: self._sighting(name) for name in self._asked}
         self._ended: dict[str, str] = {}  # who has put the question away, and into which state
         self._ended_at: float | None = None
+        self._collected = not instance.mailbox.mirror
 
     def is_answer(self, message: Message) -> bool:
         """Whether a message about the question answers it; a failure is noted, and may raise NoAnswer."""
@@ -150,23 +157,50 @@ class _Fate:
             if not self._failed.union(self._ended).issuperset(self._asked):
                 return self._pause()
             self._ended_at = now
-        if last or now - self._ended_at >= GRACE_S:
+        left = GRACE_S - (now - self._ended_at)
+        if not last and left <= 0 and not self._collected:
+            # An answer gets there before its question is put away: it may have come since the last sync.
+            self._collected = True
+            freshen(self._instance, even_kept=True)
+            return 0.0
+        if last or left <= 0:
             raise NoAnswer(self._why(), self.notices)
-        return GRACE_S
+        return left
 
     def _pause(self) -> float:
-        if self._instance.mailbox.mirror:
-            return max(_FAR_LOOK_S, (self._looked - self._began) / 2)
-        return _LOOK_S
+        return _FAR_LOOK_S if self._instance.mailbox.mirror else _LOOK_S
 
     def _look(self) -> None:
-        for name in self._asked:
-            if name in self._failed or name in self._ended or self._travels(name):
-                continue
+        hub = self._instance.hub
+        wanted = [name for name in self._asked if name not in self._failed and name not in self._ended]
+        wanted = [name for name in wanted if not self._travels(name) and not self._rests(name)]
+        for name in wanted:
+            self._asked_at[name] = self._looked
             with suppress(XwError, OSError):  # out of reach for now: the answer may come all the same
-                found = self._instance.hub.locate(name, self._question.name)
+                found = hub.locate(name, self._question.name)
                 if found and found.state in ("done", "failed"):
                     self._ended[name] = found.state
+        if wanted and isinstance(hub, RemoteHub) and hub.watched(self._instance.name):
+            hub.close()  # an open connection wakes this process ten times a second
+
+    def _rests(self, name: str) -> bool:
+        """Whether the hub need not be asked: as far as the mirror knows, the recipient did nothing since."""
+        hub = self._instance.hub
+        if not isinstance(hub, RemoteHub):
+            return False
+        blind = _KEPT_BLIND_S if hub.watched(self._instance.name) else _BLIND_S
+        before, self._seen[name] = self._seen[name], self._sighting(name)
+        if self._looked - self._asked_at[name] >= blind:
+            return False
+        seen = self._seen[name]
+        taken = before.oldest is not None and seen.oldest != before.oldest
+        acted = taken or seen.pending < before.pending or seen.changed != before.changed
+        return not acted or seen.oldest == self._question.name
+
+    def _sighting(self, name: str) -> Sighting:
+        """A recipient as the last sync saw it."""
+        hub = self._instance.hub
+        return hub.sightings().get(name, Sighting(name)) if isinstance(hub, RemoteHub) else Sighting(name)
 
     def _travels(self, name: str) -> bool:
         """Whether the question still waits in the outbox: the hub need not be asked for it."""

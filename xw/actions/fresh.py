@@ -18,11 +18,15 @@ _KEPT_S = 60.0  # a `sync --watch` looks every 15 s; who has not come round by t
 
 
 def freshen(
-    instance: Instance, limit: float = float("inf"), waiting: "dict[str, XwError] | None" = None
+    instance: Instance,
+    limit: float = float("inf"),
+    waiting: "dict[str, XwError] | None" = None,
+    even_kept: bool = False,
 ) -> str | None:
     """Sync the instance's mirror, if it is one; None, or what to say of the mail that is shown.
 
     In at most the configured time, and `limit` seconds. `waiting` is told why mail stays in the outbox.
+    With `even_kept` also where a `sync --watch` keeps the mirror: it may not have looked for 15 s.
     """
     if not instance.mailbox.mirror:
         return None
@@ -30,7 +34,7 @@ def freshen(
     if hub.offline:
         return None
     state = hub.state(instance.name)
-    if hub.watched(instance.name):
+    if hub.watched(instance.name) and not even_kept:
         return _kept(state)
     if state.rests():
         return _stale(state, _hinted(f"{state.why} (not tried again for a moment)", hub.hint))

@@ -1,13 +1,15 @@
-"""Waiting for mail: arrivals, wait; `asking` waits for an answer."""
+"""Waiting for mail: arrivals, wait; `asking` waits for an answer, `Lookout` for when to look again."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import TracebackType
 
 from xw import layout
 from xw.actions.fresh import freshen
 from xw.actions.inbox import open_message
 from xw.actions.transcript import Tell
+from xw.config import is_remote
 from xw.errors import Damaged, TimedOut, Unread
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -18,7 +20,8 @@ from xw.rooms.payload import reports_failure
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
-_POLL_S = 2.0  # between two syncs of a mirror that no `sync --watch` keeps
+_POLL_S = (2.0, 15.0)  # between two syncs of a mirror: at first, and once nothing has arrived for a minute
+_GROWTH = 1.25
 ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 """Where mail that has arrived lies, in the order in which it moves on."""
 
@@ -31,7 +34,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
     seen: set[str] = set()
     reports = Reports()
     left: set[str] = set()
-    with Arrivals([pending_folder(instance)]) as woken:
+    with Lookout(instance) as lookout:
         while True:
             strays: list[tuple[str, Damaged]] = []
             names = instance.mailbox.pending(strays)
@@ -50,7 +53,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
                     if old is not item:
                         yield item
             seen = set(names)
-            look_again(instance, woken, None)
+            lookout.wait(None)
 
 
 def wait(instance: Instance, re: str | None, timeout: float | None, new: bool = False) -> Message:
@@ -71,7 +74,7 @@ def _await(
     instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
 ) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
-    with Arrivals([pending_folder(instance)]) as woken:
+    with Lookout(instance) as lookout:
         while True:
             message = look()
             if message:
@@ -79,18 +82,53 @@ def _await(
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
-            look_again(instance, woken, left)
+            lookout.wait(left)
 
 
-def look_again(instance: Instance, woken: Arrivals, left: float | None) -> None:
-    """Wait until it is worth looking again, for at most `left` seconds; a mirror is synced meanwhile."""
-    if instance.mailbox.mirror:
-        began = time.monotonic()
-        # A limit that is nearly over is no reason to call the hub unreachable.
-        freshen(instance, float("inf") if left is None else max(left, _LEAST_S))
-        left = None if left is None else left - (time.monotonic() - began)
-        left = _POLL_S if left is None else min(left, _POLL_S)
-    woken.wait(left)
+class Lookout:
+    """Returns from `wait` when it is worth looking at an instance's mail again. A context manager.
+
+    A mirror is synced meanwhile, less and less often while nothing arrives: a wait
+    of hours must cost neither the battery nor the data volume.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._woken = Arrivals([f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"])
+        # A hub on this machine, behind a mirror, can be asked for nothing.
+        self._most = _POLL_S[1] if is_remote(instance.hub.url) else _POLL_S[0]
+        self._pause = _POLL_S[0]
+        self._next = 0.0  # sync
+
+    def __enter__(self) -> "Lookout":
+        self._woken.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._woken.__exit__(kind, error, trace)
+
+    def wait(self, left: float | None, most: float = float("inf")) -> None:
+        """Wait until something arrived, or it is time to look anyway; for at most `most` seconds.
+
+        `left` seconds are left of the whole time to wait.
+        """
+        ends = float("inf") if left is None else time.monotonic() + left
+        if self._instance.mailbox.mirror and time.monotonic() >= self._next:
+            # A limit that is nearly over is no reason to call the hub unreachable.
+            freshen(self._instance, max(ends - time.monotonic(), _LEAST_S))
+            self._next = self._after(time.monotonic(), ends)
+        due = self._next if self._instance.mailbox.mirror else float("inf")
+        pause = min(most, min(ends, due) - time.monotonic())
+        if self._woken.wait(None if pause == float("inf") else pause):
+            self._pause = _POLL_S[0]
+            self._next = min(self._next, time.monotonic() + self._pause)
+
+    def _after(self, now: float, ends: float) -> float:
+        """Return when to sync next; also shortly before the wait ends, so that it ends with fresh mail."""
+        pause, self._pause = self._pause, min(self._pause * _GROWTH, self._most)
+        return min(now + pause, max(now + _POLL_S[0], ends - _POLL_S[0]))
 
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
@@ -129,8 +167,3 @@ def _first(
                 return message
             passed.add(name)
     return None
-
-
-def pending_folder(instance: Instance) -> str:
-    """Return the path of the folder whose changes wake a waiter."""
-    return f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"
