@@ -11,6 +11,7 @@ import pytest
 
 import xw
 from xw.actions import launching
+from xw.bridges import foreground
 
 _PACKAGE = Path(xw.__file__).parent
 _FIRST = ("__init__.py", "__main__.py")  # all that an old Python may see
@@ -130,6 +131,26 @@ def test_the_processes_of_a_session_as_bsd_shows_them(
         assert sorted(launching.members(leader.pid)) == inside
         assert launching.members(dead.pid) == []
         leader.communicate("")
+
+
+def test_the_foreground_of_a_terminal_as_bsd_shows_it(
+    bsd_ps: Callable[[list[dict[str, str]]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without /proc, a bridge learns who has a terminal: the foreground alone, with all its words."""
+    monkeypatch.setattr(foreground, "_PROC", "/nowhere")
+    times = {"lstart": "Sat Nov 28 21:00:00 2026"}
+    bsd_ps(
+        [
+            {"pid": "9", "ppid": "1", "pgid": "9", "stat": "Ss", "args": "-zsh", **times},
+            {"pid": "10", "ppid": "9", "pgid": "10", "stat": "S+", "args": "claude --model x", **times},
+            {"pid": "11", "ppid": "10", "pgid": "10", "stat": "T+", "args": "vi", **times},
+            {"pid": "12", "ppid": "10", "pgid": "10", "stat": "Z+", "args": "<defunct>", **times},
+        ]
+    )
+    first, second = foreground.foreground("/dev/null")
+    assert (first.pid, first.parent, first.group, first.stopped) == (10, 9, 10, False)
+    assert (first.words, first.started) == (("claude", "--model", "x"), times["lstart"])
+    assert (second.pid, second.words, second.stopped) == (11, ("vi",), True)
 
 
 def test_no_ps_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_proc: None) -> None:

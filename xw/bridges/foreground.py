@@ -230,10 +230,13 @@ def _reads(pid: str, tty: str) -> bool:
 
 
 def _from_ps(tty: str) -> list[Process]:
-    columns = "pid=,ppid=,pgid=,stat=,lstart=,args="
+    # One option each: where BSD sees a header, here an empty one, it takes all that follows `=` for it.
+    columns = [
+        word for name in ("pid", "ppid", "pgid", "stat", "lstart", "args") for word in ("-o", f"{name}=")
+    ]
     try:
         done = subprocess.run(
-            ["ps", "-t", tty.removeprefix("/dev/"), "-ww", "-o", columns],
+            ["ps", "-t", tty.removeprefix("/dev/"), "-ww", *columns],
             capture_output=True, timeout=TIMEOUT_S, check=False, env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
