@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop.world import START, World
-from xw import clock, post, sync
+from xw import clock, layout, post, sync
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.errors import Refused, TimedOut
 from xw.mailbox import Mailbox
@@ -228,6 +228,22 @@ def test_longer_than_a_message(world: World) -> None:
     (file,) = reply.attachments
     kept = Path(world.root, "alice/attachments", reply.id, file.name).read_text("utf-8")
     assert kept == text and "answer.txt" in reply.body
+
+
+def test_a_long_answer_follows_no_link(world: World, tmp_path: Path) -> None:
+    """A link where the answer's file is to lie is replaced, and what it points to stays as it is."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (name,) = {path.parent.name for path in Path(world.root).glob("*/inbox")} - {"alice", "carol"}
+    folder = Path(world.root, name, "bridge")
+    folder.mkdir(exist_ok=True)
+    (folder / "answer.txt").symlink_to(secret)
+    text = "y" * layout.MESSAGE_LIMIT
+    world.program.answer = lambda _: text
+    world.send("a long one")
+    world.run(world.bridge())
+    assert secret.read_text() == "secret"
+    assert (folder / "answer.txt").read_text() == text
 
 
 def test_answer_that_is_no_text(world: World) -> None:

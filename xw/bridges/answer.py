@@ -1,7 +1,6 @@
 """What a bridge sends: the chat's answer as a reply, or a notice that there is none."""
 
 import json
-from pathlib import Path
 
 from xw import failure, layout
 from xw.bridges.chat import ChatFailed, Reply
@@ -77,8 +76,10 @@ def failed(instance: Instance, message: Message, error: ChatFailed) -> str:
 
 
 def _spill(instance: Instance, text: str) -> str:
-    folder = Path(instance.root, instance.mailbox.at(layout.BRIDGE))
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / _ANSWER
-    path.write_text(text, encoding="utf-8", newline="")
-    return str(path)
+    """Write an answer that is too long for a message into a file beside the mailbox; the file's path."""
+    mailbox = instance.mailbox
+    path = mailbox.at(layout.BRIDGE, _ANSWER)
+    mailbox.files.make_folder(mailbox.at(layout.BRIDGE))
+    # Not by `open`: a link that somebody put there must not lead a bridge of root's to another file.
+    mailbox.files.replace(text.encode(), mailbox.at(layout.SCRATCH), path)
+    return f"{instance.root}/{path}"
