@@ -223,3 +223,15 @@ def test_an_added_file_replaces_none(team: Team) -> None:
     added = team.run("attach", sent, "notes.md")
     assert added.code == 6 and "attach it by another name" in added.err, added
     assert (place / "notes.md").read_text() == "abc"
+
+
+def test_a_file_that_is_there_already_is_synced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever brought it may have died before the sync, and this delivery acknowledges it."""
+    alice, bob = (Mailbox(world.files, name) for name in ("alice", "bob"))
+    kept = alice.keep_attachment("1", "plan.txt", [b"plan"])
+    assert hand_over(alice, bob, "1", kept) is None
+    synced: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(world.files, "sync", synced.append)
+        assert hand_over(alice, bob, "1", kept) is None
+    assert synced == ["bob/attachments/1", "bob/attachments"]

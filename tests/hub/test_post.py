@@ -1,13 +1,15 @@
 """Sending over any hub: the outbox, flushing and what comes back need no directory."""
 
 import itertools
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
 
 from tests.hub.stages import Stage
 from xw import clock, layout, post
-from xw.errors import Busy, NotFound, Unreachable
+from xw.errors import Busy, NotFound, Unreachable, XwError
+from xw.hub.contract import Parcel
 from xw.mailbox import Mailbox, Place
 from xw.post import Draft
 
@@ -133,3 +135,24 @@ def test_one_sends_at_a_time(stage: Stage, mailbox: Mailbox, monkeypatch: pytest
         with pytest.raises(Busy):
             send(mailbox, stage, "one", "bob")
     assert mailbox.names(layout.SENT) == mailbox.outbox("bob") == sorted(stage.held("bob")) == []
+
+
+def test_nothing_overtakes_in_a_later_burst(
+    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be delivered holds back what follows, though the peer takes mail again by then."""
+    large = "x" * 200_000  # each travels alone
+    stage.close("bob")
+    sent = [post.send(mailbox, stage.hub, Draft("task", ("bob",), large), _clock) for _ in range(3)]
+    stage.open("bob")
+    deliver = stage.hub.deliver
+    calls: list[int] = []
+
+    def first_fails(parcels: Sequence[Parcel]) -> list[XwError | None]:
+        calls.append(len(parcels))
+        return [XwError("full") for _ in parcels] if len(calls) == 1 else deliver(parcels)
+
+    monkeypatch.setattr(stage.hub, "deliver", first_fails)
+    post.flush(mailbox, stage.hub)
+    assert calls[0] == 1
+    assert mailbox.outbox("bob") == [one.name for one in sent]
