@@ -14,7 +14,7 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
 
-.PHONY: help setup tools demo demo-room test lint report check bench torture test-agents format clean
+.PHONY: help setup tools demo demo-room test lint report check bench torture mutate test-agents format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: lint test report ## all that must pass before a commit: lint, test, branc
 
 bench: setup ## the measurements in benchmarks/
 	$(BIN)/python -m benchmarks $(ARGS)
+
+mutate: setup tools ## take each durable or ordering step out once, to see a test turn red (long)
+	$(BIN)/python -m tests.mutations $(ARGS)
 
 torture: setup tools ## fault campaigns at full size (long)
 	$(BIN)/pytest -n 2 -m torture --timeout 3600 $(ARGS)

@@ -1,0 +1,92 @@
+"""The bridges' loop and its turns: nothing is shown twice, no answer lost or filed twice."""
+
+from tests.mutations import Mutation
+
+_LOOP = ("tests/loop", "tests/bridges/test_contract.py")
+
+MUTATIONS = (
+    Mutation(
+        "a turn is noted before its message is claimed",
+        "xw/bridges/loop.py",
+        "        turn.save(self._mailbox, new)\n        try:\n            won",
+        "        try:\n            won",
+        _LOOP,
+    ),
+    Mutation(
+        "a text is noted before it goes in",
+        "xw/bridges/loop.py",
+        "        turn.save(self._mailbox, now)\n        self._turn = now\n        return self._present(now, message)",
+        "        self._turn = now\n        return self._present(now, message)",
+        _LOOP,
+    ),
+    Mutation(
+        "an answer's bytes are noted before it is sent",
+        "xw/bridges/loop.py",
+        "        turn.save(self._mailbox, ended)\n",
+        "",
+        _LOOP,
+    ),
+    Mutation(
+        "after a crash the chat is asked whether the text is in",
+        "xw/bridges/loop.py",
+        "        seen = self._chat.seen(now.mark, now.text)\n",
+        "        seen = None if self._turn is None else False\n",
+        _LOOP,
+    ),
+    Mutation(
+        "a text that may be in is not shown again",
+        "xw/bridges/loop.py",
+        '            return self._end(now, message, "uncertain", f"it may or may not have been shown: {error}")',
+        "            return self._again(now, message, str(error))",
+        _LOOP,
+    ),
+    Mutation(
+        "three tries, then it fails",
+        "xw/bridges/loop.py",
+        "if tries >= TRIES:",
+        "if tries >= 10**6:",
+        _LOOP,
+    ),
+    Mutation(
+        "the claim is asked for again after a crash",
+        "xw/bridges/loop.py",
+        "mine = left.stage != CLAIMED or sync.holds(self._mailbox, self._instance.hub, left.name)",
+        "mine = True",
+        (*_LOOP, "tests/sync/test_bridges.py", "tests/remote/test_up.py"),
+    ),
+    Mutation(
+        "a busy chat makes mail wait",
+        "xw/bridges/loop.py",
+        "        return bool(reason)\n",
+        "        return False\n",
+        _LOOP,
+    ),
+    Mutation(
+        "an answer that was begun is carried to its end after a crash",
+        "xw/bridges/loop.py",
+        "            post.resume(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())\n",
+        "            pass\n",
+        _LOOP,
+    ),
+    Mutation(
+        "past the hop limit no bridge answers",
+        "xw/bridges/present.py",
+        "message.hops >= HOP_LIMIT",
+        "message.hops >= HOP_LIMIT * 1000",
+        _LOOP,
+    ),
+    Mutation(
+        "a turn's note that cannot be understood is no fresh start",
+        "xw/bridges/turn.py",
+        "    return Turn(name, LOST)\n",
+        "    return Turn(name)\n",
+        _LOOP,
+    ),
+    Mutation(
+        "one bridge per instance",
+        "xw/bridges/serve.py",
+        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0)",
+        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK) + str(os.getpid()), patience=1.0)",
+        _LOOP,
+    ),
+)

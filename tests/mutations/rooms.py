@@ -1,0 +1,99 @@
+"""Rooms: no turn lost or given twice, whatever cuts the coordinator off."""
+
+from tests.mutations import Mutation
+
+_ROOMS = ("tests/rooms",)
+
+MUTATIONS = (
+    Mutation(
+        "a turn that was cut off is brought to those who lack it",
+        "xw/rooms/coordinator.py",
+        "                post.finish(self._mailbox, self._hub, state.last)\n",
+        "                pass\n",
+        _ROOMS,
+    ),
+    Mutation(
+        "a turn that has its answer is not given again",
+        "xw/rooms/coordinator.py",
+        "            if not self._answered(state.last):\n",
+        "            if True:\n",
+        _ROOMS,
+    ),
+    Mutation(
+        "a room's own copy is made before anybody sees the turn",
+        "xw/rooms/coordinator.py",
+        'thread=state.thread, more=more | draft.more | {"protocol": protocol}, noted=True',
+        'thread=state.thread, more=more | draft.more | {"protocol": protocol}',
+        _ROOMS,
+    ),
+    Mutation(
+        "after an error the room is folded from its files again",
+        "xw/rooms/coordinator.py",
+        "        if not self._sound:\n            self.begin()\n",
+        "",
+        _ROOMS,
+    ),
+    Mutation(
+        "a line is heard by its move to done/",
+        "xw/rooms/coordinator.py",
+        "        self._mailbox.settle(message.file_name)\n        if answer.line:",
+        "        if answer.line:",
+        _ROOMS,
+    ),
+    Mutation(
+        "the limit of turns closes the room",
+        "xw/rooms/coordinator.py",
+        "        if 0 < self._limits.turns <= self.state.turns:",
+        "        if 0 < self._limits.turns <= self.state.turns - 10**6:",
+        _ROOMS,
+    ),
+    Mutation(
+        "a closed room gives up its card",
+        "xw/rooms/coordinator.py",
+        "            definition.retire(self._mailbox)\n",
+        "            pass\n",
+        _ROOMS,
+    ),
+    Mutation(
+        "mail that came while the room closed is answered",
+        "xw/rooms/coordinator.py",
+        "            self._hear()  # what came until then\n",
+        "",
+        _ROOMS,
+    ),
+    Mutation(
+        "a text that passed this room is dropped",
+        "xw/rooms/desk.py",
+        '    if (state.name in passed and message.type != "reply") or len(passed) > _ROOMS:',
+        "    if len(passed) > 10**6:",
+        _ROOMS,
+    ),
+    Mutation(
+        "each thing sent names the lines heard before it",
+        "xw/rooms/coordinator.py",
+        "payload.write(own.kind, own.fields, state.heard)",
+        "payload.write(own.kind, own.fields, [])",
+        _ROOMS,
+    ),
+    Mutation(
+        "a stranger is not heard",
+        "xw/rooms/desk.py",
+        "        return _stranger(state, message)\n",
+        "        return _LINE\n",
+        _ROOMS,
+    ),
+    Mutation(
+        "a limit of messages in a minute",
+        "xw/rooms/desk.py",
+        "if most and lately >= most and not answers(member, message)",
+        "if most and lately >= most * 10**6 and not answers(member, message)",
+        _ROOMS,
+    ),
+    Mutation(
+        "what an event has answered is not answered again after a crash",
+        "xw/rooms/coordinator.py",
+        "answer = desk.settled(known) if known else desk.decide(self.state, self._hub, message, now)",
+        "answer = desk.decide(self.state, self._hub, message, now)",
+        _ROOMS,
+    ),
+)
