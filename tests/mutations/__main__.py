@@ -48,8 +48,12 @@ class Copy:
             "import sysconfig; print(sysconfig.get_path('purelib'))",
         ]
         packages = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
-        # Dependencies come from this environment; its own .pth files, and so the original's code, do not.
-        Path(packages, "copy.pth").write_text(f"{place}\n{sysconfig.get_path('purelib')}\n")
+        # Dependencies are this environment's, by link: some tests use no .pth file. Its own ones, which lead
+        # to the original's code, stay behind.
+        for entry in Path(sysconfig.get_path("purelib")).iterdir():
+            if entry.suffix != ".pth":
+                Path(packages, entry.name).symlink_to(entry)
+        Path(packages, "copy.pth").write_text(f"{place}\n")
         script = home / "bin" / "xw"
         script.write_text(f"#!{self.python}\nimport sys\nfrom xw.__main__ import main\nsys.exit(main())\n")
         script.chmod(0o755)

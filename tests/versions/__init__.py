@@ -1,0 +1,1 @@
+"""An older xw and this one on one hub and one xw.json."""

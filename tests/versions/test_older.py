@@ -1,0 +1,197 @@
+"""A conversation between this tree and the wheel of an earlier release, on one hub, both ways.
+
+Nothing is lost, nothing is set aside, and no command of the older one ends with exit code 2, as long as nobody
+asked for a key that it does not know.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import XW, Result, until
+
+# The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
+from tests.ssh.conftest import home, keys, known, server  # noqa: F401
+from tests.ssh.sshd import Sshd
+from tests.wheels import CHECKOUT, build, install
+
+OLDER = "4ec1bb6"
+"""The last commit before issue E, which users have."""
+
+
+class Agent:
+    """One instance: its name, the `xw` that it runs, and the directory it works in."""
+
+    def __init__(self, name: str, program: str, folder: Path) -> None:
+        self.name = name
+        self.program = program
+        self.folder = folder
+
+    def run(self, *arguments: str, code: int = 0) -> Result:
+        """Run a command, which must end with `code`."""
+        environ = {**os.environ, "XW_NAME": self.name}
+        done = subprocess.run(
+            [self.program, *arguments],
+            cwd=self.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, (self.program, arguments, done)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def send(self, *arguments: str) -> str:
+        """Send a message; its id."""
+        return str(json.loads(self.run("send", *arguments, "--json").out)["id"])
+
+    def pending(self) -> list[str]:
+        """The bodies of the pending messages."""
+        return [message["body"] for message in json.loads(self.run("check", "--json").out)["messages"]]
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The `xw` of the earlier release, installed from its wheel."""
+    place = tmp_path_factory.mktemp("older")
+    tree = place / "tree"
+    tree.mkdir()
+    archive = subprocess.run(["git", "archive", OLDER], cwd=CHECKOUT, capture_output=True, check=False)
+    assert archive.returncode == 0, f"the history lacks {OLDER} (a shallow clone?): `git fetch --unshallow`"
+    subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
+    return str(install(build(tree, place), place / "venv").with_name("xw"))
+
+
+@pytest.fixture(params=["older first", "older second"])
+def pair(request: pytest.FixtureRequest, older: str) -> tuple[str, str]:
+    """The programs of the one who makes the hub, and of the one who joins."""
+    return (older, XW) if request.param == "older first" else (XW, older)
+
+
+def converse(one: Agent, two: Agent) -> None:
+    """Send every type of message with all that a message can carry, both ways, and settle it."""
+    for asker, answerer in ((one, two), (two, one)):
+        notes = asker.folder / f"notes-of-{asker.name}.txt"
+        notes.write_text(f"notes of {asker.name}\n")
+        task = asker.send(
+            "task",
+            f"do it, {answerer.name}",
+            "--to",
+            answerer.name,
+            "--attach",
+            str(notes),
+            "--expires",
+            "2h",
+        )
+        short = task.partition("-")[2]
+        assert answerer.pending() == [f"do it, {answerer.name}"]
+        shown = answerer.run("read", short).out
+        assert f"do it, {answerer.name}" in shown
+        assert "PROBLEM" not in shown
+        (path,) = [line.split()[1] for line in shown.splitlines() if "notes-of-" in line]
+        assert Path(answerer.folder, path).read_text() == f"notes of {asker.name}\n"
+        answerer.run("reply", short, f"done, {asker.name}")
+        answerer.run("done", short)
+        answerer.run("done", short)
+        assert asker.pending() == [f"done, {asker.name}"]
+        assert "done" in asker.run("trace", short).out
+        more = asker.folder / f"more-of-{asker.name}.txt"
+        more.write_text("more\n")
+        asker.run("attach", short, str(more))
+        (info,) = answerer.pending()
+        assert f"more-of-{asker.name}.txt" in info
+        asker.run("notify", "status", "working", "--task", "the parser", "--progress", "0.5")
+        asker.run("send", "info", "to all", "--to", "all")
+        assert "to all" in answerer.pending()
+        asker.run("notify", "handoff", "--to", answerer.name, "take over", "--context", "all of it")
+        assert any("take over" in body for body in answerer.pending())
+        assert f"do it, {answerer.name}" in answerer.run("log").out
+        assert asker.name in answerer.run("peers").out
+        for agent in (asker, answerer):
+            agent.run(
+                "done",
+                *(message["id"] for message in json.loads(agent.run("check", "--json").out)["messages"]),
+            )
+            agent.run("gc")
+            assert agent.pending() == []
+
+
+def ask(asker: Agent, answerer: Agent) -> None:
+    """Ask a question that the other answers by hand."""
+    environ = {**os.environ, "XW_NAME": asker.name}
+    command = [asker.program, "ask", "--to", answerer.name, "--timeout", "60", "how many?"]
+    with subprocess.Popen(
+        command, cwd=asker.folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as asking:
+        until(lambda: "how many?" in answerer.pending())
+        (question,) = json.loads(answerer.run("check", "--json").out)["messages"]
+        answerer.run("reply", question["id"], "six")
+        answerer.run("done", question["id"])
+        out, _ = asking.communicate(timeout=90)
+    assert (asking.returncode, out.strip()) == (0, "six")
+
+
+def nothing_is_set_aside(root: Path) -> None:
+    """No file lies in a `failed/` of a hub, and none was left in an outbox."""
+    left = [str(path) for path in root.glob("*/inbox/failed/*")]
+    left += [str(path) for path in root.glob("*/outbox/*/*.json") if not path.name.startswith(".")]
+    assert left == []
+
+
+def test_in_one_checkout(pair: tuple[str, str], tmp_path: Path) -> None:
+    """Both read and write one xw.json and one hub in the project."""
+    one, two = (Agent(name, program, tmp_path) for name, program in zip(("ann", "ben"), pair, strict=True))
+    one.run("init", "--name", "ann")
+    two.run("init", "--name", "ben", "--describe", "the second")
+    one.run("init", "--name", "ann", "--describe", "the first")  # again, over what the other has written
+    converse(one, two)
+    ask(one, two)
+    ask(two, one)
+    one.run("sync")
+    two.run("sync")
+    one.run("doctor")
+    two.run("doctor")
+    nothing_is_set_aside(tmp_path / ".xw" / "hub")
+
+
+@pytest.fixture
+def far(known: Sshd, tmp_path: Path) -> str:  # noqa: F811  # a fixture
+    """The URL of a hub to be made on another host."""
+    return f"ssh://127.0.0.1:{known.port}{tmp_path / 'hub'}"
+
+
+def test_over_ssh(pair: tuple[str, str], far: str, tmp_path: Path) -> None:
+    """Each has a machine of its own, and the hub lies on a third."""
+    agents = []
+    for name, program in zip(("ann", "ben"), pair, strict=True):
+        folder = tmp_path / f"machine-of-{name}"
+        folder.mkdir()
+        agents.append(Agent(name, program, folder))
+        agents[-1].run("init", "--name", name, "--hub", far)
+        path = folder / "xw.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"offline_s": 30}))
+    for agent in agents:
+        agent.run("sync")
+    converse(*agents)
+    ask(*agents)
+    ask(*reversed(agents))
+    nothing_is_set_aside(tmp_path / "hub")
+
+
+def test_a_mirror_that_the_other_version_made(pair: tuple[str, str], far: str, tmp_path: Path) -> None:
+    """A mirror, its outbox included, is taken over by an upgrade, and by going back."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    before, after = (Agent("ann", program, folder) for program in pair)
+    before.run("init", "--name", "ann", "--hub", far)
+    before.run("send", "task", "to myself", "--to", "ann", "--offline")
+    assert "1 delivered" in after.run("sync").out
+    assert after.pending() == ["to myself"]
+    after.run("send", "info", "and again", "--to", "ann", "--offline")
+    assert "1 delivered" in before.run("sync").out
+    assert before.pending() == ["to myself", "and again"]

@@ -1,0 +1,36 @@
+"""xw as users install it: a wheel of a tree, in an environment where no checkout is in sight."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def run(*command: str, cwd: Path = CHECKOUT) -> str:
+    """What a command printed that must succeed, run without this process's PYTHON variables."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    ran = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def build(tree: Path, folder: Path) -> Path:
+    """The wheel of a tree, made in `folder`."""
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(tree))
+    (wheel,) = folder.glob("xw-*.whl")
+    return wheel
+
+
+def install(wheel: Path, home: Path) -> Path:
+    """Install a wheel into a new environment; its Python. What xw depends on comes from this one."""
+    run(sys.executable, "-m", "venv", "--without-pip", str(home))
+    python = home / "bin" / "python"
+    packages = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    # This environment's own .pth files, and so the checkout, are not read from there.
+    Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    run(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel))
+    return python
