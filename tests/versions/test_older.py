@@ -1,7 +1,7 @@
 """A conversation between this tree and the wheel of an earlier release, on one hub, both ways.
 
-Nothing is lost, nothing is set aside, and no command of the older one ends with exit code 2, as long as nobody
-asked for a key that it does not know.
+Nothing is lost, nothing is set aside, and no command of the older one ends with exit code 2, as long as
+nobody asked for a key that it does not know.
 """
 
 import json
