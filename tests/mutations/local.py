@@ -2,7 +2,7 @@
 
 from tests.mutations import Mutation
 
-_FILES = ("tests/files", "tests/guarantees")
+_FILES = ("tests/files", "tests/guarantees/test_order.py")
 
 MUTATIONS = (
     Mutation(

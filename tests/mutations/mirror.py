@@ -2,9 +2,14 @@
 
 from tests.mutations import Mutation
 
-_POST = ("tests/hub", "tests/cli/test_outgoing.py", "tests/cli/test_upkeep.py", "tests/guarantees")
-_SYNC = ("tests/sync", "tests/hub", "tests/remote/test_commands.py", "tests/remote/test_campaigns.py")
-_HUB = ("tests/hub", "tests/sync", "tests/cli/test_setup.py", "tests/cli/test_hostile_files.py")
+_POST = (
+    "tests/hub",
+    "tests/cli/test_outgoing.py",
+    "tests/guarantees/test_order.py",
+    "tests/guarantees/test_many.py",
+)
+_SYNC = ("tests/sync", "tests/remote/test_commands.py", "tests/hub")
+_HUB = ("tests/hub", "tests/sync", "tests/cli/test_setup.py")
 
 MUTATIONS = (
     Mutation(
@@ -104,35 +109,35 @@ MUTATIONS = (
         "xw/mailbox.py",
         "                self.files.sync(self.at(INBOX[folder]))",
         "                pass",
-        ("tests/guarantees",),
+        ("tests/guarantees/test_order.py", "tests/guarantees/test_crash.py"),
     ),
     Mutation(
         "a delivery found done already is synced before it is acknowledged",
         "xw/mailbox.py",
         "        self.files.sync(self.at(INBOX[there]))\n        return False",
         "        return False",
-        ("tests/guarantees", "tests/sync", "tests/hub"),
+        ("tests/guarantees/test_order.py", "tests/sync", "tests/hub"),
     ),
     Mutation(
         "the same name with other bytes is an error",
         "xw/mailbox.py",
         "        if not same:\n            raise FileExistsError",
         "        if not same and not name:\n            raise FileExistsError",
-        ("tests/guarantees", "tests/sync", "tests/hub", "tests/cli/test_hostile_files.py"),
+        ("tests/guarantees/test_order.py", "tests/sync", "tests/hub", "tests/cli/test_hostile_files.py"),
     ),
     Mutation(
         "the reason lies beside a dead letter before it is one",
         "xw/mailbox.py",
         "        self.files.replace(data, self.at(layout.SCRATCH), self.at(folder, kept + layout.WHY))\n",
         "",
-        ("tests/guarantees", "tests/cli"),
+        ("tests/guarantees/test_order.py", "tests/cli"),
     ),
     Mutation(
         "a name in failed/ is never overwritten",
         "xw/mailbox.py",
         "or kept.endswith(layout.WHY) or self._exists(folder, kept):",
         "or kept.endswith(layout.WHY):",
-        ("tests/guarantees", "tests/cli"),
+        ("tests/guarantees/test_order.py", "tests/cli"),
     ),
     Mutation(
         "mail is addressed to the mailbox's owner",
@@ -167,7 +172,7 @@ MUTATIONS = (
         "xw/hub/directory.py",
         "            target.files.sync(target.at(layout.ATTACHMENTS, message_id))\n",
         "",
-        ("tests/guarantees", "tests/hub", "tests/sync"),
+        ("tests/guarantees/test_order.py", "tests/hub", "tests/sync"),
     ),
     Mutation(
         "an attachment's hash is compared when it is delivered",
