@@ -249,9 +249,8 @@ MUTATIONS = (
     Mutation(
         "a failed message takes its reason to the hub",
         "xw/sync.py",
-        '                    action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")\n'
-        "                )\n            else:",
-        '                    action.source, action.name, "failed", "failed"\n                )\n            else:',
+        "            note = self._mirror.why(action.name)\n            self._far.quarantine(",
+        "            note: dict[str, str] = {}\n            self._far.quarantine(",
         _SYNC,
     ),
 )

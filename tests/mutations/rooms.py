@@ -78,7 +78,7 @@ MUTATIONS = (
     Mutation(
         "a stranger is not heard",
         "xw/rooms/desk.py",
-        "        return _stranger(state, message)\n",
+        "        return _stranger(state, hub, message)\n",
         "        return _LINE\n",
         _ROOMS,
     ),
