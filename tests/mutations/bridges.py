@@ -89,4 +89,25 @@ MUTATIONS = (
         "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK) + str(os.getpid()), patience=1.0)",
         _LOOP,
     ),
+    Mutation(
+        "an ACP agent says the mode it is in",
+        "xw/bridges/acp.py",
+        'if self._client.mode not in ("", wanted):',
+        "if False:",
+        ("tests/bridges/test_acp.py::test_an_agent_that_cannot_be_made_to_ask",),
+    ),
+    Mutation(
+        "an ACP session is put into a mode that asks",
+        "xw/bridges/acp.py",
+        "if modes.current != wanted:",
+        "if False:",
+        ("tests/bridges/test_acp.py::test_an_agent_is_put_into_a_mode_that_asks",),
+    ),
+    Mutation(
+        "a failure counts only from one who was asked",
+        "xw/actions/asking.py",
+        "if not returned and message.sender not in self._asked:",
+        "if False:",
+        ("tests/loop/test_failures.py::test_a_forged_failure_ends_nothing",),
+    ),
 )

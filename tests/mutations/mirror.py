@@ -15,8 +15,8 @@ MUTATIONS = (
     Mutation(
         "newer mail waits behind what is in the outbox",
         "xw/post.py",
-        "folder = None if to in behind else hub.pending_of(to, mailbox)",
-        "folder = hub.pending_of(to, mailbox)",
+        "direct = {to: None if to in behind else folder for to, folder in direct.items()}",
+        "direct = dict(direct)",
         _POST,
     ),
     Mutation(
@@ -29,8 +29,8 @@ MUTATIONS = (
     Mutation(
         "send holds the mailbox's lock",
         "xw/post.py",
-        "    check_recipients(hub, draft.to)\n    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:",
-        "    check_recipients(hub, draft.to)\n"
+        "    direct = _direct(mailbox, hub, draft.to)\n    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:",
+        "    direct = _direct(mailbox, hub, draft.to)\n"
         "    with mailbox.files.locked(mailbox.at(layout.LOCK) + os.urandom(4).hex()) as note:",
         _POST,
     ),

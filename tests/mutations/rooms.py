@@ -96,4 +96,18 @@ MUTATIONS = (
         "answer = desk.decide(self.state, self._hub, message, now)",
         _ROOMS,
     ),
+    Mutation(
+        "a failed turn is not used up",
+        "xw/rooms/state.py",
+        "self.turns -= 1",
+        "pass",
+        ("tests/rooms/test_failing.py",),
+    ),
+    Mutation(
+        "a word wakes who rests",
+        "xw/rooms/state.py",
+        "self._wake()",
+        "pass",
+        ("tests/rooms/test_failing.py",),
+    ),
 )
