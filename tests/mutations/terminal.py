@@ -2,7 +2,6 @@
 
 from tests.mutations import Mutation
 
-
 MUTATIONS = (
     Mutation(
         "nothing is typed into a shell or REPL",
