@@ -160,7 +160,7 @@ MUTATIONS = (
     Mutation(
         "a question is no empty input",
         "xw/bridges/screen.py",
-        " or profile.asks.search(_left_of_cursor(screen))",
+        " or profile.asks.search(left_of_cursor(screen))",
         "",
         ("tests/loop/test_shells.py::test_question_of_an_unknown_program",),
     ),
