@@ -1,11 +1,12 @@
 """All mutations, from the lists of each part."""
 
-from tests.mutations import bridges, local, mirror, rooms, sftp, terminal
+from tests.mutations import bridges, local, mirror, owners, rooms, sftp, terminal
 
 ALL = (
     *local.MUTATIONS,
     *sftp.MUTATIONS,
     *mirror.MUTATIONS,
+    *owners.MUTATIONS,
     *bridges.MUTATIONS,
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,

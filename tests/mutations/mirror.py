@@ -170,9 +170,9 @@ MUTATIONS = (
     Mutation(
         "an attachment that is there already is synced",
         "xw/hub/directory.py",
-        "            target.files.sync(target.at(layout.ATTACHMENTS, message_id))\n",
+        "        target.files.sync(target.at(layout.ATTACHMENTS, message_id))\n",
         "",
-        ("tests/guarantees/test_order.py", "tests/hub", "tests/sync"),
+        ("tests/guarantees/test_attachments.py",),
     ),
     Mutation(
         "an attachment's hash is compared when it is delivered",
