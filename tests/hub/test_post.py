@@ -156,3 +156,17 @@ def test_nothing_overtakes_in_a_later_burst(
     post.flush(mailbox, stage.hub)
     assert calls[0] == 1
     assert mailbox.outbox("bob") == [one.name for one in sent]
+
+
+def test_the_own_copy_is_made_last(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds a message in `sent/` after a crash knows that every recipient has it, or the outbox."""
+    published: list[list[str]] = []
+    publish = mailbox.files.publish
+
+    def noted(data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
+        published.append([target.split("/")[1] for target in targets])
+        publish(data, scratch, targets, apart)
+
+    monkeypatch.setattr(mailbox.files, "publish", noted)
+    send(mailbox, stage, "one", "bob", "carol")
+    assert published[0] == ["outbox", "outbox", "sent"]

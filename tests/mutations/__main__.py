@@ -23,7 +23,7 @@ from tests.mutations.lists import ALL
 
 _ROOT = Path(__file__).parent.parent.parent
 _WORKERS = 2
-_HANG_S = 900
+_HANG_S = 900  # seconds
 _UNCHECKED = "--unchecked"
 _PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout", "120")
 _RED, _GREEN = 1, 0  # pytest's exit codes; the others say that the run itself failed
