@@ -88,7 +88,7 @@ def test_agent_that_dies_is_started_again(start: Open) -> None:
 @pytest.mark.parametrize("body", ["delay:30", "deaf delay:30"])
 def test_timeout_cancels_within_a_limit(start: Open, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn over its time is cancelled; an agent that does not hear that is ended."""
-    monkeypatch.setattr("xw.bridges.acp.CANCEL_S", 0.3 if body.startswith("deaf") else 30.0)
+    monkeypatch.setattr("xw.bridges.acp_agent.CANCEL_S", 0.3 if body.startswith("deaf") else 30.0)
     now = [100.0]
     chat = start(timeout_s=5, clock=lambda: now[0])
     mark = chat.mark()
@@ -148,7 +148,7 @@ def test_close_leaves_no_process(start: Open) -> None:
     """Closing ends the agent; closing twice is safe."""
     chat = start()
     ask(chat, "x")
-    pid = chat._process.pid if chat._process else 0
+    pid = chat._agent.pid
     chat.close()
     chat.close()
     with pytest.raises(ProcessLookupError):
@@ -238,7 +238,7 @@ def test_an_agent_that_cannot_be_made_to_ask(agent: Agent, words: tuple[str, ...
         with pytest.raises(Unusable, match=why) as refused:
             act()
         assert "permissions=allow" in str(refused.value)
-    assert not chat._lives()
+    assert not chat._agent.lives
 
 
 def test_an_agent_that_asks_by_its_configuration(agent: Agent, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, until
 from tests.loop.processes import Running, bridge
 from tests.loop.test_up import others, tagged
-from xw.bridges import acp, lines, socket
+from xw.bridges import acp_agent, lines, socket
 from xw.layout import WHY
 
 __all__ = ["tagged"]
@@ -31,7 +31,7 @@ def test_while_an_agent_starts(team: Team, tagged: str, number: int) -> None:
     running = bridge(team, "bob", "acp", "--", "sleep", "1000")
     sent = team.send("what is up?", kind="question")
     until(lambda: len(others(tagged)) == 2)
-    ends_at_once(running, acp.START_S, number)
+    ends_at_once(running, acp_agent.START_S, number)
     assert not others(tagged)
     bridge(team, "bob", "acp", "--", sys.executable, str(HERE / "acp_agent.py"))
     until(lambda: any(sent in name for name in team.names("bob", "inbox/done")))

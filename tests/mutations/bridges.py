@@ -91,14 +91,14 @@ MUTATIONS = (
     ),
     Mutation(
         "an ACP agent says the mode it is in",
-        "xw/bridges/acp.py",
+        "xw/bridges/acp_agent.py",
         'if self._client.mode not in ("", wanted):',
         "if False:",
         ("tests/bridges/test_acp.py::test_an_agent_that_cannot_be_made_to_ask",),
     ),
     Mutation(
         "an ACP session is put into a mode that asks",
-        "xw/bridges/acp.py",
+        "xw/bridges/acp_agent.py",
         "if modes.current != wanted:",
         "if False:",
         ("tests/bridges/test_acp.py::test_an_agent_is_put_into_a_mode_that_asks",),

@@ -1,0 +1,283 @@
+"""An agent process with one session of the Agent Client Protocol: started, asked, watched, ended.
+
+JSON-RPC over the agent's stdin and stdout, through the SDK `agent-client-protocol`. The SDK wants an
+event loop: it runs in a thread of this file, and nothing asynchronous leaves it.
+
+Unless every permission is granted the session is put into a mode that asks (`acp_modes`), which the agent
+must confirm where it reports modes at all; an agent that leaves it is ended, and its turn fails.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar, cast
+
+import acp
+from acp import schema
+
+from xw import __version__
+from xw.bridges import acp_modes
+from xw.bridges.acp_client import Client, mode_option, modes_of
+from xw.bridges.acp_modes import Modes
+from xw.bridges.chat import ChatGone, Unusable
+from xw.bridges.program import Program
+
+START_S = 60.0
+"""Agents load models' lists, plugins and MCP servers before they answer."""
+
+CANCEL_S = 10.0
+"""After a cancelled turn the agent has this long to say so; then it is ended."""
+
+LOOK_S = 0.5
+"""While an agent starts or is cancelled, a signal is handled within this time."""
+
+DEATH_S = 0.2
+"""The end of an agent in the middle of a turn is noticed within this time."""
+
+CONFIRM_S = 0.5
+"""An agent that was put into a mode has this long to say that it is in another."""
+
+LINE_LIMIT = 50_000_000
+"""The longest JSON line that is read: tools' outputs come in one."""
+
+_ALLOW = "choose another agent, or give --option permissions=allow"
+
+# The SDK logs each line that is no JSON with a traceback; agents print such lines.
+logging.getLogger().addHandler(logging.NullHandler())
+
+_T = TypeVar("_T")
+
+
+class Outcome(NamedTuple):
+    """How a turn ended: the protocol's stop reason, and what the agent said."""
+
+    stop: str
+    text: str
+
+
+class Agent:
+    """One agent process and its session; started again after it has ended."""
+
+    def __init__(self, program: Program, permissions: str, asks: bool) -> None:
+        self._program = program
+        self._cwd = os.path.abspath(program.cwd or ".")
+        self._guarded = permissions != "allow"
+        self._asks = asks
+        self._client = Client(permissions)
+        self._client.on_mode = self._end_if_strayed
+        self._settled = False
+        """Whether the session was put into a mode that asks."""
+        self._broken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._connection: Any = None
+        self._session = ""
+
+    @property
+    def pid(self) -> int:
+        """The process's number; 0 if none was started."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs and can be asked."""
+        return self._process is not None and self._process.returncode is None and not self._broken
+
+    @property
+    def words(self) -> str:
+        """What the agent has said in this turn."""
+        return self._client.words()
+
+    def start(self) -> None:
+        """Start the process and its session. Raise ChatGone if it cannot be now, Unusable if never."""
+        self.close()
+        self._broken = self._settled = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
+        self._thread.start()
+        starting = self._run(self._connect())
+        _wait_for(starting, START_S)
+        try:
+            starting.result(0)
+        except Unusable:
+            self.close()
+            raise
+        except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
+            self.close()
+            why = reason(error) or f"no answer within {START_S:g} s"
+            raise ChatGone(f"{self._program.name}: cannot be started as an ACP agent: {why}") from error
+
+    def prompt(self, text: str, keep: Callable[[Outcome], None]) -> "Future[Outcome]":
+        """Send a text. `keep` gets the outcome, in the event loop's thread, before the future has it."""
+        return self._run(self._prompt(text, keep))
+
+    def cancel(self, turn: "Future[Outcome]") -> None:
+        """Cancel a turn; end an agent that does not end it in time."""
+        if self._connection:
+            self._run(self._connection.cancel(session_id=self._session))
+        _wait_for(turn, CANCEL_S)
+        if not turn.done():
+            self.close()
+
+    def close(self) -> None:
+        """End the agent, its children and the event loop."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        self._kill()
+        with suppress(Exception):  # whatever the SDK makes of a killed agent, it is over
+            asyncio.run_coroutine_threadsafe(self._disconnect(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        if self._thread:
+            self._thread.join(5)
+        loop.close()
+        self._process = self._connection = self._thread = None
+
+    async def _connect(self) -> None:
+        self._client.begin_session()
+        self._process = await asyncio.create_subprocess_exec(
+            *self._program.argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=self._cwd,
+            env=acp_modes.environment(os.environ) if self._guarded else None,
+            limit=LINE_LIMIT,
+            # Agents start helpers that outlive them: the group ends with all of them.
+            process_group=0,
+        )
+        self._connection = acp.connect_to_agent(
+            cast(acp.Client, self._client), self._process.stdin, self._process.stdout
+        )
+        about_us = schema.Implementation(name="xw", version=__version__)
+        about_it = await self._or_death(
+            self._connection.initialize(
+                protocol_version=acp.PROTOCOL_VERSION,
+                client_capabilities=schema.ClientCapabilities(),
+                client_info=about_us,
+            )
+        )
+        made = await self._or_death(self._connection.new_session(cwd=self._cwd, mcp_servers=[]))
+        self._session = made.session_id
+        if self._guarded:
+            await self._set_mode(modes_of(made), str(getattr(about_it.agent_info, "name", "")))
+
+    async def _set_mode(self, modes: Modes, agent: str) -> None:
+        """Put the session into a mode that asks. Raise Unusable where none is offered, or it is not taken."""
+        wanted = modes.asking()
+        if wanted is None:
+            if self._asks or acp_modes.is_opencode(self._program.argv, agent):
+                return
+            raise Unusable(acp_modes.refusal(self._program.name, modes.offered))
+        if modes.current != wanted:
+            await self._ask_for(modes, wanted)
+            with suppress(TimeoutError):  # it need not say so; but one that says another must not be used
+                await asyncio.wait_for(self._client.until_mode(wanted), CONFIRM_S)
+        if self._client.mode not in ("", wanted):
+            raise Unusable(f"{self._program.name}: the agent stays in mode {self._client.mode!r}: {_ALLOW}")
+        self._settled = True
+
+    async def _ask_for(self, modes: Modes, wanted: str) -> None:
+        connection, session = self._connection, self._session
+        try:
+            if not modes.option:
+                await self._or_death(connection.set_session_mode(session_id=session, mode_id=wanted))
+                return
+            response = await self._or_death(
+                connection.set_config_option(session_id=session, config_id=modes.option, value=wanted)
+            )
+        except acp.RequestError as error:
+            why = f"does not take mode {wanted!r} ({reason(error)})"
+            raise Unusable(f"{self._program.name}: the agent {why}: {_ALLOW}") from error
+        found = mode_option(getattr(response, "config_options", None))
+        if found:
+            self._client.note_mode(found.current)
+
+    async def _prompt(self, text: str, keep: Callable[[Outcome], None]) -> Outcome:
+        self._client.begin_turn()
+        prompt = self._connection.prompt(session_id=self._session, prompt=[acp.text_block(text)])
+        try:
+            response: schema.PromptResponse = await self._or_death(prompt)
+        except OSError:
+            # The end of a process is noticed later than that of its pipe.
+            self._broken = True
+            self._raise_if_strayed()
+            raise
+        self._raise_if_strayed()
+        outcome = Outcome(str(response.stop_reason), self._client.words())
+        keep(outcome)
+        return outcome
+
+    def _has_strayed(self) -> bool:
+        """Whether the agent says that it is in a mode that may ask nobody."""
+        return self._settled and self._client.mode not in ("", *acp_modes.HARMLESS)
+
+    def _end_if_strayed(self) -> None:
+        if self._has_strayed():
+            self._broken = True
+            self._kill()
+
+    def _raise_if_strayed(self) -> None:
+        if self._has_strayed():
+            mode = self._client.mode
+            raise OSError(f"the agent switched to mode {mode!r}, in which it may ask nobody, and was ended")
+
+    async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
+        """Return the answer to a request; OSError when the agent ends first: the SDK would wait for ever."""
+        assert self._process
+        asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._death())
+        await asyncio.wait({asked, died}, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        raise OSError(f"the agent ended with status {self._process.returncode}")
+
+    async def _death(self) -> None:
+        """Return when the agent has ended; `wait` would also wait for a child of it that has its stdout."""
+        while self._process and self._process.returncode is None:
+            await asyncio.sleep(DEATH_S)
+
+    async def _disconnect(self) -> None:
+        if self._process:
+            await self._process.wait()
+        if self._connection:
+            await self._connection.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)  # lets the cancelled tasks end inside the loop
+        if self._process:
+            # No public way closes the pipes of an agent whose child had them a moment ago.
+            self._process._transport.close()  # type: ignore[attr-defined]
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
+        assert self._loop
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _kill(self) -> None:
+        if self._process:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def reason(error: BaseException) -> str:
+    """Return what went wrong, with what a JSON-RPC error says besides its message."""
+    data = getattr(error, "data", None)
+    told = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else [data]
+    texts = [text for text in (str(error), *told) if isinstance(text, str) and text.strip()]
+    return ": ".join(dict.fromkeys(texts))
+
+
+def _wait_for(work: "Future[Any]", seconds: float) -> None:
+    """Return when it is done, or after so long."""
+    deadline = time.monotonic() + seconds
+    # In short waits: a signal that comes just before a long one would be heard at its end.
+    while not wait([work], LOOK_S).done and time.monotonic() < deadline:
+        pass

@@ -1,0 +1,107 @@
+"""The bridge's side of the Agent Client Protocol: what an agent may ask for, and what it reports.
+
+It gets no files and no terminals; permissions are given by the policy alone. Called by
+the SDK inside the event loop of `acp_agent`, which also reads a session's modes by this file.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import acp
+from acp import schema
+
+from xw.bridges.acp_modes import Modes
+
+
+class Client:
+    """Answers an agent's questions by the policy, and keeps what it said in this turn and its mode."""
+
+    def __init__(self, policy: str) -> None:
+        self._policy = policy
+        self._said: list[str] = []
+        self._before_tool = ""
+        self.mode = ""
+        """The mode that the agent last reported; empty if it never did."""
+        self._moved = asyncio.Event()
+        self.on_mode: Callable[[], None] = lambda: None
+        """Called after each report of a mode."""
+
+    def begin_session(self) -> None:
+        """Forget the mode of an earlier agent. Call it inside the event loop of the new one."""
+        self.mode = ""
+        self._moved = asyncio.Event()
+
+    def begin_turn(self) -> None:
+        """Forget the words of an earlier turn."""
+        self._said.clear()
+        self._before_tool = ""
+
+    def words(self) -> str:
+        """Return what was said after the last tool, or else the last that was said before one."""
+        return "".join(self._said).strip("\n") or self._before_tool
+
+    def note_mode(self, mode: str) -> None:
+        """Note the mode that the agent says it is in."""
+        self.mode = mode
+        self._moved.set()
+        self.on_mode()
+
+    async def until_mode(self, mode: str) -> None:
+        """Return once the agent says that it is in this mode."""
+        while self.mode != mode:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:  # noqa: ARG002 (SDK's)
+        """Keep what an update says: words, the use of a tool, a mode."""
+        if isinstance(update, schema.AgentMessageChunk):
+            self._said.append(str(getattr(update.content, "text", "")))
+        elif isinstance(update, schema.ToolCallStart):
+            # What it said on the way is not the answer, unless nothing follows.
+            self._before_tool = self.words()
+            self._said.clear()
+        elif isinstance(update, schema.CurrentModeUpdate):
+            self.note_mode(update.current_mode_id)
+        elif isinstance(update, schema.ConfigOptionUpdate):
+            found = mode_option(update.config_options)
+            if found:
+                self.note_mode(found.current)
+
+    async def request_permission(
+        self,
+        session_id: str,  # noqa: ARG002 (SDK's)
+        tool_call: schema.ToolCallUpdate,
+        options: list[schema.PermissionOption],
+        **kwargs: Any,  # noqa: ARG002 (SDK's)
+    ) -> acp.RequestPermissionResponse:
+        """Allow or reject this one use of a tool, by the policy."""
+        allowed = self._policy == "allow" or (self._policy == "read" and tool_call.kind in ("read", "search"))
+        wanted = "allow_once" if allowed else "reject_once"
+        chosen = [option for option in options if option.kind == wanted]
+        if not chosen:
+            return acp.RequestPermissionResponse(outcome=schema.DeniedOutcome(outcome="cancelled"))
+        outcome = schema.AllowedOutcome(outcome="selected", option_id=chosen[0].option_id)
+        return acp.RequestPermissionResponse(outcome=outcome)
+
+    def on_connect(self, conn: acp.Agent) -> None:
+        """Do nothing; the SDK calls it."""
+
+
+def modes_of(session: Any) -> Modes:
+    """Return the modes of a new session: its own, or those of its config option for them."""
+    option = mode_option(getattr(session, "config_options", None))
+    modes = getattr(session, "modes", None)
+    if modes is None:
+        return option or Modes("", ())
+    own = Modes(modes.current_mode_id, tuple(mode.id for mode in modes.available_modes))
+    return option if option and own.asking() is None and option.asking() else own
+
+
+def mode_option(options: Any) -> Modes | None:
+    """Return the modes that a session's config options hold; None if no option is about modes."""
+    for option in options or ():
+        if isinstance(option, schema.SessionConfigOptionSelect) and "mode" in (option.category, option.id):
+            values = [value for entry in option.options for value in getattr(entry, "options", [entry])]
+            return Modes(option.current_value, tuple(value.value for value in values), option.id)
+    return None
