@@ -5,7 +5,7 @@ import pytest
 from tests.agents.dialects import Call
 from tests.agents.terminal import Terminal
 from xw.bridges.profiles import PROFILES
-from xw.bridges.tmux import taken
+from xw.bridges.typed import typed
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
 
@@ -33,7 +33,7 @@ def plain(text: str) -> str:
 
 def assert_arrived(terminal: Terminal, marker: str, shown: str) -> None:
     """The model was asked exactly this, among what the program puts around it."""
-    wanted = taken(shown, PROFILES[terminal.name])
+    wanted = typed(shown, PROFILES[terminal.name])
     asked = terminal.model.asked(marker)
     assert any(wanted in turn for turn in asked), (wanted, asked)
 

@@ -20,7 +20,8 @@ from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
 from xw.bridges.profiles import GENERIC, PROFILES
-from xw.bridges.tmux import TmuxChat, one_line, taken
+from xw.bridges.tmux import TmuxChat
+from xw.bridges.typed import one_line, typed
 from xw.errors import NotFound, Refused, TimedOut
 
 Start = Callable[..., Agent]
@@ -127,8 +128,8 @@ def test_answer_in_lines_ends_with_the_prompt(agent: Start) -> None:
 
 def test_lost_signs_are_shown_by_others() -> None:
     """A sign that a program takes for a command is shown as another one, never dropped."""
-    assert taken("a\\b\n\tc", PROFILES["llm"]) == "a＼b ⏎  ⇥ c"
-    assert taken("a\\b\n\tc", PROFILES["claude"]) == "a\\b\n\tc"
+    assert typed("a\\b\n\tc", PROFILES["llm"]) == "a＼b ⏎  ⇥ c"
+    assert typed("a\\b\n\tc", PROFILES["claude"]) == "a\\b\n\tc"
 
 
 def test_sign_of_a_newline_is_nobodys() -> None:

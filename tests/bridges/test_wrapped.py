@@ -7,7 +7,7 @@ import pytest
 from tests.bridges.test_tmux import text_of
 from xw.bridges.profiles import GENERIC, PROFILES, Profile
 from xw.bridges.screen import Screen, answer, in_input, unsent
-from xw.bridges.tmux import one_line
+from xw.bridges.typed import one_line
 
 SECRET = [
     "[mail aaaaaaaa] question from carol, 1 min old",

@@ -1,8 +1,9 @@
 """What a bridge sends: the chat's answer as a reply, or a notice that there is none."""
 
 import json
+from collections.abc import Callable
 
-from xw import failure, layout
+from xw import failure, layout, presence
 from xw.bridges.chat import ChatFailed, Reply
 from xw.instance import Instance
 from xw.message import Fields, Message
@@ -73,6 +74,26 @@ def failed(instance: Instance, message: Message, error: ChatFailed) -> str:
     if not error.said.strip():
         return str(error)
     return f"{error}; what it had said lies in {keep(instance, message, Reply(writable(error.said)))}"
+
+
+def protocol_in(instance: Instance, text: str, tell: Callable[[str], None]) -> Fields | None:
+    """Return the first protocol message of the instance's own in an answer; None if it holds none.
+
+    A status goes into the presence as well; `tell` reports each one that is malformed.
+    """
+    if "[PROTOCOL:" not in text:
+        return None
+    from xw import protocol  # for the rare text that needs it: pydantic takes 100 ms
+
+    for found in protocol.parse(text):
+        if isinstance(found, protocol.Malformed):
+            tell(f"malformed: {found.header}: {found.problem}")
+        elif found.sender == instance.name:
+            if isinstance(found.payload, protocol.StatusUpdate):
+                said = found.payload
+                presence.say(instance.mailbox, presence.SHOWN_AS[said.status], said.task, said.progress)
+            return protocol.dump(found.payload)
+    return None
 
 
 def _spill(instance: Instance, text: str) -> str:

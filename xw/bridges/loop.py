@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from xw import layout, post, presence, sync
+from xw import layout, post, sync
 from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
 from xw.bridges.pace import Pause
@@ -20,7 +20,7 @@ from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, unfo
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
-from xw.message import Fields, Message
+from xw.message import Message
 from xw.post import Draft
 
 TRIES = 3
@@ -96,7 +96,7 @@ class Bridge:
                 raise XwError(reason) from bug
             name = self._at_hand.file_name
             self._tell(f"failed (failed): {name}: {reason}")
-            self._word(self._at_hand, reason)
+            self._report_fault(self._at_hand, reason)
             self._mailbox.fail(name, "failed", reason)
             self._left = [left for left in self._left if left.name != name]
             return self._forget(Turn(name))
@@ -104,11 +104,11 @@ class Bridge:
         self._turn = None
         if now.stage != ENDED:  # what has ended is on its way out already, its sender's letter too
             with suppress(OSError, Damaged):
-                self._word(self._mailbox.read(Place(INBOX["processing"], now.name)), reason)
+                self._report_fault(self._mailbox.read(Place(INBOX["processing"], now.name)), reason)
         self._mailbox.fail(now.name, "failed", reason, "processing")
         return self._forget(now)
 
-    def _word(self, message: Message, reason: str) -> None:
+    def _report_fault(self, message: Message, reason: str) -> None:
         """Tell the sender of a message that brought a fault out; not where that brings out another."""
         try:
             draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
@@ -255,7 +255,9 @@ class Bridge:
     def _file(self, now: Turn, message: Message, reply: Reply) -> float | None:
         """Send the answer; from the moment its bytes are noted, nothing can lose or double it."""
         try:
-            draft = answer.reply(self._instance, message, reply, self._protocol(reply.text))
+            draft = answer.reply(
+                self._instance, message, reply, answer.protocol_in(self._instance, reply.text, self._tell)
+            )
             self._send(now, draft, Ending("done"))
         except (NotFound, Refused, Usage) as error:
             reason = f"{error}; the answer lies in {answer.keep(self._instance, message, reply)}"
@@ -333,19 +335,3 @@ class Bridge:
         if self._since is None:
             self._since = self._monotonic()
         return self._monotonic() - self._since
-
-    def _protocol(self, text: str) -> Fields | None:
-        """What an answer says in protocol form: goes with the reply, and a status into the presence."""
-        if "[PROTOCOL:" not in text:
-            return None
-        from xw import protocol
-
-        for found in protocol.parse(text):
-            if isinstance(found, protocol.Malformed):
-                self._tell(f"malformed: {found.header}: {found.problem}")
-            elif found.sender == self._instance.name:
-                if isinstance(found.payload, protocol.StatusUpdate):
-                    said = found.payload
-                    presence.say(self._mailbox, presence.SHOWN_AS[said.status], said.task, said.progress)
-                return protocol.dump(found.payload)
-        return None

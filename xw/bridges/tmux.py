@@ -2,8 +2,9 @@
 
 It looks before it types, types only into an empty input line, and looks again
 before it presses Enter; whatever it is not sure of makes the message wait.
-What may be typed into at all is `may_type`, what programs look like is `profiles`,
-reading screens is `screen`, tmux itself is `panes`; here is only what is done in which order.
+`target` finds the pane and who has it, `may_type` decides what may be typed into at all, `typed` how a
+text is written there; `profiles` has what programs look like, `screen` reads screens, `panes` is tmux
+itself. Here is only what is done in which order.
 
 Options: `profile` (else the program is recognised), `inside` (the program that runs inside of
 ssh, docker and the like), `server` (`tmux -L`), `pause` in seconds before the submit key,
@@ -21,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.foreground import Owner, State
 from xw.bridges.kinds import INSIDE, check_options, seconds
-from xw.bridges.may_type import Asked, NotNow, choose, insides
-from xw.bridges.panes import Tmux, list_panes, owner_of, resolve
-from xw.bridges.profiles import PROFILES, Profile, named
+from xw.bridges.may_type import Asked, NotNow, insides
+from xw.bridges.panes import list_panes
+from xw.bridges.profiles import PROFILES, Profile
 from xw.bridges.screen import (
     Screen,
     answer,
@@ -38,13 +38,10 @@ from xw.bridges.screen import (
     token_of,
     unsent,
 )
+from xw.bridges.target import Target
+from xw.bridges.typed import typed
 from xw.bridges.wrapped import places
 from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
-from xw.text import escaped
-
-NEWLINE_SIGN = " ⏎ "
-TAB_SIGN = " ⇥ "
-"""What a program that takes single lines is shown: a tab would complete words there."""
 
 LINE_BYTES = 4095
 """A terminal in line mode drops what a line has more, and shows it all the same."""
@@ -94,14 +91,8 @@ class TmuxChat:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._tmux = Tmux(server)
-        self._server = server
-        self._target = target
-        self._pane = ""
-        self._asked = Asked(profile, inside)
-        self._bound = ("", "")
-        """The pane in which a program was recognised, and that program."""
-        self._identity: list[Any] = []
+        self._target = Target(target, Asked(profile, inside), server)
+        self._tmux = self._target.tmux
         self._limit = 0
         self._pause_s = pause_s
         self._timeout_s = timeout_s
@@ -110,6 +101,10 @@ class TmuxChat:
         self._rest: tuple[str, float] = ("", 0.0)
         self._worked: dict[str, Any] = {}
         """The mark since which the program was seen at work: what stands there now is of that turn."""
+
+    @property
+    def _pane(self) -> str:
+        return self._target.pane
 
     @property
     def limit(self) -> int:
@@ -130,7 +125,7 @@ class TmuxChat:
         old = answer(list(screen.rows), profile, _NO_TEXT).text
         noted = {
             "pid": screen.pid,
-            "program": self._identity,
+            "program": self._target.identity,
             "rows": _digest(screen.rows),
             "old": _digest([old]),
             "at": round(self._clock(), 3),
@@ -142,11 +137,11 @@ class TmuxChat:
         try:
             screen, profile = self._look()
         except TimedOut as error:
-            raise NotPresented(f"{self._target}: {error}") from error
+            raise NotPresented(f"{self._target.name}: {error}") from error
         reason = not_ready(screen, profile, self._is_still(screen))
         if reason:
             raise NotPresented(f"{self._pane}: {reason}")
-        text = taken(text, profile)
+        text = typed(text, profile)
         if profile.limit and len(text.encode()) > LINE_BYTES:
             raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
         self._paste(mark, text)
@@ -165,7 +160,7 @@ class TmuxChat:
             rows = self._tmux.everything(self._pane)
         except XwError:
             return None
-        if not self._is_same(screen, noted):
+        if not self._target.is_same(screen, noted):
             return None
         if any(places(rows, token_of(text))):
             return None if unsent(screen, profile, text) else True
@@ -184,7 +179,7 @@ class TmuxChat:
         except (TimedOut, NotNow):
             reply = None  # tmux has too much to do to tell, or an editor has the terminal for now
         if reply is None and self._clock() - noted["at"] > self._timeout_s:
-            raise TimedOut(f"{self._target}: no answer within {self._timeout_s:g} s")
+            raise TimedOut(f"{self._target.name}: no answer within {self._timeout_s:g} s")
         return reply
 
     def close(self) -> None:
@@ -192,7 +187,7 @@ class TmuxChat:
 
     def _reply(self, noted: dict[str, Any], text: str) -> Reply | None:
         screen, profile = self._look()
-        if not self._is_same(screen, noted):
+        if not self._target.is_same(screen, noted):
             raise ChatGone(f"{self._pane}: another program runs there now")
         still = self._is_still(screen)
         if starting(screen, profile) or busy(screen, profile, still) or dialog(screen, profile):
@@ -208,19 +203,9 @@ class TmuxChat:
         rested = self._rested(_digest(screen.rows))
         if profile.one_line and not empty_input(screen, profile):
             return None  # such programs show no more of their work than that the prompt is not back
-        # Without the text on the screen, an earlier turn's answer must not pass for this one's.
-        stale = (
-            found.cut
-            and self._worked != noted
-            and noted["old"]
-            in (
-                _digest([found.text]),
-                _digest([answer(list(screen.rows), profile, text).text]),
-            )
-        )
         if found.failure and rested >= profile.settle_s:
             raise ChatFailed(found.failure)
-        if not found.text or stale:
+        if not found.text or (found.cut and self._is_stale(found.text, screen, profile, noted, text)):
             if rested > (profile.settle_s if profile.one_line and found.cut else SILENT_S):
                 raise ChatFailed(f"{self._pane}: {LOST if found.cut and not found.text else SILENT}")
             return None
@@ -232,6 +217,15 @@ class TmuxChat:
             found.text, True, "the beginning has scrolled off the program's screen and could not be captured"
         )
 
+    def _is_stale(
+        self, said: str, screen: Screen, profile: Profile, noted: dict[str, Any], text: str
+    ) -> bool:
+        """May this be an earlier turn's answer? Asked where the text is no longer on the screen."""
+        if self._worked == noted:
+            return False
+        shown = answer(list(screen.rows), profile, text).text
+        return noted["old"] in (_digest([said]), _digest([shown]))
+
     def _is_still(self, screen: Screen) -> bool:
         return self._rested(_digest(screen.rows)) > STILL_S
 
@@ -241,54 +235,15 @@ class TmuxChat:
         return self._clock() - self._rest[1]
 
     def _look(self) -> tuple[Screen, Profile]:
-        """The pane's screen and what runs there; after a `ChatGone` the next look searches for the target."""
-        pane, self._pane = self._pane, ""
-        if not pane:
-            try:
-                pane, by_name = resolve(self._target, self._server)
-            except NotFound as error:
-                raise ChatGone(str(error)) from error
-            self._asked = self._asked._replace(program=self._named_by_target(by_name))
-        screen = self._tmux.look(pane)
-        found = owner_of(screen.tty)
-        try:
-            profile = self._choose(pane, found, screen)
-        except NotNow as error:
-            self._pane = pane
-            raise NotNow(f"{pane}: {error}") from error
-        except ChatGone as error:
-            raise ChatGone(f"{pane}: {error}") from error
-        self._pane = pane
-        self._identity = list(found.identity)
+        """The pane's screen and what runs there; see `Target.look`."""
+        screen, profile = self._target.look()
         self._limit = profile.limit
         return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
-
-    def _named_by_target(self, by_name: bool) -> str:
-        """The program that the target names; a session with an agent's name means that agent too."""
-        profile = named(self._target)
-        if profile is None:
-            return self._target if by_name else ""
-        wanted = self._asked.profile
-        return profile.name if by_name or wanted is None or wanted.name == profile.name else ""
-
-    def _choose(self, pane: str, found: Owner, screen: Screen) -> Profile:
-        asked = self._asked
-        if not asked.program and self._bound[0] == pane:
-            asked = asked._replace(program=self._bound[1])
-        profile = choose(found, asked, screen)
-        known = named(found.name)
-        if found.state is State.KNOWN and known:
-            self._bound = (pane, known.name)
-        return profile
-
-    def _is_same(self, screen: Screen, noted: dict[str, Any]) -> bool:
-        """Does the program of the mark still run? A mark of an older xw knows only the pane's own process."""
-        return bool(screen.pid == noted["pid"] and noted.get("program", self._identity) == self._identity)
 
     def _check_program(self, mark: str) -> Screen:
         """What was looked at may have ended since, and a shell may have its terminal: look right before."""
         screen, _ = self._look()
-        if not self._is_same(screen, json.loads(mark)):
+        if not self._target.is_same(screen, json.loads(mark)):
             raise ChatGone(f"{self._pane}: another program runs there now")
         return screen
 
@@ -296,7 +251,7 @@ class TmuxChat:
         try:
             self._check_program(mark)
         except (TimedOut, ChatGone) as error:
-            raise NotPresented(f"{self._target}: {error}") from error
+            raise NotPresented(f"{self._target.name}: {error}") from error
         try:
             self._tmux.paste(self._pane, text)
         except TimedOut as error:
@@ -350,23 +305,6 @@ class TmuxChat:
             if time.monotonic() > deadline:
                 return None
             self._sleep(_LOOK_EVERY_S)
-
-
-def one_line(text: str) -> str:
-    """The text for a program that would take each newline for Enter; signs show where they were."""
-    for sign, stands_for in ((NEWLINE_SIGN, "\n"), (TAB_SIGN, "\t")):
-        # A sign that a body holds would pass for a newline, and what follows it for a line of the frame.
-        text = text.replace(sign.strip(), escaped(ord(sign.strip()))).replace(stands_for, sign)
-    return text
-
-
-def taken(text: str, profile: Profile) -> str:
-    """The text as it is typed into this program: what it would not take as text is shown by signs."""
-    if profile.one_line:
-        text = one_line(text)
-    for lost, sign in profile.signs:
-        text = text.replace(lost, sign)
-    return text
 
 
 def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:

@@ -1,0 +1,84 @@
+"""The pane that a tmux bridge's target names: looked for again when it is gone, and checked at each look.
+
+`may_type` decides which program gets mail; here is kept what was recognised before, since that is a
+condition for what comes after it in the same pane. Called by `tmux`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xw.bridges.chat import ChatGone
+from xw.bridges.foreground import Owner, State
+from xw.bridges.may_type import Asked, NotNow, choose
+from xw.bridges.panes import Tmux, owner_of, resolve
+from xw.bridges.profiles import Profile, named
+from xw.bridges.screen import Screen
+from xw.errors import NotFound
+
+
+class Target:
+    """The target by the name that the person gave, and the pane in which it was last found."""
+
+    def __init__(self, name: str, asked: Asked, server: str = "") -> None:
+        self.name = name
+        self.tmux = Tmux(server)
+        self.pane = ""
+        """Empty until it is found, and after it is gone."""
+        self.identity: list[Any] = []
+        """Pid and start of the program that had the terminal at the last look."""
+        self._server = server
+        self._asked = asked
+        self._bound = ("", "")
+        """The pane in which a program was recognised, and that program."""
+
+    def look(self) -> tuple[Screen, Profile]:
+        """Return the pane's screen, and the profile of what runs there.
+
+        Raise ChatGone where nothing may be typed, NotNow where that may pass. After a ChatGone the next look
+        searches for the target.
+        """
+        pane, self.pane = self.pane, ""
+        if not pane:
+            pane = self._find()
+        screen = self.tmux.look(pane)
+        found = owner_of(screen.tty)
+        try:
+            profile = self._choose(pane, found, screen)
+        except NotNow as error:
+            self.pane = pane
+            raise NotNow(f"{pane}: {error}") from error
+        except ChatGone as error:
+            raise ChatGone(f"{pane}: {error}") from error
+        self.pane = pane
+        self.identity = list(found.identity)
+        return screen, profile
+
+    def is_same(self, screen: Screen, noted: Mapping[str, Any]) -> bool:
+        """Does the program of this mark still run? An older xw's mark knows only the pane's own process."""
+        return bool(screen.pid == noted["pid"] and noted.get("program", self.identity) == self.identity)
+
+    def _find(self) -> str:
+        try:
+            pane, by_name = resolve(self.name, self._server)
+        except NotFound as error:
+            raise ChatGone(str(error)) from error
+        self._asked = self._asked._replace(program=self._program_named(by_name))
+        return pane
+
+    def _program_named(self, by_name: bool) -> str:
+        """The program that the target names; a session with an agent's name means that agent too."""
+        profile = named(self.name)
+        if profile is None:
+            return self.name if by_name else ""
+        wanted = self._asked.profile
+        return profile.name if by_name or wanted is None or wanted.name == profile.name else ""
+
+    def _choose(self, pane: str, found: Owner, screen: Screen) -> Profile:
+        asked = self._asked
+        if not asked.program and self._bound[0] == pane:
+            asked = asked._replace(program=self._bound[1])
+        profile = choose(found, asked, screen)
+        known = named(found.name)
+        if found.state is State.KNOWN and known:
+            self._bound = (pane, known.name)
+        return profile
