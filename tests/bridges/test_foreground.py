@@ -12,11 +12,18 @@ from xw.bridges import foreground as module
 from xw.bridges.command_lines import Kind, read
 from xw.bridges.foreground import Process, State, foreground, owner
 from xw.bridges.panes import owner_of
-from xw.bridges.profiles import NAMES, recognise
+from xw.bridges.profiles import NAMES, named
 
 
 def known(name: str) -> bool:
     return name in NAMES
+
+
+def recognised(*lines: str) -> str | None:
+    """The profile by which mail goes to a chain of these command lines, each started by the one before."""
+    found = owner([Process(n + 1, n, 1, "", tuple(line.split())) for n, line in enumerate(lines)], known)
+    profile = named(found.name) if found.state is State.KNOWN else None
+    return profile.name if profile else "generic" if found.state is State.UNKNOWN else None
 
 
 def process(pid: int, line: str, parent: int = 1, group: int = 10, **more: object) -> Process:
@@ -161,7 +168,25 @@ def test_owner(processes: list[Process], state: State, name: str) -> None:
 )
 def test_nothing_is_recognised_by_an_argument(line: str) -> None:
     """A file called claude is not Claude."""
-    assert recognise(line.split()[0], [line]) is None
+    assert recognised(line) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["claude"], "claude"),
+        (["node /usr/bin/gemini -m x"], "gemini"),
+        (["/v/bin/python3 /v/bin/llm chat -m x"], "llm"),
+        (["node /opt/codex/bin/codex.js"], "codex"),
+        (["mychat"], "generic"),
+        (["bash start.sh", "claude"], "claude"),
+        (["-bash"], None),
+        (["zsh"], None),
+    ],
+)
+def test_programs_are_recognised(lines: list[str], expected: str | None) -> None:
+    """A program is known by its name or its script's; a shell is no chat program."""
+    assert recognised(*lines) == expected
 
 
 @pytest.mark.parametrize("proc", ["/proc", "/nowhere"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xw.bridges.profiles import GENERIC, PROFILES, Profile, recognise
+from xw.bridges.profiles import GENERIC, PROFILES, Profile
 from xw.bridges.screen import Screen, answer, in_input, not_ready, pale, plain, token_of, unsent
 
 RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
@@ -140,25 +140,6 @@ def test_token_is_the_frames_own() -> None:
     """A text is found again by the part of its last line that holds the short id."""
     assert token_of("a\nb\n[end k7f3q2m9] bye") == "[end k7f3q2m9]"
     assert token_of("a ⏎ [end k7f3q2m9] bye") == "[end k7f3q2m9]"
-
-
-@pytest.mark.parametrize(
-    ("current", "arguments", "expected"),
-    [
-        ("claude", [], "claude"),
-        ("node", ["node /usr/bin/gemini -m x"], "gemini"),
-        ("python3", ["/v/bin/python3 /v/bin/llm chat -m x"], "llm"),
-        ("node", ["node /opt/codex/bin/codex.js"], "codex"),
-        ("mychat", [], "generic"),
-        ("bash", ["bash start.sh", "claude"], "claude"),
-        ("bash", ["-bash"], None),
-        ("zsh", [], None),
-    ],
-)
-def test_programs_are_recognised(current: str, arguments: list[str], expected: str | None) -> None:
-    """A program is known by its name or its script's; a shell is no chat program."""
-    profile = recognise(current, arguments)
-    assert (profile.name if profile else None) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,7 @@ so the frame's last line tells where the answer begins.
 """
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
-
-from xw.bridges.foreground import Process, State, owner
 
 NEVER = re.compile(r"(?!)")
 
@@ -89,27 +86,6 @@ class Profile(NamedTuple):
 
 _SPINNER = "[\u2801-\u28ff]"
 _RULE = "─{20}"
-
-PROVIDER_ERROR = re.compile(
-    r"""(?ix) \W* (?:
-      (?: (?:api|http|request|provider|model|server) \s )? error \W{1,3} (?:code \W{1,3})? [45]\d\d \b
-    | [45]\d\d \W{1,3} (?: [{] | too\ many\ requests | overloaded | bad\ request | unauthorized | forbidden
-        | internal\ server\ error | service\ unavailable )
-    | you (?:['’]ve|\ have) \ (?:hit|reached|exceeded) \ (?:your|the) \b .{0,40}? \b (?:limit|quota) s?
-    | you (?:['’]re|\ are) \ out\ of \ (?:\w+\ )? (?:usage|credits)
-    | (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
-      \ (?:reached|exceeded|hit)
-    | quota\ exceeded | (?:credit|account) \ balance \ is \ too \ low | overloaded (?: _error | [.]? $ | :\ )
-    | (?:\w+\.)* \w* (?:rate_?limit|overloaded|api_?status|apiconnection|badrequest|authentication
-      |internalserver) _?error\b
-    | invalid\ api\ key | (?:oauth|api) \ (?:token|key) \ (?:has\ )? (?:expired|been\ revoked)
-    | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected) | ran\ into\ this\ error:
-    )
-    (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|when|if|would|should|can|comes?
-      |happens?) \b)
-    """
-)
-"""What the providers' own errors begin with, whichever program shows them; not a sentence about one."""
 
 CLAUDE = Profile(
     "claude",
@@ -271,18 +247,3 @@ NAMES = {program: profile for profile in PROFILES.values() for program in profil
 def named(name: str) -> Profile | None:
     """The profile of the program with this name; None where nobody has described one."""
     return NAMES.get(name)
-
-
-def recognise(current: str, arguments: Sequence[str] = ()) -> Profile | None:
-    """The profile of a pane's program; GENERIC where nobody described it, None where nothing may be typed.
-
-    `arguments` are command lines of the processes that have the terminal, each started by the one before;
-    without any, `current` is the program's name.
-    """
-    lines = [line for line in arguments if line.strip()] or [current]
-    found = owner(
-        [Process(n + 1, n, 1, "", tuple(line.split())) for n, line in enumerate(lines)], NAMES.__contains__
-    )
-    if found.state is State.KNOWN:
-        return named(found.name)
-    return GENERIC if found.state is State.UNKNOWN else None

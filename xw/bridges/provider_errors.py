@@ -2,8 +2,9 @@
 
 They end with exit status 0, or a good stop reason, all the same. Only a short
 text that begins with such a mark is an error: an answer may speak of errors. Marks
-belong to programs; what an unknown program prints is its answer. Called by the
-command, acp and socket chats; in a terminal the profiles have marks of their own.
+belong to programs; what an unknown program prints is its answer. `error_in` serves the
+command, acp and socket chats, `PROVIDER_ERROR` the reading of screens, where a profile has
+its program's own marks and a provider's error stands alone.
 """
 
 import os
@@ -11,24 +12,10 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
+from xw.bridges.command_lines import Kind, read
+
 _LONGEST = 2000
 """Characters of a text that may be an error as a whole: a status, and the provider's JSON."""
-
-_SHELLS = (
-    "sh",
-    "bash",
-    "dash",
-    "zsh",
-    "ksh",
-    "env",
-    "npx",
-    "bunx",
-    "node",
-    "timeout",
-    "nice",
-    "uvx",
-    "python3",
-)
 
 _LIMIT = (
     r"You['’]ve (hit|reached) your (\w+ ){0,2}limit\b"
@@ -64,6 +51,28 @@ _MARKS = {
 }
 
 
+PROVIDER_ERROR = re.compile(
+    r"""(?ix) \W* (?:
+      (?: (?:api|http|request|provider|model|server) \s )? error \W{1,3} (?:code \W{1,3})? [45]\d\d \b
+    | [45]\d\d \W{1,3} (?: [{] | too\ many\ requests | overloaded | bad\ request | unauthorized | forbidden
+        | internal\ server\ error | service\ unavailable )
+    | you (?:['’]ve|\ have) \ (?:hit|reached|exceeded) \ (?:your|the) \b .{0,40}? \b (?:limit|quota) s?
+    | you (?:['’]re|\ are) \ out\ of \ (?:\w+\ )? (?:usage|credits)
+    | (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
+      \ (?:reached|exceeded|hit)
+    | quota\ exceeded | (?:credit|account) \ balance \ is \ too \ low | overloaded (?: _error | [.]? $ | :\ )
+    | (?:\w+\.)* \w* (?:rate_?limit|overloaded|api_?status|apiconnection|badrequest|authentication
+      |internalserver) _?error\b
+    | invalid\ api\ key | (?:oauth|api) \ (?:token|key) \ (?:has\ )? (?:expired|been\ revoked)
+    | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected) | ran\ into\ this\ error:
+    )
+    (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|when|if|would|should|can|comes?
+      |happens?) \b)
+    """
+)
+"""What the providers' own errors begin with, whichever program shows them; not a sentence about one."""
+
+
 def error_in(program: Sequence[str], text: str) -> str | None:
     """Return the line by which this program reports a provider's error; None if `text` is an answer."""
     said = text.strip()
@@ -79,7 +88,7 @@ def error_in(program: Sequence[str], text: str) -> str | None:
 def _names(program: Sequence[str]) -> Iterable[str]:
     """The names by which a command line may be known: its own, and those of what a wrapper runs."""
     words = list(program[:1])
-    if words and os.path.basename(words[0]) in _SHELLS:
+    if read(words).kind is not Kind.PROGRAM:
         for word in program[1:4]:
             try:
                 words += shlex.split(word)

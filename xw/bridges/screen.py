@@ -8,7 +8,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from xw.bridges.profiles import NEVER, PROVIDER_ERROR, Profile
+from xw.bridges.profiles import NEVER, Profile
+from xw.bridges.provider_errors import PROVIDER_ERROR
 from xw.bridges.wrapped import Place, letters, places
 
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
