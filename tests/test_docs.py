@@ -89,6 +89,19 @@ def test_the_guarantees_name_tests_that_there_are() -> None:
     assert [name for file, name in named if f"def {name}(" not in sources[file]] == []
 
 
+def test_each_file_and_module_that_a_page_names_exists() -> None:
+    """A page's `xw/…`, `tests/…` and `docs/…` paths, and modules such as `rooms/desk`, are there."""
+    missing = []
+    for page in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
+        text = page.read_text()
+        paths = re.findall(r"`((?:xw|tests|docs|benchmarks|hub_template)/[\w./-]*)", text)
+        rows = "bridges|rooms|files|hub|actions|cli"
+        modules = re.findall(rf"`(?:xw/)?((?:{rows})/\w+)(?:\.py)?(?:\.\w+)?`", text)
+        named = [*paths, *(f"xw/{module}.py" for module in modules)]
+        missing += [f"{page.name}: {name}" for name in named if not (DOCS.parent / name).exists()]
+    assert missing == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     """Each relative link in README and docs/ has its file."""
     pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
