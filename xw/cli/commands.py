@@ -49,8 +49,8 @@ class Command(NamedTuple):
 
 
 GROUPS = {
-    "notify": "Say something of yourself in a form that programs read.",
-    "room": "Several agents talk, and people watch: rooms and their coordinator.",
+    "notify": "Report your state in a form that programs read.",
+    "room": "Let several agents talk while people watch.",
 }
 
 COMMON = (
@@ -104,11 +104,11 @@ COMMANDS = (
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
         ),
     ),
-    Command("who", "Your name, hub, configuration, and how much mail waits.", "setup:who"),
-    Command("peers", "The other instances on the hub.", "setup:peers"),
+    Command("who", "Show your name, hub, configuration and pending mail.", "setup:who"),
+    Command("peers", "List the other instances on the hub.", "setup:peers"),
     Command(
         "check",
-        "List pending messages: the 20 that matter most, oldest first.",
+        "List pending messages: 20 by priority, oldest first.",
         "inbox:check",
         (
             Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),
@@ -136,12 +136,12 @@ COMMANDS = (
     ),
     Command(
         "reply",
-        "Answer a message: `send reply --re ID` to the one who asked.",
+        "Answer a message; `send reply --re ID` to its sender.",
         "outgoing:reply",
         (_ID, _BODY, _ATTACH, _FILE),
         hot=True,
     ),
-    Command("done", "Say that messages are handled.", "inbox:done", (_IDS,), hot=True),
+    Command("done", "Mark messages as handled.", "inbox:done", (_IDS,), hot=True),
     Command(
         "attach",
         "Add files to a message that you sent.",
@@ -151,7 +151,7 @@ COMMANDS = (
     Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
     Command(
         "sync",
-        "Refresh peers (also in xw.json), deliver the outbox, collect what the hub holds.",
+        "Deliver the outbox, collect mail, refresh peers in xw.json.",
         "setup:sync",
         (
             Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),
@@ -171,7 +171,7 @@ COMMANDS = (
     ),
     Command(
         "wait",
-        "Wait until something is pending, or until a message is answered.",
+        "Wait for mail, or for the answer to a message.",
         "waiting:wait",
         (
             _RE._replace(help="Wait for the answer to this message."),
@@ -181,7 +181,7 @@ COMMANDS = (
     ),
     Command(
         "watch",
-        "Print a line for each message, pending or arriving; or run a command for it.",
+        "Print a line, or run a command, for each message.",
         "waiting:watch",
         (
             Param(
@@ -191,7 +191,7 @@ COMMANDS = (
     ),
     Command(
         "log",
-        "The transcript of what was received and sent.",
+        "Print the transcript of received and sent messages.",
         "transcript:log",
         (
             Param("thread", "--thread", "Only the thread of this message.", metavar="ID"),
@@ -205,7 +205,7 @@ COMMANDS = (
     ),
     Command(
         "room create",
-        "Make a room: an instance that passes its members' words on, and decides who speaks next.",
+        "Make a room: members talk, a policy decides who is next.",
         "room:create",
         (
             _ROOM._replace(help="Its name, as of any instance."),
@@ -224,12 +224,12 @@ COMMANDS = (
         ),
     ),
     Command("room run", "Run a room until it is closed.", "room:run", (_ROOM,)),
-    Command("room list", "The rooms of the hub.", "room:list_"),
-    Command("room show", "A room as it stands: status, limits, members.", "room:show", (_ROOM,)),
+    Command("room list", "List the rooms of the hub.", "room:list_"),
+    Command("room show", "Show a room: status, limits, members.", "room:show", (_ROOM,)),
     Command("room say", "Say something in a room, at any moment.", "room:speak", (_ROOM, _BODY, _FILE)),
     Command(
         "room join",
-        "Join a room; a member that joins again is reminded of the last lines.",
+        "Join a room; joining again repeats the last lines.",
         "room:join",
         (_ROOM, _WHO),
     ),
@@ -237,11 +237,11 @@ COMMANDS = (
     Command("room pause", "Let a room give no more turns.", "room:pause", (_ROOM,)),
     Command("room resume", "Let a paused room go on.", "room:resume", (_ROOM,)),
     Command("room close", "End a room.", "room:close", (_ROOM,)),
-    Command("trace", "Where a message that you sent is.", "transcript:trace", (_ID,)),
-    Command("prompt", "The instructions for your system prompt.", "setup:prompt"),
+    Command("trace", "Show where a message that you sent is.", "transcript:trace", (_ID,)),
+    Command("prompt", "Print the instructions for your system prompt.", "setup:prompt"),
     Command(
         "gc",
-        "Remove what was handled or sent long ago; fit for cron.",
+        "Remove mail that was handled or sent long ago.",
         "upkeep:gc",
         (
             Param(
@@ -257,7 +257,7 @@ COMMANDS = (
     ),
     Command(
         "notify status",
-        "Say what you do: in your presence, for 15 minutes, and as an info to all.",
+        "Report what you do: in your presence, and to all.",
         "notify:status",
         (
             Param(
@@ -310,7 +310,7 @@ COMMANDS = (
     ),
     Command(
         "notify heartbeat",
-        "Give a sign of life: in your presence, with --message also as an info to all.",
+        "Renew your presence; with --message also tell all.",
         "notify:heartbeat",
         (
             Param(
@@ -329,7 +329,7 @@ COMMANDS = (
     ),
     Command(
         "bridge",
-        "Take your mail through a chat program, and file its answers.",
+        "Show your mail to a chat program, and file its answers.",
         "bridge:bridge",
         (
             Param("kind", help="socket, tmux, command or acp; default: as in xw.json.", metavar="KIND"),
@@ -348,9 +348,9 @@ COMMANDS = (
     ),
     Command(
         "up",
-        "Run the bridges that xw.json names, and sync; restart what dies.",
+        "Run and restart the bridges that xw.json names, and sync.",
         "up:up",
         (Param("names", help="These instances only.", many=True, metavar="NAME"),),
     ),
-    Command("doctor", "Look for everything that is wrong, and say how to mend it.", "upkeep:doctor"),
+    Command("doctor", "Find everything that is wrong, and say how to fix it.", "upkeep:doctor"),
 )
