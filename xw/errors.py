@@ -78,7 +78,7 @@ def unforeseen(bug: Exception) -> str:
     return f"a fault in xw ({type(bug).__name__}: {text[:200]}): please report it"
 
 
-_MENDS = {
+_FIXES = {
     errno.ENOSPC: (1, "the disk is full: nothing was sent or changed; make room and try again"),
     errno.EDQUOT: (1, "the disk quota is used up: nothing was sent or changed; make room and try again"),
     errno.EIO: (1, "the disk reported an error: nothing was acknowledged; check the disk and try again"),
@@ -98,8 +98,8 @@ def explain(error: OSError | XwError) -> XwError:
     """The user's sentence and exit code for an operating system error; one of ours has them already."""
     if isinstance(error, XwError):
         return error
-    code, mend = _MENDS.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
+    code, fix = _FIXES.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
     place = error.filename2 or error.filename
     name = os.fsdecode(place) if isinstance(place, (str, bytes)) else "the hub"
     translated = Refused if code == Refused.code else XwError
-    return translated(f"{name}: {error.strerror or error}: {mend}")
+    return translated(f"{name}: {error.strerror or error}: {fix}")

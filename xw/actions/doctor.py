@@ -1,4 +1,4 @@
-"""Looking for everything that is wrong, with the way to mend it: doctor."""
+"""Find everything that is wrong, with the way to fix it: doctor."""
 
 import errno
 import os
@@ -138,7 +138,7 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
             "bad", f"missing folders{where}: {', '.join(missing)}", f"xw init --name {mailbox.owner}"
         )
     if strange:
-        mend = f"move what is there away or mend its rights, then xw init --name {mailbox.owner}"
+        mend = f"move them away or fix their permissions, then xw init --name {mailbox.owner}"
         yield Finding("bad", f"folders that cannot be read{where}: {', '.join(strange)}", mend)
     if open_to_others:
         who = f"others{where or ' on this machine'} can read the mail"
@@ -176,7 +176,7 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
         files.remove(first)
     except OSError as error:
         if error.errno != errno.EPROTO:  # a server that says OK and does nothing
-            mend = "make room, or mend the rights"
+            mend = "make room, or fix the permissions"
         yield Finding("bad", f"cannot write durably {where}: {error.strerror}", mend)
         return False
     yield Finding("ok", f"files can be written and synced {where}")

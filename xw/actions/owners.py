@@ -22,7 +22,7 @@ _LISTED = 8  # paths in a command; more are named by their mailbox
 
 
 class Wrong(NamedTuple):
-    """What belongs to the wrong user or group, and the command that mends it."""
+    """What belongs to the wrong user or group, and the command that fixes it."""
 
     what: str
     mend: str

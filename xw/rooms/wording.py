@@ -4,7 +4,7 @@
     alice: Is the moon made of cheese?
       I ask for a friend.
     carol: It is not.
-    [room science] your whole answer is your line, PASS says nothing
+    [room science] reply with your line only; reply PASS to stay silent
 
 Each line begins with its author's name at the margin, its further lines are
 indented, and so are theirs that had no text: nothing that a member says can
@@ -56,7 +56,7 @@ def turn(
             first.append(f"[room {room}] about: {first_line(topic, _TOPIC)}")
     if left_out:
         first.append(f"[room {room}] {left_out} earlier lines left out: `xw log --room {room}` has them")
-    last = f"[room {room}] your whole answer is your line, PASS says nothing"
+    last = f"[room {room}] reply with your line only; reply PASS to stay silent"
     return "\n".join([*first, *shown, last])
 
 
