@@ -372,8 +372,8 @@ def test_discovery(agent: Start, tmux_server: str) -> None:
         lambda: any(found.target == fake.pane and found.state == "idle" for found in list_panes(tmux_server))
     )
     session = fake.tmux.run("display-message", "-p", "-t", fake.pane, "#{session_name}").strip()
-    assert find_target(fake.pane, tmux_server) == fake.pane
-    assert find_target(session, tmux_server) == fake.pane
+    assert find_target(fake.pane, tmux_server) == (fake.pane, False)
+    assert find_target(session, tmux_server) == (fake.pane, False)
     with pytest.raises(NotFound, match=re.escape(fake.pane)):
         find_target("no-such-program", tmux_server)
     assert list_panes(tmux_server + "-none") == []
@@ -387,7 +387,7 @@ def test_pane_that_two_sessions_show(agent: Start, tmux_server: str) -> None:
     try:
         assert [found.target for found in list_panes(tmux_server)].count(fake.pane) == 1
         for name in (fake.pane, session, "second"):
-            assert find_target(name, tmux_server) == fake.pane
+            assert find_target(name, tmux_server) == (fake.pane, True)
     finally:
         fake.tmux.run("kill-session", "-t", "=second")
 

@@ -159,16 +159,12 @@ def list_panes(server: str = "") -> list[Found]:
     return found
 
 
-def find_target(name: str, server: str = "") -> str:
-    """The pane that a pane id, a tmux place (`work:1.0`), a session or a program's name means.
+def find_target(name: str, server: str = "") -> tuple[str, bool]:
+    """Return the pane that a pane id, a tmux place (`work:1.0`), a session or a program's name means.
 
-    `NotFound` when nothing fits, or several do; the text lists them.
+    The second value is whether the name is that of the program in it. Raise NotFound when nothing fits, or
+    several do; the text lists them.
     """
-    return resolve(name, server)[0]
-
-
-def resolve(name: str, server: str = "") -> tuple[str, bool]:
-    """The pane of `find_target`, and whether the name is that of the program in it."""
     panes = Tmux(server).panes()
     exact = [p for p in panes if name in (p.pane, p.place)]
     session = [p for p in panes if p.session == name or f"{p.session}:" == name]

@@ -10,7 +10,7 @@ from typing import Any
 from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
 from xw.bridges.may_type import Asked, NotNow, choose
-from xw.bridges.panes import Tmux, owner_of, resolve
+from xw.bridges.panes import Tmux, find_target, owner_of
 from xw.bridges.profiles import Profile, named
 from xw.bridges.screen import Screen
 from xw.errors import NotFound
@@ -59,7 +59,7 @@ class Target:
 
     def _find(self) -> str:
         try:
-            pane, by_name = resolve(self.name, self._server)
+            pane, by_name = find_target(self.name, self._server)
         except NotFound as error:
             raise ChatGone(str(error)) from error
         self._asked = self._asked._replace(program=self._program_named(by_name))
