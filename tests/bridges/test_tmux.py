@@ -387,7 +387,7 @@ def test_pane_that_two_sessions_show(agent: Start, tmux_server: str) -> None:
     try:
         assert [found.target for found in list_panes(tmux_server)].count(fake.pane) == 1
         for name in (fake.pane, session, "second"):
-            assert find_target(name, tmux_server) == (fake.pane, True)
+            assert find_target(name, tmux_server) == (fake.pane, False)
     finally:
         fake.tmux.run("kill-session", "-t", "=second")
 
