@@ -216,7 +216,7 @@ class Agent:
         return outcome
 
     def _has_strayed(self) -> bool:
-        """Whether the agent says that it is in a mode that may ask nobody."""
+        """Return whether the agent says that it is in a mode that may ask nobody."""
         return self._settled and self._client.mode not in ("", *acp_modes.HARMLESS)
 
     def _end_if_strayed(self) -> None:

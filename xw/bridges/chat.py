@@ -100,7 +100,7 @@ class Chat(Protocol):
         """
 
     def mark(self) -> str:
-        """Where capture will begin: opaque, printable, at most 4 KB, valid in another process.
+        """Return where capture will begin: opaque, printable, at most 4 KB, valid in another process.
 
         Taken right before `present`; each mark serves one text. Raises `ChatGone`.
         """
@@ -122,7 +122,7 @@ class Chat(Protocol):
         """
 
     def capture(self, mark: str, text: str) -> Reply | None:
-        """The answer to the text since the mark, None while it is not finished; returns at once.
+        """Return the answer to the text since the mark, None while it is not finished; returns at once.
 
         May be asked again after it has answered, and by a new Chat object in a new
         process. Raises `ChatFailed` or `TimedOut` (no answer will come), or `ChatGone`

@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
 
 def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
-    """The profile to read and write this pane by. `ChatGone` where nothing may be typed."""
+    """Return the profile to read and write this pane by. Raise ChatGone where nothing may be typed."""
     if found.state is State.UNSURE:
         raise NotNow(found.kind)
     if found.state is State.BARRED:
@@ -77,5 +77,5 @@ def _inside(found: Owner, asked: Asked, screen: Screen) -> Profile:
 
 
 def insides() -> list[str]:
-    """The programs that show more than a prompt, by which they are told from a shell inside of a wrapper."""
+    """Return the programs with furniture, by which they are told from a shell inside of a wrapper."""
     return [profile.name for profile in PROFILES.values() if profile.furniture]

@@ -10,7 +10,7 @@ class Pause:
         self._next = first
 
     def longer(self) -> float:
-        """The next pause."""
+        """Return the next pause."""
         now = self._next
         self._next = min(now * 1.3, self._last)
         return now

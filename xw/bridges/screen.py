@@ -21,7 +21,7 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;:?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\
 
 
 def plain(styled: str) -> str:
-    """A captured row without its colours and links."""
+    """Return a captured row without its colours and links."""
     return _SEQUENCE.sub("", styled).rstrip()
 
 
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
 
 def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | None:
-    """Why the program cannot take a text now; None if it can. `still`: the screen has long not changed."""
+    """Return why the program cannot take a text now; None if it can. `still`: the screen stands still."""
     if screen.obstacle:
         return screen.obstacle
     if starting(screen, profile):
@@ -74,12 +74,12 @@ def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | No
 
 
 def starting(screen: Screen, profile: Profile) -> bool:
-    """Does the program show an input line that it does not read yet?"""
+    """Return whether the program shows an input line that it does not read yet."""
     return profile.starting.search("\n".join(screen.rows)) is not None
 
 
 def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
-    """Does the program show that it works? What moves while it works does not stand `still`."""
+    """Return whether the program shows that it works. A moving sign of work does not stand `still`."""
     if profile.ready_title.search(screen.title) or (still and profile.animated):
         return False
     below = screen.rows[screen.cursor_y + 1 :]
@@ -90,7 +90,7 @@ def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
 
 
 def dialog(screen: Screen, profile: Profile) -> bool:
-    """Does the program wait for a decision? A key pressed now would make it."""
+    """Return whether the program waits for a decision, which any key might make."""
     if profile.dialog_title.search(screen.title) or profile.asks.search(left_of_cursor(screen)):
         return True
     # Dialogs take the input's place; beside an empty input the same words are an answer's.
@@ -100,7 +100,7 @@ def dialog(screen: Screen, profile: Profile) -> bool:
 
 
 def furnished(screen: Screen, profile: Profile) -> bool:
-    """Is what the program draws below its input on the screen? A prompt alone may be a shell's."""
+    """Return whether the program's rows below its input are there; a prompt alone may be a shell's."""
     below = screen.rows[screen.cursor_y + 1 :]
     return bool(profile.furniture) and all(
         any(pattern.search(row) for row in below) for pattern in profile.furniture
@@ -108,13 +108,13 @@ def furnished(screen: Screen, profile: Profile) -> bool:
 
 
 def left_of_cursor(screen: Screen) -> str:
-    """What stands before the cursor in its row."""
+    """Return the text before the cursor in its row."""
     row = screen.rows[screen.cursor_y] if 0 <= screen.cursor_y < len(screen.rows) else ""
     return row.ljust(screen.cursor_x)[: screen.cursor_x]
 
 
 def empty_input(screen: Screen, profile: Profile) -> bool:
-    """Does the cursor stand at the start of an input line that holds nothing?"""
+    """Return whether the cursor stands at the start of an input line that holds nothing."""
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
     row = screen.rows[screen.cursor_y].ljust(screen.cursor_x)
@@ -126,7 +126,7 @@ def empty_input(screen: Screen, profile: Profile) -> bool:
 
 
 def pale(styled: str, column: int) -> bool:
-    """Is what stands right of the column a suggestion: dim or grey, as no typed text is?"""
+    """Return whether the text right of the column is a suggestion: dim or grey, as no typed text is."""
     seen, dim, grey = 0, False, False
     for part in _STYLE.split(styled):
         if part.startswith("\x1b"):
@@ -144,7 +144,7 @@ def pale(styled: str, column: int) -> bool:
 
 
 def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
-    """What stands left of the text (or its stand-in) on its row; None if it is not on the screen."""
+    """Return the row left of the text (or its stand-in); None if it is not on the screen."""
     first, token = text.split("\n", 1)[0][:24], token_of(text)
     for place in reversed(list(places(screen.rows, first))):
         return screen.rows[place.row][: place.column]
@@ -156,7 +156,7 @@ def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
 
 
 def unsent(screen: Screen, profile: Profile, text: str) -> bool:
-    """Does the cursor still stand behind the text (or its stand-in), as it does before Enter?"""
+    """Return whether the cursor still stands behind the text (or its stand-in), as before Enter."""
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
     y = screen.cursor_y
@@ -172,13 +172,13 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
 
 
 def token_of(text: str) -> str:
-    """The start of the text's last line, by which it is found again: `[end k7f3q2m9]`."""
+    """Return the start of the text's last line, by which it is found again: `[end k7f3q2m9]`."""
     last = text.rsplit("\n", 1)[-1].rsplit("⏎ ", 1)[-1]
     return last[: last.index("]") + 1] if "]" in last else last[:24]
 
 
 def answer(rows: list[str], profile: Profile, text: str) -> Answer:
-    """The answer that stands below the text in these rows, without the program's decoration."""
+    """Return the answer below the text in these rows, without the program's decoration."""
     head, opened, _ = text.partition("]")
     if rows and not profile.one_line and opened and head + opened in rows[0]:
         # Once the text has scrolled off, a program may keep a row at the top that tells of it.
@@ -201,19 +201,19 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
 
 
 def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
-    """The rows without the prompt that came back below the answer."""
+    """Return the rows without the prompt that came back below the answer."""
     shown = next((number for number in range(len(rows), 0, -1) if rows[number - 1].strip()), 0)
     return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
 
 
 def _is_of_one_turn(rows: list[str], profile: Profile) -> bool:
-    """Are rows without the text of its turn? Told only where turns are marked, and none began here."""
+    """Return whether rows without the text are of its turn: where turns are marked, and none began."""
     marks = sum(profile.turn.search(row) is not None for row in rows)
     return profile.turn is not NEVER and marks <= 1  # one is the input that waits, or the end of this turn
 
 
 def _place(rows: list[str], profile: Profile, text: str) -> Place | None:
-    """Where the text's last line stands, in however many rows."""
+    """Return the place of the text's last line, in however many rows."""
     token = token_of(text)
     found = places(rows, token, text[text.rindex(token) + len(token) :])
     shown = [place for place in found if not _quoted(rows[place.row], profile, place.column)]
@@ -224,7 +224,7 @@ def _place(rows: list[str], profile: Profile, text: str) -> Place | None:
 
 
 def _quoted(row: str, profile: Profile, column: int) -> bool:
-    """Does an answer repeat the text here? The text itself has its last line at the start of a row."""
+    """Return whether an answer repeats the text here. The text itself starts a row with its last line."""
     if profile.one_line:
         return False
     spoken = profile.bullet != "" and row.startswith(profile.bullet)
@@ -236,7 +236,7 @@ def _last(screen: Screen, count: int) -> list[str]:
 
 
 def _cells(row: str) -> int:
-    """The columns that a row takes: two for wide letters, none for what is set upon another."""
+    """Return the columns that a row takes: two for wide letters, none for combining signs."""
     wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in row)
     return len(row) + wide - sum(unicodedata.category(sign) in ("Mn", "Me") for sign in row)
 
@@ -257,7 +257,7 @@ def _trimmed(lines: list[str]) -> str:
 
 
 def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
-    """The blocks that are the program's own words; tools' blocks are left out."""
+    """Return the blocks that are the program's own words, without tools' blocks."""
     width = len(profile.bullet)
     kept: list[list[str]] = []
     # What stands above the first bullet is no answer, unless the bullet itself was cut off.
@@ -276,7 +276,7 @@ def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
 
 
 def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
-    """The program's own line that says why there is no answer: an error of its provider, an interruption.
+    """Return the program's own line that reports an error of its provider, or an interruption.
 
     An answer may quote such a line, so it counts only where the program puts it: in a row that no answer
     has, or alone, or as the last block of a turn that did not end well.
@@ -300,7 +300,7 @@ def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
 
 
 def _paragraph(rows: list[str]) -> str:
-    """The rows up to the next blank one, as one line."""
+    """Return the rows up to the next blank one, as one line."""
     lines: list[str] = []
     for row in rows:
         if not row.strip():

@@ -54,7 +54,7 @@ class Target:
         return screen, profile
 
     def is_same(self, screen: Screen, noted: Mapping[str, Any]) -> bool:
-        """Does the program of this mark still run? An older xw's mark knows only the pane's own process."""
+        """Return whether the mark's program still runs. An older xw's mark has only the pane's process."""
         return bool(screen.pid == noted["pid"] and noted.get("program", self.identity) == self.identity)
 
     def _find(self) -> str:
@@ -66,7 +66,7 @@ class Target:
         return pane
 
     def _program_named(self, by_name: bool) -> str:
-        """The program that the target names; a session with an agent's name means that agent too."""
+        """Return the program that the target names; a session with an agent's name means that agent too."""
         profile = named(self.name)
         if profile is None:
             return self.name if by_name else ""

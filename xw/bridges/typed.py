@@ -9,7 +9,7 @@ TAB_SIGN = " ⇥ "
 
 
 def one_line(text: str) -> str:
-    """The text for a program that would take each newline for Enter; signs show where they were."""
+    """Return the text for a program that would take each newline for Enter; signs show where they were."""
     for sign, stands_for in ((NEWLINE_SIGN, "\n"), (TAB_SIGN, "\t")):
         # A sign that a body holds would pass for a newline, and what follows it for a line of the frame.
         text = text.replace(sign.strip(), escaped(ord(sign.strip()))).replace(stands_for, sign)
@@ -17,7 +17,7 @@ def one_line(text: str) -> str:
 
 
 def typed(text: str, profile: Profile) -> str:
-    """The text as it is typed into this program."""
+    """Return the text as it is typed into this program."""
     if profile.one_line:
         text = one_line(text)
     for lost, sign in profile.signs:

@@ -19,7 +19,7 @@ _CHUNK = re.compile(rb"\[chunk\] type=CONTENT_DELTA content_len=(\d+) content=")
 
 
 def find(socket_path: str) -> Path:
-    """The newest log of the program that listens on the socket; `ChatFailed` if there is none."""
+    """Return the newest log of the program that listens on the socket. Raise ChatFailed if there is none."""
     directory = Path(f"/proc/{server_pid(socket_path)}/cwd/logs")
     try:
         logs = sorted(directory.glob("chat_*.log"), key=lambda path: path.stat().st_mtime)
@@ -31,7 +31,7 @@ def find(socket_path: str) -> Path:
 
 
 def read(log: Path) -> list[tuple[str, str]]:
-    """What was said, as (role, text): role is user, assistant (finished answers only) or error."""
+    """Return the conversation as (role, text): user, assistant (finished answers only) or error."""
     try:
         data = log.read_bytes()
     except FileNotFoundError:

@@ -26,12 +26,12 @@ ANSWER_LIMIT = 16 * 1024 * 1024
 
 
 def encode(value: str) -> str:
-    """A value as one word of a command: spaces, controls, `%` and all non-ASCII percent-encoded."""
+    """Return a value as one word of a command: spaces, controls, `%` and non-ASCII percent-encoded."""
     return quote(value, safe="!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
 
 def command(name: str, words: Iterable[str] = ()) -> bytes:
-    """The line for a command; `Refused` when it is too long to arrive whole."""
+    """Return the line for a command. Raise Refused when it is too long to arrive whole."""
     line = " ".join([f"cmd:{name}", *words]).encode() + b"\n"
     if len(line) > LIMIT:
         raise Refused(f"{len(line)} bytes do not fit into one WibWob command of {LIMIT}")
@@ -47,7 +47,7 @@ class Wire:
         self._timeout_s = timeout_s
 
     def ask(self, line: bytes) -> str:
-        """The answer to a command, without its newline.
+        """Return the answer to a command, without its newline.
 
         `ChatGone`: nobody listens. `NotPresented`: the command was not sent.
         `Uncertain`: it was sent and no answer came. `Refused`: the handshake failed.
@@ -113,19 +113,19 @@ class Wire:
 
 
 def check(answer: str) -> str:
-    """The answer, unless it is an error: a command that was refused was not carried out."""
+    """Return the answer, unless it is an error: a command that was refused was not carried out."""
     if answer.startswith("err"):
         raise NotPresented(f"the chat answered: {answer[:200]}")
     return answer
 
 
 def unknown(answer: str) -> bool:
-    """Does this build lack the command?"""
+    """Return whether this build lacks the command."""
     return answer.startswith("err unknown")
 
 
 def server_pid(path: str) -> int:
-    """The process that listens on a socket; `ChatFailed` where the system does not tell."""
+    """Return the process that listens on a socket. Raise ChatFailed where the system does not tell."""
     if not hasattr(socket, "SO_PEERCRED"):
         raise ChatFailed("this system does not tell who owns a socket: give the bridge --option log=FILE")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:

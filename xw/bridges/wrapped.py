@@ -28,12 +28,12 @@ class Place(NamedTuple):
 
 
 def letters(row: str) -> str:
-    """The row without blanks, boxes, and the mark of a row that goes on with a text."""
+    """Return the row without blanks, boxes, and the mark of a row that goes on with a text."""
     return "".join(sign for sign in row[_MARKS.match(row).end() :] if sign not in _PASSED)  # type: ignore[union-attr]  # it matches anything
 
 
 def places(rows: Sequence[str], start: str, more: str = "") -> Iterator[Place]:
-    """Where `start` stands in the rows, from the top; `more` is what follows it, as far as it is there."""
+    """Find `start` in the rows, from the top; `more` is what follows it, as far as it is there."""
     wanted = [sign for sign in start + more if sign not in _PASSED]
     needed = sum(sign not in _PASSED for sign in start)
     for number, row in enumerate(rows if needed else ()):

@@ -36,7 +36,7 @@ class Definition(NamedTuple):
 
 
 def check(definition: Definition) -> Definition:
-    """`definition` if a room can be run by it; Usage, saying what is wrong."""
+    """Return `definition` if a room can be run by it. Raise Usage if not."""
     if definition.policy not in POLICIES:
         hint = nearest(definition.policy, list(POLICIES))
         raise Usage(f"no policy {visible(definition.policy)!r}{hint}: use {', '.join(POLICIES)}")
@@ -65,7 +65,7 @@ def write(mailbox: Mailbox, definition: Definition) -> None:
 
 
 def read(mailbox: Mailbox) -> Definition:
-    """The definition in a room's folder. NotFound where the instance is no room, XwError where damaged."""
+    """Return the definition in a room's folder. Raise NotFound if it is no room, XwError if damaged."""
     path = mailbox.at(layout.ROOM)
     try:
         found: Any = parse_object(mailbox.files.read(path, _LIMIT))
@@ -91,7 +91,7 @@ def read(mailbox: Mailbox) -> Definition:
 
 
 def is_room(mailbox: Mailbox) -> bool:
-    """Whether a definition lies in this mailbox."""
+    """Return whether a definition lies in this mailbox."""
     return is_file(mailbox.files, mailbox.at(layout.ROOM))
 
 
@@ -102,7 +102,7 @@ def retire(mailbox: Mailbox) -> None:
 
 
 def retired(mailbox: Mailbox) -> bool:
-    """Whether a room was closed for good, and all that it was sent by then has been answered."""
+    """Return whether a room is closed, and all mail that it got by then has been answered."""
     return not is_file(mailbox.files, mailbox.at(layout.CARD))
 
 
@@ -115,7 +115,7 @@ def make(
     limits: Limits,
     now: clock.Clock,
 ) -> Definition:
-    """A definition made now. Usage where a room cannot be run by it."""
+    """Return a definition made now. Raise Usage if a room cannot be run by it."""
     names = [name for name, _ in members]
     if policy == "moderator":
         moderator = moderator or (names[0] if names else "")

@@ -22,7 +22,7 @@ def speakers(scene: Scene, now: int) -> tuple[str, ...]:
 
 
 def _call(scene: Scene, member: Member) -> tuple[int, int] | None:
-    """Where a member is first named in what it has not been shown: the line, and the place in it."""
+    """Return where a member is first named in lines that it has not been shown: line, and place in it."""
     for index in range(member.heard, len(scene.lines)):
         line = scene.lines[index]
         if line.names and named(line, member.name):

@@ -29,7 +29,7 @@ def _next(scene: Scene) -> Member | None:
 
 
 def _last_word(scene: Scene) -> int | None:
-    """The number of the moderator's last line that was not a pass."""
+    """Return the number of the moderator's last line that was not a pass."""
     for index in range(len(scene.lines) - 1, -1, -1):
         line = scene.lines[index]
         if line.author == scene.moderator and not line.silent:

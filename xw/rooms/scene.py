@@ -103,36 +103,36 @@ class Scene(NamedTuple):
         return any(member.open for member in self.members)
 
     def present(self) -> Iterator[Member]:
-        """Those who can be given a turn when it is theirs: not away, nothing to answer, something to hear."""
+        """Return members that can be given a turn: not away, no turn open, something to hear."""
         return (m for m in self.members if not m.away and not m.open and has_news(m, self.lines))
 
     def free_at(self, member: Member) -> int:
-        """When the rate allows a member its next message."""
+        """Return when the rate allows a member its next message."""
         most = self.limits.per_minute
         return member.spoke[-most] + MINUTE if 0 < most <= len(member.spoke) else 0
 
 
 def has_news(member: Member, lines: Sequence[Line]) -> bool:
-    """Whether something was said that the member has not been shown."""
+    """Return whether something was said that the member has not been shown."""
     return any(is_for(member, lines[index]) for index in range(member.heard, len(lines)))
 
 
 def is_for(member: Member, line: Line) -> bool:
-    """Whether a member is to be shown a line: others' words, and nothing that has passed it already."""
+    """Return whether a member is shown a line: others' words that have not passed it already."""
     return line.author != member.name and not line.silent and member.name not in line.rooms
 
 
 def mentions(text: str) -> tuple[str, ...]:
-    """The names that follow an `@` in a text, each once, in order; `all` may be among them."""
+    """Return the names that follow an `@` in a text, each once, in order; `all` may be among them."""
     found = (match.group(1).rstrip("-") for match in _MENTION.finditer(text.lower()))
     return tuple(dict.fromkeys(found))
 
 
 def named(line: Line, name: str) -> bool:
-    """Whether a line calls on somebody of this name other than its author."""
+    """Return whether a line calls on somebody of this name other than its author."""
     return line.author != name and (name in line.names or layout.EVERYONE in line.names)
 
 
 def is_pass(text: str) -> bool:
-    """Whether an answer says nothing: the word PASS, however decorated."""
+    """Return whether an answer is only the word PASS, however decorated."""
     return text.strip(_DECORATION).lower() == "pass"

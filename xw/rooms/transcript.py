@@ -50,7 +50,7 @@ class Transcript:
         self._spoke = 0  # when the room last did, by its clock
 
     def fresh(self) -> Iterator[Entry]:
-        """The entries that have not been given yet, in the order in which the room took them."""
+        """Return the entries not given yet, in the order in which the room took them."""
         for message, own in self._record.fresh():
             entry = _entry(message, own, self._spoke)
             self._spoke = max(self._spoke, message.sent if own else 0)

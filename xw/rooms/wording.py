@@ -27,7 +27,7 @@ _TOPIC = 400
 
 
 def spoken(line: Line, files: Mapping[File, str]) -> str:
-    """A line with its author, safe to stand among others; `files` is what to say of each of its files."""
+    """Return a line with its author, safe to stand among others; `files` has the words for each file."""
     text = line.text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     # Every break that some program shows as one: `splitlines` knows them all.
     said = [GUARD + line if is_look_alike(line) else line for line in text.splitlines()]
@@ -44,7 +44,7 @@ def turn(
     topic: str,
     hint: str,
 ) -> str:
-    """The body of a turn. To a room only the lines: its own members are told by itself what to do."""
+    """Return the body of a turn. To a room only the lines: it tells its own members what to do."""
     shown, left_out = _fitting(lines, files)
     if member.kind == ROOM:
         return "\n".join(shown)
@@ -61,7 +61,7 @@ def turn(
 
 
 def _fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:
-    """The newest lines that fit, and how many older ones do not."""
+    """Return the newest lines that fit, and the number of older ones that do not."""
     shown: list[str] = []
     left = _LIMIT
     for line in reversed(lines):
