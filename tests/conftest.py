@@ -2,6 +2,7 @@
 
 import compileall
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,3 +92,10 @@ def _nobodys_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
             folder.mkdir()
             patch.setenv(f"XDG_{name.upper()}_HOME", str(folder))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_mirrors_noted(_nobodys_machine: None) -> Iterator[None]:
+    """What one test noted of its mirrors is not told in another."""
+    yield
+    shutil.rmtree(Path(os.environ["XDG_STATE_HOME"], "xw/mirrors"), ignore_errors=True)

@@ -311,6 +311,13 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
     return [os.path.join(folder, "mirror") for folder in above]
 
 
+def noted_mirrors() -> str:
+    """Return the folder with a note of each mirror of this user, wherever it lies."""
+    from platformdirs import user_state_dir
+
+    return os.path.join(user_state_dir("xw", appauthor=False), "mirrors")
+
+
 def mirror_folder(url: str) -> str:
     """Return where a hub's mirror lies in `.xw/` or the user's folder for them."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]

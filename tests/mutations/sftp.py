@@ -3,6 +3,7 @@
 from tests.mutations import Mutation
 
 _SFTP = ("tests/ssh/test_order.py", "tests/ssh/test_promises.py", "tests/files/test_contract.py")
+_LINKS = ("tests/ssh/test_links.py",)
 
 MUTATIONS = (
     Mutation(
@@ -176,7 +177,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: a replacement's writes must succeed",
         "xw/files/sftp.py",
-        "        if bad:\n            self._remote.discard([name])\n            raise bad[name]",
+        "        if bad or behind:\n            self._remote.discard([name])\n            raise bad.get(name) or behind[path]",
         "        pass",
         _SFTP,
     ),
@@ -347,5 +348,47 @@ MUTATIONS = (
         "            error = self.first_error(answers, folder)\n            if error:\n                found[folder] = error",
         "            pass",
         _SFTP,
+    ),
+    Mutation(
+        "over SFTP: the close of what was written must succeed",
+        "xw/files/sftp_wire.py",
+        "    return [close] if ask.closes and close.code != sftp.OK else []",
+        "    return []",
+        _SFTP,
+    ),
+    Mutation(
+        "over SFTP: the close of an attachment must succeed",
+        "xw/files/sftp_publish.py",
+        "            raised(self._remote.error(wire.wait(closing), path))",
+        "            wire.wait(closing)",
+        _SFTP,
+    ),
+    Mutation(
+        "over SFTP: nothing is published behind a link",
+        "xw/files/sftp_publish.py",
+        "if (error := bad.get(path) or behind.get(path))",
+        "if (error := bad.get(path))",
+        _LINKS,
+    ),
+    Mutation(
+        "over SFTP: nothing is stored behind a link",
+        "xw/files/sftp_publish.py",
+        "                raised(self._remote.links_above([path], above, [[look] for look in seen]).get(path))",
+        "                pass",
+        _LINKS,
+    ),
+    Mutation(
+        "over SFTP: what was moved behind a link is taken back",
+        "xw/files/sftp.py",
+        "            lost = behind.get(target) or behind.get(source) or lost",
+        "            pass",
+        _LINKS,
+    ),
+    Mutation(
+        "over SFTP: no folder is made behind a link",
+        "xw/files/sftp.py",
+        "        return sftp.lstat(full) if path else sftp.stat_of(full)",
+        "        return sftp.stat_of(full)",
+        _LINKS,
     ),
 )

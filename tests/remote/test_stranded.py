@@ -1,5 +1,6 @@
 """Unsent mail of a hub that got another URL: named by init, sync and doctor, and sent by what they say."""
 
+import grp
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ import pytest
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
+from xw import config
 
 
 def commands(line: str) -> list[list[str]]:
@@ -176,3 +178,98 @@ def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:
     assert (result.code, "no mirror of 'alice'" in result.err) == (3, True)
     alice.ok("sync", "--adopt", str(alice.mirror.parent))
     assert alice.run("sync", "--watch", "--adopt", "x").code == 2
+
+
+def test_a_configuration_elsewhere(
+    alice: Machine, bob: Machine, known: Sshd, by_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror beside an xw.json that is no longer used is named, with commands that reach it from there."""
+    mirror = left_behind(alice, known)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    os.rename(alice.folder / "xw.json", moved / "xw.json")
+    monkeypatch.chdir(tmp_path)
+    alice.ok("init", "--name", "alice", "--config", str(moved / "xw.json"))
+    line = named(alice, "sync", "--config", str(moved / "xw.json"))
+    assert f"1 unsent message of alice for {alice.url} in the mirror {mirror}" in line
+    adopting, _ = commands(line)
+    assert f"--config {moved}/xw.json" in shlex.join(adopting)
+    assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
+    assert "written while" in bob.ok("check")
+
+
+def test_another_xw_state(
+    alice: Machine, bob: Machine, known: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror in the folder that XW_STATE named yesterday is found today."""
+    monkeypatch.setenv("XW_STATE", str(tmp_path / "yesterday"))
+    alice.ok("init", "--name", "alice")
+    known.stop()
+    disconnect()
+    assert alice.run("send", "--to", "bob", "task", "written yesterday", "--offline").code == 0
+    known.start()
+    monkeypatch.setenv("XW_STATE", str(tmp_path / "today"))
+    line = named(alice, "init", "--name", "alice")
+    assert f"in the mirror {tmp_path}/yesterday/mirror/" in line
+    adopting, again = commands(line)
+    assert again[0] == f"XW_STATE={tmp_path}/yesterday"
+    assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
+    assert alice.run("sync").err == ""
+
+
+def test_a_mirror_that_another_project_uses(alice: Machine, bob: Machine, known: Sshd) -> None:
+    """Mail that waits in another project for its own sync is a note of doctor's, and nobody's warning."""
+    left_behind(alice, known)
+    assert "unsent message" not in bob.run("sync").err
+    found = bob.run("doctor")
+    assert found.code == 0
+    assert f"the project in {alice.folder} uses it: `cd {alice.folder} && xw sync`" in found.out
+    alice.ok("sync")
+    assert "unsent message" not in bob.run("doctor").out
+
+
+@pytest.mark.parametrize("about", ["nothing", "half", "no object", "a folder"])
+def test_a_note_of_its_url_that_cannot_be_read(
+    alice: Machine, bob: Machine, known: Sshd, by_name: str, about: str
+) -> None:
+    """Without a readable `mirror.json` the mirror is named all the same, and --adopt sends the mail."""
+    path = Path(left_behind(alice, known), "mirror.json")
+    text = {"nothing": "", "half": '{"urls": ["ssh', "no object": "[]"}.get(about)
+    path.unlink()
+    if text is None:
+        path.mkdir()
+    else:
+        path.write_text(text)
+    renamed(alice, by_name)
+    (adopting,) = commands(named(alice, "init", "--name", "alice"))
+    assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
+    assert "written while" in bob.ok("check")
+
+
+def test_notes_of_mirrors_that_are_gone(alice: Machine, tmp_path: Path) -> None:
+    """A mirror that was removed is forgotten; what is no note is passed over; none of it ends a command."""
+    alice.ok("sync")
+    notes = Path(config.noted_mirrors())
+    (kept,) = [path for path in notes.iterdir() if str(alice.folder) in path.read_text()]
+    (notes / "strange.json").write_text("[]")
+    (notes / "half.json").write_text('{"mirror": "/x')
+    (notes / "gone.json").write_text(json.dumps({"mirror": f"{tmp_path}/gone", "config": "\0"}))
+    (notes / "folder.json").mkdir(exist_ok=True)
+    assert alice.run("sync").err == ""
+    assert kept.exists()
+    shutil.rmtree(notes)
+    notes.write_text("no folder")
+    assert alice.run("sync").err == ""
+    notes.unlink()
+
+
+def test_a_group_for_a_new_hub_on_another_host(known: Sshd, tmp_path: Path) -> None:
+    """`init --group` for a new hub on another host is a usage error that says where to run it."""
+    machine = Machine(tmp_path / "carol", "carol", f"ssh://127.0.0.1:{known.port}{tmp_path}/shared")
+    group = grp.getgrgid(os.getgid()).gr_name
+    result = machine.run("init", "--name", "carol", "--hub", machine.url, "--group", group)
+    assert result.code == 2
+    assert f"run `xw init --group {group} --hub PATH` on it" in result.err
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "shared").exists()
+    assert not (machine.folder / "xw.json").exists()

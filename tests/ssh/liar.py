@@ -38,11 +38,16 @@ def about(*names: str, where: str = "") -> Lies:
 
 
 class LyingLink(ServerLink):
-    """A `ServerLink` whose server says OK to what `lies` picks out, and does nothing of it."""
+    """A `ServerLink` whose server says OK to what `lies` picks out, and does nothing of it.
+
+    What `refuses` picks out is answered with the bare `Failure`. `asked` are the kinds of all requests.
+    """
 
     def __init__(self, lies: Lies) -> None:
         super().__init__()
         self.lies = lies
+        self.refuses: Lies = lambda kind, body: False
+        self.asked: list[int] = []
         self.told = 0
         self._threads: list[threading.Thread] = []
 
@@ -63,10 +68,15 @@ class LyingLink(ServerLink):
     def _asked(self, near: socket.socket, far: socket.socket, lock: threading.Lock) -> None:
         with suppress(OSError):
             while packet := _packet(near):
+                self.asked.append(packet[0])
                 if packet[0] != sftp.INIT and self.lies(packet[0], packet[5:]):
                     self.told += 1
                     with lock:
                         near.sendall(_framed(bytes([sftp.STATUS]) + packet[1:5] + bytes(12)))
+                elif packet[0] != sftp.INIT and self.refuses(packet[0], packet[5:]):
+                    code = struct.pack(">III", sftp.FAILURE, 0, 0)
+                    with lock:
+                        near.sendall(_framed(bytes([sftp.STATUS]) + packet[1:5] + code))
                 else:
                     far.sendall(_framed(packet))
         far.close()

@@ -10,6 +10,7 @@ from tests.cli.team import until
 from tests.ssh.liar import KINDS, Lies, LyingLink, about
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
+from xw.files.sftp_packets import CLOSE
 from xw.hub.directory import DirectoryHub
 
 Serve = Callable[[Lies], SftpFiles]
@@ -93,17 +94,16 @@ def test_publish_by_rename(serve: Callable[..., SftpFiles]) -> None:
     assert sorted(files.names("a")) == ["old"]
 
 
+ACTS: dict[str, Callable[[SftpFiles], object]] = {
+    "publish": lambda files: files.publish(b"x" * 100_000, "tmp", ["a/new"]),
+    "replace": lambda files: files.replace(b"x" * 100_000, "tmp", "a/new"),
+    "store": lambda files: files.store([b"x" * 60_000, b"x" * 40_000], "a/new"),
+}
+
+
 @pytest.mark.parametrize("where", ["write", "half"])
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda files: files.publish(b"x" * 100_000, "tmp", ["a/new"]),
-        lambda files: files.replace(b"x" * 100_000, "tmp", "a/new"),
-        lambda files: files.store([b"x" * 60_000, b"x" * 40_000], "a/new"),
-    ],
-    ids=["publish", "replace", "store"],
-)
-def test_bytes_that_are_not_written(serve: Serve, act: Callable[[SftpFiles], object], where: str) -> None:
+@pytest.mark.parametrize("act", ACTS)
+def test_bytes_that_are_not_written(serve: Serve, act: str, where: str) -> None:
     """A file that has fewer bytes than were written is thrown away, whatever fsync said."""
     seen: list[int] = []
 
@@ -113,7 +113,22 @@ def test_bytes_that_are_not_written(serve: Serve, act: Callable[[SftpFiles], obj
 
     files = serve(lies)
     with pytest.raises(OSError, match="Input/output error"):
-        act(files)
+        ACTS[act](files)
+    assert files.names_of(["tmp", "a"]) == [[], ["old"]]
+
+
+@pytest.mark.parametrize("guessing", [True, False])
+@pytest.mark.parametrize("act", ACTS)
+def test_a_close_that_fails(serve: Serve, act: str, guessing: bool) -> None:
+    """A server that keeps the bytes until the close, and then cannot, acknowledges nothing."""
+    files = serve(nothing)
+    link = files._link
+    assert isinstance(link, LyingLink)
+    link.wire()._guessing = guessing
+    link.refuses = lambda kind, body: kind == CLOSE and link.asked.count(KINDS["write"]) > 0
+    with pytest.raises(OSError, match="only `Failure`"):
+        ACTS[act](files)
+    link.refuses = nothing
     assert files.names_of(["tmp", "a"]) == [[], ["old"]]
 
 

@@ -57,8 +57,8 @@ def doctor(options: Options) -> Iterator[Finding]:
     except (XwError, OSError) as error:
         yield Finding("bad", str(explain(error)))
     with suppress(Usage):  # the working directory is gone, which was told above
-        for mirror in stranded(found, options.hub):
-            yield Finding("bad", mirror.what, mirror.mend)
+        for mirror in stranded(found, options.hub, root=instance.root if instance else ""):
+            yield Finding("note" if mirror.project else "bad", mirror.what, mirror.mend)
     if instance is None:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")
@@ -169,6 +169,7 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
     mend = "serve the hub with OpenSSH's sftp-server"
     try:
         files.replace(b"doctor\n", scratch, first)
+        mode = files.look(first).mode & (0o007 if files.group else 0o077)
         files.move(first, second)
         files.remove(second)
         mend = LINKS_NEEDED
@@ -179,6 +180,11 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
             mend = "make room, or fix the permissions"
         yield Finding("bad", f"cannot write durably {where}: {error.strerror}", mend)
         return False
+    if mode:
+        what = f"a file written {where} can be read by others (mode bits {mode:03o})"
+        yield Finding(
+            "bad", what, "serve the hub with OpenSSH's sftp-server, or give it a file system with modes"
+        )
     yield Finding("ok", f"files can be written and synced {where}")
     return True
 

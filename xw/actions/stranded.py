@@ -11,6 +11,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from xw import config, layout
+from xw.actions.mirrors import noted, used_by
 from xw.config import Config
 from xw.errors import Damaged, NotFound, Usage, XwError, explain
 from xw.files.local import LocalFiles
@@ -26,6 +27,7 @@ class Stranded(NamedTuple):
 
     `url` is empty where an older xw made the mirror and noted none. `problem` is why it cannot be
     looked at. `again` and `adopt` are the commands that send the mail, by that hub or by the one in use.
+    `project` is the folder of another project that uses the mirror; its own `xw sync` sends the mail.
     """
 
     mirror: str
@@ -35,6 +37,7 @@ class Stranded(NamedTuple):
     problem: str
     again: str
     adopt: str
+    project: str = ""
 
     @property
     def what(self) -> str:
@@ -49,16 +52,21 @@ class Stranded(NamedTuple):
         """Return what to do."""
         if self.problem:
             return "check its owner and mode"
+        if self.project:
+            return f"the project in {self.project} uses it: `cd {quote(self.project)} && xw sync`"
         again = f"; to send by the old URL: `{self.again}`" if self.again else ""
         return f"if that hub is the one in use now, `{self.adopt}` sends them{again}"
 
 
-def stranded(found: Config, hub: str | None, environ: Mapping[str, str] = os.environ) -> list[Stranded]:
+def stranded(
+    found: Config, hub: str | None, environ: Mapping[str, str] = os.environ, root: str = ""
+) -> list[Stranded]:
     """Return the mirrors of this machine with unsent mail, and those that cannot be read.
 
-    All but the one in use, which is that of `hub` (as --hub says it; None: as environment and file say).
+    All but the one in use, which is that of `hub` (as --hub says it; None: as environment and file say),
+    and `root`.
     """
-    seen = {_used(found, hub, environ)}
+    seen = {_used(found, hub, environ), os.path.realpath(root) if root else ""}
     listed: list[Stranded] = []
     for place in config.mirror_places(found, environ):
         try:
@@ -72,7 +80,22 @@ def stranded(found: Config, hub: str | None, environ: Mapping[str, str] = os.env
             if os.path.realpath(path) not in seen and os.path.isdir(path):
                 seen.add(os.path.realpath(path))
                 listed += _in_mirror(path, found, environ)
+    for mirror, path in noted():
+        if os.path.realpath(mirror) not in seen:
+            seen.add(os.path.realpath(mirror))
+            listed += _of_other(mirror, path, found, environ)
     return listed
+
+
+def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
+    """What waits in a mirror that another configuration made, or another XW_STATE."""
+    try:
+        owner = config.load(path) if path and os.path.isfile(path) else found
+    except (OSError, XwError):
+        owner = found
+    project = os.path.dirname(path) if used_by(mirror, path, environ) else ""
+    for one in _in_mirror(mirror, owner, environ):
+        yield one._replace(project=project)
 
 
 def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
@@ -146,13 +169,23 @@ def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator
 
 def _named(path: str, name: str, waiting: int, found: Config, environ: Mapping[str, str]) -> Stranded:
     url = mirror_url(LocalFiles(path))
-    adopting = f"xw sync --as {name} --adopt {quote(path)}"
+    sync = f"xw sync{_by_file(found, environ)} --as {name}"
+    adopting = f"{sync} --adopt {quote(path)}"
     if not url:
         return Stranded(path, name, waiting, "", "", "", adopting)
-    again = f"xw sync --as {name} --hub {quote(url)}"
+    again = f"{sync} --hub {quote(url)}"
     if os.path.realpath(config.mirror(url, found, environ)) != os.path.realpath(path):
         again = f"XW_STATE={quote(os.path.dirname(os.path.dirname(path)))} {again}"
     return Stranded(path, name, waiting, url, "", again, adopting)
+
+
+def _by_file(found: Config, environ: Mapping[str, str]) -> str:
+    """The option that names a configuration file, where a command would not find it by itself."""
+    try:
+        usual = config.locate(None, environ, config.here())
+    except (OSError, XwError):
+        usual = None
+    return f" --config {quote(found.path)}" if found.path and found.path != usual else ""
 
 
 def _unreadable(path: str, error: OSError | XwError) -> Stranded:

@@ -4,6 +4,7 @@ import sys
 
 from xw import clock, layout
 from xw.actions import setup
+from xw.actions.mirrors import note
 from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
@@ -29,7 +30,8 @@ def init(
     made = setup.init(call.options, name, card, group, tell=say if not call.json else warn)
     call.refresh(made.instance)
     instance = made.instance
-    _warn_of(stranded(instance.config, instance.hub.url))
+    note(instance)
+    _warn_of(stranded(instance.config, instance.hub.url, root=instance.root))
     if call.json:
         flags: dict[str, object] = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
         flags |= {key: more for key in ("there", "recorded") if (more := getattr(made, key))}
@@ -115,7 +117,8 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
     try:
         return max(_sync(call, instance, taken), int(bool(problems)))
     finally:
-        _warn_of(stranded(instance.config, call.options.hub))
+        note(instance)
+        _warn_of(stranded(instance.config, call.options.hub, root=instance.root))
 
 
 def _sync(call: Call, instance: Instance, taken: int) -> int:
@@ -152,7 +155,8 @@ def _sync(call: Call, instance: Instance, taken: int) -> int:
 
 def _warn_of(mirrors: list[Stranded]) -> None:
     for mirror in mirrors:
-        warn(f"{mirror.what}: {mirror.mend}")
+        if not mirror.project:  # else that project sends it
+            warn(f"{mirror.what}: {mirror.mend}")
 
 
 def _tell(text: str) -> None:

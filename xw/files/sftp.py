@@ -148,10 +148,10 @@ class SftpFiles:
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """See `contract.Files.replace`."""
         name, folder = new_name(scratch), folder_of(path)
-        bad = self._publisher.write({name: data})
-        if bad:
+        bad, behind = self._publisher.write({name: data}, [path])
+        if bad or behind:
             self._remote.discard([name])
-            raise bad[name]
+            raise bad.get(name) or behind[path]
         looks = [Ask(sftp.lstat(self._remote.full(shown))) for shown in (name, path)]
         (renamed,), (left,), (there,), *synced = self._remote.ask(
             [Ask(self._remote.rename(name, path)), *looks, *self._remote.sync([folder])]
@@ -179,6 +179,8 @@ class SftpFiles:
         if not moves:
             return []
         now, links = int(self.now()), self._remote.can(sftp.LSETSTAT)
+        paths = [path for move in moves for path in move]
+        above, looks = self._remote.look_above(paths)
         asks: list[Ask] = []
         for source, target in moves:
             asks.append(Ask(sftp.set_time(self._remote.full(source), now, links=links)))
@@ -190,7 +192,9 @@ class SftpFiles:
                 [folder_of(target) for _, target in moves] + [folder_of(source) for source, _ in moves]
             )
         )
-        replies = self._remote.ask([*asks, *self._remote.sync(folders)])
+        replies = self._remote.ask([*looks, *asks, *self._remote.sync(folders)])
+        behind = self._remote.links_above(paths, above, replies[: len(looks)])
+        replies = replies[len(looks) :]
         unsynced = self._remote.synced(folders, replies[len(asks) :])
         outcomes: list[OSError | None] = []
         undo: list[Request] = []
@@ -199,6 +203,7 @@ class SftpFiles:
             error = self._remote.named(self._remote.error(reply, source), folder_of(target))
             error = error or self._moved(left, there, source, target)
             lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
+            lost = behind.get(target) or behind.get(source) or lost
             if lost and not error:
                 # Not durable, so not done: left there, the next try would take it for moved.
                 undo.append(self._remote.rename(target, source))
@@ -270,7 +275,7 @@ class SftpFiles:
         wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
         # Those there already too: whoever made them may have died before syncing.
         above = list(dict.fromkeys(folder_of(path) for path in paths if path))
-        looks = [Ask(sftp.stat_of(self._remote.full(path))) for path in wanted]
+        looks = [Ask(self._look_at_folder(path)) for path in wanted]
         replies = self._remote.ask([*looks, *self._remote.sync(above)])
         found = [reply for reply, *_ in replies[: len(looks)]]
         missing: list[str] = []
@@ -279,12 +284,23 @@ class SftpFiles:
                 missing.append(path)
             else:
                 raised(self._remote.error(reply, path))
-                if sftp.look_of(reply).kind != "folder":
-                    raise numbered(errno.EEXIST, self._remote.shown(path))
+                self._must_be_folder(path, reply)
         if missing:
             self._make(missing)
         else:
             raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
+
+    def _look_at_folder(self, path: str) -> Request:
+        """Look at a folder; only the root may be a link."""
+        full = self._remote.full(path)
+        return sftp.lstat(full) if path else sftp.stat_of(full)
+
+    def _must_be_folder(self, path: str, reply: Reply) -> None:
+        kind = sftp.look_of(reply).kind
+        if kind == "link":
+            raise self._remote.linked(path)
+        if kind != "folder":
+            raise numbered(errno.EEXIST, self._remote.shown(path))
 
     def _make_above(self) -> OSError | None:
         """Make the folders above the root, with the server's usual mode; what it would not make, if any."""
@@ -301,7 +317,7 @@ class SftpFiles:
         full = [self._remote.full(path) for path in missing]
         requests = [sftp.make_folder(path, self._folder_mode) for path in full]
         modes = [sftp.set_mode(path, self._folder_mode) for path in full]
-        looks = [sftp.stat_of(path) for path in full]
+        looks = [self._look_at_folder(path) for path in missing]
         folders = list(dict.fromkeys(folder_of(path) for path in missing if path))
         replies = self._remote.ask([*map(Ask, [*requests, *modes, *looks]), *self._remote.sync(folders)])
         steps = zip(missing, replies, replies[len(full) :], replies[2 * len(full) :], strict=False)
@@ -313,6 +329,7 @@ class SftpFiles:
                 raised(self._remote.named(self._remote.error(made, path), folder_of(path)))
             raised(self._remote.error(mode, path))
             raised(self._remote.not_there(look, "making a folder", path))
+            self._must_be_folder(path, look)
         unsynced = self._remote.synced(folders, replies[3 * len(full) :])
         raised(next(iter(unsynced.values()), None))
 

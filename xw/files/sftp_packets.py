@@ -66,9 +66,8 @@ class Reply(NamedTuple):
             return None
         number = _NUMBERS.get(self.code)
         if number is None:
-            problem = OSError("the server says only `Failure`")
-            problem.filename = path
-            return problem
+            # Named later, where the server can be asked for more: a full disk, a quota, another file system.
+            return OSError(None, "the server says only `Failure` (a quota, or another file system?)", path)
         return OSError(number, os.strerror(number), path)
 
 

@@ -41,8 +41,14 @@ class Publisher:
         scratch = [self._scratch_names(item) for item in items]
         names = [name for several in scratch for name in dict.fromkeys(several)]
         data = {name: item.data for item, several in zip(items, scratch, strict=True) for name in several}
-        bad = self.write(data)
-        written = [next((bad[name] for name in several if name in bad), None) for several in scratch]
+        bad, behind = self.write(data, [target for item in items for target in item.targets])
+        written = [
+            next(
+                (error for path in (*several, *item.targets) if (error := bad.get(path) or behind.get(path))),
+                None,
+            )
+            for item, several in zip(items, scratch, strict=True)
+        ]
         held: dict[str, OSError] = {}
         good = [not _held(held, item, error) for item, error in zip(items, written, strict=True)]
         # The bad first: on a full disk it is they who take the room that the links of the good need.
@@ -58,40 +64,57 @@ class Publisher:
                 self._remote.discard(made)  # not acknowledged, so not to be seen
         return outcomes
 
-    def write(self, files: dict[str, bytes]) -> dict[str, OSError]:
-        """New files with these bytes, each synced and measured; name → what went wrong."""
+    def write(
+        self, files: dict[str, bytes], targets: Sequence[str]
+    ) -> tuple[dict[str, OSError], dict[str, OSError]]:
+        """New files with these bytes, each synced and measured; name → what went wrong.
+
+        And target → what went wrong, for those of `targets` that lie behind a link.
+        """
         asks = [
-            Ask(sftp.open_new(self._remote.full(name), self._mode), self._writing(data))
+            Ask(sftp.open_new(self._remote.full(name), self._mode), self._writing(data), closes=True)
             for name, data in files.items()
         ]
+        above, looks = self._remote.look_above([*files, *targets])
         bad: dict[str, OSError] = {}
         began = time.time()
-        for (name, data), replies in zip(files.items(), self._remote.ask(asks), strict=True):
-            error = self._written(name, data, replies, began)
+        replies_to = self._remote.ask([*asks, *looks])
+        behind = self._remote.links_above([*files, *targets], above, replies_to[len(asks) :])
+        for (name, data), replies in zip(files.items(), replies_to, strict=False):
+            error = self._written(name, data, replies, began) or behind.get(name)
             if error:
                 # Asked while the file still takes its space, else a full disk would look well.
                 named = self._remote.named(error, folder_of(name), len(data))
                 bad[name] = named or error
-        return bad
+        return bad, behind
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """See `contract.Files.store`."""
         wire, folder = self._remote.link.wire(), folder_of(path)
-        reply, there = wire.all(
-            [sftp.open_new(self._remote.full(path), self._mode), sftp.lstat(self._remote.full(path))]
+        above, looks = self._remote.look_above([path])
+        reply, there, *seen = wire.all(
+            [
+                sftp.open_new(self._remote.full(path), self._mode),
+                sftp.lstat(self._remote.full(path)),
+                *(ask.first for ask in looks),
+            ]
         )
         if failed(reply) and there.code == sftp.OK:
             raise numbered(errno.EEXIST, self._remote.shown(path))
         raised(self._remote.named(self._remote.error(reply, path), folder))
-        handle = wire.opened(reply)
+        handle, closing = wire.opened(reply), 0
         try:
             try:
+                raised(self._remote.links_above([path], above, [[look] for look in seen]).get(path))
                 size, digest = self._pour(wire, handle, pieces, path)
+                closing = wire.begin_end(handle)
             finally:
-                wire.end(handle)
+                if not closing:
+                    wire.end(handle)
             looked, *synced = self._remote.ask(
                 [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]
             )
+            raised(self._remote.error(wire.wait(closing), path))
             raised(self._remote.synced([folder], synced).get(folder))
             raised(self._remote.not_there(looked[0], "writing a file", path, size))
         except (OSError, XwError) as error:

@@ -12,6 +12,7 @@ from xw.files import Look
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import ATTRS, FAILURE, HANDLE, NAME, Reply, Request
 from xw.files.sftp_wire import Ask, Wire
+from xw.files.walk import LINK
 
 _PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one to hear that there are no more
 _MANY_PAGES = 64
@@ -83,6 +84,8 @@ class Remote:
     def _collected(self, folder: str, replies: list[Reply], look: Reply) -> dict[str, Look] | OSError:
         opened, *pages = replies
         error = self.error(opened, folder)
+        if folder and look.kind == ATTRS and sftp.look_of(look).kind == "link":
+            return self.linked(folder)
         if error and look.kind == ATTRS and sftp.look_of(look).kind != "folder":
             return numbered(errno.ENOTDIR, error.filename)
         if error:
@@ -118,6 +121,29 @@ class Remote:
         finally:
             wire.end(handle)
         return self._joined(folder, pages)
+
+    # Links: only the root may be one. A server follows those above the last part of a path.
+
+    def look_above(self, paths: Iterable[str]) -> tuple[list[str], list[Ask]]:
+        """The folders in which paths lie, below the root, and what looks at them."""
+        above = list(dict.fromkeys(folder for path in paths for folder in _folders_of(path)))
+        return above, [Ask(sftp.lstat(self.full(folder))) for folder in above]
+
+    def links_above(
+        self, paths: Iterable[str], above: Sequence[str], looks: Sequence[list[Reply]]
+    ) -> dict[str, OSError]:
+        """Path → the error, for those that lie behind a link, by what `look_above` saw."""
+        links = {
+            folder
+            for folder, (look,) in zip(above, looks, strict=True)
+            if look.kind == ATTRS and sftp.look_of(look).kind == "link"
+        }
+        behind = {path: [folder for folder in _folders_of(path) if folder in links] for path in paths}
+        return {path: self.linked(folders[0]) for path, folders in behind.items() if folders}
+
+    def linked(self, folder: str) -> OSError:
+        """The error of a folder that is a link."""
+        return NotADirectoryError(errno.ENOTDIR, LINK, self.shown(folder))
 
     # The end of every change
 
@@ -199,6 +225,11 @@ def raised(error: OSError | None) -> None:
 def folder_of(path: str) -> str:
     """The folder in which a path lies."""
     return path.rpartition("/")[0]
+
+
+def _folders_of(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def failed(reply: Reply) -> bool:

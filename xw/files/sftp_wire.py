@@ -42,10 +42,14 @@ class Stream(Protocol):
 
 
 class Ask(NamedTuple):
-    """A request; or an open, and with `work` what to do with its handle before it is closed again."""
+    """A request; or an open, and with `work` what to do with its handle before it is closed again.
+
+    With `closes` the close must succeed: a server without fsync may write no sooner.
+    """
 
     first: Request
     work: Callable[[bytes], Sequence[Request]] | None = None
+    closes: bool = False
 
 
 class Wire:
@@ -85,7 +89,8 @@ class Wire:
     def exchange(self, asks: Sequence[Ask]) -> list[list[Reply]]:
         """Send all, in order, and wait for all answers: of each ask, those to its first and its work.
 
-        Work whose open failed has no answers. The close's answer is left out.
+        Work whose open failed has no answers. The close's answer is left out, unless
+        `closes` and it is bad: then it comes last.
         """
         if self._guessing and not self._open:
             return self._exchange_guessing(asks)
@@ -141,8 +146,13 @@ class Wire:
     def end(self, handle: bytes) -> None:
         """Close a handle, without waiting."""
         if not self.broken:
-            self.forget(self.send([sftp.close(handle)]))
-            self._closed(handle)
+            self.forget([self.begin_end(handle)])
+
+    def begin_end(self, handle: bytes) -> int:
+        """Close a handle; the number of the request, for `wait` or `forget`."""
+        (number,) = self.send([sftp.close(handle)])
+        self._closed(handle)
+        return number
 
     def close(self) -> None:
         """End the session."""
@@ -165,7 +175,8 @@ class Wire:
             if length == 0 or first.kind != HANDLE:
                 found.append([first])
             elif sftp.handle_of(first) == guess:
-                found.append(replies[start : start + length])
+                close = replies[start + length]
+                found.append(replies[start : start + length] + _unclosed(asks[index], close))
             else:
                 wrong.append(index)
                 found.append([first])
@@ -178,18 +189,18 @@ class Wire:
 
     def _work(self, asks: Sequence[Ask], found: list[list[Reply]]) -> list[list[Reply]]:
         """Do the work of those asks whose open gave a handle; the answers so far and those to the work."""
-        sent: list[list[int]] = []
+        sent: list[tuple[list[int], int]] = []
         for ask, (first, *_) in zip(asks, found, strict=True):
             if ask.work is None or first.kind != HANDLE:
-                sent.append([])
+                sent.append(([], 0))
                 continue
             handle = self.opened(first)
-            sent.append(self.send(ask.work(handle)))
-            self.end(handle)
-        return [
-            replies + [self.wait(number) for number in numbers]
-            for replies, numbers in zip(found, sent, strict=True)
-        ]
+            sent.append((self.send(ask.work(handle)), self.begin_end(handle)))
+        answered: list[list[Reply]] = []
+        for ask, replies, (numbers, closing) in zip(asks, found, sent, strict=True):
+            worked = [self.wait(number) for number in numbers]
+            answered.append(replies + worked + (_unclosed(ask, self.wait(closing)) if closing else []))
+        return answered
 
     def _closed(self, handle: bytes) -> None:
         self._open.discard(handle)
@@ -255,6 +266,11 @@ class Wire:
         if isinstance(why, TimeoutError):
             why = "it does not answer"
         return Unreachable(f"{self._name}: {why}: nothing more was acknowledged; try again")
+
+
+def _unclosed(ask: Ask, close: Reply) -> list[Reply]:
+    """The answer to a close, where it says that what was written may be lost."""
+    return [close] if ask.closes and close.code != sftp.OK else []
 
 
 def _parts(asks: Sequence[Ask]) -> list[list[Ask]]:

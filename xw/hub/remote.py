@@ -52,6 +52,7 @@ AWAY = "away.json"
 MACHINE = "machine"
 ABOUT = "mirror.json"  # the URL of the hub whose mirror it is; a later xw may keep more there
 _LIMIT = 16 * 1024 * 1024
+_WORD = 32  # letters that tell a machine from others
 # After a failure, commands that sync on the side leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
 _REST_S = 30.0
@@ -251,9 +252,15 @@ class RemoteHub:
 
     def machine(self) -> bytes:
         """What tells this mirror from all others of the same instance: a random word, kept here."""
-        with suppress(FileExistsError):  # it was made before
-            self.memory.publish(os.urandom(16).hex().encode(), "", [MACHINE])
-        return self.memory.read(MACHINE, _LIMIT)
+        word = self._read(MACHINE)
+        if len(word) != _WORD:
+            new = os.urandom(_WORD // 2).hex().encode()
+            with suppress(FileExistsError):  # it was made meanwhile, or is damaged
+                self.memory.publish(new, "", [MACHINE])
+            if len(self._read(MACHINE)) != _WORD:
+                self.memory.replace(new, "", MACHINE)
+            word = self._read(MACHINE)
+        return word
 
     def watched(self, name: str) -> bool:
         """Whether a `sync --watch` keeps an instance's mailbox fresh."""
@@ -267,7 +274,7 @@ class RemoteHub:
             found = parse_object(self._read(PEERS))
             seen: Any = found.get("seen", {})
             skew = clock.seconds(found.get("skew")) or 0.0
-            return {name: recalled(entry) for name, entry in seen.items()}, skew
+            return {name: recalled(entry) for name, entry in seen.items() if layout.is_name(name)}, skew
         except (Damaged, TypeError, AttributeError):
             return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
 
@@ -285,7 +292,7 @@ class RemoteHub:
     def _read(self, name: str) -> bytes:
         try:
             return self.memory.read(name, _LIMIT)
-        except (FileNotFoundError, Damaged):
+        except (OSError, Damaged):
             return b""
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import paramiko
 from paramiko.message import Message
 
+from xw.files.ssh.config import chosen
+
 _HOST = 2
 # How many numbers or strings the public key inside takes, by its type.
 _FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1, "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2}
@@ -68,6 +70,14 @@ def plain_key(blob: bytes) -> bytes:
     return plain.asbytes()
 
 
+def plain(blob: bytes) -> bytes:
+    """Return a key without its certificate; what is none, or of an unknown type, as it is."""
+    try:
+        return plain_key(blob) if is_certificate(blob) else blob
+    except ValueError:
+        return blob
+
+
 def parse(blob: bytes) -> Certificate:
     """The parts of a certificate. ValueError."""
     message = Message(blob)
@@ -95,8 +105,13 @@ def parse(blob: bytes) -> Certificate:
     )
 
 
-def why_not(blob: bytes, host: str, authorities: Iterable[bytes], now: float | None = None) -> str | None:
-    """Why the certificate does not prove that this is `host`; None where it does."""
+def why_not(
+    blob: bytes, host: str, authorities: Iterable[bytes], now: float | None = None, allowed: str = ""
+) -> str | None:
+    """Why the certificate does not prove that this is `host`; None where it does.
+
+    `allowed` is the value of `CASignatureAlgorithms`.
+    """
     try:
         certificate = parse(blob)
         authority = paramiko.PKey.from_type_string(
@@ -109,6 +124,9 @@ def why_not(blob: bytes, host: str, authorities: Iterable[bytes], now: float | N
         return "its certificate is signed by an authority that known_hosts does not name for it"
     if not good:
         return "its certificate's signature is false"
+    signs = Message(certificate.signature).get_text()
+    if not chosen(allowed, (signs,)):
+        return f"its certificate is signed by {signs}, which CASignatureAlgorithms does not allow"
     if certificate.kind != _HOST:
         return "its certificate is a user's, not a host's"
     if not certificate.after <= (time.time() if now is None else now) < certificate.before:

@@ -20,8 +20,10 @@ from paramiko.agent import (
 from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
-from xw.files.ssh.reach import Budget, socket_of_agent
+from xw.files.ssh import certificate
+from xw.files.ssh.config import chosen
 from xw.files.ssh.route import Route
+from xw.files.ssh.stream import Budget, socket_of_agent
 
 _ANSWER = 15.0  # seconds for the agent
 _SECURITY_KEY = "sk-"  # how the types begin of keys that live in a token, which somebody has to touch
@@ -79,12 +81,37 @@ def keys(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Itera
     Those of a security key come last: each try may ask somebody to touch it.
     """
     last: list[Key] = []
-    for key in _in_order(route, unusable, held):
+    for key in _with_certificates(route, unusable, held):
+        if not _is_accepted(key, route.algorithms.user_keys):
+            continue
         if key.key.get_name().startswith(_SECURITY_KEY):
             last.append(key)
         else:
             yield key
     yield from last
+
+
+def _is_accepted(key: Key, said: str) -> bool:
+    """Return whether `PubkeyAcceptedAlgorithms` allows a key, or what certifies it."""
+    name = key.certificate.key_type if key.certificate else key.key.get_name()
+    signs = name.replace("ssh-rsa", "rsa-sha2-512"), name.replace("ssh-rsa", "rsa-sha2-256")
+    return bool(chosen(said, signs))
+
+
+def _with_certificates(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
+    """Yield the keys, each with what `CertificateFile` has for it before the key alone."""
+    certified: dict[bytes, list[PublicBlob]] = {}
+    for path in route.certificates:
+        try:
+            blob = PublicBlob.from_file(path)
+            certified.setdefault(certificate.plain_key(blob.key_blob), []).append(blob)
+        except Exception as error:  # noqa: BLE001  # what a library says of a file must not end a command
+            unusable.wrong.append(f"{path} ({first_line(error)})")
+    for key in _in_order(route, unusable, held):
+        if key.certificate is None:
+            for blob in certified.get(key.key.asbytes(), []):
+                yield Key(key.key, key.name, blob)
+        yield key
 
 
 def _in_order(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
@@ -98,11 +125,10 @@ def _in_order(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> 
             if blob not in seen:
                 yield Key(agent_key, f"the agent's {agent_key.comment or agent_key.get_name()}")
                 seen.add(blob)
-    if not route.named:
-        for path in route.keys:
-            for key in _of_file(path, held, unusable):
-                if key.key.asbytes() not in seen:
-                    yield key
+    for path in route.usual:
+        for key in _of_file(path, held, unusable):
+            if key.key.asbytes() not in seen:
+                yield key
 
 
 @contextmanager

@@ -10,12 +10,16 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
+import subprocess
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from xw.errors import Refused
+from xw.files.ssh.certificate import plain
+from xw.files.ssh.config import matches
+
 _DEFAULT_PORT = 22
+_COMMAND_S = 10.0
 _MARKERS = ("@revoked", "@cert-authority")
 
 
@@ -48,6 +52,25 @@ def read(paths: Iterable[str]) -> list[Line]:
     return lines
 
 
+def ask(command: Sequence[str]) -> list[Line]:
+    """The lines that a `KnownHostsCommand` prints. Refused where it fails: it may know what is revoked."""
+    shown = f"its KnownHostsCommand {command[0]}"
+    try:
+        run = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{shown} does not end ({_COMMAND_S:.0f} s): run it by hand") from None
+    except OSError as error:
+        raise Refused(f"{shown} cannot be run: {error.strerror}") from None
+    if run.returncode:
+        raise Refused(f"{shown} failed (exit {run.returncode}): run it by hand")
+    text = run.stdout.decode(errors="replace").splitlines()
+    return [
+        *filter(None, (_parse(line, f"{command[0]}, line {at}") for at, line in enumerate(text, start=1)))
+    ]
+
+
 def name_of(host: str, port: int) -> str:
     """The name under which the files know a host."""
     return host if port == _DEFAULT_PORT else f"[{host}]:{port}"
@@ -76,9 +99,8 @@ def authorities(lines: Sequence[Line], host: str, port: int) -> list[Line]:
 
 
 def revoked(lines: Sequence[Line], host: str, port: int, blob: bytes) -> Line | None:
-    """The line that takes a key, or an authority's, out of use."""
-    about = of_host(lines, host, port)
-    return next((line for line in about if line.marker == "@revoked" and line.blob == blob), None)
+    """The line that takes a key, the one in a certificate, or an authority's, out of use."""
+    return _revoked(of_host(lines, host, port), blob)
 
 
 def fingerprint(blob: bytes) -> str:
@@ -87,17 +109,22 @@ def fingerprint(blob: bytes) -> str:
 
 
 def _verdict(lines: Sequence[Line], key_type: str, blob: bytes) -> Verdict:
-    for line in lines:
-        if line.marker == "@revoked" and line.blob == blob:
-            return Verdict("revoked", line)
-    plain = [line for line in lines if not line.marker]
-    for line in plain:
+    gone = _revoked(lines, blob)
+    if gone:
+        return Verdict("revoked", gone)
+    unmarked = [line for line in lines if not line.marker]
+    for line in unmarked:
         if line.blob == blob:
             return Verdict("known", line)
-    for line in plain:
+    for line in unmarked:
         if line.type == key_type:
             return Verdict("changed", line)
-    return Verdict("other-type", plain[0]) if plain else Verdict("unknown")
+    return Verdict("other-type", unmarked[0]) if unmarked else Verdict("unknown")
+
+
+def _revoked(lines: Sequence[Line], blob: bytes) -> Line | None:
+    key = plain(blob)  # ssh(1) too takes a certificate and the key in it for one
+    return next((line for line in lines if line.marker == "@revoked" and plain(line.blob) == key), None)
 
 
 def _parse(text: str, place: str) -> Line | None:
@@ -123,8 +150,7 @@ def _matches(names: str, name: str) -> bool:
     found = False
     for pattern in names.lower().split(","):
         wanted = pattern.removeprefix("!")
-        # Only `*` and `?` are patterns here, and `[` belongs to `[host]:port`.
-        if fnmatchcase(name, re.sub(r"\[", "[[]", wanted)):
+        if matches(name, wanted):
             if pattern.startswith("!"):
                 return False
             found = True

@@ -21,8 +21,9 @@ from xw.backoff import pauses
 from xw.errors import Refused, Unreachable
 from xw.files.sftp_wire import Wire
 from xw.files.ssh.login import log_in
-from xw.files.ssh.reach import Dropped, Transport, Watched, greet, open_stream
+from xw.files.ssh.reach import Dropped, Transport, greet
 from xw.files.ssh.route import Route, find
+from xw.files.ssh.stream import Watched, open_stream
 from xw.files.ssh.target import Target
 
 _ANSWER = 15.0  # seconds for any one answer, where no limit says less

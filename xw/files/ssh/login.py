@@ -6,8 +6,9 @@ import paramiko
 
 from xw.errors import Refused, Unreachable
 from xw.files.ssh.keys import Key, Signer, Unusable, agent_keys, first_line, keys
-from xw.files.ssh.reach import Budget, Transport
+from xw.files.ssh.reach import Transport
 from xw.files.ssh.route import Route
+from xw.files.ssh.stream import Budget
 
 _ANSWER = 15.0  # seconds; sshd may look up the user in a directory far away
 

@@ -50,20 +50,15 @@ def _holds(data: bytes, path: str, blob: bytes) -> bool:
     """Return whether a file's bytes revoke a key. OSError or ValueError if they cannot be used."""
     if data.startswith(_KRL):
         return _krl_holds(path, blob)
-    shown = {plain(blob)}
+    shown = {certificate.plain(blob)}
     if certificate.is_certificate(blob):
         shown.add(certificate.parse(blob).authority)
     # In order: ssh(1) too reads no further than the line that decides.
     return any(
-        plain(_key(line, at)) in shown
+        certificate.plain(_key(line, at)) in shown
         for at, line in enumerate(data.split(b"\n"), start=1)
         if line.strip(b" \t") and not line.lstrip(b" \t").startswith(b"#")
     )
-
-
-def plain(blob: bytes) -> bytes:
-    """Return a key without its certificate."""
-    return certificate.plain_key(blob) if certificate.is_certificate(blob) else blob
 
 
 def _key(line: bytes, at: int) -> bytes:

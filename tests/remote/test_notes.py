@@ -1,0 +1,114 @@
+"""Torn or strange notes in a mirror (`.sync.json`, `peers.json`, …) end no command and lose no mail."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import Result
+from tests.remote.conftest import Join
+from tests.remote.machine import Machine
+from xw.hub.remote import RemoteHub
+from xw.instance import Options, open_instance
+
+NOTES = ("peers.json", "away.json", "mirror.json", "machine", "alice/outbox/.sync.json")
+GARBAGE = {
+    "nothing": b"",
+    "half": b'{"skew": 0.1, "seen": {"bob": {"name": "bo',
+    "no object": b"[1, 2]",
+    "null": b"null",
+    "bytes": bytes(range(256)) * 40,
+    "numbers": b'{"skew": "x", "seen": 7, "at": [], "missing": {"a": 1}, "urls": 3, "failed": 1e999}',
+    "lists": b'{"skew": [], "seen": [1], "at": {}, "missing": [], "urls": [7], "failed": true, "why": 4}',
+    "entries": b'{"skew": 1e300, "seen": {"bob": [], "../x": {}, "": null}, "at": -1e300, "urls": []}',
+    "fields": b'{"seen": {"bob": {"name": 3, "pending": "x", "more": 1}}, "at": "26", "urls": [""]}',
+    "names": b'{"seen": {"../../x": {"name": "../../x"}, "bob": {"name": "../bob"}}, "urls": ["\\u0000"]}',
+    "deep": b'{"seen": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "long": b'{"seen": {}, "why": "' + b"x" * 10_000_000 + b'"}',
+}
+COMMANDS = (
+    ("check",),
+    ("who",),
+    ("peers",),
+    ("wait", "--timeout", "0"),
+    ("send", "--to", "bob", "info", "x"),
+    ("doctor",),
+    ("sync",),
+)
+
+
+@pytest.fixture
+def scene(join: Join) -> tuple[Machine, Machine]:
+    """Alice, who has a message of bob's in her mirror, and bob."""
+    alice, bob = join("alice"), join("bob")
+    alice.ok("sync")
+    bob.send("alice", "the one")
+    alice.ok("sync")
+    return alice, bob
+
+
+def spoil(place: Path, kind: str) -> None:
+    for name in NOTES:
+        (place / name).write_bytes(GARBAGE[kind])
+
+
+def is_quiet(result: Result) -> bool:
+    """Whether a command said nothing but lines of its own."""
+    return "Traceback" not in result.err and "unforeseen" not in result.err and "bug" not in result.err
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_no_command_minds(scene: tuple[Machine, Machine], kind: str) -> None:
+    """Every command does its work; what was sent arrives once; the next sync writes the notes anew."""
+    alice, bob = scene
+    place = alice.mirror.parent
+    for command in COMMANDS:
+        spoil(place, kind)
+        result = alice.run(*command)
+        assert is_quiet(result), result
+        assert result.code == 0, result
+        if command == ("check",):
+            assert "the one" in result.out
+    bob.ok("sync")
+    assert bob.ok("check").count("info alice") == 1
+    assert alice.run("sync").err == ""
+    assert alice.run("doctor").code == 0
+
+
+def test_offline_as_well(scene: tuple[Machine, Machine]) -> None:
+    """Where the hub is not asked, the mirror's mail is shown and new mail waits in the outbox."""
+    alice, _ = scene
+    for kind in GARBAGE:
+        for command in COMMANDS[:-1]:
+            if command == ("doctor",) or (kind == "long" and command != ("check",)):
+                continue
+            spoil(alice.mirror.parent, kind)
+            result = alice.run(*command, "--offline")
+            assert is_quiet(result), (kind, result)
+            assert result.code == 0, (kind, result)
+            assert command != ("check",) or "the one" in result.out
+    alice.ok("sync")
+
+
+def test_a_note_that_is_no_file(scene: tuple[Machine, Machine]) -> None:
+    """A folder in the place of a note is named by what has to write it, and hides no mail."""
+    alice, _ = scene
+    place = alice.mirror.parent
+    for name in ("peers.json", "mirror.json"):
+        os.remove(place / name)
+        (place / name).mkdir()
+    assert "the one" in alice.run("check").out
+    result = alice.run("sync")
+    assert is_quiet(result), result
+    assert f"{place}/" in result.err
+
+
+def test_claims_after_the_word_was_lost(scene: tuple[Machine, Machine]) -> None:
+    """A mirror whose `machine` is empty makes a new word, so that nobody else's empty one is its own."""
+    alice, _ = scene
+    hub = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).hub
+    assert isinstance(hub, RemoteHub)
+    for damaged in (b"", b"half", bytes(100)):
+        (alice.mirror.parent / "machine").write_bytes(damaged)
+        word = hub.machine()
+        assert (len(word), hub.machine()) == (32, word)

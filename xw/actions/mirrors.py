@@ -1,0 +1,74 @@
+"""A note of each mirror that this user has, in the user's state directory.
+
+A mirror lies beside its project's xw.json or where XW_STATE said, so without
+the note nobody would find one whose project, or XW_STATE, is another today.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from xw import config, layout
+from xw.errors import Damaged, XwError
+from xw.files.local import LocalFiles
+from xw.hub.remote import RemoteHub
+from xw.instance import Instance
+from xw.message import parse_object
+from xw.record import NamedTuple
+
+_LIMIT = 64 * 1024
+
+
+class Noted(NamedTuple):
+    """A mirror, and the configuration file by which it was last used; empty where there was none."""
+
+    mirror: str
+    config: str
+
+
+def note(instance: Instance) -> None:
+    """Note where an instance's mirror lies, unless that is known; best effort: a sandbox may forbid it."""
+    if not isinstance(instance.hub, RemoteHub):
+        return
+    mirror = os.path.realpath(instance.root)
+    about = {"mirror": mirror, "config": instance.config.path or ""}
+    data = (json.dumps(about, indent=1) + "\n").encode()
+    files, name = LocalFiles(config.noted_mirrors()), f"{layout.digest(os.fsencode(mirror))}.json"
+    with suppress(OSError, XwError):
+        if os.path.exists(files.path(name)) and files.read(name, _LIMIT) == data:
+            return
+        files.make_folder("")
+        files.replace(data, "", name)
+
+
+def noted() -> Iterator[Noted]:
+    """Yield the mirrors that were noted and are still there; a note of one that is gone is removed."""
+    files = LocalFiles(config.noted_mirrors())
+    try:
+        names = files.names("")
+    except OSError:
+        return  # none was noted, or they cannot be read: the usual places are looked at all the same
+    for name in sorted(names):
+        try:
+            about = parse_object(files.read(name, _LIMIT))
+        except (OSError, Damaged):
+            continue  # a note is a help, not a promise
+        mirror, path = about.get("mirror"), about.get("config")
+        if not (isinstance(mirror, str) and os.path.isabs(mirror) and "\0" not in mirror):
+            continue
+        if os.path.isdir(mirror):
+            yield Noted(mirror, path if isinstance(path, str) and "\0" not in path else "")
+        elif os.path.isdir(os.path.dirname(os.path.dirname(mirror))):  # else its disk may not be mounted
+            with suppress(OSError):
+                files.remove(name)
+
+
+def used_by(mirror: str, path: str, environ: Mapping[str, str]) -> bool:
+    """Return whether the project of a configuration file uses a mirror now."""
+    try:
+        found = config.load(path)
+        url = config.own_hub(found.hub, found) if found.hub else ""
+        return config.is_remote(url) and os.path.realpath(config.mirror(url, found, environ)) == mirror
+    except (OSError, XwError):
+        return False

@@ -1,0 +1,200 @@
+"""A stream of bytes to a host: addresses, TCP, or its ProxyCommand. Used by `reach`, `link` and `keys`.
+
+Every step has a timeout and its own message.
+"""
+
+import errno
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import paramiko
+
+from xw.errors import Unreachable
+from xw.files.ssh.route import Route
+
+Budget = Callable[[float], float]  # how long a step may take that usually may take so long, in seconds
+_LOOK_UP = 10.0
+_SEND = 15.0
+_HEAD_START = 0.25  # seconds for an address before the next is tried as well: RFC 8305
+
+
+class Watched:
+    """A socket, or a jump host's channel, on which nobody waits for ever to send.
+
+    Paramiko tries again for as long as the other side takes nothing: a stopped
+    host would hold the sender for good.
+    """
+
+    def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = _SEND) -> None:
+        self.command: subprocess.Popen[bytes] | None = None  # the ProxyCommand at the other end
+        self._inner = inner
+        self._limit = limit
+        self._stuck: float | None = None
+        self._closed = False  # paramiko looks at this
+
+    def send(self, data: bytes) -> int:
+        """Send some; TimeoutError to try again, another OSError after the limit."""
+        try:
+            sent = self._inner.send(data)
+        except TimeoutError:
+            now = time.monotonic()
+            self._stuck = self._stuck or now
+            if now - self._stuck > self._limit:
+                raise OSError(errno.EPIPE, "it takes nothing any more") from None
+            raise
+        self._stuck = None
+        return sent
+
+    def recv(self, size: int) -> bytes:
+        """Receive some."""
+        return self._inner.recv(size)
+
+    @property
+    def address(self) -> str:
+        """The address at the other end."""
+        return str(self._inner.getpeername()[0])
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long `send` and `recv` wait."""
+        self._inner.settimeout(seconds)
+
+    def close(self) -> None:
+        """End it."""
+        self._closed = True
+        with suppress(paramiko.SSHException, OSError, EOFError):  # a channel whose own connection is gone
+            self._inner.close()
+        if self.command is not None:
+            if self.command.poll() is None:
+                # With all that it started, and not asked: one that is stopped or deaf would never end.
+                with suppress(ProcessLookupError):
+                    os.killpg(self.command.pid, signal.SIGKILL)
+            self.command.wait()
+
+
+def open_stream(route: Route, budget: Budget) -> Watched:
+    """A TCP connection to a host, or to its ProxyCommand. Unreachable."""
+    if route.command is not None:
+        return _command(route)
+    stream = _race(route, _addresses(route, budget), budget(route.connect_s))
+    stream.settimeout(None)
+    # Without this each answer waited for 40 ms.
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Watched(stream)
+
+
+def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> socket.socket:
+    """The first connection that stands. Each address has a head start before the next is tried beside it:
+
+    one that swallows all packets, as IPv6 often does, must not use up the time. Unreachable.
+    """
+    ends = time.monotonic() + limit
+    waiting, problem = list(addresses), None
+    with selectors.DefaultSelector() as trying:
+        try:
+            while waiting or trying.get_map():
+                left = ends - time.monotonic()
+                if left <= 0:
+                    break
+                if waiting:
+                    try:
+                        trying.register(_begin(route, waiting.pop(0)), selectors.EVENT_WRITE)
+                    except OSError as error:
+                        problem = error
+                        continue
+                for key, _ in trying.select(min(left, _HEAD_START) if waiting else left):
+                    stream = key.fileobj
+                    assert isinstance(stream, socket.socket)
+                    trying.unregister(stream)
+                    number = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if number == 0:
+                        return stream
+                    stream.close()
+                    problem = OSError(number, os.strerror(number))
+        finally:
+            for key in list(trying.get_map().values()):
+                if isinstance(key.fileobj, socket.socket):
+                    key.fileobj.close()
+    raise Unreachable(_why_no_connection(route, problem or TimeoutError()))
+
+
+def _begin(route: Route, address: "socket._RetAddress") -> socket.socket:
+    """A socket that is connecting. OSError."""
+    family, kind, protocol, _, place = address
+    stream = socket.socket(family, kind, protocol)
+    try:
+        if route.bind:
+            stream.bind((route.bind, 0))
+        stream.setblocking(False)
+        number = stream.connect_ex(place)
+        if number not in (0, errno.EINPROGRESS, errno.EINTR):
+            raise OSError(number, os.strerror(number))
+    except OSError:
+        stream.close()
+        raise
+    return stream
+
+
+def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
+    """What the name resolves to. In a thread of its own: looking up has no timeout."""
+    found: list[socket._RetAddress] = []
+    problems: list[OSError] = []
+
+    def look() -> None:
+        try:
+            found.extend(socket.getaddrinfo(route.host, route.port, route.family, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            problems.append(OSError(str(error)))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(budget(_LOOK_UP))
+    if problems:
+        raise Unreachable(
+            f"{route}: no such host name ({problems[0]}): is it spelt right, and is the network up? "
+            f"`getent hosts {route.host}` tries it"
+        )
+    if not found:
+        raise Unreachable(f"{route}: its name could not be looked up in time: is the network up?")
+    return found
+
+
+def _why_no_connection(route: Route, error: OSError | None) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"{route}: nothing listens on port {route.port}: is sshd running there, is the port right?"
+    if isinstance(error, TimeoutError):
+        return f"{route}: no answer on port {route.port}: is the host up, does a firewall drop it?"
+    if error and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return f"{route}: no route to it: is the network (or the VPN) up?"
+    return f"{route}: {error}: `ssh -v {route}` shows more"
+
+
+def _command(route: Route) -> Watched:
+    ours, theirs = socket.socketpair()
+    stream = Watched(ours)
+    with theirs:
+        stream.command = subprocess.Popen(  # in a shell, as OpenSSH does
+            ["/bin/sh", "-c", f"exec {route.command}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            start_new_session=True,
+        )
+    return stream
+
+
+def socket_of_agent(path: str, limit: float) -> "socket.socket | None":
+    """A connection to the agent at `path`; None where there is none. Its answers have a timeout too."""
+    stream = socket.socket(socket.AF_UNIX)
+    try:
+        stream.settimeout(limit)
+        stream.connect(os.fspath(path))
+    except OSError:
+        stream.close()  # an agent that is gone is as good as none
+        return None
+    return stream
