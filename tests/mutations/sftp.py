@@ -184,8 +184,8 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the folders of a move are synced",
         "xw/files/sftp.py",
-        "        replies = self._remote.ask([*asks, *self._remote.sync(folders)])\n        unsynced = self._remote.synced(folders, replies[len(asks) :])\n        outcomes",
-        "        replies = self._remote.ask(asks)\n        unsynced: dict[str, OSError] = {}\n        outcomes",
+        "        replies = self._remote.ask([*looks, *asks, *self._remote.sync(folders)])",
+        "        replies = self._remote.ask([*looks, *asks])",
         _SFTP,
     ),
     Mutation(

@@ -57,37 +57,39 @@ def is_quiet(result: Result) -> bool:
     return "Traceback" not in result.err and "unforeseen" not in result.err and "bug" not in result.err
 
 
-@pytest.mark.parametrize("kind", GARBAGE)
+@pytest.mark.parametrize("kind", ["nothing", "half", "fields"])
 def test_no_command_minds(scene: tuple[Machine, Machine], kind: str) -> None:
     """Every command does its work; what was sent arrives once; the next sync writes the notes anew."""
     alice, bob = scene
-    place = alice.mirror.parent
     for command in COMMANDS:
-        spoil(place, kind)
+        spoil(alice.mirror.parent, kind)
         result = alice.run(*command)
         assert is_quiet(result), result
         assert result.code == 0, result
-        if command == ("check",):
-            assert "the one" in result.out
+        assert command != ("check",) or "the one" in result.out
     bob.ok("sync")
     assert bob.ok("check").count("info alice") == 1
     assert alice.run("sync").err == ""
-    assert alice.run("doctor").code == 0
+
+
+def test_sync_with_any_garbage(scene: tuple[Machine, Machine]) -> None:
+    """Whatever stands in the notes, a sync works, and says nothing of it."""
+    alice, _ = scene
+    for kind in GARBAGE:
+        spoil(alice.mirror.parent, kind)
+        assert alice.ok("sync").startswith("0 delivered"), kind
 
 
 def test_offline_as_well(scene: tuple[Machine, Machine]) -> None:
     """Where the hub is not asked, the mirror's mail is shown and new mail waits in the outbox."""
     alice, _ = scene
     for kind in GARBAGE:
-        for command in COMMANDS[:-1]:
-            if command == ("doctor",) or (kind == "long" and command != ("check",)):
-                continue
+        for command in (("check",), ("peers",), ("send", "--to", "bob", "info", "x")):
             spoil(alice.mirror.parent, kind)
             result = alice.run(*command, "--offline")
             assert is_quiet(result), (kind, result)
             assert result.code == 0, (kind, result)
             assert command != ("check",) or "the one" in result.out
-    alice.ok("sync")
 
 
 def test_a_note_that_is_no_file(scene: tuple[Machine, Machine]) -> None:

@@ -189,7 +189,7 @@ def test_a_configuration_elsewhere(
     moved.mkdir()
     os.rename(alice.folder / "xw.json", moved / "xw.json")
     monkeypatch.chdir(tmp_path)
-    alice.ok("init", "--name", "alice", "--config", str(moved / "xw.json"))
+    named(alice, "init", "--name", "alice", "--config", str(moved / "xw.json"))
     line = named(alice, "sync", "--config", str(moved / "xw.json"))
     assert f"1 unsent message of alice for {alice.url} in the mirror {mirror}" in line
     adopting, _ = commands(line)
@@ -215,6 +215,21 @@ def test_another_xw_state(
     assert again[0] == f"XW_STATE={tmp_path}/yesterday"
     assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
     assert alice.run("sync").err == ""
+
+
+def test_a_copy_of_the_configuration(
+    alice: Machine, known: Sshd, by_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the same instance works by another xw.json now, its mail beside the first is named."""
+    mirror = left_behind(alice, known)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "xw.json").write_text((alice.folder / "xw.json").read_text().replace(alice.url, by_name))
+    monkeypatch.setenv("XW_CONFIG", str(copy / "xw.json"))
+    line = named(alice, "init", "--name", "alice")
+    assert f"in the mirror {mirror}" in line
+    assert f"`cd {alice.folder} && xw sync`" in line
+    assert "unsent message" in alice.run("sync").err
 
 
 def test_a_mirror_that_another_project_uses(alice: Machine, bob: Machine, known: Sshd) -> None:

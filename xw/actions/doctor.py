@@ -58,7 +58,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield Finding("bad", str(explain(error)))
     with suppress(Usage):  # the working directory is gone, which was told above
         for mirror in stranded(found, options.hub, root=instance.root if instance else ""):
-            yield Finding("note" if mirror.project else "bad", mirror.what, mirror.mend)
+            yield Finding("note" if mirror.project or mirror.others else "bad", mirror.what, mirror.mend)
     if instance is None:
         return
     yield Finding("ok", f"{instance.name} on the hub {instance.hub.url}")

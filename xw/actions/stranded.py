@@ -28,6 +28,7 @@ class Stranded(NamedTuple):
     `url` is empty where an older xw made the mirror and noted none. `problem` is why it cannot be
     looked at. `again` and `adopt` are the commands that send the mail, by that hub or by the one in use.
     `project` is the folder of another project that uses the mirror; its own `xw sync` sends the mail.
+    `others` is True for mail of an instance that only another project has.
     """
 
     mirror: str
@@ -38,6 +39,7 @@ class Stranded(NamedTuple):
     again: str
     adopt: str
     project: str = ""
+    others: bool = False
 
     @property
     def what(self) -> str:
@@ -89,13 +91,14 @@ def stranded(
 
 def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
     """What waits in a mirror that another configuration made, or another XW_STATE."""
+    there = bool(path) and path != found.path and os.path.isfile(path)
     try:
-        owner = config.load(path) if path and os.path.isfile(path) else found
+        owner = config.load(path) if there else found
     except (OSError, XwError):
         owner = found
-    project = os.path.dirname(path) if used_by(mirror, path, environ) else ""
+    project = os.path.dirname(path) if there and used_by(mirror, path, environ) else ""
     for one in _in_mirror(mirror, owner, environ):
-        yield one._replace(project=project)
+        yield one._replace(project=project, others=there and one.name not in found.instances)
 
 
 def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
