@@ -12,22 +12,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from xw import clock, ids, layout
+from xw.attachments import Attachments
 from xw.errors import Damaged, NotFound, Unread, XwError, explain, unforeseen
 from xw.layout import INBOX
-from xw.message import Attachment, Message, decode, parse_object
+from xw.message import Message, decode, parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.files.contract import Files
 
-
 _WIDER = (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
 """Errors of reading that are no matter of the one file."""
-CHECKED = 64 * 1024 * 1024
-"""Bytes of a message's attachments that are hashed before they are shown."""
-UNCHECKED = "not checked"
-_KINDS = {"folder": "folder", "link": "symbolic link"}
 _STRAY = "the file's name is no message's name"
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
@@ -50,25 +46,12 @@ class Place(NamedTuple):
         )
 
 
-class Staged(NamedTuple):
-    """A file written into the scratch folder: its path there, bytes, and SHA-256 in hex."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-class Mailbox:
+class Mailbox(Attachments):
     """The mailbox of `owner`, at `<owner>/` in `files`; with `mirror`, a copy of the one on a hub."""
 
     def __init__(self, files: "Files", owner: str, mirror: bool = False) -> None:
-        self.files = files
-        self.owner = owner
+        super().__init__(files, owner)
         self.mirror = mirror
-
-    def at(self, folder: str, name: str = "") -> str:
-        """The path of a folder of this mailbox, or of a name in it."""
-        return f"{self.owner}/{folder}/{name}" if name else f"{self.owner}/{folder}"
 
     def make(self) -> None:
         """Make all folders that are missing."""
@@ -357,111 +340,6 @@ class Mailbox:
         """The peers for whom a message lies in `outbox/failed/`."""
         notes = [note for note in self.files.names(self.at(layout.REFUSED)) if note.startswith(name)]
         return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}
-
-    # Attachments
-
-    def attachment(self, message_id: str, name: str) -> str:
-        """The path of an attachment."""
-        return self.at(f"{layout.ATTACHMENTS}/{message_id}", name)
-
-    def keep_attachment(self, message_id: str, name: str, pieces: Iterable[bytes]) -> Attachment:
-        """Write an attachment that a message lists, whole or not at all, durable."""
-        staged = self.stage(pieces)
-        self.place(staged, message_id, name)
-        return Attachment(name, staged.size, staged.sha256)
-
-    def keep_beside(self, message: Message, name: str, data: bytes) -> Attachment:
-        """Write a file of our own beside a message's, whole or not at all, durable.
-
-        It gets a name like `name` that no file of the message has, nor one that
-        lies there; the file that an earlier call made with the same bytes is given again.
-        """
-        taken = {file.name.lower() for file in (*message.attachments, *message.attached)}
-        digest = layout.new_sha256(data).hexdigest()
-        try:
-            there = set(self.files.names(self.at(layout.ATTACHMENTS, message.id)))
-        except FileNotFoundError:
-            there = set()
-        while True:
-            free = layout.attachment_name(name, taken)
-            kept = Attachment(free, len(data), digest)
-            if free not in there and free.lower() not in {one.lower() for one in there}:
-                self.place(self.stage([data]), message.id, free)
-                return kept
-            if free in there and not self.missing(message.id, [kept]) and self._holds(message.id, kept, data):
-                return kept
-
-    def _holds(self, message_id: str, file: Attachment, data: bytes) -> bool:
-        try:
-            return self.files.read(self.attachment(message_id, file.name), len(data)) == data
-        except (FileNotFoundError, PermissionError, Damaged):
-            return False
-
-    def stage(self, pieces: Iterable[bytes]) -> Staged:
-        """Write a file whose message has no id yet, durable, out of sight."""
-        path = self.at(layout.SCRATCH, os.urandom(12).hex())
-        return Staged(path, *self.files.store(pieces, path))
-
-    def place(self, staged: Staged, message_id: str, name: str) -> None:
-        """Put a staged file where its message's readers look for it; atomic and durable."""
-        self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
-        self.files.move(staged.path, self.attachment(message_id, name))
-
-    def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
-        """What is wrong with a message's attachments: name → `missing` or `has N bytes, not M`."""
-        wrong: dict[str, str] = {}
-        for file in files:
-            try:
-                look = self.files.look(self.attachment(message_id, file.name))
-            except FileNotFoundError:
-                wrong[file.name] = "missing"
-                continue
-            except OSError as error:
-                wrong[file.name] = f"cannot be looked at: {error.strerror}"
-                continue
-            if look.kind != "file":
-                wrong[file.name] = (
-                    f"is no regular file but a {_KINDS.get(look.kind, 'device, socket or FIFO')}"
-                )
-            elif look.size != file.size:
-                wrong[file.name] = f"has {look.size} bytes, not {file.size}"
-        return wrong
-
-    def unsound(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
-        """What is wrong with a message's attachments, their bytes read: name → problem. For who shows them.
-
-        At most `CHECKED` bytes of one message are read; of what is larger it is said that it was not checked.
-        """
-        files = tuple(files)
-        wrong = self.missing(message_id, files)
-        left = CHECKED
-        for file in files:
-            if file.name in wrong:
-                continue
-            if file.size > left:
-                wrong[file.name] = f"{UNCHECKED}: the files are larger than 64 MiB"
-                continue
-            left -= file.size
-            problem = self._altered(message_id, file)
-            if problem:
-                wrong[file.name] = problem
-        return wrong
-
-    def has(self, message_id: str, file: Attachment) -> bool:
-        """Return True where a file is here as it was sent; above `CHECKED` bytes its size decides."""
-        problem = self.unsound(message_id, [file]).get(file.name)
-        return problem is None or problem.startswith(UNCHECKED)
-
-    def _altered(self, message_id: str, file: Attachment) -> str | None:
-        hashed = layout.new_sha256()
-        try:
-            for piece in self.files.chunks(self.attachment(message_id, file.name)):
-                hashed.update(piece)
-        except Damaged as error:
-            return str(error).replace("it is", "is", 1)
-        except OSError as error:
-            return f"cannot be read: {error.strerror}"
-        return None if hashed.hexdigest() == file.sha256 else "its bytes are not those that were sent"
 
 
 def in_order(names: list[str], again: list[str]) -> list[str]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
+from xw.attachments import Staged
 from xw.errors import Damaged, NotFound, Refused, Unreachable, Unread, Usage, XwError, unforeseen
-from xw.mailbox import Mailbox, Staged
+from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.record import NamedTuple
 
@@ -128,11 +129,7 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
     _direct(mailbox, hub, message.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
-        try:
-            names = mailbox.files.names(mailbox.at(layout.ATTACHMENTS, message.id))
-            taken = {name.lower() for name in names}
-        except FileNotFoundError:
-            taken = set()
+        taken = {name.lower() for name in mailbox.attachment_names(message.id)}
         staged = _stage(mailbox, paths, taken)
         for name, file in staged.items():
             mailbox.place(file, message.id, name)

@@ -9,11 +9,12 @@ import pytest
 from tests.cli.team import Team, call
 from tests.loop.world import World
 from xw import post
+from xw.attachments import CHECKED
 from xw.bridges import answer, present
 from xw.bridges.chat import Reply
 from xw.files.local import LocalFiles
 from xw.hub.directory import hand_over
-from xw.mailbox import CHECKED, Mailbox, Place
+from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.post import Draft
 

@@ -5,10 +5,11 @@ from contextlib import suppress
 
 from xw import clock, layout, post
 from xw.actions.inbox import open_named
+from xw.attachments import UNCHECKED
 from xw.errors import Damaged, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED_FIRST, UNCHECKED, Place
+from xw.mailbox import RECEIVED_FIRST, Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
 

@@ -1,0 +1,150 @@
+"""The attachments of one instance's messages: files in `attachments/<message id>/`.
+
+A `Mailbox` is one of these. Which files a message has is the message's to say;
+here they are written, durable, before it is published, and compared with what
+it says before they are shown.
+"""
+
+import os
+from collections.abc import Iterable
+
+from xw import layout
+from xw.errors import Damaged
+from xw.message import Attachment, Message
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.files.contract import Files
+
+CHECKED = 64 * 1024 * 1024
+"""Bytes of a message's attachments that are hashed before they are shown."""
+UNCHECKED = "not checked"
+_KINDS = {"folder": "folder", "link": "symbolic link"}
+
+
+class Staged(NamedTuple):
+    """A file written into the scratch folder: its path there, bytes, and SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Attachments:
+    """The attachments of `owner`, below `<owner>/` in `files`."""
+
+    def __init__(self, files: "Files", owner: str) -> None:
+        self.files = files
+        self.owner = owner
+
+    def at(self, folder: str, name: str = "") -> str:
+        """Return the path of a folder of this mailbox, or of a name in it."""
+        return f"{self.owner}/{folder}/{name}" if name else f"{self.owner}/{folder}"
+
+    def attachment(self, message_id: str, name: str) -> str:
+        """Return the path of an attachment."""
+        return self.at(f"{layout.ATTACHMENTS}/{message_id}", name)
+
+    def attachment_names(self, message_id: str) -> set[str]:
+        """Return the names of all files that lie with a message, whether it lists them or not."""
+        try:
+            return set(self.files.names(self.at(layout.ATTACHMENTS, message_id)))
+        except FileNotFoundError:
+            return set()
+
+    def keep_attachment(self, message_id: str, name: str, pieces: Iterable[bytes]) -> Attachment:
+        """Write an attachment that a message lists, whole or not at all, durable."""
+        staged = self.stage(pieces)
+        self.place(staged, message_id, name)
+        return Attachment(name, staged.size, staged.sha256)
+
+    def keep_beside(self, message: Message, name: str, data: bytes) -> Attachment:
+        """Write a file of our own beside a message's, whole or not at all, durable.
+
+        It gets a name like `name` that no file there has; a file that an earlier
+        call made of the same bytes is returned again.
+        """
+        taken = {file.name.lower() for file in (*message.attachments, *message.attached)}
+        digest = layout.new_sha256(data).hexdigest()
+        present = self.attachment_names(message.id)
+        in_use = {one.lower() for one in present}
+        while True:
+            free = layout.attachment_name(name, taken)
+            kept = Attachment(free, len(data), digest)
+            if free.lower() not in in_use:
+                self.place(self.stage([data]), message.id, free)
+                return kept
+            if free in present and self._holds(message.id, kept, data):
+                return kept
+
+    def _holds(self, message_id: str, file: Attachment, data: bytes) -> bool:
+        try:
+            return self.files.read(self.attachment(message_id, file.name), len(data)) == data
+        except (FileNotFoundError, PermissionError, Damaged):
+            return False
+
+    def stage(self, pieces: Iterable[bytes]) -> Staged:
+        """Write a file whose message has no id yet, durable, out of sight."""
+        path = self.at(layout.SCRATCH, os.urandom(12).hex())
+        return Staged(path, *self.files.store(pieces, path))
+
+    def place(self, staged: Staged, message_id: str, name: str) -> None:
+        """Put a staged file where its message's readers look for it; atomic and durable."""
+        self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
+        self.files.move(staged.path, self.attachment(message_id, name))
+
+    def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
+        """Return what is wrong with attachments, their bytes not read: name → problem."""
+        wrong: dict[str, str] = {}
+        for file in files:
+            try:
+                look = self.files.look(self.attachment(message_id, file.name))
+            except FileNotFoundError:
+                wrong[file.name] = "missing"
+                continue
+            except OSError as error:
+                wrong[file.name] = f"cannot be looked at: {error.strerror}"
+                continue
+            if look.kind != "file":
+                kind = _KINDS.get(look.kind, "device, socket or FIFO")
+                wrong[file.name] = f"is no regular file but a {kind}"
+            elif look.size != file.size:
+                wrong[file.name] = f"has {look.size} bytes, not {file.size}"
+        return wrong
+
+    def unsound(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
+        """Return what is wrong with attachments, their bytes read: name → problem. For who shows them.
+
+        Of one message at most `CHECKED` bytes are read; the problem of a larger file begins with `UNCHECKED`.
+        """
+        files = tuple(files)
+        wrong = self.missing(message_id, files)
+        left = CHECKED
+        for file in files:
+            if file.name in wrong:
+                continue
+            if file.size > left:
+                wrong[file.name] = f"{UNCHECKED}: the files are larger than 64 MiB"
+                continue
+            left -= file.size
+            problem = self._altered(message_id, file)
+            if problem:
+                wrong[file.name] = problem
+        return wrong
+
+    def has(self, message_id: str, file: Attachment) -> bool:
+        """Return True if a file is here as it was sent; above `CHECKED` bytes its size decides."""
+        problem = self.unsound(message_id, [file]).get(file.name)
+        return problem is None or problem.startswith(UNCHECKED)
+
+    def _altered(self, message_id: str, file: Attachment) -> str | None:
+        hashed = layout.new_sha256()
+        try:
+            for piece in self.files.chunks(self.attachment(message_id, file.name)):
+                hashed.update(piece)
+        except Damaged as error:
+            return str(error).replace("it is", "is", 1)
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        return None if hashed.hexdigest() == file.sha256 else "its bytes are not those that were sent"
