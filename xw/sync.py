@@ -1,8 +1,7 @@
 """Keeping a mirror and its hub in step: decide, then act.
 
-`plan` looks at two listings and says what is to be done; `sync` does that in
-few round trips. Every action may be repeated, so a sync that was cut off
-anywhere is mended by the next.
+`plan` decides from two listings; `sync` acts, in few round trips. Every action
+may be repeated, so the next sync completes one that was cut off anywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,35 +17,9 @@ from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES
 from xw.mailbox import Mailbox, in_order
 from xw.message import Attachment, Message, decode
+from xw.plan import Advance, Fetch, Listing, Settle, plan
 
-Listing = Mapping[str, str]  # file name → state
 _PATIENCE = 60.0  # for another sync of this mirror to finish
-
-
-class Fetch(NamedTuple):
-    """Bring a message from the hub into the mirror, in the state it has there."""
-
-    name: str
-    state: str
-
-
-class Advance(NamedTuple):
-    """Move a message of the mirror on, as the hub's copy was."""
-
-    name: str
-    source: str
-    state: str
-
-
-class Settle(NamedTuple):
-    """Move a message of the hub on, as the mirror's copy was."""
-
-    name: str
-    source: str
-    state: str
-
-
-Action = Fetch | Advance | Settle
 
 
 class Report(NamedTuple):
@@ -58,27 +31,6 @@ class Report(NamedTuple):
     flushed: post.Flushed
     seen: tuple[Sighting, ...]
     problems: tuple[tuple[str, str], ...]
-
-
-def plan(mirror: Listing, hub: Listing) -> list[Action]:
-    """What brings two listings of one inbox in step, oldest message first.
-
-    The furthest state wins, done over failed. What only the mirror has stays:
-    the hub's copy was removed by another machine's gc, or the hub is not the
-    one it was. What the hub has as handled and the mirror never saw is history
-    and stays there.
-    """
-    actions: list[Action] = []
-    for name in sorted(hub):
-        there, here = hub[name], mirror.get(name)
-        if here is None:
-            if there in ("pending", "processing"):
-                actions.append(Fetch(name, there))
-        elif RANK[here] > RANK[there]:
-            actions.append(Settle(name, there, here))
-        elif RANK[there] > RANK[here]:
-            actions.append(Advance(name, here, there))
-    return actions
 
 
 def sync(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xw.layout import RANK, STATES
-from xw.sync import Action, Advance, Fetch, Settle, plan
+from xw.plan import Action, Advance, Fetch, Settle, plan
 
 NAMES = [f"20261121T05301212345{n}Z-k7f3q2m9.task.alice.json" for n in range(4)]
 LISTINGS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(STATES))

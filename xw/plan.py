@@ -1,0 +1,58 @@
+"""What brings a mirror and its hub in step: decided from two listings, nothing done yet.
+
+Called by `sync`, which carries the actions out.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from xw.layout import RANK
+
+Listing = Mapping[str, str]  # file name → state
+
+
+class Fetch(NamedTuple):
+    """Bring a message from the hub into the mirror, in the state it has there."""
+
+    name: str
+    state: str
+
+
+class Advance(NamedTuple):
+    """Move a message of the mirror on, as the hub's copy was."""
+
+    name: str
+    source: str
+    state: str
+
+
+class Settle(NamedTuple):
+    """Move a message of the hub on, as the mirror's copy was."""
+
+    name: str
+    source: str
+    state: str
+
+
+Action = Fetch | Advance | Settle
+
+
+def plan(mirror: Listing, hub: Listing) -> list[Action]:
+    """Return the actions that bring two listings of one inbox in step, oldest message first.
+
+    The furthest state wins, done over failed. What only the mirror has stays:
+    the hub's copy was removed by another machine's gc, or the hub is not the
+    one it was. What the hub has as handled and the mirror never saw is history
+    and stays there.
+    """
+    actions: list[Action] = []
+    for name in sorted(hub):
+        there, here = hub[name], mirror.get(name)
+        if here is None:
+            if there in ("pending", "processing"):
+                actions.append(Fetch(name, there))
+        elif RANK[here] > RANK[there]:
+            actions.append(Settle(name, there, here))
+        elif RANK[there] > RANK[here]:
+            actions.append(Advance(name, here, there))
+    return actions
