@@ -6,10 +6,10 @@ it says before they are shown.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from xw import layout
-from xw.errors import Damaged
+from xw.errors import Damaged, Usage, XwError
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
@@ -148,3 +148,44 @@ class Attachments:
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         return None if hashed.hexdigest() == file.sha256 else "its bytes are not those that were sent"
+
+
+def stage_files(
+    mailbox: Attachments, paths: Sequence[str], taken: set[str] | None = None
+) -> dict[str, Staged]:
+    """Return durable copies of a user's files, by the names they will have. Usage if one cannot be read."""
+    taken = set() if taken is None else taken
+    staged: dict[str, Staged] = {}
+    try:
+        for path in paths:
+            staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(mailbox, path))
+    except (OSError, XwError):
+        for file in staged.values():
+            mailbox.files.remove(file.path)
+        raise
+    return staged
+
+
+def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
+    from xw.text import visible
+
+    shown = visible(path, keep="")
+    if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
+        # What lies in a mailbox is no link: whoever puts one there must not choose what is sent.
+        try:
+            yield from mailbox.files.chunks(path.removeprefix(f"{mailbox.files.root}/"))
+        except Damaged as error:
+            raise Usage(f"{shown}: {error}; nothing was sent") from None
+        return
+    if os.path.isdir(path):
+        raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
+    if not os.path.isfile(path):  # a FIFO would block for ever, and a device never end
+        what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
+        raise Usage(f"{shown}: {what} to attach; nothing was sent")
+    try:
+        source = open(path, "rb")  # noqa: SIM115  # the generator closes it
+    except OSError as error:
+        raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
+    with source:
+        while piece := source.read(1 << 20):
+            yield piece

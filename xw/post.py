@@ -6,12 +6,11 @@ in `outbox/<to>/` until `flush` has delivered it, in order. One lock per mailbox
 covers giving out ids, sending and flushing, so nothing overtakes.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.attachments import Staged
+from xw.attachments import Staged, stage_files
 from xw.errors import Damaged, NotFound, Refused, Unreachable, Unread, Usage, XwError, unforeseen
 from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
@@ -85,7 +84,7 @@ def send(
         behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
             behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
-        staged = _stage(mailbox, draft.attachments)
+        staged = stage_files(mailbox, draft.attachments)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
             before(message.file_name, data)
@@ -130,7 +129,7 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
     _direct(mailbox, hub, message.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)):
         taken = {name.lower() for name in mailbox.attachment_names(message.id)}
-        staged = _stage(mailbox, paths, taken)
+        staged = stage_files(mailbox, paths, taken)
         for name, file in staged.items():
             mailbox.place(file, message.id, name)
     listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
@@ -147,7 +146,7 @@ def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock
         fields |= {"thread": message.thread or message.id, "retry_of": message.id}
         name, data = encode(fields, _next_time(mailbox, note, now))
         message_id = name.partition(".")[0]
-        for file, copy in zip(message.attachments, _stage(mailbox, paths).values(), strict=True):
+        for file, copy in zip(message.attachments, stage_files(mailbox, paths).values(), strict=True):
             mailbox.place(copy, message_id, file.name)
         mailbox.accept(name, data)
     return Sent(message_id, name, (mailbox.owner,), ())
@@ -259,45 +258,6 @@ def _files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
     if message.attached:
         return message.re or message.id, message.attached
     return message.id, message.attachments
-
-
-def _stage(mailbox: Mailbox, paths: Sequence[str], taken: set[str] | None = None) -> dict[str, Staged]:
-    """Copies of the files, durable, by the names they will have. Usage where one is no readable file."""
-    taken = set() if taken is None else taken
-    staged: dict[str, Staged] = {}
-    try:
-        for path in paths:
-            staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(mailbox, path))
-    except (OSError, XwError):
-        for file in staged.values():
-            mailbox.files.remove(file.path)
-        raise
-    return staged
-
-
-def _pieces(mailbox: Mailbox, path: str) -> Iterator[bytes]:
-    from xw.text import visible
-
-    shown = visible(path, keep="")
-    if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
-        # What lies in a mailbox is no link: whoever puts one there must not choose what is sent.
-        try:
-            yield from mailbox.files.chunks(path.removeprefix(f"{mailbox.files.root}/"))
-        except Damaged as error:
-            raise Usage(f"{shown}: {error}; nothing was sent") from None
-        return
-    if os.path.isdir(path):
-        raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
-    if not os.path.isfile(path):  # a FIFO would block for ever, and a device never end
-        what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
-        raise Usage(f"{shown}: {what} to attach; nothing was sent")
-    try:
-        source = open(path, "rb")  # noqa: SIM115  # the generator closes it
-    except OSError as error:
-        raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
-    with source:
-        while piece := source.read(1 << 20):
-            yield piece
 
 
 def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]":
