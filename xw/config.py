@@ -206,35 +206,13 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
     return own_hub(config.hub, config)
 
 
-def without_file(environ: Mapping[str, str], otherwise: str = "") -> str:
-    """Return what to say where no xw.json is found: the hub that is near, or where to look.
-
-    Never a command that makes a second hub: `otherwise` is the advice where none is near and
-    XW_NAME is not set.
-    """
-    from shlex import quote
-
+def without_file(environ: Mapping[str, str], otherwise: str) -> str:
+    """Return what to say where no xw.json is found; `otherwise` is the advice where no hub is near."""
     from xw import places
 
-    cwd, name = here(), environ.get("XW_NAME")
+    cwd = here()
     place = worktree(cwd)
-    why = not_followed(place)
-    if why:
-        return f"there is no xw.json here, and {why}; --config or XW_CONFIG names one to use all the same"
-    near = places.hub_near(cwd, place)
-    if near:
-        go = "" if near == cwd else f"cd {quote(near)} && "
-        join = f"`{go}xw init --name {name or 'NAME'}` writes it"
-        return f"there is no xw.json, but a hub at {near}/.xw/hub: {join}"
-    for near in places.hubs_beside(cwd):
-        join = f"`xw init --hub {quote(near)}/.xw/hub --name {name or 'NAME'}` joins it"
-        return f"there is no xw.json, but a worktree with a hub at {near}/.xw/hub: {join}"
-    if name:
-        return (
-            f"there is no xw.json here or above, and XW_NAME is {name}: go to the project of {name}, or name "
-            "its file with --config or XW_CONFIG"
-        )
-    return f"there is no xw.json here: {otherwise}" if otherwise else "there is no xw.json here"
+    return places.advice(cwd, place, not_followed(place), environ.get("XW_NAME"), otherwise)
 
 
 def own_hub(hub: str, config: Config) -> str:

@@ -132,7 +132,7 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
     cwd = config.here()
     near = places.hub_near(cwd, config.worktree(cwd))
     if near:
-        return f" Another hub is at {near}/.xw/hub"
+        return f" Another hub is at {near}/{places.PROJECT_HUB}"
     if options.name or environ.get("XW_NAME"):
         return ""
     return f" `xw init --hub {url}` makes one"

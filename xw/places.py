@@ -8,13 +8,13 @@ it, without running git: it is on the way of every command in a worktree.
 import os
 import stat
 
+from xw import layout
 from xw.errors import Refused
 from xw.record import NamedTuple
 
 _LIMIT = 64 * 1024  # bytes of a file of git's; the real ones have a line or a page
 _BARE = "xw"  # the folder in a git directory without a main worktree
-_PROJECT_HUB = ".xw/hub"
-_HUB_FILE = "hub.json"
+PROJECT_HUB = ".xw/hub"  # where `init` makes one that is not named
 
 
 class Linked(NamedTuple):
@@ -121,9 +121,35 @@ def hubs_beside(folder: str) -> list[str]:
     return found
 
 
+def advice(cwd: str, place: Linked | None, why: str, name: str | None, otherwise: str) -> str:
+    """Return what to do in `cwd` where no xw.json is found: join the hub that is near, or go elsewhere.
+
+    `why` is the reason not to follow `place`, `name` the instance of XW_NAME. Never a command that makes
+    a second hub: `otherwise` is the advice where neither a hub is near nor a name is set.
+    """
+    from shlex import quote
+
+    if why:
+        return f"there is no xw.json here, and {why}; --config or XW_CONFIG names one to use all the same"
+    join = f"--name {name or 'NAME'}"
+    near = hub_near(cwd, place)
+    if near:
+        go = "" if near == cwd else f"cd {quote(near)} && "
+        return f"there is no xw.json, but a hub at {near}/{PROJECT_HUB}: `{go}xw init {join}` writes it"
+    for root in hubs_beside(cwd):
+        init = f"xw init --hub {quote(root)}/{PROJECT_HUB} {join}"
+        return f"there is no xw.json, but a worktree with a hub at {root}/{PROJECT_HUB}: `{init}` joins it"
+    if name:
+        return (
+            f"there is no xw.json here or above, and XW_NAME is {name}: go to the project of {name}, or name "
+            "its file with --config or XW_CONFIG"
+        )
+    return f"there is no xw.json here: {otherwise}"
+
+
 def _has_hub(folder: str) -> bool:
     try:
-        found = os.lstat(f"{folder}/{_PROJECT_HUB}/{_HUB_FILE}")
+        found = os.lstat(f"{folder}/{PROJECT_HUB}/{layout.HUB_FILE}")
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()

@@ -16,8 +16,8 @@ from xw.files.own_folder import NAME, ignore
 from xw.files.walk import Walk
 from xw.hub.contract import Hub
 from xw.message import parse_object
+from xw.places import PROJECT_HUB
 
-PROJECT_HUB = ".xw/hub"
 _CARD_LIMIT = 64 * 1024
 _GIT_S = 10.0  # for `git ls-files`, which answers from the index
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from xw import config, layout, post, sandbox
+from xw import config, layout, places, post, sandbox
 from xw.actions import project, sharing
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
@@ -80,7 +80,7 @@ def init(
     path, found = project.configuration(options.config or environ.get("XW_CONFIG"), given, environ)
     chosen = _name(options, name, found, environ)
     written = found._replace(path=path)
-    own = config.own_hub(found.hub or project.PROJECT_HUB, written)
+    own = config.own_hub(found.hub or places.PROJECT_HUB, written)
     url = config.absolute(given, config.here()) if given else own
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
@@ -216,7 +216,7 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
 def _written(given: str | None, url: str) -> str:
     """A hub as `xw.json` is to name it: words and URLs as they were given, paths absolute."""
     if not given:
-        return project.PROJECT_HUB
+        return places.PROJECT_HUB
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
