@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, suppress
 from xw.errors import Damaged, XwError
 from xw.files import Look, locks
 from xw.files.disk import fsync
-from xw.files.one_by_one import OneByOne
+from xw.files.one_by_one import OneByOne, attempt, read_each
 from xw.files.ownership import Kept, Owner, is_planted, is_root, keep
 from xw.files.walk import Walk
 
@@ -74,14 +74,8 @@ class LocalFiles(OneByOne):
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
         """See `contract.Files.look_all`."""
-        found: list[Look | OSError] = []
         with self._walk() as walk:  # one for all: their folders are opened once
-            for path in paths:
-                try:
-                    found.append(walk.look(path))
-                except OSError as error:
-                    found.append(error)
-        return found
+            return [attempt(walk.look, path) for path in paths]
 
     def read(self, path: str, limit: int) -> bytes:
         """See `contract.Files.read`."""
@@ -91,13 +85,7 @@ class LocalFiles(OneByOne):
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
         with self._walk() as walk:
-            for path in paths:
-                try:
-                    data = walk.read(path, limit)
-                except (OSError, Damaged) as error:
-                    yield error
-                else:
-                    yield data
+            yield from read_each(walk.read, paths, limit)
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `contract.Files.chunks`."""

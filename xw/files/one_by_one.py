@@ -11,7 +11,13 @@ from xw.files import Look, Publication
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar, TypeVarTuple, Unpack
+
     from xw.files.contract import Files
+
+    _Args = TypeVarTuple("_Args")
+    _Result = TypeVar("_Result")
 
 
 class OneByOne:
@@ -19,33 +25,15 @@ class OneByOne:
 
     def names_of(self: "Files", folders: Sequence[str]) -> list[list[str] | OSError]:
         """See `contract.Files.names_of`."""
-        found: list[list[str] | OSError] = []
-        for folder in folders:
-            try:
-                found.append(self.names(folder))
-            except OSError as error:
-                found.append(error)
-        return found
+        return [attempt(self.names, folder) for folder in folders]
 
     def look_all(self: "Files", paths: Sequence[str]) -> list[Look | OSError]:
         """See `contract.Files.look_all`."""
-        found: list[Look | OSError] = []
-        for path in paths:
-            try:
-                found.append(self.look(path))
-            except OSError as error:
-                found.append(error)
-        return found
+        return [attempt(self.look, path) for path in paths]
 
     def read_all(self: "Files", paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
-        for path in paths:
-            try:
-                data = self.read(path, limit)
-            except (OSError, Damaged) as error:
-                yield error
-            else:
-                yield data
+        return read_each(self.read, paths, limit)
 
     def publish_all(self: "Files", items: Sequence[Publication]) -> list[OSError | None]:
         """See `contract.Files.publish_all`."""
@@ -54,51 +42,49 @@ class OneByOne:
         for item in items:
             error = held_back(held, item)
             if error is None:
-                try:
-                    self.publish(item.data, item.scratch, item.targets)
-                except OSError as problem:
-                    error = problem
+                error = attempt(self.publish, item.data, item.scratch, item.targets)
+                if error is not None:
                     hold_back(held, item, error)
             outcomes.append(error)
         return outcomes
 
     def move_all(self: "Files", moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
         """See `contract.Files.move_all`."""
-        outcomes: list[OSError | None] = []
-        for source, target in moves:
-            try:
-                self.move(source, target)
-                outcomes.append(None)
-            except OSError as error:
-                outcomes.append(error)
-        return outcomes
+        return [attempt(self.move, *move) for move in moves]
 
     def remove_all(self: "Files", paths: Sequence[str]) -> list[OSError | None]:
         """See `contract.Files.remove_all`."""
-        outcomes: list[OSError | None] = []
-        for path in paths:
-            try:
-                self.remove(path)
-                outcomes.append(None)
-            except OSError as error:
-                outcomes.append(error)
-        return outcomes
+        return [attempt(self.remove, path) for path in paths]
 
     def sync_all(self: "Files", folders: Sequence[str]) -> list[OSError | None]:
         """See `contract.Files.sync_all`."""
-        outcomes: list[OSError | None] = []
-        for folder in folders:
-            try:
-                self.sync(folder)
-                outcomes.append(None)
-            except OSError as error:
-                outcomes.append(error)
-        return outcomes
+        return [attempt(self.sync, folder) for folder in folders]
 
     def make_folders(self: "Files", paths: Sequence[str]) -> None:
         """See `contract.Files.make_folders`."""
         for path in paths:
             self.make_folder(path)
+
+
+def attempt(step: "Callable[[*_Args], _Result]", *args: "Unpack[_Args]") -> "_Result | OSError":
+    """Return what a step returns, or its OSError."""
+    try:
+        return step(*args)
+    except OSError as error:
+        return error
+
+
+def read_each(
+    read: "Callable[[str, int], bytes]", paths: Sequence[str], limit: int
+) -> Iterator[bytes | OSError | Damaged]:
+    """Yield what `read` returns for each path, or its error."""
+    for path in paths:
+        try:
+            data = read(path, limit)
+        except (OSError, Damaged) as error:
+            yield error
+        else:
+            yield data
 
 
 def held_back(held: dict[str, OSError], item: Publication) -> OSError | None:
