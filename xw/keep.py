@@ -128,16 +128,17 @@ class Keeper:
 
         In a thread of its own, since nothing else can end a key exchange or a name look-up that is under way.
         """
-        problems: list[BaseException] = []
+        problems: list[Exception] = []
         over = Event()
 
         def connect() -> None:
             try:
                 self._hub.connect()
-            except BaseException as error:  # noqa: BLE001  # raised again below
+            except Exception as error:  # noqa: BLE001  # raised again below, where it is looked for
                 problems.append(error)
-            over.set()
-            self._connecting.set()
+            finally:
+                over.set()
+                self._connecting.set()
 
         self._connecting.clear()
         Thread(target=connect, daemon=True).start()

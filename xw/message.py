@@ -62,6 +62,11 @@ class Message(NamedTuple):
         return clock.from_stamp(layout.time_of(self.id))
 
     @property
+    def attached_to(self) -> str:
+        """Return the id of the message that its `attached` files lie with."""
+        return self.re or self.id
+
+    @property
     def hops(self) -> int:
         """How many automatic answers led here."""
         hops = self.fields.get("hops", 0)

@@ -243,7 +243,7 @@ def _publish(
 
 
 def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
-    folder, files = _files_of(message)
+    folder, files = files_of(message)
     if files:
         from xw.hub.directory import hand_over
 
@@ -253,10 +253,10 @@ def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
                 raise Refused(f"{wrong}; nothing was sent")
 
 
-def _files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
-    """The files that travel with a message, and the id below which they lie."""
+def files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
+    """Return the id below which the files of a message lie, and those that travel with it."""
     if message.attached:
-        return message.re or message.id, message.attached
+        return message.attached_to, message.attached
     return message.id, message.attachments
 
 
@@ -274,7 +274,7 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
         for name in mailbox.outbox(to):
             try:
                 data = mailbox.files.read(mailbox.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
-                parcels.append(Parcel(to, name, data, mailbox, *_files_of(decode(name, data))))
+                parcels.append(Parcel(to, name, data, mailbox, *files_of(decode(name, data))))
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
             except Unread as error:

@@ -223,7 +223,7 @@ class _Run:
             for file in message.attachments:
                 self._bring(message, message.id, file)
             for file in message.attached:
-                self._bring(message, message.re or message.id, file, added=True)
+                self._bring(message, message.attached_to, file, added=True)
         return self._mirror.accept(action.name, data, action.state)
 
     def _bring(self, message: Message, folder: str, file: Attachment, added: bool = False) -> None:

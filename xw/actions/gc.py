@@ -165,7 +165,7 @@ def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place
         try:
             message = decode(place.name, data)
             if message.attached:
-                kept.add(f"{layout.ATTACHMENTS}/{message.re or message.id}")
+                kept.add(f"{layout.ATTACHMENTS}/{message.attached_to}")
         except Exception as error:  # noqa: BLE001  # a fault of xw's, among others: what it may announce stays
             if isinstance(error, Unread) or not isinstance(error, Damaged):
                 kept |= {path for path in found if path.rpartition("/")[2].encode() in data}

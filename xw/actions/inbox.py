@@ -113,7 +113,7 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
 def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
     """A message's attachments, those that an `info` of `xw attach` announces included."""
     listed = [(message.id, file) for file in message.attachments]
-    listed += [(message.re or message.id, file) for file in message.attached]
+    listed += [(message.attached_to, file) for file in message.attached]
     mailbox = instance.mailbox
     wrong = {owner: mailbox.unsound(owner, [f for o, f in listed if o == owner]) for owner, _ in listed}
     return [

@@ -14,6 +14,7 @@ from xw.errors import Refused, Usage
 from xw.files.roots import share_root
 from xw.hub.directory import Facts
 
+NEEDS_NAME = "--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours"
 _LARGEST = 2**32 - 2  # the number after it means "leave the group as it is"
 
 
@@ -27,7 +28,7 @@ class UnixGroup(NamedTuple):
 def group_named(name: str) -> UnixGroup:
     """Return the group of this name or number, which this process belongs to or is root. Usage, Refused."""
     if not name or name.startswith("-"):
-        raise Usage("--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours")
+        raise Usage(NEEDS_NAME)
     found = UnixGroup(name, _number(name))
     if os.geteuid() and found.number not in (*os.getgroups(), os.getegid()):
         raise Refused(

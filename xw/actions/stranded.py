@@ -20,6 +20,7 @@ from xw.hub.remote import mirror_url
 from xw.instance import Instance
 from xw.mailbox import Mailbox
 from xw.message import decode
+from xw.post import files_of
 
 
 class Stranded(NamedTuple):
@@ -110,7 +111,7 @@ def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
 
 
 def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
-    """Take what waits in another mirror's outbox into this instance's, with its files; how many messages.
+    """Take what waits in another mirror's outbox into this instance's; return how many messages.
 
     A message is durable here before it is removed there. What is damaged stays
     there and is named in `problems`. NotFound where there is no such mirror.
@@ -130,18 +131,19 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
         for to in source.waiting_for():
             for name in source.outbox(to):
                 try:
-                    taken += _take(source, target, to, name)
+                    _take(source, target, to, name)
+                    taken += 1
                 except (Damaged, FileNotFoundError) as error:
                     problems.append(f"{files.root}: {name}: {error}")
     return taken
 
 
-def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
+def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> None:
     lies = source.at(f"{layout.OUTBOX}/{to}", name)
     data = source.files.read(lies, layout.MESSAGE_LIMIT)
     message = decode(name, data)
-    folder = (message.re or message.id) if message.attached else message.id
-    for file in message.attached or message.attachments:
+    folder, files = files_of(message)
+    for file in files:
         wrong = hand_over(source, target, folder, file, added=bool(message.attached))
         if wrong:
             raise Damaged(wrong)
@@ -150,7 +152,6 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     # With the sender's own copy, so that `log` and `trace` know it here.
     target.files.publish(data, target.at(layout.SCRATCH), [f"{outbox}/{name}", target.at(layout.SENT, name)])
     source.files.remove(lies)
-    return True
 
 
 def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:

@@ -86,7 +86,7 @@ def as_mail(instance: Instance, message: Message) -> Mail:
 
 def _files(instance: Instance, message: Message) -> Iterator[str]:
     """The paths of a message's files, and of those that an `info` of `xw attach` announces."""
-    for owner, files in ((message.id, message.attachments), (message.re or message.id, message.attached)):
+    for owner, files in ((message.id, message.attachments), (message.attached_to, message.attached)):
         wrong = instance.mailbox.unsound(owner, files)
         for file in files:
             path = _path(instance, owner, file)

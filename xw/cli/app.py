@@ -105,7 +105,9 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     name = next((words for words in said if words in names), None)
     after = dict(pairwise([*arguments, "-"]))
     if name == "init" and after.get("--group", "").startswith("-"):
-        return Usage("--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours")
+        from xw.actions.sharing import NEEDS_NAME
+
+        return Usage(NEEDS_NAME)
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"
