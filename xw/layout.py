@@ -104,6 +104,25 @@ def is_stamp(text: str) -> bool:
     return is_id(f"{text}-{_SHORT * '0'}") and clock.is_stamp(text) and text != _LAST
 
 
+def in_order(names: list[str], again: list[str]) -> list[str]:
+    """Return from two successive listings of `pending/` those messages whose earlier ones are listed too.
+
+    The kernel lists in steps: a listing may miss a message, and hold a later one
+    of that sender. The second has both. What is newer than the first one's is
+    left for the next look.
+    """
+    if again == names:
+        return names
+    latest: dict[str, str] = {}
+    for name in names:
+        latest[_sender(name)] = max(name, latest.get(_sender(name), ""))
+    return [name for name in again if name <= latest.get(_sender(name), "")]
+
+
+def _sender(name: str) -> str:
+    return name.removesuffix(".json").rpartition(".")[2]
+
+
 def short_id(message_id: str) -> str:
     """The eight characters after the time, for people; of an id or a file name."""
     return message_id[_TIME + 1 : _TIME + 1 + _SHORT]

@@ -14,8 +14,8 @@ from contextlib import suppress
 from xw import clock, ids, layout
 from xw.attachments import Attachments
 from xw.errors import Damaged, NotFound, Unread, XwError, explain, unforeseen
-from xw.layout import INBOX
-from xw.message import Message, decode, parse_object
+from xw.layout import INBOX, in_order
+from xw.message import STRAY, Message, decode, parse_object
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _WIDER = (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
 """Errors of reading that are no matter of the one file."""
-_STRAY = "the file's name is no message's name"
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
 RECEIVED_FIRST = (*RECEIVED, None)
@@ -75,7 +74,7 @@ class Mailbox(Attachments):
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in sorted(set(names).difference(mail)):
-                left = self._put_away(name, Damaged(_STRAY))
+                left = self._put_away(name, Damaged(STRAY))
                 if left and strays is not None:
                     strays.append((name, left))
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
@@ -94,6 +93,12 @@ class Mailbox(Attachments):
         if place.folder.startswith("inbox/") and self.owner not in message.to:
             raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
         return message
+
+    def glance(self, place: Place) -> Message | None:
+        """Return the message at a place; None where it is gone, or cannot be read: `check` reports that."""
+        with suppress(OSError, Damaged):
+            return self.read(place)
+        return None
 
     def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, Damaged]]:
         """The messages `names` in `folder`; in place of one that cannot be read, its name and why.
@@ -340,22 +345,3 @@ class Mailbox(Attachments):
         """The peers for whom a message lies in `outbox/failed/`."""
         notes = [note for note in self.files.names(self.at(layout.REFUSED)) if note.startswith(name)]
         return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}
-
-
-def in_order(names: list[str], again: list[str]) -> list[str]:
-    """Of two listings of `pending/`, one after the other: with any message of a sender, all earlier ones.
-
-    The kernel lists in steps: a listing may miss a message, and hold a later one
-    of that sender. The second has both. What is newer than the first one's is
-    left for the next look.
-    """
-    if again == names:
-        return names
-    latest: dict[str, str] = {}
-    for name in names:
-        latest[_sender(name)] = max(name, latest.get(_sender(name), ""))
-    return [name for name in again if name <= latest.get(_sender(name), "")]
-
-
-def _sender(name: str) -> str:
-    return name.removesuffix(".json").rpartition(".")[2]

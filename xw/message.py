@@ -14,6 +14,7 @@ from xw.errors import Damaged, Newer, Refused, Unread, Usage, XwError, unforesee
 from xw.record import NamedTuple
 
 Fields = dict[str, object]
+STRAY = "the file's name is no message's name"
 _REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
 
 # Bounds that no honest writer exceeds, so that no number of a file's can break what calculates with it.
@@ -136,7 +137,7 @@ def decode(file_name: str, data: bytes) -> Message:
 def _decode(file_name: str, data: bytes) -> Message:
     name = layout.file_name(file_name)
     if name is None:
-        raise Damaged("the file's name is no message's name")
+        raise Damaged(STRAY)
     if len(data) > layout.MESSAGE_LIMIT:
         raise Damaged(f"it has {len(data):,} bytes, more than 1 MiB")
     if layout.digest(data) != layout.short_id(name.id):

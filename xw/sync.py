@@ -14,9 +14,9 @@ from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
-from xw.layout import INBOX, RANK, STATES
-from xw.mailbox import Mailbox, in_order
-from xw.message import Attachment, Message, decode
+from xw.layout import INBOX, RANK, STATES, in_order
+from xw.mailbox import Mailbox
+from xw.message import STRAY, Attachment, Message, decode
 from xw.plan import Advance, Fetch, Listing, Settle, plan
 
 _PATIENCE = 60.0  # for another sync of this mirror to finish
@@ -166,7 +166,7 @@ class _Run:
         folders[0] = in_order(first, folders[0])
         for name in folders[0]:
             if not layout.is_message(name):
-                self._set_aside("pending", name, "the file's name is no message's name")
+                self._set_aside("pending", name, STRAY)
         if before is None:
             return _states(folders), []
         seen = see(files, known, before, listed[2 + len(own) :])

@@ -1,10 +1,9 @@
 """Which message a reply answers when its sender does not name it. Called by `sending`."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from xw import layout
-from xw.errors import Damaged, Usage
+from xw.errors import Usage
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -42,8 +41,9 @@ def _received(instance: Instance, peers: Sequence[str]) -> Iterator[Message]:
         for name in mailbox.names(folder):
             parts = layout.file_name(name)
             if parts and parts.type in _ASKING and parts.sender in peers:
-                with suppress(FileNotFoundError, PermissionError, Damaged):  # `check` reports what is damaged
-                    yield mailbox.read(Place(folder, name))
+                message = mailbox.glance(Place(folder, name))
+                if message:
+                    yield message
 
 
 def _answered(instance: Instance) -> Iterator[str]:
@@ -52,7 +52,6 @@ def _answered(instance: Instance) -> Iterator[str]:
     for name in mailbox.names(layout.SENT):
         parts = layout.file_name(name)
         if parts and parts.type == "reply":
-            with suppress(FileNotFoundError, PermissionError, Damaged):  # gone, or not to be judged by
-                message = mailbox.read(Place(layout.SENT, name))
-                if message.re:
-                    yield message.re
+            message = mailbox.glance(Place(layout.SENT, name))
+            if message and message.re:
+                yield message.re

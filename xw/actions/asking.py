@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from xw import failure, layout
 from xw.actions.fresh import freshen
-from xw.actions.inbox import open_message
+from xw.actions.inbox import arrived
 from xw.actions.sending import send
 from xw.actions.waiting import ARRIVED, Lookout
-from xw.errors import Damaged, TimedOut, XwError
+from xw.errors import TimedOut, XwError
 from xw.hub.remote import RemoteHub
 from xw.hub.sighting import Sighting
 from xw.instance import Instance
@@ -65,14 +65,14 @@ def ask(
     that one of several recipients cannot answer. Raise NoAnswer once none of
     them will, TimedOut after `timeout` seconds.
     """
-    arrived = _Arrived(instance.mailbox)
+    incoming = _Arrived(instance.mailbox)
     question = send(instance, "question", body, to)
     sent(question)
     fate = _Fate(instance, question, tell)
     deadline = time.monotonic() + timeout
     with Lookout(instance) as lookout:
         while True:
-            for message in arrived.fresh():
+            for message in incoming.fresh():
                 if message.re == question.id and fate.is_answer(message):
                     return Asked(question, message, fate.notices)
             left = deadline - time.monotonic()
@@ -97,17 +97,10 @@ class _Arrived:
             pending = folder == INBOX["pending"]
             for name in self._mailbox.pending() if pending else self._mailbox.names(folder):
                 if name not in self._seen:
-                    message = self._read(Place(folder, name))
+                    message = arrived(self._mailbox, Place(folder, name))
                     if message:
                         self._seen.add(name)
                         yield message
-
-    def _read(self, place: Place) -> Message | None:
-        try:
-            # In a mirror, a damaged copy is to be moved away, so that another is fetched.
-            return open_message(self._mailbox, place) if self._mailbox.mirror else self._mailbox.read(place)
-        except (OSError, Damaged):
-            return None  # it has moved on; what cannot be read stays, and `check` reports it
 
 
 class _Fate:

@@ -61,10 +61,7 @@ def dead_letters(
     names = sorted(name for name in names if not name.endswith(layout.WHY) and _is_of(name, kind, sender))
     letters = []
     for name in names[max(0, len(names) - limit) :]:
-        try:
-            message = instance.mailbox.read(Place(folder, name))
-        except (Damaged, OSError):
-            message = None
+        message = instance.mailbox.glance(Place(folder, name))
         letters.append(DeadLetter(name, instance.mailbox.why(name), message))
     return letters, len(names)
 
@@ -110,6 +107,18 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
         raise Damaged(f"{place.name} cannot be shown: {error}; it lies in {folder}/, untouched") from None
 
 
+def arrived(mailbox: Mailbox, place: Place) -> Message | None:
+    """Return the message at a place for who waits for mail; None as `Mailbox.glance`.
+
+    In a mirror a damaged copy is moved away, so that another is fetched.
+    """
+    if not mailbox.mirror:
+        return mailbox.glance(place)
+    with suppress(OSError, Damaged):
+        return open_message(mailbox, place)
+    return None
+
+
 def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
     """A message's attachments, those that an `info` of `xw attach` announces included."""
     listed = [(message.id, file) for file in message.attachments]
@@ -139,14 +148,7 @@ def _finish(instance: Instance, token: str) -> Finished:
             raise NotFound(
                 f"{token} is a dead letter: `xw check --failed` says why, `xw retry` sends it again"
             )
-        message = _glance(mailbox, place)
+        message = mailbox.glance(place)  # what cannot be read can be settled all the same
         return Finished(token, mailbox.settle(place.name), None, place.name, message)
     except XwError as error:
         return Finished(token, False, error)
-
-
-def _glance(mailbox: Mailbox, place: Place) -> Message | None:
-    """The message at a place, for saying what was acted on; None where it cannot be read."""
-    with suppress(OSError, Damaged):  # it can be settled all the same
-        return mailbox.read(place)
-    return None

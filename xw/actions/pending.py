@@ -5,7 +5,6 @@ replies, infos; within each the higher `priority` first, then the older. They ar
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged, Unread
@@ -138,9 +137,7 @@ class _Glance:
     def at(self, name: str) -> Message | None:
         """Return the message, or None where it cannot be read, or enough have been."""
         if name not in self._read and len(self._read) < _GLANCED:
-            self._read[name] = None
-            with suppress(OSError, Damaged):
-                self._read[name] = self._mailbox.read(Place(INBOX["pending"], name))
+            self._read[name] = self._mailbox.glance(Place(INBOX["pending"], name))
         return self._read.get(name)
 
     def older(self, name: str, names: list[str]) -> list[str]:

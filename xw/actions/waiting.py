@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from types import TracebackType
 
 from xw import layout
 from xw.actions.fresh import freshen
-from xw.actions.inbox import open_message
+from xw.actions.inbox import arrived
 from xw.actions.transcript import Tell
 from xw.config import is_remote
 from xw.errors import Damaged, TimedOut, Unread
@@ -133,10 +132,8 @@ class Lookout:
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
     """Whom a message of one's own was for; nobody where it is another's, or cannot be read."""
-    with suppress(FileNotFoundError, PermissionError, Damaged):
-        message = instance.mailbox.read(place)
-        return message.to if message.sender == instance.name else ()
-    return ()
+    message = instance.mailbox.glance(place)
+    return message.to if message and message.sender == instance.name else ()
 
 
 def _first(
@@ -154,12 +151,9 @@ def _first(
         for name in names:
             if name in passed:
                 continue
-            place = Place(folder, name)
-            try:
-                # In a mirror, a damaged copy is to be moved away, so that another is fetched.
-                message = open_message(mailbox, place) if mailbox.mirror else mailbox.read(place)
-            except (OSError, Damaged):
-                continue  # it has moved on; what cannot be read stays, and `check` reports it
+            message = arrived(mailbox, Place(folder, name))
+            if message is None:
+                continue
             forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
             if wanted is None and message.expired(instance.now()):
                 mailbox.expire(message, instance.now())
