@@ -90,19 +90,8 @@ def init(
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
     instances = {**lost, **found.instances}
-    first = chosen not in instances and not name
-    if first and hub.knows(chosen):
-        raise _taken(url, chosen)
     entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
-    try:
-        new_mailbox = hub.register(chosen, {"name": chosen, "kind": "agent", **project.card_of(entry)}, first)
-    except FileExistsError:  # of two at once, the other was faster
-        raise _taken(url, chosen) from None
-    except OSError as error:
-        if error.errno not in sandbox.DENIED:
-            raise
-        problem = f"{url} cannot be written from here ({error.strerror})"
-        raise Refused(f"{problem}: in a sandbox, run `xw init --name {chosen}` outside the sandbox") from None
+    new_mailbox = _register(hub, chosen, entry, first=chosen not in instances and not name)
     kept = url
     if config.is_remote(url):
         kept = config.mirror(url, written, environ)
@@ -116,6 +105,21 @@ def init(
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
     made = open_instance(Options(chosen, url, path), environ)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
+
+
+def _register(hub: DirectoryHub, name: str, entry: Mapping[str, object], first: bool) -> bool:
+    """Register an instance; return True if it is new. Refused if `first`, and the name is taken."""
+    if first and hub.knows(name):
+        raise _taken(hub.url, name)
+    try:
+        return hub.register(name, {"name": name, "kind": "agent", **project.card_of(entry)}, first)
+    except FileExistsError:  # of two at once, the other was faster
+        raise _taken(hub.url, name) from None
+    except OSError as error:
+        if error.errno not in sandbox.DENIED:
+            raise
+        problem = f"{hub.url} cannot be written from here ({error.strerror})"
+        raise Refused(f"{problem}: in a sandbox, run `xw init --name {name}` outside the sandbox") from None
 
 
 def _taken(url: str, name: str) -> Refused:

@@ -108,31 +108,39 @@ def see(
     for name, waiting in zip(names, folders, strict=True):
         if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
             continue
-        mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
-        changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
-        old = before.get(name, Sighting(name))
-        card = _newer(texts, f"{name}/{layout.CARD}", old.card)
-        card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
-        problem = "" if _object(card) else f"({layout.CARD} is damaged: {_REPAIR})"
-        unread = texts.get(f"{name}/{layout.CARD}")
-        if isinstance(unread, OSError):  # which says nothing of what the card holds: look again next time
-            problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
-        if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
-            problem = f"(its mailbox cannot be read: {waiting.strerror})"
-        seen.append(
-            Sighting(
-                name,
-                card,
-                card_at,
-                _newer(texts, f"{name}/{layout.PRESENCE}", old.presence),
-                _mtime(looks[f"{name}/{layout.PRESENCE}"]) or 0.0,
-                len(mail),
-                mail[0] if mail else None,
-                max((at for at in changed if at is not None), default=None),
-                problem,
-            )
-        )
+        seen.append(_sighting(before.get(name, Sighting(name)), waiting, looks, texts))
     return seen
+
+
+def _sighting(
+    old: Sighting,
+    waiting: list[str] | OSError,
+    looks: Mapping[str, Look | OSError],
+    texts: Mapping[str, bytes | OSError | Damaged],
+) -> Sighting:
+    """Return what is seen of an instance now; `old` is what was seen before, with its name."""
+    name = old.name
+    mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
+    changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
+    card = _newer(texts, f"{name}/{layout.CARD}", old.card)
+    card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
+    problem = "" if _object(card) else f"({layout.CARD} is damaged: {_REPAIR})"
+    unread = texts.get(f"{name}/{layout.CARD}")
+    if isinstance(unread, OSError):  # which says nothing of what the card holds: look again next time
+        problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
+    if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
+        problem = f"(its mailbox cannot be read: {waiting.strerror})"
+    return Sighting(
+        name,
+        card,
+        card_at,
+        _newer(texts, f"{name}/{layout.PRESENCE}", old.presence),
+        _mtime(looks[f"{name}/{layout.PRESENCE}"]) or 0.0,
+        len(mail),
+        mail[0] if mail else None,
+        max((at for at in changed if at is not None), default=None),
+        problem,
+    )
 
 
 def _times(before: Sighting | None) -> tuple[float, float]:
