@@ -94,6 +94,11 @@ _FIXES = {
 }
 
 
+def is_general(error: OSError) -> bool:
+    """Return True if reading another file would fail alike: it is not the trouble of this one."""
+    return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
+
+
 def explain(error: OSError | XwError) -> XwError:
     """The user's sentence and exit code for an operating system error; one of ours has them already."""
     if isinstance(error, XwError):

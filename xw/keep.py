@@ -168,7 +168,8 @@ class Keeper:
                 idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
                 for mailbox in self._mailboxes:
                     for peer in mailbox.outboxes():
-                        woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
+                        with suppress(PermissionError):  # another user's, which the sync has told
+                            woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
                 was_woken = self._rest(woken, _FULL_S if self._pushed else idle)
 
     def _rest(self, woken: Arrivals, seconds: float) -> bool:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from xw import clock, ids, layout
 from xw.attachments import Attachments
-from xw.errors import Damaged, NotFound, Unread, XwError, explain, unforeseen
+from xw.errors import Damaged, NotFound, Unread, XwError, explain, is_general, unforeseen
 from xw.layout import INBOX, in_order
 from xw.message import STRAY, Message, decode, parse_object
 from xw.record import NamedTuple
@@ -22,8 +22,6 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from xw.files.contract import Files
 
-_WIDER = (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
-"""Errors of reading that are no matter of the one file."""
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
 RECEIVED_FIRST = (*RECEIVED, None)
@@ -114,8 +112,8 @@ class Mailbox(Attachments):
             except PermissionError as error:
                 yield name, Unread(f"{error.strerror}: check its owner and mode")
             except OSError as error:
-                if error.errno in _WIDER:
-                    raise  # not this file's trouble
+                if is_general(error):
+                    raise
                 yield name, Unread(str(explain(error)))
             except Unread as error:
                 yield name, error
@@ -186,7 +184,10 @@ class Mailbox(Attachments):
 
     def _sent_folders(self) -> Iterator[str]:
         yield layout.SENT
-        yield from (f"{layout.OUTBOX}/{peer}" for peer in self.waiting_for())
+        for peer in self.outboxes():
+            with suppress(PermissionError):  # another user's folder hides no other message
+                if self.outbox(peer):
+                    yield f"{layout.OUTBOX}/{peer}"
 
     # Moving
 
@@ -327,8 +328,14 @@ class Mailbox(Attachments):
     # What was sent
 
     def waiting_for(self) -> list[str]:
-        """The peers for whom messages wait in the outbox."""
-        return list(filter(self.outbox, self.outboxes()))
+        """Return the peers for whom messages wait in the outbox, or may: their folder cannot be listed."""
+        return list(filter(self._may_wait, self.outboxes()))
+
+    def _may_wait(self, peer: str) -> bool:
+        try:
+            return bool(self.outbox(peer))
+        except PermissionError:
+            return True
 
     def outboxes(self) -> list[str]:
         """The peers for whom something has waited in the outbox: it has a folder for each."""

@@ -11,7 +11,18 @@ from contextlib import suppress
 
 from xw import clock, layout
 from xw.attachments import Staged, stage_files
-from xw.errors import Damaged, NotFound, Refused, Unreachable, Unread, Usage, XwError, unforeseen
+from xw.errors import (
+    Damaged,
+    NotFound,
+    Refused,
+    Unreachable,
+    Unread,
+    Usage,
+    XwError,
+    explain,
+    is_general,
+    unforeseen,
+)
 from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.record import NamedTuple
@@ -271,7 +282,12 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
     returned: list[tuple[str, str]] = []
     stuck: dict[str, XwError] = {}
     for to in mailbox.waiting_for():
-        for name in mailbox.outbox(to):
+        try:
+            names = mailbox.outbox(to)
+        except PermissionError as error:
+            stuck[to] = explain(error)
+            continue
+        for name in names:
             try:
                 data = mailbox.files.read(mailbox.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
                 parcels.append(Parcel(to, name, data, mailbox, *files_of(decode(name, data))))
@@ -283,8 +299,13 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
             except Damaged as damage:
                 _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
                 returned.append((to, name))
-            except (XwError, OSError):
+            except XwError:
                 raise
+            except OSError as error:  # another user's file, the disk below it: it keeps nobody else's mail
+                if is_general(error):
+                    raise
+                stuck[to] = explain(error)
+                break
             except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
                 stuck[to] = XwError(f"{name}: {unforeseen(bug)}")
                 break

@@ -1,5 +1,6 @@
 """Sending over any hub: the outbox, flushing and what comes back need no directory."""
 
+import errno
 import itertools
 from collections.abc import Sequence
 from functools import partial
@@ -156,6 +157,47 @@ def test_nothing_overtakes_in_a_later_burst(
     post.flush(mailbox, stage.hub)
     assert calls[0] == 1
     assert mailbox.outbox("bob") == [one.name for one in sent]
+
+
+def test_an_unreadable_copy_holds_back_its_recipient_alone(
+    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's file in the outbox is named and left: others get their mail, nothing overtakes it."""
+    first, second = send(mailbox, stage, "one", "bob"), send(mailbox, stage, "two", "carol")
+    read = mailbox.files.read
+
+    def refused(path: str, limit: int) -> bytes:
+        if path == mailbox.at(f"{layout.OUTBOX}/bob", first.name):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return read(path, limit)
+
+    monkeypatch.setattr(mailbox.files, "read", refused)
+    third = send(mailbox, stage, "three", "bob", "carol")
+    flushed = post.flush(mailbox, stage.hub)
+    assert [*flushed.waiting] == ["bob"]
+    assert f"{first.name}: Permission denied" in str(flushed.waiting["bob"])
+    assert mailbox.outbox("bob") == [first.name, third.name]
+    assert sorted(stage.held("carol")) == [second.name, third.name]
+
+
+def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
+    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root has left a folder of its own in an outbox, mail to others goes, and that peer is named."""
+    send(mailbox, stage, "one", "bob")
+    names, closed = mailbox.files.names, mailbox.at(f"{layout.OUTBOX}/bob")
+
+    def refused(folder: str) -> list[str]:
+        if folder == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return names(folder)
+
+    monkeypatch.setattr(mailbox.files, "names", refused)
+    sent = send(mailbox, stage, "two", "carol")
+    flushed = post.flush(mailbox, stage.hub)
+    assert f"{closed}: Permission denied" in str(flushed.waiting["bob"])
+    assert sorted(stage.held("carol")) == [sent.name]
+    assert mailbox.find(sent.id).folder == layout.SENT
 
 
 def test_the_own_copy_is_made_last(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

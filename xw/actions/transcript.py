@@ -81,8 +81,7 @@ def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator
 def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
     """A sent message, and where each recipient's copy of it is."""
     mailbox = instance.mailbox
-    outbox = [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
-    place, message = open_named(mailbox, token, [layout.SENT, *outbox])
+    place, message = open_named(mailbox, token, None)  # the group of what was sent
     returned = mailbox.refused(place.name)
     replies = _replies(instance, message)
     return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]
