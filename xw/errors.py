@@ -73,7 +73,7 @@ class Refused(XwError):
 
 
 def unforeseen(bug: Exception) -> str:
-    """One line for an exception that nobody foresaw: a fault of xw's, which must be seen, and end nothing."""
+    """Return one line for an unexpected exception: a fault in xw, which is reported and ends nothing."""
     text = " ".join(str(bug).split())
     return f"a fault in xw ({type(bug).__name__}: {text[:200]}): please report it"
 

@@ -62,7 +62,7 @@ def read(message: Message) -> Failure | None:
 
 
 def _older(message: Message, about: str) -> Failure | None:
-    """The failure that a version without the payload reports."""
+    """Return the failure that a version without the payload reports."""
     if message.sender == layout.POSTMASTER and message.body.startswith(_RETURN):
         return Failure("refused", message.body, about)
     # And how it begins: what an agent sends itself during its turn counts as automatic too, and is an answer.

@@ -63,9 +63,9 @@ class Mailbox(Attachments):
         return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
 
     def pending(self, strays: list[tuple[str, Damaged]] | None = None) -> list[str]:
-        """The messages that wait, oldest first. What is no message's name goes to `failed/` first.
+        """Return the pending messages, oldest first; move files without a message's name to `failed/` before.
 
-        Then it is named in `strays`, with the reason; what cannot be moved is left there, and Unread.
+        Each is added to `strays` with the reason: Unread for one that cannot be moved, and stays.
         """
         pending = self.at(INBOX["pending"])
         names = in_order(self.files.names(pending), self.files.names(pending))
@@ -80,7 +80,7 @@ class Mailbox(Attachments):
         return sorted(set(mail).difference(further))
 
     def read(self, place: Place) -> Message:
-        """The message at a place. Damaged (or Unread, Newer), FileNotFoundError and other OSErrors."""
+        """Return the message at a place. Damaged (or Unread, Newer), FileNotFoundError and other OSErrors."""
         data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)
         try:
             message = decode(place.name, data)
@@ -124,7 +124,7 @@ class Mailbox(Attachments):
                     yield name, left
 
     def _put_away(self, name: str, damage: Damaged) -> Damaged | None:
-        """Set aside what lies in `pending/` and is no mail; why it was, or Unread where it cannot be moved.
+        """Move a file that is no mail from `pending/` to `failed/`; return why, or Unread if it cannot.
 
         None where it is gone.
         """
@@ -151,7 +151,7 @@ class Mailbox(Attachments):
         raise NotFound(f"no message {token!r} here: `xw check` and `xw log` list what there is")
 
     def _fitting(self, text: str, folders: Iterable[str]) -> dict[str, Place]:
-        """The messages in some folders that an id or the beginning of a short id fits, by their ids."""
+        """Return the messages in some folders that fit an id or the start of a short id, by their ids."""
         found: dict[str, Place] = {}
         whole = len(text) > len("k7f3q2m9")
         for folder in folders:

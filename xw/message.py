@@ -93,7 +93,7 @@ class Message(NamedTuple):
 
     @property
     def answered_hops(self) -> int:
-        """The `hops` of an automatic answer to it."""
+        """Return the `hops` of an automatic answer to it."""
         return min(self.hops + 1, HOPS)
 
     def expired(self, at: int) -> bool:
@@ -174,7 +174,7 @@ def _decode(file_name: str, data: bytes) -> Message:
 
 
 def parse_object(data: bytes) -> Fields:
-    """The one JSON object in `data`. Damaged.
+    """Return the one JSON object in `data`. Damaged.
 
     It has no duplicate key, NaN, infinity, lone surrogate, endless number or bottomless nesting.
     """

@@ -229,7 +229,7 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
 
 
 def _direct(mailbox: Mailbox, hub: "Hub", names: Sequence[str]) -> dict[str, str | None]:
-    """Where to publish for each recipient, None for the outbox. Refused, before anything is made."""
+    """Return where to publish for each recipient, None for the outbox. Refused, before anything is made."""
     return {to: hub.pending_of(to, mailbox) for to in names}
 
 
@@ -272,9 +272,9 @@ def files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
 
 
 def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]":
-    """What waits in the outbox, each recipient's oldest first; damaged copies are returned, and named.
+    """Return what waits in the outbox, each recipient's oldest first, and the damaged copies sent back.
 
-    Last, the recipients whose next message cannot be read now, and why.
+    Third, the recipients whose next message cannot be read now, and why.
     """
     from xw.hub.contract import Parcel
 
@@ -339,7 +339,7 @@ def _deliver(
 
 
 def _outcomes(hub: "Hub", parcels: "Sequence[Parcel]") -> "list[XwError | None]":
-    """What `hub.deliver` says; where that shows a fault of xw's, each parcel is given to it alone."""
+    """Return the outcomes of `hub.deliver`; after a fault in xw, deliver each parcel alone."""
     try:
         return hub.deliver(parcels)
     except (XwError, OSError):

@@ -47,7 +47,7 @@ def _received(instance: Instance, peers: Sequence[str]) -> Iterator[Message]:
 
 
 def _answered(instance: Instance) -> Iterator[str]:
-    """The ids that one's own replies answer."""
+    """Yield the ids that one's own replies answer."""
     mailbox = instance.mailbox
     for name in mailbox.names(layout.SENT):
         parts = layout.file_name(name)

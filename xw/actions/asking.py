@@ -121,7 +121,7 @@ class _Fate:
         self._collected = not instance.mailbox.mirror
 
     def is_answer(self, message: Message) -> bool:
-        """Whether a message about the question answers it; a failure is noted, and may raise NoAnswer."""
+        """Return True if a message answers the question; note a failure; NoAnswer if it is the last."""
         returned = message.sender == layout.POSTMASTER
         if not returned and message.sender not in self._asked:
             # `ask` prints the body alone, and nobody could see that it is another's.
@@ -166,7 +166,7 @@ class _Fate:
     def _look(self) -> None:
         hub = self._instance.hub
         wanted = [name for name in self._asked if name not in self._failed and name not in self._ended]
-        wanted = [name for name in wanted if not self._travels(name) and not self._rests(name)]
+        wanted = [name for name in wanted if not self._travels(name) and not self._is_idle(name)]
         for name in wanted:
             self._asked_at[name] = self._looked
             with suppress(XwError, OSError):  # out of reach for now: the answer may come all the same
@@ -176,8 +176,8 @@ class _Fate:
         if wanted and isinstance(hub, RemoteHub) and hub.watched(self._instance.name):
             hub.close()  # an open connection wakes this process ten times a second
 
-    def _rests(self, name: str) -> bool:
-        """Whether the hub need not be asked: as far as the mirror knows, the recipient did nothing since."""
+    def _is_idle(self, name: str) -> bool:
+        """Return True if the hub need not be asked: in the mirror, the recipient has done nothing since."""
         hub = self._instance.hub
         if not isinstance(hub, RemoteHub):
             return False
@@ -191,16 +191,16 @@ class _Fate:
         return not acted or seen.oldest == self._question.name
 
     def _sighting(self, name: str) -> Sighting:
-        """A recipient as the last sync saw it."""
+        """Return a recipient as the last sync saw it."""
         hub = self._instance.hub
         return hub.sightings().get(name, Sighting(name)) if isinstance(hub, RemoteHub) else Sighting(name)
 
     def _travels(self, name: str) -> bool:
-        """Whether the question still waits in the outbox: the hub need not be asked for it."""
+        """Return True if the question still waits in the outbox: the hub need not be asked for it."""
         return name in self._question.waiting and self._question.name in self._instance.mailbox.outbox(name)
 
     def _returned(self) -> set[str]:
-        """The recipients from whom the question came back."""
+        """Return the recipients from whom the question came back."""
         # Its notice is there a moment before what it tells of is put away.
         return self._instance.mailbox.refused(self._question.name) or set(self._asked[:1])
 

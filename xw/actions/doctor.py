@@ -150,7 +150,7 @@ def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, N
 
 
 def _readers(mailbox: Mailbox) -> str:
-    """Who can read a mailbox, by its hub's modes."""
+    """Return who can read a mailbox, by its hub's modes."""
     if not mailbox.files.group:
         return "private"
     shared = "shared with a Unix group, whose members can read and forge all mail"

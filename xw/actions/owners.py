@@ -22,14 +22,14 @@ _LISTED = 8  # paths in a command; more are named by their mailbox
 
 
 class Wrong(NamedTuple):
-    """What belongs to the wrong user or group, and the command that fixes it."""
+    """Files of the wrong user or group, as a sentence, and the command that fixes it."""
 
     what: str
     mend: str
 
 
 def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator[Wrong]:
-    """Return what its users cannot use in a project, its hub (or mirror) and mailbox, as far as one sees."""
+    """Yield the files that their users cannot use in a project, its hub (or mirror) and mailbox."""
     try:
         path = config.locate(options.config, environ, config.here())
         if path:
@@ -63,7 +63,7 @@ def members(folder: str) -> str:
 
 
 def _beside(path: str) -> Iterator[Wrong]:
-    """Root's files at the places that `init` makes in a user's project."""
+    """Yield root's files at the places that `init` makes in a user's project."""
     folder = os.path.dirname(path)
     own = f"{folder}/.xw"
     places = [path, own]
@@ -76,7 +76,7 @@ def _beside(path: str) -> Iterator[Wrong]:
 
 
 def _private(root: str, name: str) -> Iterator[Wrong]:
-    """What in a private mailbox belongs to another than its owner; and mailboxes of root in a user's hub."""
+    """Yield the files of other users in a private mailbox, and root's mailboxes in a user's hub."""
     hub, box = _stat(root), f"{root}/{name}"
     owner = _stat(box)
     if not hub or not owner:
@@ -102,7 +102,7 @@ def _private(root: str, name: str) -> Iterator[Wrong]:
 
 
 def _shared(root: str, name: str) -> Iterator[Wrong]:
-    """What in a mailbox of a group hub its group cannot use."""
+    """Yield the files in a mailbox of a group hub that its group cannot use."""
     box = f"{root}/{name}"
     own = f"{box}/{layout.BRIDGE}/"
     hub = _stat(root)
@@ -148,7 +148,7 @@ def _inode(path: str) -> tuple[int, int]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """All paths below a folder, no link followed; what cannot be listed is left out."""
+    """Yield all paths below a folder, no link followed; without folders that cannot be listed."""
     for above, folders, files in os.walk(folder):
         for name in (*folders, *files):
             yield f"{above}/{name}"

@@ -140,7 +140,7 @@ def peers(instance: Instance) -> list[Peer]:
 
 
 def _peer(hub: Hub, name: str) -> Peer:
-    """What the hub shows of an instance; one whose files bring out a fault of xw's hides no other."""
+    """Return what the hub shows of an instance; one whose files cause a fault in xw hides no other."""
     try:
         return hub.peer(name)
     except Unreachable:

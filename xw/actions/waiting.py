@@ -131,7 +131,7 @@ class Lookout:
 
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
-    """Whom a message of one's own was for; nobody where it is another's, or cannot be read."""
+    """Return the recipients of one's own message; nobody if it is another's, or cannot be read."""
     message = instance.mailbox.glance(place)
     return message.to if message and message.sender == instance.name else ()
 

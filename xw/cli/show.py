@@ -64,7 +64,7 @@ def line(message: Message, now: int) -> str:
 
 
 def subject(name: str, message: Message | None) -> str:
-    """What was acted on, in one line: short id, type, sender, first line.
+    """Return in one line what was acted on: short id, type, sender, first line.
 
     Of a message that cannot be read, what its file name says.
     """
@@ -76,7 +76,7 @@ def subject(name: str, message: Message | None) -> str:
 
 
 def named(name: str, message: Message | None, own: str = "") -> str:
-    """What was acted on, within a line: as `subject`, with the first line in quotes that it cannot end.
+    """Return `subject` for use within a line, with the first line in quotes that it cannot end.
 
     Of one's own message, the recipients in place of the sender.
     """
@@ -88,7 +88,7 @@ def named(name: str, message: Message | None, own: str = "") -> str:
 
 
 def about(message: Message) -> dict[str, object]:
-    """A message for `--json`, where only what was acted on is named."""
+    """Return a message for `--json` where only its identity is needed."""
     first = first_line(message.body, _ABOUT)
     return {"id": message.id, "type": message.type, "from": message.sender, "first_line": first}
 

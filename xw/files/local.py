@@ -41,7 +41,7 @@ class LocalFiles(OneByOne):
         self._heir: Owner | None = None
 
     def give_to(self, folder: str) -> None:
-        """As root, give what is made from now on to the owner of this folder, not of each one above it."""
+        """Let root give what it makes from now on to the owner of this folder, not of each one above it."""
         if is_root():
             with self._walk() as walk:
                 self._heir = walk.owner(folder)
@@ -138,7 +138,7 @@ class LocalFiles(OneByOne):
             walk.sync(_folder(path))
 
     def rewrite(self, data: bytes, scratch: str, path: str) -> None:
-        """`replace`, but keep the mode of the file that was there and, as far as this user may, its owner."""
+        """Replace a file and keep its mode and, as far as this user may, its owner."""
         with self._walk() as walk:
             kept = walk.kept(path)
             _rename_scratch(walk, self._write_scratch(walk, data, scratch, kept), path)
@@ -258,7 +258,7 @@ class LocalFiles(OneByOne):
         return Walk(self.root, self._heir, self.group)
 
     def _open_lock(self, path: str) -> int:
-        """A handle of a lock file, made where it is missing: only then are mode and owner set."""
+        """Return a handle of a lock file; make it, with mode and owner, only where it is missing."""
         with self._walk() as walk:
             while True:
                 with suppress(FileNotFoundError):
@@ -267,7 +267,7 @@ class LocalFiles(OneByOne):
                     return walk.create(path, self._file_mode, os.O_RDWR)
 
     def _write_scratch(self, walk: Walk, data: bytes, scratch: str, kept: Kept | None = None) -> str:
-        """A new, synced file with `data` under an unguessable name; its path."""
+        """Write and sync a new file under an unguessable name; return its path."""
         temporary = f"{scratch}/{os.urandom(12).hex()}" if scratch else os.urandom(12).hex()
         handle = walk.create(temporary, self._file_mode)
         try:

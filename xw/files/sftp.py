@@ -212,7 +212,7 @@ class SftpFiles:
         return outcomes
 
     def _moved(self, left: Reply, there: Reply, source: str, target: str) -> OSError | None:
-        """What went wrong with a rename to which the server said OK, by what lies at both names after it."""
+        """Return the error of a rename to which the server said OK, from a look at both names after it."""
         if left.code == sftp.OK and there.code == sftp.OK and self._is_same_file(left, there, source, target):
             # Between two links to one file, rename succeeds and does nothing.
             return self.remove_all([source])[0]

@@ -228,7 +228,7 @@ class Publisher:
         return numbered(errno.EEXIST, self._remote.shown(target))
 
     def _moved_on(self, look: Reply, item: Publication) -> bool:
-        """Whether a target that is gone already was moved on by its owner."""
+        """Return True if a target that is gone already was moved on by its owner."""
         if look.code != sftp.NO_SUCH_FILE:
             return False
         looks = self._remote.all([sftp.lstat(self._remote.full(path)) for path in item.moved_to])

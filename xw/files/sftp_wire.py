@@ -274,7 +274,7 @@ def _unclosed(ask: Ask, close: Reply) -> list[Reply]:
 
 
 def _parts(asks: Sequence[Ask]) -> list[list[Ask]]:
-    """The asks in order, in parts that each open no more than `_TOGETHER` handles."""
+    """Return the asks in order, in parts that each open no more than `_TOGETHER` handles."""
     parts: list[list[Ask]] = [[]]
     opens = 0
     for ask in asks:

@@ -254,7 +254,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def _at(self, path: str) -> tuple[int, str]:
-        """The folder that a path's last part lies in, and that part."""
+        """Return a handle of the folder that a path's last part lies in, and that part."""
         above, _, name = path.rpartition("/")
         return self.folder(above), name or "."
 
@@ -277,7 +277,7 @@ class Walk:
         return OSError(error.errno, error.strerror, *names)  # of the class that the number says
 
     def _unopened(self, error: OSError, path: str, inside: int | None) -> OSError:
-        """The error of a folder that cannot be opened; of a link the same on every system."""
+        """Return the error of a folder that cannot be opened; for a link the same on every system."""
         full = self._full(path)
         if path and error.errno in (errno.ENOTDIR, errno.ELOOP):
             with suppress(OSError):

@@ -115,7 +115,7 @@ class DirectoryHub:
             return False
 
     def _seems_known(self, name: str) -> bool:
-        """Whether an instance is registered, or may be: one that cannot be looked into hides no other."""
+        """Return True if an instance is, or may be, registered: one that cannot be read hides no other."""
         try:
             return self.knows(name)
         except PermissionError:

@@ -39,7 +39,7 @@ class Sighting(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What the card says the instance is; empty where it does not."""
+        """Return the instance's kind according to its card; empty if it gives none."""
         return _text(_object(self.card), "kind")
 
     def peer(self, now: float) -> Peer:

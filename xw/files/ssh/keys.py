@@ -133,7 +133,7 @@ def _in_order(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> 
 
 @contextmanager
 def agent_keys(route: Route, unusable: Unusable, budget: Budget) -> Iterator[dict[bytes, AgentKey]]:
-    """The keys that the agent holds, by their public half; they can be used while this lasts."""
+    """Yield the keys that the agent holds, by their public half; they can be used inside the `with`."""
     stream = socket_of_agent(route.agent, budget(_ANSWER)) if route.agent else None
     if stream is None:
         yield {}

@@ -168,7 +168,7 @@ def _check_address(route: Route, address: str, lines: list[known_hosts.Line], bl
 
 
 def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line], blob: bytes) -> None:
-    """Refused, with what to do, unless the key is known and in use."""
+    """Raise Refused, with what to do, unless the key is known and not revoked."""
     why = revoked.why_refused(blob, route.revoked)
     if why:
         raise Refused(f"{route}: its host key {known_hosts.fingerprint(certificate.plain(blob))} {why}")
