@@ -157,7 +157,7 @@ def _decode(file_name: str, data: bytes) -> Message:
     if fields["sent"] != clock.spell(stamped):
         raise Damaged("its time is not the one in its name")
     if not clock.is_stamp(stamped):
-        raise Damaged("its time is none that there is")
+        raise Damaged(f"it has the invalid timestamp {stamped}")
     return Message(
         name.id,
         name.type,

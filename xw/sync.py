@@ -181,7 +181,7 @@ class _Run:
         for action, data in zip(actions, self._hub.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
             if isinstance(data, FileNotFoundError):
                 continue  # it has moved on since; the next sync sees where
-            if isinstance(data, OSError):  # its rights, or the disk there: it may be read one day
+            if isinstance(data, OSError):  # its permissions, or the disk there: it may be readable later
                 self._leave(action.name, str(explain(data)))
                 continue
             try:

@@ -150,7 +150,7 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
             continue
         try:
             line = _read(instance, place)
-        except OSError as error:  # one file's rights, or the disk below it, hide no other message
+        except OSError as error:  # one file that cannot be read hides no other message
             left_out(place.name, explain(error))
         except Damaged as error:
             left_out(place.name, error)
