@@ -12,7 +12,13 @@ import pytest
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
-from xw import config
+from xw import config, layout
+from xw.actions.stranded import adopt
+from xw.files.local import LocalFiles
+from xw.hub.directory import DirectoryHub
+from xw.instance import Instance
+from xw.mailbox import Mailbox
+from xw.message import encode
 
 
 def commands(line: str) -> list[list[str]]:
@@ -170,6 +176,26 @@ def test_a_mirror_that_an_older_xw_made(alice: Machine, bob: Machine, known: Ssh
     (adopting,) = commands(named(alice, "init", "--name", "alice"))
     assert alice.ok(*adopting[1:]).startswith("1 adopted, 1 delivered")
     assert "written while" in bob.ok("check")
+
+
+def test_adopting_overtakes_nothing(tmp_path: Path) -> None:
+    """A message that cannot be read stays, and so does what follows it to the same peer; others are taken."""
+    old, new = (Mailbox(LocalFiles(str(tmp_path / name)), "alice", mirror=True) for name in ("old", "new"))
+    sent = []
+    for number, (to, more) in enumerate((("bob", {"format": 2}), ("bob", {}), ("carol", {}))):
+        fields = {"from": "alice", "type": "info", "to": [to], "body": "text", **more}
+        name, data = encode(fields, 1_795_239_012_000_000 + number)
+        folder = old.at(f"{layout.OUTBOX}/{to}")
+        old.files.make_folder(folder)
+        old.files.replace(data, folder, f"{folder}/{name}")
+        sent.append(name)
+    new.make()
+    problems: list[str] = []
+    instance = Instance(new, DirectoryHub(new.files, "hub"), config.NONE, new.files.root)
+    assert adopt(instance, old.files.root, problems) == 1
+    assert (old.outbox("bob"), new.outbox("bob"), new.outbox("carol")) == (sent[:2], [], sent[2:])
+    (problem,) = problems
+    assert sent[0] in problem
 
 
 def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:

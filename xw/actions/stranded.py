@@ -13,7 +13,7 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.actions.mirrors import noted, used_by
 from xw.config import Config
-from xw.errors import Damaged, NotFound, Usage, XwError, explain
+from xw.errors import Damaged, NotFound, Unread, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.hub.directory import hand_over
 from xw.hub.remote import mirror_url
@@ -113,8 +113,8 @@ def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
 def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
     """Take what waits in another mirror's outbox into this instance's; return how many messages.
 
-    A message is durable here before it is removed there. What is damaged stays
-    there and is named in `problems`. NotFound where there is no such mirror.
+    A message is durable here before it is removed there. A damaged one stays there and is named in
+    `problems`; one that cannot be read as well, with all behind it. NotFound where there is no such mirror.
     """
     files = LocalFiles(os.path.abspath(os.path.expanduser(mirror)))
     source, target = Mailbox(files, instance.name, mirror=True), instance.mailbox
@@ -133,7 +133,12 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
                 try:
                     _take(source, target, to, name)
                     taken += 1
-                except (Damaged, FileNotFoundError) as error:
+                except FileNotFoundError:
+                    continue  # a sync of that mirror has delivered it meanwhile
+                except (Unread, PermissionError) as error:
+                    problems.append(f"{files.root}: {name}: {explain(error)}")
+                    break  # so that none overtakes
+                except Damaged as error:
                     problems.append(f"{files.root}: {name}: {error}")
     return taken
 
