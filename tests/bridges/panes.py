@@ -1,14 +1,16 @@
 """Panes with real shells, REPLs and wrappers in them, where mail must not be typed."""
 
+import os
 import shlex
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.bridges.helpers import HERE, until
+from tests.idle import tree
 from xw.bridges.panes import Tmux
 
 BASH = "bash --norc --noprofile"
@@ -55,10 +57,17 @@ class Pane:
         until(lambda: self.rows == [prompt.rstrip()])
 
     def close(self) -> None:
-        # The pane may be gone already; what counts is that it is.
-        subprocess.run(
-            ["tmux", "-S", self.server, "kill-pane", "-t", self.id], check=False, capture_output=True
-        )
+        """Close the pane, if it is there still, and end all that runs in it."""
+        shown = self._tmux("display-message", "-p", "-t", self.id, "#{pane_pid}").strip()
+        within = tree(int(shown)) if shown.isdigit() else []
+        self._tmux("kill-pane", "-t", self.id)
+        for process in within:  # a shell with a terminal of its own outlives the pane
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", self.server, *arguments]
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 @contextmanager
@@ -69,8 +78,3 @@ def pane(server: str, command: str, **size: int) -> Iterator[Pane]:
         yield opened
     finally:
         opened.close()
-
-
-def has(command: str) -> bool:
-    """Is this program installed?"""
-    return shutil.which(command) is not None

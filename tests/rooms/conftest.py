@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import _model, team
+from tests.loop.conftest import _end_processes
 from tests.rooms.stage import Stage
 
-__all__ = ["_model", "stage", "team"]
+__all__ = ["_end_processes", "_model", "stage", "team"]
 
 
 @pytest.fixture
