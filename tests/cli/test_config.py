@@ -163,7 +163,7 @@ _CONFIGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(_CONFIGS, _VALUES))
 @example({"format": 1, "hub": "h", "offline_s": 10**400})
 @example({"format": 1, "hub": "\ud800"})
@@ -182,7 +182,7 @@ def test_what_looks_right_is_right(data: object) -> None:
         float(parsed.get("offline_s", 1))  # type: ignore[arg-type]  # a number by now
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(_CONFIGS, _VALUES))
 @example({"format": 1, "hub": "h", "instances": {"a": {"bridge": {"kind": "x", "notify": 1}}}})
 @example({"format": 1, "hub": "h", "instances": {"a": {"bridge": {"kind": "x", "options": []}}}})

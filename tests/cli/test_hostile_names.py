@@ -34,6 +34,12 @@ _ABSOLUTE = ["/etc/x", "/tmp/xw-hostile", "//tmp/x", "../../x", "../bob", "bob/.
 "./bob", "bob\n",
              "a/b/c", "..", ".", "/", "", "outbox/../../../x"]  # fmt: skip
 COUNT = 10_000
+SHARE = 2000
+"""What `make test` tries of the names in whole commands; `make torture` tries all of them."""
+
+sizes = pytest.mark.parametrize(
+    "count", [SHARE, pytest.param(COUNT, marks=[pytest.mark.torture, pytest.mark.timeout(3000)])]
+)
 
 
 def _names() -> list[str]:
@@ -73,9 +79,10 @@ def fenced(team: Team, tmp_path: Path) -> Iterator[Team]:
         assert Path(path).read_bytes() == data or "/outbox/" in path
 
 
-def test_recipients(fenced: Team) -> None:
+@sizes
+def test_recipients(fenced: Team, count: int) -> None:
     """As a recipient, each is no such peer, or a usage error where it reads as an option: nothing is sent."""
-    for name in NAMES[0::3]:
+    for name in NAMES[:count:3]:
         if name in ("bob", "alice", "carol", "all"):
             continue
         refused = fenced.run("send", "info", "x", "--to", name)
@@ -87,11 +94,12 @@ def test_recipients(fenced: Team) -> None:
     assert [name for name in fenced.names("alice", "outbox") if name not in ("failed", ".lock")] == []
 
 
-def test_ids(fenced: Team) -> None:
+@sizes
+def test_ids(fenced: Team, count: int) -> None:
     """As an id, each is no such message: nothing is read, moved or sent."""
     short = fenced.send("here")[-8:]
     commands = [("read",), ("done",), ("reply",), ("trace",), ("send", "info", "x", "--re")]
-    for number, name in enumerate(NAMES[1::3]):
+    for number, name in enumerate(NAMES[1:count:3]):
         if name.strip() and short.startswith(name.strip().lower()):
             continue  # a good prefix, by chance
         command = commands[number % 3 if number % 20 else 3 + number % 40 // 20]
@@ -103,9 +111,10 @@ def test_ids(fenced: Team) -> None:
     assert len(fenced.pending("bob")) == 1
 
 
-def test_instances(fenced: Team) -> None:
+@sizes
+def test_instances(fenced: Team, count: int) -> None:
     """As one's own name, each is a usage error or has no mailbox: no folder is made for it."""
-    for number, name in enumerate(NAMES[2::3]):
+    for number, name in enumerate(NAMES[2:count:3]):
         if name in ("bob", "alice", "carol", ""):
             continue
         ways = [("check", "--as", name), ("check",), ("init", f"--name={name}")]
@@ -151,25 +160,26 @@ def test_attachments_of_messages() -> None:
                 decode(*encode({**fields, key: listed}, 1_800_000_000_000_000))
 
 
-def test_attachments_that_are_sent(fenced: Team, tmp_path: Path) -> None:
+@sizes
+def test_attachments_that_are_sent(fenced: Team, tmp_path: Path, count: int) -> None:
     """Files that really have such names are sent, and lie with their recipient and nowhere else."""
     source = tmp_path / "names"
     source.mkdir()
     arguments: list[str] = []
-    for name in NAMES[::20]:
+    for name in NAMES[:count:20]:
         base = name.replace("/", "_")
         if len(os.fsencode(base)) < 250 and base not in ("", ".", "..") and not (source / base).exists():
             with open(source / base, "wb") as file:
                 file.write(os.fsencode(base))
             arguments += ["--attach", f"{source}/{base}"]
     token = fenced.send("x", *arguments)
-    count = len(arguments) // 2
-    assert count > 300
+    sent = len(arguments) // 2
+    assert sent > count // 35
     files = fenced.json("read", token, by="bob")["files"]
     assert sorted(os.fsencode(path) for path in os.listdir(source)) == sorted(
         Path(file["path"]).read_bytes() for file in files
     )
-    assert len(fenced.names("bob", f"attachments/{token}")) == count
+    assert len(fenced.names("bob", f"attachments/{token}")) == sent
     shutil.rmtree(source)
 
 
@@ -212,7 +222,7 @@ def test_names_that_the_check_lets_pass() -> None:
         assert not name.startswith("-")
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.text())
 def test_a_name_made_from_a_directory(text: str) -> None:
     """A name made from any text is empty or may be taken."""

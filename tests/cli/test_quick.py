@@ -68,7 +68,7 @@ def _agree(arguments: list[str]) -> bool:
     return True
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_calls())
 @example(["check"])
 @example(["done", "a", "", "b"])
@@ -80,7 +80,7 @@ def test_quick_and_typer_parse_alike(arguments: list[str]) -> None:
     _agree(arguments)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(_TEXT, st.sampled_from([command.name for command in COMMANDS])), max_size=6))
 def test_quick_and_typer_agree_on_nonsense(arguments: list[str]) -> None:
     """Also lists of any words at all are either left to typer or parsed alike."""

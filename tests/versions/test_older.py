@@ -177,7 +177,8 @@ def test_over_ssh(pair: tuple[str, str], far: str, tmp_path: Path) -> None:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"offline_s": 30}))
     for agent in agents:
         agent.run("sync")
-    converse(*agents)
+    if pair[0] != XW:  # the hub of an older one has all that the new one must get on with
+        converse(*agents)
     ask(*agents)
     ask(*reversed(agents))
     nothing_is_set_aside(tmp_path / "hub")
