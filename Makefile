@@ -13,6 +13,8 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 # Directories without Python files are left out: mypy calls them an error.
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
+# More than two cores need: a good part of the tests' time is waiting, for a link or a limit.
+WORKERS ?= 4
 
 .PHONY: help setup tools demo demo-room test lint report check bench torture mutate test-agents format clean
 
@@ -29,7 +31,7 @@ demo-room: $(VENV)/.run ## three personalities talk in a room until its turns ar
 
 test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
 
 lint: setup ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
