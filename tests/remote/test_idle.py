@@ -14,7 +14,7 @@ from tests.idle import cost, rests, settled, tree
 from tests.remote.conftest import behind, reap
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
-from tests.remote.watching import Watch, host_send, watchers
+from tests.remote.watching import Watch, host_send, pushes
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
 
@@ -77,7 +77,7 @@ def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, known: Sshd, hub: Pa
     far.ok("init", "--name", "nobody", "--hub", far.url)
     disconnect()
     watch = Watch(far)
-    until(lambda: "inotifywait" in watchers(hub))
+    pushes(hub)
     question = json.loads(
         far.process("send", "question", "x", "--to", "nobody", "--json", "--as", "alice").out
     )["id"]
@@ -137,7 +137,7 @@ def test_who_waits_looks_less_and_less_often(far: Machine, proxy: Proxy, hub: Pa
 def test_an_idle_watch_rests(far: Machine, proxy: Proxy, known: Sshd, hub: Path, tmp_path: Path) -> None:
     """In 20 idle seconds: hardly a sync, hardly a byte, no CPU to speak of, here and there; then it wakes."""
     watch = Watch(far)
-    until(lambda: "inotifywait" in watchers(hub))
+    pushes(hub)
     with counted(far.mirror) as syncs:
         settled(syncs.count)
         here, there = tree(watch.process.pid), known.sessions()

@@ -15,7 +15,7 @@ from tests.cli.team import PATIENCE, XW, until, watches
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
-from tests.remote.watching import Watch, host_send, watchers
+from tests.remote.watching import Watch, host_send, pushes, watchers
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
 from xw.hub.remote import RemoteHub
@@ -35,7 +35,7 @@ def watch(alice: Machine, bob: Machine, hub: Path) -> Watch:
     """Alice's machine is kept in step by push; this process has no connection."""
     disconnect()
     made = Watch(alice)
-    until(lambda: "inotifywait" in watchers(hub))
+    pushes(hub)
     return made
 
 

@@ -14,7 +14,7 @@ from tests.cli.team import call, until
 from tests.remote.conftest import behind
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
-from tests.remote.watching import Watch, host_send, watchers
+from tests.remote.watching import Watch, host_send, pushes, watchers
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
 
@@ -42,7 +42,7 @@ def watched(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[tuple[Machine, 
     """Alice's machine with a `sync --watch` that is pushed to, through the proxy."""
     machine = joined(tmp_path / "alice", hub, proxy.port)
     watch = Watch(machine)
-    until(lambda: "inotifywait" in watchers(hub))
+    pushes(hub)
     host_send(hub, tmp_path / "host", "first", "alice")
     until(lambda: len(machine.pending()) == 1)
     yield machine, watch
@@ -62,7 +62,7 @@ def test_mail_after_a_dropped_connection(
     assert machine.process("send", "info", "third", "--to", "dora", "--offline").code == 0
     until(lambda: len(machine.pending()) == 2 and os.listdir(hub / "dora/inbox/pending"))
     assert time.monotonic() - began < NOTICED_S
-    until(lambda: "inotifywait" in watchers(hub))
+    pushes(hub)
 
 
 def test_a_server_that_stands_still_is_away(watched: tuple[Machine, Watch], known: Sshd) -> None:

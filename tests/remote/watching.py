@@ -1,6 +1,7 @@
 """A running `xw sync --watch`, and what happens on the hub's own host meanwhile."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from tests.cli.team import PATIENCE, call, until
@@ -43,6 +44,34 @@ def watchers(hub: Path) -> list[str]:
         except OSError:
             continue  # it has ended meanwhile
     return sorted(found)
+
+
+def pushes(hub: Path) -> None:
+    """Wait until the hub's host pushes.
+
+    The kernel gives a user 128 inotify instances (fs.inotify.max_user_instances). While other programs hold
+    them all, inotifywait cannot start, and xw asks the hub instead: no fault, so that is waited for too.
+    """
+    try:
+        until(lambda: "inotifywait" in watchers(hub))
+    except AssertionError:
+        until(lambda: _try_inotifywait(hub) == "")
+        until(lambda: "inotifywait" in watchers(hub))
+
+
+def _try_inotifywait(folder: Path) -> str:
+    """What inotifywait says against starting; nothing where it starts."""
+    with subprocess.Popen(
+        ["inotifywait", "-m", folder], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as tried:
+        assert tried.stderr
+        said = ""
+        for line in tried.stderr:
+            if "established" in line:
+                tried.kill()
+                return ""
+            said += line
+        return said
 
 
 def host_send(hub: Path, place: Path, body: str, to: str) -> None:

@@ -4,18 +4,21 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_DATA
 
+from tests.cli.team import until
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
 from xw.errors import Refused, Unreachable
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
-from xw.files.ssh.link import SshLink, link_to
+from xw.files.ssh.link import SshLink, _Channel, link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
 
@@ -215,8 +218,9 @@ def test_sessions_are_not_endless(tmp_path: Path, home: Home, keys: Keys) -> Non
         server.stop()
 
 
-def test_no_sftp_there(tmp_path: Path, home: Home, keys: Keys) -> None:
-    """A server without the SFTP subsystem is refused with the line it needs."""
+@pytest.fixture
+def bare(tmp_path: Path, home: Home, keys: Keys) -> Iterator[Sshd]:
+    """A server without the SFTP subsystem."""
     server = Sshd(tmp_path / "bare", [keys.host], keys.accepted, ["Subsystem other /bin/true"])
     config = tmp_path / "bare/sshd_config"
     config.write_text(
@@ -225,8 +229,37 @@ def test_no_sftp_there(tmp_path: Path, home: Home, keys: Keys) -> None:
     server.stop()
     server.start()
     home.know(server, keys.host)
-    try:
-        with pytest.raises(Refused, match="Subsystem sftp"):
-            hub(server, "/")[1].names("")
-    finally:
-        server.stop()
+    yield server
+    server.stop()
+
+
+def test_no_sftp_there(bare: Sshd) -> None:
+    """A server without the SFTP subsystem is refused with the line it needs."""
+    with pytest.raises(Refused, match="Subsystem sftp"):
+        hub(bare, "/")[1].names("")
+
+
+def test_no_sftp_there_and_a_greeting_that_crosses(bare: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A greeting that reaches sshd after the channel's end, which ends the connection, is no matter."""
+    real = paramiko.Transport._send_user_message  # type: ignore[attr-defined]  # not in the stubs
+    receive = _Channel.recv
+    data: list[paramiko.Message] = []
+
+    def late(self: paramiko.Transport, message: paramiko.Message) -> None:
+        if message.asbytes()[:1] == cMSG_CHANNEL_DATA:
+            data.append(message)
+        else:
+            real(self, message)
+            if data and message.asbytes()[:1] == cMSG_CHANNEL_CLOSE:
+                real(self, data.pop())
+
+    def after_all_is_over(self: _Channel, size: int) -> bytes:
+        found = receive(self, size)
+        until(lambda: found or not self._inner.get_transport().is_active())
+        return found
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", late)
+    monkeypatch.setattr(_Channel, "recv", after_all_is_over)
+    with pytest.raises(Refused, match="Subsystem sftp"):
+        hub(bare, "/")[0].wire()
+    until(lambda: "nonexistent channel" in bare.log.read_text())

@@ -41,6 +41,13 @@ class _Channel:
     def __init__(self, inner: paramiko.Channel) -> None:
         self.ended = False  # by the other side
         self._inner = inner
+        self._number = inner.get_id()
+
+    @property
+    def refused(self) -> bool:
+        """Did the server refuse to start what was asked for?"""
+        transport = self._inner.get_transport()
+        return isinstance(transport, Transport) and self._number in transport.refused
 
     def sendall(self, data: bytes, /) -> None:
         try:
@@ -214,7 +221,8 @@ class SshLink:
         try:
             wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            if self.up and stream.ended:
+            # Not asked whether the connection stands: a greeting that crosses the refusal makes sshd end it.
+            if stream.refused or (self.up and stream.ended):
                 raise Refused(
                     f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
                 ) from None

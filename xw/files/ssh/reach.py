@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 
 import paramiko
+from paramiko.common import MSG_CHANNEL_FAILURE
 from paramiko.message import Message
 
 from xw.errors import Refused, Unreachable, Usage, XwError
@@ -38,18 +39,29 @@ class Dropped(Unreachable):
 
 
 class Transport(paramiko.Transport):
-    """A transport that offers what the route allows, and keeps the host's key as it was sent."""
+    """A transport that offers what the route allows, and keeps the host's key as it was sent.
+
+    `refused` are the numbers of channels on which the server would not start what it was asked for.
+    """
 
     def __init__(self, stream: Watched, route: Route, host_keys: tuple[str, ...]) -> None:
         super().__init__(stream)  # type: ignore[arg-type]  # all that paramiko uses of a socket
         known = paramiko.Transport._kex_info  # type: ignore[attr-defined]  # not in the stubs
         self._kex_info = {**known, _CURVE: known[f"{_CURVE}@libssh.org"]}
         self._wanted = host_keys
+        self.refused: set[int] = set()
+        # Its own attributes say only that a channel is closed, as after any loss.
+        handlers = paramiko.Transport._channel_handler_table  # type: ignore[attr-defined]  # not in the stubs
+        self._channel_handler_table = {**handlers, MSG_CHANNEL_FAILURE: self._request_refused}
         self.blob = b""
         said, can = route.algorithms, self.get_security_options()
         can.ciphers = _allowed(route, "Ciphers", said.ciphers, tuple(can.ciphers))
         can.digests = _allowed(route, "MACs", said.macs, tuple(can.digests))
         can.kex = _allowed(route, "KexAlgorithms", said.exchanges, (_CURVE, *can.kex))
+
+    def _request_refused(self, channel: paramiko.Channel, message: Message) -> None:
+        self.refused.add(channel.get_id())
+        channel._request_failed(message)  # type: ignore[attr-defined]
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
