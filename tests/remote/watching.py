@@ -47,31 +47,12 @@ def watchers(hub: Path) -> list[str]:
 
 
 def pushes(hub: Path) -> None:
-    """Wait until the hub's host pushes.
-
-    The kernel gives a user 128 inotify instances (fs.inotify.max_user_instances). While other programs hold
-    them all, inotifywait cannot start, and xw asks the hub instead: no fault, so that is waited for too.
-    """
+    """Wait until the hub's host pushes; where it does not, say what inotifywait says there."""
     try:
         until(lambda: "inotifywait" in watchers(hub))
     except AssertionError:
-        until(lambda: _try_inotifywait(hub) == "")
-        until(lambda: "inotifywait" in watchers(hub))
-
-
-def _try_inotifywait(folder: Path) -> str:
-    """What inotifywait says against starting; nothing where it starts."""
-    with subprocess.Popen(
-        ["inotifywait", "-m", folder], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as tried:
-        assert tried.stderr
-        said = ""
-        for line in tried.stderr:
-            if "established" in line:
-                tried.kill()
-                return ""
-            said += line
-        return said
+        tried = subprocess.run(["inotifywait", "-t", "1", hub], capture_output=True, text=True, check=False)
+        raise AssertionError(f"no inotifywait runs; by hand it says: {tried.stderr}") from None
 
 
 def host_send(hub: Path, place: Path, body: str, to: str) -> None:

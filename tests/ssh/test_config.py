@@ -42,6 +42,7 @@ TEXTS = {
     "several criteria": f'Match host "h*" user {USER}\n Port 3\nMatch host hub user nobody\n User x\n',
     "the original name": "HostName real\nMatch host real\n Port 3\nMatch originalhost hub\n User x\n",
     "a user that was said before": "User x\nMatch user x\n Port 3\nMatch localuser x\n Port 4\n",
+    "all and final": "Match final all\n Port 3\n",
     "all": "Match all\n Port 3\nMatch !all\n User x\n",
     "a final pass": "HostName x%h\nMatch final\n Port 7\nHost xhub\n User u\n",
     "not in a final pass": "Match canonical\n Port 7\nMatch !final\n User u\n",

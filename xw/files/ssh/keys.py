@@ -83,6 +83,7 @@ def keys(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Itera
     last: list[Key] = []
     for key in _with_certificates(route, unusable, held):
         if not _is_accepted(key, route.algorithms.user_keys):
+            unusable.wrong.append(f"{key.name} (PubkeyAcceptedAlgorithms does not allow it)")
             continue
         if key.key.get_name().startswith(_SECURITY_KEY):
             last.append(key)
