@@ -10,15 +10,13 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from paramiko.common import cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_DATA
 
-from tests.cli.team import until
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
 from xw.errors import Refused, Unreachable
 from xw.files import Publication
 from xw.files.sftp import SftpFiles
-from xw.files.ssh.link import SshLink, _Channel, link_to
+from xw.files.ssh.link import SshLink, link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
 
@@ -239,33 +237,14 @@ def test_no_sftp_there(bare: Sshd) -> None:
         hub(bare, "/")[1].names("")
 
 
-def test_no_sftp_there_and_a_greeting_that_crosses(bare: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A greeting that reaches sshd after the channel's end, which ends the connection, is no matter."""
-    real = paramiko.Transport._send_user_message  # type: ignore[attr-defined]  # not in the stubs
-    receive, fail = _Channel.recv, paramiko.Channel._request_failed  # type: ignore[attr-defined]
-    data: list[paramiko.Message] = []
+def test_no_sftp_there_and_the_connection_ends(bare: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is told as that also where the connection ends in the same moment."""
+    real = paramiko.Channel._request_failed  # type: ignore[attr-defined]  # not in the stubs
 
-    def late(self: paramiko.Transport, message: paramiko.Message) -> None:
-        if message.asbytes()[:1] == cMSG_CHANNEL_DATA:
-            data.append(message)
-        else:
-            real(self, message)
-            if data and message.asbytes()[:1] == cMSG_CHANNEL_CLOSE:
-                real(self, data.pop())
+    def then_all_ends(self: paramiko.Channel, message: paramiko.Message) -> None:
+        self.get_transport().close()
+        real(self, message)
 
-    def after_all_is_over(self: _Channel, size: int) -> bytes:
-        found = receive(self, size)
-        until(lambda: found or not self._inner.get_transport().is_active())
-        return found
-
-    def once_data_is_on_its_way(self: paramiko.Channel, message: paramiko.Message) -> None:
-        until(lambda: data)
-        fail(self, message)
-
-    monkeypatch.setattr(paramiko.Channel, "_request_failed", once_data_is_on_its_way)
-    monkeypatch.setattr(paramiko.Transport, "_send_user_message", late)
-    monkeypatch.setattr(_Channel, "recv", after_all_is_over)
-    link = hub(bare, "/")[0]
+    monkeypatch.setattr(paramiko.Channel, "_request_failed", then_all_ends)
     with pytest.raises(Refused, match="Subsystem sftp"):
-        link.wire()
-    assert not link.up
+        hub(bare, "/")[0].wire()

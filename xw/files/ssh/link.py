@@ -221,7 +221,7 @@ class SshLink:
         try:
             wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            # Not asked whether the connection stands: a greeting that crosses the refusal makes sshd end it.
+            # A refusal is one also where the connection has ended since.
             if stream.refused or (self.up and stream.ended):
                 raise Refused(
                     f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
