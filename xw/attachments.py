@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from xw import layout
-from xw.errors import Damaged, Usage, XwError
+from xw.errors import Damaged, Refused, Usage, XwError
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
@@ -151,14 +151,20 @@ class Attachments:
 
 
 def stage_files(
-    mailbox: Attachments, paths: Sequence[str], taken: set[str] | None = None
+    mailbox: Attachments, paths: Sequence[str], taken: set[str] | None = None, sums: Sequence[str] = ()
 ) -> dict[str, Staged]:
-    """Return durable copies of a user's files, by the names they will have. Usage if one cannot be read."""
+    """Return durable copies of a user's files, by the names they will have. Usage if one cannot be read.
+
+    Refused where one has not the SHA-256 in `sums`, if any are given.
+    """
     taken = set() if taken is None else taken
     staged: dict[str, Staged] = {}
     try:
         for path in paths:
             staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(mailbox, path))
+        for (name, file), wanted in zip(staged.items(), sums, strict=False):
+            if file.sha256 != wanted:
+                raise Refused(f"{name} has changed just now; nothing was sent")
     except (OSError, XwError):
         for file in staged.values():
             mailbox.files.remove(file.path)

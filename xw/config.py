@@ -60,12 +60,26 @@ class Config(NamedTuple):
 NONE = Config(None, None, {}, {}, OFFLINE_S, RETENTION_DAYS)
 
 
-def here() -> str:
-    """The working directory. Usage where it has been removed, as a worktree may be under its agent."""
+def here(needed: bool = True) -> str:
+    """The working directory. Usage where it has been removed, as a worktree may be under its agent.
+
+    Where nothing is relative to it, it is not `needed`: then `/` stands for one that is gone.
+    """
     try:
         return os.getcwd()
     except FileNotFoundError:
-        raise Usage("the directory that you are in is gone: cd to one that is there") from None
+        if not needed:
+            return "/"
+        raise Usage(
+            "the directory that you are in is gone: cd to one that is there, or name xw.json by its whole "
+            "path with --config or XW_CONFIG"
+        ) from None
+
+
+def in_force(option: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the path of the configuration for this process, as `locate` finds it from where it runs."""
+    named = option or environ.get("XW_CONFIG") or ""
+    return locate(option, environ, here(needed=not os.path.isabs(os.path.expanduser(named))))
 
 
 def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | None:
@@ -200,7 +214,7 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
     """The hub's URL, absolute: --hub, XW_HUB, the configuration's."""
     given = option or environ.get("XW_HUB")
     if given:
-        return absolute(given, here())
+        return absolute(given, here(needed=_is_relative(given)))
     if config.hub is None:
         raise Usage(f"no hub: {without_file(environ, '`xw init` makes one, XW_HUB or --hub names one')}")
     return own_hub(config.hub, config)
@@ -283,7 +297,7 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
         place = worktree(config.folder)
         if place and place.home:
             above.append(os.path.join(place.beside(config.folder), ".xw"))
-    if around := worktree(here()):  # which may have one of its own, for a sandbox
+    if around := worktree(here(needed=False)):  # which may have one of its own, for a sandbox
         above.append(os.path.join(around.root, ".xw"))
     above.append(user_state_dir("xw", appauthor=False))
     return [os.path.join(folder, "mirror") for folder in above]

@@ -13,6 +13,7 @@ from xw import clock, config, layout
 from xw.config import Config
 from xw.errors import NotFound, Unreachable
 from xw.files.local import LocalFiles
+from xw.files.ownership import is_root
 from xw.hub.directory import DirectoryHub, facts
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -84,6 +85,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
     usual = config.mirror(url, found, environ)
     place = _carrier(name, url, usual, found, environ)
     files = LocalFiles(place.mirror if place else usual)
+    _check_way(files.root)
     mailbox = Mailbox(files, name, mirror=True)
     try:
         files.look(mailbox.at(INBOX["pending"]))
@@ -112,7 +114,9 @@ def _carrier(name: str, url: str, usual: str, found: Config, environ: Mapping[st
     """Return the worktree's own mirror, where it carries the mail instead of `usual`; else None."""
     if environ.get("XW_STATE"):
         return None
-    place = config.worktree(config.here()) or (config.worktree(found.folder) if found.path else None)
+    place = config.worktree(config.here(needed=False)) or (
+        config.worktree(found.folder) if found.path else None
+    )
     root = place.root if place else found.folder if config.in_project(found) else None
     if root is None or f"{usual}/".startswith(f"{root}/"):
         return None
@@ -129,7 +133,7 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
     with suppress(OSError):
         if os.listdir(url):  # mailboxes, perhaps, that lost their hub.json: `init` makes nothing of them
             return f" `xw init --hub {url}` tells what it lacks"
-    cwd = config.here()
+    cwd = config.here(needed=False)
     near = places.hub_near(cwd, config.worktree(cwd))
     if near:
         return f" Another hub is at {near}/{places.PROJECT_HUB}"
@@ -140,14 +144,22 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force."""
-    return config.load(config.locate(options.config, environ, config.here()))
+    return config.load(config.in_force(options.config, environ))
 
 
 def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:
-    """The hub at an absolute URL. Unreachable where there is none."""
+    """The hub at an absolute URL. Unreachable where there is none, Refused as `check_way`."""
+    _check_way(url)
     about = facts(LocalFiles(url), url)
     files = LocalFiles(url, group=about.group, links=about.links)
     return files, DirectoryHub(files, url)
+
+
+def _check_way(path: str) -> None:
+    if is_root():  # for all others it would cost the start-up
+        from xw.files.own_folder import check_way
+
+        check_way(path)
 
 
 def update_config(

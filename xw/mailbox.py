@@ -343,10 +343,15 @@ class Mailbox(Attachments):
 
     def outbox(self, peer: str) -> list[str]:
         """The messages that wait to be delivered to a peer, oldest first."""
+        folder = f"{layout.OUTBOX}/{peer}"
         try:
-            return self.names(f"{layout.OUTBOX}/{peer}")
+            return self.names(folder)
         except (FileNotFoundError, NotADirectoryError):  # what is no folder holds no mail; `doctor` names it
             return []
+        except PermissionError:
+            if self.files.foreign(self.at(folder)):
+                return []  # another user put it there, without any of the owner's mail
+            raise
 
     def refused(self, name: str) -> set[str]:
         """The peers for whom a message lies in `outbox/failed/`."""

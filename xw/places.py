@@ -71,9 +71,9 @@ def linked(root: str) -> Linked | None:
 
 def common_dir(root: str) -> str | None:
     """Return the git directory that all worktrees of the checkout in `root` share."""
-    if os.path.isdir(f"{root}/.git"):
-        return f"{root}/.git"
     try:
+        if os.path.isdir(f"{root}/.git"):
+            return _unlinked(f"{root}/.git")
         git_dir = _git_dir(root)
         text = _read(f"{git_dir}/commondir") if git_dir else None
     except Foreign:
@@ -149,10 +149,12 @@ def advice(cwd: str, place: Linked | None, why: str, name: str | None, otherwise
 
 def _has_hub(folder: str) -> bool:
     try:
-        found = os.lstat(f"{folder}/{PROJECT_HUB}/{layout.HUB_FILE}")
+        found, around = os.lstat(f"{folder}/{PROJECT_HUB}/{layout.HUB_FILE}"), os.lstat(folder)
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+    # Root works in a user's project as that user.
+    user = os.geteuid() or around.st_uid
+    return stat.S_ISREG(found.st_mode) and found.st_uid == user
 
 
 def _git_dir(root: str) -> str | None:
@@ -196,6 +198,14 @@ def _value(text: str) -> str:
     if text.startswith('"'):
         return text[1:].partition('"')[0].replace("\\\\", "\\")
     return text.partition("#")[0].partition(";")[0].strip()
+
+
+def _unlinked(path: str) -> str:
+    """Return `path` unless it is a link that another user made: it may lead anywhere. Foreign."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+        raise Foreign(f"{path} is a link of user {found.st_uid}")
+    return path
 
 
 def _owned(path: str) -> str:

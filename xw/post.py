@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 class Draft(NamedTuple):
     """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields.
 
+    `sums` are the SHA-256 in hex that the attachments have, where their caller knows: in between somebody
+    may have put others in their place.
     With `noted`, the sender's own copy in `sent/` is made first, not last: whoever
     finds it there after a crash knows what was to be sent, and may `finish` it.
     """
@@ -49,6 +51,7 @@ class Draft(NamedTuple):
     expires: str | None = None
     more: Fields = {}  # noqa: RUF012  # never written to
     noted: bool = False
+    sums: tuple[str, ...] = ()
 
 
 class Sent(NamedTuple):
@@ -95,7 +98,7 @@ def send(
         behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
             behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
-        staged = stage_files(mailbox, draft.attachments)
+        staged = stage_files(mailbox, draft.attachments, sums=draft.sums)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
             before(message.file_name, data)
@@ -117,11 +120,19 @@ def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
         returned = mailbox.refused(name)
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
         if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
-            left = [to for to in left if not hub.locate(to, name)]
+            left = [to for to in left if not _has(hub, to, name)]
         direct = dict.fromkeys(set(left).intersection(mailbox.waiting_for()))
         with suppress(Refused):  # then all waits in the outbox
             direct |= _direct(mailbox, hub, [to for to in left if to not in direct])
         _publish(mailbox, message, data, {to: direct.get(to) for to in left})
+
+
+def _has(hub: "Hub", to: str, name: str) -> bool:
+    """Return True if a recipient has a message; what a closed mailbox has, its next delivery finds out."""
+    try:
+        return hub.locate(to, name) is not None
+    except PermissionError:
+        return False
 
 
 def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
@@ -157,7 +168,8 @@ def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock
         fields |= {"thread": message.thread or message.id, "retry_of": message.id}
         name, data = encode(fields, _next_time(mailbox, note, now))
         message_id = name.partition(".")[0]
-        for file, copy in zip(message.attachments, stage_files(mailbox, paths).values(), strict=True):
+        staged = stage_files(mailbox, paths, sums=[file.sha256 for file in message.attachments])
+        for file, copy in zip(message.attachments, staged.values(), strict=True):
             mailbox.place(copy, message_id, file.name)
         mailbox.accept(name, data)
     return Sent(message_id, name, (mailbox.owner,), ())
@@ -288,8 +300,9 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
             stuck[to] = explain(error)
             continue
         for name in names:
+            path = mailbox.at(f"{layout.OUTBOX}/{to}", name)
             try:
-                data = mailbox.files.read(mailbox.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
+                data = mailbox.files.read(path, layout.MESSAGE_LIMIT)
                 parcels.append(Parcel(to, name, data, mailbox, *files_of(decode(name, data))))
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
@@ -297,13 +310,15 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
                 stuck[to] = error
                 break  # so that none overtakes
             except Damaged as damage:
-                _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
-                returned.append((to, name))
+                if _return_damaged(mailbox, to, name, damage):
+                    returned.append((to, name))
             except XwError:
                 raise
             except OSError as error:  # another user's file, the disk below it: it keeps nobody else's mail
                 if is_general(error):
                     raise
+                if mailbox.files.foreign(path):
+                    continue  # another user put it there, and it is no mail of the owner's; `doctor` names it
                 stuck[to] = explain(error)
                 break
             except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
@@ -355,6 +370,17 @@ def _outcomes(hub: "Hub", parcels: "Sequence[Parcel]") -> "list[XwError | None]"
         if error and not isinstance(error, (NotFound, Refused)):
             held[parcel.to] = error
     return outcomes
+
+
+def _return_damaged(mailbox: Mailbox, to: str, name: str, damage: Damaged) -> bool:
+    """Give a damaged outbox copy back to its sender; False for another user's that cannot be moved."""
+    try:
+        _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
+    except OSError:
+        if mailbox.files.foreign(mailbox.at(f"{layout.OUTBOX}/{to}", name)):
+            return False  # it is no mail of the owner's, and must not hold that back
+        raise
+    return True
 
 
 def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:

@@ -16,7 +16,7 @@ from xw.hub.remote import RemoteHub
 from xw.hub.sighting import Sighting, pending_folders, see
 from xw.layout import INBOX, RANK, STATES, in_order
 from xw.mailbox import Mailbox
-from xw.message import STRAY, Attachment, Message, decode
+from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.plan import Advance, Fetch, Listing, Settle, plan
 
 _PATIENCE = 60.0  # for another sync of this mirror to finish
@@ -307,6 +307,7 @@ class _Run:
         try:
             written = self._mirror.files.look(path).mtime
             data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
+            parse_object(data)  # nothing but a presence leaves this machine under its name
         except (FileNotFoundError, Damaged):
             return
         skew = self._hub.now() - self._mirror.files.now()

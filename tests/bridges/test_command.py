@@ -1,6 +1,7 @@
 """The command chats: a process per message, and one that speaks JSON lines."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -297,3 +298,26 @@ def _lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in ("Z", "X")  # an ended process whose parent has not looked yet is not alive
+
+
+@pytest.mark.parametrize("above", [False, True])
+@pytest.mark.parametrize("kind", ["command", "lines", "acp"])
+def test_a_link_in_place_of_the_notes_folder(tmp_path: Path, kind: str, above: bool) -> None:
+    """Nothing is written, or swept away as old, in a folder to which somebody's link leads."""
+    victim = tmp_path / "victim" / kind
+    (victim / "project/code").mkdir(parents=True)
+    (victim / "old.json").write_text("{}")
+    for path in (victim / "project/code", victim / "old.json"):
+        os.utime(path, (0, 0))
+    state = tmp_path / "bridge" / kind
+    if above:
+        state.parent.symlink_to(victim.parent)
+    else:
+        state.parent.mkdir()
+        state.symlink_to(victim)
+    options = {"lines": "yes"} if kind == "lines" else {}
+    chat = kinds.open_chat("acp" if kind == "acp" else "command", "cat", options, state)
+    with pytest.raises(ChatGone, match="is a symbolic link, which xw does not follow"):
+        chat.present(chat.mark(), "text")
+    chat.close()
+    assert sorted(path.name for path in victim.rglob("*")) == ["code", "old.json", "project"]

@@ -130,6 +130,17 @@ def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
     assert "the directory that you are in is gone: cd to one that is there" in gone.out + gone.err
 
 
+@pytest.mark.parametrize("named", ["XW_CONFIG={}", "--config {}"])
+def test_a_configuration_named_from_a_directory_that_is_gone(team: Team, named: str) -> None:
+    """An agent whose worktree was removed goes on where its configuration is named by the whole path."""
+    team.send("hello")
+    file = named.format(team.folder / "xw.json")
+    before, after = (f"{file} ", "") if named.startswith("XW") else ("", f" {file}")
+    gone = _xw_in_shell(team, f"mkdir gone && cd gone && rmdir ../gone && {before}{XW} check{after}")
+    assert (gone.code, gone.err) == (0, "")
+    assert "hello" in gone.out
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("command", "code"),

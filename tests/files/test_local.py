@@ -11,6 +11,7 @@ import pytest
 
 from xw.errors import Busy, Damaged
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 
 LIMIT = 1000
 
@@ -108,6 +109,7 @@ def test_a_lock_is_not_a_link(tmp_path: Path, files: LocalFiles) -> None:
 HOLD = """
 import sys
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 with LocalFiles(sys.argv[1]).locked("a/.lock") as note:
     note.keep("kept by the dead")
     print("held", flush=True)
@@ -134,6 +136,7 @@ def test_a_lock_is_free_after_kill_9(tmp_path: Path, files: LocalFiles) -> None:
 MOVE = """
 import sys
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 files = LocalFiles(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -201,3 +204,20 @@ def test_paths_name_real_files(tmp_path: Path, files: LocalFiles) -> None:
     files.publish(b"text", "tmp", ["a/one"])
     assert Path(files.path("a/one")).read_bytes() == b"text"
     assert files.path("") == str(tmp_path)
+
+
+def test_create_takes_no_name_that_is_there(tmp_path: Path) -> None:
+    """A new file is new: over a file, a link or a folder it is FileExistsError, and that stays as it is."""
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    with Walk(str(tmp_path)) as walk:
+        for name in ("file", "link", "dangling", "folder"):
+            with pytest.raises(FileExistsError):
+                walk.create(name, 0o600)
+        with pytest.raises(FileExistsError):
+            walk.make_folder("folder", 0o700)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "target", "link", "dangling", "folder"}
+    assert (tmp_path / "file").read_text() == (tmp_path / "target").read_text() == "old"

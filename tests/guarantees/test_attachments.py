@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,3 +237,26 @@ def test_a_file_that_is_there_already_is_synced(world: World, monkeypatch: pytes
         patch.setattr(world.files, "sync", synced.append)
         assert hand_over(alice, bob, "1", kept) is None
     assert synced == ["bob/attachments/1", "bob/attachments"]
+
+
+@pytest.mark.parametrize("by", ["bob", "alice"])
+def test_a_file_that_changes_after_the_look(team: Team, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """What takes a file's place after `retry` has looked at it is not sent, whoever retries, and is named."""
+    (team.folder / "plan.txt").write_text("the plan, version 1\n")
+    sent = team.send("see", "--attach", str(team.folder / "plan.txt"), kind="task")
+    (name,) = team.names("bob", "inbox/pending")
+    (team.box("bob") / "inbox/pending" / name).rename(team.box("bob") / "inbox/failed" / name)
+    path = team.box(by) / "attachments" / sent / "plan.txt"
+    real = Mailbox.unsound
+
+    def looked(self: Mailbox, *arguments: Any) -> dict[str, str]:
+        wrong = real(self, *arguments)
+        path.write_text("another, as long as.")
+        return wrong
+
+    monkeypatch.setattr(Mailbox, "unsound", looked)
+    again = team.run("retry", sent, by=by)
+    assert (again.code, again.err.count("\n")) == (6, 1), again
+    assert "plan.txt has changed just now; nothing was sent" in again.err
+    assert team.pending("bob") == []
+    assert team.names(by, "inbox/tmp") == []

@@ -3,15 +3,12 @@
 import grp
 import json
 import os
-import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.guarantees.owners import GROUP, OTHER, ROOT, USER, everything, load_all, ok, run, use_all
+from tests.guarantees.owners import GROUP, OTHER, ROOT, USER, everything, ok, run
 
 pytestmark = pytest.mark.root
 
@@ -19,23 +16,15 @@ NAMED = next(group for group in grp.getgrall() if 0 < group.gr_gid < USER)
 MEMBERS = {"one": USER, "two": OTHER}
 
 
-@pytest.fixture(scope="session")
-def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
-    load_all()
-    use_all(tmp_path_factory.mktemp("loaded"))
-
-
 @pytest.fixture
-def ground(_loaded: None) -> Iterator[Path]:
+def ground(ground: Path) -> Path:
     """A folder that every user can enter and write, with a project of each of two users."""
-    folder = Path(tempfile.mkdtemp(prefix="xw-group-"))
-    folder.chmod(0o777)
+    ground.chmod(0o777)
     for name, user in MEMBERS.items():
-        (folder / name).mkdir()
-        (folder / name / "file.txt").write_text("attached")
-        os.chown(folder / name, user, user)
-    yield folder
-    shutil.rmtree(folder)
+        (ground / name).mkdir()
+        (ground / name / "file.txt").write_text("attached")
+        os.chown(ground / name, user, user)
+    return ground
 
 
 def misplaced(hub: Path, group: int) -> list[str]:

@@ -4,30 +4,15 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.guarantees.owners import OTHER, ROOT, USER, everything, load_all, not_of, ok, run, use_all
+from tests.guarantees.owners import OTHER, ROOT, USER, everything, not_of, ok, run
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture(scope="session")
-def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
-    load_all()
-    use_all(tmp_path_factory.mktemp("loaded"))
-
-
-@pytest.fixture
-def ground(_loaded: None) -> Iterator[Path]:
-    """A folder that every user can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="xw-owners-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -359,3 +344,116 @@ def test_doctor_never_advises_to_give_a_secret_away(project: Path, ground: Path)
             subprocess.run(["sh", "-c", command], check=True, cwd="/")
         assert secret.stat().st_uid == 0
     assert "hard link to another user's file" in run(project, USER, "lead", "doctor").out
+
+
+def repository(folder: Path) -> Path:
+    """Make a user's git repository of a folder; its `info/exclude`."""
+    home = {"HOME": str(folder), "PATH": os.environ["PATH"]}
+    subprocess.run(["git", "init", "-q", str(folder)], env=home, check=True)
+    for path in everything(folder):
+        os.chown(path, USER, USER, follow_symlinks=False)
+    return folder / ".git/info/exclude"
+
+
+def test_root_lists_what_git_ignores(ground: Path) -> None:
+    """`info/exclude`, which `init` of root's makes or adds to, belongs to the repository's owner."""
+    folder = ground / "repository"
+    folder.mkdir()
+    exclude = repository(folder)
+    exclude.unlink()
+    ok(folder, ROOT, "lead", "init", "--name", "lead")
+    assert exclude.read_text() == "xw.json\n"
+    assert not_of(USER, folder) == []
+    exclude.write_text("mine\n")
+    ok(folder, ROOT, "coder", "init", "--name", "coder")
+    assert exclude.read_text() == "mine\nxw.json\n"
+    exclude.unlink()
+    exclude.parent.rmdir()
+    ok(folder, ROOT, "coder", "init", "--name", "coder")
+    assert not_of(USER, folder) == []
+
+
+@pytest.mark.parametrize("plant", ["link", "hard link", "link for info", "link for .git"])
+def test_what_is_planted_for_exclude(ground: Path, plant: str) -> None:
+    """Root's `init` writes nothing through what a user puts in the place of `info/exclude`, and says so."""
+    folder = ground / "repository"
+    folder.mkdir()
+    exclude = repository(folder)
+    secret = ground / "root/info/exclude"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("a secret\n")
+    exclude.unlink()
+    if plant == "link":
+        exclude.symlink_to(secret)
+    elif plant == "hard link":
+        exclude.hardlink_to(secret)
+    elif plant == "link for info":
+        exclude.parent.rmdir()
+        exclude.parent.symlink_to(secret.parent)
+    else:
+        shutil.rmtree(folder / ".git")
+        (folder / ".git").symlink_to(ground / "root")
+    for path in (exclude, exclude.parent, folder / ".git"):
+        if path.is_symlink():
+            os.chown(path, USER, USER, follow_symlinks=False)
+    made = run(folder, ROOT, "lead", "init", "--name", "lead")
+    assert made.code == 0, made
+    assert secret.read_text() == "a secret\n"
+    assert secret.stat().st_uid == 0
+    if plant != "link for .git":
+        assert "git does not ignore" in made.out
+
+
+@pytest.mark.parametrize("lock", [".lock", ".gc.lock", ".presence.lock"])
+def test_a_hard_link_in_place_of_a_lock(project: Path, ground: Path, lock: str) -> None:
+    """Root writes no note into a file of its own that a user has linked where a lock lies, and names it."""
+    secret = ground / "secret"
+    secret.write_text("a secret")
+    path = project / ".xw/hub/lead/outbox" / lock
+    path.unlink(missing_ok=True)
+    path.hardlink_to(secret)
+    for words in (("send", "--to", "coder", "info", "x"), ("gc",), ("notify", "heartbeat"), ("sync",)):
+        shown = run(project, ROOT, "lead", *words)
+        if lock == ".lock" and words[0] in ("send", "sync"):
+            assert (shown.code, "hard link to another user's file" in shown.err) == (6, True), shown
+        assert secret.read_text() == "a secret"
+
+
+@pytest.mark.parametrize("name", [".xw", ".xw/hub", ".xw/mirror"])
+def test_a_link_on_the_way_to_a_hub(project: Path, ground: Path, name: str) -> None:
+    """Root makes nothing where a user's link leads instead of a hub or its mirror; the user may have one."""
+    treasure = ground / "treasure"
+    treasure.mkdir()
+    (ground / "fresh").mkdir()
+    folder = ground / "fresh"
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(treasure)
+    for one in everything(folder):
+        os.chown(one, USER, USER, follow_symlinks=False)
+    words = ("--hub", "nobody@127.0.0.1:/nowhere") if name == ".xw/mirror" else ()
+    refused = run(folder, ROOT, "lead", "init", "--name", "lead", *words)
+    assert (refused.code, refused.err.count("\n")) == (6, 1), refused
+    assert "link of another user, which root does not follow" in refused.err
+    assert list(treasure.iterdir()) == []
+    os.chown(treasure, USER, USER)
+    if not words:
+        ok(folder, USER, "lead", "init", "--name", "lead")
+        refused = run(folder, ROOT, "lead", "check")
+        assert refused.code == 6, refused
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_root_reads_no_file_through_a_hard_link(ground: Path, group: bool) -> None:
+    """As root, the pieces of a hard link to another user's file are Damaged, in a group's hub too."""
+    (ground / "hub/lead").mkdir(parents=True)
+    secret = ground / "secret"
+    secret.write_text("a secret")
+    for path in (ground / "hub", ground / "hub/lead"):
+        os.chown(path, USER, USER)
+    (ground / "hub/lead/file").hardlink_to(secret)
+    files = LocalFiles(str(ground / "hub"), group=group)
+    with pytest.raises(Damaged, match="hard link to another user's file"):
+        list(files.chunks("lead/file"))
+    os.chown(secret, USER, USER)
+    assert list(files.chunks("lead/file")) == [b"a secret"]

@@ -1,17 +1,19 @@
 """Poison: whatever one message does to xw, it does to itself alone, and that is seen."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.team import Team, call, forge
-from tests.loop.world import World
+from tests.loop.world import ScriptedChat, World
 from tests.rooms.stage import Stage
 from tests.sync.machines import Machine, found_hub
 from xw import clock, layout
 from xw.bridges import present
+from xw.bridges.announce import Announcer
 from xw.errors import Damaged
 from xw.message import Fields, Message, decode, encode, parse_object
 from xw.rooms import desk
@@ -329,3 +331,91 @@ def test_bombs_in_other_files(team: Team, number: str, file: str) -> None:
     assert (peers.code, "bob" in peers.out, "alice" in peers.out) == (0, True, True), peers
     assert team.run("room", "list", by="carol").code in (0, 1)
     assert team.run("send", "info", "x", "--to", "alice", by="bob").code == 0
+
+
+TURNS: dict[str, dict[str, object]] = {
+    "a letter that is no message": {"letter": "20261121T053012123456Z-k7f3q2m9.reply.bob.json", "data": "{"},
+    "a letter outside of the mailbox": {"letter": "../../alice/card.json", "data": "{}"},
+    "a letter with a lone surrogate": {
+        "letter": "20261121T053012123456Z-k7f3q2m9.reply.bob.json",
+        "data": "\ud800",
+    },
+    "a state that is none": {"state": "lost"},
+}
+
+
+@pytest.mark.parametrize("what", TURNS)
+def test_a_turn_that_cannot_be_carried_out(world: World, what: str) -> None:
+    """A note of a turn whose end cannot be carried out fails its message; the next one is answered."""
+    first, second = world.send("one"), world.send("two")
+    box = Path(world.root, "bob/inbox")
+    (box / "pending" / first).rename(box / "processing" / first)
+    ending = {"state": "done", "kind": "", "reason": "", "letter": "", "data": ""} | TURNS[what]
+    note = {"name": first, "stage": "ended", "ending": ending, "infos": []}
+    (box / "processing" / (first + layout.TURN)).write_text(json.dumps(note))
+    bridge = world.bridge()
+    for _ in range(20):
+        with suppress(Damaged):  # as `serve` does, which waits and tries again
+            bridge.step()
+    assert {one.message.file_name: one.state for one in world.inbox("bob")} == {
+        first: "failed",
+        second: "done",
+    }
+    assert not (box / "processing" / (first + layout.TURN)).exists()
+
+
+@pytest.mark.parametrize("place", ["inbox/processing/NAME.turn.json", "attachments/ID"])
+def test_a_folder_in_the_way_of_a_turn(world: World, place: str) -> None:
+    """What lies in the place of a file that one message's turn needs fails that message alone."""
+    world.program.limit = 300
+    first, second = world.send("one " * 200), world.send("two")
+    path = Path(world.root, "bob", place.replace("NAME", first).replace("ID", first.partition(".")[0]))
+    if place.startswith("inbox"):
+        path.mkdir()
+    else:
+        path.write_text("no folder")
+    bridge = world.bridge()
+    for _ in range(20):
+        with suppress(OSError):
+            bridge.step()
+    assert {one.message.file_name: one.state for one in world.inbox("bob")} == {
+        first: "failed",
+        second: "done",
+    }
+    assert sorted(one.message.type for one in world.inbox("alice")) == ["info", "reply"]
+
+
+def test_an_announcer_leaves_it_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that cannot be announced is named, and the others are announced."""
+    for body in ("before", POISON, "after"):
+        world.send(body, kind="task")
+    inject(monkeypatch, "xw.bridges.announce.notice")
+    chat = ScriptedChat(world.program)
+    announcer = Announcer(world.instance("bob"), chat, world.told.append)
+    while announcer.step() is not None:
+        pass
+    assert sum(text.count("task") for text in world.program.shown) == 2
+    assert [FAULT in line for line in world.told if POISON not in line].count(True) == 1
+
+
+def test_a_room_drops_a_line_whose_files_are_in_disorder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line for which the room's own files fail it again and again goes to failed/; others are heard."""
+    stage = Stage(tmp_path)
+    stage.room("talk", "ann ben", policy="free")
+    real = desk.decide
+
+    def closed(*arguments: Any) -> Any:
+        if POISON in repr(arguments):
+            raise PermissionError(13, "Permission denied", f"{stage.root}/talk/outbox/ann")
+        return real(*arguments)
+
+    monkeypatch.setattr(desk, "decide", closed)
+    room = stage.run("talk")
+    for body in ("before", POISON, "after"):
+        stage.send("ann", "talk", body)
+    for _ in range(5):
+        with suppress(PermissionError):
+            room.step()
+    assert [text for _, text in stage.said("talk")] == ["before", "after"]

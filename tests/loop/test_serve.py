@@ -1,7 +1,13 @@
 """Running a bridge: what it says while it cannot go on, with a worker that follows a script."""
 
+import os
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from tests.loop.world import World
 from xw.bridges import serve
 from xw.errors import Unreachable
 
@@ -62,3 +68,30 @@ def test_tries_become_rarer() -> None:
     first, second, third, good, again = script.pauses
     assert first and second and third and first < second < third
     assert good is None and again == first
+
+
+def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
+    """A folder in the place of `presence.json`, or of its lock, is told once, and the bridge goes on."""
+    world = World(tmp_path)
+    for name in ("outbox/.presence.lock", "presence.json"):
+        path = tmp_path / "bob" / name
+        path.mkdir()
+        said: list[str] = []
+        worker: Any = SimpleNamespace(doing=("idle", ""))
+        with serve._Pulse(world.instance("bob").mailbox, "command", worker, said.append) as pulse:
+            worker.doing = ("busy", "x")
+            pulse.changed()
+        assert len(said) == 1, said
+        assert "its heartbeat cannot be shown" in said[0]
+        assert str(path) in said[0]
+        path.rmdir()
+
+
+def test_a_lock_that_is_no_file(tmp_path: Path) -> None:
+    """A FIFO in the place of a lock is named, and holds up only what needs that lock."""
+    world = World(tmp_path)
+    os.mkfifo(tmp_path / "bob/outbox/.lock", 0o600)
+    world.send("x", to="bob")
+    with pytest.raises(PermissionError, match="no regular file") as caught:
+        world.send("x", by="bob", to="alice")
+    assert caught.value.filename == str(tmp_path / "bob/outbox/.lock")

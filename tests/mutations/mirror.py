@@ -93,7 +93,7 @@ MUTATIONS = (
     Mutation(
         "a resumed send looks whether the recipient has it",
         "xw/post.py",
-        "            left = [to for to in left if not hub.locate(to, name)]\n",
+        "            left = [to for to in left if not _has(hub, to, name)]\n",
         "            left = [*left]\n",
         ("tests/loop/test_crashes.py", "tests/loop/test_kill.py", "tests/hub", "tests/guarantees"),
     ),

@@ -1,14 +1,17 @@
 """What git takes away, and `init` after that."""
 
+import fcntl
 import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.cli.team import XW, call
 from tests.places.repository import Repository, git, hubs, init, instances, ok, run
+from xw.actions import project
 
 
 def _cleaned(repository: Repository, how: str) -> None:
@@ -66,6 +69,22 @@ def test_the_exclude_file(bare_bones: Repository, before: bytes | None) -> None:
     init(bare_bones.folder, "coder")
     whole = before or b""
     assert exclude.read_bytes() == whole + (b"\n" if whole[-1:] not in (b"", b"\n") else b"") + b"xw.json\n"
+
+
+def test_the_exclude_file_is_read_under_its_lock(
+    bare_bones: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process adds while it holds the lock is seen, and not added again."""
+    exclude = bare_bones.folder / ".git/info/exclude"
+    exclude.write_bytes(b"")
+
+    def flock(handle: int, kind: int) -> None:
+        fcntl.flock(handle, kind)
+        exclude.write_bytes(b"other\nxw.json\n")  # as another did just before it let the lock go
+
+    monkeypatch.setattr(project, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX))
+    assert project._exclude(str(bare_bones.folder), "xw.json") == ""
+    assert exclude.read_bytes() == b"other\nxw.json\n"
 
 
 def test_a_line_that_is_there(bare_bones: Repository) -> None:

@@ -207,12 +207,11 @@ def _mail(instance: Instance) -> Iterator[Finding]:
         "claimed and not finished", claims, now, _STALE_CLAIM, "restart its bridge, or xw done ID"
     )
     yield from _ids(mailbox, now)
-    outbox = mailbox.at(layout.OUTBOX)
-    for name in mailbox.files.names(outbox):
-        if layout.is_name(name) and mailbox.files.look(f"{outbox}/{name}").kind != "folder":
-            yield Finding("bad", f"{instance.root}/{outbox}/{name} is no folder", "move it away")
+    yield from _outbox(instance)
     for peer in mailbox.waiting_for():
-        waiting = mailbox.outbox(peer)
+        waiting: list[str] = []
+        with suppress(PermissionError):  # which was told above
+            waiting = mailbox.outbox(peer)
         yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
     for folder in (INBOX["failed"], layout.REFUSED):
         letters = mailbox.names(folder)
@@ -220,6 +219,34 @@ def _mail(instance: Instance) -> Iterator[Finding]:
             yield Finding(
                 "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
             )
+
+
+def _outbox(instance: Instance) -> Iterator[Finding]:
+    """What lies in the outbox and is no folder of mail, or cannot be read: each holds up one peer at most."""
+    mailbox = instance.mailbox
+    outbox = mailbox.at(layout.OUTBOX)
+    for name in filter(layout.is_name, mailbox.files.names(outbox)):
+        folder = f"{outbox}/{name}"
+        if mailbox.files.look(folder).kind != "folder":
+            yield Finding("bad", f"{instance.root}/{folder} is no folder", "move it away")
+            continue
+        try:
+            paths = [f"{folder}/{one}" for one in mailbox.files.names(folder) if layout.is_message(one)]
+        except OSError as error:
+            yield Finding(
+                "bad",
+                f"{instance.root}/{folder}: {error.strerror}",
+                "move it away, or check its owner and mode",
+            )
+            continue
+        if name == "failed":
+            continue
+        for path, data in zip(paths, mailbox.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
+            if isinstance(data, (PermissionError, Damaged)):
+                why = data if isinstance(data, Damaged) else data.strerror
+                yield Finding(
+                    "bad", f"{instance.root}/{path}: {why}", "move it away, or check its owner and mode"
+                )
 
 
 def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:

@@ -62,9 +62,10 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     for folder in (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT:
         messages |= _older(mailbox, folder, before)
     # Messages first: a crash in between leaves files without a message, which the next run finds.
-    staying = _staying(mailbox, gone=set(messages))
+    closed: dict[str, OSError] = {}
+    staying = _staying(mailbox, set(messages), closed)
     kept = {place.name.partition(".")[0] for place in staying}
-    folders = _older(mailbox, layout.ATTACHMENTS, before)
+    folders = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # mail there may need them
     removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
     # Files come before their message: those of one that is being delivered just now have none yet.
     stale = now - _STALE_SCRATCH
@@ -76,6 +77,7 @@ def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
     attachments = _not_announced(mailbox, attachments, staying)
     inside = [path for path, look in attachments.items() if look.kind == "folder"]
     sizes, left = _sizes(mailbox, inside)
+    left |= {f"{layout.OUTBOX}/{peer}": explain(error) for peer, error in closed.items()}
     size = sum(sizes.values())
     scratch = _older(mailbox, layout.SCRATCH, stale)
     if not dry_run:
@@ -140,16 +142,17 @@ def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
     return left
 
 
-def _staying(mailbox: Mailbox, gone: set[str]) -> list[Place]:
-    """All messages here, but for those in `gone` (paths below the mailbox)."""
-    folders = [*INBOX.values(), layout.SENT, layout.REFUSED]
-    folders += [f"{layout.OUTBOX}/{peer}" for peer in mailbox.waiting_for()]
-    return [
-        Place(folder, name)
-        for folder in folders
-        for name in mailbox.names(folder)
-        if f"{folder}/{name}" not in gone
-    ]
+def _staying(mailbox: Mailbox, gone: set[str], closed: dict[str, OSError]) -> list[Place]:
+    """All messages here, but for those in `gone` (paths below the mailbox) and in `closed` outboxes."""
+    places: list[Place] = []
+    for folder in (*INBOX.values(), layout.SENT, layout.REFUSED):
+        places += [Place(folder, name) for name in mailbox.names(folder)]
+    for peer in mailbox.waiting_for():
+        try:
+            places += [Place(f"{layout.OUTBOX}/{peer}", name) for name in mailbox.outbox(peer)]
+        except PermissionError as error:
+            closed[peer] = error
+    return [place for place in places if f"{place.folder}/{place.name}" not in gone]
 
 
 def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place]) -> dict[str, Look]:

@@ -31,7 +31,7 @@ class Wrong(NamedTuple):
 def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator[Wrong]:
     """Yield the files that their users cannot use in a project, its hub (or mirror) and mailbox."""
     try:
-        path = config.locate(options.config, environ, config.here())
+        path = config.in_force(options.config, environ)
         if path:
             yield from _beside(path)
         found = config.load(path)

@@ -11,8 +11,9 @@ from contextlib import suppress
 from xw import config, layout, places
 from xw.config import Config
 from xw.errors import Damaged, Refused, Usage
-from xw.files.local import LocalFiles
+from xw.files.local import PLANTED, LocalFiles
 from xw.files.own_folder import NAME, ignore
+from xw.files.ownership import Owner, is_planted, is_root
 from xw.files.walk import Walk
 from xw.hub.contract import Hub
 from xw.message import parse_object
@@ -89,7 +90,7 @@ def name_of(hub: Mapping[str, object], url: str, made: str) -> str:
 def hubs_apart(url: str) -> list[tuple[str, int]]:
     """Return the hubs in this checkout's linked worktrees but `url`, and how many messages wait in each."""
     found = []
-    for root in places.hubs_beside(config.here()):
+    for root in places.hubs_beside(config.here(needed=False)):
         hub = f"{root}/{PROJECT_HUB}"
         if hub != url:
             waiting = 0
@@ -128,12 +129,13 @@ def _exclude(folder: str, name: str) -> str:
     if not common or not plain or _is_tracked(folder, name):
         return ""
     try:
-        handle = _open_exclude(common)
+        handle, owner = _open_exclude(common)
     except OSError as error:
         return f"{common}/info/exclude: {error.strerror}"
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    planted = is_root() and is_planted(handle, owner)
+    if planted or not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        return f"{common}/info/exclude is no regular file"
+        return f"{common}/info/exclude is {PLANTED if planted else 'no regular file'}"
     with open(handle, "r+b") as file:
         fcntl.flock(handle, fcntl.LOCK_EX)  # of two at once, the second finds the first one's line
         text = file.read()
@@ -148,22 +150,24 @@ def _exclude(folder: str, name: str) -> str:
     return ""
 
 
-def _open_exclude(common: str) -> int:
-    """Return a handle of `info/exclude`, made where it is missing."""
+def _open_exclude(common: str) -> tuple[int, Owner]:
+    """Return a handle of `info/exclude`, made where it is missing; and who owns the folder."""
     with Walk(common) as walk:
         with suppress(FileExistsError):
             walk.make_folder("info", None)
         while True:
             with suppress(FileNotFoundError):
-                return walk.open("info/exclude", os.O_RDWR | os.O_APPEND | os.O_NONBLOCK)
+                flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
+                return walk.open("info/exclude", flags), walk.owner("info")
             with suppress(FileExistsError):  # another process has made it since
-                return walk.create("info/exclude", 0o644, os.O_RDWR | os.O_APPEND)
+                return walk.create("info/exclude", 0o644, os.O_RDWR | os.O_APPEND), walk.owner("info")
 
 
 def _is_tracked(folder: str, name: str) -> bool:
     """Ask git whether it tracks a file; False where there is no git to ask."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    command = ["git", "ls-files", "--error-unmatch", "--", name]
+    # Without what the repository's own configuration may have git run: this may be root in a user's project.
+    command = ["git", "-c", "core.fsmonitor=false", "ls-files", "--error-unmatch", "--", name]
     try:
         asked = subprocess.run(
             command, cwd=folder, env=environ, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_S

@@ -148,7 +148,11 @@ def names(options: Options) -> list[str]:
 def _names(hub: DirectoryHub) -> list[str]:
     found = sorted(filter(layout.is_name, hub.files.names("")))
     looks = hub.files.look_all([f"{name}/{layout.ROOM}" for name in found])
-    return [name for name, look in zip(found, looks, strict=True) if not isinstance(look, OSError)]
+    return [
+        name
+        for name, look in zip(found, looks, strict=True)
+        if not isinstance(look, OSError) and look.kind == "file"
+    ]
 
 
 def runs(hub: Hub, name: str) -> bool | None:

@@ -66,7 +66,7 @@ def _hops(instance: Instance) -> Fields:
     hops = 0
     for name in mailbox.files.names(mailbox.at(folder)):
         if name.endswith(layout.TURN):
-            with suppress(FileNotFoundError, Damaged):  # the turn has ended meanwhile, or never began
+            with suppress(OSError, Damaged):  # the turn has ended meanwhile, or it is another user's file
                 message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
                 hops = max(hops, message.answered_hops)
     return {"hops": hops} if hops else {}
@@ -117,7 +117,9 @@ def retry(instance: Instance, token: str) -> Sent:
     kept = ("attached", "room", "author", "rooms", "protocol")
     more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
     more["retry_of"] = message.id
-    draft = Draft(message.type, to, message.body, message.re, message.thread or message.id, paths, more=more)
+    sums = tuple(file.sha256 for file in message.attachments)
+    thread = message.thread or message.id
+    draft = Draft(message.type, to, message.body, message.re, thread, paths, more=more, sums=sums)
     return post.send(mailbox, instance.hub, draft, instance.now)._replace(about=message)
 
 

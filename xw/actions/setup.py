@@ -13,7 +13,7 @@ from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
 from xw.files import is_file
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
-from xw.files.own_folder import check_link
+from xw.files.own_folder import check_link, check_way
 from xw.hub import directory
 from xw.hub.contract import Hub, Peer, Progress
 from xw.hub.directory import DirectoryHub
@@ -85,6 +85,8 @@ def init(
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     check_link(os.path.dirname(path))
+    kept = config.mirror(url, written, environ) if config.is_remote(url) else url
+    check_way(kept)
     new_hub, hub = _hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
@@ -92,9 +94,7 @@ def init(
     instances = {**lost, **found.instances}
     entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
     new_mailbox = _register(hub, chosen, entry, first=chosen not in instances and not name)
-    kept = url
     if config.is_remote(url):
-        kept = config.mirror(url, written, environ)
         Mailbox(LocalFiles(kept), chosen).make()
         RemoteHub(url, LocalFiles(kept)).note_url()
     update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})

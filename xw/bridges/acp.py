@@ -21,7 +21,7 @@ from pathlib import Path
 from xw.bridges.acp_agent import Agent, Outcome, reason
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import check_options, yes_or_no
-from xw.bridges.program import Program, program_of
+from xw.bridges.program import Program, own_state, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut, Usage
 
@@ -62,12 +62,13 @@ class AcpChat:
     def start(self) -> None:
         """Start the agent unless it runs; see `chat.Starting`."""
         if not self._agent.lives:
-            self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            own_state(self._state).mkdir(parents=True, exist_ok=True, mode=0o700)
             self._agent.start()
 
     def mark(self) -> str:
         """An id for the next turn; starts the agent if it does not run."""
         self.start()
+        own_state(self._state)
         self._sweep()
         return json.dumps({"turn": secrets.token_hex(8), "at": round(self._clock(), 3)})
 

@@ -12,8 +12,9 @@ from xw.bridges import present
 from xw.bridges.chat import Chat, ChatGone, NotPresented
 from xw.bridges.frame import notice
 from xw.bridges.pace import Pause
-from xw.errors import Damaged, XwError
+from xw.errors import Damaged, XwError, unforeseen
 from xw.instance import Instance
+from xw.message import Message
 
 _NOTE = f"{layout.BRIDGE}/announced.json"
 _LIMIT = 64 * 1024 * 1024
@@ -65,8 +66,9 @@ class Announcer:
         fresh.sort(key=lambda name: (not present.wants_turn(name), name))
         mail = [one for one in present.readable(self._instance, fresh[:_AT_ONCE]) if not one.expired(now)]
         before = self._announced
-        text = "\n".join(notice(present.as_mail(self._instance, one)) for one in mail)
-        if not mail:
+        notices = {one.short: text for one in mail if (text := self._notice(one))}
+        text = "\n".join(notices.values())
+        if not notices:
             self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
             return 0.0
         mark = self._chat.mark()  # a ChatGone is for the caller, who tries less and less often
@@ -80,10 +82,20 @@ class Announcer:
         except XwError as error:
             self._tell(f"may or may not have been announced: {error}")
             return 0.0
-        self._tell(f"announced {', '.join(one.short for one in mail)}")
+        self._tell(f"announced {', '.join(notices)}")
         self._shown = (mark, text)
         self._pause.reset()
         return 0.0
+
+    def _notice(self, message: Message) -> str:
+        """The line that announces a message; empty where that brings out a fault: it keeps no other."""
+        try:
+            return notice(present.as_mail(self._instance, message))
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # as the docstring says
+            self._tell(f"not announced: {message.file_name}: {unforeseen(bug)}")
+            return ""
 
     def _ended(self, mark: str, text: str) -> bool:
         """Whether the chat's turn is over; what it said is between it and the person in front of it."""

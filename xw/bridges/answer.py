@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from xw import failure, layout, presence
 from xw.bridges.chat import ChatFailed, Reply
+from xw.bridges.turn import Turn
 from xw.instance import Instance
 from xw.message import Fields, Message
 from xw.post import Draft
@@ -67,6 +69,18 @@ def keep(instance: Instance, message: Message, answer: Reply) -> str:
     """Put an answer that nobody can be sent where its owner finds it; the path."""
     kept = instance.mailbox.keep_beside(message, _ANSWER, answer.text.encode())
     return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
+
+
+def kept_letter(instance: Instance, turn: Turn) -> str:
+    """Keep the letter of a turn that cannot be carried out; what to add to its reason, if anything."""
+    message = unreadable(turn.name)
+    if message and turn.ending and turn.ending.data:
+        with suppress(Exception):  # this is for a turn whose files are in disorder already
+            data = turn.ending.data.encode(errors="replace")
+            kept = instance.mailbox.keep_beside(message, "letter.json", data)
+            path = instance.mailbox.attachment(message.id, kept.name)
+            return f"; the letter that was to be sent lies in {instance.root}/{path}"
+    return ""
 
 
 def failed(instance: Instance, message: Message, error: ChatFailed) -> str:

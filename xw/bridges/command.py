@@ -30,7 +30,7 @@ from pathlib import Path
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
-from xw.bridges.program import Program, locked, program_of
+from xw.bridges.program import Program, locked, own_state, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut
 
@@ -66,7 +66,7 @@ class CommandChat:
 
     def mark(self) -> str:
         """A directory of its own for the next text."""
-        directory = self._state / secrets.token_hex(8)
+        directory = own_state(self._state) / secrets.token_hex(8)
         directory.mkdir(parents=True, mode=0o700)
         self._sweep()
         return json.dumps({"run": directory.name, "at": round(self._clock(), 3)})

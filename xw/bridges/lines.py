@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
-from xw.bridges.program import Program, locked
+from xw.bridges.program import Program, locked, own_state
 from xw.errors import TimedOut
 
 PIPE_S = 10.0
@@ -127,7 +127,7 @@ class LinesChat:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
-        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_state(self._state).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
         self._out = f"out-{secrets.token_hex(4)}"
         alive = self._state / f"{self._out}.alive"

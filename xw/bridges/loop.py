@@ -16,7 +16,8 @@ from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
 from xw.bridges.pace import Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
-from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, unforeseen
+from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, explain, unforeseen
+from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -58,6 +59,7 @@ class Bridge:
         self._since: float | None = None
         self._waits_for = ""
         self._at_hand: Message | None = None  # what is looked at before there is a turn for it
+        self._faults = Faults(f"{instance.root}/{instance.name}")
 
     @property
     def doing(self) -> tuple[str, str]:
@@ -72,15 +74,25 @@ class Bridge:
     def step(self) -> float | None:
         """Do what can be done now. Seconds until the next step (0: at once), None: when mail arrives.
 
-        An XwError or OSError leaves all as it was: call it again later. Any other
-        exception is a fault of xw's that one message brings out: that message fails.
+        An XwError or OSError leaves all as it was: call it again later. One that the files of
+        one message bring out again and again fails that message, as any other exception does
+        at once, which is a fault of xw's.
         """
         try:
-            return self._step()
-        except (XwError, OSError):
-            raise
+            pause = self._step()
+        except (XwError, OSError) as error:
+            if not self._faults.fails(self._name, error):
+                raise
+            return self._fail_at_hand(str(explain(error)))
         except Exception as bug:  # noqa: BLE001  # else it would end this bridge, and every one that is started after it
-            return self._fail_at_hand(bug)
+            return self._fail_at_hand(unforeseen(bug))
+        self._faults.forget()
+        return pause
+
+    @property
+    def _name(self) -> str:
+        """The file name of the message at hand; empty without one."""
+        return self._turn.name if self._turn else self._at_hand.file_name if self._at_hand else ""
 
     def _step(self) -> float | None:
         self._at_hand = None
@@ -88,24 +100,28 @@ class Bridge:
         now = self._turn
         return self._finish(now) if now is not None and now.stage == ENDED else pause
 
-    def _fail_at_hand(self, bug: Exception) -> float | None:
+    def _fail_at_hand(self, why: str) -> float | None:
         """Fail the message in whose turn a fault showed, whatever else of it can still be done."""
-        now, reason = self._turn, answer.writable(unforeseen(bug), REASON_LIMIT)
+        now, reason = self._turn, answer.writable(why, REASON_LIMIT)
         if now is None:
             if self._at_hand is None:
-                raise XwError(reason) from bug
+                raise XwError(reason)
             name = self._at_hand.file_name
             self._tell(f"failed (failed): {name}: {reason}")
-            self._report_fault(self._at_hand, reason)
+            # First: where it cannot be moved, its sender must not be told again and again.
             self._mailbox.fail(name, "failed", reason)
+            self._report_fault(self._at_hand, reason)
             self._left = [left for left in self._left if left.name != name]
             return self._forget(Turn(name))
+        reason += answer.kept_letter(self._instance, now)
         self._tell(f"failed (failed): {now.name}: {reason}")
-        self._turn = None
-        if now.stage != ENDED:  # what has ended is on its way out already, its sender's letter too
-            with suppress(OSError, Damaged):
-                self._report_fault(self._mailbox.read(Place(INBOX["processing"], now.name)), reason)
+        message = answer.unreadable(now.name)
+        with suppress(OSError, Damaged):
+            message = self._mailbox.read(Place(INBOX["processing"], now.name))
         self._mailbox.fail(now.name, "failed", reason, "processing")
+        self._turn = None
+        if message and now.stage != ENDED:  # what has ended is on its way out already, its letter too
+            self._report_fault(message, reason)
         return self._forget(now)
 
     def _report_fault(self, message: Message, reason: str) -> None:
@@ -277,7 +293,11 @@ class Bridge:
         draft = message and answer.failure_notice(self._instance, message, senders, kind, reason)
         if draft is None:
             return self._settle(now, ending)
-        self._send(now, draft, ending)
+        try:
+            self._send(now, draft, ending)
+        except (NotFound, Refused, Usage) as error:
+            self._tell(f"{', '.join(draft.to)} cannot be told: {error}")
+            return self._settle(now, ending)
         return 0.0
 
     def _send(self, now: Turn, draft: Draft, ending: Ending) -> None:

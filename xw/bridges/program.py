@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from xw.bridges.chat import ChatGone
 from xw.bridges.kinds import seconds
 from xw.errors import NotFound, Usage
 
@@ -51,6 +52,17 @@ def program_of(kind: str, target: str, options: Mapping[str, str]) -> Program:
     return found
 
 
+def own_state(state: Path) -> Path:
+    """Return the folder for a chat's notes. ChatGone if somebody put a link in its place, or above it.
+
+    What is written, or swept away as old, would lie elsewhere: `state` is `<mailbox>/bridge/<kind>`.
+    """
+    for path in (state, state.parent):
+        if path.is_symlink():
+            raise ChatGone(f"{path} is a symbolic link, which xw does not follow: remove it")
+    return state
+
+
 def locked(path: Path) -> bool:
     """Does the process that was started with this lock live?"""
     try:
@@ -61,3 +73,5 @@ def locked(path: Path) -> bool:
         return True
     except FileNotFoundError:
         return False  # it was never started
+    except PermissionError:
+        return True  # another user's, root's for example: it may

@@ -116,7 +116,8 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
             _work(instance, plan, chat, stop, tell)
     finally:
         chat.close()
-    presence.leave(mailbox)
+    with suppress(XwError, OSError):  # which was told with the heartbeats
+        presence.leave(mailbox)
 
 
 def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) -> None:
@@ -126,7 +127,7 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
         stop.wakes(woken.wake)
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
-        with _Pulse(mailbox, plan.kind, worker) as pulse:
+        with _Pulse(mailbox, plan.kind, worker, tell) as pulse:
             tell("ready")
             reason = chat.ready() or _start(chat)
             if reason:
@@ -187,12 +188,17 @@ def _lost(lock: str, held: os.stat_result) -> bool:
 
 
 class _Pulse:
-    """Heartbeats in a thread of their own: presenting a long text may take longer than one is believed."""
+    """Heartbeats in a thread of their own: presenting a long text may take longer than one is believed.
 
-    def __init__(self, mailbox: Mailbox, kind: str, worker: _Worker) -> None:
+    One that cannot be written (a folder in its place, a full disk) is told once, and mail goes on.
+    """
+
+    def __init__(self, mailbox: Mailbox, kind: str, worker: _Worker, tell: Tell) -> None:
         self._mailbox = mailbox
         self._kind = kind
         self._worker = worker
+        self._tell = tell
+        self._fails = False
         self._shown = ("", "")
         self._ended = Event()
         self._thread = Thread(target=self._beat_on, daemon=True)
@@ -218,4 +224,10 @@ class _Pulse:
 
     def _beat(self) -> None:
         self._shown = self._worker.doing
-        presence.beat(self._mailbox, self._kind, *self._shown)
+        try:
+            presence.beat(self._mailbox, self._kind, *self._shown)
+            self._fails = False
+        except (XwError, OSError) as error:
+            if not self._fails:
+                self._tell(f"its heartbeat cannot be shown: {explain(error)}")
+            self._fails = True

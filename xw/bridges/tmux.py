@@ -26,6 +26,7 @@ from xw.bridges.kinds import INSIDE, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
 from xw.bridges.panes import list_panes
 from xw.bridges.profiles import PROFILES, Profile
+from xw.bridges.program import own_state
 from xw.bridges.screen import (
     Screen,
     answer,
@@ -338,7 +339,8 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     if not shutil.which("tmux"):
         raise NotFound("tmux: no such command: install it")
     note = state / INSIDE
-    with suppress(OSError):  # what is only told by doctor must not keep a bridge from its mail
+    with suppress(OSError, ChatGone):  # what is only told by doctor must not keep a bridge from its mail
+        own_state(state)
         note.unlink(missing_ok=True)
         if inside:
             note.touch(0o600)

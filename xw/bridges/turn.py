@@ -63,8 +63,8 @@ def save(mailbox: Mailbox, turn: Turn) -> None:
 
 
 def remove(mailbox: Mailbox, turn: Turn) -> None:
-    """Forget the turn; it may be gone already."""
-    with suppress(FileNotFoundError):
+    """Forget the turn; it may be gone already, or be another user's folder, which stays."""
+    with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
         mailbox.files.remove(_path(mailbox, turn.name))
 
 
@@ -85,7 +85,7 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
         turn = Turn(**(fields | {"infos": tuple(fields["infos"]), "ending": ending}))
         if turn.name == name and _is_sound(turn):
             return turn
-    except (Damaged, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (Damaged, PermissionError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # what it said is lost; that the message was claimed is not
     return Turn(name, LOST)
 
@@ -99,8 +99,12 @@ def _is_sound(turn: Any) -> bool:
         and type(turn.tries) is int
         and 0 <= turn.tries <= _TRIES
         and all(layout.is_message(info) for info in turn.infos)
-        and (turn.ending is None or turn.ending.state in ("done", "failed"))
+        and (turn.ending is None or _is_ending(turn.ending))
     )
+
+
+def _is_ending(ending: Ending) -> bool:
+    return ending.state in ("done", "failed") and (not ending.letter or layout.is_message(ending.letter))
 
 
 def _path(mailbox: Mailbox, name: str) -> str:

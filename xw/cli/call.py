@@ -25,7 +25,7 @@ class Call(NamedTuple):
         """The instance that the call acts for; with `news`, after a sync of its mirror, if it is one."""
         instance = open_instance(self.options)
         found = instance.config
-        if not (found.path and here().startswith(found.folder)):
+        if not (found.path and here(needed=False).startswith(found.folder)):
             self._warn_of_main(found)
         if news:
             self.refresh(instance)
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
     def _warn_of_main(self, found: Config) -> None:
         """Report on stderr that another configuration is in force than the main worktree's."""
-        why = not_followed(worktree(here()))
+        why = not_followed(worktree(here(needed=False)))
         if why and not (self.options.config or os.environ.get("XW_CONFIG")):
             warn(f"{why}; {found.path or 'no xw.json'} is in force")
 

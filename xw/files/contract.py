@@ -109,6 +109,12 @@ class Files(Protocol):
         What root makes for one user the other could not read. False where the place gives files their owner.
         """
 
+    def foreign(self, path: str) -> bool:
+        """Return True if another Unix user, not root, owns what lies at a path.
+
+        False also where nobody can tell. What root owns was made for the owner of the place, by an older xw.
+        """
+
     def now(self) -> float:
         """The time by the clock that sets mtimes here, in seconds."""
 

@@ -7,6 +7,7 @@ Called for mailboxes and directory hubs; attachments and locks too.
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -20,6 +21,7 @@ from xw.files.walk import Walk
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NONBLOCK
+PLANTED = "a hard link to another user's file"
 
 
 class LocalFiles(OneByOne):
@@ -52,6 +54,12 @@ class LocalFiles(OneByOne):
             return False
         with self._walk() as walk, suppress(FileNotFoundError):
             return walk.owner(one).user != walk.owner(other).user
+        return False
+
+    def foreign(self, path: str) -> bool:
+        """See `contract.Files.foreign`."""
+        with self._walk() as walk, suppress(OSError):
+            return walk.owner(path).user not in (0, os.geteuid())
         return False
 
     def path(self, relative: str) -> str:
@@ -91,10 +99,10 @@ class LocalFiles(OneByOne):
         """See `contract.Files.chunks`."""
         with self._walk() as walk:
             handle = walk.open_regular(path)
-            planted = is_root() and not self.group and is_planted(handle, walk.heir(path))
+            planted = self._is_planted(walk, handle, path)
         try:
             if planted:
-                raise Damaged("it is a hard link to another user's file")
+                raise Damaged(f"it is {PLANTED}")
             while piece := os.read(handle, _CHUNK):
                 yield piece
         finally:
@@ -262,9 +270,19 @@ class LocalFiles(OneByOne):
         with self._walk() as walk:
             while True:
                 with suppress(FileNotFoundError):
-                    return walk.open(path, os.O_RDWR)
+                    handle = walk.open(path, os.O_RDWR | os.O_NONBLOCK)
+                    planted = self._is_planted(walk, handle, path)
+                    if stat.S_ISREG(os.fstat(handle).st_mode) and not planted:
+                        return handle
+                    os.close(handle)  # a note would be written into it
+                    why = PLANTED if planted else "no regular file"
+                    raise PermissionError(errno.EPERM, why, self.path(path))
                 with suppress(FileExistsError):  # another process has made it since
                     return walk.create(path, self._file_mode, os.O_RDWR)
+
+    def _is_planted(self, walk: Walk, handle: int, path: str) -> bool:
+        """Return True where this is root, and another user's file was linked into a place of ours."""
+        return is_root() and is_planted(handle, walk.heir(path), self.group)
 
     def _write_scratch(self, walk: Walk, data: bytes, scratch: str, kept: Kept | None = None) -> str:
         """Write and sync a new file under an unguessable name; return its path."""

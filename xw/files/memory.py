@@ -165,6 +165,10 @@ class MemoryFiles(OneByOne):
         """See `contract.Files.writable`."""
         return folder in self._nodes and self._nodes[folder].data is None
 
+    def foreign(self, path: str) -> bool:  # noqa: ARG002  # all is this process's
+        """See `contract.Files.foreign`."""
+        return False
+
     def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # all is this process's
         """See `contract.Files.divided`."""
         return False

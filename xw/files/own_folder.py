@@ -4,6 +4,8 @@ Called for what lies in it beside hubs and mirrors, which are roots themselves.
 """
 
 import os
+import stat
+from contextlib import suppress
 
 from xw.errors import Refused, Unreachable
 from xw.files.local import LocalFiles
@@ -26,6 +28,18 @@ def check_link(project: str) -> None:
         )
     if is_root() and os.lstat(path).st_uid:
         raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
+
+
+def check_way(path: str) -> None:
+    """Raise Refused for root if a link of another user is in the path of a hub or mirror."""
+    while is_root() and path not in ("", "/"):
+        with suppress(OSError):
+            found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode) and found.st_uid:
+                raise Refused(
+                    f"{path} is a link of another user, which root does not follow: run xw as its owner"
+                )
+        path = os.path.dirname(path)
 
 
 def own_folder(project: str) -> LocalFiles:

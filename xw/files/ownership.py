@@ -65,10 +65,14 @@ def keep(handle: int, kept: Kept) -> None:
     os.fchmod(handle, mode)
 
 
-def is_planted(handle: int, owner: Owner) -> bool:
-    """Return True for a file that may be another's, given a second name here: root alone could copy it."""
+def is_planted(handle: int, owner: Owner, group: bool = False) -> bool:
+    """Return True for a file that may be another's, given a second name here: root could copy or change it.
+
+    `owner` is who would own it here; in the hub of a `group`, any member may.
+    """
     found = os.fstat(handle)
-    return found.st_nlink > 1 and found.st_uid != owner.user
+    apart = found.st_gid != owner.group if group else found.st_uid != owner.user
+    return found.st_nlink > 1 and apart
 
 
 def is_new_folder(handle: int) -> bool:

@@ -103,6 +103,10 @@ class SftpFiles:
         )
         return opened(made)
 
+    def foreign(self, path: str) -> bool:  # noqa: ARG002  # the server tells no names of users
+        """See `contract.Files.foreign`."""
+        return False
+
     def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # the server makes its login's files
         """See `contract.Files.divided`."""
         return False

@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from xw.files import Look
     from xw.files.contract import Files
     from xw.hub.contract import Located, Parcel, Peer, Progress
     from xw.message import Attachment
@@ -96,7 +97,7 @@ class DirectoryHub:
     def instances(self) -> list[str]:
         """See `contract.Hub.instances`."""
         self._must_be_there()
-        return sorted(name for name in self.files.names("") if self._seems_known(name))
+        return sorted(filter(self.knows, self.files.names("")))
 
     def everyone(self) -> list[str]:
         """See `contract.Hub.everyone`; an instance whose card cannot be read is no room."""
@@ -113,12 +114,8 @@ class DirectoryHub:
         except (FileNotFoundError, NotADirectoryError):
             self._must_be_there()
             return False
-
-    def _seems_known(self, name: str) -> bool:
-        """Return True if an instance is, or may be, registered: one that cannot be read hides no other."""
-        try:
-            return self.knows(name)
-        except PermissionError:
+        except PermissionError:  # closed to this user: it hides no other instance, and its mail waits
+            self._must_be_there()
             return True
 
     def peer(self, name: str) -> "Peer":
@@ -173,12 +170,10 @@ class DirectoryHub:
         held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
         ready: list[int] = []
         for index, parcel in enumerate(parcels):
-            folder, card, *states = [
-                None if isinstance(look, OSError) else look.kind
-                for look in looks[index * _LOOKS : (index + 1) * _LOOKS]
-            ]
+            found = looks[index * _LOOKS : (index + 1) * _LOOKS]
+            folder, card, *states = [None if isinstance(look, OSError) else look.kind for look in found]
             known = (folder, card) == INSTANCE
-            error = held.get(parcel.to) or self._prepare(parcel, known, any(states))
+            error = held.get(parcel.to) or _hidden(found) or self._prepare(parcel, known, any(states))
             outcomes.append(error)
             if error and not isinstance(error, (NotFound, Refused)):
                 held[parcel.to] = error
@@ -266,6 +261,14 @@ class DirectoryHub:
             return Refused(f"{parcel.to} has another message named {parcel.name}")
         # What keeps a message out now may let it in later; only the hub's word is for good.
         return XwError(str(explain(error)))
+
+
+def _hidden(looks: "Iterable[Look | OSError]") -> XwError | None:
+    """Return why a mailbox cannot be looked into: then nobody knows whether it has the message."""
+    for look in looks:
+        if isinstance(look, OSError) and not isinstance(look, (FileNotFoundError, NotADirectoryError)):
+            return XwError(str(explain(look)))
+    return None
 
 
 def _is_added(parcel: "Parcel") -> bool:

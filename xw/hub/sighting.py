@@ -107,6 +107,10 @@ def see(
     seen = []
     for name, waiting in zip(names, folders, strict=True):
         if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
+            closed = looks[f"{name}/{layout.CARD}"]
+            if isinstance(closed, PermissionError):  # to this user: the instance is there all the same
+                problem = f"(its mailbox cannot be read: {closed.strerror})"
+                seen.append(Sighting(name, before.get(name, Sighting(name)).card, problem=problem))
             continue
         seen.append(_sighting(before.get(name, Sighting(name)), waiting, looks, texts))
     return seen

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from xw import layout, post
 from xw.clock import SECOND
-from xw.errors import XwError, unforeseen
+from xw.errors import XwError, explain, unforeseen
+from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
@@ -39,6 +40,7 @@ class Coordinator:
         self._policy = POLICIES[state.definition.policy]
         self._started = instance.now()
         self._sound = False  # whether `state` is what the files hold
+        self._faults = Faults(f"{instance.root}/{instance.name}")
 
     def begin(self) -> None:
         """Fold the record, finish what a forerunner was cut off at, and open the room if it is new."""
@@ -92,11 +94,16 @@ class Coordinator:
             if isinstance(item, Message):
                 try:
                     self._take(item)
-                except (XwError, OSError):
-                    raise
+                except (XwError, OSError) as error:
+                    if not self._faults.fails(item.file_name, error):
+                        raise
+                    self._drop(item, str(explain(error)))
                 except Exception as bug:  # noqa: BLE001  # one message must not end the room for all
-                    self._mailbox.fail(item.file_name, "failed", unforeseen(bug))
-                    self.begin()  # whatever of it was taken up is forgotten
+                    self._drop(item, unforeseen(bug))
+
+    def _drop(self, message: Message, reason: str) -> None:
+        self._mailbox.fail(message.file_name, "failed", reason)
+        self.begin()  # whatever of it was taken up is forgotten
 
     def _take(self, message: Message) -> None:
         now = self.instance.now()
@@ -194,13 +201,13 @@ class Coordinator:
     def _turn(self, member: Member) -> None:
         state = self.state
         shown = self._lines_for(member)
-        files, paths = self._enclosed(shown)
+        files, paths, sums = self._enclosed(shown)
         # One that has to be reminded is told what it is about, unless it is shown the seed itself.
         topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
         body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, self._policy.hint)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
         more: Fields = {"author": shown[-1].author, "rooms": passed}
-        draft = post.Draft("question", (member.name,), body, attachments=paths, more=more)
+        draft = post.Draft("question", (member.name,), body, attachments=paths, more=more, sums=sums)
         self._send(draft, Payload(payload.TURN, {"turn": state.given + 1}))
 
     def _lines_for(self, member: Member) -> list[Line]:
@@ -212,10 +219,10 @@ class Coordinator:
         start = self.state.remembered() if reminded else member.heard
         return [line for line in lines[start : member.heard] if not line.silent] + news
 
-    def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...]]:
-        """What a turn says of each file of its lines, and the paths of those that go along with it."""
+    def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...], tuple[str, ...]]:
+        """What a turn says of each file of its lines; paths and SHA-256 of those that go along with it."""
         said: dict[File, str] = {}
-        paths: list[str] = []
+        paths: list[tuple[str, str]] = []
         taken: set[str] = set()
         left = _FILES
         for line in lines:
@@ -229,8 +236,8 @@ class Coordinator:
                 else:
                     left -= file.size
                     said[file] = layout.attachment_name(path, taken)  # as the sending will name it
-                    paths.append(f"{self.instance.root}/{path}")
-        return said, tuple(paths)
+                    paths.append((f"{self.instance.root}/{path}", file.sha256))
+        return said, tuple(path for path, _ in paths), tuple(checked for _, checked in paths)
 
     def _problem(self, file: File) -> str | None:
         """Return what is wrong with a file of a line, whose bytes are read."""

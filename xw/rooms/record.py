@@ -76,7 +76,7 @@ class Record:
                 continue  # removed since it was listed
             except Damaged as damage:
                 self._left_out(name, damage)
-            except PermissionError as error:  # another user's file hides no other; a failing disk is raised
+            except OSError as error:  # another user's file, for example: it hides no other
                 self._left_out(name, Unread(str(explain(error))))
             except Exception as bug:  # noqa: BLE001
                 self._left_out(name, Unread(unforeseen(bug)))

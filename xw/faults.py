@@ -1,0 +1,46 @@
+"""Errors that the files of one message bring out: they must fail that message, and hold up no other.
+
+A disk that is full, a hub out of reach, a chat that is gone: these pass, and a bridge or room waits. A folder
+or another user's file at a name that a message needs stays as it is, however often the step is repeated.
+"""
+
+import errno
+
+from xw.errors import Damaged, XwError
+
+TRIES = 3
+_ONE_PATH = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.ELOOP,
+)
+
+
+class Faults:
+    """Counts how often in a row the files of one message have failed it; `box` is its mailbox's folder."""
+
+    def __init__(self, box: str) -> None:
+        self._box = f"{box}/"
+        self._name = ""
+        self._count = 0
+
+    def fails(self, name: str, error: XwError | OSError) -> bool:
+        """Count an error of the message `name`; True once that is to fail. Never for what may pass."""
+        if not name or not self._is_of_its_files(error):
+            return False
+        self._count = self._count + 1 if name == self._name else 1
+        self._name = name
+        return self._count >= TRIES
+
+    def forget(self) -> None:
+        """Start again: a step went well."""
+        self._name = ""
+
+    def _is_of_its_files(self, error: XwError | OSError) -> bool:
+        if isinstance(error, OSError):
+            return error.errno in _ONE_PATH and str(error.filename).startswith(self._box)
+        return isinstance(error, Damaged)
