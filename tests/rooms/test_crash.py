@@ -30,6 +30,10 @@ Record = Callable[[str, object], None]
 """pytest's `record_property`: what the table of docs/torture.md is made of."""
 
 
+STILL_S = 60.0
+"""A coordinator that gives no turn for so long stands still, on the busiest machine."""
+
+
 class Cut(BaseException):
     """The process ends here."""
 
@@ -204,11 +208,12 @@ def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> int:
     for number in range(kills + 1):
         process = start(stage.root, "talk")
         # Counted from its first sign of life, so that kills fall into its work and not into its start.
-        before, until = done, time.monotonic() + (60 if number == kills else 20)
-        die_at = None
-        while process.poll() is None and time.monotonic() < until:
+        before, moved, die_at = done, time.monotonic(), None
+        while process.poll() is None and time.monotonic() < moved + STILL_S:
             answered = [stage.answer(name, f"says {name}{done}") for name in stage.floor(*members)]
             done += len(answered)
+            if answered:
+                moved = time.monotonic()
             if done > before and number < kills and die_at is None:
                 die_at = time.monotonic() + chance.uniform(0.0, 0.03)
             if die_at and time.monotonic() >= die_at:
