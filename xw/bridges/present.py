@@ -26,19 +26,19 @@ class Shown(NamedTuple):
 
 
 def wants_turn(name: str) -> bool:
-    """Whether a message asks for a turn of its own: all but an info do. By its file name."""
+    """Return whether a message gets a turn of its own, by its file name: all but an info do."""
     parts = layout.file_name(name)
     return parts is not None and parts.type != "info"
 
 
 def wants_answer(message: Message) -> bool:
-    """Only a task, a question and a room's turn are answered, so that two bridges cannot loop."""
+    """Return whether it is answered: a task, a question or a room's turn, so that no two bridges loop."""
     room = message.fields.get("room")
     return message.type in _ANSWERED or (message.type != "info" and room == message.sender)
 
 
 def unfit(message: Message, now: int) -> tuple[str, str] | None:
-    """Why a message must not be presented, as a kind and a reason; None if it may be."""
+    """Return the kind and reason why a message must not be presented; None if it may be."""
     if message.expired(now):
         return "expired", f"it expired at {message.expires}, before the chat could take it"
     if wants_answer(message) and message.hops >= HOP_LIMIT:
@@ -47,14 +47,14 @@ def unfit(message: Message, now: int) -> tuple[str, str] | None:
 
 
 def readable(instance: Instance, names: list[str]) -> Iterator[Message]:
-    """The pending messages `names`; what is damaged is set aside, what is of a newer format stays."""
+    """Return the pending messages `names`; damaged ones are set aside, those of a newer format stay."""
     for item in instance.mailbox.read_each(INBOX["pending"], names):
         if isinstance(item, Message):
             yield item
 
 
 def show(instance: Instance, message: Message, infos: list[Message], limit: int) -> Shown:
-    """The text for a message and the infos above it, in at most `limit` bytes (0: any).
+    """Return the text for a message and the infos above it, in at most `limit` bytes (0: any).
 
     Infos that find no room wait. A body that is too long is cut, which the text
     says, and lies whole in a file that it names.
@@ -71,7 +71,7 @@ def show(instance: Instance, message: Message, infos: list[Message], limit: int)
 
 
 def as_mail(instance: Instance, message: Message) -> Mail:
-    """What the frame shows of a message."""
+    """Return what the frame shows of a message."""
     age = (instance.now() - message.sent) / clock.SECOND
     return Mail(
         message.sender,
@@ -85,7 +85,7 @@ def as_mail(instance: Instance, message: Message) -> Mail:
 
 
 def _files(instance: Instance, message: Message) -> Iterator[str]:
-    """The paths of a message's files, and of those that an `info` of `xw attach` announces."""
+    """Return the paths of a message's files, and of those that an `info` of `xw attach` announces."""
     for owner, files in ((message.id, message.attachments), (message.attached_to, message.attached)):
         wrong = instance.mailbox.unsound(owner, files)
         for file in files:

@@ -56,7 +56,7 @@ class Stop:
 
     @contextmanager
     def cutting(self) -> Iterator[None]:
-        """What may be cut off, which ends it quietly; the tidying up comes after it."""
+        """Let a signal cut the block off, and end it quietly; the tidying up comes after it."""
         with suppress(_Cut):
             self._may_cut = True
             try:
@@ -71,11 +71,11 @@ class Stop:
         Thread(target=self._wake, daemon=True).start()
 
     def asked(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self._asked or self._orphaned()
 
     def wakes(self, wake: Callable[[], None]) -> None:
-        """What ends the wait under way."""
+        """Set the function that ends the wait under way."""
         self._wake = wake
 
     def _signalled(self, *_: object) -> None:
@@ -178,7 +178,7 @@ def _loop(
 
 
 def _lost(lock: str, held: os.stat_result) -> bool:
-    """Whether the lock is no longer where the next bridge would look for it: two would take the same mail."""
+    """Return whether the lock is gone from its place: the next bridge would take the same mail."""
     try:
         return not os.path.samestat(os.stat(lock), held)
     except (FileNotFoundError, NotADirectoryError):

@@ -69,7 +69,7 @@ def remove(mailbox: Mailbox, turn: Turn) -> None:
 
 
 def load_all(mailbox: Mailbox) -> list[Turn]:
-    """The turns that an earlier bridge left, oldest first; LOST is one that cannot be understood."""
+    """Return the turns that an earlier bridge left, oldest first; an unreadable one as LOST."""
     names = mailbox.files.names(mailbox.at(_FOLDER))
     return [_load(mailbox, name.removesuffix(layout.TURN)) for name in sorted(names) if _is_turn(name)]
 
@@ -91,7 +91,7 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
 
 
 def _is_sound(turn: Any) -> bool:
-    """Whether what a file said to be a turn has a turn's types, and none but messages' names."""
+    """Return whether the fields of a file have a turn's types, and only messages' names."""
     texts = (turn.chat, turn.mark, turn.text, *(turn.ending or ()))
     return (
         turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED)
