@@ -77,6 +77,20 @@ MUTATIONS = (
         (*_POST, *_SYNC),
     ),
     Mutation(
+        "what follows an unreadable copy to the same recipient stays in the outbox",
+        "xw/post.py",
+        "                stuck[to] = explain(error)\n                break\n",
+        "                stuck[to] = explain(error)\n",
+        ("tests/hub/test_post.py",),
+    ),
+    Mutation(
+        "an adopted message does not overtake one that cannot be read",
+        "xw/actions/stranded.py",
+        "                    break  # so that none overtakes",
+        "                    continue",
+        ("tests/remote/test_stranded.py::test_adopting_overtakes_nothing",),
+    ),
+    Mutation(
         "what is refused comes back as an info before it leaves the outbox",
         "xw/post.py",
         "    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))\n",
