@@ -112,14 +112,53 @@ def test_a_line_is_not_older_than_what_the_room_said_before(stage: Stage) -> Non
 
 
 def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:
-    """It is told that it is no member, unless an older xw, whose `all` counted rooms, named everybody."""
+    """It is told that it is no member, unless every member has it: an older xw's `all` counts rooms too."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     zoe = stage.add("zoe")
     for to in (("alice", "bob", "talk"), ("alice", "talk")):
         post.send(zoe.mailbox, stage.hub, post.Draft("info", to, "hello"), stage.now)
         room.step()
         assert len(stage.events("zoe")) == (len(to) == 2)
+        assert len(stage.instance("talk").mailbox.names(INBOX["failed"])) == (len(to) == 2)
     assert stage.said("talk") == [("talk", "x")]
+
+
+@pytest.mark.parametrize("sender", ["alice", "zoe", "anna"])
+@pytest.mark.parametrize("kind", ["info", "task", "question"])
+def test_a_broadcast_of_an_older_xw(stage: Stage, sender: str, kind: str) -> None:
+    """What everybody has already is neither passed on nor refused, by whatever coordinator comes later."""
+    talk = stage.room("talk", "alice bob carol", seed="x")
+    room = stage.run(talk)
+    stage.add("zoe")
+    stage.add("anna", "human")
+    room.step()
+    to = tuple(name for name in stage.hub.instances() if name != sender)
+    assert "talk" in to
+    who = stage.instance(sender)
+    post.send(who.mailbox, stage.hub, post.Draft(kind, to, "hello"), stage.now)
+    room.step()
+    for later in (room, stage.run(talk), stage.run(talk)):
+        stage.add("dave")
+        stage.ask("dave", "talk", "join")  # to whom it was not sent
+        later.step()
+        assert [line for line in later.state.lines if line.author != "talk"] == []
+    assert not any("hello" in text for _, text in stage.said("talk"))
+    box = stage.instance("talk").mailbox
+    assert (box.pending(), box.names(INBOX["failed"])) == ([], [])
+    assert [mail.sender for mail in stage.mail("bob") if "hello" in mail.body] == [sender]
+
+
+def test_what_some_members_have_is_said(stage: Stage) -> None:
+    """A member's words to the room and to one of the others are a line, before and after a restart."""
+    talk = stage.room("talk", "alice bob carol")
+    room = stage.run(talk)
+    draft = post.Draft("info", ("talk", "bob"), "to the room and bob")
+    post.send(stage.instance("alice").mailbox, stage.hub, draft, stage.now)
+    room._hear()  # and nothing is sent yet that names it
+    for later in (stage.run(talk), stage.run(talk)):
+        assert [line.text for line in later.state.lines] == ["to the room and bob"]
+        later.step()
+    assert stage.said("talk") == [("alice", "to the room and bob")]
 
 
 def test_a_person_may_say_anything_at_any_moment(stage: Stage) -> None:
@@ -248,7 +287,7 @@ def test_a_bridge_that_has_no_answer_ends_its_turn(stage: Stage) -> None:
         ("alice", "I will look"),
         (
             "talk",
-            "alice cannot answer (No answer from alice (uncertain)): it rests, and is asked again in 5s",
+            'alice cannot answer ("No answer from alice (uncertain)"): it rests, and is asked again in 5s',
         ),
     ]
 

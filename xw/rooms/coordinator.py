@@ -119,7 +119,9 @@ class Coordinator:
         self._mailbox.settle(message.file_name)
         if answer.line:
             self.state.hear(message, now)
-        if len(self.state.heard) >= _NAMED:
+        if answer.aside:
+            self.state.aside.append(message.id)
+        if len(self.state.heard) + len(self.state.aside) >= _NAMED:
             note = post.Draft("info", (self.state.name,), f"{_NAMED} lines heard")
             self._send(note, Payload(payload.EVENT, {"event": payload.HEARD}))
 
@@ -257,7 +259,7 @@ class Coordinator:
 
     def _send(self, draft: post.Draft, own: Payload) -> None:
         state = self.state
-        protocol = payload.write(own.kind, own.fields, state.heard)
+        protocol = payload.write(own.kind, own.fields, state.heard, state.aside)
         more: Fields = {"room": state.name, "author": state.name, "hops": 0, "rooms": [state.name]}
         draft = draft._replace(
             thread=state.thread, more=more | draft.more | {"protocol": protocol}, noted=True

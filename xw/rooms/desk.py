@@ -14,7 +14,7 @@ from xw.hub.contract import Hub
 from xw.message import Fields, Message
 from xw.rooms import payload
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member
-from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers
+from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers, reached_all
 from xw.text import first_line, span
 
 _WIDTH = 200
@@ -26,7 +26,7 @@ _NAME = 40  # characters of what is no name
 
 
 class Answer(NamedTuple):
-    """What to do with a message: make an event of it, keep it as a line, drop it, or only put it away.
+    """What to do with a message: make an event of it, keep it as a line or as none, drop it, or put it away.
 
     `event` are the event's fields, `text` its words, `to` whom it concerns
     besides the members, who are told unless it is `private`; `kind` the type of
@@ -39,11 +39,13 @@ class Answer(NamedTuple):
     private: bool = False
     kind: str = "info"
     line: bool = False
+    aside: bool = False
     dropped: tuple[str, str] | None = None
 
 
 _PUT_AWAY = Answer()
 _LINE = Answer(line=True)
+_ASIDE = Answer(aside=True)
 
 
 def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
@@ -53,6 +55,10 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
         return _control(state, hub, message, own)
     if not payload.says_something(message):
         return _PUT_AWAY if state.status == CLOSED else _sign(state, message)
+    if reached_all(state, message):
+        # So it is with `--to all` of an older xw, which counts rooms among all. Passed on, each member would
+        # get it twice, the second time as a paid question; its sender has not thought of the room.
+        return _ASIDE
     if message.sender == state.name:
         return _LINE
     passed = payload.rooms_of(message)
@@ -62,7 +68,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
         return _refusal(message, f"the room is closed: {state.reason}")
     member = state.members.get(message.sender)
     if member is None and _kind(hub, message.sender) != HUMAN:
-        return _stranger(state, hub, message)
+        return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
     if message.expired(now):
         why = f"it expired at {message.expires}, before the room heard it"
         return _refusal(message, why)._replace(dropped=("expired", why))
@@ -95,13 +101,6 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     return _LINE
 
 
-def _stranger(state: State, hub: Hub, message: Message) -> Answer:
-    # `--to all` of an xw that still counted rooms among all: the room is not what its sender thought of.
-    if len(message.to) > 1 and {*message.to, message.sender}.issuperset(hub.instances()):
-        return Answer(dropped=("refused", f"{message.sender} is no member"))
-    return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
-
-
 def _sign(state: State, message: Message) -> Answer:
     """A message that says nothing in the room, but may tell that a turn will not be answered."""
     member = state.holder(message.re)
@@ -115,7 +114,8 @@ def _sign(state: State, message: Message) -> Answer:
     ):
         return _PUT_AWAY
     event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open, "failed": True}
-    what = f"{member.name} cannot answer ({first_line(message.body, _WIDTH)})"
+    quoted = first_line(message.body, _WIDTH).replace('"', "'")  # its words end where the room says so
+    what = f'{member.name} cannot answer ("{quoted}")'
     # What comes back, and another room's refusal, will be no different in a moment.
     if message.sender == layout.POSTMASTER or member.kind == ROOM or member.failures + 1 >= _FAILURES:
         cure = f"`xw room join {state.name} --member {member.name}`"

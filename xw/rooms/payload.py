@@ -27,11 +27,12 @@ DEEDS = ("join", "leave", "pause", "resume", "close")
 
 
 class Payload(NamedTuple):
-    """A room's payload: `kind`, the rest of its fields, and the lines that it took."""
+    """A room's payload: `kind`, the rest of its fields, the lines that it took, and what was to be none."""
 
     kind: str
     fields: Fields
     took: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
     def text(self, key: str) -> str:
         """A field that is text; empty where it is none."""
@@ -44,14 +45,17 @@ def read(message: Message) -> Payload | None:
     found = message.fields.get("protocol")
     if not isinstance(found, dict) or found.get("kind") not in (TURN, EVENT, CONTROL):
         return None
-    took = found.get("took")
-    ids = tuple(item for item in took if isinstance(item, str)) if isinstance(took, list) else ()
-    return Payload(str(found["kind"]), found, ids)
+    return Payload(str(found["kind"]), found, _ids(found.get("took")), _ids(found.get("aside")))
 
 
-def write(kind: str, fields: Fields, took: Sequence[str] = ()) -> Fields:
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else ()
+
+
+def write(kind: str, fields: Fields, took: Sequence[str] = (), aside: Sequence[str] = ()) -> Fields:
     """The value of the field `protocol`."""
-    return {"kind": kind, **fields, **({"took": list(took)} if took else {})}
+    named = {"took": list(took), "aside": list(aside)}
+    return {"kind": kind, **fields, **{key: ids for key, ids in named.items() if ids}}
 
 
 def says_something(message: Message) -> bool:

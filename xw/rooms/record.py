@@ -3,7 +3,8 @@
 The files are the record: `sent/` holds the room's own turns and events, in the
 order of their ids; `inbox/done/` the lines it has heard. Each thing sent names
 the lines heard since the one before (`payload.took`), so the order is exact
-whatever the members' clocks say. Lines that nothing names yet come last.
+whatever the members' clocks say. Lines that nothing names yet come last. What went to several
+recipients may be none (`payload.aside`): until it is named, only the coordinator can tell.
 Serves the coordinator after a restart and everybody who watches, from other
 hosts too: so it reads many files at a time.
 """
@@ -38,6 +39,7 @@ class Record:
     def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
         self._mailbox = mailbox
         self._left_out = left_out
+        self._unnamed: dict[str, Message] = {}
         self._seen: dict[str, set[str]] = {layout.SENT: set(), INBOX["done"]: set()}
 
     def fresh(self) -> Iterator[Step]:
@@ -49,11 +51,24 @@ class Record:
             own = [(message, found) for message in self._read(layout.SENT, part) if (found := _own(message))]
             taken = [heard.pop(line) for _, found in own for line in found.took if line in heard]
             lines = {message.id: message for message in self._lines(taken)}
+            for _, found in own:
+                lines |= {line: self._unnamed.pop(line) for line in found.took if line in self._unnamed}
+                for line in found.aside:
+                    heard.pop(line, None)
+                    self._unnamed.pop(line, None)
             for message, found in own:
                 yield from ((lines.pop(line), None) for line in found.took if line in lines)
                 yield message, found
         for part in _parts([*heard.values()]):
-            yield from ((message, None) for message in self._lines(part))
+            for message in self._lines(part):
+                if len(message.to) > 1:
+                    self._unnamed[message.id] = message
+                else:
+                    yield message, None
+
+    def unnamed(self) -> Iterator[Message]:
+        """What may be a line or not, since nothing that the room has sent names it."""
+        yield from self._unnamed.values()
 
     def _unseen(self, folder: str) -> list[str]:
         names = [name for name in self._mailbox.names(folder) if name not in self._seen[folder]]

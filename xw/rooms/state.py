@@ -24,7 +24,8 @@ class State:
 
     `turns` are those that count, `given` also those that failed.
 
-    `heard` are the lines that nothing sent names yet; `settled` the
+    `heard` are the lines that nothing sent names yet, `aside` likewise what is no line though it says
+    something; `settled` the
     messages that an event has answered, and which; `active_at` when something was last said
     or the room was resumed.
     """
@@ -40,6 +41,7 @@ class State:
         self.status = OPEN
         self.reason = ""
         self.heard: list[str] = []
+        self.aside: list[str] = []
         self.settled: dict[str, str] = {}
         self.last: Message | None = None
         self.thread: str | None = None
@@ -63,11 +65,19 @@ class State:
 
     def replay(self, mailbox: Mailbox, now: int) -> None:
         """Fold what the room's files hold."""
-        for message, own in Record(mailbox).fresh():
+        record = Record(mailbox)
+        for message, own in record.fresh():
             # What brings out a fault of xw's is left out, as is what cannot be read.
             with suppress(Exception):
                 if own:
                     self.sent(message, own)
+                else:
+                    self.hear(message, now)
+        for message in record.unnamed():
+            # Nothing was sent since it came, so nobody has joined or left: it is judged as it was then.
+            with suppress(Exception):
+                if reached_all(self, message):
+                    self.aside.append(message.id)
                 else:
                     self.hear(message, now)
         if self.status != CLOSED and retired(mailbox):
@@ -107,6 +117,7 @@ class State:
         self.last = message
         self.thread = self.thread or message.thread or message.id
         self.heard.clear()
+        self.aside.clear()
         if own.kind == payload.TURN:
             self._turn(message)
         else:
@@ -180,6 +191,15 @@ class State:
 def answers(member: Member, message: Message) -> bool:
     """Whether a message is a member's answer to the turn that it has."""
     return message.type == "reply" and member.open is not None and member.open == message.re
+
+
+def reached_all(state: State, message: Message) -> bool:
+    """Return whether its sender has sent a message to everybody to whom the room would pass it."""
+    member = state.members.get(message.sender)
+    if len(message.to) == 1 or (member and answers(member, message)):
+        return False
+    others = {name for name in state.members if name != message.sender}
+    return others.issubset(message.to) and (bool(others) or member is None)
 
 
 def line_of(message: Message, now: int, after: int = 0) -> Line:
