@@ -7,12 +7,21 @@ xw's gets `| ` before it. Whatever else some program takes for a line break is
 spelled out by `visible`.
 """
 
+import re
+
 from xw.layout import TYPES
 from xw.text import visible
 
 MARGIN = "    "
 GUARD = "| "
-_COLONS = ":\u02d0\u02f8\u0589\u05c3\u0703\u16ec\u205a\u2236\ua4fd\ua789\ufe55\uff1a"  # as they are drawn
+_COLONS = (  # as they are drawn
+    ":\u02d0\u02f8\u0589\u05c3\u0703\u0704\u0903\u0a83\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe55\uff1a"
+)
+_unread = re.compile(rf"(?:[^\w\s|!{_COLONS}]|_)+").sub
+# Signs that are drawn like one of the letters of `file` and `xw`, as that letter.
+_DRAWN = str.maketrans("1i", "ll")
+_STROKES = str.maketrans("|!", "ll")
+_SEEN = 4000  # characters of a line; whatever stands behind them is rows away from the left edge
 _LONGEST = 8  # letters of a word that may be drawn like `file`
 
 
@@ -30,15 +39,17 @@ def is_look_alike(line: str) -> bool:
     """Return whether a line may be taken for a file's line, a message's heading or an error of xw's."""
     from unicodedata import normalize
 
-    # Full-width and other variants of a letter read like it.
-    plain = normalize("NFKC", line.lstrip()[:200])
+    # Full-width and other variants of a letter read like it; marks and blanks put it no further away.
+    plain = normalize("NFKC", _unread("", line[:_SEEN]).lstrip()[:200])
     end = min((at for colon in _COLONS if (at := plain.find(colon)) >= 0), default=-1)
     word = _letters(plain[:end]) if end >= 0 else ""
+    if word in _WORDS or _letters(plain[: max(end, 0)].translate(_STROKES)) in _WORDS:
+        return True
     # Also letters of other scripts that are drawn like those of `file`.
-    if word in ("file", "xw") or (word and len(word) <= _LONGEST and not word.isascii()):
+    if word and len(word) <= _LONGEST and not word.isascii():
         return True
     words = [_letters(part) for part in plain.split()[:3]]
-    return len(words) == 3 and words[0] in TYPES and words[2] == "from"
+    return len(words) == 3 and words[0] in _TYPES and words[2] == "from"
 
 
 def quoted(text: str, below: tuple[str, ...] = ()) -> str:
@@ -58,4 +69,8 @@ def quoted(text: str, below: tuple[str, ...] = ()) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(sign for sign in text if sign.isalnum()).casefold()
+    return "".join(sign for sign in text.casefold().translate(_DRAWN) if sign.isalnum())
+
+
+_WORDS = tuple(map(_letters, ("file", "xw")))
+_TYPES = tuple(map(_letters, TYPES))

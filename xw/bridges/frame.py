@@ -30,6 +30,7 @@ LATE_S = 3600
 GUARD = "| "
 """Put before a body's line that looks like a line of the frame."""
 
+_SEEN = 4000  # characters of a line; whatever stands behind them is rows away from the left edge
 _FIRST_WORD = re.compile(r"((?:\W|_)*)(\w*)")
 _ODD_WORD = re.compile(r"\[\s*\w*[^\x00-\x7f]")
 _CLOSING = ("Pe", "Pf")
@@ -97,7 +98,9 @@ def _first_line(mail: Mail) -> str:
 
 def _looks_like_frame(line: str) -> bool:
     # Full-width and other variants of a letter read like it, and a blank Braille sign like a blank.
-    plain = unicodedata.normalize("NFKC", line.replace("\u2800", " ").lstrip()[:80])
+    seen = " ".join(line[:_SEEN].replace("\u2800", " ").split())
+    kept = (sign for sign in seen if not unicodedata.combining(sign))
+    plain = unicodedata.normalize("NFKC", "".join(kept)[:80])
     if _ODD_WORD.match(plain):
         return True
     before, word = _FIRST_WORD.match(plain).groups()  # type: ignore[union-attr]  # it matches anything

@@ -160,7 +160,7 @@ def _warn_of(mirrors: list[Stranded]) -> None:
 
 
 def _tell(text: str) -> None:
-    say(text)
+    tell(text)
     flush()
 
 
