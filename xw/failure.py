@@ -17,6 +17,7 @@ from xw.record import NamedTuple
 KIND = "FAILURE"
 _NOTICE = "No answer from {} "  # followed by what was asked; how versions without the payload say it
 _RETURN = "Not delivered to "
+_SENTENCE = 2000  # characters; whoever wrote the notice may have put anything there
 _OLDER_KIND = re.compile(r"[^(]*\(([a-z]+)\): ")
 
 
@@ -36,6 +37,13 @@ def payload(kind: str, reason: str, about: str) -> Fields:
 def notice(name: str, message: Message, kind: str, reason: str) -> str:
     """Return the body that reports a failure of `message`, which `name` was to answer."""
     return f"{_NOTICE.format(name)}to your {message.type} {message.short} ({kind}): {reason}"
+
+
+def sentence(message: Message) -> str:
+    """Return what a notice of failure says, for one line of xw's own: it always names who says it."""
+    own = _RETURN if message.sender == layout.POSTMASTER else _NOTICE.format(message.sender)
+    text = " ".join(message.body[:_SENTENCE].split())
+    return text if text.startswith(own) else f"No answer from {message.sender}: {text}"
 
 
 def is_notice(message: Message) -> bool:

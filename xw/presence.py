@@ -30,6 +30,7 @@ SHOWN_AS = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
 DIED = "died"
+WAITS = "mail waits: "  # how the task of a bridge begins that holds mail back; the reason follows
 # Folders that change only when their owner acts: claims, finishes, sends. `sent/` never leaves its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 

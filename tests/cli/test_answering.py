@@ -1,5 +1,7 @@
 """Replies that do not name what they answer, and questions that get no answer."""
 
+import fcntl
+import json
 import os
 import signal
 import time
@@ -8,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import Team, ended, until
+from tests.cli.team import Team, ended, forge, until
+from xw import presence
 from xw.actions import asking
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -202,3 +205,48 @@ def test_a_room_that_nobody_runs(team: Team) -> None:
     team.ok("room", "create", "salon", "--members", "bob,carol", "--policy", "round-robin")
     result = team.run("ask", "--to", "salon", "--timeout", "0", "well?")
     assert "nobody runs the room salon: `xw room run salon`" in result.err
+
+
+def test_a_recipient_that_leaves_the_hub(team: Team) -> None:
+    """An ask ends when whom it asked is no longer there: exit 1, which says so."""
+    ask = team.start("ask", "--to", "bob", "--timeout", "600", "well?")
+    until(lambda: team.pending("bob"))
+    team.box("bob").rename(team.folder / "gone")
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "") and "bob is no longer on the hub" in result.err
+
+
+def test_a_bridge_that_holds_mail_back(team: Team) -> None:
+    """Why a bridge does not present mail is said by `ask`, once, and by `doctor`."""
+    bridge = {"kind": "tmux", "ttl_s": 1e6}
+    said = {"status": "alive", "task": f"{presence.WAITS}a dialog is open", "ttl_s": 1e6, "bridge": bridge}
+    (team.box("bob") / "presence.json").write_text(json.dumps(said))
+    assert _asked(team).count("xw: the bridge of bob holds mail back: a dialog is open\n") == 1
+    with (team.box("bob") / "outbox/.bridge.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "note its bridge (tmux) holds mail back: a dialog is open" in team.run("doctor", by="bob").out
+
+
+def test_an_ask_that_times_out_says_how_to_wait_on(team: Team) -> None:
+    """The error names the command that waits on for the answer to this question."""
+    err = _asked(team)
+    (question,) = team.pending("bob")
+    assert f"`xw wait --re {question[-8:]}` waits on" in err
+
+
+def test_an_answer_that_came_too_late(team: Team) -> None:
+    """An answer that has expired is printed, and said to be so on stderr."""
+    ask = team.start("ask", "--to", "bob", "well?")
+    until(lambda: team.pending("bob"))
+    (question,) = team.pending("bob")
+    forge(
+        team,
+        "alice",
+        type="reply",
+        re=question,
+        body="Yes.",
+        expires="2026-01-01T00:00:00Z",
+        **{"from": "bob"},
+    )
+    result = ended(ask)
+    assert result[:2] == (0, "Yes.\n") and "came too late: it expired at 2026-01-01T00:00:00Z" in result.err

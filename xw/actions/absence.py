@@ -6,8 +6,10 @@ from contextlib import suppress
 from xw.errors import XwError
 from xw.hub.contract import Peer
 from xw.instance import Instance
-from xw.text import span
+from xw.presence import WAITS
+from xw.text import first_line, span
 
+_WHY = 100  # characters of what a bridge says
 LONG_S = 3600.0
 """Somebody who reads mail by hand may be silent so long without being called absent."""
 
@@ -20,6 +22,18 @@ def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
                 said = _absence(instance, instance.hub.peer(name))
                 if said:
                     yield said
+
+
+def held_back(instance: Instance, name: str) -> str | None:
+    """Return a sentence where a peer's bridge runs and holds mail back, as far as is known without asking."""
+    with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
+        if not instance.mailbox.mirror or name in instance.hub.instances():
+            peer = instance.hub.peer(name)
+            if peer.bridge_runs and peer.task.startswith(WAITS):
+                return (
+                    f"the bridge of {name} holds mail back: {first_line(peer.task.removeprefix(WAITS), _WHY)}"
+                )
+    return None
 
 
 def _absence(instance: Instance, peer: Peer) -> str | None:

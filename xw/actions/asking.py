@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from xw import failure, layout
+from xw.actions.absence import held_back
 from xw.actions.fresh import freshen
 from xw.actions.inbox import arrived
 from xw.actions.sending import send
@@ -36,6 +37,13 @@ _FAR_LOOK_S = 5.0  # … or at what the mirror knows of the recipients, on a hub
 # The hub itself is asked once a recipient was seen to act. Times there are whole seconds, so this may be
 # missed: the hub is also asked after so long, more rarely where `sync --watch` has the connection.
 _BLIND_S, _KEPT_BLIND_S = 15.0, 60.0
+
+_GONE = "gone"
+_ENDS = {
+    "done": "finished it without one",
+    "failed": "has it in failed/",
+    _GONE: "is no longer on the hub",
+}
 
 Tell = Callable[[str], None]
 
@@ -78,8 +86,10 @@ def ask(
             left = deadline - time.monotonic()
             most = fate.check(left <= 0)
             if left <= 0:
+                short = layout.short_id(question.id)
                 raise TimedOut(
-                    f"nothing answers {question.id} within {timeout:g} s; `xw wait` or `xw check` look again"
+                    f"nothing answers {short} within {timeout:g} s; `xw wait --re {short}` waits on, "
+                    f"`xw trace {short}` shows where it is"
                 )
             lookout.wait(left, most)
 
@@ -116,7 +126,9 @@ class _Fate:
         self._looked = time.monotonic()
         self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked, for each
         self._seen = {name: self._sighting(name) for name in self._asked}
-        self._ended: dict[str, str] = {}  # who has put the question away, and into which state
+        self._ended: dict[str, str] = {}  # who has put the question away, into which state; or is gone
+        self._asked_bridges = float("-inf")
+        self._held: set[str] = set()  # those of whose bridge it was told that it holds mail back
         self._ended_at: float | None = None
         self._collected = not instance.mailbox.mirror
 
@@ -132,8 +144,8 @@ class _Fate:
         self.notices.append(message)
         self._failed |= self._returned() if returned else {message.sender}
         if self._failed.issuperset(self._asked):
-            raise NoAnswer(message.body, self.notices)
-        self._tell(message.body)
+            raise NoAnswer(failure.sentence(message), self.notices)
+        self._tell(failure.sentence(message))
         return False
 
     def check(self, last: bool) -> float:
@@ -166,6 +178,7 @@ class _Fate:
     def _look(self) -> None:
         hub = self._instance.hub
         wanted = [name for name in self._asked if name not in self._failed and name not in self._ended]
+        self._tell_of_bridges(wanted)
         wanted = [name for name in wanted if not self._travels(name) and not self._is_idle(name)]
         for name in wanted:
             self._asked_at[name] = self._looked
@@ -173,8 +186,22 @@ class _Fate:
                 found = hub.locate(name, self._question.name)
                 if found and found.state in ("done", "failed"):
                     self._ended[name] = found.state
+                elif found is None and not hub.knows(name):
+                    self._ended[name] = _GONE
         if wanted and isinstance(hub, RemoteHub) and hub.watched(self._instance.name):
             hub.close()  # an open connection wakes this process ten times a second
+
+    def _tell_of_bridges(self, names: list[str]) -> None:
+        """Tell once of each bridge that holds mail back, as its presence says."""
+        now = time.monotonic()
+        if now - self._asked_bridges < _FAR_LOOK_S:
+            return  # it may mean listing 100,000 files
+        self._asked_bridges = now
+        for name in names:
+            held = None if name in self._held else held_back(self._instance, name)
+            if held:
+                self._held.add(name)
+                self._tell(held)
 
     def _is_idle(self, name: str) -> bool:
         """Return True if the hub need not be asked: in the mirror, the recipient has done nothing since."""
@@ -206,8 +233,5 @@ class _Fate:
 
     def _why(self) -> str:
         short = layout.short_id(self._question.id)
-        states = "; ".join(
-            f"{name} {'finished it without one' if state == 'done' else 'has it in failed/'}"
-            for name, state in self._ended.items()
-        )
+        states = "; ".join(f"{name} {_ENDS[state]}" for name, state in self._ended.items())
         return f"no answer to {short}: {states}; `xw trace {short}` shows where it is"

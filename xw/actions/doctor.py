@@ -25,12 +25,13 @@ from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message
-from xw.text import span, visible
+from xw.text import first_line, span, visible
 
 _STALE_CLAIM = 3600.0
 _OLD_MAIL = 86400.0
 _OLD_OUTBOX = 60.0
 _SKEW = 5.0
+_WHY = 100  # characters of why a bridge holds mail back
 _LOOKED_AT = 1000  # pending files that doctor reads
 
 
@@ -263,9 +264,13 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
 
 def _bridge(instance: Instance) -> Iterator[Finding]:
     """Whether the bridge runs that should: without it, mail waits unseen."""
-    shown = presence.read(instance.mailbox).bridge
+    seen = presence.read(instance.mailbox)
+    shown = seen.bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
-    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
+    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.task.startswith(presence.WAITS):
+        why = first_line(seen.task.removeprefix(presence.WAITS), _WHY)
+        yield Finding("note", f"its bridge ({shown}) holds mail back: {why}", "look at the chat program")
+    elif presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
         yield Finding("ok", f"its bridge runs ({shown or 'just started'})")
     elif shown or configured:
         waiting = sum(len(instance.mailbox.names(INBOX[state])) for state in ("pending", "processing"))

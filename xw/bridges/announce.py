@@ -7,7 +7,7 @@ so that no mail is announced twice: each announcement is a paid turn.
 import json
 from collections.abc import Callable
 
-from xw import layout
+from xw import layout, presence
 from xw.bridges import present
 from xw.bridges.chat import Chat, ChatGone, NotPresented
 from xw.bridges.frame import notice
@@ -41,7 +41,7 @@ class Announcer:
     def doing(self) -> tuple[str, str]:
         """Status and task for the instance's presence."""
         if self._waits_for:
-            return "alive", f"mail waits: {self._waits_for}"
+            return "alive", f"{presence.WAITS}{self._waits_for}"
         return ("busy", "") if self._shown else ("idle", "")
 
     def step(self) -> float | None:

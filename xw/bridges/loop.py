@@ -65,7 +65,7 @@ class Bridge:
     def doing(self) -> tuple[str, str]:
         """Status and task for the instance's presence."""
         if self._waits_for:
-            return "alive", f"mail waits: {self._waits_for}"
+            return "alive", f"{presence.WAITS}{self._waits_for}"
         if self._turn is None:
             return "idle", ""
         name = layout.file_name(self._turn.name)
