@@ -48,6 +48,7 @@ TURN = ".turn.json"  # beside a claim: what its bridge has presented, and where 
 ROOM_LOCK = "outbox/.room.lock"
 SYNC_LOCK = "outbox/.sync.lock"
 WATCH_LOCK = "outbox/.watch.lock"
+WAITED = "outbox/.waited.json"  # what `wait --new` has seen
 SYNCED = "outbox/.sync.json"  # of a mirror: when its mail was last collected
 INBOX = {state: f"inbox/{state}" for state in STATES}
 FOLDERS = (SCRATCH, *INBOX.values(), ATTACHMENTS, SENT, REFUSED)
@@ -96,6 +97,12 @@ def is_name(text: str) -> bool:
 def is_id(text: str) -> bool:
     """Whether `text` has the form of a whole id."""
     return _is_id(text) is not None
+
+
+def is_id_start(text: str) -> bool:
+    """Whether `text`, in lower case, can be a whole id or the start of a short one."""
+    short = len(text) <= _SHORT and not text.strip(_BASE32)
+    return bool(text) and (short or is_id(text.upper()[:_TIME] + text[_TIME:]))
 
 
 def is_stamp(text: str) -> bool:

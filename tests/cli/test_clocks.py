@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, ended, until
+from tests.cli.team import Team, ended, forge, until
 from xw import clock
 from xw.actions.sending import send
 from xw.instance import Options, open_instance
@@ -92,3 +92,24 @@ def test_log_since_is_not_about_when_it_was_done(team: Team) -> None:
     for token in team.pending("alice"):
         team.ok("done", token)
     assert _bodies(team, moment) == ["second"]
+
+
+@pytest.mark.parametrize("kind", ["reply", "info"])
+def test_wait_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
+    """`wait --re` returns what comes from one who was asked, and what has not expired."""
+    question = team.send("what?", kind="question")
+    forge(team, "alice", type=kind, re=question, body="a third's", **{"from": "carol"})
+    late = {"from": "bob", "expires": "2026-01-01T00:00:00Z"}
+    for folder in ("inbox/pending", "inbox/done"):
+        forge(team, "alice", folder, type=kind, re=question, body=f"too late, {folder}", **late)
+    waited = team.run("wait", "--re", question, "--timeout", "0")
+    assert (waited.code, waited.out) == (4, "") and f"`xw wait --re {question[-8:]}`" in waited.err
+    team.send("bob's", "--re", question, by="bob", to="alice", kind=kind)
+    assert team.json("wait", "--re", question, "--timeout", "0")["body"] == "bob's"
+
+
+def test_wait_for_the_answer_to_what_another_sent(team: Team) -> None:
+    """Of a message that one has received, whatever answers it counts, whoever wrote it."""
+    question = team.send("what?", by="bob", to="alice", kind="question")
+    forge(team, "alice", type="reply", re=question, body="carol's", **{"from": "carol"})
+    assert team.json("wait", "--re", question, "--timeout", "0")["body"] == "carol's"

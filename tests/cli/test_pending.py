@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.team import Team, ended, until, watches
 from xw import clock
+from xw.actions import pending
 from xw.message import Fields, encode
 
 
@@ -116,8 +117,9 @@ def test_a_person_sees_the_newest_first(team: Team) -> None:
 
 
 def test_check_reads_little_of_a_large_inbox(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much is pending, some 200 files are read besides those that are shown."""
+    """However much is pending, a bounded number of files is read besides those that are shown."""
     crowd(team, 1000)
+    monkeypatch.setattr(pending, "_SEARCHED", 90)
     opened: list[str] = []
     real = os.open
 
@@ -192,7 +194,7 @@ def test_dead_letters_are_limited(team: Team) -> None:
         (team.box("bob") / "inbox/failed" / f"stray {number:02}").write_text("x")
     lines = team.ok("check", "--failed", by="bob").splitlines()
     assert lines[-1] == "and 5 older: `xw check --failed --all`"
-    assert lines[0] == "stray 05"
+    assert lines[0] == "not a message: stray 05"
     assert len(team.json("check", "--failed", "--all", by="bob")) == 25
 
 
@@ -211,7 +213,7 @@ def test_options_choose_dead_letters(team: Team) -> None:
     assert letters("--from", "alice", "--newest") == ["info 2", "info 1", "info 0"]
     assert letters("--from", "alice", "--limit", "1") == ["info 2", "and 2 older: `xw check --failed --all`"]
     assert letters("--newest", "--limit", "2") == [
-        "stray",
+        "not a message: stray",
         "task 2",
         "and 5 older: `xw check --failed --all`",
     ]
@@ -256,3 +258,58 @@ def test_watch_settles_and_passes_over_the_same(team: Team) -> None:
     assert [line.split()[-1] for line in lines] == ["0", "1", "2"]
     assert len(team.names("bob", "inbox/done")) == 2
     assert len(team.pending("bob")) == 1
+
+
+def test_urgent_mail_behind_much_that_is_newer(team: Team) -> None:
+    """An urgent message, or one of a high priority, is found behind more newer questions than are parsed."""
+    urgent = place(team, "bob", "urgent info", urgent=True, at=clock.now() - 3600 * clock.SECOND)
+    high = place(team, "bob", "high task", type="task", priority=9, at=clock.now() - 3600 * clock.SECOND + 1)
+    for number in range(pending._GLANCED + 50):
+        place(team, "bob", f'a body that says "urgent": true, {number}', type="question")
+    found = [message["id"] for message in team.json("check", "--limit", "2", by="bob")["messages"]]
+    assert found == [urgent, high]
+
+
+def test_what_is_searched_is_bounded(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond so many newer messages, or so many bytes, urgent mail is listed with the others."""
+    crowd(team, 30)
+    place(team, "bob", "urgent info", urgent=True)
+    crowd(team, 3)
+    place(team, "bob", "newest")
+    assert "urgent info" in shown(team)
+    monkeypatch.setattr("xw.actions.pending._SEARCHED", 1)
+    assert "urgent info" not in shown(team)
+    monkeypatch.setattr("xw.actions.pending._SEARCHED", 5000)
+    monkeypatch.setattr("xw.actions.pending._SEARCHED_SIZE", 0)
+    assert "urgent info" not in shown(team)
+
+
+def test_what_has_expired_hides_nothing(team: Team) -> None:
+    """Tasks that came too late never settle themselves; they are shown after what can be acted on."""
+    past = clock.rfc3339(clock.now() - clock.SECOND)
+    for number in range(20):
+        place(team, "bob", f"late {number}", type="task", expires=past)
+    crowd(team, 3)
+    place(team, "bob", "in time", type="question")
+    bodies = shown(team)
+    assert {"in time", "info 0", "info 1", "info 2"} < set(bodies) and len(bodies) == 20
+
+
+def test_wait_for_something_new_again_and_again(team: Team) -> None:
+    """What arrives between two waits is new to the second, and each message to one of them."""
+    team.send("old")
+    assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4
+    for body in ("one", "two"):
+        team.send(body)
+    got = [team.json("wait", "--new", "--timeout", "0", by="bob")["body"] for _ in range(2)]
+    assert got == ["one", "two"]
+    assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4
+    assert team.ok("wait", by="bob").endswith("old\n")
+
+
+@pytest.mark.parametrize("note", ["{", '{"at": 5, "names": []}', '{"at": 1e400}', '{"names": 5}', "[]"])
+def test_a_note_that_is_none(team: Team, note: str) -> None:
+    """Without a fresh note of what a wait has seen, new is what is not pending yet."""
+    team.send("old")
+    (team.box("bob") / "outbox/.waited.json").write_text(note)
+    assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4

@@ -15,7 +15,6 @@ from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
 from xw.reports import Reports
-from xw.rooms.payload import reports_failure
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
@@ -55,22 +54,25 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
             lookout.wait(None)
 
 
-def wait(instance: Instance, re: str | None, timeout: float | None, new: bool = False) -> Message:
+def wait(
+    instance: Instance, re: str | None, timeout: float | None, passed: set[str] | None = None
+) -> Message:
     """Return the oldest pending message that has not expired, waiting for it if need be.
 
-    With `re`, the first message that answers that one, pending or handled; with `new`, the first that is not
-    pending yet. TimedOut after `timeout` seconds.
+    With `re`, the first message that answers that one, pending or handled. TimedOut after `timeout` seconds.
+    `passed` are the names of messages to pass over (`waited.seen`); those that are looked at join it.
     """
     place = instance.mailbox.find(re) if re else None
     wanted = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
-    passed = set(instance.mailbox.pending()) if new else set()
+    known = set() if passed is None else passed
     what = f"answers {re}" if re else "has arrived"
-    return _await(instance, lambda: _first(instance, wanted, asked, passed), timeout, what)
+    again = f"`xw wait --re {layout.short_id(wanted)}`" if wanted else "`xw wait`"
+    return _await(instance, lambda: _first(instance, wanted, asked, known), timeout, what, again)
 
 
 def _await(
-    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
+    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str, again: str
 ) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
     with Lookout(instance) as lookout:
@@ -80,7 +82,7 @@ def _await(
                 return message
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
+                raise TimedOut(f"nothing {what} within {timeout:g} s; {again} or `xw check` look again")
             lookout.wait(left)
 
 
@@ -141,9 +143,9 @@ def _first(
 ) -> Message | None:
     """Return the oldest pending message, or the first one anywhere in the inbox that answers `wanted`.
 
-    `re` alone decides what answers: the times in two senders' names come from two clocks. Only those in
-    `asked`, if it is known, and postmaster can report that it failed. `passed` are the names that are
-    known not to answer; they are not read again.
+    `re` decides what answers: the times in two senders' names come from two clocks. Only those in
+    `asked`, if it is known, can answer, and postmaster for them. What has expired is passed over.
+    `passed` are the names that are known not to answer; they are not read again.
     """
     mailbox = instance.mailbox
     for folder in ARRIVED if wanted else ARRIVED[:1]:
@@ -154,10 +156,11 @@ def _first(
             message = arrived(mailbox, Place(folder, name))
             if message is None:
                 continue
-            forged = asked and message.sender not in (*asked, layout.POSTMASTER) and reports_failure(message)
-            if wanted is None and message.expired(instance.now()):
-                mailbox.expire(message, instance.now())
-            elif wanted is None or (message.re == wanted and not forged):
+            may = not asked or message.sender in (*asked, layout.POSTMASTER)
+            if message.expired(instance.now()):
+                if folder == INBOX["pending"]:
+                    mailbox.expire(message, instance.now())
+            elif wanted is None or (message.re == wanted and may):
                 return message
             passed.add(name)
     return None

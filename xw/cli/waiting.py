@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from xw import layout
-from xw.actions import asking, inbox, waiting
+from xw.actions import asking, inbox, waited, waiting
 from xw.actions.absence import absences
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, complain, warn
@@ -39,6 +39,8 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         code = complain(error)
         inbox.done(instance, [notice.id for notice in error.notices])
         return code
+    if answered.reply.expired(instance.now()):
+        warn(f"the answer {answered.reply.short} came too late: it expired at {answered.reply.expires}")
     enclosed = inbox.enclosed(instance, answered.reply)
     if call.json:
         emit(fields(answered.reply) | {"files": [file_fields(one) for one in enclosed]})
@@ -54,8 +56,17 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
 
 def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
     """Print the message that was waited for, in one line."""
-    instance = call.instance(news=True)
-    message = waiting.wait(instance, re, timeout, new)
+    instance = call.instance()
+    # Before the sync: what it brings is new here, and no earlier command has shown it.
+    passed = waited.seen(instance.mailbox) if new else None
+    call.refresh(instance)
+    try:
+        message = waiting.wait(instance, re, timeout, passed)
+        if passed is not None:
+            passed.add(message.file_name)
+    finally:
+        if passed is not None:
+            waited.note(instance.mailbox, passed)
     if call.json:
         emit(fields(message))
     else:

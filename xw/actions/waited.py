@@ -1,0 +1,47 @@
+"""What `wait --new` remembers: which pending messages its last call on this machine has seen.
+
+Without it, mail that arrives while an agent handles what one `wait --new` has
+returned would be pending at the next call, and new to none. It is a help, not a
+record: where it cannot be read or written, new is what arrives from now on.
+"""
+
+import json
+import time
+from contextlib import suppress
+
+from xw import clock, layout
+from xw.errors import Damaged
+from xw.mailbox import Mailbox
+from xw.message import parse_object
+
+BELIEVED_S = 3600.0
+"""After so long a wait is no longer the next in a row, and what came meanwhile is `check`'s to show."""
+
+_MOST = 20_000  # names; beyond, the note would cost more than it helps
+_LIMIT = 2 * 1024 * 1024  # bytes
+
+
+def seen(mailbox: Mailbox) -> set[str]:
+    """Return the names of pending messages that are not new: those that the last call saw, or else all."""
+    pending = set(mailbox.pending())
+    noted = _noted(mailbox)
+    return pending if noted is None else pending & noted
+
+
+def note(mailbox: Mailbox, names: set[str]) -> None:
+    """Remember the names of the messages that a call has seen."""
+    if len(names) <= _MOST:
+        data = json.dumps({"at": time.time(), "names": sorted(names)}).encode()
+        with suppress(OSError):  # a full or read-only disk: the next call goes without
+            mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.WAITED))
+
+
+def _noted(mailbox: Mailbox) -> set[str] | None:
+    try:
+        found = parse_object(mailbox.files.read(mailbox.at(layout.WAITED), _LIMIT))
+    except (OSError, Damaged):
+        return None
+    at, names = clock.seconds(found.get("at")), found.get("names")
+    if at is None or abs(time.time() - at) > BELIEVED_S or not isinstance(names, list):
+        return None
+    return {name for name in names if isinstance(name, str)}
