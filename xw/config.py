@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE = "xw.json"
 _LIMIT = 1024 * 1024
+_SCHEMES = ("ssh", "sftp", "file", "http", "https", "nats")  # which, without their colon, name a folder
 OFFLINE_S = 5.0
 RETENTION_DAYS = 30
 
@@ -254,9 +255,20 @@ def absolute(hub: str, folder: str) -> str:
         raise Usage(f"{hub!r}: unknown kind of hub; use a path, file://…, ssh://host/path or user@host:path")
     elif layout.is_name(hub):
         return named_hub(hub)
+    elif _is_typo(hub) and not os.path.isdir(os.path.join(folder, hub)):
+        raise Usage(
+            f"{hub!r} looks like a hub on another host: write ssh://host/path or user@host:path; "
+            f"a folder here is ./{hub}"
+        )
     if not hub or "\0" in hub:
         raise Usage(f"the hub {hub!r} is no path: give one")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
+
+
+def _is_typo(hub: str) -> bool:
+    """Return whether what would be a relative path is rather a URL of another host with a sign missing."""
+    first, slash, rest = hub.partition("/")
+    return (slash and rest.startswith("/") and first in _SCHEMES) or "@" in first
 
 
 def _is_relative(hub: str) -> bool:

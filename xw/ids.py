@@ -4,6 +4,7 @@ Cleans such a text and refuses what is too short to mean one message. Which
 message it names is `Mailbox.find`'s part.
 """
 
+from xw import layout
 from xw.errors import NotFound
 
 LEAST = 4  # characters of a short id; of 40 messages a shorter prefix often fits one that was not meant
@@ -20,6 +21,12 @@ def wanted(token: str) -> str:
         shown = repr(token if len(token) <= 40 else token[:39] + "…")
         raise NotFound(f"an id needs at least {LEAST} characters, not {shown}: `xw check` lists them")
     return text
+
+
+def may_be(token: str) -> bool:
+    """Return whether a text can be an id or the start of one; a word of prose seldom can."""
+    text = _without_label(token.lower().strip(_AROUND))
+    return layout.file_name(token.rpartition("/")[2]) is not None or layout.is_id_start(text)
 
 
 def _without_label(text: str) -> str:

@@ -148,7 +148,9 @@ class Mailbox(Attachments):
                 raise NotFound(f"{token!r} fits {len(found)} messages ({listed}): give more of the id")
             if found:
                 return found.popitem()[1]
-        raise NotFound(f"no message {token!r} here: `xw check` and `xw log` list what there is")
+        raise NotFound(
+            f"no message {token!r} in the mailbox of {self.owner}: `xw check` and `xw log` list what there is"
+        )
 
     def _fitting(self, text: str, folders: Iterable[str]) -> dict[str, Place]:
         """Return the messages in some folders that fit an id or the start of a short id, by their ids."""

@@ -92,7 +92,7 @@ def send(
     Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
     Usage (an attachment that is no readable file), OSError (disk).
     """
-    check_recipients(hub, draft.to)
+    check_recipients(hub, draft.to, mailbox.owner)
     direct = _direct(mailbox, hub, draft.to)
     with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
@@ -189,7 +189,7 @@ def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
     return _deliver(mailbox, hub, *found)
 
 
-def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
+def check_recipients(hub: "Hub", names: Sequence[str], sender: str) -> None:
     """NotFound, with the nearest names, where a recipient is not registered; Usage where there is none."""
     if not names:
         raise Usage("no recipient: name one with --to")
@@ -204,8 +204,9 @@ def check_recipients(hub: "Hub", names: Sequence[str]) -> None:
             try:
                 hub.peer(name)
             except NotFound as error:
-                peers = hub.instances()
+                peers = [peer for peer in hub.instances() if peer != sender]
                 listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
+                listed += f"; `--to {layout.EVERYONE}` is everybody"
                 raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 

@@ -7,7 +7,7 @@ from xw import layout
 from xw.errors import Damaged, NotFound, Unread, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED, Mailbox, Place
+from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
@@ -143,7 +143,9 @@ def done(instance: Instance, tokens: Sequence[str]) -> list[Finished]:
 def _finish(instance: Instance, token: str) -> Finished:
     mailbox = instance.mailbox
     try:
-        place = mailbox.find(token, *RECEIVED)
+        place = mailbox.find(token, *RECEIVED_FIRST)
+        if place.state in (layout.SENT, layout.OUTBOX):
+            raise _not_received(mailbox, place)
         if place.state == "failed":
             raise NotFound(
                 f"{token} is a dead letter: `xw check --failed` says why, `xw retry` sends it again"
@@ -152,3 +154,19 @@ def _finish(instance: Instance, token: str) -> Finished:
         return Finished(token, mailbox.settle(place.name), None, place.name, message)
     except XwError as error:
         return Finished(token, False, error)
+
+
+def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
+    """The error of acting, as if one had received it, on a message that one has sent."""
+    short, message = layout.short_id(place.name), mailbox.glance(place)
+    whom = f" to {', '.join(message.to)}" if message else ""
+    return NotFound(
+        f"you sent {short}{whom}: only who received it marks it done; `xw trace {short}` follows it"
+    )
+
+
+def not_sent(place: Place, act: str) -> NotFound:
+    """The error of acting, as if one had sent it, on a message that one has received."""
+    short, name = layout.short_id(place.name), layout.file_name(place.name)
+    sender = name.sender if name else "another"
+    return NotFound(f"{sender} sent you {short}, it is in {place.folder}: {act}; `xw read {short}` prints it")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from xw import clock, layout, post
-from xw.actions.inbox import open_named
+from xw.actions.inbox import not_sent, open_named
 from xw.attachments import UNCHECKED
 from xw.errors import Damaged, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED_FIRST, Place
+from xw.mailbox import RECEIVED, RECEIVED_FIRST, Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
 
@@ -77,7 +77,7 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
     if not to:
         return _unnamed(instance, answered)
     names: list[str] = []
-    for name in to:
+    for name in split(to):
         names += _everyone(instance) if name == layout.EVERYONE else [name]
     if not names:
         raise NotFound(
@@ -87,9 +87,17 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
     return tuple(dict.fromkeys(names))
 
 
+def split(to: Sequence[str]) -> list[str]:
+    """Return the names given with `--to`: each alone, or several with commas or blanks between them."""
+    return [name for given in to for name in given.replace(",", " ").split() or [given]]
+
+
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     """Add files to a message one has sent; its recipients get an `info` about it."""
-    _, message = open_named(instance.mailbox, token, [layout.SENT])
+    place, message = open_named(instance.mailbox, token, [layout.SENT], *RECEIVED)
+    if place.folder != layout.SENT:
+        reply = f"`xw reply {message.short} TEXT --attach FILE` sends files back"
+        raise not_sent(place, f"files are added to what you send, {reply}")
     sent = post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
     return sent._replace(about=message)
 

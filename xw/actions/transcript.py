@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout
-from xw.actions.inbox import open_named
+from xw.actions.inbox import not_sent, open_named
 from xw.errors import Damaged, NotFound, Unreachable, Unread, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Place
+from xw.mailbox import RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
 from xw.watch import Arrivals
@@ -81,7 +81,9 @@ def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator
 def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
     """A sent message, and where each recipient's copy of it is."""
     mailbox = instance.mailbox
-    place, message = open_named(mailbox, token, None)  # the group of what was sent
+    place, message = open_named(mailbox, token, None, *RECEIVED)  # None is the group of what was sent
+    if place.folder in INBOX.values():
+        raise not_sent(place, "`xw trace` follows what you send")
     returned = mailbox.refused(place.name)
     replies = _replies(instance, message)
     return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]

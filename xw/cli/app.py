@@ -1,6 +1,7 @@
 """The long way in: typer, built from `commands`. Help, completion and every mistake are answered here."""
 
 import inspect
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -14,6 +15,14 @@ from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
+_ORDER = {
+    "send": 'the order is `xw send --to NAME TYPE "TEXT"`',
+    "reply": 'the order is `xw reply ID "TEXT"`',
+    "ask": 'the order is `xw ask --to NAME "QUESTION"`',
+    "notify handoff": 'the order is `xw notify handoff --to NAME "TASK"`',
+    "room say": 'the order is `xw room say ROOM "TEXT"`',
+}
+_WRONG_ORDER = re.compile("unexpected extra argument|is not one of|Missing argument")
 Execute = Callable[[Command, dict[str, object]], int]
 
 
@@ -111,5 +120,7 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"
+    if name in _ORDER and _WRONG_ORDER.search(error.format_message()):
+        hint = f"{_ORDER[name]}, a text of several words in quotes; {hint}"
     complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     return Usage(f"{complaint}: {hint}")

@@ -175,7 +175,7 @@ COMMANDS = (
         "waiting:wait",
         (
             _RE._replace(help="Wait for the answer to this message."),
-            Param("new", "--new", "Wait for mail that arrives after this call.", kind="switch"),
+            Param("new", "--new", "Wait for mail that the last such call has not seen.", kind="switch"),
             _timeout(None, "How long to wait; default: for ever."),
         ),
     ),

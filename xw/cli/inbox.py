@@ -1,5 +1,6 @@
 """check, read, done."""
 
+from xw import layout
 from xw.actions import inbox, pending
 from xw.actions.inbox import Enclosed, Finished
 from xw.cli.call import Call, warn
@@ -69,10 +70,15 @@ def _dead_letters(call: Call, limit: int, kind: str | None, sender: str | None, 
         such = " of this kind" if kind or sender else ""
         tell(f"no dead letters{such} for {instance.name} on {instance.hub.url}")
     for one in reversed(letters) if newest else letters:
-        tell(line(one.message, instance.now()) if one.message else one.name)
+        tell(line(one.message, instance.now()) if one.message else _file_name(one.name))
         tell(f"  {one.why.get('kind', 'failed')}: {one.why.get('reason', 'no reason was kept')}"[:_REASON])
     if total > len(letters):
         tell(f"and {total - len(letters)} older: `xw check --failed --all`")
+
+
+def _file_name(name: str) -> str:
+    """The name of a dead letter that cannot be read; whoever gave it may have made it look like a line."""
+    return name if layout.is_message(name) else f"not a message: {name}"
 
 
 def read(call: Call, token: str, thread: bool) -> None:

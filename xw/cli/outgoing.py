@@ -2,13 +2,14 @@
 
 import sys
 
-from xw import clock, layout
+from xw import clock, ids, layout
 from xw.actions import sending
 from xw.cli.call import Call, warn
 from xw.cli.show import about, emit, named, names, tell
 from xw.errors import Refused, Usage
 from xw.instance import Instance
 from xw.post import Sent
+from xw.text import first_line
 
 _STDIN = "-"
 
@@ -27,7 +28,7 @@ def send(
     text = body_text(body, file)
     at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
     # Whom a message without names is for depends on who is there now.
-    instance = call.instance(news=not re and (not to or layout.EVERYONE in to))
+    instance = call.instance(news=not re and (not to or layout.EVERYONE in sending.split(to)))
     how = "answers" if kind == "reply" else "about"
     report(call, instance, sending.send(instance, kind, text, to, re, attachments, at), how)
 
@@ -35,6 +36,9 @@ def send(
 def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
     """Answer a message."""
     instance = call.instance()
+    if body is None and file is None and not attachments:
+        what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is no id"
+        raise Usage(f'{what}: `xw reply ID "TEXT"`; `xw check` lists the ids; nothing was sent')
     sent = sending.send(instance, "reply", body_text(body, file), (), token, attachments)
     report(call, instance, sent, "answers")
 

@@ -1,0 +1,105 @@
+"""Calls that people and models get wrong: the error says what was meant, or how to say it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import Team, call
+from xw.cli import app
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        (("send", "bob", "hi"), 'xw send --to NAME TYPE "TEXT"'),
+        (("send", "bob", "task", "hi"), 'xw send --to NAME TYPE "TEXT"'),
+        (("send", "task", "bob", "hi"), 'xw send --to NAME TYPE "TEXT"'),
+        (("send", "--to", "bob", "task", "do", "this", "now"), 'xw send --to NAME TYPE "TEXT"'),
+        (("send", "--to", "bob", "text"), 'xw send --to NAME TYPE "TEXT"'),
+        (("ask", "bob", "hi"), 'xw ask --to NAME "QUESTION"'),
+        (("reply",), 'xw reply ID "TEXT"'),
+        (("reply", "k7f3q2m9", "two", "words"), 'xw reply ID "TEXT"'),
+        (("reply", "some text"), 'xw reply ID "TEXT"'),
+        (("reply", "hello"), 'xw reply ID "TEXT"'),
+        (("reply", "k7f3q2m9"), 'xw reply ID "TEXT"'),
+        (("room", "say", "talk", "two", "words"), 'xw room say ROOM "TEXT"'),
+    ],
+)
+def test_words_in_the_wrong_order(team: Team, words: tuple[str, ...], order: str) -> None:
+    """Exit 2, one line, the order of the words in it, and nothing is sent."""
+    result = team.run(*words)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"`{order}`" in result.err
+    assert team.names("alice", "sent") == []
+
+
+def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
+    """The word that stands where an id is expected is quoted; an id without a text is called one."""
+    assert "'some text' is no id" in team.run("reply", "some text").err
+    token = team.send("well?", kind="question")
+    for given in (token, token[-8:], token[-8:-4], f"#{token[-8:]}", f"{token}.question.alice.json"):
+        assert "the text is missing" in team.run("reply", given, by="bob").err
+
+
+@pytest.mark.parametrize("given", [("bob,carol",), ("bob, carol",), ("bob carol",), ("bob,", "carol", "bob")])
+def test_several_recipients_in_one_word(team: Team, given: tuple[str, ...]) -> None:
+    """`--to a,b` is `--to a --to b`."""
+    words = [word for name in given for word in ("--to", name)]
+    assert team.json("send", "info", "x", *words)["delivered"] == ["bob", "carol"]
+    assert team.json("send", "info", "x", "--to", "all,bob")["delivered"] == ["bob", "carol"]
+
+
+@pytest.mark.parametrize("given", ["", ",", " ", "bob,../carol", "everyone"])
+def test_recipients_that_are_none(team: Team, given: str) -> None:
+    """What names nobody sends nothing: exit 3, and how everybody is called."""
+    refused = team.run("send", "info", "x", "--to", given)
+    assert refused.code == 3 and "`--to all` is everybody" in refused.err
+    assert team.names("alice", "sent") == []
+
+
+def test_acting_on_the_wrong_side_of_a_message(team: Team) -> None:
+    """`done` of what one has sent, `trace` and `attach` of what one has received: whose it is, exit 3."""
+    token = team.send("job", kind="task")
+    short = token[-8:]
+    done = team.run("done", short)
+    assert done.code == 3
+    assert (
+        done.err
+        == f"xw: you sent {short} to bob: only who received it marks it done; `xw trace {short}` follows it\n"
+    )
+    (team.folder / "file").write_text("x")
+    for command in (("trace", short), ("attach", short, "file")):
+        wrong = team.run(*command, by="bob")
+        assert wrong.code == 3
+        assert wrong.err.startswith(f"xw: alice sent you {short}, it is in inbox/pending: ")
+    nobody = team.run("done", short, by="carol")
+    assert nobody.code == 3 and f"no message '{short}' in the mailbox of carol" in nobody.err
+    assert team.pending("bob") == [token]
+
+
+@pytest.mark.parametrize(
+    "given", ["ssh//host/x", "ssh://", "ssh:///", "user@host", "user@host/x", "https//host/x"]
+)
+def test_a_hub_with_a_sign_missing(empty: Path, given: str) -> None:
+    """A URL that lacks a sign is no folder to make: exit 2, nothing is written."""
+    refused = call(empty, "init", "--name", "z", "--hub", given)
+    assert refused.code == 2 and "ssh://" in refused.err
+    assert list(empty.iterdir()) == []
+
+
+def test_a_folder_with_an_at_sign(empty: Path) -> None:
+    """A folder that is there, or is given with `./`, is taken for one."""
+    assert call(empty, "init", "--name", "z", "--hub", "./user@host").code == 0
+    (empty / "xw.json").unlink()
+    assert call(empty, "init", "--name", "z", "--hub", "user@host").code == 0
+
+
+@pytest.mark.parametrize("group", [(), ("room",), ("notify",)])
+def test_help_lines_are_whole(group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch,
+                              capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """In a window of 80 columns no command's line of help is cut off."""
+    monkeypatch.setitem(os.environ, "COLUMNS", "80")
+    assert app.run([*group, "--help"]) == 0
+    cut = [line for line in capsys.readouterr().out.splitlines() if line.endswith("...")]
+    assert cut == [line for line in cut if line.startswith("Usage")]
