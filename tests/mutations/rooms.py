@@ -71,14 +71,15 @@ MUTATIONS = (
     Mutation(
         "each thing sent names the lines heard before it",
         "xw/rooms/coordinator.py",
-        "payload.write(own.kind, own.fields, state.heard)",
-        "payload.write(own.kind, own.fields, [])",
+        "payload.write(own.kind, own.fields, state.heard, state.aside)",
+        "payload.write(own.kind, own.fields, [], state.aside)",
         _ROOMS,
     ),
     Mutation(
         "a stranger is not heard",
         "xw/rooms/desk.py",
-        "        return _stranger(state, hub, message)\n",
+        '        return _refusal(message, f"{message.sender} is no member: '
+        '`xw room join {state.name}` makes it one")\n',
         "        return _LINE\n",
         _ROOMS,
     ),

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged
+from xw.errors import Damaged, XwError
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 
@@ -32,7 +32,7 @@ def note(mailbox: Mailbox, names: set[str]) -> None:
     """Remember the names of the messages that a call has seen."""
     if len(names) <= _MOST:
         data = json.dumps({"at": time.time(), "names": sorted(names)}).encode()
-        with suppress(OSError):  # a full or read-only disk: the next call goes without
+        with suppress(OSError, XwError):  # a full or read-only disk: the next call goes without
             mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.WAITED))
 
 

@@ -67,12 +67,11 @@ def wait(
     asked = _recipients(instance, place) if place else ()
     known = set() if passed is None else passed
     what = f"answers {re}" if re else "has arrived"
-    again = f"`xw wait --re {layout.short_id(wanted)}`" if wanted else "`xw wait`"
-    return _await(instance, lambda: _first(instance, wanted, asked, known), timeout, what, again)
+    return _await(instance, lambda: _first(instance, wanted, asked, known), timeout, what)
 
 
 def _await(
-    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str, again: str
+    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
 ) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
     with Lookout(instance) as lookout:
@@ -82,7 +81,7 @@ def _await(
                 return message
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise TimedOut(f"nothing {what} within {timeout:g} s; {again} or `xw check` look again")
+                raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
             lookout.wait(left)
 
 

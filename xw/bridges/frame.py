@@ -98,9 +98,8 @@ def _first_line(mail: Mail) -> str:
 
 def _looks_like_frame(line: str) -> bool:
     # Full-width and other variants of a letter read like it, and a blank Braille sign like a blank.
-    seen = " ".join(line[:_SEEN].replace("\u2800", " ").split())
-    kept = (sign for sign in seen if not unicodedata.combining(sign))
-    plain = unicodedata.normalize("NFKC", "".join(kept)[:80])
+    kept = (sign for sign in line[:_SEEN].replace("\u2800", " ") if not unicodedata.combining(sign))
+    plain = unicodedata.normalize("NFKC", " ".join("".join(kept).split())[:80])
     if _ODD_WORD.match(plain):
         return True
     before, word = _FIRST_WORD.match(plain).groups()  # type: ignore[union-attr]  # it matches anything
