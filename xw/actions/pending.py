@@ -165,8 +165,9 @@ class _Glance:
             if left < 0:
                 break
             if any(mark in data for mark in _MARKS):
-                with suppress(OSError, Damaged):
-                    yield self._mailbox.read(Place(folder, name))
+                message = self._mailbox.glance(Place(folder, name))
+                if message:
+                    yield message
 
     def older(self, name: str, names: list[str]) -> list[str]:
         """Return the same sender's older pending mail of a message's thread, oldest first."""
