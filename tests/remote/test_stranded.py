@@ -304,6 +304,21 @@ def test_notes_of_mirrors_that_are_gone(alice: Machine, tmp_path: Path) -> None:
     notes.unlink()
 
 
+def test_root_notes_nothing_in_the_home_of_another(
+    alice: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the state directory is another user's, as under sudo, nothing of root's is left in it."""
+    (tmp_path / "state").mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "state", 12345, 12345)
+        alice.ok("sync")
+        assert list((tmp_path / "state").iterdir()) == []
+        os.chown(tmp_path / "state", 0, 0)
+    alice.ok("sync")
+    assert len(list((tmp_path / "state/xw/mirrors").iterdir())) == 1
+
+
 def test_a_group_for_a_new_hub_on_another_host(known: Sshd, tmp_path: Path) -> None:
     """`init --group` for a new hub on another host is a usage error that says where to run it."""
     machine = Machine(tmp_path / "carol", "carol", f"ssh://127.0.0.1:{known.port}{tmp_path}/shared")

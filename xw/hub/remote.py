@@ -274,7 +274,8 @@ class RemoteHub:
             found = parse_object(self._read(PEERS))
             seen: Any = found.get("seen", {})
             skew = clock.seconds(found.get("skew")) or 0.0
-            return {name: recalled(entry) for name, entry in seen.items() if layout.is_name(name)}, skew
+            valid = [recalled(entry) for name, entry in seen.items() if entry.get("name") == name]
+            return {one.name: one for one in valid if layout.is_name(one.name)}, skew
         except (Damaged, TypeError, AttributeError):
             return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
 
