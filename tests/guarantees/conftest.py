@@ -1,5 +1,6 @@
-"""What tests with several Unix users share."""
+"""What tests with several Unix users share, and a place for the many trees of the fault campaigns."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.guarantees.owners import load_all, use_all
+
+_MEMORY = "/dev/shm"  # Linux
+_ROOM = 32 << 20  # bytes; containers may have little
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,22 @@ def ground(loaded: None) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def quick_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, or the test's own where there is none: what is broken here is the process.
+
+    A campaign makes, syncs and removes a tree for each fault, and waits for the disk half of its time.
+    `make torture` runs on the disk.
+    """
+    if not os.access(_MEMORY, os.W_OK) or _free(_MEMORY) < _ROOM:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="xw-test-", dir=_MEMORY) as folder:
+        yield Path(folder)
+
+
+def _free(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

@@ -4,6 +4,7 @@ A tree is a directory's files, path to bytes. The same questions are put to the
 tree that a killed process left and to the trees that a power cut may leave.
 """
 
+import functools
 import hashlib
 import os
 import re
@@ -238,7 +239,7 @@ def problems(tree: Tree, promise: Promise, given: Tree | None = None) -> list[st
         if match is None or not layout.is_message(name) or "/failed/" in path:
             continue
         try:
-            message = decode(name, data)
+            message = _decoded(name, data)
         except Damaged as error:
             if given is None or given.get(path) != data:
                 wrong.append(f"torn: {path}: {error}")
@@ -246,6 +247,10 @@ def problems(tree: Tree, promise: Promise, given: Tree | None = None) -> list[st
         if "/inbox/" in path or "/outbox/" in path:
             wrong += _incomplete(tree, path.split("/inbox/")[0].split("/outbox/")[0], message)
     return wrong
+
+
+# The same messages lie in each of the thousands of trees that power cuts may leave.
+_decoded = functools.lru_cache(maxsize=4096)(decode)
 
 
 def doubled(tree: Tree) -> list[str]:

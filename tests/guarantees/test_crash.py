@@ -1,4 +1,4 @@
-"""A process killed by SIGKILL at every system call that changes or syncs a file.
+"""A process killed by SIGKILL at the calls that change or sync a file: some of each kind, at full size all.
 
 strace kills it as it enters the call. What is checked then: nothing that was
 acknowledged is lost, nothing torn is visible, no message went back, delivering
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import XW
-from tests.guarantees import scene, traced
+from tests.guarantees import sample, scene, traced
 from tests.guarantees.scene import OPERATIONS, Ground, acknowledged, doubled, held, problems, promised
 from xw import layout
 from xw.layout import INBOX
@@ -35,6 +35,7 @@ LEAST = {
     "retry": 15,
     "set aside": 15,
 }
+EVERY = 7  # of the calls whose kind was met before
 MOST = 3000  # about so many double kills of one operation
 
 
@@ -112,19 +113,20 @@ def deliver_again(ground: Ground, before: scene.Tree) -> None:
             assert sum(name in mailbox.names(folder) for folder in INBOX.values()) == 1
 
 
-def campaign(name: str, tmp_path: Path, every: bool) -> int:
-    """Kill an operation at each of its calls; how many."""
+def campaign(name: str, tmp_path: Path, full: bool) -> tuple[int, int]:
+    """Kill an operation at all its calls, or some of each kind; how many it has, and how many were met."""
     operation = OPERATIONS[name]
     first = Ground(tmp_path / "first")
     first.build()
     operation.prepare(first)
-    calls = scene.steps(operation, first, tmp_path, every=every)
+    calls = scene.steps(operation, first, tmp_path)
+    points = calls if full else sample.of_each_kind(calls, sample.kind, EVERY, name)
     before = first.tree()
-    for number, call in enumerate(calls):
+    for number, call in enumerate(points):
         ground, _, promise = kill(name, first, call, tmp_path / f"work-{number}")
         recover(name, ground, promise, before)
         shutil.rmtree(ground.work)
-    return len(calls)
+    return len(calls), len(points)
 
 
 def _folder(path: str, ground: Ground) -> str:
@@ -135,13 +137,21 @@ def _folder(path: str, ground: Ground) -> str:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
+def test_killed_at_every_kind_of_call(name: str, quick_disk: Path) -> None:
+    """Wherever the operation is killed, what it acknowledged holds, and it can be done again."""
+    calls, points = campaign(name, quick_disk, full=False)
+    assert calls >= LEAST[name]
+    assert points >= min(calls, LEAST[name] // 2)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_every_call(
     name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Wherever the operation is killed, what it acknowledged holds, and it can be done again."""
-    count = campaign(name, tmp_path, every=False)
-    record_property("campaign", ("kill at each call", name, count, 0))
-    assert count >= LEAST[name]
+    """At full size: killed at every call that changes or syncs a file."""
+    calls, _ = campaign(name, tmp_path, full=True)
+    record_property("campaign", ("kill at each call", name, calls, 0))
 
 
 @pytest.mark.torture
@@ -176,9 +186,10 @@ def test_killed_twice(name: str, tmp_path: Path, record_property: Callable[[str,
     record_property("campaign", ("kill, and kill the repetition", name, count, 0))
 
 
-def test_init_killed_while_it_makes_a_hub(tmp_path: Path) -> None:
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.torture)])
+def test_init_killed_while_it_makes_a_hub(quick_disk: Path, full: bool) -> None:
     """Killed at any call until the hub is there, `init` leaves nothing that the next one stumbles over."""
-    whole = tmp_path / "whole"
+    whole = quick_disk / "whole"
     whole.mkdir()
     command = [XW, "init", "--name", "alice"]
     calls = traced.run(command, whole, traced.environment()).calls
@@ -190,8 +201,11 @@ def test_init_killed_while_it_makes_a_hub(tmp_path: Path) -> None:
     ]
     (made,) = (at for at, call in enumerate(changing) if call.paths[-1].endswith("/hub.json"))
     assert made > 8
-    for number, call in enumerate(changing[: made + 3]):
-        work = tmp_path / str(number)
+    points = changing[: made + 3]
+    if not full:
+        points = [*sample.of_each_kind(points[:-4], sample.kind, EVERY, "init"), *points[-4:]]
+    for number, call in enumerate(points):
+        work = quick_disk / str(number)
         work.mkdir()
         killed = traced.run(command, work, traced.environment(), traced.killing(call), calls=call.name)
         assert killed.code == -9, call

@@ -52,9 +52,17 @@ def exchange(ground: Path, user: int, name: str, other: str, mask: int, group: i
         ok(folder, user, name, *command, groups=[group], mask=mask)
 
 
-@pytest.mark.parametrize("given", [str(GROUP), NAMED.gr_name, str(NAMED.gr_gid)])
-@pytest.mark.parametrize("masks", [(0o077, 0o022), (0o022, 0o077)])
-@pytest.mark.parametrize("first", ["one", "two", "root"])
+@pytest.mark.parametrize(
+    ("first", "masks", "given"),
+    [  # each pair of a first user and umasks, and each way to name a group
+        ("one", (0o077, 0o022), str(GROUP)),
+        ("one", (0o022, 0o077), NAMED.gr_name),
+        ("two", (0o077, 0o022), str(NAMED.gr_gid)),
+        ("two", (0o022, 0o077), str(GROUP)),
+        ("root", (0o077, 0o022), NAMED.gr_name),
+        ("root", (0o022, 0o077), str(NAMED.gr_gid)),
+    ],
+)
 def test_a_hub_of_two_users(ground: Path, first: str, masks: tuple[int, int], given: str) -> None:
     """All that either user makes, whoever began, belongs to the group and is open to it: 2770 and 0660."""
     group = int(given) if given.isdigit() else NAMED.gr_gid

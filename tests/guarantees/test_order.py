@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guarantees import scene, traced
+from tests.guarantees import sample, scene, traced
 from tests.guarantees.disk import Disk
 from tests.guarantees.order import breaches
 from tests.guarantees.scene import OPERATIONS, Ground, Promise, acknowledged, problems, promised
@@ -104,9 +104,9 @@ def test_power_cut(name: str, tmp_path: Path) -> None:
 
 
 def killed_then_cut(
-    name: str, tmp_path: Path, kills: Callable[[Call], bool], without: str | None = None
+    name: str, tmp_path: Path, kills: Callable[[Sequence[Call]], Sequence[Call]], without: str | None = None
 ) -> tuple[int, int, list[str]]:
-    """Kill an operation at each such call, repeat it, and cut the power at each step of the repetition.
+    """Kill an operation at the calls chosen, repeat it, and cut the power at each step of the repetition.
 
     How many kills and disks that gave, and what was wrong with the first bad one.
     """
@@ -116,9 +116,7 @@ def killed_then_cut(
     operation.prepare(first)
     count = cuts = 0
     environ = scene.environment(operation)
-    for call in scene.steps(operation, first, tmp_path, without):
-        if not kills(call):
-            continue
+    for call in kills(scene.steps(operation, first, tmp_path, without)):
         count += 1
         ground = first.copy(tmp_path / f"work-{count}")
         before, disk = ground.tree(), Disk(ground.work)
@@ -140,20 +138,27 @@ def killed_then_cut(
 
 
 @pytest.mark.parametrize("name", ["flush", "done, pending", "done, claimed", "fail", "gc"])
-def test_power_cut_after_a_kill(name: str, tmp_path: Path) -> None:
+def test_power_cut_after_a_kill(name: str, quick_disk: Path) -> None:
     """What a killed process did and never synced is not taken for durable by the next one."""
-    kills, cuts, wrong = killed_then_cut(
-        name, tmp_path, lambda call: call.act in ("fsync", "link", "unlink", "rename")
-    )
+
+    def each_kind(calls: Sequence[Call]) -> list[Call]:
+        changing = [call for call in calls if call.act in ("fsync", "link", "unlink", "rename")]
+        return sample.of_each_kind(changing, sample.kind, 4, name)
+
+    kills, cuts, wrong = killed_then_cut(name, quick_disk, each_kind)
     assert wrong == []
     assert kills >= 3
     assert cuts >= 5 * kills
 
 
 @pytest.mark.parametrize("name", ["flush", "done, pending"])
-def test_power_cut_after_a_kill_is_noticed(name: str, tmp_path: Path) -> None:
+def test_power_cut_after_a_kill_is_noticed(name: str, quick_disk: Path) -> None:
     """Where what is found done already is not synced, the same cuts lose a message or take it back."""
-    _, _, wrong = killed_then_cut(name, tmp_path, lambda call: call.name == "fsync", "sync-of-what-is-found")
+
+    def syncs(calls: Sequence[Call]) -> list[Call]:
+        return [call for call in calls if call.name == "fsync"]
+
+    _, _, wrong = killed_then_cut(name, quick_disk, syncs, "sync-of-what-is-found")
     assert wrong
 
 
@@ -197,6 +202,6 @@ def test_power_cut_after_each_kill(
     name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """At full size: every operation killed at every call, repeated, and cut at every step."""
-    _, cuts, wrong = killed_then_cut(name, tmp_path, lambda call: True)
+    _, cuts, wrong = killed_then_cut(name, tmp_path, lambda calls: calls)
     record_property("campaign", ("kill, repeat, power cut", name, cuts, len(wrong)))
     assert wrong == []

@@ -61,7 +61,7 @@ def _cpu_s(pid: int) -> float:
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.torture)])
 def test_idle(team: Team, seconds: int, record_property: Callable[[str, object], None]) -> None:
     """An idle bridge takes less than 0.2 % of a core and less than 60 MB."""
     running = bridge(team, "bob", "command", "--", "cat")

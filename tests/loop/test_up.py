@@ -98,6 +98,7 @@ def test_ends_with_its_parent(team: Team, tagged: str) -> None:
     up = Running(team, "alice", "up")
     up.says("bridge bob: ready")
     up.kill()
+    (team.box("bob") / "inbox/pending/wake").touch()  # else it looks in five seconds
     until(lambda: not others(tagged))
 
 

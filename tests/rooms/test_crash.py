@@ -12,9 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from tests.guarantees.sample import of_each_kind
 from tests.rooms.stage import Stage
 from xw import layout
 from xw.actions import rooms
@@ -47,8 +49,11 @@ class Fragile(LocalFiles):
     left = 1 << 60
     full = False
     hit = False  # whether it came to that change
+    steps: ClassVar[list[str]] = []
+    """All changes, each as what is done in which folder."""
 
-    def _count(self) -> None:
+    def _count(self, change: str, path: str) -> None:
+        Fragile.steps.append(f"{change} {path.rpartition('/')[0]}")
         Fragile.left -= 1
         if Fragile.left < 0:
             Fragile.hit = True
@@ -58,22 +63,22 @@ class Fragile(LocalFiles):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     def _link(self, walk: Walk, temporary: str, target: str, data: bytes, made: list[str]) -> None:
-        self._count()
+        self._count("link", target)
         super()._link(walk, temporary, target, data, made)
 
     def move(self, source: str, target: str) -> None:
         """See `contract.Files.move`."""
-        self._count()
+        self._count("move", target)
         super().move(source, target)
 
     def remove(self, path: str) -> None:
         """See `contract.Files.remove`."""
-        self._count()
+        self._count("remove", path)
         super().remove(path)
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """See `contract.Files.replace`."""
-        self._count()
+        self._count("replace", path)
         super().replace(data, scratch, path)
 
 
@@ -119,7 +124,7 @@ def play(stage: Stage, cut: int) -> bool:
     stage.add("zoe")
     stage.add("anna", "human")
     at_step, room = 0, None
-    Fragile.left, Fragile.hit = cut, False
+    Fragile.left, Fragile.hit, Fragile.steps = cut, False, []
     while at_step < 14:
         try:
             if room is None:
@@ -133,12 +138,14 @@ def play(stage: Stage, cut: int) -> bool:
             room = None
             Fragile.left = 1 << 60
             continue
-        left, Fragile.left = Fragile.left, 1 << 60  # the others' steps are not what is cut
+        # The others' steps are not what is cut.
+        left, steps = Fragile.left, Fragile.steps
+        Fragile.left, Fragile.steps = 1 << 60, []
         for name in "abc":
             if stage.turn(name) and not (name == "b" and at_step < 6):
                 stage.answer(name, f"says {name}{at_step}")
         happens(stage, at_step)
-        Fragile.left = left
+        Fragile.left, Fragile.steps = left, steps
         at_step += 1
     Fragile.left = 1 << 60
     return Fragile.hit
@@ -164,21 +171,17 @@ def outcome(stage: Stage) -> list[tuple[str, str]]:
     return stage.said("talk")
 
 
-@pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("part", range(4))
-def test_cut_off_at_every_change(
-    tmp_path: Path, part: int, full: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Wherever the coordinator dies, or the disk is full, the conversation comes out the same."""
-    monkeypatch.setattr(Fragile, "full", full)
+def cut_off(tmp_path: Path, every: int, name: str) -> int:
+    """Play it once for each kind of change, and for one change in `every`, cut off before it; how often."""
     calm = Stage(tmp_path / "calm", Fragile)
     assert not play(calm, 1 << 60)
-    expected = outcome(calm)
+    expected, steps = outcome(calm), Fragile.steps
     assert len(expected) > 12
-    cut, was_cut = part, True
-    while was_cut:
+    assert len(steps) > 80
+    cuts = of_each_kind(range(len(steps)), steps.__getitem__, every, name)
+    for cut in cuts:
         stage = Stage(tmp_path / str(cut), Fragile)
-        was_cut = play(stage, cut)
+        assert play(stage, cut)
         assert outcome(stage) == expected, f"cut before change {cut}"
         check_room(stage.files, "talk", ["a", "b", "c"], reminded=["b"])
         for name in "abc":
@@ -187,8 +190,25 @@ def test_cut_off_at_every_change(
         assert retired(Mailbox(stage.files, "talk"))
         refusals = [one for one in everywhere(stage.files, "zoe") if "not taken" in one.body]
         assert len(refusals) == 1
-        cut += 4
-    assert cut > 80
+    return len(cuts)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_cut_off_at_every_kind_of_change(tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the coordinator dies, or the disk is full, the conversation comes out the same."""
+    monkeypatch.setattr(Fragile, "full", full)
+    cut_off(tmp_path, 5, "full" if full else "cut")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("full", [False, True])
+def test_cut_off_at_every_change(
+    tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch, record_property: Record
+) -> None:
+    """At full size: before every change."""
+    monkeypatch.setattr(Fragile, "full", full)
+    count = cut_off(tmp_path, 1, "")
+    record_property("campaign", ("a coordinator cut off", "disk full" if full else "killed", count, 0))
 
 
 def start(root: str, room: str) -> "subprocess.Popen[bytes]":
@@ -235,8 +255,8 @@ def kill_and_talk(tmp_path: Path, kills: int, seed: int) -> int:
 
 
 def test_killed_at_random(tmp_path: Path, record_property: Record) -> None:
-    """20 times kill -9 of the real coordinator: every turn once, every line once, in order."""
-    killed = kill_and_talk(tmp_path, 20, 1)
+    """8 times kill -9 of the real coordinator: every turn once, every line once, in order."""
+    killed = kill_and_talk(tmp_path, 8, 1)
     record_property("campaign", ("random kills of a coordinator", "turns, lines", killed, 0))
 
 
