@@ -50,6 +50,7 @@ def _delays(team: Team, log: Path) -> list[float]:
         until(lambda: log.exists() and log.read_text().count("\n") == number)  # noqa: B023  # used at once
         done = team.box("bob") / "inbox/done" / f"{sent}.question.alice.json"
         until(done.exists)
+        until(lambda: not team.names("bob", "inbox/processing"))  # its turn is over: the bridge is idle
         # The id's time is from just before it was published, so this is more than what is promised.
         delays.append(float(log.read_text().split()[-1]) - clock.from_stamp(layout.time_of(sent)) / 1e6)
     return delays
