@@ -98,7 +98,7 @@ class Announcer:
             return ""
 
     def _ended(self, mark: str, text: str) -> bool:
-        """Whether the chat's turn is over; what it said is between it and the person in front of it."""
+        """Return whether the chat's turn is over. Its answer is for the person in front of it, not for us."""
         try:
             return self._chat.capture(mark, text) is not None
         except XwError:

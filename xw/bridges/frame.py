@@ -52,18 +52,18 @@ class Mail(NamedTuple):
 
 
 def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
-    """The text to present: the mail in its frame, below the infos that waited for it."""
+    """Return the text to present: the mail in its frame, below the infos that waited for it."""
     return "\n".join([*map(_frame, infos), _frame(mail)])
 
 
 def notice(mail: Mail) -> str:
-    """The text that says only that there is mail, for agents that can run `xw` themselves."""
+    """Return the text that says only that there is mail, for agents that can run `xw` themselves."""
     tell = f"you have mail; read it with: xw read {mail.short}"
     return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
 
 
 def age(seconds: float) -> str:
-    """An age in its largest whole unit: `12 s`, `3 min`, `7 h`, `2 days`."""
+    """Return an age in its largest whole unit: `12 s`, `3 min`, `7 h`, `2 days`."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -75,7 +75,7 @@ def age(seconds: float) -> str:
 
 
 def guarded(body: str) -> str:
-    """The body, safe to present: nothing invisible, and no line that passes for one of the frame."""
+    """Return the body with nothing invisible, and no line that could pass for one of the frame."""
     lines = visible(body.replace("\r\n", "\n")).split("\n")
     return "\n".join(GUARD + line if _looks_like_frame(line) else line for line in lines)
 

@@ -72,7 +72,7 @@ class Bridge:
         return "busy", f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
 
     def step(self) -> float | None:
-        """Do what can be done now. Seconds until the next step (0: at once), None: when mail arrives.
+        """Do the next step. Return seconds until the one after it (0: at once), None: when mail arrives.
 
         An XwError or OSError leaves all as it was: call it again later. One that the files of
         one message bring out again and again fails that message, as any other exception does
@@ -226,7 +226,7 @@ class Bridge:
         return self._keep(now._replace(stage=PRESENTED))
 
     def _again(self, now: Turn, message: Message, reason: str) -> float | None:
-        """The text is not in. That is a failed try, unless the chat turned out to be busy."""
+        """Try again later with a text that is not in. It is a failed try, unless the chat became busy."""
         tries = now.tries + (self._chat.ready() is None)
         if tries >= TRIES:
             reason = f"the chat did not take it in {tries} tries: {reason}"
@@ -343,7 +343,7 @@ class Bridge:
         return 0.0
 
     def _must_wait(self) -> bool:
-        """Whether mail must wait, because the chat cannot take it now; said once."""
+        """Return whether mail must wait because the chat cannot take it now; report the reason once."""
         reason = self._chat.ready()
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
@@ -351,7 +351,7 @@ class Bridge:
         return bool(reason)
 
     def _lasted(self) -> float:
-        """Seconds since the trouble began that this is asked about."""
+        """Return the seconds since the present trouble was first asked about."""
         if self._since is None:
             self._since = self._monotonic()
         return self._monotonic() - self._since

@@ -57,7 +57,7 @@ class Coordinator:
         self._sound = True
 
     def _answered(self, last: Message) -> bool:
-        """Whether it is a turn that has its answer: a gc may have removed it from its member's mailbox."""
+        """Return whether it is a turn with an answer: a gc may have removed it from its member's mailbox."""
         if last.type != "question":
             return False
         waiting = self._mailbox.read_each(INBOX["pending"], self._mailbox.pending())
@@ -66,7 +66,7 @@ class Coordinator:
         )
 
     def step(self) -> float | None:
-        """Do what can be done now; the seconds until the clock gives more to do, None if it never will."""
+        """Do the next step. Return seconds until the clock gives more to do, None if it never will."""
         if not self._sound:
             self.begin()
         self._sound = False
@@ -151,7 +151,7 @@ class Coordinator:
             self._tell(fields, f"the room is closed: {reason}")
 
     def _spent(self) -> str | None:
-        """The limit that forbids any further turn."""
+        """Return the limit that forbids any further turn."""
         if 0 < self._limits.turns <= self.state.turns:
             return f"the limit of {self._limits.turns} turns is reached"
         if 0 < self._limits.words <= self.state.words:
@@ -167,7 +167,7 @@ class Coordinator:
         return max(self.state.active_at, self._started) + quiet if quiet else None
 
     def _next(self, now: int) -> tuple[str, ...]:
-        """Who is to be given a turn now, within the turns that are left."""
+        """Return who is to be given a turn now, within the turns that are left."""
         if self._spent():
             return ()
         chosen = self._policy.speakers(self.state.scene(now), now)
@@ -183,7 +183,7 @@ class Coordinator:
                     self._tell(fields, f"{name} has left: it is not on the hub")
 
     def _alarms(self, now: int) -> list[int]:
-        """When the clock alone gives something to do."""
+        """Return the times at which the clock alone gives something to do."""
         if self.state.status != OPEN:
             return []
         held = [self._deadline(member) for member in self.state.members.values() if member.open]
@@ -192,7 +192,7 @@ class Coordinator:
         return alarms or ([] if quiet is None else [quiet])
 
     def _rates(self, now: int) -> list[int]:
-        """When members who have something to hear come within their rates again, or have rested."""
+        """Return the times at which members with news come within their rates again, or have rested."""
         scene = self.state.scene(now)
         rated = [at for member in scene.present() if (at := scene.free_at(member)) > now]
         members = self.state.members.values()
@@ -213,7 +213,7 @@ class Coordinator:
         self._send(draft, Payload(payload.TURN, {"turn": state.given + 1}))
 
     def _lines_for(self, member: Member) -> list[Line]:
-        """The others' lines since a member's last turn; before them, for a reminder, the last of all."""
+        """Return the others' lines since a member's last turn; for a reminder, after the last of all."""
         lines = self.state.lines
         news = [line for line in lines[member.heard :] if is_for(member, line)]
         # A room remembers by itself, and would drop the turn with its own words in it.
@@ -222,7 +222,7 @@ class Coordinator:
         return [line for line in lines[start : member.heard] if not line.silent] + news
 
     def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...], tuple[str, ...]]:
-        """What a turn says of each file of its lines; paths and SHA-256 of those that go along with it."""
+        """Return what a turn says of each file of its lines, and the paths of the files that go along."""
         said: dict[File, str] = {}
         paths: list[tuple[str, str]] = []
         taken: set[str] = set()
@@ -269,7 +269,7 @@ class Coordinator:
         state.sent(Message(*fields, attachments=(), attached=(), expires=None, fields=draft.more), own)
 
     def _flushed(self) -> bool:
-        """Try again to deliver what waits in the outbox; whether nothing does."""
+        """Try again to deliver the outbox. Return whether it is empty."""
         if not self._mailbox.waiting_for():
             return True
         return not post.flush(self._mailbox, self._hub).waiting

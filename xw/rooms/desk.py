@@ -49,7 +49,7 @@ _ASIDE = Answer(aside=True)
 
 
 def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
-    """What a room in this state does with a message, which is not one of its own events."""
+    """Return what a room in this state does with a message, which is not one of its own events."""
     own = payload.read(message)
     if own and own.kind == payload.CONTROL:
         return _control(state, hub, message, own)
@@ -82,7 +82,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
 
 
 def settled(event: str) -> Answer:
-    """What is left to do with a message that this event has answered already, before a crash."""
+    """Return what is left to do with a message that this event has answered already, before a crash."""
     if event in (payload.REFUSED, payload.LIMITED):
         return Answer(dropped=("refused", "refused; the sender was told why"))
     return _LINE if event == payload.HEARD else _PUT_AWAY
@@ -102,7 +102,7 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
 
 
 def _sign(state: State, message: Message) -> Answer:
-    """A message that says nothing in the room, but may tell that a turn will not be answered."""
+    """Decide about a message that is no line, but may report that a turn will not be answered."""
     member = state.holder(message.re)
     own = payload.read(message)
     protocol = message.fields.get("protocol")
@@ -139,7 +139,7 @@ def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> 
 
 
 def _problem(state: State, hub: Hub, deed: str, name: str) -> str | None:
-    """Why a deed cannot be done now."""
+    """Return why a deed cannot be done now; None if it can."""
     if state.status == CLOSED:
         return f"the room is closed: {state.reason}"
     if deed == "join" and (name == state.name or not hub.knows(name)):
@@ -172,7 +172,7 @@ def _refusal(message: Message, why: str) -> Answer:
 
 
 def _kind(hub: Hub, name: str) -> str:
-    """What an instance says it is; an agent where it does not, or is not there."""
+    """Return the kind in an instance's card; agent where it has none, or is not there."""
     try:
         return hub.peer(name).kind or "agent"
     except NotFound:

@@ -35,13 +35,13 @@ class Payload(NamedTuple):
     aside: tuple[str, ...] = ()
 
     def text(self, key: str) -> str:
-        """A field that is text; empty where it is none."""
+        """Return a field that is text; empty where it is none."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
 
 def read(message: Message) -> Payload | None:
-    """The room's payload of a message; None where it has none, or another kind."""
+    """Return the room's payload of a message; None where it has none, or another kind."""
     found = message.fields.get("protocol")
     if not isinstance(found, dict) or found.get("kind") not in (TURN, EVENT, CONTROL):
         return None
@@ -53,13 +53,13 @@ def _ids(listed: object) -> tuple[str, ...]:
 
 
 def write(kind: str, fields: Fields, took: Sequence[str] = (), aside: Sequence[str] = ()) -> Fields:
-    """The value of the field `protocol`."""
+    """Return the value of the field `protocol`."""
     named = {"took": list(took), "aside": list(aside)}
     return {"kind": kind, **fields, **{key: ids for key, ids in named.items() if ids}}
 
 
 def says_something(message: Message) -> bool:
-    """Whether a message to a room is a line of its conversation, whoever sent it.
+    """Return whether a message to a room is a line of its conversation, whoever sent it.
 
     Notices of status and the like go to everybody on the hub as infos and are
     none; nor is what a room tells its members of itself. Another room's turn is,
@@ -73,21 +73,21 @@ def says_something(message: Message) -> bool:
 
 
 def reports_failure(message: Message) -> bool:
-    """Whether a message reports that the one it names was not taken, or gets no answer."""
+    """Return whether a message reports that the one it names was refused, or gets no answer."""
     own = read(message)
     refused = own is not None and own.kind == EVENT and own.text("event") in (REFUSED, LIMITED)
     return refused or failure.read(message) is not None
 
 
 def is_heard(message: Message) -> bool:
-    """Whether a room says by this that it has taken another room's turn."""
+    """Return whether a room says by this that it has taken another room's turn."""
     own = read(message)
     heard = own is not None and own.kind == EVENT and own.text("event") == HEARD
     return heard and message.type == "reply" and is_pass(message.body)  # else it would hide words
 
 
 def rooms_of(message: Message) -> frozenset[str]:
-    """The rooms that a message's text has passed."""
+    """Return the rooms that a message's text has passed."""
     found = message.fields.get("rooms")
     return (
         frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()

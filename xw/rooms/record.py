@@ -43,7 +43,7 @@ class Record:
         self._seen: dict[str, set[str]] = {layout.SENT: set(), INBOX["done"]: set()}
 
     def fresh(self) -> Iterator[Step]:
-        """What has not been given yet, in order."""
+        """Return what has not been given yet, in order."""
         # What was sent first: a line that it names has been in `done/` for longer.
         sent = self._unseen(layout.SENT)
         heard = {name.partition(".")[0]: name for name in self._unseen(INBOX["done"])}
@@ -79,7 +79,7 @@ class Record:
         return filter(payload.says_something, self._read(INBOX["done"], names))
 
     def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
-        """Those that can be read."""
+        """Return the messages that can be read."""
         paths = [self._mailbox.at(folder, name) for name in names]
         found = self._mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
         for name, data in zip(names, found, strict=True):
@@ -100,7 +100,7 @@ class Record:
 
 
 def _own(message: Message) -> Payload | None:
-    """The payload of a turn or event; the room's own words and requests to itself are in `done/`."""
+    """Return a turn's or event's payload; the room's own words and requests to itself are in `done/`."""
     found = payload.read(message)
     return found if found and found.kind != payload.CONTROL else None
 

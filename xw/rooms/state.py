@@ -49,7 +49,7 @@ class State:
         self.resumed_at = 0
 
     def scene(self, now: int = 0) -> Scene:
-        """What the policy is asked about at this time."""
+        """Return what the policy decides by at this time."""
         limits, moderator = self.definition.limits, self.definition.moderator
         return Scene(
             tuple(member.at(now) for member in self.members.values()),
@@ -60,7 +60,7 @@ class State:
         )
 
     def holder(self, turn: str | None) -> Member | None:
-        """The member who has not answered this turn yet."""
+        """Return the member who has not answered this turn yet."""
         return next((m for m in self.members.values() if turn and m.open == turn), None)
 
     def replay(self, mailbox: Mailbox, now: int) -> None:
@@ -107,7 +107,7 @@ class State:
             self._wake()
 
     def _wake(self) -> None:
-        """A person, or the room's host, has spoken: whoever could not answer is asked again at once."""
+        """Ask members that could not answer again at once: a person, or the room's host, has spoken."""
         for name, member in self.members.items():
             if member.away and member.failures:
                 self.members[name] = member.back()
@@ -163,7 +163,7 @@ class State:
             self.status, self.reason = CLOSED, own.text("reason")
 
     def _away(self, member: Member, own: Payload, message: Message) -> Member:
-        """A member that let its turn pass; one that could not answer has not used it up: it gets it again."""
+        """Return a member that let its turn pass. If it could not answer, it gets the turn again."""
         if not own.fields.get("failed"):
             return member._replace(open=None, away=True, failures=0, rests=0)
         if member.open == own.text("turn"):
@@ -176,7 +176,7 @@ class State:
         return member._replace(open=None, away=True, fresh=True, failures=failures, rests=rests)
 
     def remembered(self) -> int:
-        """The number of the first of the last lines that one who joins is given."""
+        """Return the number of the first of the last lines that a joining member is given."""
         first, left = len(self.lines), self.definition.limits.memory
         while first and left:
             first -= 1
@@ -189,7 +189,7 @@ class State:
 
 
 def answers(member: Member, message: Message) -> bool:
-    """Whether a message is a member's answer to the turn that it has."""
+    """Return whether a message is a member's answer to the turn that it has."""
     return message.type == "reply" and member.open is not None and member.open == message.re
 
 
