@@ -15,6 +15,9 @@ from xw.message import Fields, Message
 from xw.record import NamedTuple
 
 KIND = "FAILURE"
+EMPTY_ANSWER = "(the chat's answer was empty)"
+"""The body of a reply to a chat that ended its turn well and said nothing."""
+
 _NOTICE = "No answer from {} "  # followed by what was asked; how versions without the payload say it
 _RETURN = "Not delivered to "
 _SENTENCE = 2000  # characters; whoever wrote the notice may have put anything there
@@ -44,6 +47,11 @@ def sentence(message: Message) -> str:
     own = _RETURN if message.sender == layout.POSTMASTER else _NOTICE.format(message.sender)
     text = " ".join(message.body[:_SENTENCE].split())
     return text if text.startswith(own) else f"No answer from {message.sender}: {text}"
+
+
+def is_empty(message: Message) -> bool:
+    """Return whether an answer says nothing, in its own words or by a bridge's."""
+    return not message.attachments and message.body.strip() in ("", EMPTY_ANSWER)
 
 
 def is_notice(message: Message) -> bool:

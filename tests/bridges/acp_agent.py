@@ -4,6 +4,7 @@ A text may say one of the words below, `permission:KIND`, `delay:S`, `touch:PATH
 starts in mode `auto`, in which it runs its tool (touch) and asks nobody; in others it asks first. Arguments:
 `modes=A,B` what it offers, its own choice first, `modes=` none; `option`: as a config option; `stays`: it
 takes no mode though it says OK; `says`: it reports its mode; `deaf-to-modes`: an error answers a mode.
+`uses:KIND:STATUS,STATUS` in a text: it reports a tool call with these states, `ask` among them asks for it.
 """
 
 import asyncio
@@ -102,6 +103,9 @@ class Agent:
         if moved:
             self.mode = moved[1]
             await self.report(session_id)
+        used = re.search(r"uses:(\w+):(\S+)", text)
+        if used:
+            await self.use(session_id, used[1], used[2].split(","))
         touched = re.search(r"touch:(\S+)", text)
         if touched:
             by_itself = self.mode in ("auto", "yolo", "build")
@@ -127,6 +131,16 @@ class Agent:
             await self.say(session_id, piece)
         reasons: dict[str, schema.StopReason] = {"refuse": "refusal", "long": "max_tokens"}
         return acp.PromptResponse(stop_reason=next((reasons[w] for w in words if w in reasons), "end_turn"))
+
+    async def use(self, session_id: str, kind: Any, states: list[Any]) -> None:
+        first = acp.start_tool_call("t1", "make it", kind=kind, status="pending")
+        await self.client.session_update(session_id=session_id, update=first)
+        for state in states:
+            if state == "ask":
+                await self.permission(session_id, kind)
+            else:
+                update = acp.update_tool_call("t1", status=state)
+                await self.client.session_update(session_id=session_id, update=update)
 
     async def permission(self, session_id: str, kind: Any) -> str:
         options = [

@@ -267,6 +267,63 @@ def test_an_agent_that_leaves_its_mode(agent: Agent, tmp_path: Path, mode: str) 
         ask(chat, f"mode:{mode}")
 
 
+@pytest.mark.parametrize("policy", ["deny", "read"])
+@pytest.mark.parametrize(
+    "used",
+    [
+        "execute:completed",
+        "edit:completed deaf delay:60",
+        "other:in_progress,completed",
+        "execute:in_progress",
+        "delete:in_progress deaf delay:60",
+        "fetch:completed,ask",
+    ],
+)
+def test_an_agent_that_only_says_that_it_asks(
+    agent: Agent, policy: str, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that answers OK, stays in its mode and runs a tool is ended; its turn fails and says why."""
+    monkeypatch.setattr("xw.bridges.acp_client.ASK_S", 0.05)
+    chat = agent("stays", permissions=policy)
+    with pytest.raises(ChatFailed, match=r"ran the tool 'make it' and asked nobody.* --option asks=yes"):
+        ask(chat, f"uses:{used}")
+    assert ask(chat, "hm").text.startswith("turn 1 ")  # another agent: that one was ended
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "execute:ask,in_progress,completed",
+        "execute:in_progress,ask,completed",  # some report first and ask then
+        "execute:failed",  # refused by its own settings
+        "execute:pending",
+        "read:in_progress,completed",
+        "search:completed",
+        "think:completed",
+    ],
+)
+def test_an_agent_that_asks_goes_on(agent: Agent, used: str) -> None:
+    """A tool that was asked for, did not run, or only reads, ends nothing."""
+    chat = agent("stays")
+    assert ask(chat, f"uses:{used}").text.startswith("turn 1 ")
+    assert ask(chat, f"uses:{used}").text.startswith("turn 2 ")
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (("says",), {}),
+        (("modes=default,auto",), {}),
+        (("option",), {}),
+        (("stays",), {"asks": True}),
+        (("stays",), {"permissions": "allow"}),
+    ],
+)
+def test_an_agent_that_is_believed(agent: Agent, words: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Where the agent says itself that it is in that mode, or the person does, its own settings decide."""
+    assert ask(agent(*words, **options), "uses:execute:in_progress,completed").text.startswith("turn 1 ")
+
+
 def test_an_agent_may_switch_to_a_harmless_mode(agent: Agent) -> None:
     """A switch to planning, or to another mode that asks, ends nothing."""
     chat = agent()

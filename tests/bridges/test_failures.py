@@ -80,6 +80,9 @@ ANSWERS = [
     ("generic", ["Overloaded functions are chosen by their arguments."]),
     ("generic", ["Rate limit exceeded means that you should wait."]),
     ("generic", ["Error 404 is a missing page."]),
+    ("generic", ["403 Forbidden"]),
+    ("claude", ["● 500 Internal Server Error", *ENDS["claude"]]),
+    ("claude", ["● You've hit your limit of three open branches: merge one.", *ENDS["claude"]]),
     ("generic", ["Goose prints", "Ran into this error: x", "when it fails."]),
 ]  # fmt: skip
 

@@ -97,6 +97,12 @@ DOCKER = process(11, "docker exec x", 10, reads=True)
         ("qemu-aarch64-static /bin/bash", Kind.WRAPPER, "qemu-aarch64-static"),
         ("vim.basic claude", Kind.OTHER, "vim.basic"),
         ("tmux: client", Kind.WRAPPER, "tmux"),
+        ("login -f claude", Kind.SHELL, "login"),
+        ("/usr/lib/erlang/erts-15/bin/beam.smp -- -root /usr/lib/erlang", Kind.REPL, "beam.smp"),
+        ("java -cp clojure.jar clojure.main", Kind.REPL, "java"),
+        ("/usr/lib/jvm/bin/java -jar jython.jar", Kind.REPL, "java"),
+        ("java -jar chat.jar", Kind.PROGRAM, "java"),
+        ("mono /usr/lib/mono/4.5/csharp.exe", Kind.REPL, "csharp"),
     ],
 )
 def test_command_line(line: str, kind: Kind, name: str) -> None:

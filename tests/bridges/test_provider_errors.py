@@ -35,6 +35,11 @@ ERRORS = [
     (("timeout", "60", "claude", "-p"), "API Error: 400 x"),
     (("nice", "claude", "-p"), "API Error: 400 x"),
     (("python3", "-m", "llm"), "Error: x"),
+    (("claude", "-p"), "Not logged in · Please run /login"),
+    (("claude", "-p"), 'OAuth token has expired. {"type":"error"}'),
+    (("claude", "-p"), "You've hit your limit · resets 3pm\n\n/upgrade to increase it"),
+    (("goose", "acp"), "Ran into this error: Overloaded.\n\nPlease retry if you think it is transient."),
+    (("codex", "exec", "-"), "ERROR: unexpected status 401 Unauthorized"),
 ]
 ANSWERS = [
     (("claude", "-p"), "The log shows `API Error: 429` three times: the provider's limit was hit."),
@@ -48,6 +53,15 @@ ANSWERS = [
     (("codex", "exec", "-"), "Error handling is in place."),
     (("pi", "-p"), "Errors: none."),
     (("claude", "-p"), ""),
+    (("claude", "-p"), "API Error: 429\n\nThat line stands three times in the log."),
+    (("claude", "-p"), "OAuth tokens are stored in the keychain."),
+    (("claude", "-p"), "Invalid API keys are answered with 401."),
+    (("claude", "-p"), "Not logged in users see the start page."),
+    (("claude", "-p"), "Usage limit reached by three users yesterday: a, b and c."),
+    (("claude", "-p"), "You've hit your limit of three open branches: merge one."),
+    (("claude", "-p"), "Please run /login first, then /init."),
+    (("codex", "exec", "-"), "ERROR: disk full"),
+    (("claude", "-p"), "Done. The last line reads:\nAPI Error: 429 slow down"),
 ]
 
 

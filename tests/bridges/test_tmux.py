@@ -17,9 +17,11 @@ from tests.bridges.helpers import FAKE, Agent, until
 from tests.bridges.hostile import bodies
 from tests.bridges.panes import BASH, pane, program
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
+from xw.bridges.foreground import Owner, State
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
-from xw.bridges.profiles import GENERIC, PROFILES
+from xw.bridges.profiles import CLAUDE, GENERIC, PROFILES
+from xw.bridges.screen import Screen
 from xw.bridges.tmux import TmuxChat
 from xw.bridges.typed import one_line, typed
 from xw.errors import NotFound, Refused, TimedOut
@@ -225,10 +227,10 @@ def test_person_who_types_at_the_same_moment(agent: Start) -> None:
     chat = fake.chat()
     mark, paste = chat.mark(), chat._tmux.paste
 
-    def late(pane: str, text: str) -> None:
+    def late(pane: str, text: str, seen: Screen | None = None) -> bool:
         fake.tmux.run("send-keys", "-t", pane, "-l", "wait, ")
         until(lambda: any("wait," in row for row in fake.tmux.look(pane).rows))
-        paste(pane, text)
+        return paste(pane, text)  # as if it had come after tmux has compared
 
     chat._tmux.paste = late  # type: ignore[method-assign]
     with pytest.raises(Uncertain, match="somebody typed"):
@@ -279,11 +281,11 @@ def test_enter_is_pressed_again_at_most_twice(agent: Start, monkeypatch: pytest.
     chat, pressed = fake.chat(), 0
     press = chat._tmux.press
 
-    def counted(pane: str, key: str) -> None:
+    def counted(pane: str, key: str, seen: Screen | None = None) -> bool:
         nonlocal pressed
         pressed += 1
         monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 30.0 if pressed == 3 else 0.3)
-        press(pane, key)
+        return press(pane, key, seen)
 
     chat._tmux.press = counted  # type: ignore[method-assign]
     ask(chat, "x")
@@ -422,9 +424,9 @@ def test_program_that_ends_meanwhile(
 
         pressed: list[str] = []
 
-        def counted(pane: str, key: str) -> None:
+        def counted(pane: str, key: str, seen: Screen | None = None) -> bool:
             pressed.append(key)
-            press(pane, key)
+            return press(pane, key, seen)
 
         monkeypatch.setattr(chat, "_check_program", late)
         monkeypatch.setattr(chat._tmux, "press", counted)
@@ -433,6 +435,54 @@ def test_program_that_ends_meanwhile(
             chat.present(mark, text_of(f"x\ntouch {pwned}\n"))
         assert len(pressed) == (step == "before the second Enter")
         assert not pwned.exists()
+
+
+@pytest.mark.parametrize("step", ["paste", "press"])
+def test_program_that_ends_after_the_last_look(
+    tmux_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Between the look and the act tmux itself compares: the shell that is back by then gets nothing."""
+    claude = program(tmp_path / "bin", "claude")
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.2)
+    with pane(tmux_server, BASH) as shell:
+        shell.prompts("❯ ")
+        shell.keys(f"clear; {claude} --log {claude}.log --deaf 9")
+        until(lambda: any("auto mode on" in row for row in shell.rows))
+        chat = TmuxChat(shell.id, profile=CLAUDE, server=tmux_server)
+        monkeypatch.setattr("xw.bridges.target.owner_of", lambda tty: Owner(State.KNOWN, "claude"))
+        until(lambda: chat.ready() is None)
+        mark, act = chat.mark(), getattr(chat._tmux, step)
+        acted: list[bool] = []
+
+        def late(pane: str, what: str, seen: Screen) -> Any:
+            if not acted:
+                os.kill(owner_of(shell.tmux.look(shell.id).tty).identity[0], signal.SIGKILL)
+                until(lambda: shell.program == "bash")
+            acted.append(act(pane, what, seen))
+            return acted[-1]
+
+        monkeypatch.setattr(chat._tmux, step, late)
+        with pytest.raises(NotPresented if step == "paste" else Uncertain):
+            chat.present(mark, text_of("x"))
+        assert acted[0] is False
+        assert step == "press" or not any("[mail" in row for row in shell.rows)
+
+
+@pytest.mark.parametrize("name", ["a, b}#x", "#{pane_id}", "é", "~[!-]\\"])
+def test_odd_names_are_compared(tmux_server: str, name: str) -> None:
+    """Whatever a program calls itself, it is still itself, and another is not."""
+    with pane(tmux_server, f"bash -c {shlex.quote(f'exec -a {shlex.quote(name)} cat')}") as shell:
+        until(lambda: shell.program not in ("bash", ""))
+        seen = shell.tmux.look(shell.id)
+        assert shell.tmux.paste(shell.id, "yes", seen)
+        shell.shows("yes")
+        seen = shell.tmux.look(shell.id)
+        assert not shell.tmux.paste(shell.id, "no", seen._replace(cursor_x=seen.cursor_x + 1))
+        assert not shell.tmux.press(shell.id, "x", seen._replace(pid=1))
+        shell.tmux.run("copy-mode", "-t", shell.id)
+        assert not shell.tmux.press(shell.id, "x", seen)
+        shell.tmux.run("copy-mode", "-q", "-t", shell.id)
+        assert shell.rows == ["yes"] and shell.tmux.run("list-buffers") == ""
 
 
 def test_restarted_program_is_another(tmux_server: str, tmp_path: Path) -> None:

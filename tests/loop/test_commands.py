@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridges.helpers import HERE, Agent
+from tests.bridges.panes import BASH, pane
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, call, forge, until
 from tests.loop.processes import XW, Running, bridge, script
@@ -247,6 +248,39 @@ def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         server.stop()
     assert "no chat found" in team.ok("bridge", "command", "--list")
+
+
+@pytest.mark.parametrize("kind", [[], ["acp"]], ids=str)
+def test_list_without_an_extra(team: Team, monkeypatch: pytest.MonkeyPatch, kind: list[str]) -> None:
+    """What one kind lacks is said on stderr with its cure, and the others are listed."""
+    monkeypatch.setitem(sys.modules, "acp", None)  # as where it is not installed
+    for name in ("acp", "acp_agent", "acp_client"):
+        monkeypatch.delitem(sys.modules, f"xw.bridges.{name}", raising=False)
+    for form in ([], ["--json"]):
+        result = team.run("bridge", *kind, "--list", *form)
+        assert result.code == 0 and "pip install 'xw[acp]'" in result.err, result
+    result = team.run("bridge", "acp", "--", "cat")  # to run one is another thing
+    assert result.code == 2 and "pip install 'xw[acp]'" in result.err
+
+
+def test_list_without_tmux(team: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without tmux has no panes, and its other chats are listed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for kind in ([], ["tmux"]):
+        result = team.run("bridge", *kind, "--list")
+        assert result.code == 0 and "tmux is not installed" in result.err, result
+
+
+@pytest.mark.parametrize("kind", [[], ["tmux"]], ids=str)
+def test_list_of_another_tmux_server(team: Team, tmux_server: str, kind: list[str]) -> None:
+    """`--option server=` names the server whose panes are listed; an option that no kind has is an error."""
+    with pane(tmux_server, BASH) as shell:
+        listed = team.ok("bridge", *kind, "--list", "--option", f"server={tmux_server}")
+        assert f"tmux --target {shell.id}; bash; a shell, not a chat program" in listed
+        listed = team.ok("bridge", *kind, "--list", "--option", "server=there-is-none")
+        assert shell.id not in listed
+    result = team.run("bridge", *kind, "--list", "--option", "sever=x")
+    assert result.code == 2 and "sever" in result.err
 
 
 def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

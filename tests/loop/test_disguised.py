@@ -39,6 +39,15 @@ def copied(folder: Path) -> str:
     return f"{folder}/claude --norc --noprofile"
 
 
+def python_copied(folder: Path) -> str:
+    """The interpreter in a file of Claude's name, with the prompt of Claude's input."""
+    shutil.copy(Path(sys.executable).resolve(), folder / "claude")
+    start = folder / "start.py"
+    start.write_text(f"import sys\nsys.ps1 = {PROMPT!r}\n", "utf-8")
+    home = Path(sys.executable).resolve().parents[1]
+    return f"env PYTHONHOME={home} PYTHONSTARTUP={start} {folder}/claude -q"
+
+
 def linked(folder: Path) -> str:
     (folder / "claude").symlink_to(shutil.which("bash") or "")
     return f"{folder}/claude --norc --noprofile"
@@ -95,6 +104,16 @@ def test_script_that_runs_what_it_reads(world: World, tmux_server: str, tmp_path
         until(lambda: repl.rows)
         for options in ({"profile": "generic"}, {"profile": "llm"}):
             assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
+
+
+@pytest.mark.parametrize("options", [{}, {"profile": "claude"}, {"profile": "generic"}], ids=str)
+def test_copy_of_an_interpreter(
+    world: World, tmux_server: str, tmp_path: Path, options: dict[str, str]
+) -> None:
+    """A REPL in a file called claude is told by its bytes."""
+    with pane(tmux_server, python_copied(tmp_path)) as repl:
+        until(lambda: repl.rows == [RULE, "❯"])
+        assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
 
 
 def test_script_called_claude(world: World, tmux_server: str, tmp_path: Path) -> None:

@@ -49,6 +49,30 @@ def report(
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_bridge_whose_program_says_nothing(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
+    """An empty answer is none: stderr says so, with exit 1, and nothing is printed that passes for one."""
+    bridge(team, "bob", "command", "--", script(tmp_path, "echo; exit 0"))
+    result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
+    assert (result.code, result.out) == (1, "") and "its answer is empty" in result.err
+    assert team.pending("alice") == []
+    team.ok("send", "--to", "bob", "task", "do it")  # a task is done all the same, and its sender told
+    until(lambda: team.pending("alice"))
+    assert "(the chat's answer was empty)" in team.ok("check")
+
+
+def test_an_empty_reply_of_one_of_two(team: Team) -> None:
+    """One of several asked who answers nothing does not end the wait for the other."""
+    team.ok("init", "--name", "carol")
+    ask = team.start("ask", "--to", "bob", "--to", "carol", "--timeout", "60", "well?")
+    until(lambda: team.pending("carol"))
+    for name, said in (("bob", failure.EMPTY_ANSWER), ("carol", "42")):
+        (question,) = instance(team, name).mailbox.pending()
+        team.ok("reply", question.split(".")[0], said, by=name)
+    result = ended(ask)
+    assert (result.code, result.out) == (0, "42\n") and "its answer is empty" in result.err
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_bridge_whose_program_fails(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
     """A failure goes to stderr with exit 1, and nothing to stdout that passes for an answer."""
     bridge(team, "bob", "command", "--", script(tmp_path, "echo no credit >&2; exit 3"))

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.bridges.helpers import HERE, Agent
+from tests.bridges.panes import BASH
+from tests.bridges.panes import pane as opened
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team
 from tests.idle import cost, rests, settled, tree
@@ -33,10 +35,12 @@ def _lines() -> list[str]:
     return [sys.executable, "-c", "import sys\nfor line in sys.stdin: pass"]
 
 
-def residents(team: Team, pane: str, server: str, socket: str) -> dict[str, list[str]]:
+def residents(team: Team, pane: str, shell: str, server: str, socket: str) -> dict[str, list[str]]:
     """The command line of each part that stays, by the name of who runs it."""
     acp = [sys.executable, f"{HERE}/acp_agent.py", "modes=default"]
     terminal = ["--target", pane, "--option", f"server={server}", "--option", "profile=generic"]
+    barred = ["--target", shell, "--option", f"server={server}"]
+    team.send("not for a shell", kind="task", to="by-blocked", by="asks-later")
     question = team.send("who is there?", kind="question", to="nobody", by="asks-later")
     return {
         "by-command": ["bridge", "command", "--", "cat"],
@@ -44,6 +48,7 @@ def residents(team: Team, pane: str, server: str, socket: str) -> dict[str, list
         "by-notify": ["bridge", "command", "--notify", "--", "cat"],
         "by-socket": ["bridge", "socket", "--target", socket],
         "by-tmux": ["bridge", "tmux", *terminal],
+        "by-blocked": ["bridge", "tmux", *barred],
         "by-acp": ["bridge", "acp", "--", *acp],
         "by-nothing": ["bridge", "socket", "--target", f"{socket}-is-not-there"],
         "ups": ["up", "upped"],
@@ -58,10 +63,14 @@ def residents(team: Team, pane: str, server: str, socket: str) -> dict[str, list
 
 
 def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agent], tmp_path: Path) -> None:
-    """Each kind of bridge, `up`, a room, `watch`, `wait`, `ask` and `log --follow` sleep until mail comes."""
+    """Each kind of bridge, `up`, a room, `watch`, `wait`, `ask` and `log --follow` sleep until mail comes.
+
+    So does, but for a look now and then, a bridge whose mail waits because a shell is in its pane.
+    """
     pane = agent()
     names = (
-        "by-command", "by-lines", "by-notify", "by-socket", "by-tmux", "by-acp", "by-nothing", "ups", "upped",
+        "by-command", "by-lines", "by-notify", "by-socket", "by-tmux", "by-acp", "by-nothing",
+        "by-blocked", "ups", "upped",
         "watches", "waits", "asks-later", "asks", "follows", "reads-along", "nobody",
     )  # fmt: skip
     for name in names:
@@ -70,9 +79,10 @@ def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agen
     configure(team, upped={"kind": "command", "target": "cat"})
     with ExitStack() as stack:
         socket = stack.enter_context(_wibwob(tmp_path))
+        shell = stack.enter_context(opened(tmux_server, BASH)).id
         started = {
             name: Running(team, name, *arguments)
-            for name, arguments in residents(team, pane.pane, tmux_server, socket).items()
+            for name, arguments in residents(team, pane.pane, shell, tmux_server, socket).items()
         }
         for name, running in started.items():
             if name.startswith("by-") or name == "ups":

@@ -278,7 +278,8 @@ def test_unknown_program(world: World, tmux_server: str, tmp_path: Path) -> None
 QUESTIONS = [
     "Overwrite? [Y/n]: ", "Username: ", "Password: ", "Continue? ", "Login: ", "File name: ",
     "Proceed (y/N) > ", "Are you sure? (yes/no): ", "Enter a number > ", "Delete everything? ",
-    "Passphrase for key /x/y: ",
+    "Passphrase for key /x/y: ", "? Project name › ", "File > ", "(yes/no)? ", "Host> ", "Enter your PIN> ",
+    "[sudo] password for ann: ", "Are you sure you want to continue connecting (yes/no/[fingerprint])? ",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Asking: send a question, wait for its answer, and report why none will come.
 
 An answer is a message whose `re` names the question, from one of those who were
-asked. A notice of failure (`failure`) is none, and counts only from them and
+asked, and that says something. A notice of failure (`failure`) is none, and counts only from them and
 from postmaster. The wait ends with an error as soon as nobody is left to answer:
 each one asked has failed, or has put the question away (done, failed,
 withdrawn) and no answer followed. Ids of different senders are never compared:
@@ -139,13 +139,18 @@ class _Fate:
             # `ask` prints the body alone, and nobody could see that it is another's.
             self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
             return False
+        reason = failure.sentence(message)
         if not payload.reports_failure(message):
-            return not failure.is_notice(message)  # of another message, whatever it says it answers
+            if failure.is_notice(message):
+                return False  # of another message, whatever it says it answers
+            if not failure.is_empty(message):
+                return True
+            reason = f"{message.sender} handled {layout.short_id(self._question.id)}, and its answer is empty"
         self.notices.append(message)
         self._failed |= self._returned() if returned else {message.sender}
         if self._failed.issuperset(self._asked):
-            raise NoAnswer(failure.sentence(message), self.notices)
-        self._tell(failure.sentence(message))
+            raise NoAnswer(reason, self.notices)
+        self._tell(reason)
         return False
 
     def check(self, last: bool) -> float:

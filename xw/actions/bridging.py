@@ -11,7 +11,7 @@ from xw.bridges.kinds import KINDS
 from xw.bridges.loop import Tell
 from xw.bridges.serve import Plan, Stop, serve
 from xw.config import Config
-from xw.errors import Busy, NotFound, Usage
+from xw.errors import Busy, NotFound, Usage, XwError
 from xw.instance import Instance
 
 _STARTED = ("command", "acp")  # by the bridge, so that their target is a command line
@@ -90,8 +90,33 @@ def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell, patient: bool = 
             woken.wait(AGAIN_S)
 
 
-def chats(kind: str | None) -> list[tuple[str, Found]]:
-    """The chats on this machine that a bridge could be pointed at, with their kind."""
+class Chats(NamedTuple):
+    """The chats of this machine with their kinds, and why those of other kinds cannot be listed."""
+
+    found: list[tuple[str, Found]]
+    problems: list[tuple[str, str]]
+
+
+def chats(kind: str | None, options: Mapping[str, str]) -> Chats:
+    """List the chats that a bridge could be pointed at; without `kind`, each gets the options that it has.
+
+    Raise Usage for an option that none of them has; for a single kind, also what keeps it from being listed.
+    """
     if kind and kind not in KINDS:
         raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
-    return [(one, found) for one in ([kind] if kind else KINDS) for found in kinds.discover(one)]
+    listed = Chats([], [])
+    unknown = {} if kind else dict(options)
+    for one in [kind] if kind else KINDS:
+        try:
+            own = {name: options[name] for name in options if kind or kinds.has_option(one, name)}
+            unknown = {name: value for name, value in unknown.items() if name not in own}
+            listed.found.extend((one, found) for found in kinds.discover(one, own))
+        except kinds.Missing as error:
+            listed.problems.append((one, str(error)))
+        except (XwError, OSError) as error:
+            if kind:
+                raise
+            listed.problems.append((one, str(error)))
+    for name in unknown:
+        raise Usage(f"no kind of bridge has an option {name!r}")
+    return listed

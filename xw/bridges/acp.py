@@ -21,7 +21,8 @@ from pathlib import Path
 from xw.bridges.acp_agent import Agent, Outcome, reason
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import check_options, yes_or_no
-from xw.bridges.program import Program, own_state, program_of
+from xw.bridges.own_files import DAY_S, OwnFiles
+from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut, Usage
 
@@ -48,7 +49,7 @@ class AcpChat:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._program = program
-        self._state = state
+        self._own = OwnFiles(state)
         self._agent = Agent(program, permissions, asks)
         self._clock = clock
         self._turns: dict[str, Future[Outcome]] = {}
@@ -62,13 +63,13 @@ class AcpChat:
     def start(self) -> None:
         """Start the agent unless it runs; see `chat.Starting`."""
         if not self._agent.lives:
-            own_state(self._state).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._own.make()
             self._agent.start()
 
     def mark(self) -> str:
         """An id for the next turn; starts the agent if it does not run."""
         self.start()
-        own_state(self._state)
+        self._own.check()
         self._sweep()
         return json.dumps({"turn": secrets.token_hex(8), "at": round(self._clock(), 3)})
 
@@ -124,27 +125,28 @@ class AcpChat:
 
     def _keep(self, turn: str, outcome: Outcome) -> None:
         with suppress(OSError):  # on a full disk this object still has it
-            new = self._state / f"{turn}.new"
-            new.write_text(json.dumps(outcome._asdict()), encoding="utf-8")
-            new.replace(self._state / f"{turn}.json")
+            self._own.files.replace(json.dumps(outcome._asdict()).encode(), "", f"{turn}.json")
 
     def _kept(self, turn: str) -> Outcome | None:
         try:
-            return Outcome(**json.loads((self._state / f"{turn}.json").read_text("utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+            return Outcome(**json.loads(self._own.read(f"{turn}.json", -1)))
+        except (ValueError, TypeError):
             return None  # not finished, or lost with the machine while it was written
 
     def _sweep(self) -> None:
         """Forget answers of a day ago; the loop has filed them long since."""
-        for answer in self._state.glob("*.json"):
+        for name in self._own.files.names(""):
             with suppress(OSError):
-                if answer.stat().st_mtime < time.time() - 86400:
-                    answer.unlink()
+                if name.endswith(".json") and self._own.age(name) > DAY_S:
+                    self._own.files.remove(name)
+
+
+OPTIONS = ("permissions", "asks", "timeout", "cwd")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
     """A chat with the agent that the command line `target` starts: `gemini --acp`, `opencode acp`."""
-    check_options(options, ("permissions", "asks", "timeout", "cwd"))
+    check_options(options, OPTIONS)
     policy = options.get("permissions", "deny")
     if policy not in POLICIES:
         raise Usage(f"permissions is one of {', '.join(POLICIES)}, not {policy!r}")
@@ -152,6 +154,6 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
     return AcpChat(program_of("acp", target, options), state, policy, asks)
 
 
-def discover() -> list[Found]:
+def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (nothing to look for)
     """None: agents are started, not found."""
     return []

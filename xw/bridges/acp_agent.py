@@ -4,7 +4,8 @@ JSON-RPC over the agent's stdin and stdout, through the SDK `agent-client-protoc
 event loop: it runs in a thread of this file, and nothing asynchronous leaves it.
 
 Unless every permission is granted the session is put into a mode that asks (`acp_modes`), which the agent
-must confirm where it reports modes at all; an agent that leaves it is ended, and its turn fails.
+must confirm where it reports modes at all; an agent that leaves it is ended, and its turn fails. So is one
+that only answered OK, and then reports a tool call that it did not ask for (`acp_tools`).
 """
 
 import asyncio
@@ -54,6 +55,10 @@ logging.getLogger().addHandler(logging.NullHandler())
 _T = TypeVar("_T")
 
 
+class Strayed(Exception):
+    """The agent was ended, because it may run, or ran, tools without asking."""
+
+
 class Outcome(NamedTuple):
     """How a turn ended: the protocol's stop reason, and what the agent said."""
 
@@ -70,9 +75,11 @@ class Agent:
         self._guarded = permissions != "allow"
         self._asks = asks
         self._client = Client(permissions)
-        self._client.on_mode = self._end_if_strayed
+        self._client.on_report = self._end_if_strayed
         self._settled = False
         """Whether the session was put into a mode that asks."""
+        self._believed = False
+        """Whether the agent reported that mode itself, or the person states that it asks."""
         self._broken = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -98,7 +105,7 @@ class Agent:
     def start(self) -> None:
         """Start the process and its session. Raise ChatGone if it cannot be now, Unusable if never."""
         self.close()
-        self._broken = self._settled = False
+        self._broken = self._settled = self._believed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
         self._thread.start()
@@ -182,6 +189,7 @@ class Agent:
                 await asyncio.wait_for(self._client.until_mode(wanted), CONFIRM_S)
         if self._client.mode not in ("", wanted):
             raise Unusable(f"{self._program.name}: the agent stays in mode {self._client.mode!r}: {_ALLOW}")
+        self._believed = self._asks or wanted in (modes.current, self._client.mode)
         self._settled = True
 
     async def _ask_for(self, modes: Modes, wanted: str) -> None:
@@ -205,29 +213,36 @@ class Agent:
         prompt = self._connection.prompt(session_id=self._session, prompt=[acp.text_block(text)])
         try:
             response: schema.PromptResponse = await self._or_death(prompt)
-        except OSError:
+        except (OSError, acp.RequestError) as error:
             # The end of a process is noticed later than that of its pipe.
-            self._broken = True
+            self._broken = self._broken or isinstance(error, OSError)
             self._raise_if_strayed()
             raise
+        self._client.tools.end()
         self._raise_if_strayed()
         outcome = Outcome(str(response.stop_reason), self._client.words())
         keep(outcome)
         return outcome
 
-    def _has_strayed(self) -> bool:
-        """Return whether the agent says that it is in a mode that may ask nobody."""
-        return self._settled and self._client.mode not in ("", *acp_modes.HARMLESS)
+    def _strayed(self) -> str:
+        """Return the sign that the agent may run, or ran, tools without asking; empty if there is none."""
+        if not self._settled:
+            return ""
+        mode, ran = self._client.mode, self._client.tools.ran
+        if mode not in ("", *acp_modes.HARMLESS):
+            return f"the agent switched to mode {mode!r}, in which it may ask nobody, and was ended"
+        return acp_modes.unasked(ran) if ran and not self._believed and not mode else ""
 
     def _end_if_strayed(self) -> None:
-        if self._has_strayed():
+        if self._strayed():
             self._broken = True
             self._kill()
 
     def _raise_if_strayed(self) -> None:
-        if self._has_strayed():
-            mode = self._client.mode
-            raise OSError(f"the agent switched to mode {mode!r}, in which it may ask nobody, and was ended")
+        sign = self._strayed()
+        if sign:
+            self._end_if_strayed()
+            raise Strayed(sign)
 
     async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
         """Return the answer to a request; OSError when the agent ends first: the SDK would wait for ever."""

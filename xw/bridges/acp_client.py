@@ -12,6 +12,10 @@ import acp
 from acp import schema
 
 from xw.bridges.acp_modes import Modes
+from xw.bridges.acp_tools import ToolCalls
+
+ASK_S = 2.0
+"""An agent that reports a tool in progress has this long to ask for it: some report first."""
 
 
 class Client:
@@ -24,12 +28,13 @@ class Client:
         self.mode = ""
         """The mode that the agent last reported; empty if it never did."""
         self._moved = asyncio.Event()
-        self.on_mode: Callable[[], None] = lambda: None
-        """Called after each report of a mode."""
+        self.tools = ToolCalls()
+        self.on_report: Callable[[], None] = lambda: None
+        """Called after each report of a mode or a tool."""
 
     def begin_session(self) -> None:
-        """Forget the mode of an earlier agent. Call it inside the event loop of the new one."""
-        self.mode = ""
+        """Forget the mode and the tools of an earlier agent. Call it inside the event loop of the new one."""
+        self.mode, self.tools = "", ToolCalls()
         self._moved = asyncio.Event()
 
     def begin_turn(self) -> None:
@@ -45,7 +50,7 @@ class Client:
         """Note the mode that the agent says it is in."""
         self.mode = mode
         self._moved.set()
-        self.on_mode()
+        self.on_report()
 
     async def until_mode(self, mode: str) -> None:
         """Return once the agent says that it is in this mode."""
@@ -61,12 +66,25 @@ class Client:
             # What it said on the way is not the answer, unless nothing follows.
             self._before_tool = self.words()
             self._said.clear()
+            self._note_tool(update)
+        elif isinstance(update, schema.ToolCallProgress):
+            self._note_tool(update)
         elif isinstance(update, schema.CurrentModeUpdate):
             self.note_mode(update.current_mode_id)
         elif isinstance(update, schema.ConfigOptionUpdate):
             found = mode_option(update.config_options)
             if found:
                 self.note_mode(found.current)
+
+    def _note_tool(self, update: schema.ToolCallStart | schema.ToolCallProgress) -> None:
+        tools, call = self.tools, update.tool_call_id
+        if tools.report(call, update.kind, update.title, update.status):
+            asyncio.get_running_loop().call_later(ASK_S, self._end_wait, tools, call)
+        self.on_report()
+
+    def _end_wait(self, tools: ToolCalls, call: str) -> None:
+        tools.overdue(call)
+        self.on_report()
 
     async def request_permission(
         self,
@@ -76,6 +94,7 @@ class Client:
         **kwargs: Any,  # noqa: ARG002 (SDK's)
     ) -> acp.RequestPermissionResponse:
         """Allow or reject this one use of a tool, by the policy."""
+        self.tools.ask(tool_call.tool_call_id)
         allowed = self._policy == "allow" or (self._policy == "read" and tool_call.kind in ("read", "search"))
         wanted = "allow_once" if allowed else "reject_once"
         chosen = [option for option in options if option.kind == wanted]

@@ -59,3 +59,12 @@ def refusal(name: str, offered: Sequence[str]) -> str:
         "choose another agent, or give --option asks=yes if its own configuration makes it ask, "
         "or --option permissions=allow"
     )
+
+
+def unasked(tool: str) -> str:
+    """Return why an agent was ended that ran this tool without asking, and what to do."""
+    return (
+        f"the agent ran the tool {tool!r} and asked nobody, though it was put into a mode that asks: it was "
+        "ended, and what the tool did is done: choose another agent, or give --option asks=yes if its own "
+        "configuration allows that tool, or --option permissions=allow"
+    )

@@ -11,7 +11,7 @@ from xw import layout, presence
 from xw.bridges import present
 from xw.bridges.chat import Chat, ChatGone, NotPresented
 from xw.bridges.frame import notice
-from xw.bridges.pace import Pause
+from xw.bridges.pace import BLOCKED_S, Pause
 from xw.errors import Damaged, XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message
@@ -32,6 +32,7 @@ class Announcer:
         self._chat = chat
         self._tell = tell
         self._pause = Pause(0.02, 0.5)
+        self._rest = Pause(0.02, BLOCKED_S)
         self._shown: tuple[str, str] | None = None
         self._waits_for = ""
         self._mailbox.files.make_folder(self._mailbox.at(layout.BRIDGE))
@@ -58,7 +59,10 @@ class Announcer:
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
         self._waits_for = reason or ""
-        return self._pause.longer() if reason else self._announce(names, fresh)
+        if reason:
+            return self._rest.longer()
+        self._rest.reset()
+        return self._announce(names, fresh)
 
     def _announce(self, names: list[str], fresh: list[str]) -> float:
         now = self._instance.now()

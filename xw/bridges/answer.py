@@ -33,7 +33,7 @@ def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields 
     return Draft(
         "reply",
         (message.sender,),
-        text if text.strip() else "(the chat's answer was empty)",
+        text if text.strip() else failure.EMPTY_ANSWER,
         message.id,
         message.thread or message.id,
         attachments,

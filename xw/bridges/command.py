@@ -6,10 +6,10 @@ bridge's state, which is the mark; the command's output goes to files there, so
 that an answer survives the bridge that asked for it:
 
     in         the text
-    started    made by whoever comes first: the command, or a later bridge that forbids it to start
+    go         renamed by whoever comes first: to `started` by the command, or to `forbidden` by a later
+               bridge, so that it never starts
     out, err   the command's output
-    pid        its process group
-    code       its exit status, once it has ended
+    alive      locked while it runs; its process group, and its exit status once it has ended
 
 With `lines=yes` the command is started once and speaks JSON lines instead
 (`lines.py`). Other options: `timeout` in seconds for an answer, `cwd`.
@@ -18,34 +18,37 @@ With `lines=yes` the command is started once and speaks JSON lines instead
 import fcntl
 import json
 import os
+import re
 import secrets
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
-from xw.bridges.program import Program, locked, own_state, program_of
+from xw.bridges.own_files import DAY_S, OwnFiles
+from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message; what is longer is cut, and said to be."""
 
-# `set -C` makes `>` fail where the file exists: the command starts only if nobody forbade it.
-# The lock that is this shell's stdin ends with it, and says that it lives: a pid alone may be another's.
+# Renaming has one winner: the command starts only if nobody forbade it. All files are made before, so
+# that this shell, which may be root's in a user's folder, makes none. The lock that is its stdin ends
+# with it, and says that it lives (a pid alone may be another's); that file takes its numbers.
 _RUN = """
 d=$1; shift
-set -C; : 2>/dev/null >"$d/started" || exit 0; set +C
-echo $$ >"$d/pid"
-"$@" <"$d/in" >"$d/out" 2>"$d/err"
-echo $? >"$d/code.new"; mv "$d/code.new" "$d/code"
+[ ! -e "$d/forbidden" ] && mv "$d/go" "$d/started" 2>/dev/null || exit 0
+echo $$ >&0
+"$@" <"$d/in"
+echo $? >&0
 """
+_NUMBERS = re.compile(r"(\d+)\n(?:(\d+)\n)?")
 
 
 class CommandChat:
@@ -56,7 +59,7 @@ class CommandChat:
 
     def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
         self._program = program
-        self._state = state
+        self._own = OwnFiles(state)
         self._clock = clock
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -66,26 +69,29 @@ class CommandChat:
 
     def mark(self) -> str:
         """A directory of its own for the next text."""
-        directory = own_state(self._state) / secrets.token_hex(8)
-        directory.mkdir(parents=True, mode=0o700)
+        run = secrets.token_hex(8)
+        self._own.make(run)
         self._sweep()
-        return json.dumps({"run": directory.name, "at": round(self._clock(), 3)})
+        return json.dumps({"run": run, "at": round(self._clock(), 3)})
 
     def present(self, mark: str, text: str) -> None:
         """Start the command with the text; see `Chat.present`."""
-        directory = self._directory(mark)
+        run = _run_of(mark)
         reason = self.ready()
         if reason:
             raise ChatGone(reason)
         try:
-            (directory / "in").write_text(text, encoding="utf-8", newline="")
-            with (directory / "alive").open("w") as lock:
+            self._own.write(f"{run}/in", text)
+            self._own.write(f"{run}/go")
+            with ExitStack() as opened:
+                names = (f"{run}/{name}" for name in ("alive", "out", "err"))
+                lock, out, err = (opened.enter_context(self._own.opened(name)) for name in names)
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._running[mark] = subprocess.Popen(
-                    ["/bin/sh", "-c", _RUN, "xw", str(directory.absolute()), *self._program.argv],
+                    ["/bin/sh", "-c", _RUN, "xw", self._own.files.path(run), *self._program.argv],
                     stdin=lock,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
                     cwd=self._program.cwd,
                     # A group of its own: ^C at the bridge is not for it, and its children end with it.
                     process_group=0,
@@ -96,33 +102,36 @@ class CommandChat:
             ) from error
 
     def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
-        """Whoever makes `started` first decides: asking makes it, so a command not begun never begins."""
-        directory = self._directory(mark)
+        """Whoever renames `go` first decides: asking renames it, so a command not begun never begins."""
+        run = _run_of(mark)
         try:
-            (directory / "started").touch(exist_ok=False)
+            with suppress(FileNotFoundError):
+                self._own.files.move(f"{run}/go", f"{run}/forbidden")
+            if self._own.has(f"{run}/forbidden"):
+                return False
+            if self._own.has(f"{run}/started"):
+                return True
+            # It was given nothing yet; or it is an older xw's, whose command starts by making this.
+            self._own.write(f"{run}/started")
+            self._own.write(f"{run}/forbidden")
         except FileExistsError:
-            return not (directory / "forbidden").exists()
+            return True
         except OSError:
             return None  # the directory is gone: cleared, or lost with the machine
-        (directory / "forbidden").touch()
         return False
 
     def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
         """The command's output once it has ended; see `Chat.capture`."""
-        directory = self._directory(mark)
-        code = _read(directory / "code").strip()
-        if code:
+        run = _run_of(mark)
+        lives = self._own.locked(f"{run}/alive")
+        _, code = self._numbers(run)  # looked for after the lock: it may end between the two
+        if code is not None or not lives:
             self._reap(mark)
-            return self._outcome(directory, int(code))
-        if not locked(directory / "alive"):
-            self._reap(mark)
-            # It may have ended between the two looks.
-            code = _read(directory / "code").strip()
-            if not code:
+            if code is None:
                 raise ChatGone(f"{self._program.name}: ended before it answered")
-            return self._outcome(directory, int(code))
+            return self._outcome(run, code)
         if self._clock() - json.loads(mark)["at"] > self._program.timeout_s:
-            self._end(directory)
+            self._end(run)
             self._reap(mark)
             raise TimedOut(
                 f"{self._program.name}: no answer within {self._program.timeout_s:g} s; it was ended"
@@ -132,28 +141,33 @@ class CommandChat:
     def close(self) -> None:
         """End the commands that still run, with their children."""
         for mark in list(self._running):
-            self._end(self._directory(mark))
+            self._end(_run_of(mark), self._running[mark].pid)
             self._reap(mark)
 
-    def _outcome(self, directory: Path, code: int) -> Reply:
+    def _outcome(self, run: str, code: int) -> Reply:
         if code:
-            lines = _read(directory / "err").strip().splitlines() or [
+            lines = self._own.read_end(f"{run}/err").strip().splitlines() or [
                 f"exit status {code} and nothing on stderr"
             ]
             raise ChatFailed(f"{self._program.name}: failed ({code}): {lines[-1]}")
-        answer = _read(directory / "out", OUTPUT_LIMIT + 1).strip("\n")
+        answer = self._own.read(f"{run}/out", OUTPUT_LIMIT + 1).strip("\n")
         error = error_in(self._program.argv, answer)
         if error:
             raise ChatFailed(f"{self._program.name}: {error}")
         if len(answer.encode()) > OUTPUT_LIMIT:
             cut = answer.encode()[:OUTPUT_LIMIT].decode(errors="ignore")
-            return Reply(
-                cut, True, f"the answer was longer than {OUTPUT_LIMIT} bytes; the rest is in {directory}/out"
-            )
+            rest = self._own.files.path(f"{run}/out")
+            return Reply(cut, True, f"the answer was longer than {OUTPUT_LIMIT} bytes; the rest is in {rest}")
         return Reply(answer)
 
-    def _directory(self, mark: str) -> Path:
-        return self._state / str(json.loads(mark)["run"])
+    def _numbers(self, run: str) -> tuple[int | None, int | None]:
+        """The command's process group and exit status, as far as there are any."""
+        said = _NUMBERS.fullmatch(self._own.read(f"{run}/alive"))
+        if said:
+            return int(said[1]), None if said[2] is None else int(said[2])
+        # Older versions had a file for each.
+        group, code = (self._own.read(f"{run}/{name}").strip() for name in ("pid", "code"))
+        return int(group) if group.isdecimal() else None, int(code) if code.isdecimal() else None
 
     def _reap(self, mark: str) -> None:
         process = self._running.get(mark)
@@ -162,37 +176,35 @@ class CommandChat:
                 process.wait(5)
                 del self._running[mark]
 
-    def _end(self, directory: Path) -> None:
-        pid = _read(directory / "pid").strip()
+    def _end(self, run: str, group: int | None = None) -> None:
+        group = group or self._numbers(run)[0]
         # Only while the lock is held is the number surely the command's.
-        if pid and locked(directory / "alive"):
+        if group and self._own.locked(f"{run}/alive"):
             with suppress(ProcessLookupError):
-                os.killpg(int(pid), signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
 
     def _sweep(self) -> None:
         """Forget runs that ended a day ago; the loop has filed their answers long since."""
-        for directory in self._state.iterdir():
-            code = directory / "code"
+        for run in self._own.files.names(""):
             with suppress(OSError):
-                if code.stat().st_mtime < time.time() - 86400:
-                    shutil.rmtree(directory)
+                if self._own.age(run) > DAY_S and self._numbers(run)[1] is not None:
+                    self._own.files.remove_folder(run)
 
 
-def _read(path: Path, size: int = -1) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(size).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""  # not written yet
+def _run_of(mark: str) -> str:
+    return str(json.loads(mark)["run"])
+
+
+OPTIONS = ("lines", "timeout", "cwd")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     """A chat with the command line `target`, split as a shell splits words, run without a shell."""
-    check_options(options, ("lines", "timeout", "cwd"))
+    check_options(options, OPTIONS)
     kind = LinesChat if yes_or_no(options, "lines") else CommandChat
     return kind(program_of("command", target, options), state)
 
 
-def discover() -> list[Found]:
+def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (nothing to look for)
     """None: commands are started, not found."""
     return []

@@ -10,8 +10,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from xw.bridges.names import (
+    ALWAYS_SHELLS,
     CONSOLES,
     INTERPRETERS,
+    JAVA_CONSOLES,
     LAUNCHERS,
     OTHERS,
     REPLS,
@@ -54,11 +56,13 @@ def read(words: Sequence[str], file: str = "") -> Command:
     for name in dict.fromkeys((base(file) or shown, shown)):
         kind, how = _listed(name), _interpreter(name)
         called = shown if _listed(shown) is kind else name
+        if "java" in _plain(name) and any(re.search(JAVA_CONSOLES, word) for word in words[1:]):
+            return Command(Kind.REPL, called)
         if how is not None:
             if how.titled and _interpreter(shown) is None:
                 return _program(shown, words[1:])
             return _interpreted(words, called, how)
-        if kind is Kind.SHELL:
+        if kind is Kind.SHELL and _plain(name)[0] not in ALWAYS_SHELLS:
             return _shell(words, called)
         if kind is not None:
             return Command(kind, called)
@@ -109,6 +113,11 @@ _KINDS = (
     (Kind.WRAPPER, WRAPPERS),
     (Kind.LAUNCHER, LAUNCHERS),
 )
+
+
+def runs_input(name: str) -> bool:
+    """Return True for the name of a shell, a REPL or an interpreter."""
+    return _listed(name) in (Kind.SHELL, Kind.REPL)
 
 
 def _interpreter(name: str) -> Interpreter | None:

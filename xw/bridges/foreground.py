@@ -8,18 +8,23 @@ Linux share. Where neither tells, nobody knows, and nothing is typed.
 import filecmp
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-from xw.bridges.command_lines import Command, Kind, read
+from xw.bridges.command_lines import Command, Kind, read, runs_input
 from xw.bridges.names import SHELLS
 
 TIMEOUT_S = 5.0
 
 _PROC = "/proc"
+
+_FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+
+_SCRIPT = 4096  # bytes: what is smaller is no executable, but a script that another file runs
 
 
 class Process(NamedTuple):
@@ -188,31 +193,44 @@ def _link(path: str) -> str:
 
 
 def _file(link: str) -> str:
-    """The name of the executable behind this link; of a shell's copy, the shell's."""
+    """The name of the executable behind this link; of a shell's or an interpreter's copy, that one's."""
     name = os.path.basename(_link(link).removesuffix(" (deleted)"))
     with suppress(OSError):
-        if name in SHELLS:
+        if runs_input(name):
             return name
-        size = os.stat(link).st_size
-        for shell in _shells():
-            if os.stat(shell).st_size == size and filecmp.cmp(shell, link, shallow=False):
-                return os.path.basename(shell)
+        for path in _originals().get(os.stat(link).st_size, ()):
+            if filecmp.cmp(path, link, shallow=False):
+                return os.path.basename(path)
     return name
 
 
 @cache
-def _shells() -> tuple[str, ...]:
-    """The shells of this machine, each once, with their own files."""
-    try:
-        with open("/etc/shells", encoding="utf-8", errors="replace") as file:
-            listed = [line.strip() for line in file if line.startswith("/")]
-    except OSError:
-        return ()
-    found: dict[str, str] = {}
-    for path in listed:
-        if os.path.basename(path) in SHELLS:
-            found.setdefault(os.path.realpath(path), path)
-    return tuple(path for path in found.values() if os.path.exists(path))
+def _originals() -> dict[int, list[str]]:
+    """The shells, REPLs and interpreters of this machine by their sizes, each file once."""
+    files: dict[str, str] = {}
+    for path in (*_login_shells(), *_installed()):
+        files.setdefault(os.path.realpath(path), path)
+    found: dict[int, list[str]] = {}
+    for real, path in files.items():
+        with suppress(OSError):  # it is gone, or may not be seen
+            size = os.stat(real).st_size
+            if size > _SCRIPT:
+                found.setdefault(size, []).append(path)
+    return found
+
+
+def _login_shells() -> Iterator[str]:
+    with suppress(OSError), open("/etc/shells", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("/") and os.path.basename(line.strip()) in SHELLS:
+                yield line.strip()
+
+
+def _installed() -> Iterator[str]:
+    for folder in dict.fromkeys((*os.environ.get("PATH", "").split(os.pathsep), *_FOLDERS)):
+        with suppress(OSError):
+            yield from (f"{folder}/{name}" for name in os.listdir(folder) if runs_input(name))
+    yield sys.executable
 
 
 def _hosts(pid: str) -> bool:

@@ -1,7 +1,7 @@
 """The kinds of chat: a new one is a file and a line here.
 
-Each module has `open_chat(target, options, state)` and `discover()`, which finds
-none where chats are started, not found. Modules are imported when they are used:
+Each module has `OPTIONS`, `open_chat(target, options, state)` and `discover(options)`, which
+finds none where chats are started, not found. Modules are imported when they are used:
 the command chat needs no tmux, and nobody but ACP needs its SDK.
 """
 
@@ -33,9 +33,15 @@ INSIDE = "inside"
 """A file in the tmux chat's directory: the program that it believes to run inside of a wrapper."""
 
 
+class Missing(Usage):
+    """A kind of chat needs something that is not installed on this machine."""
+
+
 class _Module(Protocol):
+    OPTIONS: tuple[str, ...]
+
     def open_chat(self, target: str, options: Mapping[str, str], state: Path) -> Chat: ...
-    def discover(self) -> list[Found]: ...
+    def discover(self, options: Mapping[str, str]) -> list[Found]: ...
 
 
 def _module(kind: str) -> _Module:
@@ -44,7 +50,7 @@ def _module(kind: str) -> _Module:
     try:
         return cast(_Module, import_module(KINDS[kind].module))
     except ModuleNotFoundError as error:
-        raise Usage(
+        raise Missing(
             f"a bridge of kind {kind} needs the package {error.name}: pip install 'xw[{kind}]'"
         ) from None
 
@@ -58,9 +64,19 @@ def open_chat(kind: str, target: str, options: Mapping[str, str], state: Path) -
     return _module(kind).open_chat(target, options, state)
 
 
-def discover(kind: str) -> list[Found]:
-    """What is there on this machine to bridge to; empty for kinds that are started, not found."""
-    return _module(kind).discover()
+def discover(kind: str, options: Mapping[str, str]) -> list[Found]:
+    """Return what this machine has to bridge to; nothing for kinds that are started, not found.
+
+    Raise Missing where the kind needs what is not installed, Usage for an option that it does not have.
+    """
+    module = _module(kind)
+    check_options(options, module.OPTIONS)
+    return module.discover(options)
+
+
+def has_option(kind: str, name: str) -> bool:
+    """Return True if this kind has the option. Missing."""
+    return name in _module(kind).OPTIONS
 
 
 def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
-from xw.bridges.program import Program, locked, own_state
+from xw.bridges.own_files import DAY_S, OwnFiles
+from xw.bridges.program import Program
 from xw.errors import TimedOut
 
 PIPE_S = 10.0
@@ -44,7 +45,7 @@ class LinesChat:
 
     def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
         self._program = program
-        self._state = state
+        self._own = OwnFiles(state)
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._out = ""
@@ -58,7 +59,7 @@ class LinesChat:
     def mark(self) -> str:
         """Where the process's output stands, and the id of the next text; starts the process if none runs."""
         self._start()
-        size = (self._state / self._out).stat().st_size
+        size = self._own.files.look(self._out).size
         return json.dumps(
             {"out": self._out, "from": size, "id": secrets.token_hex(8), "at": round(self._clock(), 3)}
         )
@@ -70,7 +71,9 @@ class LinesChat:
         if process is None or process.poll() is not None or noted["out"] != self._out or not process.stdin:
             raise NotPresented(f"{self._program.name}: the process ended before the text was sent")
         line = json.dumps({"id": noted["id"], "text": text}, ensure_ascii=False).encode() + b"\n"
-        os.utime(self._state / f"{self._out}.alive", (noted["at"], noted["at"]))
+        os.utime(
+            self._own.files.path(f"{self._out}.alive"), (noted["at"], noted["at"]), follow_symlinks=False
+        )
         sent = 0
         deadline = time.monotonic() + PIPE_S
         while sent < len(line):
@@ -90,7 +93,7 @@ class LinesChat:
     def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
         """The line with the text's id; see `Chat.capture`."""
         noted = json.loads(mark)
-        alive = locked(self._state / f"{noted['out']}.alive")
+        alive = self._own.locked(f"{noted['out']}.alive")
         answer = self._answer(noted)
         if answer is not None:
             if answer.get("error") is not None:
@@ -127,12 +130,11 @@ class LinesChat:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
-        own_state(self._state).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._own.make()
         self._sweep()
         self._out = f"out-{secrets.token_hex(4)}"
-        alive = self._state / f"{self._out}.alive"
         try:
-            with (self._state / self._out).open("ab") as out, alive.open("w") as lock:
+            with self._own.opened(self._out) as out, self._own.opened(f"{self._out}.alive") as lock:
                 # Inherited: held as long as the process, or a child of it, lives.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._process = subprocess.Popen(
@@ -150,15 +152,10 @@ class LinesChat:
             os.set_blocking(self._process.stdin.fileno(), False)
 
     def _answer(self, noted: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            with (self._state / noted["out"]).open("rb") as out:
-                out.seek(noted["from"])
-                lines = out.read().split(b"\n")[:-1]  # the last one is not finished
-        except FileNotFoundError:
-            return None
-        for line in lines:
+        said = self._own.read(noted["out"], -1, noted["from"])
+        for line in said.split("\n")[:-1]:  # the last one is not finished
             try:
-                answer = json.loads(line.decode("utf-8", "replace"))
+                answer = json.loads(line)
             except (ValueError, RecursionError):
                 continue  # what a program logs is none of ours
             if isinstance(answer, dict) and answer.get("id") == noted["id"]:
@@ -168,13 +165,21 @@ class LinesChat:
     def _left_over(self) -> bool:
         """Whether one still has time to answer: a daemon that it started may hold its lock for ever."""
         since = self._clock() - self._program.timeout_s
-        alive = self._state.glob("out-*.alive")
-        return any(path.stat().st_mtime > since and locked(path) for path in alive)
+        locks = self._locks()
+        return any(self._own.files.look(name).mtime > since and self._own.locked(name) for name in locks)
+
+    def _locks(self) -> list[str]:
+        """The locks of all processes of this chat."""
+        try:
+            names = self._own.files.names("")
+        except FileNotFoundError:
+            return []
+        return [name for name in names if name.startswith("out-") and name.endswith(".alive")]
 
     def _sweep(self) -> None:
         """Remove outputs of processes that ended a day ago; their answers are filed."""
-        for alive in self._state.glob("out-*.alive"):
+        for alive in self._locks():
             with suppress(OSError):
-                if alive.stat().st_mtime < time.time() - 86400 and not locked(alive):
-                    alive.with_suffix("").unlink()
-                    alive.unlink()
+                if self._own.age(alive) > DAY_S and not self._own.locked(alive):
+                    self._own.files.remove(alive.removesuffix(".alive"))
+                    self._own.files.remove(alive)

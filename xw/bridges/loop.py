@@ -14,7 +14,7 @@ from contextlib import suppress
 from xw import layout, post, presence, sync
 from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
-from xw.bridges.pace import Pause
+from xw.bridges.pace import BLOCKED_S, Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, explain, unforeseen
 from xw.faults import Faults
@@ -56,6 +56,7 @@ class Bridge:
         self._turn: Turn | None = None
         self._lost: set[str] = set()
         self._pause = Pause(0.02, 0.5)
+        self._rest = Pause(0.02, BLOCKED_S)
         self._since: float | None = None
         self._waits_for = ""
         self._at_hand: Message | None = None  # what is looked at before there is a turn for it
@@ -174,7 +175,7 @@ class Bridge:
         self._at_hand = message
         unfit = present.unfit(message, self._instance.now())
         if unfit is None and self._must_wait():
-            return self._pause.longer()
+            return self._rest.longer()
         new = Turn(message.file_name)
         turn.save(self._mailbox, new)
         try:
@@ -193,7 +194,7 @@ class Bridge:
         unfit = present.unfit(message, self._instance.now())
         if unfit:
             return self._end(now, message, *unfit)
-        return self._pause.longer() if self._must_wait() else self._show(now, message)
+        return self._rest.longer() if self._must_wait() else self._show(now, message)
 
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
@@ -348,6 +349,8 @@ class Bridge:
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
         self._waits_for = reason or ""
+        if not reason:
+            self._rest.reset()
         return bool(reason)
 
     def _lasted(self) -> float:

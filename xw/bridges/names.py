@@ -16,7 +16,7 @@ SHELLS = _names(
     sh bash rbash dash zsh fish ksh ksh93 lksh mksh oksh loksh pdksh csh tcsh ash yash rc es ion elvish
     nu xonsh oil osh ysh murex pwsh powershell powershell_ise cmd login getty agetty busybox toybox rush
     git-shell bashsh mc nushell hush ngs scsh posh gash brush sash mrsh slsh hilbish tsh qshell psh esh
-    eshell nsh osh-lite smash lash bish rksh rzsh krsh
+    eshell nsh osh-lite smash lash bish rksh rzsh krsh capsh aws-shell ansible-console
     """
 )
 """They run what is typed to them. Nothing is, whatever the person's options say."""
@@ -42,7 +42,8 @@ REPLS = _names(
     micropython rustpython graalpy graalpython mojo newlisp purs jconsole dyalog apl bqn uiua asy maple
     singular m2 hugs elixir wren surreal arangosh tinker rails hanami mix
     parted debugfs xfs_db zdb nslookup openssl ldapsh kadmin rndc msfconsole vtysh birdc ed ex xargs at
-    batch
+    batch beam.smp beam erlexec erlang swift gpg-connect-agent konch prolog expectk ipmitool visidata cint
+    nbterm euporie-console jirb jruby bsh groovyconsole clj-kondo sqlline csi.exe
     """
 )
 """They run what is typed to them as well: languages, databases, debuggers, consoles."""
@@ -123,6 +124,7 @@ INTERPRETERS = {
     "perl": Interpreter(_names("-I"), "", _names("-e -E"), _names("-d")),
     "php": Interpreter(_names("-c -d -z"), "", _names("-r -B -R -E"), _names("-a --interactive")),
     "lua": Interpreter(_names("-l"), "", _names("-e"), _names("-i")),
+    "mono": Interpreter(),
     "rscript": Interpreter(inline=_names("-e")),
     "julia": Interpreter(_names("-L -J -C -t -p --project --threads"), "", _names("-e -E"), _names("-i")),
     "tclsh": Interpreter(_names("-encoding")),
@@ -136,6 +138,15 @@ INTERPRETERS |= {
     "wish": INTERPRETERS["tclsh"],
     "raku": INTERPRETERS["perl"],
 }
+
+ALWAYS_SHELLS = _names("login getty agetty mc capsh aws-shell ansible-console")
+"""Shells whose argument is no script."""
+
+JAVA_CONSOLES = (
+    r"(?i)jshell|clojure|scala|groovy|jython|jruby|beanshell|\bbsh\b|rhino|nashorn|kotlin|sqlline"
+    r"|tools\.shell"
+)
+"""Words of Java's command line by which it is a REPL."""
 
 CONSOLES = _names("shell repl console tinker dbshell shell_plus shell-plus ipython interact")
 """First words after a program's name that make it a REPL: `manage.py shell`, `rails console`."""

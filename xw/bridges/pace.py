@@ -1,5 +1,8 @@
 """How long to wait between two looks at a chat: short at first, longer as nothing happens."""
 
+BLOCKED_S = 2.0
+"""A chat that cannot take mail, perhaps for days, is looked at so often: each look costs 10 ms and more."""
+
 
 class Pause:
     """Seconds that grow from `first` to `last`."""

@@ -5,6 +5,7 @@ only: in an argument, a trailing `;` would make tmux run the words after it.
 """
 
 import os
+import re
 import subprocess
 from typing import NamedTuple
 
@@ -92,16 +93,21 @@ class Tmux:
             row.rstrip() for row in self.run("capture-pane", "-p", "-J", "-S", "-", "-t", pane).split("\n")
         ]
 
-    def paste(self, pane: str, text: str) -> None:
-        """Type a text, as a bracketed paste where the program asked for that, newlines as they are."""
-        buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
-        # One command, so that little time passes between the caller's look and the paste.
-        paste = ["paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", pane]
-        self.run("load-buffer", "-b", buffer, "-", ";", *paste, stdin=text)
+    def paste(self, pane: str, text: str, seen: Screen | None = None) -> bool:
+        """Type a text, as a bracketed paste where the program asked for that, newlines as they are.
 
-    def press(self, pane: str, key: str) -> None:
-        """Press one key, by tmux's name for it."""
-        self.run("send-keys", "-t", pane, key)
+        With `seen`, only if the pane is still as it was then, its cursor included; False if it is not.
+        """
+        buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
+        paste = f"paste-buffer -p -r -d -b {buffer} -t {pane}"
+        act = _guarded(pane, paste, seen and _state(seen, True), f"delete-buffer -b {buffer} ;")
+        return _MOVED not in self.run("load-buffer", "-b", buffer, "-", ";", *act, stdin=text)
+
+    def press(self, pane: str, key: str, seen: Screen | None = None) -> bool:
+        """Press one key, by tmux's name for it; with `seen`, only if the same program has the pane."""
+        return _MOVED not in self.run(
+            *_guarded(pane, f"send-keys -t {pane} {key}", seen and _state(seen, False))
+        )
 
     def panes(self) -> list[Pane]:
         """All panes of the server, once for each session that shows them; none if no server runs."""
@@ -116,6 +122,31 @@ class Tmux:
             session, _, place = rest.rpartition("|")
             found.append(Pane(pane, f"{session}:{place}", session, tty, program))
         return found
+
+
+_MOVED = "xw-moved"
+
+
+def _guarded(pane: str, act: str, state: str | None, otherwise: str = "") -> list[str]:
+    """A command of tmux that acts on a pane; with `state`, only if that is the pane's, else prints _MOVED.
+
+    The server compares and acts in one go: a program that ends since it was looked at leaves no gap
+    in which a shell would get what was meant for it.
+    """
+    if state is None:
+        return act.split()
+    return ["if-shell", "-F", "-t", pane, state, act, f"{otherwise} display-message -p {_MOVED}"]
+
+
+def _state(seen: Screen, cursor: bool) -> str:
+    """Return the condition that a pane is as on this screen: its program, perhaps its cursor, no mode."""
+    # Signs that mean something in a condition stand for any; the rest of the name tells programs apart.
+    program = re.sub(r"[^\w.+-]+", "*", seen.program, flags=re.ASCII)
+    wanted, found = f"{seen.pid}|000|{program}", "#{pane_pid}|#{?pane_in_mode,1,0}"
+    found += "#{?pane_synchronized,1,0}#{?pane_input_off,1,0}|#{pane_current_command}"
+    if cursor:
+        wanted, found = f"{seen.cursor_x}|{seen.cursor_y}|{wanted}", "#{cursor_x}|#{cursor_y}|" + found
+    return f"#{{m:{wanted},{found}}}"
 
 
 def _obstacle(values: dict[str, str]) -> str:

@@ -205,8 +205,9 @@ _CALLS = r"(?:you|me|human|prompt|chat|ask|message|query|question|say)\s?:\s?"
 """The prompts that end in a colon and ask for nothing but a text."""
 
 _ASKED = (
-    "password|passphrase|passcode|passwd|pin|otp|user ?name|login|e-?mail|token|secret|api.?key|overwrite"
-    "|continue|proceed|confirm|delete|remove|replace|retry|abort|are you sure|press|enter|select|cho(os|ic)e"
+    "password|passphrase|passcode|passwd|pin|otp|user ?name|login|e-?mail|token|secret|api.?key|file|path"
+    "|port|host|url|branch|directory|folder|overwrite|continue|proceed|confirm|delete|remove|replace|retry|abort"
+    "|are you sure|press|enter|select|cho(os|ic)e"
 )
 """Words of a question; what is typed behind them is its answer."""
 
@@ -222,7 +223,7 @@ GENERIC = Profile(
     # `> `, `bot>>> `, `❯ `, `you: `; nothing that asks for a name, a password or a file.
     prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
     asks=_row(
-        rf"(?i)^(?!{_CALLS}$).*:\s*$|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\by(es)?\s?(/|or)\s?no?\b|\b({_ASKED})\b"
+        rf"(?i)^(?!{_CALLS}$).*:\s*$|^\s*[?¿◆◇]\s|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\by(es)?\s?(/|or)\s?no?\b|\b({_ASKED})\b"
     ),
     # A question may have its answer's prompt in the next row.
     above=_row(

@@ -1,14 +1,11 @@
-"""A program that a bridge starts: its words, where it runs, how long it may take, and whether it lives."""
+"""A program that a bridge starts: its words, where it runs, how long it may take, and whether it is there."""
 
-import fcntl
 import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from xw.bridges.chat import ChatGone
 from xw.bridges.kinds import seconds
 from xw.errors import NotFound, Usage
 
@@ -50,28 +47,3 @@ def program_of(kind: str, target: str, options: Mapping[str, str]) -> Program:
     if reason:
         raise NotFound(f"{reason}: install it, or give its path")
     return found
-
-
-def own_state(state: Path) -> Path:
-    """Return the folder for a chat's notes. ChatGone if somebody put a link in its place, or above it.
-
-    What is written, or swept away as old, would lie elsewhere: `state` is `<mailbox>/bridge/<kind>`.
-    """
-    for path in (state, state.parent):
-        if path.is_symlink():
-            raise ChatGone(f"{path} is a symbolic link, which xw does not follow: remove it")
-    return state
-
-
-def locked(path: Path) -> bool:
-    """Does the process that was started with this lock live?"""
-    try:
-        with path.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False  # it was never started
-    except PermissionError:
-        return True  # another user's, root's for example: it may

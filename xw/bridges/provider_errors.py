@@ -17,23 +17,34 @@ from xw.bridges.command_lines import Kind, read
 _LONGEST = 2000
 """Characters of a text that may be an error as a whole: a status, and the provider's JSON."""
 
+_END = r"\s*([·∙|.!]|$)"
+"""What follows a line that says no more than that."""
+
 _LIMIT = (
-    r"You['’]ve (hit|reached) your (\w+ ){0,2}limit\b"
+    r"You['’]ve (hit|reached) your (\w+ ){0,2}limit\b(?! of\b)"
     r"|You['’](ve hit|ve reached) your org['’]s .{0,40}limit|You['’]re out of (extra )?(usage|credits)"
     r"|You have (hit|reached|exceeded) your .{0,40}(limit|quota)"
 )
 _CLAUDE = (
-    r"API Error\b.{0,3}[:(]|Claude (AI )?usage limit reached|(5-hour|Session|Usage) limit reached"
-    r"|(\w+ )?[Ww]eekly limit reached"
-    r"|Credit balance (is )?too low|Invalid API key|Not logged in\b|OAuth token|Please run /login"
+    rf"API Error\b.{{0,3}}[:(]|(Claude (AI )?usage|5-hour|Session|Usage|(\w+ )?[Ww]eekly) limit reached{_END}"
+    rf"|(Credit balance (is )?too low|Invalid API key|Not logged in|Please run /login){_END}"
+    r"|OAuth token (has )?(expired|(been )?revoked)|OAuth authentication is currently not"
 )
 _GEMINI = r"\[API Error: |Error when talking to \S+ API|Quota exceeded for"
-_CODEX = r"ERROR: |(stream|unexpected) (error|status)\b"
+_CODEX = (
+    r"ERROR: (?=[^\n]{0,200}?(limit|quota|credit|\b[45]\d\d\b|stream|status|exceeded|unauthori|overloaded))"
+    r"|(stream|unexpected) (error|status)\b"
+)
 _ERROR = r"Error: "
 _GOOSE = r"Ran into this error: |Error: "
 
 _SENTENCE = r"\W*\d*\W*\b(is|was|means?|says?)\b"
 """What follows where the text speaks of an error."""
+
+_HINT = (
+    r"(/|\(|[{]|\"|https?:|[Pp]lease |[Tt]ry |[Rr]etry|[Rr]un |[Ss]ee |[Uu]pgrade|To |This is a |[Rr]equest)"
+)
+"""How what a program adds to an error begins; any other paragraph below it speaks of the error."""
 
 _MARKS = {
     "claude": _CLAUDE,
@@ -54,8 +65,9 @@ _MARKS = {
 PROVIDER_ERROR = re.compile(
     r"""(?ix) \W* (?:
       (?: (?:api|http|request|provider|model|server) \s )? error \W{1,3} (?:code \W{1,3})? [45]\d\d \b
-    | [45]\d\d \W{1,3} (?: [{] | too\ many\ requests | overloaded | bad\ request | unauthorized | forbidden
-        | internal\ server\ error | service\ unavailable )
+    | [45]\d\d \W{1,3} (?: [{] | too\ many\ requests | overloaded
+        | (?: bad\ request | unauthorized | forbidden | internal\ server\ error | service\ unavailable )
+          \W+ \w )
     | you (?:['’]ve|\ have) \ (?:hit|reached|exceeded) \ (?:your|the) \b .{0,40}? \b (?:limit|quota) s?
     | you (?:['’]re|\ are) \ out\ of \ (?:\w+\ )? (?:usage|credits)
     | (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
@@ -66,7 +78,7 @@ PROVIDER_ERROR = re.compile(
     | invalid\ api\ key | (?:oauth|api) \ (?:token|key) \ (?:has\ )? (?:expired|been\ revoked)
     | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected) | ran\ into\ this\ error:
     )
-    (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|when|if|would|should|can|comes?
+    (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|of|by|when|if|would|should|can|comes?
       |happens?) \b)
     """
 )
@@ -78,10 +90,13 @@ def error_in(program: Sequence[str], text: str) -> str | None:
     said = text.strip()
     if not said or len(said) > _LONGEST:
         return None
+    first, *more = re.split(r"\n\s*\n", said)
+    if any(not re.match(_HINT, paragraph.strip()) for paragraph in more):
+        return None
     for name in _names(program):
         mark = _MARKS.get(name)
         if mark and re.match(rf"[^\w>`\"']{{0,4}}({mark}|{_LIMIT})(?!{_SENTENCE})", said):
-            return said.splitlines()[0].strip()
+            return first.splitlines()[0].strip()
     return None
 
 

@@ -328,14 +328,17 @@ def list_sockets(patterns: tuple[str, ...] = GLOBS) -> list[Found]:
     return found
 
 
-def discover() -> list[Found]:
+def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (sockets are found by their names)
     """See `list_sockets`."""
     return list_sockets()
 
 
+OPTIONS = ("settle", "timeout", "log")
+
+
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketChat:  # noqa: ARG001 (keeps no state)
     """A chat with the socket at `target`: a path, or the number of a WibWob instance."""
-    check_options(options, ("settle", "timeout", "log"))
+    check_options(options, OPTIONS)
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target
     return SocketChat(
         path,

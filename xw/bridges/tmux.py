@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
-from xw.bridges.kinds import INSIDE, check_options, seconds
+from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
+from xw.bridges.own_files import OwnFiles
 from xw.bridges.panes import list_panes
 from xw.bridges.profiles import PROFILES, Profile
-from xw.bridges.program import own_state
 from xw.bridges.screen import (
     Screen,
     answer,
@@ -57,6 +57,9 @@ SURE_S = 0.5
 """A screen that stays as it was marked for so long has not been written to."""
 
 PRESSES = 3
+
+PASTES = 3
+"""A pane that has changed since it was looked at is looked at again so often."""
 
 STILL_S = 3.0
 """What moves while a program works has moved within this time."""
@@ -145,7 +148,7 @@ class TmuxChat:
         text = typed(text, profile)
         if profile.limit and len(text.encode()) > LINE_BYTES:
             raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
-        self._paste(mark, text)
+        self._paste(mark, profile, text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
             raise Uncertain(f"{self._pane}: the text was pasted and does not show; nothing was submitted")
@@ -248,15 +251,21 @@ class TmuxChat:
             raise ChatGone(f"{self._pane}: another program runs there now")
         return screen
 
-    def _paste(self, mark: str, text: str) -> None:
-        try:
-            self._check_program(mark)
-        except (TimedOut, ChatGone) as error:
-            raise NotPresented(f"{self._target.name}: {error}") from error
-        try:
-            self._tmux.paste(self._pane, text)
-        except TimedOut as error:
-            raise Uncertain(f"{self._pane}: {error} while the text was pasted") from error
+    def _paste(self, mark: str, profile: Profile, text: str) -> None:
+        for _ in range(PASTES):
+            try:
+                screen = self._check_program(mark)
+            except (TimedOut, ChatGone) as error:
+                raise NotPresented(f"{self._target.name}: {error}") from error
+            reason = not_ready(screen, profile, self._is_still(screen))
+            if reason:
+                raise NotPresented(f"{self._pane}: {reason}")
+            try:
+                if self._tmux.paste(self._pane, text, screen):
+                    return
+            except TimedOut as error:
+                raise Uncertain(f"{self._pane}: {error} while the text was pasted") from error
+        raise NotPresented(f"{self._pane}: its program or its cursor changed each time before the paste")
 
     def _check_alone(self, mark: str, profile: Profile, text: str) -> None:
         """Somebody who typed since the last look would be sent with, or answered for: leave it to them."""
@@ -283,8 +292,7 @@ class TmuxChat:
                     f"{self._pane}: somebody scrolls in the pane; the text is in the input, not submitted"
                 )
             try:
-                self._check_program(mark)
-                self._tmux.press(self._pane, profile.submit)
+                self._tmux.press(self._pane, profile.submit, self._check_program(mark))
             except (TimedOut, ChatGone) as error:
                 raise Uncertain(f"{self._pane}: {error} when the text was to be submitted") from error
             gone = partial(_left, before=before, profile=profile, text=text)
@@ -328,9 +336,12 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
+OPTIONS = ("profile", "inside", "server", "pause", "timeout")
+
+
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     """A chat with the pane that `target` names; see `kinds.open_chat`."""
-    check_options(options, ("profile", "inside", "server", "pause", "timeout"))
+    check_options(options, OPTIONS)
     name, inside = options.get("profile", ""), options.get("inside", "")
     if name and name not in PROFILES:
         raise Usage(f"no profile {name!r}: there are {', '.join(PROFILES)}")
@@ -338,13 +349,13 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
         raise Usage(f"inside={inside}: give one of {', '.join(insides())}")
     if not shutil.which("tmux"):
         raise NotFound("tmux: no such command: install it")
-    note = state / INSIDE
+    own = OwnFiles(state)
     with suppress(OSError, ChatGone):  # what is only told by doctor must not keep a bridge from its mail
-        own_state(state)
-        note.unlink(missing_ok=True)
+        own.check()
         if inside:
-            note.touch(0o600)
-            note.write_text(inside, "utf-8")
+            own.files.replace(inside.encode(), "", INSIDE)
+        elif own.has(INSIDE):
+            own.files.remove(INSIDE)
     return TmuxChat(
         target,
         profile=PROFILES[name] if name else None,
@@ -355,6 +366,8 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
     )
 
 
-def discover() -> list[Found]:
-    """The panes of the user's tmux server."""
-    return list_panes()
+def discover(options: Mapping[str, str]) -> list[Found]:
+    """The panes of the user's tmux server, or of the one that the option `server` names. Missing."""
+    if not shutil.which("tmux"):
+        raise Missing("tmux is not installed")
+    return list_panes(options.get("server", ""))

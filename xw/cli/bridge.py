@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 
 from xw.actions import bridging
 from xw.actions.bridging import Wanted
 from xw.actions.launching import orphaned
 from xw.bridges.serve import Stop
-from xw.cli.call import Call
+from xw.cli.call import Call, warn
 from xw.cli.show import emit, say, tell
 from xw.errors import Usage
 from xw.text import visible
@@ -25,7 +26,7 @@ def bridge(
 ) -> None:
     """Run a bridge until it is told to stop, or list the chats that there are."""
     if listing:
-        return _list(call, kind)
+        return _list(call, kind, bridging.options_of(options))
     instance = call.instance()
     if target and words:
         raise Usage(f"two targets: --target {target}, and {bridging.command_line(words)}: give one")
@@ -38,14 +39,16 @@ def bridge(
     return None
 
 
-def _list(call: Call, kind: str | None) -> None:
-    chats = bridging.chats(kind)
+def _list(call: Call, kind: str | None, options: Mapping[str, str]) -> None:
+    chats = bridging.chats(kind, options)
+    for one, problem in chats.problems:
+        warn(f"{one}: {problem}")
     if call.json:
-        emit([{"kind": one, **found._asdict()} for one, found in chats])
+        emit([{"kind": one, **found._asdict()} for one, found in chats.found])
         return
-    if not chats:
+    if not chats.found:
         say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")
-    for one, found in chats:
+    for one, found in chats.found:
         needs = f"; needs {found.needs}" if found.needs else ""
         tell(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")
 

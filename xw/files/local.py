@@ -108,6 +108,16 @@ class LocalFiles(OneByOne):
         finally:
             os.close(handle)
 
+    def open(self, path: str) -> int:
+        """Return a handle to read a regular file, which its caller closes. Damaged for anything else."""
+        with self._walk() as walk:
+            return walk.open_regular(path)
+
+    def create(self, path: str) -> int:
+        """Return a handle of a new, empty file, not synced; its caller closes it. FileExistsError."""
+        with self._walk() as walk:
+            return walk.create(path, self._file_mode, os.O_RDWR)
+
     def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
         """See `contract.Files.publish`."""
         with self._walk() as walk:
