@@ -1,6 +1,6 @@
 """How long to wait between two looks at a chat: short at first, longer as nothing happens."""
 
-BLOCKED_S = 2.0
+BLOCKED_S = 3.0
 """A chat that cannot take mail, perhaps for days, is looked at so often: each look costs 10 ms and more."""
 
 
