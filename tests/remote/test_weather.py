@@ -42,13 +42,15 @@ def watched(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[tuple[Machine, 
     """Alice's machine with a `sync --watch` that is pushed to, through the proxy."""
     machine = joined(tmp_path / "alice", hub, proxy.port)
     watch = Watch(machine)
-    pushes(hub)
-    host_send(hub, tmp_path / "host", "first", "alice")
-    until(lambda: len(machine.pending()) == 1)
-    yield machine, watch
-    watch.process.send_signal(signal.SIGCONT)
-    watch.process.kill()
-    watch.process.wait()
+    try:
+        pushes(hub)
+        host_send(hub, tmp_path / "host", "first", "alice")
+        until(lambda: len(machine.pending()) == 1)
+        yield machine, watch
+    finally:
+        watch.process.send_signal(signal.SIGCONT)
+        watch.process.kill()
+        watch.process.wait()
 
 
 def test_mail_after_a_dropped_connection(
