@@ -1,5 +1,7 @@
 """The coordinator with real mailboxes: turns, attribution, limits, control, memory."""
 
+import errno
+
 import pytest
 
 from tests.rooms.stage import Stage
@@ -501,6 +503,27 @@ def test_undeliverable_turns_are_tried_again(stage: Stage) -> None:
     room.step()
     assert stage.floor("alice") == ["alice"]
     assert stage.instance("talk").mailbox.outbox("alice") == []
+
+
+def test_an_error_after_the_act(stage: Stage) -> None:
+    """A line whose settling was reported as failed, though it was done, is heard from the files."""
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    room.step()
+    stage.answer("alice", "hello")
+    move = stage.files.move
+
+    def moves(source: str, target: str) -> None:
+        del stage.files.move
+        move(source, target)
+        raise OSError(errno.EIO, "Input/output error")
+
+    stage.files.move = moves  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="Input/output error"):
+        room.step()
+    room.step()
+    turn = stage.turn("bob")
+    assert turn
+    assert "alice: hello" in turn.body
 
 
 def test_one_coordinator_at_a_time(stage: Stage) -> None:
