@@ -121,7 +121,7 @@ def test_two_instances_of_one_name(empty: Path, team: Team) -> None:
     """A name that the hub knows must be given on purpose, and then shares the mailbox."""
     taken = call(empty, "init", "--hub", str(team.hub), environ={"XW_NAME": "alice"})
     assert taken.code == 6
-    assert "`xw init --name alice` shares its mailbox" in taken.err
+    assert f"`xw init --name alice --hub {team.hub}` shares its mailbox" in taken.err
     assert not (empty / "xw.json").exists()
     shared = call(empty, "init", "--hub", str(team.hub), "--name", "alice")
     assert (shared.code, "mailbox  alice (was there)" in shared.out) == (0, True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,26 @@ def test_gc_keeps_files_that_are_not_sent_yet(team: Team, tmp_path: Path) -> Non
     info = team.json("attach", first, str(tmp_path / "file"))
     assert info["outbox"] == ["bob"]
     team.ok("gc", "--days", "0")
-    assert team.names("alice", "sent") == []
+    assert [name.partition(".")[0] for name in team.names("alice", "sent")] == [info["id"]]
     pending.with_name("away").rename(pending)
     team.ok("sync")
     assert team.json("read", info["id"], by="bob")["files"][0]["problem"] is None
+    team.ok("gc", "--days", "0")
+    assert team.names("alice", "sent") == []
+
+
+def test_gc_keeps_the_senders_copy_of_what_is_not_delivered(team: Team) -> None:
+    """What waits in the outbox, and what was refused, can be traced after a gc."""
+    pending = team.box("bob") / "inbox" / "pending"
+    pending.rename(pending.with_name("away"))
+    waits = team.json("send", "info", "waits", "--to", "bob")["id"]
+    team.ok("gc", "--days", "0")
+    assert "outbox" in team.ok("trace", waits)
+    shutil.rmtree(team.box("bob"))
+    team.run("sync")
+    assert f"1 messages that were refused, in outbox/failed/: {waits[-8:]}" in team.run("doctor").out
+    team.ok("gc", "--days", "0")
+    assert "refused" in team.ok("trace", waits)
 
 
 def test_gc_keeps_what_is_young(team: Team, old: dict[str, str]) -> None:

@@ -182,6 +182,31 @@ def test_gc_on_both_sides(alice: Machine, bob: Machine, hub: Path) -> None:
     assert bob.pending() == [waits]
 
 
+@pytest.mark.parametrize("state", ["done", "failed"])
+@pytest.mark.parametrize("away", [False, True], ids=["there", "away"])
+def test_gc_keeps_what_the_hub_has_not_been_told(
+    alice: Machine, bob: Machine, state: str, away: bool
+) -> None:
+    """A message handled here since the last sync is not removed: the next sync would bring it again."""
+    handled = alice.send("bob", "once")
+    bob.ok("check")
+    if state == "done":
+        bob.ok("done", handled, "--offline")
+    else:
+        (path,) = (bob.mirror / "inbox/pending").iterdir()
+        assert bob.mailbox.quarantine("pending", path.name, "no such tool", "failed")
+    for path in (bob.mirror / "inbox" / state).iterdir():
+        os.utime(path, (0, 0))
+    bob.ok("gc", *(["--offline"] if away else []))
+    bob.ok("sync")
+    assert bob.pending() == []
+    assert len(names(bob.mirror / "inbox" / state)) == 1
+    bob.ok("gc")
+    assert names(bob.mirror / "inbox" / state) == []
+    bob.ok("sync")
+    assert bob.pending() == []
+
+
 def test_an_unknown_peer(alice: Machine, hub: Path) -> None:
     """Mail for a name that the hub does not know is exit 3, and nothing is written anywhere."""
     result = alice.run("send", "task", "hello?", "--to", "bbo")

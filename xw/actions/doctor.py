@@ -32,6 +32,7 @@ _OLD_MAIL = 86400.0
 _OLD_OUTBOX = 60.0
 _SKEW = 5.0
 _WHY = 100  # characters of why a bridge holds mail back
+_SHOWN = 5  # ids in one finding
 _LOOKED_AT = 1000  # pending files that doctor reads
 
 
@@ -214,12 +215,15 @@ def _mail(instance: Instance) -> Iterator[Finding]:
         with suppress(PermissionError):  # which was told above
             waiting = mailbox.outbox(peer)
         yield from _aged(f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
-    for folder in (INBOX["failed"], layout.REFUSED):
-        letters = mailbox.names(folder)
-        if letters:
-            yield Finding(
-                "note", f"{len(letters)} dead letters in {folder}/", "xw check --failed, then xw retry ID"
-            )
+    letters = mailbox.names(INBOX["failed"])
+    if letters:
+        what = f"{len(letters)} dead letters in {INBOX['failed']}/"
+        yield Finding("note", what, "xw check --failed, then xw retry ID")
+    refused = [layout.short_id(name) for name in mailbox.names(layout.REFUSED)]
+    if refused:
+        shown = ", ".join(refused[:_SHOWN]) + (", …" if len(refused) > _SHOWN else "")
+        what = f"{len(refused)} messages that were refused, in {layout.REFUSED}/: {shown}"
+        yield Finding("note", what, "xw trace ID says why, xw retry ID sends it again")
 
 
 def _outbox(instance: Instance) -> Iterator[Finding]:

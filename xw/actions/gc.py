@@ -1,5 +1,6 @@
 """Removing what is old: gc. Fit for cron: one at a time, own mailbox only, never mail that waits."""
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from xw import layout
@@ -37,17 +38,21 @@ class Swept(NamedTuple):
 def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
     """Remove what was handled or sent more than `days` days ago, and its attachments.
 
-    None while another gc runs. Never touches pending, processing or the outbox, nor the record of a
-    room that is open.
+    None while another gc runs. Never touches pending, processing or the outbox, the sent copy of what is not
+    delivered yet, what the hub elsewhere has not been told is handled, nor the record of a room that is open.
     """
     mailbox = instance.mailbox
     try:
         with mailbox.files.locked(mailbox.at(layout.GC_LOCK), patience=0):
-            swept = _sweep(mailbox, days, dry_run)
             if not isinstance(instance.hub, RemoteHub):
-                return swept
+                return _sweep(mailbox, days, dry_run)
             try:
                 far = instance.hub.far().mailbox(mailbox.owner)
+                untold = _open(far)
+            except Unreachable as error:
+                return _sweep(mailbox, days, dry_run, handled=False)._replace(problem=str(error))
+            swept = _sweep(mailbox, days, dry_run, untold)
+            try:
                 return swept._replace(elsewhere=_sweep(far, days, dry_run))
             except Unreachable as error:
                 return swept._replace(problem=str(error))
@@ -55,23 +60,45 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
         return None
 
 
-def _sweep(mailbox: Mailbox, days: int, dry_run: bool) -> Swept:
+def _open(mailbox: Mailbox) -> set[str]:
+    """The names of the messages that are not handled yet."""
+    # `processing/` last, where a message is while it moves on from `pending/`.
+    return {name for state in ("pending", "processing") for name in mailbox.names(INBOX[state])}
+
+
+def _sweep(
+    mailbox: Mailbox, days: int, dry_run: bool, untold: Set[str] = frozenset(), handled: bool = True
+) -> Swept:
+    """Sweep one mailbox, but for the handled messages named in `untold`, or all without `handled`.
+
+    A mirror's copy of a message that its hub has as pending is all that tells that it was handled: without
+    it the next sync would bring the message again.
+    """
     now = mailbox.files.now()
     before = now - min(days, _FOR_EVER) * _DAY
     messages: dict[str, Look] = {}
-    for folder in (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT:
+    folders = (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT
+    for folder in folders if handled else set(folders) & {layout.SENT}:
         messages |= _older(mailbox, folder, before)
     # Messages first: a crash in between leaves files without a message, which the next run finds.
     closed: dict[str, OSError] = {}
-    staying = _staying(mailbox, set(messages), closed)
+    waiting = _waiting(mailbox, closed)
+    needed = untold | {place.name for place in waiting}  # such a sent copy is the sender's only one
+    messages = {
+        path: look
+        for path, look in messages.items()
+        if path.rpartition("/")[2].removesuffix(layout.WHY) not in needed
+        and not (closed and path.startswith(f"{layout.SENT}/"))
+    }
+    staying = [place for place in _staying(mailbox) + waiting if "/".join(place) not in messages]
     kept = {place.name.partition(".")[0] for place in staying}
-    folders = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # mail there may need them
+    attached = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # mail there may need them
     removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
     # Files come before their message: those of one that is being delivered just now have none yet.
     stale = now - _STALE_SCRATCH
     attachments = {
         path: look
-        for path, look in folders.items()
+        for path, look in attached.items()
         if (owner := path.rpartition("/")[2]) not in kept and (owner in removed or look.mtime < stale)
     }
     attachments = _not_announced(mailbox, attachments, staying)
@@ -142,17 +169,21 @@ def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
     return left
 
 
-def _staying(mailbox: Mailbox, gone: set[str], closed: dict[str, OSError]) -> list[Place]:
-    """All messages here, but for those in `gone` (paths below the mailbox) and in `closed` outboxes."""
-    places: list[Place] = []
-    for folder in (*INBOX.values(), layout.SENT, layout.REFUSED):
-        places += [Place(folder, name) for name in mailbox.names(folder)]
+def _staying(mailbox: Mailbox) -> list[Place]:
+    """All messages here but for those in the outbox."""
+    folders = (*INBOX.values(), layout.SENT)
+    return [Place(folder, name) for folder in folders for name in mailbox.names(folder)]
+
+
+def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
+    """The messages in the outbox, dead letters too; folders of it that cannot be listed go to `closed`."""
+    places = [Place(layout.REFUSED, name) for name in mailbox.names(layout.REFUSED)]
     for peer in mailbox.waiting_for():
         try:
             places += [Place(f"{layout.OUTBOX}/{peer}", name) for name in mailbox.outbox(peer)]
         except PermissionError as error:
             closed[peer] = error
-    return [place for place in places if f"{place.folder}/{place.name}" not in gone]
+    return places
 
 
 def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place]) -> dict[str, Look]:

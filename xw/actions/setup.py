@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Mapping
+from shlex import quote
 from typing import NamedTuple
 
 from xw import config, layout, places, post, sandbox
@@ -123,9 +124,9 @@ def _register(hub: DirectoryHub, name: str, entry: Mapping[str, object], first: 
 
 
 def _taken(url: str, name: str) -> Refused:
+    share = f"xw init --name {name} --hub {quote(url)}"
     return Refused(
-        f"{url} has an instance {name!r} already: `xw init --name {name}` shares its mailbox, "
-        f"another --name makes your own"
+        f"{url} has an instance {name!r} already: `{share}` shares its mailbox, another --name makes your own"
     )
 
 
