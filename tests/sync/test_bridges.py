@@ -76,3 +76,29 @@ def test_the_one_who_lost_goes_on(join: Join, alice: Machine) -> None:
     for machine, program in zip((first, second), programs, strict=True):
         run(bridge(machine, program))
     assert [len(program.shown) for program in programs] == [1, 0]
+
+
+@pytest.mark.parametrize("broken", STEPS[:2])  # the third comes after the note that makes it this machine's
+def test_a_claim_that_did_not_arrive(
+    broken: str, join: Join, alice: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose claim was lost on its way does not go on with what another has claimed since."""
+    first, second = join("bob", "west"), join("bob", "north")
+    alice.send("bob", "for one of you", "question")
+    for machine in (alice, first, second):
+        machine.sync()
+    programs = [Program(), Program()]
+
+    def cut(*_: object) -> object:
+        raise Unreachable("hub: the connection was lost")
+
+    with monkeypatch.context() as patch, suppress(Unreachable):
+        patch.setattr(SftpFiles, broken, cut)
+        bridge(first, programs[0]).step()
+        pytest.fail("the step had to raise")
+    other = bridge(second, programs[1])
+    other.step()  # claims it
+    first.sync()  # shows it as claimed, by whomever
+    run(bridge(first, programs[0]))
+    run(other)
+    assert [len(program.shown) for program in programs] == [0, 1]
