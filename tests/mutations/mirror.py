@@ -267,4 +267,25 @@ MUTATIONS = (
         "            note: dict[str, str] = {}\n            self._far.quarantine(",
         _SYNC,
     ),
+    Mutation(
+        "gc keeps what the hub has not been told",
+        "xw/actions/gc.py",
+        "            swept = _sweep(mailbox, days, dry_run, untold)\n",
+        "            swept = _sweep(mailbox, days, dry_run)\n",
+        _SYNC,
+    ),
+    Mutation(
+        "gc keeps what was handled while the hub is away",
+        "xw/actions/gc.py",
+        "_sweep(mailbox, days, dry_run, handled=False)",
+        "_sweep(mailbox, days, dry_run)",
+        _SYNC,
+    ),
+    Mutation(
+        "gc keeps the sent copy of what waits in the outbox",
+        "xw/actions/gc.py",
+        "    needed = untold | {place.name for place in waiting}",
+        "    needed = untold",
+        ("tests/cli/test_upkeep.py",),
+    ),
 )

@@ -125,8 +125,8 @@ MUTATIONS = (
     Mutation(
         "what is not ready is not typed into",
         "xw/bridges/tmux.py",
-        "        reason = not_ready(screen, profile, self._is_still(screen))\n        if reason:",
-        "        reason = not_ready(screen, profile, self._is_still(screen))\n        if False:",
+        "            reason = not_ready(screen, profile, self._is_still(screen))\n            if reason:",
+        "            reason = not_ready(screen, profile, self._is_still(screen))\n            if False:",
         ("tests/bridges/test_tmux.py::test_busy_program_is_waited_for",),
     ),
     Mutation(

@@ -70,6 +70,25 @@ def test_what_came_before_the_end_is_answered(stage: Stage) -> None:
     assert len(stage.events("alice")) == 2, "the closing and the refusal, once"
 
 
+def test_what_comes_while_it_closes_is_answered(stage: Stage) -> None:
+    """Mail that arrives after the last look at the mail, and before the card is gone, gets its refusal."""
+    stage.add("owner")
+    room = stage.run(stage.room("talk", "alice bob", seed="x"))
+    stage.ask("owner", "talk", "close")
+    remove = stage.files.remove
+
+    def removes(path: str) -> None:
+        if path == f"talk/{CARD}":
+            del stage.files.remove
+            stage.send("alice", "talk", "one more thing")
+        remove(path)
+
+    stage.files.remove = removes  # type: ignore[method-assign]
+    room.step()
+    assert "not taken: the room is closed" in stage.events("alice")[-1]
+    assert stage.instance("talk").mailbox.pending() == []
+
+
 def test_who_is_gone_is_not_told(stage: Stage) -> None:
     """A refusal for somebody who has left the hub is kept with the dead letter, and stops nothing."""
     ended(stage)

@@ -137,14 +137,11 @@ class TmuxChat:
         return json.dumps(noted)
 
     def present(self, mark: str, text: str) -> None:
-        """Paste, look, press Enter, look; see `Chat.present`."""
+        """Look, paste, look, press Enter, look; see `Chat.present`."""
         try:
-            screen, profile = self._look()
+            _, profile = self._look()
         except TimedOut as error:
             raise NotPresented(f"{self._target.name}: {error}") from error
-        reason = not_ready(screen, profile, self._is_still(screen))
-        if reason:
-            raise NotPresented(f"{self._pane}: {reason}")
         text = typed(text, profile)
         if profile.limit and len(text.encode()) > LINE_BYTES:
             raise Refused(f"{self._pane}: a line of {len(text.encode())} bytes would be cut at {LINE_BYTES}")
