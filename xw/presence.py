@@ -87,13 +87,14 @@ def say(mailbox: Mailbox, status: str, task: str = "", progress: str = "", ttl_s
 
 
 def beat(mailbox: Mailbox, kind: str, status: str, task: str = "") -> None:
-    """A bridge's heartbeat; what the agent said of itself stays while it is believed."""
+    """A bridge's heartbeat; what the agent said of itself stays while it is believed, unless mail waits."""
     with mailbox.files.locked(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
         shown: dict[str, object] = {"status": status, "task": task, "progress": ""}
         if said:
-            shown |= {"task": said.get("task") or task, "progress": said.get("progress", "")}
+            told = task if task.startswith(WAITS) else said.get("task") or task  # its peers must know
+            shown |= {"task": told, "progress": said.get("progress", "")}
             if "busy" in (status, said.get("status")):
                 shown["status"] = "busy"
         shown |= {"ttl_s": BEAT_TTL_S, "bridge": {"kind": kind, "ttl_s": BEAT_TTL_S}}

@@ -287,12 +287,14 @@ def test_what_is_searched_is_bounded(team: Team, monkeypatch: pytest.MonkeyPatch
 def test_what_has_expired_hides_nothing(team: Team) -> None:
     """Tasks that came too late never settle themselves; they are shown after what can be acted on."""
     past = clock.rfc3339(clock.now() - clock.SECOND)
-    for number in range(20):
+    for number in range(pending._GLANCED + 20):
         place(team, "bob", f"late {number}", type="task", expires=past)
     crowd(team, 3)
-    place(team, "bob", "in time", type="question")
+    first = place(team, "bob", "first of the thread")
+    place(team, "bob", "in time", type="question", thread=first)
     bodies = shown(team)
     assert {"in time", "info 0", "info 1", "info 2"} < set(bodies) and len(bodies) == 20
+    assert shown(team, "--limit", "2") == ["first of the thread", "in time"]
 
 
 def test_wait_for_something_new_again_and_again(team: Team) -> None:

@@ -371,6 +371,14 @@ def test_notify_the_others(team: Team) -> None:
     assert team.run("notify", "handoff", "x").code == 2, "to whom?"
 
 
+@pytest.mark.parametrize("to", ["bob,carol", "bob carol", "all", "bob,all"])
+def test_a_handoff_is_to_one(team: Team, to: str) -> None:
+    """One task that two agents take is done twice: several names are refused, and nothing is sent."""
+    refused = team.run("notify", "handoff", "review it", "--to", to)
+    assert refused.code == 2 and "nothing was sent" in refused.err
+    assert [team.json("check", by=name)["total"] for name in ("bob", "carol")] == [0, 0]
+
+
 def test_alone(empty: Path) -> None:
     """With nobody there who could be told, a status is still noted."""
     assert call(empty, "init").code == 0

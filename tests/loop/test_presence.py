@@ -71,6 +71,15 @@ def test_busy_wins(bob: Mailbox) -> None:
     assert presence.read(bob)[:2] == ("busy", "waiting")
 
 
+def test_mail_that_waits_wins(bob: Mailbox) -> None:
+    """That a bridge holds mail back is shown, whatever the agent said."""
+    presence.say(bob, "busy", "the parser")
+    presence.beat(bob, "tmux", "busy", presence.WAITS + "a dialog")
+    assert presence.read(bob)[:2] == ("busy", presence.WAITS + "a dialog")
+    presence.beat(bob, "tmux", "idle")
+    assert presence.read(bob)[:2] == ("busy", "the parser")
+
+
 def test_bridge_that_ends_in_order(bob: Mailbox) -> None:
     """A bridge that was told to end has not died; what the agent said stays."""
     presence.beat(bob, "tmux", "idle")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from xw import clock, layout, presence, protocol
 from xw.actions import sending
-from xw.errors import NotFound
+from xw.errors import NotFound, Usage
 from xw.instance import Instance
 from xw.post import Sent
 from xw.protocol import Payload
@@ -26,9 +26,12 @@ def status(instance: Instance, state: str, task: str, progress: str) -> Told:
 
 
 def handoff(instance: Instance, task: str, to: str | None, context: str, priority: str) -> Told:
-    """Give a task to another agent, as a task; `to` may be left out where there is one peer."""
+    """Give a task to one other agent, as a task; `to` may be left out where there is one peer."""
+    names = list(dict.fromkeys(sending.split([to]))) if to else []
+    if len(names) > 1 or layout.EVERYONE in names:
+        raise Usage(f"a task is handed to one agent, not to {to}: name one with --to; nothing was sent")
     payload = protocol.make("TASK_HANDOFF", task=task, context=context, priority=priority)
-    return _send(instance, "task", payload, [to] if to else [])
+    return _send(instance, "task", payload, names)
 
 
 def compaction(instance: Instance, summary: str, retained: list[str], task: str) -> Told:

@@ -5,7 +5,7 @@ replies, infos; within each the higher `priority` first, then the older; last wh
 shown in the order sent.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from xw import layout
 from xw.errors import Damaged, Unread
@@ -59,7 +59,8 @@ class Pending(NamedTuple):
 def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen
     """Return the pending messages to show, in the order sent.
 
-    Parses at most `limit` and some 200 files, and searches the bytes of 10,000, however much is pending.
+    Parses at most `limit` and some 200 files, and 5,000 expired ones, and searches the bytes of 10,000,
+    however much is pending.
     """
     mailbox, now = instance.mailbox, instance.now()
     strays: list[tuple[str, Damaged]] = []
@@ -71,8 +72,8 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
     reports = Reports()
     set_aside = [(name, str(error)) for name, error in strays if not isinstance(error, Unread)]
     newer = [(name, str(error)) for name, error in strays if isinstance(error, Unread)]
-    gone = 0
-    for item in mailbox.read_each(INBOX["pending"], _ranked(mailbox, names, wanted)):
+    gone = passed_over = 0
+    for item in mailbox.read_each(INBOX["pending"], _ranked(mailbox, names, wanted, found)):
         if not isinstance(item, Message):
             name, error = item
             (newer if isinstance(error, Unread) else set_aside).append((name, str(error)))
@@ -80,8 +81,10 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
         if mailbox.expire(item, now):
             gone += 1
             continue
-        if item.expired(now) and not wanted.newest and len(late) < _GLANCED:
-            late.append(item)
+        if item.expired(now) and not wanted.newest and passed_over < _SEARCHED:
+            passed_over += 1
+            if len(late) < wanted.limit:
+                late.append(item)
             continue
         found[item.file_name] = item
         old = reports.superseded(item)
@@ -95,14 +98,14 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
     return Pending(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
 
 
-def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted) -> Iterable[str]:
-    """Return the names, those first that are to be shown."""
+def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:
+    """Return the names, those first that are to be shown; `found` as `_with_threads`."""
     if wanted.newest:
         return reversed(names)
     if len(names) <= wanted.limit:
         return names
     glance = _Glance(mailbox)
-    return _with_threads(glance, _by_priority(glance, names), names, wanted.limit)
+    return _with_threads(glance, _by_priority(glance, names), names, wanted.limit, found)
 
 
 def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
@@ -127,17 +130,24 @@ def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
         yield from (one.file_name for one in others if one.priority < _USUAL)
 
 
-def _with_threads(glance: "_Glance", ranked: Iterable[str], names: list[str], limit: int) -> Iterator[str]:
-    """Yield the ranked names, each after the same sender's older mail of its thread where that fits in."""
+def _with_threads(
+    glance: "_Glance", ranked: Iterable[str], names: list[str], limit: int, found: Collection[str]
+) -> Iterator[str]:
+    """Yield the ranked names, each before the same sender's older mail of its thread where that fits in.
+
+    `found` are those of the yielded names that will be shown: what has expired, say, takes no room.
+    """
     given: set[str] = set()
     for name in ranked:
         if name in given:
             continue
-        room = limit - len(given) - 1
-        older = [one for one in glance.older(name, names) if one not in given] if room > 0 else []
-        for one in [*older[-room:], name] if older else [name]:
-            given.add(one)
-            yield one
+        given.add(name)
+        yield name
+        room = limit - len(found)
+        if name in found and room > 0:
+            for one in glance.older(name, names, given)[-room:]:
+                given.add(one)
+                yield one
 
 
 class _Glance:
@@ -169,8 +179,8 @@ class _Glance:
                 if message:
                     yield message
 
-    def older(self, name: str, names: list[str]) -> list[str]:
-        """Return the same sender's older pending mail of a message's thread, oldest first."""
+    def older(self, name: str, names: list[str], given: set[str]) -> list[str]:
+        """Return the same sender's older pending mail of a message's thread, oldest first, if not given."""
         message = self.at(name)
         if message is None or message.thread is None:
             return []
@@ -179,7 +189,7 @@ class _Glance:
         for other in names:
             if other >= name or len(self._read) >= _GLANCED:
                 break
-            if other.endswith(same):
+            if other.endswith(same) and other not in given:
                 before = self.at(other)
                 if before and message.thread in (before.thread, before.id):
                     found.append(other)

@@ -29,11 +29,16 @@ def seen(mailbox: Mailbox) -> set[str]:
 
 
 def note(mailbox: Mailbox, names: set[str]) -> None:
-    """Remember the names of the messages that a call has seen."""
-    if len(names) <= _MOST:
-        data = json.dumps({"at": time.time(), "names": sorted(names)}).encode()
-        with suppress(OSError, XwError):  # a full or read-only disk: the next call goes without
+    """Remember the names of the messages that a call has seen, besides those that others noted meanwhile."""
+    with suppress(OSError, XwError):  # a full or read-only disk: the next call goes without
+        kept = (names | (_noted(mailbox) or set())).intersection(mailbox.pending())
+        if len(kept) <= _MOST:
+            data = json.dumps({"at": time.time(), "names": sorted(kept)}).encode()
             mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.WAITED))
+            return
+    # With the older note in force, the same message would be new at every call.
+    with suppress(OSError, XwError):
+        mailbox.files.remove(mailbox.at(layout.WAITED))
 
 
 def _noted(mailbox: Mailbox) -> set[str] | None:

@@ -59,18 +59,21 @@ def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
     instance = call.instance()
     # Before the sync: what it brings is new here, and no earlier command has shown it.
     passed = waited.seen(instance.mailbox) if new else None
+    # With --re, what answers something else is looked at, but shown to nobody: it stays new.
+    looked_at = set(passed) if re and passed is not None else passed
     call.refresh(instance)
     try:
-        message = waiting.wait(instance, re, timeout, passed)
+        message = waiting.wait(instance, re, timeout, looked_at)
+        if call.json:
+            emit(fields(message))
+        else:
+            tell(line(message, instance.now()))
+        flush()
         if passed is not None:
-            passed.add(message.file_name)
+            passed.add(message.file_name)  # only after it was printed
     finally:
         if passed is not None:
             waited.note(instance.mailbox, passed)
-    if call.json:
-        emit(fields(message))
-    else:
-        tell(line(message, instance.now()))
 
 
 def watch(call: Call, execute: str | None) -> None:
