@@ -221,3 +221,15 @@ def test_create_takes_no_name_that_is_there(tmp_path: Path) -> None:
             walk.make_folder("folder", 0o700)
     assert {path.name for path in tmp_path.iterdir()} == {"file", "target", "link", "dangling", "folder"}
     assert (tmp_path / "file").read_text() == (tmp_path / "target").read_text() == "old"
+
+
+@pytest.mark.root
+def test_what_root_makes_for_an_owner_is_not_foreign(tmp_path: Path) -> None:
+    """For root that acts for a mailbox's owner, that owner's files are its own."""
+    files = LocalFiles(str(tmp_path))
+    for name, user in (("box", 12345), ("mine", 12345), ("theirs", 12346)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, user, user)
+    assert files.foreign("mine")
+    files.give_to("box")
+    assert (files.foreign("mine"), files.foreign("theirs")) == (False, True)

@@ -277,8 +277,8 @@ MUTATIONS = (
     Mutation(
         "gc keeps what was handled while the hub is away",
         "xw/actions/gc.py",
-        "_sweep(mailbox, days, dry_run, handled=False)",
-        "_sweep(mailbox, days, dry_run)",
+        "_sweep(mailbox, days, dry_run, handled=False)._replace(",
+        "_sweep(mailbox, days, dry_run)._replace(",
         _SYNC,
     ),
     Mutation(

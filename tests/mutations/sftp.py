@@ -212,15 +212,15 @@ MUTATIONS = (
     Mutation(
         "over SFTP: a source folder that cannot be synced is no success",
         "xw/files/sftp.py",
-        "            lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
-        "            lost = unsynced.get(folder_of(target))",
+        "            lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
+        "            lost = linked or unsynced.get(folder_of(target))",
         _SFTP,
     ),
     Mutation(
         "over SFTP: a target folder that cannot be synced is no success",
         "xw/files/sftp.py",
-        "            lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
-        "            lost = unsynced.get(folder_of(source))",
+        "            lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
+        "            lost = linked or unsynced.get(folder_of(source))",
         _SFTP,
     ),
     Mutation(
@@ -233,8 +233,8 @@ MUTATIONS = (
     Mutation(
         "over SFTP: a move is looked at",
         "xw/files/sftp.py",
-        "            error = error or self._moved(left, there, source, target)",
-        "            pass",
+        "error = error or (None if linked else self._moved(left, there, source, target))",
+        "pass",
         _SFTP,
     ),
     Mutation(
@@ -380,8 +380,15 @@ MUTATIONS = (
     Mutation(
         "over SFTP: what was moved behind a link is taken back",
         "xw/files/sftp.py",
-        "            lost = behind.get(target) or behind.get(source) or lost",
-        "            pass",
+        "            lost = linked or unsynced",
+        "            lost = unsynced",
+        _LINKS,
+    ),
+    Mutation(
+        "over SFTP: behind a link, two names of one file are not taken for two links",
+        "xw/files/sftp.py",
+        "(None if linked else self._moved(left, there, source, target))",
+        "self._moved(left, there, source, target)",
         _LINKS,
     ),
     Mutation(

@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.sshd import Sshd
 from xw import layout
+from xw.errors import Refused
+from xw.hub.remote import RemoteHub
 
 
 def logins(server: Sshd) -> int:
@@ -205,6 +208,16 @@ def test_gc_keeps_what_the_hub_has_not_been_told(
     assert names(bob.mirror / "inbox" / state) == []
     bob.ok("sync")
     assert bob.pending() == []
+
+
+def test_gc_where_the_hub_refuses(bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gc says so, and removes what needs no word of the hub."""
+    (bob.mirror / "inbox/tmp/f00").write_text("left by a crash")
+    os.utime(bob.mirror / "inbox/tmp/f00", (0, 0))
+    monkeypatch.setattr(RemoteHub, "far", mock.Mock(side_effect=Refused("its host key has changed")))
+    refused = bob.run("gc")
+    assert (refused.code, "its host key has changed" in refused.err) == (6, True)
+    assert os.listdir(bob.mirror / "inbox/tmp") == []
 
 
 def test_an_unknown_peer(alice: Machine, hub: Path) -> None:

@@ -1,7 +1,9 @@
 """Torn or strange notes in a mirror (`.sync.json`, `peers.json`, …) end no command and lose no mail."""
 
+import errno
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -114,3 +116,18 @@ def test_claims_after_the_word_was_lost(scene: tuple[Machine, Machine]) -> None:
         (alice.mirror.parent / "machine").write_bytes(damaged)
         word = hub.machine()
         assert (len(word), hub.machine()) == (32, word)
+
+
+def test_a_word_that_cannot_be_read_stays(
+    scene: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passing error makes no new word: what was claimed by the old one would be another machine's."""
+    alice, _ = scene
+    hub = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).hub
+    assert isinstance(hub, RemoteHub)
+    word = hub.machine()
+    with monkeypatch.context() as patch:
+        patch.setattr(hub.memory, "read", mock.Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(OSError, match="Input/output error"):
+            hub.machine()
+    assert hub.machine() == word

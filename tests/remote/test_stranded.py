@@ -198,6 +198,23 @@ def test_adopting_overtakes_nothing(tmp_path: Path) -> None:
     assert sent[0] in problem
 
 
+def test_adopting_into_a_mailbox_that_is_incomplete(tmp_path: Path) -> None:
+    """Where a message cannot be taken, that is said, and what follows it to the same peer stays as well."""
+    old, new = (Mailbox(LocalFiles(str(tmp_path / name)), "alice", mirror=True) for name in ("old", "new"))
+    old.make()
+    new.make()
+    fields: dict[str, object] = {"from": "alice", "type": "info", "to": ["bob"], "body": "text"}
+    name, data = encode(fields, 1_795_239_012_000_000)
+    folder = old.at(f"{layout.OUTBOX}/bob")
+    old.files.make_folder(folder)
+    old.files.replace(data, folder, f"{folder}/{name}")
+    os.rmdir(tmp_path / "new/alice/sent")
+    problems: list[str] = []
+    instance = Instance(new, DirectoryHub(new.files, "hub"), config.NONE, new.files.root)
+    assert adopt(instance, old.files.root, problems) == 0
+    assert (old.outbox("bob"), len(problems)) == ([name], 1)
+
+
 def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:
     """A folder that is no mirror, and the mirror in use, are harmless."""
     result = alice.run("sync", "--adopt", str(tmp_path / "nowhere"))

@@ -134,19 +134,45 @@ def test_an_include_in_a_section_of_another_host(home: Home) -> None:
 
 
 def test_files_that_others_can_write(home: Home) -> None:
-    """A configuration that others can write is refused, as ssh(1) does: it may name any command."""
+    """A configuration that others can write is refused, as ssh(1) does: it may name any command.
+
+    A group whose only member is the user is nobody else, as in Debian's ssh: umask 002 makes such files.
+    """
     home.config.write_text("Include inner\n")
     (home.ssh / "inner").write_text("Port 3\n")
     assert find(parse("ssh://hub/")).port == 3
     for path in (home.ssh / "inner", home.config):
-        path.chmod(0o664)
+        path.chmod(0o666)
         with pytest.raises(Usage, match=f"{path} can be written by others"):
             find(parse("ssh://hub/"))
         path.chmod(0o600)
     if os.getuid() == 0:
+        home.config.chmod(0o664)
+        assert find(parse("ssh://hub/")).port == 3
+        os.chown(home.config, -1, 1)  # the group of another user
+        with pytest.raises(Usage, match="can be written by others"):
+            find(parse("ssh://hub/"))
+        os.chown(home.config, -1, 0)
         os.chown(home.config, 12345, -1)
         with pytest.raises(Usage, match="belongs to user 12345"):
             find(parse("ssh://hub/"))
+
+
+def test_criteria_of_newer_versions(home: Home) -> None:
+    """`Match tagged` and `sessiontype` of newer versions of ssh are understood; a hub is a subsystem."""
+    text = (
+        "Match tagged vpn\n Port 4\nMatch sessiontype shell\n Port 5\nMatch sessiontype subsystem\n Port 6\n"
+    )
+    assert found(text, home).port == 6
+    assert found("Host hub\n Tag vpn\n" + text, home).port == 4
+
+
+def test_an_include_by_a_variable(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer versions of ssh expand variables in `Include`; a folder among what it names is passed over."""
+    monkeypatch.setenv("PLACE", str(tmp_path / "more"))
+    (tmp_path / "more/folder").mkdir(parents=True)
+    (tmp_path / "more/file").write_text("Port 7\n")
+    assert found("Include ${PLACE}/*\n", home).port == 7
 
 
 def test_a_circle_of_includes(home: Home) -> None:

@@ -55,6 +55,14 @@ OPERATIONS: dict[str, Callable[[SftpFiles], object]] = {
 }
 
 
+def test_a_move_onto_itself(scene: Scene) -> None:
+    """Where a link makes both names one file, the move is refused and the file stays."""
+    (scene.root / "box/alias").symlink_to(scene.root / "box/out")
+    with pytest.raises(NotADirectoryError):
+        scene.files.move("box/out/sent", "box/alias/sent")
+    assert (scene.root / "box/out/sent").read_bytes() == b"sent"
+
+
 def tree(folder: Path) -> list[tuple[str, bytes]]:
     return [(str(path), path.read_bytes() if path.is_file() else b"") for path in sorted(folder.rglob("*"))]
 

@@ -88,6 +88,20 @@ def test_weak_algorithms(tmp_path: Path, home: Home, keys: Keys) -> None:
         server.stop()
 
 
+def test_the_size_of_rsa_keys(tmp_path: Path, home: Home, keys: Keys) -> None:
+    """A host whose RSA key is smaller than RequiredRSASize is refused."""
+    host = keygen(tmp_path / "rsa", "-t", "rsa", "-b", "2048")
+    server = Sshd(tmp_path / "sshd", [host], keys.accepted)
+    home.know(server, host)
+    try:
+        for bits, well in (("2048", True), ("3072", False)):
+            home.configure(f"RequiredRSASize {bits}")
+            assert ssh_connects(server, home) == well
+            assert ("RequiredRSASize" in str(xw_says(server))) != well
+    finally:
+        server.stop()
+
+
 class Command(NamedTuple):
     """A `KnownHostsCommand`: what a script prints of the server, its exit code, and what a refusal says."""
 

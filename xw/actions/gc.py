@@ -51,6 +51,9 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
                 untold = _open(far)
             except Unreachable as error:
                 return _sweep(mailbox, days, dry_run, handled=False)._replace(problem=str(error))
+            except (XwError, OSError):
+                _sweep(mailbox, days, dry_run, handled=False)  # needs no word of the hub
+                raise
             swept = _sweep(mailbox, days, dry_run, untold)
             try:
                 return swept._replace(elsewhere=_sweep(far, days, dry_run))

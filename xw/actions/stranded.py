@@ -7,6 +7,7 @@ mail; `xw sync --adopt` takes it into the mailbox in use.
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from shlex import quote
 from typing import NamedTuple
 
@@ -131,11 +132,8 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
         for to in source.waiting_for():
             for name in source.outbox(to):
                 try:
-                    _take(source, target, to, name)
-                    taken += 1
-                except FileNotFoundError:
-                    continue  # a sync of that mirror has delivered it meanwhile
-                except (Unread, PermissionError) as error:
+                    taken += _take(source, target, to, name)
+                except (Unread, OSError) as error:
                     problems.append(f"{files.root}: {name}: {explain(error)}")
                     break  # so that none overtakes
                 except Damaged as error:
@@ -143,9 +141,12 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
     return taken
 
 
-def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> None:
+def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     lies = source.at(f"{layout.OUTBOX}/{to}", name)
-    data = source.files.read(lies, layout.MESSAGE_LIMIT)
+    try:
+        data = source.files.read(lies, layout.MESSAGE_LIMIT)
+    except FileNotFoundError:
+        return False  # a sync of that mirror has delivered it meanwhile
     message = decode(name, data)
     folder, files = files_of(message)
     for file in files:
@@ -156,7 +157,9 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> None:
     target.files.make_folder(outbox)
     # With the sender's own copy, so that `log` and `trace` know it here.
     target.files.publish(data, target.at(layout.SCRATCH), [f"{outbox}/{name}", target.at(layout.SENT, name)])
-    source.files.remove(lies)
+    with suppress(FileNotFoundError):  # as above
+        source.files.remove(lies)
+    return True
 
 
 def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:

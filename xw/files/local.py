@@ -58,8 +58,9 @@ class LocalFiles(OneByOne):
 
     def foreign(self, path: str) -> bool:
         """See `contract.Files.foreign`."""
+        ours = {0, os.geteuid(), *([self._heir.user] if self._heir else [])}
         with self._walk() as walk, suppress(OSError):
-            return walk.owner(path).user not in (0, os.geteuid())
+            return walk.owner(path).user not in ours
         return False
 
     def path(self, relative: str) -> str:

@@ -205,9 +205,10 @@ class SftpFiles:
         for index, (source, target) in enumerate(moves):
             _, (reply,), (left,), (there,) = replies[4 * index : 4 * index + 4]
             error = self._remote.named(self._remote.error(reply, source), folder_of(target))
-            error = error or self._moved(left, there, source, target)
-            lost = unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
-            lost = behind.get(target) or behind.get(source) or lost
+            linked = behind.get(target) or behind.get(source)
+            # Behind a link both names may be one file in one folder: removing the source would lose it.
+            error = error or (None if linked else self._moved(left, there, source, target))
+            lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
             if lost and not error:
                 # Not durable, so not done: left there, the next try would take it for moved.
                 undo.append(self._remote.rename(target, source))

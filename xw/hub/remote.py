@@ -252,15 +252,22 @@ class RemoteHub:
 
     def machine(self) -> bytes:
         """What tells this mirror from all others of the same instance: a random word, kept here."""
-        word = self._read(MACHINE)
+        word = self._word()
         if len(word) != _WORD:
             new = os.urandom(_WORD // 2).hex().encode()
             with suppress(FileExistsError):  # it was made meanwhile, or is damaged
                 self.memory.publish(new, "", [MACHINE])
-            if len(self._read(MACHINE)) != _WORD:
+            if len(self._word()) != _WORD:
                 self.memory.replace(new, "", MACHINE)
-            word = self._read(MACHINE)
+            word = self._word()
         return word
+
+    def _word(self) -> bytes:
+        """Return the word noted here, empty where none is. OSError where it is, and cannot be read."""
+        try:
+            return self.memory.read(MACHINE, _LIMIT)
+        except (FileNotFoundError, Damaged):
+            return b""
 
     def watched(self, name: str) -> bool:
         """Whether a `sync --watch` keeps an instance's mailbox fresh."""

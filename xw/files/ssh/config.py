@@ -25,7 +25,7 @@ Options = dict[str, tuple[str, ...]]
 _LISTS = ("identityfile", "certificatefile")  # every value counts, not the first alone
 _COMMANDS = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")
 _LINE = re.compile(r'\s*"?(\w+)"?(?:\s*=\s*|\s+)(.+)')
-_CRITERIA = ("host", "originalhost", "user", "localuser", "exec")
+_CRITERIA = ("host", "originalhost", "user", "localuser", "tagged", "sessiontype", "exec")
 _DEPTH = 16  # files that include files: ssh(1)'s own limit
 _SYSTEM = "/etc/ssh/ssh_config"
 _PORT = "22"
@@ -123,7 +123,8 @@ class _Pass:
             elif keyword == "match":
                 counts = active and self._matches(rest)
             elif keyword == "include":
-                for pattern in words(rest):
+                for word in words(rest):
+                    pattern = expand(word, tokens(self._name, self._found), self._environ)
                     for name in sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern)))):
                         self._file(name, folder, active=counts, checked=True, depth=depth + 1)
             elif counts:
@@ -162,7 +163,7 @@ class _Pass:
         if met and unknown:
             raise Usage(
                 f"~/.ssh/config: `Match {rest}`: xw does not know the criterion {unknown}: "
-                f"put a `Host` section for {self._name} before it, or leave it out"
+                f"write `Match !originalhost {self._name} {rest}`, or leave it out"
             )
         return met
 
@@ -173,6 +174,10 @@ class _Pass:
             return _matches_list(host.replace("%h", self._name).lower(), argument.lower())
         if criterion == "originalhost":
             return _matches_list(self._name.lower(), argument.lower())
+        if criterion == "tagged":
+            return _matches_list(one(self._found, "tag"), argument)
+        if criterion == "sessiontype":
+            return _matches_list("subsystem", argument)
         if criterion == "exec":
             return _succeeds(expand(argument, tokens(self._name, self._found)), self._environ)
         return _matches_list(user if criterion == "user" else getuser(), argument)
@@ -245,8 +250,8 @@ def _lines(path: str, checked: bool) -> Iterator[str]:
         with open(path, encoding="utf-8", errors="replace") as file:
             if checked:
                 _check_owner(path, file)
-            lines = file.read().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
+            lines = file.read().split("\n")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # ssh reads nothing of a folder either
         return
     except OSError as error:
         raise Usage(f"{path}: {error.strerror}") from None
@@ -257,8 +262,20 @@ def _check_owner(path: str, file: IO[str]) -> None:
     about = os.fstat(file.fileno())
     if about.st_uid not in (0, os.getuid()):
         raise Usage(f"{path} belongs to user {about.st_uid}, so ssh does not read it: make it your own")
-    if about.st_mode & 0o022:
+    if about.st_mode & 0o002 or (about.st_mode & 0o020 and not _is_private(about.st_gid, about.st_uid)):
         raise Usage(f"{path} can be written by others, so ssh does not read it: `chmod go-w {path}`")
+
+
+def _is_private(group: int, user: int) -> bool:
+    """Return whether a user is a group's only member: Debian's ssh lets such a group write."""
+    import grp
+    import pwd
+
+    try:
+        members = {pwd.getpwnam(name).pw_uid for name in grp.getgrgid(group).gr_mem}
+    except KeyError:
+        return False
+    return members | {one.pw_uid for one in pwd.getpwall() if one.pw_gid == group} == {user}
 
 
 def _split(line: str) -> tuple[str, str]:

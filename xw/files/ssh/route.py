@@ -52,6 +52,8 @@ class Route(NamedTuple):
     check_address: bool
     """Must the address be known with the host's key as well?"""
     revoked: tuple[str, ...]
+    rsa_bits: int
+    """Bits that an RSA host key must have."""
     algorithms: Algorithms
     family: int
     bind: str | None
@@ -111,6 +113,7 @@ def _route(target: Target, environ: Mapping[str, str], left: int) -> Route:
         known_as=one(found, "hostkeyalias") or None,
         check_address=one(found, "checkhostip", "no").lower() not in _NO and not (via or command),
         revoked=_revoked(found, names, environ),
+        rsa_bits=int(one(found, "requiredrsasize", "1024")),
         algorithms=_algorithms(found),
         family=family(found),
         bind=one(found, "bindaddress") or None,
