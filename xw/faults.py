@@ -5,7 +5,9 @@ or another user's file at a name that a message needs stays as it is, however of
 """
 
 import errno
+import os
 
+from xw import layout
 from xw.errors import Damaged, XwError
 
 TRIES = 3
@@ -18,6 +20,9 @@ _ONE_PATH = (
     errno.ENOTEMPTY,
     errno.ELOOP,
 )
+
+_SHARED = ("", "inbox", layout.OUTBOX, layout.BRIDGE, *layout.FOLDERS)
+"""Folders of a mailbox that all its messages need."""
 
 
 class Faults:
@@ -42,5 +47,22 @@ class Faults:
 
     def _is_of_its_files(self, error: XwError | OSError) -> bool:
         if isinstance(error, OSError):
-            return error.errno in _ONE_PATH and str(error.filename).startswith(self._box)
+            paths = [str(path) for path in (error.filename, error.filename2) if path]
+            own = error.errno in _ONE_PATH and str(error.filename).startswith(self._box)
+            return own and not any(map(self._is_shut_off, paths))
         return isinstance(error, Damaged)
+
+    def _is_shut_off(self, path: str) -> bool:
+        """Return whether a folder of the whole mailbox bars the way to this path: no message is to blame."""
+        parts = path.removeprefix(self._box).split("/")
+        above = ["/".join(parts[:depth]) for depth in range(len(parts))]
+        shared = [folder for folder in (*above, "/".join(parts)) if folder in _SHARED]
+        if parts[0] == layout.BRIDGE:
+            shared += above[2:]  # what its chat remembers
+        return path.startswith(self._box) and not all(_is_usable(self._box + folder) for folder in shared)
+
+
+def _is_usable(folder: str) -> bool:
+    if not os.path.lexists(folder):
+        return True  # it will be made
+    return os.path.isdir(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)

@@ -96,3 +96,16 @@ def test_a_command_that_ends_well_with_an_error(tmp_path: Path, name: str, fails
             until(outcome)
     else:
         assert until(outcome).text == said
+
+
+def test_what_was_taken_for_an_error_is_kept(tmp_path: Path) -> None:
+    """The whole text goes with the failure: it may have been an answer after all."""
+    said = "API Error: 429\n\nPlease tell me what you make of this line."
+    (tmp_path / "claude").write_text(f"#!/bin/sh\ncat >/dev/null\necho '{said}'\n")
+    (tmp_path / "claude").chmod(0o755)
+    chat = CommandChat(Program([str(tmp_path / "claude")]), tmp_path / "state")
+    mark = chat.mark()
+    chat.present(mark, "hi")
+    with pytest.raises(ChatFailed) as caught:
+        until(lambda: chat.capture(mark, "hi"))
+    assert caught.value.said == said

@@ -528,3 +528,19 @@ def test_text_goes_in_as_one_paste(tmux_server: str, tmp_path: Path) -> None:
         chat.tmux.paste(chat.id, "one\n/two\nEND")
         until(lambda: shown.exists() and shown.read_bytes())
         assert shown.read_bytes() == b"\x1b[200~one\n/two\nEND\x1b[201~"
+
+
+@pytest.mark.parametrize("name", ["x\ny", "x|y\nz"])
+def test_name_with_a_line_break(agent: Start, tmux_server: str, name: str) -> None:
+    """A program of such a name cannot be read, and hides no other pane of the server."""
+    fake = agent("--lines")
+    command = ["exec", "-a", name, "sleep", "60"]
+    odd = fake.tmux.run(
+        "new-window", "-d", "-P", "-F", "#{pane_id}", "bash", "-c", shlex.join(command)
+    ).strip()
+    until(lambda: name in fake.tmux.run("display-message", "-p", "-t", odd, "#{pane_current_command}"))
+    assert fake.pane in [pane.pane for pane in fake.tmux.panes()]
+    assert fake.pane in [found.target for found in list_panes(tmux_server)]
+    with pytest.raises(ChatGone, match="line break"):
+        fake.tmux.look(odd)
+    assert TmuxChat(odd, server=tmux_server).ready()

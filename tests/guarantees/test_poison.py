@@ -15,6 +15,8 @@ from xw import clock, layout
 from xw.bridges import present
 from xw.bridges.announce import Announcer
 from xw.errors import Damaged
+from xw.faults import Faults
+from xw.mailbox import Mailbox
 from xw.message import Fields, Message, decode, encode, parse_object
 from xw.rooms import desk
 
@@ -419,3 +421,62 @@ def test_a_room_drops_a_line_whose_files_are_in_disorder(
         with suppress(PermissionError):
             room.step()
     assert [text for _, text in stage.said("talk")] == ["before", "after"]
+
+
+def test_a_chat_that_cannot_be_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in looking at the chat makes mail wait: no message is to blame."""
+    for body in ("one", "two"):
+        world.send(body)
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedChat, "ready", lambda chat: 1 / 0)
+        bridge = world.bridge()
+        for _ in range(10):
+            assert bridge.step()
+    assert [one.state for one in world.inbox("bob")] == ["pending", "pending"]
+    assert "ZeroDivisionError" in world.told[-1]
+    world.run(bridge)
+    assert [one.state for one in world.inbox("bob")] == ["done", "done"]
+
+
+@pytest.mark.parametrize("place", ["sent", "inbox/processing", "inbox/tmp", "outbox"])
+def test_a_folder_of_all_messages_that_is_none(world: World, place: str) -> None:
+    """What bars the way of all mail fails none of it; once it is in order again, all are answered."""
+    for body in ("one", "two"):
+        world.send(body)
+    bridge, path = world.bridge(), Path(world.root, "bob", place)
+    path.rename(f"{path}-away")
+    path.write_text("no folder")
+    failures = 0
+    for _ in range(20):
+        try:
+            bridge.step()
+        except OSError:
+            failures += 1
+    assert failures
+    path.unlink()
+    Path(f"{path}-away").rename(path)
+    assert not Mailbox(world.files, "bob").names(layout.INBOX["failed"])
+    world.run(bridge)
+    assert [one.state for one in world.inbox("bob")] == ["done", "done"]
+
+
+@pytest.mark.parametrize(
+    ("path", "blamed"),
+    [
+        ("sent/a.json", False),
+        ("bridge/acp/x/1.json", False),
+        ("attachments/ID", True),
+        ("outbox/bob/a", True),
+    ],
+)
+def test_a_folder_that_is_not_writable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, blamed: bool
+) -> None:
+    """A folder that all messages need blames none; one of a single message, or recipient, does."""
+    folder = (tmp_path / "bob" / path).parent
+    folder.mkdir(parents=True)
+    shut = str(folder) if folder.name != "attachments" else "none"
+    monkeypatch.setattr("os.access", lambda path, mode: path != shut)
+    faults = Faults(str(tmp_path / "bob"))
+    error = PermissionError(13, "Permission denied", str(tmp_path / "bob" / path))
+    assert [faults.fails("name", error) for _ in range(3)][-1] == blamed

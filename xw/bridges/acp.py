@@ -116,7 +116,7 @@ class AcpChat:
     def _reply(self, outcome: Outcome) -> Reply:
         error = error_in(self._program.argv, outcome.text)
         if error:
-            raise ChatFailed(f"{self._program.name}: {error}")
+            raise ChatFailed(f"{self._program.name}: {error}", outcome.text)
         if outcome.stop == "end_turn":
             return Reply(outcome.text)
         if outcome.stop in _INCOMPLETE:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from xw import layout, presence
 from xw.bridges import present
-from xw.bridges.chat import Chat, ChatGone, NotPresented
+from xw.bridges.chat import Chat, ChatGone, NotPresented, why_not_ready
 from xw.bridges.frame import notice
 from xw.bridges.pace import BLOCKED_S, Pause
 from xw.errors import Damaged, XwError, unforeseen
@@ -55,7 +55,7 @@ class Announcer:
         if not any(map(present.wants_turn, fresh)):
             self._waits_for = ""
             return None
-        reason = self._chat.ready()
+        reason = why_not_ready(self._chat)
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
         self._waits_for = reason or ""

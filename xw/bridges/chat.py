@@ -29,7 +29,7 @@ text went in, and `capture` continues.
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from xw.errors import Refused, Unreachable, XwError
+from xw.errors import Refused, Unreachable, XwError, explain, unforeseen
 
 
 class ChatGone(Unreachable):
@@ -131,3 +131,15 @@ class Chat(Protocol):
 
     def close(self) -> None:
         """Let go of what this object holds, and end what it started. May be called twice."""
+
+
+def why_not_ready(chat: Chat) -> str | None:
+    """Return why a chat cannot take a text now. A fault in its looking is a reason, too."""
+    try:
+        return chat.ready()
+    except Unusable:
+        raise
+    except (XwError, OSError) as error:
+        return str(explain(error))
+    except Exception as bug:  # noqa: BLE001  # it may pass, and mail waits until then
+        return unforeseen(bug)

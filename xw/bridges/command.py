@@ -153,7 +153,7 @@ class CommandChat:
         answer = self._own.read(f"{run}/out", OUTPUT_LIMIT + 1).strip("\n")
         error = error_in(self._program.argv, answer)
         if error:
-            raise ChatFailed(f"{self._program.name}: {error}")
+            raise ChatFailed(f"{self._program.name}: {error}", answer)
         if len(answer.encode()) > OUTPUT_LIMIT:
             cut = answer.encode()[:OUTPUT_LIMIT].decode(errors="ignore")
             rest = self._own.files.path(f"{run}/out")

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from xw import layout, post, presence, sync
 from xw.bridges import answer, infos, present, turn
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable, why_not_ready
 from xw.bridges.pace import BLOCKED_S, Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, explain, unforeseen
@@ -228,7 +228,7 @@ class Bridge:
 
     def _again(self, now: Turn, message: Message, reason: str) -> float | None:
         """Try again later with a text that is not in. It is a failed try, unless the chat became busy."""
-        tries = now.tries + (self._chat.ready() is None)
+        tries = now.tries + (why_not_ready(self._chat) is None)
         if tries >= TRIES:
             reason = f"the chat did not take it in {tries} tries: {reason}"
             return self._end(now._replace(infos=()), message, "failed", reason)
@@ -239,7 +239,7 @@ class Bridge:
     def _resolve(self, now: Turn, message: Message) -> float | None:
         """After a crash: did the text go in?"""
         # In this order: a chat that was ready before it could not tell never will.
-        busy = self._chat.ready()
+        busy = why_not_ready(self._chat)
         seen = self._chat.seen(now.mark, now.text)
         if seen is not None:
             self._since = None
@@ -345,7 +345,7 @@ class Bridge:
 
     def _must_wait(self) -> bool:
         """Return whether mail must wait because the chat cannot take it now; report the reason once."""
-        reason = self._chat.ready()
+        reason = why_not_ready(self._chat)
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
         self._waits_for = reason or ""

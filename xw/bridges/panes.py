@@ -22,7 +22,8 @@ _FIELDS = (
     "pane_id", "pane_pid", "pane_tty", "pane_width", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
     "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
 )  # fmt: skip
-_FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS)
+_END = "|xw"
+_FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS) + _END
 
 
 class Pane(NamedTuple):
@@ -72,13 +73,15 @@ class Tmux:
         values = dict(zip(_FIELDS, head.split("|", len(_FIELDS) - 1), strict=False))
         if values.get("pane_id") != pane:
             raise ChatGone(f"tmux pane {pane} is gone")
+        if not head.endswith(_END):
+            raise ChatGone(f"tmux pane {pane}: its program's name has a line break, so it cannot be read")
         styled, row = rest.split("\n"), int(values["cursor_y"])
         return Screen(
             rows=tuple(plain(line) for line in styled),
             cursor_x=int(values["cursor_x"]),
             cursor_y=row,
             styled=styled[row] if row < len(styled) else "",
-            title=values["pane_title"],
+            title=values["pane_title"].removesuffix(_END),
             program=values["pane_current_command"],
             pid=int(values["pane_pid"]),
             tty=values["pane_tty"],
@@ -117,7 +120,9 @@ class Tmux:
         except ChatGone:
             return []  # no server: nothing to list
         found = []
-        for entry in listing.splitlines():
+        for entry in listing.split("\n"):
+            if not entry.startswith("%") or entry.count("|") < 4:
+                continue  # a part of a program's name with a line break in it
             pane, tty, program, rest = entry.split("|", 3)
             session, _, place = rest.rpartition("|")
             found.append(Pane(pane, f"{session}:{place}", session, tty, program))

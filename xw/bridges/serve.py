@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from xw import layout, presence
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat, ChatGone, Starting, Unusable
+from xw.bridges.chat import Chat, ChatGone, Starting, Unusable, why_not_ready
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.pace import Pause
 from xw.errors import Busy, Unreachable, XwError, explain, unforeseen
@@ -129,7 +129,7 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
         lost = partial(_lost, lock, os.stat(lock))
         with _Pulse(mailbox, plan.kind, worker, tell) as pulse:
             tell("ready")
-            reason = chat.ready() or _start(chat)
+            reason = why_not_ready(chat) or _start(chat)
             if reason:
                 tell(f"the chat is not ready, so mail will wait: {reason}")
             _loop(worker, pulse, woken, stop, tell, lost)
@@ -140,8 +140,8 @@ def _start(chat: Chat) -> str | None:
     if isinstance(chat, Starting):
         try:
             chat.start()
-        except ChatGone as error:
-            return str(error)
+        except (ChatGone, OSError) as error:
+            return str(explain(error))
     return None
 
 

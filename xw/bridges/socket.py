@@ -172,7 +172,7 @@ class SocketChat:
         if text and (next_began or self._dialect == "log" or rested >= self._settle_s):
             error = error_in(("wibwob",), text)
             if error:
-                raise ChatFailed(f"{self._path}: {error}")
+                raise ChatFailed(f"{self._path}: {error}", text)
             return Reply(text)
         return None
 

@@ -205,7 +205,7 @@ class TmuxChat:
         if profile.one_line and not empty_input(screen, profile):
             return None  # such programs show no more of their work than that the prompt is not back
         if found.failure and rested >= profile.settle_s:
-            raise ChatFailed(found.failure)
+            raise ChatFailed(found.failure, found.text)
         if not found.text or (found.cut and self._is_stale(found.text, screen, profile, noted, text)):
             if rested > (profile.settle_s if profile.one_line and found.cut else SILENT_S):
                 raise ChatFailed(f"{self._pane}: {LOST if found.cut and not found.text else SILENT}")
