@@ -59,6 +59,14 @@ FAILURES = [
     ("generic", ["Error code: 429 - {'error': 'rate_limit_exceeded'}"], "Error code: 429"),
     ("generic", ["litellm.RateLimitError: AnthropicException"], "litellm.RateLimitError"),
     ("generic", ["HTTP error 503 from the provider"], "HTTP error 503"),
+    ("generic", ["Rate limit reached for gpt-4 in organization x on requests."], "Rate limit reached"),
+    ("generic", ["Invalid API key provided: sk-x."], "Invalid API key provided"),
+    ("generic", ["Quota exceeded for metric x"], "Quota exceeded"),
+    ("generic", ["stream disconnected before completion: x"], "stream disconnected"),
+    ("generic", ["stream error: x"], "stream error"),
+    ("generic", ["RateLimitError(status=429)"], "RateLimitError"),
+    ("generic", ["Rate limit exceeded. Try again later."], "Rate limit exceeded"),
+    ("generic", ["Credit balance is too low"], "Credit balance"),
 ]  # fmt: skip
 
 ANSWERS = [
@@ -80,6 +88,12 @@ ANSWERS = [
     ("generic", ["Overloaded functions are chosen by their arguments."]),
     ("generic", ["Rate limit exceeded means that you should wait."]),
     ("generic", ["Error 404 is a missing page."]),
+    ("generic", ["Invalid API key handling lives in auth.py, line 40."]),
+    ("generic", ["Stream errors are handled in loop.py"]),
+    ("generic", ["RateLimitError → caught in client.py and retried."]),
+    ("generic", ["Rate limit reached → back off and retry."]),
+    ("generic", ["RateLimitError.retry_after has the seconds."]),
+    ("generic", ["Rate limit reached for three users yesterday"]),
     ("generic", ["403 Forbidden"]),
     ("claude", ["● 500 Internal Server Error", *ENDS["claude"]]),
     ("claude", ["● You've hit your limit of three open branches: merge one.", *ENDS["claude"]]),

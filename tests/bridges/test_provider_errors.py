@@ -34,7 +34,7 @@ ERRORS = [
     (("claude", "-p"), "Opus weekly limit reached ∙ resets Oct 3"),
     (("timeout", "60", "claude", "-p"), "API Error: 400 x"),
     (("nice", "claude", "-p"), "API Error: 400 x"),
-    (("python3", "-m", "llm"), "Error: x"),
+    (("python3", "-m", "goose"), "Error: x"),
     (("claude", "-p"), "Not logged in · Please run /login"),
     (("claude", "-p"), 'OAuth token has expired. {"type":"error"}'),
     (("claude", "-p"), "You've hit your limit · resets 3pm\n\n/upgrade to increase it"),
@@ -61,6 +61,7 @@ ANSWERS = [
     (("claude", "-p"), "You've hit your limit of three open branches: merge one."),
     (("claude", "-p"), "Please run /login first, then /init."),
     (("codex", "exec", "-"), "ERROR: disk full"),
+    (("llm", "-m", "x"), "Error: is how its own errors begin, on stderr and with status 1."),
     (("claude", "-p"), "Done. The last line reads:\nAPI Error: 429 slow down"),
 ]
 

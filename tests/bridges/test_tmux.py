@@ -530,6 +530,40 @@ def test_text_goes_in_as_one_paste(tmux_server: str, tmp_path: Path) -> None:
         assert shown.read_bytes() == b"\x1b[200~one\n/two\nEND\x1b[201~"
 
 
+def test_pane_that_closes_while_it_is_pasted_into(agent: Start) -> None:
+    """The mail is not left in a buffer of the server."""
+    fake = agent()
+    fake.tmux.run("new-session", "-d")
+    fake.tmux.run("kill-pane", "-t", fake.pane)
+    with pytest.raises(ChatGone):
+        fake.tmux.paste(fake.pane, "secret")
+    assert fake.tmux.run("list-buffers") == ""
+
+
+def test_key_that_was_not_pressed(agent: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the pane has changed right before Enter, it is looked at again at once."""
+    fake = agent()
+    chat = fake.chat()
+    press, pressed = chat._tmux.press, 0
+
+    def late(pane: str, key: str, seen: Screen | None = None) -> bool:
+        nonlocal pressed
+        pressed += 1
+        return pressed > 1 and press(pane, key, seen)
+
+    monkeypatch.setattr(chat._tmux, "press", late)
+    waits, until_ = [], chat._until
+
+    def noted(condition: Callable[[Screen], bool], limit_s: float) -> Screen | None:
+        waits.append(limit_s)
+        return until_(condition, limit_s)
+
+    monkeypatch.setattr(chat, "_until", noted)
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 60.0)
+    ask(chat, "x")
+    assert (len(fake.records("submitted")), pressed, waits.count(60.0)) == (1, 2, 1)
+
+
 @pytest.mark.parametrize("name", ["x\ny", "x|y\nz"])
 def test_name_with_a_line_break(agent: Start, tmux_server: str, name: str) -> None:
     """A program of such a name cannot be read, and hides no other pane of the server."""

@@ -163,6 +163,63 @@ def test_what_some_members_have_is_said(stage: Stage) -> None:
     assert stage.said("talk") == [("alice", "to the room and bob")]
 
 
+def test_what_was_sent_to_others_too_is_shown_at_once(stage: Stage) -> None:
+    """A line to the room and to one of the others is in the transcript though the room says nothing more."""
+    talk = stage.room("talk", "alice bob carol")
+    room = stage.run(talk)
+    stage.add("anna", "human")
+    stage.ask("anna", "talk", "pause")
+    room.step()
+    draft = post.Draft("info", ("talk", "bob"), "to the room and bob")
+    post.send(stage.instance("alice").mailbox, stage.hub, draft, stage.now)
+    room.step()
+    assert ("alice", "to the room and bob") in stage.said("talk")
+
+
+def _everybody(stage: Stage, sender: str, kind: str = "info", re: str | None = None) -> None:
+    """Send a message to all on the hub."""
+    to = tuple(name for name in stage.hub.instances() if name != sender or kind == "own")
+    draft = post.Draft("info" if kind == "own" else kind, to, "hello", re)
+    post.send(stage.instance(sender).mailbox, stage.hub, draft, stage.now)
+
+
+def test_a_person_speaks_to_an_empty_room(stage: Stage) -> None:
+    """Where nobody has joined yet nobody has it from its sender: it is a line."""
+    talk = stage.room("talk", "")
+    room = stage.run(talk)
+    stage.add("anna", "human")
+    stage.add("bob")
+    _everybody(stage, "anna")
+    room.step()
+    for later in (room, stage.run(talk)):
+        assert [line.text for line in later.state.lines] == ["hello"]
+
+
+def test_a_strangers_broadcast_to_an_empty_room(stage: Stage) -> None:
+    """It is put away: neither a line, now or later, nor refused."""
+    talk = stage.room("talk", "")
+    room = stage.run(talk)
+    for name in ("zoe", "bob"):
+        stage.add(name)
+    _everybody(stage, "zoe")
+    room.step()
+    room.step()  # which puts away its own note
+    for later in (room, stage.run(talk)):
+        assert not later.state.lines
+    box = stage.instance("talk").mailbox
+    assert (box.pending(), box.names(INBOX["failed"]), stage.mail("zoe")) == ([], [], [])
+
+
+def test_the_host_writes_to_all(stage: Stage) -> None:
+    """What the host writes as the room, to the room and every member, is a line."""
+    talk = stage.room("talk", "alice bob")
+    room = stage.run(talk)
+    _everybody(stage, "talk", "own")
+    room.step()
+    for later in (room, stage.run(talk)):
+        assert [line.text for line in later.state.lines] == ["hello"]
+
+
 def test_a_person_may_say_anything_at_any_moment(stage: Stage) -> None:
     """An instance of kind human is heard without being a member, also while the room is paused."""
     room = stage.run(stage.room("talk", "alice bob"))

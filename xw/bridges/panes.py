@@ -7,6 +7,7 @@ only: in an argument, a trailing `;` would make tmux run the words after it.
 import os
 import re
 import subprocess
+from contextlib import suppress
 from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone, Found
@@ -104,7 +105,12 @@ class Tmux:
         buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
         paste = f"paste-buffer -p -r -d -b {buffer} -t {pane}"
         act = _guarded(pane, paste, seen and _state(seen, True), f"delete-buffer -b {buffer} ;")
-        return _MOVED not in self.run("load-buffer", "-b", buffer, "-", ";", *act, stdin=text)
+        try:
+            return _MOVED not in self.run("load-buffer", "-b", buffer, "-", ";", *act, stdin=text)
+        except ChatGone:  # a pane that closes in between leaves the text for whoever pastes next
+            with suppress(ChatGone, TimedOut):
+                self.run("delete-buffer", "-b", buffer)
+            raise
 
     def press(self, pane: str, key: str, seen: Screen | None = None) -> bool:
         """Press one key, by tmux's name for it; with `seen`, only if the same program has the pane."""

@@ -56,7 +56,6 @@ _MARKS = {
     "qwen": f"{_GEMINI}|API Error: ",
     "opencode": _ERROR,
     "pi": _ERROR,
-    "llm": _ERROR,
     "goose": _GOOSE,
     "wibwob": f"{_CLAUDE}|{_ERROR}",
 }
@@ -70,13 +69,17 @@ PROVIDER_ERROR = re.compile(
           \W+ \w )
     | you (?:['’]ve|\ have) \ (?:hit|reached|exceeded) \ (?:your|the) \b .{0,40}? \b (?:limit|quota) s?
     | you (?:['’]re|\ are) \ out\ of \ (?:\w+\ )? (?:usage|credits)
-    | (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
+    | overloaded (?: _error | [.]? $ | :\ ) | ran\ into\ this\ error:
+    | (?:
+      (?:[\w-]+\ ){0,3} [\w-]* (?:usage|rate|session|hour|weekly|daily|request|token) \ limit
       \ (?:reached|exceeded|hit)
-    | quota\ exceeded | (?:credit|account) \ balance \ is \ too \ low | overloaded (?: _error | [.]? $ | :\ )
+    | quota\ exceeded | (?:credit|account) \ balance \ is \ too \ low
     | (?:\w+\.)* \w* (?:rate_?limit|overloaded|api_?status|apiconnection|badrequest|authentication
       |internalserver) _?error\b
     | invalid\ api\ key | (?:oauth|api) \ (?:token|key) \ (?:has\ )? (?:expired|been\ revoked)
-    | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected) | ran\ into\ this\ error:
+    | resource_?exhausted | insufficient_quota | stream\ (?:error|disconnected)
+      ) (?= \s* (?: $ | [.] (?:\s|$) | [:,;·∙|!({\[] | [-–—]\s | provided | supplied | before\ completion
+        | please | try\ again | to\ access | for\ (?: quota | metric | model | requests | \S*[\d.]\S* ) ) )
     )
     (?! \W?\s+ (?:is|was|are|were|means?|says?|said|indicates?|errors?|of|by|when|if|would|should|can|comes?
       |happens?) \b)

@@ -289,9 +289,11 @@ class TmuxChat:
                     f"{self._pane}: somebody scrolls in the pane; the text is in the input, not submitted"
                 )
             try:
-                self._tmux.press(self._pane, profile.submit, self._check_program(mark))
+                pressed = self._tmux.press(self._pane, profile.submit, self._check_program(mark))
             except (TimedOut, ChatGone) as error:
                 raise Uncertain(f"{self._pane}: {error} when the text was to be submitted") from error
+            if not pressed:
+                continue  # the pane has changed since it was looked at
             gone = partial(_left, before=before, profile=profile, text=text)
             if self._until(gone, LEAVES_S):
                 return

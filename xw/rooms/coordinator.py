@@ -121,8 +121,11 @@ class Coordinator:
             self.state.hear(message, now)
         if answer.aside:
             self.state.aside.append(message.id)
-        if len(self.state.heard) + len(self.state.aside) >= _NAMED:
-            note = post.Draft("info", (self.state.name,), f"{_NAMED} lines heard")
+        # A reader of the record cannot tell what such a message is before something names it.
+        unclear = len(message.to) > 1 and (answer.line or (answer.aside and not self.state.members))
+        waiting = len(self.state.heard) + len(self.state.aside)
+        if unclear or waiting >= _NAMED:
+            note = post.Draft("info", (self.state.name,), f"lines heard: {waiting}")
             self._send(note, Payload(payload.EVENT, {"event": payload.HEARD}))
 
     # Deciding

@@ -68,6 +68,8 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
         return _refusal(message, f"the room is closed: {state.reason}")
     member = state.members.get(message.sender)
     if member is None and _kind(hub, message.sender) != HUMAN:
+        if not state.members and len(message.to) > 1:
+            return _ASIDE  # a broadcast as above, to a room that nobody has joined yet
         return _refusal(message, f"{message.sender} is no member: `xw room join {state.name}` makes it one")
     if message.expired(now):
         why = f"it expired at {message.expires}, before the room heard it"

@@ -195,11 +195,10 @@ def answers(member: Member, message: Message) -> bool:
 
 def reached_all(state: State, message: Message) -> bool:
     """Return whether its sender has sent a message to everybody to whom the room would pass it."""
-    member = state.members.get(message.sender)
-    if len(message.to) == 1 or (member and answers(member, message)):
+    if len(message.to) == 1 or message.type == "reply" or message.sender == state.name:
         return False
     others = {name for name in state.members if name != message.sender}
-    return others.issubset(message.to) and (bool(others) or member is None)
+    return bool(others) and others.issubset(message.to)
 
 
 def line_of(message: Message, now: int, after: int = 0) -> Line:
