@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.loop.world import World
+from tests.loop.world import Program, ScriptedChat, World
 from xw.bridges import serve
 from xw.errors import Unreachable
 
@@ -95,3 +95,13 @@ def test_a_lock_that_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="no regular file") as caught:
         world.send("x", by="bob", to="alice")
     assert caught.value.filename == str(tmp_path / "bob/outbox/.lock")
+
+
+def test_a_program_that_cannot_be_started_ahead() -> None:
+    """A full disk at the start ahead is a reason to wait, and ends no bridge."""
+
+    class Full(ScriptedChat):
+        def start(self) -> None:
+            raise full("/x/bridge/acp/alive")
+
+    assert "the disk is full" in (serve._start(Full(Program())) or "")
