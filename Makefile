@@ -15,6 +15,7 @@ TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*
 ARGS ?=
 # More than two cores need: a good part of the tests' time is waiting, for a link or a limit.
 WORKERS ?= 4
+PYTHON_OF_TESTS = $(BIN)/python
 
 .PHONY: help setup tools demo demo-room test lint report check bench torture mutate test-agents format clean
 
@@ -30,8 +31,7 @@ demo-room: $(VENV)/.run ## three personalities talk in a room until its turns ar
 	$(BIN)/python docs/demo/room.py
 
 test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
+	$(PYTHON_OF_TESTS) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: setup ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -43,6 +43,8 @@ report:
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# Measuring coverage takes a good part of the tests' time, so that `make test` alone does without.
+check: PYTHON_OF_TESTS = $(BIN)/coverage erase && $(BIN)/coverage run
 check: lint test report ## all that must pass before a commit: lint, test, branch coverage
 
 bench: setup ## the measurements in benchmarks/

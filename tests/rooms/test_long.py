@@ -1,5 +1,6 @@
 """A long conversation of five, one of them killed and restarted, one mute: order, attribution, limits."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from tests.rooms import crowd
 from tests.rooms.stage import Stage
 from tests.rooms.test_crash import Record, check_room, start
 from xw import layout
+from xw.layout import INBOX
 from xw.mailbox import Mailbox
 
 NAMES = ("a", "b", "c", "mute", "frail")
@@ -37,6 +39,14 @@ def until(stage: Stage, count: int, limit: float) -> None:
         time.sleep(0.005)
 
 
+def answered(stage: Stage, name: str, limit: float) -> None:
+    """Wait until a member has answered all turns that it was given."""
+    deadline = time.monotonic() + limit
+    while any(".question." in turn for turn in Mailbox(stage.files, name).names(INBOX["pending"])):
+        assert time.monotonic() < deadline, f"{name} does not answer"
+        time.sleep(0.005)
+
+
 def converse(tmp_path: Path, most: int, record_property: Record) -> None:
     """Five members and `most` turns, with all that may happen to them."""
     stage = Stage(tmp_path)
@@ -50,7 +60,10 @@ def converse(tmp_path: Path, most: int, record_property: Record) -> None:
         frail.kill()
         frail.communicate()
         until(stage, most // 2, limit)
+        room.send_signal(signal.SIGSTOP)  # else the others could be through before the new process is up
         frail = join(stage, "frail")
+        answered(stage, "frail", limit)
+        room.send_signal(signal.SIGCONT)
         _, problem = room.communicate(timeout=limit)
         assert room.returncode == 0, problem.decode()
     finally:
