@@ -26,20 +26,23 @@ def check_link(project: str) -> None:
         raise Unreachable(
             f"{path} is a link to {os.readlink(path)}, which is no folder: is its disk mounted?"
         )
-    if is_root() and os.lstat(path).st_uid:
-        raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
+    if is_root():
+        _check_maker(path)
 
 
 def check_way(path: str) -> None:
     """Raise Refused for root if a link of another user is in the path of a hub or mirror."""
     while is_root() and path not in ("", "/"):
         with suppress(OSError):
-            found = os.lstat(path)
-            if stat.S_ISLNK(found.st_mode) and found.st_uid:
-                raise Refused(
-                    f"{path} is a link of another user, which root does not follow: run xw as its owner"
-                )
+            _check_maker(path)
         path = os.path.dirname(path)
+
+
+def _check_maker(path: str) -> None:
+    """Raise Refused if a path is a link that another user than root made."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode) and found.st_uid:
+        raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
 
 
 def own_folder(project: str) -> LocalFiles:

@@ -28,7 +28,8 @@ _LINE = re.compile(r'\s*"?(\w+)"?(?:\s*=\s*|\s+)(.+)')
 _CRITERIA = ("host", "originalhost", "user", "localuser", "tagged", "sessiontype", "exec")
 _DEPTH = 16  # files that include files: ssh(1)'s own limit
 _SYSTEM = "/etc/ssh/ssh_config"
-_PORT = "22"
+PORT = 22
+"""The port of a host for which nothing else is said."""
 _EXEC_S = 10.0
 _FRESH_S = 60.0  # a command asks several times for one route, and ssh(1) runs `Match exec` once
 
@@ -75,7 +76,7 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
 def tokens(name: str, found: Options) -> dict[str, str]:
     """Return what the `%` tokens stand for, of the host called `name`."""
     host = one(found, "hostname", name)
-    port, user = one(found, "port", _PORT), one(found, "user") or getuser()
+    port, user = one(found, "port", str(PORT)), one(found, "user") or getuser()
     here = socket.gethostname()
     return {
         "%%": "%",
@@ -119,7 +120,7 @@ class _Pass:
         for line in _lines(path, checked):
             keyword, rest = _split(line)
             if keyword == "host":
-                counts = active and _matches_any(self._host, words(rest))
+                counts = active and matches_any(self._host, words(rest))
             elif keyword == "match":
                 counts = active and self._matches(rest)
             elif keyword == "include":
@@ -286,10 +287,11 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _matches_list(value: str, patterns: str) -> bool:
-    return _matches_any(value, patterns.split(","))
+    return matches_any(value, patterns.split(","))
 
 
-def _matches_any(value: str, patterns: list[str]) -> bool:
+def matches_any(value: str, patterns: list[str]) -> bool:
+    """Return whether a value fits one of the patterns, and none of those that begin with `!`."""
     found = False
     for pattern in patterns:
         if matches(value, pattern.removeprefix("!")):

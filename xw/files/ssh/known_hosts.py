@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from xw.errors import Refused
 from xw.files.ssh.certificate import plain
-from xw.files.ssh.config import matches
+from xw.files.ssh.config import PORT, matches_any
 
-_DEFAULT_PORT = 22
 _COMMAND_S = 10.0
 _MARKERS = ("@revoked", "@cert-authority")
 
@@ -73,7 +72,7 @@ def ask(command: Sequence[str]) -> list[Line]:
 
 def name_of(host: str, port: int) -> str:
     """The name under which the files know a host."""
-    return host if port == _DEFAULT_PORT else f"[{host}]:{port}"
+    return host if port == PORT else f"[{host}]:{port}"
 
 
 def of_host(lines: Sequence[Line], host: str, port: int) -> list[Line]:
@@ -85,9 +84,9 @@ def of_host(lines: Sequence[Line], host: str, port: int) -> list[Line]:
 def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: bytes) -> Verdict:
     """What the lines say of the key that a host has shown."""
     found = _verdict(of_host(lines, host, port), key_type, blob)
-    if found.state in ("unknown", "other-type") and port != _DEFAULT_PORT:
+    if found.state in ("unknown", "other-type") and port != PORT:
         # OpenSSH too takes the key it knows for the default port.
-        plain = _verdict(of_host(lines, host, _DEFAULT_PORT), key_type, blob)
+        plain = _verdict(of_host(lines, host, PORT), key_type, blob)
         if plain.state in ("known", "revoked"):
             return plain
     return found
@@ -147,14 +146,7 @@ def _parse(text: str, place: str) -> Line | None:
 def _matches(names: str, name: str) -> bool:
     if names.startswith("|1|"):
         return _matches_hash(names, name)
-    found = False
-    for pattern in names.lower().split(","):
-        wanted = pattern.removeprefix("!")
-        if matches(name, wanted):
-            if pattern.startswith("!"):
-                return False
-            found = True
-    return found
+    return matches_any(name, names.lower().split(","))
 
 
 def _matches_hash(names: str, name: str) -> bool:

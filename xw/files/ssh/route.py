@@ -10,10 +10,9 @@ from getpass import getuser
 from typing import NamedTuple
 
 from xw.errors import Usage
-from xw.files.ssh.config import Options, expand, family, lookup, one, tokens, words
+from xw.files.ssh.config import PORT, Options, expand, family, lookup, one, tokens, words
 from xw.files.ssh.target import Target, hop
 
-PORT = 22
 _HOPS = 8  # hosts to jump over: more is a loop
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _CONNECT_S = 10.0
