@@ -18,7 +18,7 @@ from xw.errors import Damaged
 from xw.faults import Faults
 from xw.mailbox import Mailbox
 from xw.message import Fields, Message, decode, encode, parse_object
-from xw.rooms import desk
+from xw.rooms import admission
 
 POISON = "POISON"
 FAULT = "a fault in xw (ZeroDivisionError: not foreseen)"
@@ -176,7 +176,7 @@ def test_a_room_fails_it_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """A line that brings out a fault goes to failed/; the room hears the others, also after a restart."""
     stage = Stage(tmp_path)
     stage.room("talk", "ann ben", policy="free")
-    monkeypatch.setattr(desk, "decide", _poisoned(desk.decide))
+    monkeypatch.setattr(admission, "decide", _poisoned(admission.decide))
     room = stage.run("talk")
     for body in ("before", POISON, "after"):
         stage.send("ann", "talk", body)
@@ -406,14 +406,14 @@ def test_a_room_drops_a_line_whose_files_are_in_disorder(
     """A line for which the room's own files fail it again and again goes to failed/; others are heard."""
     stage = Stage(tmp_path)
     stage.room("talk", "ann ben", policy="free")
-    real = desk.decide
+    real = admission.decide
 
     def closed(*arguments: Any) -> Any:
         if POISON in repr(arguments):
             raise PermissionError(13, "Permission denied", f"{stage.root}/talk/outbox/ann")
         return real(*arguments)
 
-    monkeypatch.setattr(desk, "decide", closed)
+    monkeypatch.setattr(admission, "decide", closed)
     room = stage.run("talk")
     for body in ("before", POISON, "after"):
         stage.send("ann", "talk", body)

@@ -63,7 +63,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a text that passed this room is dropped",
-        "xw/rooms/desk.py",
+        "xw/rooms/admission.py",
         '    if (state.name in passed and message.type != "reply") or len(passed) > _ROOMS:',
         "    if len(passed) > 10**6:",
         _ROOMS,
@@ -77,7 +77,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a stranger is not heard",
-        "xw/rooms/desk.py",
+        "xw/rooms/admission.py",
         '        return _refusal(message, f"{message.sender} is no member: '
         '`xw room join {state.name}` makes it one")\n',
         "        return _LINE\n",
@@ -85,7 +85,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a limit of messages in a minute",
-        "xw/rooms/desk.py",
+        "xw/rooms/admission.py",
         "if most and lately >= most and not answers(member, message)",
         "if most and lately >= most * 10**6 and not answers(member, message)",
         _ROOMS,
@@ -93,8 +93,8 @@ MUTATIONS = (
     Mutation(
         "what an event has answered is not answered again after a crash",
         "xw/rooms/coordinator.py",
-        "answer = desk.settled(known) if known else desk.decide(self.state, self._hub, message, now)",
-        "answer = desk.decide(self.state, self._hub, message, now)",
+        "answer = admission.settled(known) if known else admission.decide(self.state, self._hub, message, now)",
+        "answer = admission.decide(self.state, self._hub, message, now)",
         _ROOMS,
     ),
     Mutation(

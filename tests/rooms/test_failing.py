@@ -9,7 +9,7 @@ from tests.cli.team import Team, until
 from tests.loop.processes import bridge, script
 from tests.rooms.stage import Stage
 from xw import failure
-from xw.rooms import desk
+from xw.rooms import admission
 from xw.rooms.coordinator import Coordinator
 
 
@@ -84,7 +84,7 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
     """Each rest is twice as long as the last; after the tenth failure the member is passed over."""
     room = stage.run(stage.room("talk", "alice", seed="x", quiet_s=60))
     rests = []
-    for _ in range(desk._FAILURES):
+    for _ in range(admission._FAILURES):
         room.step()
         fail(stage, room, "alice")
         member = room.state.members["alice"]
@@ -96,7 +96,7 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
     assert (
         len([text for text in stage.events("alice") if "cannot answer" in text]) == 2
     )  # the first, the last
-    assert len([text for _, text in stage.said("talk") if "cannot answer" in text]) == desk._FAILURES
+    assert len([text for _, text in stage.said("talk") if "cannot answer" in text]) == admission._FAILURES
     assert room.state.status == "open"
     stage.wait(60)
     room.step()

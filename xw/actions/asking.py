@@ -140,7 +140,7 @@ class _Fate:
             self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
             return False
         reason = failure.sentence(message)
-        if not payload.reports_failure(message):
+        if not payload.is_failure_notice(message):
             if failure.is_notice(message):
                 return False  # of another message, whatever it says it answers
             if not failure.is_empty(message):

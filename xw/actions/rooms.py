@@ -17,7 +17,7 @@ from xw.post import Draft, Sent
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
-from xw.rooms.record import Tell, silent
+from xw.rooms.record import LeftOut, ignore
 from xw.rooms.scene import ROOM, Limits
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
@@ -123,7 +123,7 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
 
 
 def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Sent:
-    """Ask a room to do something (`payload.DEEDS`); it tells when it has, or why not."""
+    """Ask a room to do something (`payload.COMMANDS`); it tells when it has, or why not."""
     _must_be_room(instance, room)
     body = " ".join(word for word in ("please", deed, name) if word)
     protocol = payload.write(payload.CONTROL, {"do": deed, "name": name or instance.name})
@@ -191,7 +191,7 @@ def look(room: Instance) -> Room:
     return Room(room.name, made, state, len(waiting), runs(room.hub, room.name))
 
 
-def transcript(room: Instance, follow: bool = False, left_out: Tell = silent) -> Iterator[Entry]:
+def transcript(room: Instance, follow: bool = False, left_out: LeftOut = ignore) -> Iterator[Entry]:
     """What was said in a room, oldest first; with `follow`, then what comes until it is closed.
 
     `left_out` hears of what cannot be read.

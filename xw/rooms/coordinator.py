@@ -16,7 +16,7 @@ from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
-from xw.rooms import definition, desk, payload, wording
+from xw.rooms import admission, definition, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
 from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
@@ -108,7 +108,7 @@ class Coordinator:
     def _take(self, message: Message) -> None:
         now = self.instance.now()
         known = self.state.settled.get(message.id)
-        answer = desk.settled(known) if known else desk.decide(self.state, self._hub, message, now)
+        answer = admission.settled(known) if known else admission.decide(self.state, self._hub, message, now)
         if answer.event:
             to = answer.to if answer.private else (*self.state.members, *answer.to)
             if not answer.private or any(map(self._hub.knows, answer.to)):

@@ -23,7 +23,7 @@ CONTROL = "ROOM_CONTROL"
 OPENED, JOINED, LEFT, AWAY = "opened", "joined", "left", "away"
 PAUSED, RESUMED, CLOSED = "paused", "resumed", "closed"
 REFUSED, LIMITED, HEARD = "refused", "limited", "heard"
-DEEDS = ("join", "leave", "pause", "resume", "close")
+COMMANDS = ("join", "leave", "pause", "resume", "close")
 
 
 class Payload(NamedTuple):
@@ -58,7 +58,7 @@ def write(kind: str, fields: Fields, took: Sequence[str] = (), aside: Sequence[s
     return {"kind": kind, **fields, **{key: ids for key, ids in named.items() if ids}}
 
 
-def says_something(message: Message) -> bool:
+def is_line(message: Message) -> bool:
     """Return whether a message to a room is a line of its conversation, whoever sent it.
 
     Notices of status and the like go to everybody on the hub as infos and are
@@ -67,19 +67,19 @@ def says_something(message: Message) -> bool:
     """
     own = read(message)
     if own:
-        return own.kind == TURN or is_heard(message)
+        return own.kind == TURN or is_relay_ack(message)
     notice = message.type == "info" and message.fields.get("protocol") is not None
     return message.sender != layout.POSTMASTER and not notice and failure.read(message) is None
 
 
-def reports_failure(message: Message) -> bool:
+def is_failure_notice(message: Message) -> bool:
     """Return whether a message reports that the one it names was refused, or gets no answer."""
     own = read(message)
     refused = own is not None and own.kind == EVENT and own.text("event") in (REFUSED, LIMITED)
     return refused or failure.read(message) is not None
 
 
-def is_heard(message: Message) -> bool:
+def is_relay_ack(message: Message) -> bool:
     """Return whether a room says by this that it has taken another room's turn."""
     own = read(message)
     heard = own is not None and own.kind == EVENT and own.text("event") == HEARD

@@ -21,12 +21,12 @@ from xw.rooms.payload import Payload
 
 Step = tuple[Message, Payload | None]
 """Something the room sent, with its payload; or a line it heard, without."""
-Tell = Callable[[str, Damaged], None]
+LeftOut = Callable[[str, Damaged], None]
 """Is given the name of a file that cannot be read, and why."""
 _AT_ONCE = 200  # files to read in one go
 
 
-def silent(name: str, damage: Damaged) -> None:
+def ignore(name: str, damage: Damaged) -> None:
     """Tell nobody."""
 
 
@@ -36,7 +36,7 @@ class Record:
     What cannot be read is left out, and `left_out` hears of it.
     """
 
-    def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
+    def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
         self._mailbox = mailbox
         self._left_out = left_out
         self._unnamed: dict[str, Message] = {}
@@ -76,7 +76,7 @@ class Record:
         return names
 
     def _lines(self, names: Sequence[str]) -> Iterator[Message]:
-        return filter(payload.says_something, self._read(INBOX["done"], names))
+        return filter(payload.is_line, self._read(INBOX["done"], names))
 
     def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
         """Return the messages that can be read."""

@@ -11,7 +11,7 @@ from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.payload import Payload
-from xw.rooms.record import Record, Tell, silent
+from xw.rooms.record import LeftOut, Record, ignore
 from xw.rooms.state import line_of
 
 LINE, EVENT = "line", "event"
@@ -45,7 +45,7 @@ class Transcript:
     `left_out` hears of what cannot be read.
     """
 
-    def __init__(self, mailbox: Mailbox, left_out: Tell = silent) -> None:
+    def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
         self._record = Record(mailbox, left_out)
         self._spoke = 0  # when the room last did, by its clock
 
@@ -59,7 +59,7 @@ class Transcript:
 
 
 def _entry(message: Message, own: Payload | None, spoke: int) -> Entry | None:
-    if payload.is_heard(message):
+    if payload.is_relay_ack(message):
         return None
     event = own.text("event") if own else ""
     if own is None or event == payload.OPENED:

@@ -53,7 +53,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
     own = payload.read(message)
     if own and own.kind == payload.CONTROL:
         return _control(state, hub, message, own)
-    if not payload.says_something(message):
+    if not payload.is_line(message):
         return _PUT_AWAY if state.status == CLOSED else _sign(state, message)
     if reached_all(state, message):
         # So it is with `--to all` of an older xw, which counts rooms among all. Passed on, each member would
@@ -130,41 +130,41 @@ def _sign(state: State, message: Message) -> Answer:
 
 
 def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:
-    deed, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
-    if deed not in payload.DEEDS:
-        return _refusal(message, f"a room can be asked to {', '.join(payload.DEEDS)}")
+    command, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
+    if command not in payload.COMMANDS:
+        return _refusal(message, f"a room can be asked to {', '.join(payload.COMMANDS)}")
     may = sender in (state.name, state.definition.owner) or _kind(hub, sender) == HUMAN
-    if not may and not (deed in ("join", "leave") and name == sender):
+    if not may and not (command in ("join", "leave") and name == sender):
         return _refusal(message, f"{sender} may not do this: people and the room's owner may")
-    problem = _problem(state, hub, deed, name)
-    return _refusal(message, problem) if problem else _done(state, hub, deed, name, sender)
+    problem = _problem(state, hub, command, name)
+    return _refusal(message, problem) if problem else _done(state, hub, command, name, sender)
 
 
-def _problem(state: State, hub: Hub, deed: str, name: str) -> str | None:
-    """Return why a deed cannot be done now; None if it can."""
+def _problem(state: State, hub: Hub, command: str, name: str) -> str | None:
+    """Return why a command cannot be done now; None if it can."""
     if state.status == CLOSED:
         return f"the room is closed: {state.reason}"
-    if deed == "join" and (name == state.name or not hub.knows(name)):
+    if command == "join" and (name == state.name or not hub.knows(name)):
         return f"no instance {first_line(name, _NAME)!r} on the hub"
-    if deed == "leave" and name not in state.members:
+    if command == "leave" and name not in state.members:
         return f"{first_line(name, _NAME)} is no member"
-    if (deed == "pause" and state.status == PAUSED) or (deed == "resume" and state.status == OPEN):
+    if (command == "pause" and state.status == PAUSED) or (command == "resume" and state.status == OPEN):
         return f"the room is {state.status} already"
     return None
 
 
-def _done(state: State, hub: Hub, deed: str, name: str, sender: str) -> Answer:
-    if deed == "join":
+def _done(state: State, hub: Hub, command: str, name: str, sender: str) -> Answer:
+    if command == "join":
         back = name in state.members
         event: Fields = {"event": payload.JOINED, "member": name, "as": _kind(hub, name)}
         return Answer(event, f"{name} {'is back' if back else 'has joined'}", (name, sender))
-    if deed == "leave":
+    if command == "leave":
         return Answer({"event": payload.LEFT, "member": name}, f"{name} has left", (name, sender))
-    if deed == "close":
+    if command == "close":
         reason = f"{sender} closed it"
         return Answer({"event": payload.CLOSED, "reason": reason}, f"the room is closed: {reason}", (sender,))
-    event = {"event": payload.PAUSED if deed == "pause" else payload.RESUMED, "by": sender}
-    return Answer(event, f"{sender} {deed}d the room", (sender,))
+    event = {"event": payload.PAUSED if command == "pause" else payload.RESUMED, "by": sender}
+    return Answer(event, f"{sender} {command}d the room", (sender,))
 
 
 def _refusal(message: Message, why: str) -> Answer:
