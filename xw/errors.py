@@ -1,6 +1,7 @@
 """Every error that xw raises on purpose, each with its exit code.
 
     XwError          1  the operation failed
+    ├── Bug          1  a fault in xw itself
     ├── Busy         1  another process holds the lock
     ├── Damaged      1  a file is not the message that its name promises
     │   └── Unread   1  … or may be it, but cannot be read here: it stays where it is
@@ -21,55 +22,75 @@ import os
 
 
 class XwError(Exception):
-    """The operation failed; `code` is the process's exit code."""
+    """The operation failed; `code` is the process's exit code, `word` names the kind of error to programs."""
 
     code = 1
+    word = "failed"
+
+
+class Bug(XwError):
+    """A fault in xw itself; `unforeseen` has the sentence."""
+
+    word = "bug"
 
 
 class Busy(XwError):
     """Another process of this machine holds the lock."""
 
+    word = "busy"
+
 
 class Damaged(XwError):
     """A file is not the message that its name promises."""
+
+    word = "damaged"
 
 
 class Unread(Damaged):
     """A file that cannot be read here and now, and so cannot be judged."""
 
+    word = "unreadable"
+
 
 class Newer(Unread):
     """A message of a format that this version of xw does not know."""
+
+    word = "newer-format"
 
 
 class Usage(XwError):
     """Wrong arguments, or a configuration that cannot be used."""
 
     code = 2
+    word = "usage"
 
 
 class NotFound(XwError):
     """No such message or peer, or more than one that fits."""
 
     code = 3
+    word = "not-found"
 
 
 class TimedOut(XwError):
     """What was waited for did not come in time."""
 
     code = 4
+    word = "timed-out"
 
 
 class Unreachable(XwError):
     """The hub cannot be reached."""
 
     code = 5
+    word = "unreachable"
 
 
 class Refused(XwError):
     """Not allowed: permission, host key, size or policy."""
 
     code = 6
+    word = "refused"
 
 
 def unforeseen(bug: Exception) -> str:

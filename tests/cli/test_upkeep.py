@@ -212,7 +212,12 @@ def test_doctor_on_a_sound_mailbox(team: Team) -> None:
     text = team.ok("doctor")
     assert {line[:4] for line in text.splitlines()} == {"ok  "}
     assert f"alice on the hub {team.hub}" in text
-    assert {finding["level"] for finding in team.json("doctor")} == {"ok"}
+    findings = team.json("doctor")["findings"]
+    assert {finding["level"] for finding in findings} == {"ok"}
+    assert {finding["code"] for finding in findings} == {"config", "hub", "folders", "writable"}
+    assert {finding["instance"] for finding in findings} == {"", "alice"}, (
+        "the configuration is no instance's"
+    )
     assert team.names("alice", "inbox/tmp") == []
 
 
@@ -220,9 +225,9 @@ def _bad(team: Team, by: str = "bob") -> str:
     """What doctor finds bad; it exits 1 and prints the same as JSON."""
     found = team.run("doctor", by=by)
     assert (found.code, found.err) == (1, ""), found
-    listed = json.loads(team.run("doctor", "--json", by=by).out)
+    listed = json.loads(team.run("doctor", "--json", by=by).out)["findings"]
     bad = [one for one in listed if one["level"] == "bad"]
-    assert all(one["mend"] or ":" in one["what"] for one in bad)
+    assert all(one["fix"] or ":" in one["what"] for one in bad)
     return "\n".join(line for line in found.out.splitlines() if line.startswith("bad"))
 
 
@@ -256,7 +261,7 @@ def test_doctor_finds_files_in_place_of_folders(team: Team) -> None:
 
 
 def test_doctor_finds_open_folders(team: Team) -> None:
-    """Folders that others may read are bad, with the chmod that mends them."""
+    """Folders that others may read are bad, with the chmod that fixes them."""
     (team.box("bob") / "inbox" / "done").chmod(0o755)
     found = _bad(team)
     assert f"chmod 700 {team.box('bob') / 'inbox/done'}" in found
@@ -282,6 +287,13 @@ def test_doctor_finds_damaged_and_old_mail(team: Team, old: dict[str, str]) -> N
     assert "2 claimed and not finished, the oldest sent" in found
     assert "1 in the outbox for carol, the oldest sent" in found
     assert "dead letters in inbox/failed/: xw check --failed" in team.run("doctor", by="bob").out
+    listed = {one["code"]: one for one in json.loads(team.run("doctor", "--json", by="bob").out)["findings"]}
+    assert {"pending", "claimed", "outbox", "dead-letters"} < set(listed), "each has its code"
+    year = 365 * 86400
+    for code, number in {"pending": 2, "claimed": 2, "outbox": 1}.items():
+        assert (listed[code]["number"], listed[code]["level"]) == (number, "bad")
+        assert listed[code]["age_s"] > 6 * year
+    assert listed["dead-letters"]["number"] > 0
 
 
 def _bad_or_damaged(team: Team) -> str:

@@ -59,6 +59,8 @@ class Asked(NamedTuple):
 class NoAnswer(XwError):
     """Nobody asked will answer; `notices` are the messages that say so, still pending."""
 
+    word = "no-answer"
+
     def __init__(self, text: str, notices: list[Message]) -> None:
         super().__init__(text)
         self.notices = notices

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.errors import XwError
 from xw.files.local import LocalFiles
+from xw.finding import Code
 from xw.hub.directory import facts
 from xw.instance import Options
 
@@ -25,7 +26,8 @@ class Wrong(NamedTuple):
     """Files of the wrong user or group, as a sentence, and the command that fixes it."""
 
     what: str
-    mend: str
+    fix: str
+    code: Code
 
 
 def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator[Wrong]:
@@ -95,7 +97,11 @@ def _private(root: str, name: str) -> Iterator[Wrong]:
     names = Counter(map(_inode, _below(root))) if strange else {}
     planted = [path for path in strange if _planted(path, names)]
     for path in planted:
-        yield Wrong(f"{path} is a hard link to another user's file, which xw never made", f"rm {quote(path)}")
+        yield Wrong(
+            f"{path} is a hard link to another user's file, which xw never made",
+            f"rm {quote(path)}",
+            "planted-link",
+        )
     listed = [path for path in strange if path not in planted and not stat.S_ISLNK(os.lstat(path).st_mode)]
     tops = [path for path in listed if not any(path.startswith(f"{one}/") for one in listed)]
     yield from _give(owner, tops if len(tops) <= _LISTED or planted else [box])
@@ -118,20 +124,24 @@ def _shared(root: str, name: str) -> Iterator[Wrong]:
     if other:
         group, deep = _group(hub.st_gid), box in other and len(found) == len(below)
         what = f"{len(other)} files or folders do not belong to the hub's group {group}: {_some(other)}"
-        yield Wrong(what, f"sudo chgrp -h{'R' * deep} {quote(group)} {_words([box] if deep else other)}")
+        yield Wrong(
+            what,
+            f"sudo chgrp -h{'R' * deep} {quote(group)} {_words([box] if deep else other)}",
+            "wrong-group",
+        )
     for mode, least, kind in (("660", 0o060, stat.S_IFREG), ("2770", 0o070, stat.S_IFDIR)):
         closed = [p for p, one in found.items() if stat.S_IFMT(one.st_mode) == kind and ~one.st_mode & least]
         shut = [path for path in closed if not f"{path}/".startswith(own)]
         if shut:
             what = f"the hub's group cannot use {len(shut)} files or folders of the mailbox: {_some(shut)}"
-            yield Wrong(what, f"sudo chmod {mode} {_words(shut)}")
+            yield Wrong(what, f"sudo chmod {mode} {_words(shut)}", "wrong-group")
 
 
 def _give(owner: os.stat_result, paths: list[str]) -> Iterator[Wrong]:
     if paths:
         whose = f"{_user(owner.st_uid)}:{_group(owner.st_gid)}"
         what = f"{_some(paths)} must belong to {_user(owner.st_uid)}, or its owner cannot use xw here"
-        yield Wrong(what, f"sudo chown -hR {whose} {_words(paths)}")
+        yield Wrong(what, f"sudo chown -hR {whose} {_words(paths)}", "wrong-owner")
 
 
 def _planted(path: str, names: Mapping[tuple[int, int], int]) -> bool:

@@ -52,7 +52,7 @@ class Stranded(NamedTuple):
         return f"{messages} of {self.name} for {self.url or 'another hub'} in the mirror {self.mirror}"
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """Return what to do."""
         if self.problem:
             return "check its owner and mode"

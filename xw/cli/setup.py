@@ -156,7 +156,7 @@ def _sync(call: Call, instance: Instance, taken: int) -> int:
 def _warn_of(mirrors: list[Stranded]) -> None:
     for mirror in mirrors:
         if not mirror.others:  # else their own project says it
-            warn(f"{mirror.what}: {mirror.mend}")
+            warn(f"{mirror.what}: {mirror.fix}")
 
 
 def _tell(text: str) -> None:

@@ -55,9 +55,9 @@ def doctor(call: Call) -> int:
     """Print all findings; 1 if anything is bad."""
     findings = list(findings_of(call.options))
     if call.json:
-        emit([finding._asdict() for finding in findings])
+        emit({"format": 1, "findings": [finding._asdict() for finding in findings]})
     else:
         for finding in findings:
-            mend = f": {finding.mend}" if finding.mend and finding.level != "ok" else ""
-            tell(f"{finding.level:4} {finding.what}{mend}")
+            fix = f": {finding.fix}" if finding.fix and finding.level != "ok" else ""
+            tell(f"{finding.level:4} {finding.what}{fix}")
     return int(any(finding.level == "bad" for finding in findings))
