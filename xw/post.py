@@ -94,7 +94,7 @@ def send(
     """
     check_recipients(hub, draft.to, mailbox.owner)
     direct = _direct(mailbox, hub, draft.to)
-    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
             behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
@@ -112,7 +112,7 @@ def send(
 
 def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
     """Carry out a `send` that was cut off after `before`; harmless where it was not."""
-    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         with suppress(FileNotFoundError):
             mailbox.files.look(mailbox.at(layout.SENT, name))
             return  # it is made last, so everybody has theirs
@@ -149,7 +149,7 @@ def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
 def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
     _direct(mailbox, hub, message.to)
-    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         taken = {name.lower() for name in mailbox.attachment_names(message.id)}
         staged = stage_files(mailbox, paths, taken)
         for name, file in staged.items():
@@ -163,7 +163,7 @@ def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str],
 
 def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
     """Put a dead letter into its owner's `pending/` as a new message, still from its sender."""
-    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         fields = {key: value for key, value in message.fields.items() if key not in ("format", "sent")}
         fields |= {"thread": message.thread or message.id, "retry_of": message.id}
         name, data = encode(fields, _next_time(mailbox, note, now))
@@ -180,7 +180,7 @@ def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
 
     What the hub refuses for good comes back as an `info` from postmaster.
     """
-    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         found = _parcels(mailbox)
         if not mailbox.mirror:
             return _deliver(mailbox, hub, *found)

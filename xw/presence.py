@@ -76,7 +76,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
 
 def say(mailbox: Mailbox, status: str, task: str = "", progress: str = "", ttl_s: float = SAID_TTL_S) -> None:
     """Write what the agent says of itself. `status` is one of `STATUSES`."""
-    with mailbox.files.locked(mailbox.at(layout.PRESENCE_LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said: dict[str, object] = {"status": status, "task": task, "progress": progress, "ttl_s": ttl_s}
         new = {**said, "said": said}
@@ -88,7 +88,7 @@ def say(mailbox: Mailbox, status: str, task: str = "", progress: str = "", ttl_s
 
 def beat(mailbox: Mailbox, kind: str, status: str, task: str = "") -> None:
     """A bridge's heartbeat; what the agent said of itself stays while it is believed, unless mail waits."""
-    with mailbox.files.locked(mailbox.at(layout.PRESENCE_LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
         shown: dict[str, object] = {"status": status, "task": task, "progress": ""}
@@ -103,7 +103,7 @@ def beat(mailbox: Mailbox, kind: str, status: str, task: str = "") -> None:
 
 def leave(mailbox: Mailbox) -> None:
     """A bridge that ends in good order says so; what the agent said stays while it is believed."""
-    with mailbox.files.locked(mailbox.at(layout.PRESENCE_LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
         _store(mailbox, {**said, "said": said} if said else {"status": "idle", "task": "", "ttl_s": 0.0})

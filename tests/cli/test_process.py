@@ -312,7 +312,7 @@ def test_nothing_raw_reaches_a_terminal(team: Team, tmp_path: Path) -> None:
     assert "[/nope] [bold]" in plain
 
 
-_SLOW = {"typer", "click", "pydantic", "paramiko", "watchdog", "rich"}
+_SLOW = {"typer", "click", "pydantic", "paramiko", "watchdog", "rich", "filelock"}
 _SLOW |= {"asyncio", "inspect", "dataclasses", "typing"}
 
 

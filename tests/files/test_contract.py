@@ -345,29 +345,36 @@ def test_writable(place: Place) -> None:
     assert not place.files.writable("nowhere")
 
 
-def test_a_lock_keeps_others_out(place: Place) -> None:
-    """While the lock is held another caller is Busy; afterwards it is free, also after an error."""
+WAYS = ["locked", "locked_briefly"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("other", WAYS)
+def test_a_lock_keeps_others_out(place: Place, way: str, other: str) -> None:
+    """While a lock is held, in either way, another caller is Busy; then it is free, also after an error."""
+    hold, take = getattr(place.files, way), getattr(place.files, other)
     if not place.locks:
-        with pytest.raises(Usage, match="lock"), place.files.locked("a/.lock"):
+        with pytest.raises(Usage, match="lock"), hold("a/.lock"):
             pytest.fail("a lock that locks nothing")
         return
-    with place.files.locked("a/.lock"):
-        with pytest.raises(Busy), place.files.locked("a/.lock", patience=0):
+    with hold("a/.lock"):
+        with pytest.raises(Busy), take("a/.lock", patience=0):
             pytest.fail("two hold the lock")
-        with place.files.locked("b/.lock", patience=0):
+        with take("b/.lock", patience=0):
             pass
-    with pytest.raises(RuntimeError), place.files.locked("a/.lock", patience=0):
+    with pytest.raises(RuntimeError), hold("a/.lock", patience=0):
         raise RuntimeError
-    with place.files.locked("a/.lock", patience=0):
+    with take("a/.lock", patience=0):
         pass
 
 
-def test_looking_at_a_lock(place: Place) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_looking_at_a_lock(place: Place, way: str) -> None:
     """A lock is held while it has a holder, and not before, afterwards, or because another looks."""
     if not place.locks:
         return
     assert not place.files.held("a/.lock")
-    with place.files.locked("a/.lock"):
+    with getattr(place.files, way)("a/.lock"):
         assert place.files.held("a/.lock")
         assert not place.files.held("b/.lock")
     assert not place.files.held("a/.lock")
@@ -379,10 +386,12 @@ def test_a_lock_keeps_a_note(place: Place) -> None:
     """What one holder keeps, the next recalls; at first there is nothing."""
     if not place.locks:
         return
-    with place.files.locked("a/.lock") as note:
+    with place.files.locked_briefly("a/.lock") as note:
         assert note.recall() == ""
         note.keep("20261121T053012123456Z")
-    with place.files.locked("a/.lock") as note:
+    with place.files.locked("a/.lock"):
+        pass  # keeps the note
+    with place.files.locked_briefly("a/.lock") as note:
         assert note.recall() == "20261121T053012123456Z"
         note.keep("20261121T053012123457Z")
         assert note.recall() == "20261121T053012123457Z"

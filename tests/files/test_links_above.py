@@ -22,6 +22,11 @@ def _locked(files: LocalFiles) -> None:
         pass
 
 
+def _locked_briefly(files: LocalFiles) -> None:
+    with files.locked_briefly("box/in/.lock", patience=0):
+        pass
+
+
 OPERATIONS: dict[str, Callable[[LocalFiles], object]] = {
     "names": lambda files: files.names("box/in"),
     "names below": lambda files: files.names("box/in/deep"),
@@ -47,6 +52,7 @@ OPERATIONS: dict[str, Callable[[LocalFiles], object]] = {
     "make_folder far below": lambda files: files.make_folder("box/in/deep/er/new"),
     "sync": lambda files: files.sync("box/in"),
     "locked": _locked,
+    "locked_briefly": _locked_briefly,
     "held": lambda files: files.held("box/in/old"),
 }
 

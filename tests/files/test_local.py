@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xw.errors import Busy, Damaged
+from xw.errors import Damaged
 from xw.files.local import LocalFiles
 from xw.files.walk import Walk
 
@@ -96,41 +96,6 @@ def test_store_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> 
     with pytest.raises(FileExistsError):
         files.store([b"text"], "a/one")
     assert files.names("b") == []
-
-
-def test_a_lock_is_not_a_link(tmp_path: Path, files: LocalFiles) -> None:
-    """A link at the lock's name is an error, and no file appears where it points."""
-    (tmp_path / "a/.lock").symlink_to(tmp_path / "b/elsewhere")
-    with pytest.raises(OSError, match=r"\.lock"), files.locked("a/.lock", patience=0):
-        pytest.fail("locked through a link")
-    assert files.names("b") == []
-
-
-HOLD = """
-import sys
-from xw.files.local import LocalFiles
-from xw.files.walk import Walk
-with LocalFiles(sys.argv[1]).locked("a/.lock") as note:
-    note.keep("kept by the dead")
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_lock_is_free_after_kill_9(tmp_path: Path, files: LocalFiles) -> None:
-    """A lock held by another process keeps this one out until that process is killed."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(Busy, match="fuser"), files.locked("a/.lock", patience=0.05):
-            pytest.fail("two processes hold the lock")
-        holder.kill()
-        holder.wait()
-        with files.locked("a/.lock", patience=0) as note:
-            assert note.recall() == "kept by the dead"
 
 
 MOVE = """

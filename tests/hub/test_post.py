@@ -114,7 +114,7 @@ def test_a_note_that_is_no_time(stage: Stage, mailbox: Mailbox, note: str) -> No
     """Ids go on after the newest message in `sent/` where the note gives no time to go on from."""
     draft = Draft("info", ("bob",), "text")
     first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
-    with mailbox.files.locked(mailbox.at(layout.LOCK)) as kept:
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as kept:
         kept.keep(note)
     second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
     assert clock.from_stamp(layout.time_of(second.id)) == clock.from_stamp(layout.time_of(first.id)) + 1
@@ -131,7 +131,7 @@ def test_ids_increase_without_what_was_sent(stage: Stage, mailbox: Mailbox) -> N
 
 def test_one_sends_at_a_time(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process sends for this mailbox, a send waits, and gives up with nothing sent."""
-    with mailbox.files.locked(mailbox.at(layout.LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         monkeypatch.setattr(mailbox.files, "locked", partial(mailbox.files.locked, patience=0.0))
         with pytest.raises(Busy):
             send(mailbox, stage, "one", "bob")

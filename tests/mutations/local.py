@@ -152,15 +152,29 @@ MUTATIONS = (
     Mutation(
         "a lock excludes",
         "xw/files/locks.py",
-        "                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
-        "",
+        "    while not take(handle):\n",
+        "    while not (take(handle) or True):\n",
         _FILES,
     ),
     Mutation(
         "who looks at a lock is taken for no holder",
         "xw/files/locks.py",
-        "        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)",
-        "        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "    if not _flock(handle, fcntl.LOCK_SH):\n",
+        "    if not _flock(handle, fcntl.LOCK_EX):\n",
+        _FILES,
+    ),
+    Mutation(
+        "who looks at a lock keeps no holder out",
+        "xw/files/locks.py",
+        "(late >= 0 and not _is_free(handle))",
+        "late >= 0",
+        _FILES,
+    ),
+    Mutation(
+        "the short lock and the long one are one lock",
+        "xw/files/locks.py",
+        "    return lock_descriptor(handle, blocking=False)\n",
+        "    fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)\n    return True\n",
         _FILES,
     ),
     Mutation(

@@ -29,9 +29,9 @@ MUTATIONS = (
     Mutation(
         "send holds the mailbox's lock",
         "xw/post.py",
-        "    direct = _direct(mailbox, hub, draft.to)\n    with mailbox.files.locked(mailbox.at(layout.LOCK)) as note:",
+        "    direct = _direct(mailbox, hub, draft.to)\n    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:",
         "    direct = _direct(mailbox, hub, draft.to)\n"
-        "    with mailbox.files.locked(mailbox.at(layout.LOCK) + os.urandom(4).hex()) as note:",
+        "    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK) + os.urandom(4).hex()) as note:",
         _POST,
     ),
     Mutation(

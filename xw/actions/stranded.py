@@ -128,7 +128,7 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
     if target.mirror and os.path.realpath(files.root) == os.path.realpath(instance.root):
         return 0
     taken = 0
-    with files.locked(source.at(layout.LOCK)), target.files.locked(target.at(layout.LOCK)):
+    with files.locked_briefly(source.at(layout.LOCK)), target.files.locked_briefly(target.at(layout.LOCK)):
         for to in source.waiting_for():
             for name in source.outbox(to):
                 try:

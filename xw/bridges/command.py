@@ -15,7 +15,6 @@ With `lines=yes` the command is started once and speaks JSON lines instead
 (`lines.py`). Other options: `timeout` in seconds for an answer, `cwd`.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -86,7 +85,7 @@ class CommandChat:
             with ExitStack() as opened:
                 names = (f"{run}/{name}" for name in ("alive", "out", "err"))
                 lock, out, err = (opened.enter_context(self._own.opened(name)) for name in names)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._own.lock(lock)
                 self._running[mark] = subprocess.Popen(
                     ["/bin/sh", "-c", _RUN, "xw", self._own.files.path(run), *self._program.argv],
                     stdin=lock,

@@ -13,7 +13,6 @@ whose bridge was killed reads on to the end of its stdin and may still answer,
 and the next bridge finds the answer there.
 """
 
-import fcntl
 import json
 import os
 import secrets
@@ -136,7 +135,7 @@ class LinesChat:
         try:
             with self._own.opened(self._out) as out, self._own.opened(f"{self._out}.alive") as lock:
                 # Inherited: held as long as the process, or a child of it, lives.
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._own.lock(lock)
                 self._process = subprocess.Popen(
                     self._program.argv,
                     stdin=subprocess.PIPE,

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from xw.bridges.chat import ChatGone
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
+from xw.files.locks import lock_new
 
 DAY_S = 86400
 """What a program has said is filed long since after so long, and its files may go."""
@@ -74,6 +75,10 @@ class OwnFiles:
             return self.read(path, size, max(0, self.files.look(path).size - size))
         except FileNotFoundError:
             return ""
+
+    def lock(self, file: BinaryIO) -> None:
+        """Lock a new file until it, and every program that inherits it, is closed. OSError."""
+        lock_new(file.fileno())
 
     def locked(self, path: str) -> bool:
         """Return True while the process that was started with this lock lives."""

@@ -118,15 +118,24 @@ class Files(Protocol):
     def now(self) -> float:
         """The time by the clock that sets mtimes here, in seconds."""
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:
-        """Hold the lock file `path` against every other holder on this machine.
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
+        """Hold the lock file `path` for long, against every other holder on this machine.
 
         It is free again when its holder dies. `errors.Busy` when it stays held
         for `patience` seconds: a stopped process must not hang every agent.
         """
 
+    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:
+        """Hold the lock file `path` for one step, as `locked`, and give what it notes.
+
+        On one file the two exclude each other; this one loads nothing that is slow.
+        """
+
     def held(self, path: str) -> bool:
-        """Whether somebody holds this lock. Who asks at the same moment is never taken for a holder."""
+        """Return True if somebody holds this lock, in either way.
+
+        Neither asker nor holder mistakes another asker for a holder.
+        """
 
     # Several at once
 

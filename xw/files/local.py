@@ -263,9 +263,13 @@ class LocalFiles(OneByOne):
         """See `contract.Files.now`."""
         return time.time()
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[locks.Note]:
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
         """See `contract.Files.locked`."""
         return locks.locked(self._open_lock(path), self.path(path), patience)
+
+    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[locks.Note]:
+        """See `contract.Files.locked_briefly`."""
+        return locks.locked_briefly(self._open_lock(path), self.path(path), patience)
 
     def held(self, path: str) -> bool:
         """See `contract.Files.held`."""

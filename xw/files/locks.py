@@ -1,6 +1,7 @@
 """Locks between the processes of one machine: `flock` on a file, which ends with its holder.
 
-Called by `local`, which opens the files. Why no package does this is decision 3.
+`local` opens the files, without following links. A lock that outlives one step is filelock's; the short
+one of `send` is a bare `flock`, which spares it filelock's import. Each excludes the other (decision 34).
 """
 
 import fcntl
@@ -11,37 +12,89 @@ from contextlib import contextmanager
 
 from xw.errors import Busy
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_RETRY_S = 0.002
+_ASKED_S = 1.0
+"""How long one who only asks may delay a holder beyond its patience: if stopped, it must not hang that."""
+
 
 @contextmanager
-def locked(handle: int, path: str, patience: float) -> Iterator["Note"]:
-    """Hold the lock on an open file, which is closed at the end. Busy after `patience` seconds."""
+def locked(handle: int, path: str, patience: float) -> Iterator[None]:
+    """Hold the lock on an open file for long, and close the file. Busy after `patience` seconds."""
     try:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise Busy(
-                        f"{path}: another xw process has held this lock for {patience:.0f} s: "
-                        f"is it stopped? `fuser {path}` names it"
-                    ) from None
-                time.sleep(0.002)
+        _take(_by_filelock, handle, path, patience)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked_briefly(handle: int, path: str, patience: float) -> Iterator["Note"]:
+    """Hold the lock on an open file for one step, and close the file. Busy after `patience` seconds."""
+    try:
+        _take(_by_flock, handle, path, patience)
         yield Note(handle)
     finally:
         os.close(handle)
 
 
+def lock_new(handle: int) -> None:
+    """Lock a file that this process has just made, until no process has it open that inherited it."""
+    from filelock import lock_descriptor
+
+    lock_descriptor(handle, poll_interval=_RETRY_S)  # nobody but one who asks can have it
+
+
 def held(handle: int) -> bool:
-    """Return True if somebody holds the lock on an open file, which is closed."""
+    """Return True if somebody holds the lock on an open file, and close the file.
+
+    A shared lock asks, which any number of askers get at once; a holder that meets one tries again.
+    """
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # which many may have at once
-        return False
-    except BlockingIOError:
-        return True
+        return not _is_free(handle)
     finally:
         os.close(handle)
+
+
+def _take(take: "Callable[[int], bool]", handle: int, path: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not take(handle):
+        late = time.monotonic() - deadline
+        if late >= _ASKED_S or (late >= 0 and not _is_free(handle)):
+            raise Busy(
+                f"{path}: another xw process has held this lock for {patience:.0f} s: "
+                f"is it stopped? `fuser {path}` names it"
+            )
+        time.sleep(_RETRY_S)
+
+
+def _by_filelock(handle: int) -> bool:
+    from filelock import lock_descriptor  # 40 ms; `check`, `send` and the like do without
+
+    return lock_descriptor(handle, blocking=False)
+
+
+def _by_flock(handle: int) -> bool:
+    return _flock(handle, fcntl.LOCK_EX)
+
+
+def _is_free(handle: int) -> bool:
+    """Return True if nobody holds the lock, though others may be asking the same."""
+    if not _flock(handle, fcntl.LOCK_SH):
+        return False
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return True
+
+
+def _flock(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Note:

@@ -178,8 +178,14 @@ class MemoryFiles(OneByOne):
         return self._clock()
 
     @contextmanager
-    def locked(self, path: str, patience: float = 10.0) -> Iterator[Note]:
+    def locked(self, path: str, patience: float = 10.0) -> Iterator[None]:
         """See `contract.Files.locked`."""
+        with self.locked_briefly(path, patience):
+            yield
+
+    @contextmanager
+    def locked_briefly(self, path: str, patience: float = 10.0) -> Iterator[Note]:
+        """See `contract.Files.locked_briefly`."""
         lock, note = self._locks.setdefault(path, (Lock(), _Note()))
         if not lock.acquire(timeout=patience):
             raise Busy(f"{path}: another thread has held this lock for {patience:.0f} s")

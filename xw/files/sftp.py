@@ -338,8 +338,12 @@ class SftpFiles:
         unsynced = self._remote.synced(folders, replies[3 * len(full) :])
         raised(next(iter(unsynced.values()), None))
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
+    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
         """Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
+        raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
+
+    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
+        """Usage, as `locked`."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
