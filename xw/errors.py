@@ -3,9 +3,10 @@
     XwError          1  the operation failed
     ├── Bug          1  a fault in xw itself
     ├── Busy         1  another process holds the lock
-    ├── Damaged      1  a file is not the message that its name promises
-    │   └── Unread   1  … or may be it, but cannot be read here: it stays where it is
-    │       └── Newer   … because a later version of xw wrote it
+    ├── NoMessage    1  no message can be read from a file
+    │   ├── Damaged      the file is not the message that its name promises: it may be set aside
+    │   └── Unreadable   the file cannot be read here and now, and so not judged: it stays where it is
+    │       └── Newer    … because a later version of xw wrote it: nothing is wrong with it
     ├── Usage        2  wrong arguments or configuration
     ├── NotFound     3  no such (or ambiguous) message or peer
     ├── TimedOut     4
@@ -40,20 +41,24 @@ class Busy(XwError):
     word = "busy"
 
 
-class Damaged(XwError):
+class NoMessage(XwError):
+    """No message can be read from a file; catch it where the reason makes no difference."""
+
+
+class Damaged(NoMessage):
     """A file is not the message that its name promises."""
 
     word = "damaged"
 
 
-class Unread(Damaged):
-    """A file that cannot be read here and now, and so cannot be judged."""
+class Unreadable(NoMessage):
+    """A file cannot be read here and now, and so cannot be judged; it stays where it is."""
 
     word = "unreadable"
 
 
-class Newer(Unread):
-    """A message of a format that this version of xw does not know."""
+class Newer(Unreadable):
+    """A message has a format that this version of xw does not know; nothing is wrong with it."""
 
     word = "newer-format"
 

@@ -8,7 +8,7 @@ import errno
 import os
 
 from xw import layout
-from xw.errors import Damaged, XwError
+from xw.errors import Newer, NoMessage, XwError
 
 TRIES = 3
 _ONE_PATH = (
@@ -50,7 +50,7 @@ class Faults:
             paths = [str(path) for path in (error.filename, error.filename2) if path]
             own = error.errno in _ONE_PATH and str(error.filename).startswith(self._box)
             return own and not any(map(self._is_shut_off, paths))
-        return isinstance(error, Damaged)
+        return isinstance(error, NoMessage) and not isinstance(error, Newer)  # which passes by an upgrade
 
     def _is_shut_off(self, path: str) -> bool:
         """Return whether a folder of the whole mailbox bars the way to this path: no message is to blame."""

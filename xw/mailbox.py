@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from xw import clock, ids, layout
 from xw.attachments import Attachments
-from xw.errors import Damaged, NotFound, Unread, XwError, explain, is_general, unforeseen
+from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError, explain, is_general, unforeseen
 from xw.layout import INBOX, in_order
 from xw.message import STRAY, Message, decode, parse_object
 from xw.record import NamedTuple
@@ -62,10 +62,10 @@ class Mailbox(Attachments):
         """The messages in a folder, oldest first; other names are left out."""
         return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
 
-    def pending(self, strays: list[tuple[str, Damaged]] | None = None) -> list[str]:
+    def pending(self, strays: list[tuple[str, NoMessage]] | None = None) -> list[str]:
         """Return the pending messages, oldest first; move files without a message's name to `failed/` before.
 
-        Each is added to `strays` with the reason: Unread for one that cannot be moved, and stays.
+        Each is added to `strays` with the reason: Unreadable for one that cannot be moved, and stays.
         """
         pending = self.at(INBOX["pending"])
         names = in_order(self.files.names(pending), self.files.names(pending))
@@ -80,25 +80,25 @@ class Mailbox(Attachments):
         return sorted(set(mail).difference(further))
 
     def read(self, place: Place) -> Message:
-        """Return the message at a place. Damaged (or Unread, Newer), FileNotFoundError and other OSErrors."""
+        """Return the message at a place. NoMessage (which of them says why), FileNotFoundError, OSError."""
         data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)
         try:
             message = decode(place.name, data)
         except XwError:
             raise
         except Exception as bug:  # it hides no other message; whoever reads it names it
-            raise Unread(unforeseen(bug)) from bug
+            raise Unreadable(unforeseen(bug)) from bug
         if place.folder.startswith("inbox/") and self.owner not in message.to:
             raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
         return message
 
     def glance(self, place: Place) -> Message | None:
         """Return the message at a place; None where it is gone, or cannot be read: `check` reports that."""
-        with suppress(OSError, Damaged):
+        with suppress(OSError, NoMessage):
             return self.read(place)
         return None
 
-    def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, Damaged]]:
+    def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, NoMessage]]:
         """The messages `names` in `folder`; in place of one that cannot be read, its name and why.
 
         In `pending`, what is damaged goes to `failed/` and is named once; what
@@ -110,12 +110,12 @@ class Mailbox(Attachments):
             except FileNotFoundError:
                 continue
             except PermissionError as error:
-                yield name, Unread(f"{error.strerror}: check its owner and mode")
+                yield name, Unreadable(f"{error.strerror}: check its owner and mode")
             except OSError as error:
                 if is_general(error):
                     raise
-                yield name, Unread(str(explain(error)))
-            except Unread as error:
+                yield name, Unreadable(str(explain(error)))
+            except Unreadable as error:
                 yield name, error
             except Damaged as error:
                 if folder != INBOX["pending"]:
@@ -123,15 +123,15 @@ class Mailbox(Attachments):
                 elif left := self._put_away(name, error):
                     yield name, left
 
-    def _put_away(self, name: str, damage: Damaged) -> Damaged | None:
-        """Move a file that is no mail from `pending/` to `failed/`; return why, or Unread if it cannot.
+    def _put_away(self, name: str, damage: Damaged) -> NoMessage | None:
+        """Move a file that is no mail from `pending/` to `failed/`; return why, or Unreadable if it cannot.
 
         None where it is gone.
         """
         try:
             return damage if self.quarantine("pending", name, str(damage)) else None
         except OSError as error:  # another user's folder, a full disk: it must hide no mail
-            return Unread(f"{damage}; it cannot be moved to failed/: {error.strerror}")
+            return Unreadable(f"{damage}; it cannot be moved to failed/: {error.strerror}")
 
     def find(self, token: str, *groups: Iterable[str] | None) -> Place:
         """Return the one message that `token` names: whole id, file name or a prefix of the short id.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 
 from xw import clock, layout
-from xw.errors import Damaged, Newer, Refused, Unread, Usage, XwError, unforeseen
+from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
 from xw.record import NamedTuple
 
 Fields = dict[str, object]
@@ -124,14 +124,14 @@ def encode(fields: Fields, at: int) -> tuple[str, bytes]:
 def decode(file_name: str, data: bytes) -> Message:
     """The message in `data`; Damaged with the reason where name and bytes are not a message's.
 
-    Newer where the file is intact but of a later format; Unread where reading it shows a fault of xw's.
+    Newer where the file is intact but of a later format; Unreadable where reading it shows a fault of xw's.
     """
     try:
         return _decode(file_name, data)
     except XwError:
         raise
     except Exception as bug:  # whatever one message does to us, it does to itself alone
-        raise Unread(unforeseen(bug)) from bug
+        raise Unreadable(unforeseen(bug)) from bug
 
 
 def _decode(file_name: str, data: bytes) -> Message:

@@ -16,7 +16,7 @@ from xw.errors import (
     NotFound,
     Refused,
     Unreachable,
-    Unread,
+    Unreadable,
     Usage,
     XwError,
     explain,
@@ -307,8 +307,8 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
                 parcels.append(Parcel(to, name, data, mailbox, *files_of(decode(name, data))))
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
-            except Unread as error:
-                stuck[to] = error
+            except Unreadable as error:
+                stuck[to] = Unreadable(f"{name}: {error}")
                 break  # so that none overtakes
             except Damaged as damage:
                 if _return_damaged(mailbox, to, name, damage):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw import layout, post
-from xw.errors import Damaged, Newer, Refused, Unread, XwError, explain, unforeseen
+from xw.errors import Damaged, Newer, Refused, Unreadable, XwError, explain, unforeseen
 from xw.files import is_file
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
@@ -190,7 +190,7 @@ class _Run:
                 if self._keep(action, data):
                     fetched.append(action.name)
                 self._progress(action.name, len(data), len(data))
-            except Unread as error:
+            except Unreadable as error:
                 self._leave(action.name, str(error))
             except Damaged as error:
                 self._set_aside(action.state, action.name, str(error))
@@ -243,7 +243,7 @@ class _Run:
             self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
             return  # the message is worth reading without it; `read` says that it is missing
         except PermissionError as error:
-            raise Unread(str(explain(error))) from None  # the message waits for it on the hub
+            raise Unreadable(str(explain(error))) from None  # the message waits for it on the hub
         if (staged.size, staged.sha256) == (file.size, file.sha256):
             self._mirror.place(staged, folder, file.name)
         else:

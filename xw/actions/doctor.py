@@ -10,7 +10,7 @@ from xw import clock, config, layout, presence
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
-from xw.errors import Bug, Damaged, Usage, XwError, unforeseen
+from xw.errors import Bug, Damaged, NoMessage, Unreadable, Usage, XwError, unforeseen
 from xw.files.local import LocalFiles
 from xw.finding import Code, Finding, Level, of_error
 from xw.hub.remote import (
@@ -24,7 +24,7 @@ from xw.hub.remote import (
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
-from xw.message import Message
+from xw.message import Message, decode
 from xw.text import first_line, span, visible
 
 _STALE_CLAIM = 3600.0
@@ -199,7 +199,7 @@ def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
 
 def _mail(instance: Instance) -> Iterator[Finding]:
     mailbox, now = instance.mailbox, instance.now()
-    strays: list[tuple[str, Damaged]] = []
+    strays: list[tuple[str, NoMessage]] = []
     pending = mailbox.pending(strays)
     for name, error in strays:
         yield _unreadable(name, error)
@@ -231,9 +231,9 @@ def _mail(instance: Instance) -> Iterator[Finding]:
 
 
 def _unreadable(name: str, error: XwError) -> Finding:
-    """Return the finding for a pending file that cannot be read."""
+    """Return the finding for a message that cannot be read."""
     # Errors of the other kinds say what to do.
-    fix = "xw check --failed" if type(error) is Damaged else ""
+    fix = "xw check --failed" if isinstance(error, Damaged) else ""
     return of_error(error)._replace(what=f"{name}: {error}", fix=fix)
 
 
@@ -258,6 +258,12 @@ def _outbox(instance: Instance) -> Iterator[Finding]:
             if isinstance(data, (PermissionError, Damaged)):
                 why = data if isinstance(data, Damaged) else data.strerror
                 yield _blocked(f"{instance.root}/{path}: {why}")
+            elif isinstance(data, bytes):
+                with suppress(Damaged):  # which the next sync returns
+                    try:
+                        decode(path.rpartition("/")[2], data)
+                    except Unreadable as error:
+                        yield _unreadable(f"{instance.root}/{path}", error)
 
 
 def _blocked(what: str) -> Finding:

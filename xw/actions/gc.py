@@ -4,7 +4,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from xw import layout
-from xw.errors import Busy, Damaged, Unreachable, Unread, XwError, explain
+from xw.errors import Busy, Damaged, Unreachable, XwError, explain
 from xw.files import Look
 from xw.hub.remote import RemoteHub
 from xw.instance import Instance
@@ -197,13 +197,15 @@ def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place
     for place, data in zip(infos, mailbox.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
         if isinstance(data, FileNotFoundError):
             return {}  # it moves on just now: the next run reads it, and does the rest
+        if isinstance(data, OSError) and not mailbox.files.foreign(mailbox.at(*place)):
+            return {}  # it cannot be read now: nobody knows what it announces
         if not isinstance(data, bytes):
             continue
         try:
             message = decode(place.name, data)
             if message.attached:
                 kept.add(f"{layout.ATTACHMENTS}/{message.attached_to}")
-        except Exception as error:  # noqa: BLE001  # a fault of xw's, among others: what it may announce stays
-            if isinstance(error, Unread) or not isinstance(error, Damaged):
+        except Exception as error:  # noqa: BLE001  # of a newer format, or a fault of xw's: what it may announce stays
+            if not isinstance(error, Damaged):
                 kept |= {path for path in found if path.rpartition("/")[2].encode() in data}
     return {path: look for path, look in found.items() if path not in kept}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from xw import layout
-from xw.errors import Damaged, NotFound, Unread, XwError
+from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
@@ -96,7 +96,7 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
     """The message at a place. Damaged, naming the file, which goes from `pending/` to `failed/`."""
     try:
         return mailbox.read(place)
-    except Unread as error:
+    except Unreadable as error:
         raise type(error)(f"{place.name} cannot be shown: {error}") from None
     except Damaged as error:
         folder = place.folder
@@ -114,7 +114,7 @@ def arrived(mailbox: Mailbox, place: Place) -> Message | None:
     """
     if not mailbox.mirror:
         return mailbox.glance(place)
-    with suppress(OSError, Damaged):
+    with suppress(OSError, NoMessage):
         return open_message(mailbox, place)
     return None
 

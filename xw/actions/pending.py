@@ -8,7 +8,7 @@ shown in the order sent.
 from collections.abc import Collection, Iterable, Iterator
 
 from xw import layout
-from xw.errors import Damaged, Unread
+from xw.errors import NoMessage, Unreadable
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -63,20 +63,20 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
     however much is pending.
     """
     mailbox, now = instance.mailbox, instance.now()
-    strays: list[tuple[str, Damaged]] = []
+    strays: list[tuple[str, NoMessage]] = []
     names = mailbox.pending(strays)
     if wanted.type or wanted.sender:
         names = [name for name in names if wanted.fits(name)]
     found: dict[str, Message] = {}
     late: list[Message] = []  # they take no place of what can still be acted on
     reports = Reports()
-    set_aside = [(name, str(error)) for name, error in strays if not isinstance(error, Unread)]
-    newer = [(name, str(error)) for name, error in strays if isinstance(error, Unread)]
+    set_aside = [(name, str(error)) for name, error in strays if not isinstance(error, Unreadable)]
+    newer = [(name, str(error)) for name, error in strays if isinstance(error, Unreadable)]
     gone = passed_over = 0
     for item in mailbox.read_each(INBOX["pending"], _ranked(mailbox, names, wanted, found)):
         if not isinstance(item, Message):
             name, error = item
-            (newer if isinstance(error, Unread) else set_aside).append((name, str(error)))
+            (newer if isinstance(error, Unreadable) else set_aside).append((name, str(error)))
             continue
         if mailbox.expire(item, now):
             gone += 1

@@ -6,7 +6,7 @@ from contextlib import suppress
 from xw import clock, layout, post
 from xw.actions.inbox import not_sent, open_named
 from xw.attachments import UNCHECKED
-from xw.errors import Damaged, NotFound, Refused, Usage
+from xw.errors import NoMessage, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED, RECEIVED_FIRST, Place
@@ -66,7 +66,7 @@ def _hops(instance: Instance) -> Fields:
     hops = 0
     for name in mailbox.files.names(mailbox.at(folder)):
         if name.endswith(layout.TURN):
-            with suppress(OSError, Damaged):  # the turn has ended meanwhile, or it is another user's file
+            with suppress(OSError, NoMessage):  # the turn has ended meanwhile, or it is another user's file
                 message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
                 hops = max(hops, message.answered_hops)
     return {"hops": hops} if hops else {}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.actions.mirrors import noted, used_by
 from xw.config import Config
-from xw.errors import Damaged, NotFound, Unread, Usage, XwError, explain
+from xw.errors import Damaged, NotFound, Unreadable, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.hub.directory import hand_over
 from xw.hub.remote import mirror_url
@@ -133,7 +133,7 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
             for name in source.outbox(to):
                 try:
                     taken += _take(source, target, to, name)
-                except (Unread, OSError) as error:
+                except (Unreadable, OSError) as error:
                     problems.append(f"{files.root}: {name}: {explain(error)}")
                     break  # so that none overtakes
                 except Damaged as error:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xw import clock, layout
 from xw.actions.inbox import not_sent, open_named
-from xw.errors import Damaged, NotFound, Unreachable, Unread, XwError, explain, unforeseen
+from xw.errors import NoMessage, NotFound, Unreachable, Unreadable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED, Place
@@ -154,10 +154,10 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
             line = _read(instance, place)
         except OSError as error:  # one file that cannot be read hides no other message
             left_out(place.name, explain(error))
-        except Damaged as error:
+        except NoMessage as error:
             left_out(place.name, error)
         except Exception as bug:  # noqa: BLE001  # one message hides no other
-            left_out(place.name, Unread(unforeseen(bug)))
+            left_out(place.name, Unreadable(unforeseen(bug)))
         else:
             if line and _selected(line.message, selection):
                 yield line

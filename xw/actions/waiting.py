@@ -9,7 +9,7 @@ from xw.actions.fresh import freshen
 from xw.actions.inbox import arrived
 from xw.actions.transcript import Tell
 from xw.config import is_remote
-from xw.errors import Damaged, TimedOut, Unread
+from xw.errors import NoMessage, TimedOut, Unreadable
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -27,19 +27,19 @@ ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
     """Each pending message once, oldest first: those that wait already, then each as it arrives. Endless.
 
-    `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unread, stays.
+    `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unreadable, stays.
     """
     seen: set[str] = set()
     reports = Reports()
     left: set[str] = set()
     with Lookout(instance) as lookout:
         while True:
-            strays: list[tuple[str, Damaged]] = []
+            strays: list[tuple[str, NoMessage]] = []
             names = instance.mailbox.pending(strays)
             for name, error in strays:
                 if name not in left:  # what cannot be moved away is told once
                     left_out(name, error)
-            left = {name for name, error in strays if isinstance(error, Unread)}
+            left = {name for name, error in strays if isinstance(error, Unreadable)}
             fresh = [name for name in names if name not in seen]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):

@@ -16,7 +16,18 @@ from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable, why_not_ready
 from xw.bridges.pace import BLOCKED_S, Pause
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
-from xw.errors import Damaged, NotFound, Refused, TimedOut, Usage, XwError, explain, unforeseen
+from xw.errors import (
+    Damaged,
+    Newer,
+    NoMessage,
+    NotFound,
+    Refused,
+    TimedOut,
+    Usage,
+    XwError,
+    explain,
+    unforeseen,
+)
 from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -77,10 +88,12 @@ class Bridge:
 
         An XwError or OSError leaves all as it was: call it again later. One that the files of
         one message bring out again and again fails that message, as any other exception does
-        at once, which is a fault of xw's.
+        at once, which is a fault of xw's. A claim that a newer xw has left stays for a newer one.
         """
         try:
             pause = self._step()
+        except Newer as error:
+            pause = self._leave(error)
         except (XwError, OSError) as error:
             if not self._faults.fails(self._name, error):
                 raise
@@ -101,6 +114,14 @@ class Bridge:
         now = self._turn
         return self._finish(now) if now is not None and now.stage == ENDED else pause
 
+    def _leave(self, error: Newer) -> float:
+        """Leave the turn at hand, its note included, as it is until a newer xw goes on with it."""
+        if self._turn is None:
+            raise error
+        self._tell(f"left in processing/: {self._turn.name}: {error}")
+        self._turn = None
+        return 0.0
+
     def _fail_at_hand(self, why: str) -> float | None:
         """Fail the message in whose turn a fault showed, whatever else of it can still be done."""
         now, reason = self._turn, answer.writable(why, REASON_LIMIT)
@@ -117,7 +138,7 @@ class Bridge:
         reason += answer.kept_letter(self._instance, now)
         self._tell(f"failed (failed): {now.name}: {reason}")
         message = answer.unreadable(now.name)
-        with suppress(OSError, Damaged):
+        with suppress(OSError, NoMessage):
             message = self._mailbox.read(Place(INBOX["processing"], now.name))
         self._mailbox.fail(now.name, "failed", reason, "processing")
         self._turn = None

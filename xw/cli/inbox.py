@@ -5,7 +5,7 @@ from xw.actions import inbox, pending
 from xw.actions.inbox import Enclosed, Finished
 from xw.cli.call import Call, warn
 from xw.cli.show import about, emit, fields, heading, line, named, put, say, subject, tell
-from xw.errors import Damaged, Unread, Usage, XwError
+from xw.errors import Damaged, Unreadable, Usage, XwError
 from xw.message import Message
 from xw.text import size
 
@@ -31,7 +31,7 @@ def check(
     if failed:
         return _dead_letters(call, most, kind, sender, newest)
     found = pending.check(instance, pending.Wanted(most, kind, sender, newest))
-    for error, files in ((Damaged, found.set_aside), (Unread, found.newer)):
+    for error, files in ((Damaged, found.set_aside), (Unreadable, found.newer)):
         for name, reason in files[:_NAMED]:
             left_out(name, error(reason))
         if len(files) > _NAMED:
@@ -54,7 +54,8 @@ def check(
 
 def left_out(name: str, error: XwError) -> None:
     """Say what became of a pending file that cannot be shown."""
-    warn(f"{'left in pending/' if isinstance(error, Unread) else 'set aside in failed/'}: {name}: {error}")
+    became = "left in pending/" if isinstance(error, Unreadable) else "set aside in failed/"
+    warn(f"{became}: {name}: {error}")
 
 
 def _dead_letters(call: Call, limit: int, kind: str | None, sender: str | None, newest: bool) -> None:

@@ -12,7 +12,7 @@ hosts too: so it reads many files at a time.
 from collections.abc import Callable, Iterator, Sequence
 
 from xw import layout
-from xw.errors import Damaged, Unread, explain, unforeseen
+from xw.errors import NoMessage, Unreadable, explain, unforeseen
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
@@ -21,12 +21,12 @@ from xw.rooms.payload import Payload
 
 Step = tuple[Message, Payload | None]
 """Something the room sent, with its payload; or a line it heard, without."""
-LeftOut = Callable[[str, Damaged], None]
+LeftOut = Callable[[str, NoMessage], None]
 """Is given the name of a file that cannot be read, and why."""
 _AT_ONCE = 200  # files to read in one go
 
 
-def ignore(name: str, damage: Damaged) -> None:
+def ignore(name: str, problem: NoMessage) -> None:
     """Tell nobody."""
 
 
@@ -89,12 +89,12 @@ class Record:
                 message = decode(name, data)
             except FileNotFoundError:
                 continue  # removed since it was listed
-            except Damaged as damage:
-                self._left_out(name, damage)
+            except NoMessage as problem:
+                self._left_out(name, problem)
             except OSError as error:  # another user's file, for example: it hides no other
-                self._left_out(name, Unread(str(explain(error))))
+                self._left_out(name, Unreadable(str(explain(error))))
             except Exception as bug:  # noqa: BLE001
-                self._left_out(name, Unread(unforeseen(bug)))
+                self._left_out(name, Unreadable(unforeseen(bug)))
             else:
                 yield message
 
