@@ -285,7 +285,7 @@ def test_an_agent_that_only_says_that_it_asks(
     """An agent that answers OK, stays in its mode and runs a tool is ended; its turn fails and says why."""
     monkeypatch.setattr("xw.bridges.acp_client.ASK_S", 0.05)
     chat = agent("stays", permissions=policy)
-    with pytest.raises(ChatFailed, match=r"ran the tool 'make it' and asked nobody.* --option asks=yes"):
+    with pytest.raises(ChatFailed, match=r"ran the tool 'make it' without asking.* --option asks=yes"):
         ask(chat, f"uses:{used}")
     assert ask(chat, "hm").text.startswith("turn 1 ")  # another agent: that one was ended
 

@@ -282,7 +282,7 @@ def test_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e10", "soon", ""])
 def test_times_that_are_none(tmp_path: Path, kind: str, name: str, value: str) -> None:
     """A time that one cannot wait is a usage error: with NaN a mute chat would be waited for without end."""
-    with pytest.raises(Usage, match=f"the option {name} is '{value}': give a number of seconds"):
+    with pytest.raises(Usage, match=f"invalid value '{value}' for option {name}: give seconds"):
         kinds.open_chat(kind, "cat", {name: value}, tmp_path)
 
 

@@ -148,5 +148,5 @@ def test_every_kind_can_be_loaded(tmp_path: Path) -> None:
         assert callable(module.open_chat) and callable(module.discover)
     with pytest.raises(Usage, match="socket, tmux, command"):
         open_chat("telepathy", "x", {}, tmp_path)
-    with pytest.raises(Usage, match="has no option"):
+    with pytest.raises(Usage, match="unknown option 'secret'"):
         open_chat("socket", "1", {"secret": "x"}, tmp_path)

@@ -112,7 +112,7 @@ def test_agent_that_must_not_be_used(world: World, tmp_path: Path) -> None:
     """An agent that cannot be made to ask ends the bridge; the message waits for the next one."""
     world.send("hello")
     chat = acp.open_chat(f"{sys.executable} {HERE}/acp_agent.py modes=auto", {}, tmp_path / "state")
-    with pytest.raises(Unusable, match="none that is known to ask"):
+    with pytest.raises(Unusable, match="none is known to ask"):
         Bridge(world.instance("bob"), chat, world.told.append).step()
     chat.close()
     assert [filed.state for filed in world.inbox("bob")] == ["processing"] and world.inbox("alice") == []

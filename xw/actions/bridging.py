@@ -35,7 +35,7 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
     if not asked:
         raise Usage(f"which kind of chat? Give one of {', '.join(KINDS)}, or a `bridge` for it in xw.json")
     if asked not in KINDS:
-        raise Usage(f"no kind of bridge is called {asked!r}: there are {', '.join(KINDS)}")
+        raise Usage(f"unknown kind of bridge {asked!r}: use {', '.join(KINDS)}")
     # What xw.json says of another kind of chat does not fit this one.
     base = configured if asked == configured.kind else Wanted()
     target = wanted.target or base.target
@@ -103,7 +103,7 @@ def chats(kind: str | None, options: Mapping[str, str]) -> Chats:
     Raise Usage for an option that none of them has; for a single kind, also what keeps it from being listed.
     """
     if kind and kind not in KINDS:
-        raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
+        raise Usage(f"unknown kind of bridge {kind!r}: use {', '.join(KINDS)}")
     listed = Chats([], [])
     unknown = {} if kind else dict(options)
     for one in [kind] if kind else KINDS:
@@ -118,5 +118,5 @@ def chats(kind: str | None, options: Mapping[str, str]) -> Chats:
                 raise
             listed.problems.append((one, str(error)))
     for name in unknown:
-        raise Usage(f"no kind of bridge has an option {name!r}")
+        raise Usage(f"unknown option {name!r}: no kind of bridge has it")
     return listed

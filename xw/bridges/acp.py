@@ -1,13 +1,13 @@
 """The ACP chat: an agent that the bridge starts and talks to in the Agent Client Protocol (extra `xw[acp]`).
 
-Answers are streamed; what the agent said after its last use of a tool is the answer. A finished answer is
-kept in the bridge's state, so that it survives a bridge that was killed before it filed it; the agent
-itself ends with its bridge. `acp_agent` has the process and the protocol, `acp_client` what the agent may
-ask for, `acp_modes` which of its modes ask.
+Answers are streamed; the text after the agent's last tool call is the answer. The bridge keeps a finished
+answer in its state directory, so that a bridge killed before filing it loses nothing; the agent itself ends
+with its bridge. `acp_agent` has the process and the protocol, `acp_client` the agent's requests,
+`acp_modes` the modes in which an agent asks.
 
-Options: `permissions` (`deny`, the default; `read`: reading and searching are allowed; `allow`), `asks`
-(`yes`: the agent asks by its own configuration, though it offers no mode that does), `timeout` in seconds
-for an answer, `cwd`.
+Options: `permissions` (`deny`, the default; `read`: allow reading and searching; `allow`), `asks`
+(`yes`: the agent asks because of its own configuration, though it offers no mode that does), `timeout` in
+seconds for an answer, `cwd`.
 """
 
 import json
@@ -38,7 +38,7 @@ class AcpChat:
     """One session with an agent process of the program, started with the first text."""
 
     limit = 0
-    """None: the protocol has no limit."""
+    """The protocol sets no limit."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class AcpChat:
         self._turns: dict[str, Future[Outcome]] = {}
 
     def ready(self) -> str | None:
-        """Not ready while a turn is under way."""
+        """Return "busy" during a turn, or why the program cannot be found; see `Chat.ready`."""
         if any(not turn.done() for turn in self._turns.values()):
             return "busy"
         return self._program.missing()
@@ -67,7 +67,7 @@ class AcpChat:
             self._agent.start()
 
     def mark(self) -> str:
-        """An id for the next turn; starts the agent if it does not run."""
+        """Return an id for the next turn; start the agent unless it runs."""
         self.start()
         self._own.check()
         self._sweep()
@@ -85,13 +85,13 @@ class AcpChat:
             if isinstance(error, OSError):
                 raise Uncertain(f"{self._program.name}: ended while the text was sent: {error}") from error
 
-    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
-        """An answer, or a turn of this object, proves it."""
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark suffices)
+        """Return True for a turn with an answer, or one that this object began; else None."""
         turn = str(json.loads(mark)["turn"])
         return True if turn in self._turns or self._kept(turn) is not None else None
 
-    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
-        """The turn's outcome once it has one; see `Chat.capture`."""
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark suffices)
+        """Return the finished turn's answer; see `Chat.capture`."""
         noted = json.loads(mark)
         turn = str(noted["turn"])
         kept = self._kept(turn)
@@ -131,10 +131,10 @@ class AcpChat:
         try:
             return Outcome(**json.loads(self._own.read(f"{turn}.json", -1)))
         except (ValueError, TypeError):
-            return None  # not finished, or lost with the machine while it was written
+            return None  # unfinished, or torn by a crash of the machine
 
     def _sweep(self) -> None:
-        """Forget answers of a day ago; the loop has filed them long since."""
+        """Remove answers older than a day: the loop has filed them."""
         for name in self._own.files.names(""):
             with suppress(OSError):
                 if name.endswith(".json") and self._own.age(name) > DAY_S:
@@ -145,15 +145,15 @@ OPTIONS = ("permissions", "asks", "timeout", "cwd")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
-    """A chat with the agent that the command line `target` starts: `gemini --acp`, `opencode acp`."""
+    """Return a chat with the agent that the command line `target` starts, such as `gemini --acp`."""
     check_options(options, OPTIONS)
     policy = options.get("permissions", "deny")
     if policy not in POLICIES:
-        raise Usage(f"permissions is one of {', '.join(POLICIES)}, not {policy!r}")
+        raise Usage(f"invalid value {policy!r} for option permissions: use {', '.join(POLICIES)}")
     asks = yes_or_no(options, "asks")
     return AcpChat(program_of("acp", target, options), state, policy, asks)
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (nothing to look for)
-    """None: agents are started, not found."""
+    """Return nothing: agents are started, not found."""
     return []

@@ -1,11 +1,11 @@
-"""An agent process with one session of the Agent Client Protocol: started, asked, watched, ended.
+"""An agent process with one session of the Agent Client Protocol: start it, prompt it, end it.
 
-JSON-RPC over the agent's stdin and stdout, through the SDK `agent-client-protocol`. The SDK wants an
-event loop: it runs in a thread of this file, and nothing asynchronous leaves it.
+JSON-RPC over the agent's stdin and stdout, through the SDK `agent-client-protocol`. The SDK needs an
+event loop: this module runs it in a thread, and callers see nothing asynchronous.
 
-Unless every permission is granted the session is put into a mode that asks (`acp_modes`), which the agent
-must confirm where it reports modes at all; an agent that leaves it is ended, and its turn fails. So is one
-that only answered OK, and then reports a tool call that it did not ask for (`acp_tools`).
+Unless the user grants every permission, `Agent` puts the session into a mode that asks (`acp_modes`). An
+agent that reports modes must confirm it. If the agent leaves that mode, or confirmed it only by an OK and
+then reports a tool call without having asked (`acp_tools`), `Agent` ends it and the turn fails.
 """
 
 import asyncio
@@ -30,44 +30,44 @@ from xw.bridges.chat import ChatGone, Unusable
 from xw.bridges.program import Program
 
 START_S = 60.0
-"""Agents load models' lists, plugins and MCP servers before they answer."""
+"""Limit for starting: agents load model lists, plugins and MCP servers before they answer."""
 
 CANCEL_S = 10.0
-"""After a cancelled turn the agent has this long to say so; then it is ended."""
+"""Limit for confirming a cancelled turn; then `Agent` ends the process."""
 
 LOOK_S = 0.5
-"""While an agent starts or is cancelled, a signal is handled within this time."""
+"""Longest delay of a signal while an agent starts or is cancelled."""
 
 DEATH_S = 0.2
-"""The end of an agent in the middle of a turn is noticed within this time."""
+"""Longest delay until the bridge notices that the agent ended during a turn."""
 
 CONFIRM_S = 0.5
-"""An agent that was put into a mode has this long to say that it is in another."""
+"""Limit for an agent to report that it is in another mode than the one just set."""
 
 LINE_LIMIT = 50_000_000
-"""The longest JSON line that is read: tools' outputs come in one."""
+"""The longest JSON line to read: a tool's whole output comes in one."""
 
 _ALLOW = "choose another agent, or give --option permissions=allow"
 
-# The SDK logs each line that is no JSON with a traceback; agents print such lines.
+# The SDK logs each line that is not JSON, with a traceback; agents print such lines.
 logging.getLogger().addHandler(logging.NullHandler())
 
 _T = TypeVar("_T")
 
 
 class Strayed(Exception):
-    """The agent was ended, because it may run, or ran, tools without asking."""
+    """The bridge ended the agent because it ran tools without asking, or might."""
 
 
 class Outcome(NamedTuple):
-    """How a turn ended: the protocol's stop reason, and what the agent said."""
+    """The end of a turn: the protocol's stop reason, and the agent's text."""
 
     stop: str
     text: str
 
 
 class Agent:
-    """One agent process and its session; started again after it has ended."""
+    """One agent process and its session; `start` works again after either has ended."""
 
     def __init__(self, program: Program, permissions: str, asks: bool) -> None:
         self._program = program
@@ -77,9 +77,9 @@ class Agent:
         self._client = Client(permissions)
         self._client.on_report = self._end_if_strayed
         self._settled = False
-        """Whether the session was put into a mode that asks."""
+        """True once the session was put into a mode that asks."""
         self._believed = False
-        """Whether the agent reported that mode itself, or the person states that it asks."""
+        """True once the agent reported that mode itself, or if the user stated that it asks."""
         self._broken = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -89,21 +89,21 @@ class Agent:
 
     @property
     def pid(self) -> int:
-        """The process's number; 0 if none was started."""
+        """Return the process's id; 0 if none was started."""
         return self._process.pid if self._process else 0
 
     @property
     def lives(self) -> bool:
-        """Whether it runs and can be asked."""
+        """Return True while the agent runs and can be prompted."""
         return self._process is not None and self._process.returncode is None and not self._broken
 
     @property
     def words(self) -> str:
-        """What the agent has said in this turn."""
+        """Return the agent's text of this turn."""
         return self._client.words()
 
     def start(self) -> None:
-        """Start the process and its session. Raise ChatGone if it cannot be now, Unusable if never."""
+        """Start the process and its session. Raise ChatGone if that may work later, Unusable if never."""
         self.close()
         self._broken = self._settled = self._believed = False
         self._loop = asyncio.new_event_loop()
@@ -122,11 +122,11 @@ class Agent:
             raise ChatGone(f"{self._program.name}: cannot be started as an ACP agent: {why}") from error
 
     def prompt(self, text: str, keep: Callable[[Outcome], None]) -> "Future[Outcome]":
-        """Send a text. `keep` gets the outcome, in the event loop's thread, before the future has it."""
+        """Send a text. Call `keep` with the outcome, in the event loop's thread, before the future has it."""
         return self._run(self._prompt(text, keep))
 
     def cancel(self, turn: "Future[Outcome]") -> None:
-        """Cancel a turn; end an agent that does not end it in time."""
+        """Cancel a turn; end the agent if it does not confirm in time."""
         if self._connection:
             self._run(self._connection.cancel(session_id=self._session))
         _wait_for(turn, CANCEL_S)
@@ -139,7 +139,7 @@ class Agent:
         if loop is None:
             return
         self._kill()
-        with suppress(Exception):  # whatever the SDK makes of a killed agent, it is over
+        with suppress(Exception):  # the agent is dead, whatever the SDK reports about it
             asyncio.run_coroutine_threadsafe(self._disconnect(), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         if self._thread:
@@ -157,7 +157,7 @@ class Agent:
             cwd=self._cwd,
             env=acp_modes.environment(os.environ) if self._guarded else None,
             limit=LINE_LIMIT,
-            # Agents start helpers that outlive them: the group ends with all of them.
+            # Agents start helpers that outlive them: killing the group ends them all.
             process_group=0,
         )
         self._connection = acp.connect_to_agent(
@@ -177,7 +177,7 @@ class Agent:
             await self._set_mode(modes_of(made), str(getattr(about_it.agent_info, "name", "")))
 
     async def _set_mode(self, modes: Modes, agent: str) -> None:
-        """Put the session into a mode that asks. Raise Unusable where none is offered, or it is not taken."""
+        """Put the session into a mode that asks. Raise Unusable if it offers none, or does not take it."""
         wanted = modes.asking()
         if wanted is None:
             if self._asks or acp_modes.is_opencode(self._program.argv, agent):
@@ -185,7 +185,7 @@ class Agent:
             raise Unusable(acp_modes.refusal(self._program.name, modes.offered))
         if modes.current != wanted:
             await self._ask_for(modes, wanted)
-            with suppress(TimeoutError):  # it need not say so; but one that says another must not be used
+            with suppress(TimeoutError):  # it may stay silent, but must not report another mode
                 await asyncio.wait_for(self._client.until_mode(wanted), CONFIRM_S)
         if self._client.mode not in ("", wanted):
             raise Unusable(f"{self._program.name}: the agent stays in mode {self._client.mode!r}: {_ALLOW}")
@@ -214,7 +214,7 @@ class Agent:
         try:
             response: schema.PromptResponse = await self._or_death(prompt)
         except (OSError, acp.RequestError) as error:
-            # The end of a process is noticed later than that of its pipe.
+            # The pipe's end arrives before the process's.
             self._broken = self._broken or isinstance(error, OSError)
             self._raise_if_strayed()
             raise
@@ -225,12 +225,12 @@ class Agent:
         return outcome
 
     def _strayed(self) -> str:
-        """Return the sign that the agent may run, or ran, tools without asking; empty if there is none."""
+        """Return why the agent counts as running tools without asking; empty if it does not."""
         if not self._settled:
             return ""
         mode, ran = self._client.mode, self._client.tools.ran
         if mode not in ("", *acp_modes.HARMLESS):
-            return f"the agent switched to mode {mode!r}, in which it may ask nobody, and was ended"
+            return f"ended the agent: it switched to mode {mode!r}, in which it may run tools without asking"
         return acp_modes.unasked(ran) if ran and not self._believed and not mode else ""
 
     def _end_if_strayed(self) -> None:
@@ -245,7 +245,7 @@ class Agent:
             raise Strayed(sign)
 
     async def _or_death(self, request: Coroutine[Any, Any, Any]) -> Any:
-        """Return the answer to a request; OSError when the agent ends first: the SDK would wait for ever."""
+        """Return the answer to a request. Raise OSError if the agent ends first; the SDK alone would hang."""
         assert self._process
         asked, died = asyncio.ensure_future(request), asyncio.ensure_future(self._death())
         await asyncio.wait({asked, died}, return_when=asyncio.FIRST_COMPLETED)
@@ -256,7 +256,7 @@ class Agent:
         raise OSError(f"the agent ended with status {self._process.returncode}")
 
     async def _death(self) -> None:
-        """Return when the agent has ended; `wait` would also wait for a child of it that has its stdout."""
+        """Return once the agent has ended; `wait` would also wait for a child that holds its stdout."""
         while self._process and self._process.returncode is None:
             await asyncio.sleep(DEATH_S)
 
@@ -269,7 +269,7 @@ class Agent:
             task.cancel()
         await asyncio.sleep(0)  # lets the cancelled tasks end inside the loop
         if self._process:
-            # No public way closes the pipes of an agent whose child had them a moment ago.
+            # No public call closes the pipes of an agent whose child still held them a moment ago.
             self._process._transport.close()  # type: ignore[attr-defined]
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
@@ -283,7 +283,7 @@ class Agent:
 
 
 def reason(error: BaseException) -> str:
-    """Return what went wrong, with what a JSON-RPC error says besides its message."""
+    """Return an error's text, with the details that a JSON-RPC error carries beside its message."""
     data = getattr(error, "data", None)
     told = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else [data]
     texts = [text for text in (str(error), *told) if isinstance(text, str) and text.strip()]
@@ -291,8 +291,8 @@ def reason(error: BaseException) -> str:
 
 
 def _wait_for(work: "Future[Any]", seconds: float) -> None:
-    """Return when it is done, or after so long."""
+    """Return when the work is done, or after this many seconds."""
     deadline = time.monotonic() + seconds
-    # In short waits: a signal that comes just before a long one would be heard at its end.
+    # In short waits: Python handles a signal that comes just before a wait only at its end.
     while not wait([work], LOOK_S).done and time.monotonic() < deadline:
         pass

@@ -1,7 +1,7 @@
-"""The bridge's side of the Agent Client Protocol: what an agent may ask for, and what it reports.
+"""The bridge's side of the Agent Client Protocol: answer an agent's requests, record its reports.
 
-It gets no files and no terminals; permissions are given by the policy alone. Called by
-the SDK inside the event loop of `acp_agent`, which also reads a session's modes by this file.
+The agent gets no files and no terminals, and the policy alone grants permissions. The SDK calls
+`Client` inside the event loop of `acp_agent`, which also reads a session's modes through this module.
 """
 
 import asyncio
@@ -15,55 +15,55 @@ from xw.bridges.acp_modes import Modes
 from xw.bridges.acp_tools import ToolCalls
 
 ASK_S = 2.0
-"""An agent that reports a tool in progress has this long to ask for it: some report first."""
+"""Limit for an agent to request permission for a tool that it reported as in progress: some report first."""
 
 
 class Client:
-    """Answers an agent's questions by the policy, and keeps what it said in this turn and its mode."""
+    """Answers an agent's requests by the policy; records its text of this turn, its mode and its tools."""
 
     def __init__(self, policy: str) -> None:
         self._policy = policy
         self._said: list[str] = []
         self._before_tool = ""
         self.mode = ""
-        """The mode that the agent last reported; empty if it never did."""
+        """The mode that the agent last reported; empty if it has reported none."""
         self._moved = asyncio.Event()
         self.tools = ToolCalls()
         self.on_report: Callable[[], None] = lambda: None
         """Called after each report of a mode or a tool."""
 
     def begin_session(self) -> None:
-        """Forget the mode and the tools of an earlier agent. Call it inside the event loop of the new one."""
+        """Forget an earlier agent's mode and tools. Call this inside the new agent's event loop."""
         self.mode, self.tools = "", ToolCalls()
         self._moved = asyncio.Event()
 
     def begin_turn(self) -> None:
-        """Forget the words of an earlier turn."""
+        """Forget the text of an earlier turn."""
         self._said.clear()
         self._before_tool = ""
 
     def words(self) -> str:
-        """Return what was said after the last tool, or else the last that was said before one."""
+        """Return the text after the last tool call, or else the last text before one."""
         return "".join(self._said).strip("\n") or self._before_tool
 
     def note_mode(self, mode: str) -> None:
-        """Note the mode that the agent says it is in."""
+        """Record the mode that the agent reports."""
         self.mode = mode
         self._moved.set()
         self.on_report()
 
     async def until_mode(self, mode: str) -> None:
-        """Return once the agent says that it is in this mode."""
+        """Return once the agent reports this mode."""
         while self.mode != mode:
             self._moved.clear()
             await self._moved.wait()
 
     async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:  # noqa: ARG002 (SDK's)
-        """Keep what an update says: words, the use of a tool, a mode."""
+        """Record an update: text, a tool call, a mode."""
         if isinstance(update, schema.AgentMessageChunk):
             self._said.append(str(getattr(update.content, "text", "")))
         elif isinstance(update, schema.ToolCallStart):
-            # What it said on the way is not the answer, unless nothing follows.
+            # Text before a tool call is the answer only if none follows.
             self._before_tool = self.words()
             self._said.clear()
             self._note_tool(update)
@@ -93,7 +93,7 @@ class Client:
         options: list[schema.PermissionOption],
         **kwargs: Any,  # noqa: ARG002 (SDK's)
     ) -> acp.RequestPermissionResponse:
-        """Allow or reject this one use of a tool, by the policy."""
+        """Allow or reject this one tool call by the policy."""
         self.tools.ask(tool_call.tool_call_id)
         allowed = self._policy == "allow" or (self._policy == "read" and tool_call.kind in ("read", "search"))
         wanted = "allow_once" if allowed else "reject_once"
@@ -108,7 +108,7 @@ class Client:
 
 
 def modes_of(session: Any) -> Modes:
-    """Return the modes of a new session: its own, or those of its config option for them."""
+    """Return a new session's modes: its own, or those of its config option for modes."""
     option = mode_option(getattr(session, "config_options", None))
     modes = getattr(session, "modes", None)
     if modes is None:
@@ -118,7 +118,7 @@ def modes_of(session: Any) -> Modes:
 
 
 def mode_option(options: Any) -> Modes | None:
-    """Return the modes that a session's config options hold; None if no option is about modes."""
+    """Return the modes that a session's config options offer; None if no option sets modes."""
     for option in options or ():
         if isinstance(option, schema.SessionConfigOptionSelect) and "mode" in (option.category, option.id):
             values = [value for entry in option.options for value in getattr(entry, "options", [entry])]

@@ -1,20 +1,20 @@
-"""Which tool calls of an ACP agent ran although nobody was asked.
+"""Find the tool calls that an ACP agent ran without asking.
 
-An agent that was put into a mode that asks, and has not said itself that it is in
-it, may be in its own mode all the same. What it reports of its tools then shows:
-a call that works or has ended, and for which no permission was requested, ran
-unasked. Reading and thinking need no permission in any agent's asking mode. A call
-that failed may be one that the agent itself refused. Pure; `acp` ends the agent.
+An agent that was put into a mode that asks, and has not confirmed it, may still be
+in its own mode. Its reports about tools show which: a call that is in progress or
+complete, and for which no permission was requested, ran unasked. No agent's asking
+mode asks for reading or thinking. A failed call may be one that the agent itself
+refused. Pure; `acp_agent` ends the agent.
 """
 
 UNASKED_KINDS = ("read", "search", "think", "switch_mode")
-"""Kinds of tools that agents use without asking, whatever their mode."""
+"""Kinds of tools that agents use without asking in every mode."""
 
 _TITLE = 100  # characters of a tool's title, which may be a whole command
 
 
 class ToolCalls:
-    """The tool calls that an agent reports, by their ids; `ran` names the first that ran unasked."""
+    """The tool calls that an agent reports, by id; `ran` names the first that ran unasked."""
 
     def __init__(self) -> None:
         self.ran = ""
@@ -24,12 +24,12 @@ class ToolCalls:
         self._working: set[str] = set()
 
     def ask(self, call: str) -> None:
-        """Note that permission was requested for a call, whatever the answer."""
+        """Record that the agent requested permission for a call, whatever the answer."""
         self._asked.add(call)
         self._working.discard(call)
 
     def report(self, call: str, kind: str | None, title: str | None, status: str | None) -> bool:
-        """Note what the agent says of a call; True if it works unasked, which a request may still change."""
+        """Record a report about a call. Return True if it runs unasked so far; a request may follow."""
         self._kinds[call] = kind or self._kinds.get(call, "")
         self._titles[call] = title or self._titles.get(call, "")
         if call in self._asked or self._kinds[call] in UNASKED_KINDS:
@@ -43,12 +43,12 @@ class ToolCalls:
         return call in self._working
 
     def overdue(self, call: str) -> None:
-        """Count a call that still works unasked as one that ran."""
+        """Count a call that is still in progress and unasked as run."""
         if call in self._working:
             self._note(call)
 
     def end(self) -> None:
-        """End the turn: what still works was not asked for."""
+        """End the turn: count every call still in progress as run unasked."""
         for call in sorted(self._working):
             self._note(call)
 

@@ -1,23 +1,23 @@
 """The seam between a bridge and the program it presents mail to.
 
 A `Chat` is one running conversation: a socket, a tmux pane, a command, an
-agent. The bridge's loop owns the mailbox and decides what is presented when;
-a Chat only knows how to put one text in and how to get the answer out. It
-keeps no record of its own that must survive: what has to be remembered over a
-crash of the bridge is in the mark, which the loop stores beside the claim.
+agent. The bridge's loop owns the mailbox and decides what to present when; a
+Chat only puts one text in and gets the answer out. It keeps no record of its
+own: everything that must survive a crash of the bridge is in the mark, which
+the loop stores beside the claim.
 
 The loop, for one message:
 
-    chat.ready() is None            nobody is in the way
+    chat.ready() is None            the chat can take a text
     mark = chat.mark()              stored durably, with the text, before …
     chat.present(mark, text)        … this
     chat.capture(mark, text)        polled until it returns a Reply
 
-After a crash a new Chat goes on with the stored mark: `seen` tells whether the
-text went in, and `capture` continues.
+After a crash a new Chat continues with the stored mark: `seen` tells whether
+the text went in, and `capture` returns the answer.
 
     Unreachable
-    └── ChatGone       the program is not there; nothing was sent
+    └── ChatGone       the program is not running; nothing was sent
     Refused
     └── Unusable       the program must not be used as it is configured: the bridge ends
     XwError
@@ -33,11 +33,11 @@ from xw.errors import Refused, Unreachable, XwError, explain, unforeseen
 
 
 class ChatGone(Unreachable):
-    """The chat program is not there (any more); nothing was sent to it."""
+    """The chat program is not running; nothing was sent to it."""
 
 
 class Unusable(Refused):
-    """The program must not be used as it is configured, by any message; the bridge ends."""
+    """The program must not be used as it is configured, for any message; the bridge ends."""
 
 
 class NotPresented(XwError):
@@ -49,7 +49,7 @@ class Uncertain(XwError):
 
 
 class ChatFailed(XwError):
-    """The text went in and the program answered with an error; `said` is what it had said before."""
+    """The text went in and the program answered with an error; `said` is its output before that."""
 
     def __init__(self, reason: str, said: str = "") -> None:
         super().__init__(reason)
@@ -61,28 +61,28 @@ class Reply(NamedTuple):
 
     text: str
     truncated: bool = False
-    """Something of the answer could not be captured; `note` says what."""
+    """Part of the answer could not be captured; `note` tells which."""
     note: str = ""
 
 
 class Found(NamedTuple):
-    """A chat program that discovery came across."""
+    """A chat program that discovery found."""
 
     target: str
-    """What to give as `--target`."""
+    """The value for `--target`."""
     program: str
     state: str
-    """`idle`, or why it cannot take a text now."""
+    """`idle`, or why the chat cannot take a text now."""
     needs: str = ""
-    """Options without which a bridge would type nothing there."""
+    """Options that a bridge needs before it types anything there."""
 
 
 @runtime_checkable
 class Starting(Protocol):
-    """A chat whose program can be started before there is a text, to find out whether it can be used."""
+    """A chat whose program can start before there is a text, so that a problem shows at once."""
 
     def start(self) -> None:
-        """Start the program unless it runs. Raise ChatGone if it cannot be started now, Unusable if never."""
+        """Start the program unless it runs. Raise ChatGone if it may start later, Unusable if never."""
 
 
 class Chat(Protocol):
@@ -90,56 +90,57 @@ class Chat(Protocol):
 
     @property
     def limit(self) -> int:
-        """The longest text, in bytes of UTF-8, that `present` takes; 0 = any."""
+        """Return the longest text, in bytes of UTF-8, that `present` takes; 0 for no limit."""
 
     def ready(self) -> str | None:
-        """None if the chat can take a text now, else the reason why not, for a person to read.
+        """Return None if the chat can take a text now, else the reason why not, for a person to read.
 
-        Only looks: sends nothing, starts nothing, raises nothing. Busy, a dialog, a
-        half-typed line, a program that is gone: each is a reason, and each may pass.
+        Send nothing, start nothing, raise nothing. Busy, a dialog, a half-typed line,
+        a program that is gone: each is a reason, and each may pass.
         """
 
     def mark(self) -> str:
         """Return where capture will begin: opaque, printable, at most 4 KB, valid in another process.
 
-        Taken right before `present`; each mark serves one text. Raises `ChatGone`.
+        Call this right before `present`; each mark serves one text. Raise ChatGone if
+        the program is not running.
         """
 
     def present(self, mark: str, text: str) -> None:
-        """Put the text in and submit it; returns once it is certainly in.
+        """Put the text in, submit it, and return once it is certainly in.
 
-        Raises `NotPresented` or `ChatGone` when it certainly is not, `Uncertain` in
-        every other case: a crash of the program, a lost answer, a person who typed at
-        the same moment. Takes some seconds; minutes where a text goes in several turns.
-        Refuses what is over `limit` (`Refused`).
+        Raise NotPresented or ChatGone if it certainly is not, and Uncertain in every
+        other case: a crash of the program, a lost answer, a person who typed at the
+        same moment. Raise Refused for a text over `limit`. This takes some seconds, and
+        minutes if a text goes in several turns.
         """
 
     def seen(self, mark: str, text: str) -> bool | None:
-        """Asked after a crash: did this text go in? None if nobody can tell.
+        """Return True if this text went in before a crash, False if not, None if nobody can tell.
 
-        False is a promise: it is not in and, whatever an earlier process left
+        False is a promise: the text is not in and, whatever an earlier process left
         behind, never will be under this mark.
         """
 
     def capture(self, mark: str, text: str) -> Reply | None:
-        """Return the answer to the text since the mark, None while it is not finished; returns at once.
+        """Return the answer since the mark, or None while it is not finished; never wait for it.
 
-        May be asked again after it has answered, and by a new Chat object in a new
-        process. Raises `ChatFailed` or `TimedOut` (no answer will come), or `ChatGone`
-        (the program ended before it answered).
+        A caller may ask again after an answer, also through a new Chat object in a new
+        process. Raise ChatFailed or TimedOut if no answer will come, ChatGone if the
+        program ended before it answered.
         """
 
     def close(self) -> None:
-        """Let go of what this object holds, and end what it started. May be called twice."""
+        """Release what this object holds and end what it started. A second call does nothing."""
 
 
 def why_not_ready(chat: Chat) -> str | None:
-    """Return why a chat cannot take a text now. A fault in its looking is a reason, too."""
+    """Return why a chat cannot take a text now, or None; an exception in `ready` is a reason too."""
     try:
         return chat.ready()
     except Unusable:
         raise
     except (XwError, OSError) as error:
         return str(explain(error))
-    except Exception as bug:  # noqa: BLE001  # it may pass, and mail waits until then
+    except Exception as bug:  # noqa: BLE001  # it may pass; mail stays pending until then
         return unforeseen(bug)

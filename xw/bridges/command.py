@@ -1,15 +1,15 @@
 """The command chat: a process per message, for anything that reads stdin and writes an answer.
 
 The text goes to the command's stdin, never into its arguments, where `ps`
-shows it to everybody. Each message has a directory of its own under the
-bridge's state, which is the mark; the command's output goes to files there, so
-that an answer survives the bridge that asked for it:
+shows it to everybody. Each message has its own directory in the bridge's state,
+and the mark names it; the command's output goes to files there, so that an
+answer survives the bridge that asked for it:
 
     in         the text
-    go         renamed by whoever comes first: to `started` by the command, or to `forbidden` by a later
-               bridge, so that it never starts
+    go         the first to rename it wins: the command to `started`, or a later bridge to `forbidden`,
+               so that the command never starts
     out, err   the command's output
-    alive      locked while it runs; its process group, and its exit status once it has ended
+    alive      locked while the command runs; its process group, then its exit status
 
 With `lines=yes` the command is started once and speaks JSON lines instead
 (`lines.py`). Other options: `timeout` in seconds for an answer, `cwd`.
@@ -35,11 +35,11 @@ from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut
 
 OUTPUT_LIMIT = 1024 * 1024
-"""An answer must fit into a message; what is longer is cut, and said to be."""
+"""An answer must fit into a message: a longer one is cut, with a note."""
 
-# Renaming has one winner: the command starts only if nobody forbade it. All files are made before, so
-# that this shell, which may be root's in a user's folder, makes none. The lock that is its stdin ends
-# with it, and says that it lives (a pid alone may be another's); that file takes its numbers.
+# Renaming has one winner: the command starts only if nobody forbade it. The bridge makes all files first,
+# so that this shell, which may be root's in a user's folder, makes none. Its stdin is the lock, which ends
+# with it and so proves that it lives (a pid alone may be another's); the same file takes its numbers.
 _RUN = """
 d=$1; shift
 [ ! -e "$d/forbidden" ] && mv "$d/go" "$d/started" 2>/dev/null || exit 0
@@ -54,7 +54,7 @@ class CommandChat:
     """Runs the program once per text. `state` must outlive the process."""
 
     limit = 0
-    """None: a file takes any text."""
+    """A file takes any text."""
 
     def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
         self._program = program
@@ -63,11 +63,11 @@ class CommandChat:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def ready(self) -> str | None:
-        """Ready when the command can be found: each message has a process of its own."""
+        """Return why the command cannot be found, or None: each message has a process of its own."""
         return self._program.missing()
 
     def mark(self) -> str:
-        """A directory of its own for the next text."""
+        """Return the name of a new directory for the next text."""
         run = secrets.token_hex(8)
         self._own.make(run)
         self._sweep()
@@ -92,7 +92,7 @@ class CommandChat:
                     stdout=out,
                     stderr=err,
                     cwd=self._program.cwd,
-                    # A group of its own: ^C at the bridge is not for it, and its children end with it.
+                    # In its own group, ^C at the bridge does not reach it, and its children end with it.
                     process_group=0,
                 )
         except OSError as error:
@@ -100,8 +100,8 @@ class CommandChat:
                 f"{self._program.name}: cannot be started: {error.strerror or error}"
             ) from error
 
-    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
-        """Whoever renames `go` first decides: asking renames it, so a command not begun never begins."""
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark suffices)
+        """Return True if the command started; else forbid it by renaming `go`, and return False."""
         run = _run_of(mark)
         try:
             with suppress(FileNotFoundError):
@@ -110,20 +110,20 @@ class CommandChat:
                 return False
             if self._own.has(f"{run}/started"):
                 return True
-            # It was given nothing yet; or it is an older xw's, whose command starts by making this.
+            # The command has no text yet; or an older xw started it, whose command first makes this file.
             self._own.write(f"{run}/started")
             self._own.write(f"{run}/forbidden")
         except FileExistsError:
             return True
         except OSError:
-            return None  # the directory is gone: cleared, or lost with the machine
+            return None  # the directory is gone: removed, or lost in a crash of the machine
         return False
 
-    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
-        """The command's output once it has ended; see `Chat.capture`."""
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark suffices)
+        """Return the command's output once it has ended; see `Chat.capture`."""
         run = _run_of(mark)
         lives = self._own.locked(f"{run}/alive")
-        _, code = self._numbers(run)  # looked for after the lock: it may end between the two
+        _, code = self._numbers(run)  # after the lock: the command may end between the two
         if code is not None or not lives:
             self._reap(mark)
             if code is None:
@@ -133,7 +133,7 @@ class CommandChat:
             self._end(run)
             self._reap(mark)
             raise TimedOut(
-                f"{self._program.name}: no answer within {self._program.timeout_s:g} s; it was ended"
+                f"{self._program.name}: ended after {self._program.timeout_s:g} s without an answer"
             )
         return None
 
@@ -160,11 +160,11 @@ class CommandChat:
         return Reply(answer)
 
     def _numbers(self, run: str) -> tuple[int | None, int | None]:
-        """The command's process group and exit status, as far as there are any."""
+        """Return the command's process group and exit status, each None until it is known."""
         said = _NUMBERS.fullmatch(self._own.read(f"{run}/alive"))
         if said:
             return int(said[1]), None if said[2] is None else int(said[2])
-        # Older versions had a file for each.
+        # Older versions wrote a file for each.
         group, code = (self._own.read(f"{run}/{name}").strip() for name in ("pid", "code"))
         return int(group) if group.isdecimal() else None, int(code) if code.isdecimal() else None
 
@@ -177,13 +177,13 @@ class CommandChat:
 
     def _end(self, run: str, group: int | None = None) -> None:
         group = group or self._numbers(run)[0]
-        # Only while the lock is held is the number surely the command's.
+        # Only while the lock is held does the number surely belong to the command.
         if group and self._own.locked(f"{run}/alive"):
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
 
     def _sweep(self) -> None:
-        """Forget runs that ended a day ago; the loop has filed their answers long since."""
+        """Remove runs that ended more than a day ago: the loop has filed their answers."""
         for run in self._own.files.names(""):
             with suppress(OSError):
                 if self._own.age(run) > DAY_S and self._numbers(run)[1] is not None:
@@ -198,12 +198,12 @@ OPTIONS = ("lines", "timeout", "cwd")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
-    """A chat with the command line `target`, split as a shell splits words, run without a shell."""
+    """Return a chat with the command line `target`, split as a shell splits words, run without a shell."""
     check_options(options, OPTIONS)
     kind = LinesChat if yes_or_no(options, "lines") else CommandChat
     return kind(program_of("command", target, options), state)
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (nothing to look for)
-    """None: commands are started, not found."""
+    """Return nothing: commands are started, not found."""
     return []

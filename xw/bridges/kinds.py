@@ -1,8 +1,8 @@
 """The kinds of chat: a new one is a file and a line here.
 
 Each module has `OPTIONS`, `open_chat(target, options, state)` and `discover(options)`, which
-finds none where chats are started, not found. Modules are imported when they are used:
-the command chat needs no tmux, and nobody but ACP needs its SDK.
+returns nothing for chats that are started, not found. `kinds` imports a module on its first use:
+the command chat needs no tmux, and only ACP needs its SDK.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from xw.errors import Usage
 
 
 class Kind(NamedTuple):
-    """Where a kind of chat is implemented, and what it talks to."""
+    """A kind of chat: its module, and the program that it talks to, in one line for help."""
 
     module: str
     summary: str
@@ -30,11 +30,11 @@ KINDS = {
 
 
 INSIDE = "inside"
-"""A file in the tmux chat's directory: the program that it believes to run inside of a wrapper."""
+"""A file in the tmux chat's directory: the program that the user says runs inside a wrapper."""
 
 
 class Missing(Usage):
-    """A kind of chat needs something that is not installed on this machine."""
+    """A kind of chat needs a program or package that this machine lacks."""
 
 
 class _Module(Protocol):
@@ -46,28 +46,28 @@ class _Module(Protocol):
 
 def _module(kind: str) -> _Module:
     if kind not in KINDS:
-        raise Usage(f"no kind of bridge is called {kind!r}: there are {', '.join(KINDS)}")
+        raise Usage(f"unknown kind of bridge {kind!r}: use {', '.join(KINDS)}")
     try:
         return cast(_Module, import_module(KINDS[kind].module))
     except ModuleNotFoundError as error:
         raise Missing(
-            f"a bridge of kind {kind} needs the package {error.name}: pip install 'xw[{kind}]'"
+            f"a bridge of kind {kind} needs the package {error.name}: run: pip install 'xw[{kind}]'"
         ) from None
 
 
 def open_chat(kind: str, target: str, options: Mapping[str, str], state: Path) -> Chat:
-    """A Chat of this kind; `state` is a directory of its own that outlives the process.
+    """Return a chat of this kind; `state` is its own directory, which outlives the process.
 
     Options are the bridge's settings as text (each module's docstring lists its
-    own); an unknown one is a `Usage` error that names the known ones.
+    own). Raise Usage for an unknown one, naming the known ones.
     """
     return _module(kind).open_chat(target, options, state)
 
 
 def discover(kind: str, options: Mapping[str, str]) -> list[Found]:
-    """Return what this machine has to bridge to; nothing for kinds that are started, not found.
+    """Return this machine's chat programs of a kind; nothing for kinds that are started, not found.
 
-    Raise Missing where the kind needs what is not installed, Usage for an option that it does not have.
+    Raise Missing if the kind needs something that is not installed, Usage for an unknown option.
     """
     module = _module(kind)
     check_options(options, module.OPTIONS)
@@ -75,26 +75,26 @@ def discover(kind: str, options: Mapping[str, str]) -> list[Found]:
 
 
 def has_option(kind: str, name: str) -> bool:
-    """Return True if this kind has the option. Missing."""
+    """Return True if this kind has the option. Raise Missing if its package is not installed."""
     return name in _module(kind).OPTIONS
 
 
 def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
-    """Refuse an option that the kind does not have, so that a typing error is not silently ignored."""
+    """Raise Usage for an option that the kind does not have, such as a misspelt one."""
     for name in options:
         if name not in known:
-            raise Usage(f"this kind of bridge has no option {name!r}: it has {', '.join(known)}")
+            raise Usage(f"unknown option {name!r} for this kind of bridge: use {', '.join(known)}")
 
 
 def seconds(options: Mapping[str, str], name: str, default: float) -> float:
-    """An option that is a time. Usage where it is no number of seconds that one can wait."""
+    """Return an option that is a time in seconds. Raise Usage if it is not a number from 0 to 1e9."""
     given = options.get(name, default)
     try:
         value = float(given)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1e9:  # which holds for no NaN
-        raise Usage(f"the option {name} is {given!r}: give a number of seconds from 0 to 1,000,000,000")
+    if not 0 <= value <= 1e9:  # also true for NaN
+        raise Usage(f"invalid value {given!r} for option {name}: give seconds from 0 to 1,000,000,000")
     return value
 
 
@@ -102,8 +102,8 @@ _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 def yes_or_no(options: Mapping[str, str], name: str) -> bool:
-    """Return an option that is yes or no, by default no. Usage where it is neither."""
+    """Return True for yes, False for no or nothing. Raise Usage for any other value."""
     given = options.get(name, "no")
     if given not in _YES + _NO:
-        raise Usage(f"the option {name} is {given!r}: give yes or no")
+        raise Usage(f"invalid value {given!r} for option {name}: give yes or no")
     return given in _YES

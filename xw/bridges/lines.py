@@ -4,13 +4,13 @@ r"""The long-lived command chat: one process that speaks JSON lines, restarted w
     from the process   {"id": "4f1c…", "text": "the answer"}
                        {"id": "4f1c…", "error": "what went wrong"}
 
-One object a line, UTF-8, `\n` in texts escaped as JSON does. One text is under
-way at a time. Other lines from the process are ignored (programs log), as are
-answers to unknown ids.
+One object per line, UTF-8, `\n` in texts escaped as JSON does. The bridge sends
+the next text only after an answer. It ignores other lines from the process
+(programs log) and answers to unknown ids.
 
-Its output goes to a file in the bridge's state, which the mark names: a process
+The output goes to a file in the bridge's state, named in the mark: a process
 whose bridge was killed reads on to the end of its stdin and may still answer,
-and the next bridge finds the answer there.
+and the next bridge finds the answer in that file.
 """
 
 import json
@@ -30,17 +30,17 @@ from xw.bridges.program import Program
 from xw.errors import TimedOut
 
 PIPE_S = 10.0
-"""A process that does not read its stdin for so long is stuck."""
+"""A process that reads nothing from its stdin for this long is stuck."""
 
 GRACE_S = 1.0
-"""After its input is closed a process has this long to end by itself."""
+"""Time for a process to end by itself once its input is closed."""
 
 
 class LinesChat:
     """Talks to one process of the program. `state` must outlive the bridge."""
 
     limit = 0
-    """None: a line may be of any length."""
+    """A line may be of any length."""
 
     def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
         self._program = program
@@ -50,13 +50,13 @@ class LinesChat:
         self._out = ""
 
     def ready(self) -> str | None:
-        """Not ready while a process of an earlier bridge may still work on its last text."""
+        """Return why not: an earlier bridge's process may still work, or the program cannot be found."""
         if self._process is None and self._left_over():
-            return "busy: the process of an earlier bridge has not ended yet"
+            return "busy: an earlier bridge's process has not ended yet"
         return self._program.missing()
 
     def mark(self) -> str:
-        """Where the process's output stands, and the id of the next text; starts the process if none runs."""
+        """Return the output's length and an id for the next text; start the process unless it runs."""
         self._start()
         size = self._own.files.look(self._out).size
         return json.dumps(
@@ -85,12 +85,12 @@ class LinesChat:
             except OSError as error:
                 raise Uncertain(f"{self._program.name}: ended while the text was sent") from error
 
-    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark says it all)
-        """Only an answer proves it: what lies in a pipe nobody can see."""
+    def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark suffices)
+        """Return True for a text with an answer, else None: nobody can see into a pipe."""
         return True if self._answer(json.loads(mark)) is not None else None
 
-    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark says it all)
-        """The line with the text's id; see `Chat.capture`."""
+    def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark suffices)
+        """Return the answer in the line with the text's id; see `Chat.capture`."""
         noted = json.loads(mark)
         alive = self._own.locked(f"{noted['out']}.alive")
         answer = self._answer(noted)
@@ -109,7 +109,7 @@ class LinesChat:
         return None
 
     def close(self) -> None:
-        """Close the process's input, and end it with its children if it stays."""
+        """Close the process's input; kill it and its children if it does not end."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -119,8 +119,8 @@ class LinesChat:
         try:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE_S)
-        finally:  # a signal to the bridge may cut the wait off
-            # Also when it has ended: a child that it left would keep the next process waiting.
+        finally:  # a signal to the bridge may interrupt the wait
+            # Even if it has ended: a child that it left would keep the next process waiting.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(5)
@@ -134,7 +134,7 @@ class LinesChat:
         self._out = f"out-{secrets.token_hex(4)}"
         try:
             with self._own.opened(self._out) as out, self._own.opened(f"{self._out}.alive") as lock:
-                # Inherited: held as long as the process, or a child of it, lives.
+                # The process and its children inherit the lock, which is held until the last one ends.
                 self._own.lock(lock)
                 self._process = subprocess.Popen(
                     self._program.argv,
@@ -156,19 +156,19 @@ class LinesChat:
             try:
                 answer = json.loads(line)
             except (ValueError, RecursionError):
-                continue  # what a program logs is none of ours
+                continue  # a line of the program's log
             if isinstance(answer, dict) and answer.get("id") == noted["id"]:
                 return answer
         return None
 
     def _left_over(self) -> bool:
-        """Whether one still has time to answer: a daemon that it started may hold its lock for ever."""
+        """Return True while an earlier process may answer; past its limit only a daemon holds the lock."""
         since = self._clock() - self._program.timeout_s
         locks = self._locks()
         return any(self._own.files.look(name).mtime > since and self._own.locked(name) for name in locks)
 
     def _locks(self) -> list[str]:
-        """The locks of all processes of this chat."""
+        """Return the lock files of all processes of this chat."""
         try:
             names = self._own.files.names("")
         except FileNotFoundError:
@@ -176,7 +176,7 @@ class LinesChat:
         return [name for name in names if name.startswith("out-") and name.endswith(".alive")]
 
     def _sweep(self) -> None:
-        """Remove outputs of processes that ended a day ago; their answers are filed."""
+        """Remove outputs of processes that ended more than a day ago: the loop has filed their answers."""
         for alive in self._locks():
             with suppress(OSError):
                 if self._own.age(alive) > DAY_S and not self._own.locked(alive):

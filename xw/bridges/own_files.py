@@ -1,7 +1,7 @@
-"""A chat's own files: what a program was given and said, and whether it lives, for the next bridge too.
+"""A chat's own files: a program's input, its output and its lock, kept for the next bridge.
 
-Called by the chats that start a program. As everywhere, root gives what it makes to the owner of the
-directory, and no link that somebody put there is followed.
+Called by the chats that start a program. As everywhere, files that root makes belong to the directory's
+owner, and xw follows no link that somebody put there.
 """
 
 import os
@@ -16,41 +16,41 @@ from xw.files.local import LocalFiles
 from xw.files.locks import lock_new
 
 DAY_S = 86400
-"""What a program has said is filed long since after so long, and its files may go."""
+"""Age at which a program's files may go: the loop has filed its answer long before."""
 
 
 class OwnFiles:
-    """The files of one chat, in a directory that outlives it. Paths are relative to that."""
+    """The files of one chat, in a directory that outlives it. Paths are relative to that directory."""
 
     def __init__(self, folder: Path) -> None:
         self.files = LocalFiles(os.path.abspath(folder))
         self._folder = folder
 
     def check(self) -> None:
-        """Raise ChatGone if somebody put a link in the directory's place, or above it.
+        """Raise ChatGone if the directory (`<mailbox>/bridge/<kind>`) or its parent is a symbolic link.
 
-        What is written, or swept away as old, would lie elsewhere: it is `<mailbox>/bridge/<kind>`.
+        Through a link, this chat would write files, and remove old ones, somewhere else.
         """
         for path in (self._folder, self._folder.parent):
             if path.is_symlink():
                 raise ChatGone(f"{path} is a symbolic link, which xw does not follow: remove it")
 
     def make(self, folder: str = "") -> None:
-        """Make the directory itself, or a folder in it, unless it is there. ChatGone as `check`."""
+        """Make the directory itself, or a folder in it, unless it exists. Raise ChatGone as `check` does."""
         self.check()
         self.files.make_folder(folder)
 
     def write(self, path: str, text: str = "") -> None:
-        """Make a new file. FileExistsError."""
+        """Make a new file. Raise FileExistsError if there is one."""
         with os.fdopen(self.files.create(path), "wb") as file:
             file.write(text.encode())
 
     def opened(self, path: str) -> BinaryIO:
-        """Return a new file, open to write and read. FileExistsError."""
+        """Return a new file, open for writing and reading. Raise FileExistsError if there is one."""
         return os.fdopen(self.files.create(path), "w+b", buffering=0)
 
     def read(self, path: str, size: int = 65536, start: int = 0) -> str:
-        """Return at most `size` bytes of a file as text; empty where it is not written yet, or no file."""
+        """Return at most `size` bytes of a file as text; empty if it is missing or not a regular file."""
         try:
             with os.fdopen(self.files.open(path), "rb") as file:
                 file.seek(start)
@@ -59,25 +59,25 @@ class OwnFiles:
             return ""
 
     def has(self, path: str) -> bool:
-        """Return True if something of this name is there."""
+        """Return True if something has this name."""
         with suppress(FileNotFoundError):
             self.files.look(path)
             return True
         return False
 
     def age(self, path: str) -> float:
-        """Return the seconds since a file was changed. OSError where it is not there."""
+        """Return the seconds since a file was changed. Raise OSError if it is missing."""
         return time.time() - self.files.look(path).mtime
 
     def read_end(self, path: str, size: int = 65536) -> str:
-        """Return the last `size` bytes of a file as text; empty as `read`."""
+        """Return the last `size` bytes of a file as text; empty as for `read`."""
         try:
             return self.read(path, size, max(0, self.files.look(path).size - size))
         except FileNotFoundError:
             return ""
 
     def lock(self, file: BinaryIO) -> None:
-        """Lock a new file until it, and every program that inherits it, is closed. OSError."""
+        """Lock a new file until this process, and every program that inherits the file, has closed it."""
         lock_new(file.fileno())
 
     def locked(self, path: str) -> bool:
@@ -85,4 +85,4 @@ class OwnFiles:
         try:
             return self.files.held(path)
         except PermissionError:
-            return True  # another user's, root's for example: it may
+            return True  # another user's, such as root's: assume that it lives

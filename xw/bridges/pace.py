@@ -1,7 +1,7 @@
-"""How long to wait between two looks at a chat: short at first, longer as nothing happens."""
+"""Pauses between two looks at a chat: short at first, longer while nothing happens."""
 
 BLOCKED_S = 3.0
-"""A chat that cannot take mail, perhaps for days, is looked at so often: each look costs 10 ms and more."""
+"""The longest pause while a chat cannot take mail, perhaps for days: each look costs 10 ms and more."""
 
 
 class Pause:
@@ -13,11 +13,11 @@ class Pause:
         self._next = first
 
     def longer(self) -> float:
-        """Return the next pause."""
+        """Return the next pause, longer than the one before."""
         now = self._next
         self._next = min(now * 1.3, self._last)
         return now
 
     def reset(self) -> None:
-        """Something happened: look often again."""
+        """Start again with the first pause."""
         self._next = self._first

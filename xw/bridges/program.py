@@ -1,4 +1,4 @@
-"""A program that a bridge starts: its words, where it runs, how long it may take, and whether it is there."""
+"""A program that a bridge starts: its command line, its directory, its time limit, and whether it exists."""
 
 import os
 import shlex
@@ -11,21 +11,21 @@ from xw.errors import NotFound, Usage
 
 
 class Program(NamedTuple):
-    """What the command and acp chats start, and for how many seconds they wait for its answer."""
+    """The command line that a command or acp chat starts, and the seconds to wait for its answer."""
 
     argv: Sequence[str]
     timeout_s: float = 1800.0
     cwd: str | None = None
-    """Where it runs; None: where the bridge does."""
+    """Directory to run in; None for the bridge's own."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Return the program's name in reports."""
         return self.argv[0]
 
     def missing(self) -> str | None:
-        """Why it cannot be found, for a person to read; None if it can."""
-        # A path is looked up from the directory in which the program will run.
+        """Return why the program cannot be found, for a person to read; None if it can."""
+        # A relative path counts from the directory in which the program will run.
         path = os.path.join(self.cwd or "", self.name) if os.sep in self.name else self.name
         if shutil.which(path):
             return None
@@ -33,13 +33,16 @@ class Program(NamedTuple):
 
 
 def program_of(kind: str, target: str, options: Mapping[str, str]) -> Program:
-    """The program of a command line, split as a shell splits it. Usage; NotFound where it is not there."""
+    """Return the program of a command line, split as a shell splits it.
+
+    Raise Usage for an invalid command line, NotFound if the program or its directory is missing.
+    """
     try:
         argv = shlex.split(target)
     except ValueError as error:
-        raise Usage(f"{kind} chat: {error}") from error
+        raise Usage(f"{kind} chat: invalid command line {target!r}: {error}") from error
     if not argv:
-        raise Usage(f"{kind} chat: no command given")
+        raise Usage(f"{kind} chat: no command given: add it after --")
     found = Program(argv, seconds(options, "timeout", 1800.0), options.get("cwd"))
     if found.cwd is not None and not os.path.isdir(found.cwd):
         raise NotFound(f"option cwd: {found.cwd}: no such directory")

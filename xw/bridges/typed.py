@@ -1,23 +1,23 @@
-"""A text as it is typed into a program: what the program would not take as text is shown by signs."""
+"""Write a text as it is typed into a program: signs stand for characters that are keys to it."""
 
 from xw.bridges.profiles import Profile
 from xw.text import escaped
 
 NEWLINE_SIGN = " ⏎ "
 TAB_SIGN = " ⇥ "
-"""What a program that takes single lines is shown: a tab would complete words there."""
+"""Stand for newlines and tabs in a program that takes single lines: a tab would complete words there."""
 
 
 def one_line(text: str) -> str:
-    """Return the text for a program that would take each newline for Enter; signs show where they were."""
+    """Return the text for a program that takes each newline for Enter, with signs for newlines and tabs."""
     for sign, stands_for in ((NEWLINE_SIGN, "\n"), (TAB_SIGN, "\t")):
-        # A sign that a body holds would pass for a newline, and what follows it for a line of the frame.
+        # A sign in a body would pass for a newline, and the words behind it for a line of the frame.
         text = text.replace(sign.strip(), escaped(ord(sign.strip()))).replace(stands_for, sign)
     return text
 
 
 def typed(text: str, profile: Profile) -> str:
-    """Return the text as it is typed into this program."""
+    """Return the text as xw types it into this program."""
     if profile.one_line:
         text = one_line(text)
     for lost, sign in profile.signs:

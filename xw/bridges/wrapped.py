@@ -1,7 +1,7 @@
-"""Finding a text again that a program has broken over several rows.
+"""Find a text that a program has broken over several rows.
 
 Programs wrap at letters or at words, in a box or behind marks of their own (`> `, `... `, `│`), so a word
-of the frame may stand on no single row. Compared are letters only; blanks and marks are the program's.
+of the frame may span two rows. This module compares only letters: blanks and marks are the program's.
 """
 
 import re
@@ -9,31 +9,31 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _MARKS = re.compile(r"\s*(?:(?:[>│┃|❯›·:]+|\.\.\.+)\s*)*")
-"""What a program puts before a row that goes on with a text."""
+"""Marks that a program puts at the start of a continuation row."""
 
 _PASSED = frozenset("┃│| \t\xa0")
-"""Signs that a text may be broken up by: blanks where it is wrapped, boxes at its sides."""
+"""Signs that may interrupt a text: blanks where it wraps, boxes at its sides."""
 
 
 class Place(NamedTuple):
-    """Where a text stands."""
+    """The place of a text on a screen."""
 
     row: int
     column: int
-    """Of its first letter."""
+    """Column of the text's first letter."""
     below: int
-    """The first row below it."""
+    """The first row below the text."""
     rest: str
-    """What stands behind it on its last row, if it is whole."""
+    """The remainder of the text's last row, if the whole text is there."""
 
 
 def letters(row: str) -> str:
-    """Return the row without blanks, boxes, and the mark of a row that goes on with a text."""
+    """Return the row without blanks, boxes and the mark of a continuation row."""
     return "".join(sign for sign in row[_MARKS.match(row).end() :] if sign not in _PASSED)  # type: ignore[union-attr]  # it matches anything
 
 
 def places(rows: Sequence[str], start: str, more: str = "") -> Iterator[Place]:
-    """Find `start` in the rows, from the top; `more` is what follows it, as far as it is there."""
+    """Yield each place of `start` in the rows, from the top; `more` is the text behind it, if shown."""
     wanted = [sign for sign in start + more if sign not in _PASSED]
     needed = sum(sign not in _PASSED for sign in start)
     for number, row in enumerate(rows if needed else ()):
@@ -47,7 +47,7 @@ def places(rows: Sequence[str], start: str, more: str = "") -> Iterator[Place]:
 
 def _follow(rows: Sequence[str], row: int, column: int, wanted: list[str], needed: int) -> Place | None:
     got, number, at = 0, row, column
-    last = row  # the row with the last letter that is needed
+    last = row  # the row with the last letter of `start`
     while True:
         text = rows[number]
         while at < len(text) and got < len(wanted):
@@ -55,7 +55,7 @@ def _follow(rows: Sequence[str], row: int, column: int, wanted: list[str], neede
                 got += 1
                 last = number if got <= needed else last
             elif text[at] not in _PASSED:
-                # Behind what is needed, a row that does not go on with the text is none of it.
+                # Behind `start`, a row that does not continue the text does not belong to it.
                 return Place(row, column, max(last + 1, number), "") if got >= needed else None
             at += 1
         if got == len(wanted):
