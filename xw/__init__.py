@@ -1,9 +1,89 @@
 """xw: durable mail between AI coding agents and people, in plain files.
 
-The package's rows, from the top: cli (faces), actions (verbs), bridges and
-rooms (flows), post, hub, sync and watch (travel), files and mailbox, then the
-words: message, layout, config, errors. A module imports only from its own or a
-lower row. `docs/architecture.md` has the whole in one page.
+`xw.open` gives programs an `Agent` with all verbs; `docs/python-api.md` describes
+it. Importing xw loads nothing else: each name is loaded when it is first used.
+
+The package's rows, from the top: cli (faces), agent (one surface for them),
+actions (verbs), bridges and rooms (flows), post, hub, sync and watch (travel),
+files and mailbox, then the words: message, layout, config, errors. A module
+imports only from its own or a lower row. `docs/architecture.md` has the whole
+in one page.
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # read as true by type checkers
+if TYPE_CHECKING:
+    from xw.actions.asking import Asked as Asked
+    from xw.actions.asking import NoAnswer as NoAnswer
+    from xw.actions.gc import Swept as Swept
+    from xw.actions.inbox import DeadLetter as DeadLetter
+    from xw.actions.inbox import Enclosed as Enclosed
+    from xw.actions.inbox import Finished as Finished
+    from xw.actions.inbox import Opened as Opened
+    from xw.actions.notifying import Told as Told
+    from xw.actions.rooms import Room as Room
+    from xw.actions.setup import Synced as Synced
+    from xw.actions.setup import Who as Who
+    from xw.actions.transcript import Line as Line
+    from xw.actions.transcript import Traced as Traced
+    from xw.agent import Agent as Agent
+    from xw.agent import open as open
+    from xw.agent.values import DeadLetters as DeadLetters
+    from xw.agent.values import Inbox as Inbox
+    from xw.agent.values import Returned as Returned
+    from xw.agent.values import Trace as Trace
+    from xw.agent.values import Unfinished as Unfinished
+    from xw.errors import Busy as Busy
+    from xw.errors import Damaged as Damaged
+    from xw.errors import Newer as Newer
+    from xw.errors import NoMessage as NoMessage
+    from xw.errors import NotFound as NotFound
+    from xw.errors import Refused as Refused
+    from xw.errors import TimedOut as TimedOut
+    from xw.errors import Unreachable as Unreachable
+    from xw.errors import Unreadable as Unreadable
+    from xw.errors import Usage as Usage
+    from xw.errors import XwError as XwError
+    from xw.finding import Finding as Finding
+    from xw.hub.contract import Peer as Peer
+    from xw.message import Attachment as Attachment
+    from xw.message import Message as Message
+    from xw.post import Sent as Sent
+    from xw.rooms.scene import Limits as Limits
+    from xw.rooms.transcript import Entry as Entry
+
+# Where each public name lives; a test compares it with what type checkers are told above.
+_HOMES = {
+    "actions.asking": "Asked NoAnswer",
+    "actions.gc": "Swept",
+    "actions.inbox": "DeadLetter Enclosed Finished Opened",
+    "actions.notifying": "Told",
+    "actions.rooms": "Room",
+    "actions.setup": "Synced Who",
+    "actions.transcript": "Line Traced",
+    "agent": "Agent open",
+    "agent.values": "DeadLetters Inbox Returned Trace Unfinished",
+    "errors": "Busy Damaged Newer NoMessage NotFound Refused TimedOut Unreachable Unreadable Usage XwError",
+    "finding": "Finding",
+    "hub.contract": "Peer",
+    "message": "Attachment Message",
+    "post": "Sent",
+    "rooms.scene": "Limits",
+    "rooms.transcript": "Entry",
+}
+_NAMES = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    if name not in _NAMES:
+        raise AttributeError(f"module 'xw' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f"xw.{_NAMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_NAMES]

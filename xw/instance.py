@@ -31,6 +31,7 @@ class Options(NamedTuple):
     hub: str | None = None
     config: str | None = None
     offline: bool = False
+    timeout: float | None = None  # of automatic syncs, in seconds
 
 
 class Instance(NamedTuple):
@@ -144,7 +145,8 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in force."""
-    return config.load(config.in_force(options.config, environ))
+    found = config.load(config.in_force(options.config, environ))
+    return found if options.timeout is None else found._replace(offline_s=options.timeout)
 
 
 def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:

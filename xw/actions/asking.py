@@ -10,7 +10,7 @@ whatever came into the inbox after the question was sent is looked at.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 from xw import failure, layout
@@ -18,6 +18,7 @@ from xw.actions.absence import held_back
 from xw.actions.fresh import freshen
 from xw.actions.inbox import arrived
 from xw.actions.sending import send
+from xw.actions.transcript import Asleep
 from xw.actions.waiting import ARRIVED, Lookout
 from xw.errors import TimedOut, XwError
 from xw.hub.remote import RemoteHub
@@ -67,7 +68,13 @@ class NoAnswer(XwError):
 
 
 def ask(
-    instance: Instance, to: list[str], body: str, timeout: float, sent: Callable[[Sent], None], tell: Tell
+    instance: Instance,
+    to: list[str],
+    body: str,
+    timeout: float,
+    sent: Callable[[Sent], None],
+    tell: Tell,
+    asleep: Asleep = nullcontext,
 ) -> Asked:
     """Send a question and return its answer, which is left pending.
 
@@ -80,7 +87,7 @@ def ask(
     sent(question)
     fate = _Fate(instance, question, tell)
     deadline = time.monotonic() + timeout
-    with Lookout(instance) as lookout:
+    with Lookout(instance, asleep) as lookout:
         while True:
             for message in incoming.fresh():
                 if message.re == question.id and fate.is_answer(message):

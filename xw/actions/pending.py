@@ -8,7 +8,7 @@ shown in the order sent.
 from collections.abc import Collection, Iterable, Iterator
 
 from xw import layout
-from xw.errors import NoMessage, Unreadable
+from xw.errors import NoMessage, Unreadable, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -54,6 +54,13 @@ class Pending(NamedTuple):
     total: int
     set_aside: list[tuple[str, str]]
     newer: list[tuple[str, str]]
+
+
+def most(everything: bool, limit: int | None) -> int:
+    """Return how many messages are shown, as `--all` and `--limit` say. Usage."""
+    if limit is not None and (everything or not 0 < limit <= MOST):
+        raise Usage(f"--limit {limit}: give a number from 1 to {MOST:,}, without --all")
+    return ALL if everything else limit or SHOWN
 
 
 def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen

@@ -51,11 +51,16 @@ class Who(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """What `sync` did: the outbox, the peers it found, and on a mirror what it moved."""
+    """What `sync` did: the outbox, the peers it found, and on a mirror what it moved.
+
+    `adopted` counts messages taken from another mirror; `not_adopted` tells of those that stay there.
+    """
 
     flushed: post.Flushed
     peers: list[Peer]
     report: Report | None
+    adopted: int = 0
+    not_adopted: tuple[str, ...] = ()
 
 
 def _quietly(text: str) -> None:

@@ -1,7 +1,8 @@
 """What was said, and where it is: log, trace."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from xw import clock, layout
@@ -15,6 +16,8 @@ from xw.text import nearest
 from xw.watch import Arrivals
 
 Tell = Callable[[str, XwError], None]  # is given a file's name and why it cannot be shown
+Asleep = Callable[[], AbstractContextManager[None]]
+"""What is entered while a thread sleeps, so that others may act for the same instance."""
 
 _TICK = clock.SECOND // 100  # of the kernel's clock for files, at most
 _SAME = clock.SECOND // 20  # a file made so close to the time in its name was made by the send itself
@@ -56,7 +59,7 @@ class Traced(NamedTuple):
     reply: str | None
 
 
-def log(instance: Instance, selection: Selection, left_out: Tell) -> Iterator[Line]:
+def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[Line, None, None]:
     """The transcript of inbox, done and sent, oldest first; `left_out` hears of what cannot be read.
 
     NotFound for a thread, or a peer, that nothing here is of.
@@ -64,8 +67,10 @@ def log(instance: Instance, selection: Selection, left_out: Tell) -> Iterator[Li
     yield from _lines(instance, _all_places(instance), _resolved(instance, selection), left_out)
 
 
-def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator[Line]:
-    """The transcript as `log` gives it, then each message as it arrives or is sent. Endless."""
+def follow(
+    instance: Instance, selection: Selection, left_out: Tell, asleep: Asleep = nullcontext
+) -> Generator[Line, None, None]:
+    """Yield the transcript as `log` does, then each message as it arrives or is sent. Endless."""
     resolved = _resolved(instance, selection)
     folders = [f"{instance.root}/{instance.mailbox.at(folder)}" for folder in _FOLDERS]
     seen: set[str] = set()
@@ -75,7 +80,8 @@ def follow(instance: Instance, selection: Selection, left_out: Tell) -> Iterator
             fresh = [place for place in places if place.name not in seen]
             yield from _lines(instance, fresh, resolved, left_out)
             seen.update(place.name for place in places)
-            woken.wait()
+            with asleep():
+                woken.wait()
 
 
 def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:

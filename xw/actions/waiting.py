@@ -1,13 +1,14 @@
 """Waiting for mail: arrivals, wait; `asking` waits for an answer, `Lookout` for when to look again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator
+from contextlib import nullcontext
 from types import TracebackType
 
 from xw import layout
 from xw.actions.fresh import freshen
 from xw.actions.inbox import arrived
-from xw.actions.transcript import Tell
+from xw.actions.transcript import Asleep, Tell
 from xw.config import is_remote
 from xw.errors import NoMessage, TimedOut, Unreadable
 from xw.instance import Instance
@@ -24,15 +25,17 @@ ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 """Where mail that has arrived lies, in the order in which it moves on."""
 
 
-def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
-    """Each pending message once, oldest first: those that wait already, then each as it arrives. Endless.
+def arrivals(
+    instance: Instance, left_out: Tell, types: Collection[str] = layout.TYPES, asleep: Asleep = nullcontext
+) -> Generator[Message, None, None]:
+    """Yield each pending message of these types once, oldest first, then each as it arrives. Endless.
 
     `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unreadable, stays.
     """
     seen: set[str] = set()
     reports = Reports()
     left: set[str] = set()
-    with Lookout(instance) as lookout:
+    with Lookout(instance, asleep) as lookout:
         while True:
             strays: list[tuple[str, NoMessage]] = []
             names = instance.mailbox.pending(strays)
@@ -40,7 +43,7 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
                 if name not in left:  # what cannot be moved away is told once
                     left_out(name, error)
             left = {name for name, error in strays if isinstance(error, Unreadable)}
-            fresh = [name for name in names if name not in seen]
+            fresh = [name for name in names if name not in seen and _type(name) in types]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):
                     left_out(*item)
@@ -54,8 +57,16 @@ def arrivals(instance: Instance, left_out: Tell) -> Iterator[Message]:
             lookout.wait(None)
 
 
+def _type(name: str) -> str:
+    return name.split(".", 2)[1]
+
+
 def wait(
-    instance: Instance, re: str | None, timeout: float | None, passed: set[str] | None = None
+    instance: Instance,
+    re: str | None,
+    timeout: float | None,
+    passed: set[str] | None = None,
+    asleep: Asleep = nullcontext,
 ) -> Message:
     """Return the oldest pending message that has not expired, waiting for it if need be.
 
@@ -67,14 +78,15 @@ def wait(
     asked = _recipients(instance, place) if place else ()
     known = set() if passed is None else passed
     what = f"answers {re}" if re else "has arrived"
-    return _await(instance, lambda: _first(instance, wanted, asked, known), timeout, what)
+    lookout = Lookout(instance, asleep)
+    return _await(lookout, lambda: _first(instance, wanted, asked, known), timeout, what)
 
 
 def _await(
-    instance: Instance, look: Callable[[], Message | None], timeout: float | None, what: str
+    waking: "Lookout", look: Callable[[], Message | None], timeout: float | None, what: str
 ) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
-    with Lookout(instance) as lookout:
+    with waking as lookout:
         while True:
             message = look()
             if message:
@@ -92,8 +104,9 @@ class Lookout:
     of hours must cost neither the battery nor the data volume.
     """
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, asleep: Asleep = nullcontext) -> None:
         self._instance = instance
+        self._asleep = asleep
         self._woken = Arrivals([f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"])
         # A hub on this machine, behind a mirror, can be asked for nothing.
         self._most = _POLL_S[1] if is_remote(instance.hub.url) else _POLL_S[0]
@@ -121,7 +134,9 @@ class Lookout:
             self._next = self._after(time.monotonic(), ends)
         due = self._next if self._instance.mailbox.mirror else float("inf")
         pause = min(most, min(ends, due) - time.monotonic())
-        if self._woken.wait(None if pause == float("inf") else pause):
+        with self._asleep():
+            woken = self._woken.wait(None if pause == float("inf") else pause)
+        if woken:
             self._pause = _POLL_S[0]
             self._next = min(self._next, time.monotonic() + self._pause)
 

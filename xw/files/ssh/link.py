@@ -1,4 +1,4 @@
-"""One connection to each host for the whole process, and a session on it for each thread.
+"""One connection to each host for the whole process, and a session on it for each thread that needs one.
 
 `link_to` gives the link to a target; `SftpFiles` takes its sessions from it. A
 link connects when it is needed, and again after it broke. Whoever holds to a
@@ -88,11 +88,16 @@ class SshLink:
         self._mine = threading.local()
         # Weak: with its thread ends a session too, for a server allows but ten on a connection.
         self._wires: WeakSet[Wire] = WeakSet()
+        self._idle: list[Wire] = []
         self._trips = 0
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """In this thread everything on this link ends in so many seconds: Unreachable, if need be."""
+        """In this thread everything on this link ends in so many seconds: Unreachable, if need be.
+
+        On leaving, other threads may use its session: a program can have more threads than a server
+        allows sessions.
+        """
         before = self._limit()
         ends = time.monotonic() + seconds
         self._mine.ends = min(before, ends)
@@ -100,6 +105,10 @@ class SshLink:
             yield
         finally:
             self._mine.ends = before
+            wire: Wire | None = getattr(self._mine, "wire", None)
+            if wire is not None and before == float("inf"):
+                self._mine.wire = None
+                self._idle.append(wire)
 
     @property
     def round_trips(self) -> int:
@@ -114,8 +123,12 @@ class SshLink:
     def wire(self) -> Wire:
         """See `sftp_remote.Link.wire`."""
         wire: Wire | None = getattr(self._mine, "wire", None)
-        if wire is None or wire.broken or not self.up:
-            wire = self._mine.wire = self._session()
+        while wire is None or wire.broken or not self.up:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                wire = self._session()
+        self._mine.wire = wire
         return wire
 
     def run(self, command: str) -> paramiko.Channel:
@@ -165,6 +178,7 @@ class SshLink:
             raise Unreachable(f"{self.name}: still connecting; try again")
         try:
             if self._transport is None or not self._transport.is_active():
+                self._idle.clear()
                 self._transport = self._connect()
             return self._transport
         finally:

@@ -1,0 +1,1 @@
+"""The Agent that programs and every face use."""

@@ -1,0 +1,142 @@
+"""Rooms: make one, look at it, speak in it, run it: `agent.rooms`."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
+from typing import NamedTuple
+
+from xw import clock
+from xw.actions import rooms
+from xw.actions.rooms import DEFAULTS, Room
+from xw.agent.policy import Policy
+from xw.errors import Usage, XwError, explain
+from xw.instance import Options
+from xw.post import Sent
+from xw.rooms.scene import Limits
+from xw.rooms.state import State
+from xw.rooms.transcript import Entry
+
+
+class Listed(NamedTuple):
+    """The rooms of the hub, and why others cannot be shown."""
+
+    rooms: tuple[Room, ...]
+    problems: tuple[XwError, ...]
+
+
+class Rooms:
+    """The verbs of `xw room`. Looking at rooms needs no mailbox: only speaking in them does.
+
+    What is asked of a room (join, leave, pause, resume, close) is a message to it; it answers by one.
+    """
+
+    def __init__(self, options: Options, tell: Callable[[str], None], speaker: Policy | None = None) -> None:
+        self._options = options
+        self._tell = tell
+        self._speaker = speaker
+        self._acting = speaker.acting if speaker else nullcontext
+
+    def create(
+        self,
+        name: str,
+        members: Sequence[str] = (),
+        *,
+        policy: str = "round-robin",
+        seed: str = "",
+        moderator: str = "",
+        limits: Limits = DEFAULTS,
+    ) -> Room:
+        """Make a room. Raise NotFound where a member is not on the hub, Refused where the name is taken."""
+        with self._acting():
+            return rooms.look(rooms.create(self._options, name, members, policy, seed, limits, moderator))
+
+    def list(self) -> Listed:
+        """Return the rooms of the hub; one that cannot be read hides no other."""
+        found, problems = [], []
+        with self._acting():
+            for name in rooms.names(self._options):
+                try:
+                    found.append(rooms.look(rooms.open_room(self._options, name)))
+                except (XwError, OSError) as error:
+                    problems.append(explain(error))
+        return Listed(tuple(found), tuple(problems))
+
+    def show(self, name: str) -> Room:
+        """Return a room as it stands. Raise NotFound."""
+        with self._acting():
+            return rooms.look(rooms.open_room(self._options, name))
+
+    def say(self, name: str, text: str) -> Sent:
+        """Say something in a room; report where nobody runs it."""
+        policy = self._as_instance()
+        with policy.acting():
+            sent = policy.travel(rooms.say(policy.instance, name, text))
+            if rooms.runs(policy.instance.hub, name) is False:
+                self._tell(f"said; nobody runs the room: xw room run {name}")
+        return sent
+
+    def join(self, name: str, member: str | None = None) -> Sent:
+        """Ask a room to take a member in, oneself by default; joining again repeats the last lines."""
+        return self._ask(name, "join", member)
+
+    def leave(self, name: str, member: str | None = None) -> Sent:
+        """Ask a room to let a member go, oneself by default."""
+        return self._ask(name, "leave", member)
+
+    def pause(self, name: str) -> Sent:
+        """Ask a room to give no more turns."""
+        return self._ask(name, "pause")
+
+    def resume(self, name: str) -> Sent:
+        """Ask a paused room to go on."""
+        return self._ask(name, "resume")
+
+    def close(self, name: str) -> Sent:
+        """Ask a room to end."""
+        return self._ask(name, "close")
+
+    def run(self, name: str, *, begun: Callable[[], None] = lambda: None) -> State:
+        """Run a room until it is closed; return the state that it ended in. Raise Busy where another runs it.
+
+        `begun` is called once the room is found. It may be killed at any moment: there is nothing to tidy up.
+        """
+        room = rooms.open_room(self._options, name)
+        begun()
+        ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
+        for peer in room.mailbox.waiting_for():
+            self._tell(f"mail for {peer} waits in the outbox: `xw room run {name}` tries again")
+        return ended
+
+    def log(
+        self,
+        name: str,
+        *,
+        author: str | None = None,
+        grep: str | None = None,
+        since: str | None = None,
+        follow: bool = False,
+    ) -> Generator[Entry, None, None]:
+        """Yield what was said in a room, oldest first; with `follow`, also what comes, until it is closed.
+
+        Only what one author said, what contains `grep`, what was said since `2h`, `3d` or a date.
+        """
+        room = rooms.open_room(self._options, name)
+        earliest = 0 if since is None else clock.when(since, room.now(), future=False)
+        if author is not None:
+            rooms.check_author(room, author)
+        for entry in rooms.transcript(room, follow, self._missing):
+            wanted = not grep or grep.lower() in entry.text.lower()
+            if wanted and entry.at >= earliest and author in (None, entry.author):
+                yield entry
+
+    def _ask(self, name: str, deed: str, member: str | None = None) -> Sent:
+        policy = self._as_instance()
+        with policy.acting():
+            return policy.travel(rooms.ask(policy.instance, name, deed, member))
+
+    def _as_instance(self) -> Policy:
+        if self._speaker is None:
+            raise Usage("only an instance can speak in a room: name one")
+        return self._speaker
+
+    def _missing(self, name: str, error: XwError) -> None:
+        self._tell(f"left out: {name}: {error}")
