@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from xw import layout, post
 from xw.errors import Damaged, Newer, Refused, Unreadable, XwError, explain, unforeseen
-from xw.files import is_file
+from xw.files.batch import is_file
 from xw.hub.contract import Hub, Progress
 from xw.hub.directory import DirectoryHub, shown
 from xw.hub.remote import RemoteHub

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.files.memory import MemoryFiles
 from tests.ssh.server import ServerLink, breaking_server
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
-from xw.files.memory import MemoryFiles
 from xw.files.sftp import SftpFiles
 
 FOLDERS = ("tmp", "a", "b")

@@ -1,6 +1,7 @@
 """What only a real file system can hold: links, FIFOs, sparse files, other processes."""
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from xw.errors import Damaged
+from xw.files import Publication
 from xw.files.local import LocalFiles
 from xw.files.walk import Walk
 
@@ -198,3 +200,21 @@ def test_what_root_makes_for_an_owner_is_not_foreign(tmp_path: Path) -> None:
     assert files.foreign("mine")
     files.give_to("box")
     assert (files.foreign("mine"), files.foreign("theirs")) == (False, True)
+
+
+def test_a_batch_over_many_folders(files: LocalFiles) -> None:
+    """More folders than a process may have files open are listed, looked at, read and synced in one call."""
+    folders = [f"a/{number}" for number in range(200)]
+    files.make_folders(folders)
+    paths = [f"{folder}/x" for folder in folders]
+    assert files.publish_all([Publication(b"x", "tmp", (path,)) for path in paths]) == [None] * 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(map(int, os.listdir("/dev/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, hard))
+    try:
+        assert files.names_of(folders) == [["x"]] * 200
+        assert not any(isinstance(look, OSError) for look in files.look_all(paths))
+        assert list(files.read_all(paths, 10)) == [b"x"] * 200
+        assert files.sync_all(folders) == [None] * 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

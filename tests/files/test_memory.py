@@ -2,7 +2,7 @@
 
 import pytest
 
-from xw.files.memory import MemoryFiles
+from tests.files.memory import MemoryFiles
 
 
 def test_a_move_overtaken_by_another() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.team import PATIENCE, XW, call
+from tests.files.memory import MemoryFiles
 from xw import clock, layout
 from xw.files.local import LocalFiles
-from xw.files.memory import MemoryFiles
 from xw.hub.directory import DirectoryHub, found
 from xw.mailbox import Mailbox, Place
 from xw.post import Draft, send

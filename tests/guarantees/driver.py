@@ -89,7 +89,7 @@ def _without_folder_sync() -> None:
 
 
 def _without_sync_of_what_is_found() -> None:
-    _patch(LocalFiles, "sync", lambda files, folder: None)
+    _patch(LocalFiles, "sync_all", lambda files, folders: [None] * len(folders))
 
 
 def _is_folder(handle: int) -> bool:
@@ -156,7 +156,7 @@ def _without_keeping_the_outbox() -> None:
         for parcel in parcels:
             assert isinstance(parcel.source.files, LocalFiles)
             remove(parcel.source.files, parcel.source.at(f"outbox/{parcel.to}", parcel.name))
-        _patch(LocalFiles, "remove", lambda files, path: None)
+        _patch(LocalFiles, "remove_all", lambda files, paths: [None] * len(paths))
         return deliver(hub, parcels)
 
     _patch(DirectoryHub, "deliver", early)

@@ -23,10 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.files.memory import MemoryFiles
 from xw import clock, config, layout, post
 from xw.actions import gc as sweeping
 from xw.actions import sending
-from xw.files.memory import MemoryFiles
 from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub, found
 from xw.instance import Instance
@@ -321,7 +321,7 @@ BUGS: list[tuple[object, str, object]] = [
     (Mailbox, "accept", _accept_blindly),
     (DirectoryHub, "deliver", _deliver_after_removing),
     (DirectoryHub, "deliver", _deliver_what_can_be),
-    (MemoryFiles, "move", _move_by_copy),
+    (MemoryFiles, "_move", _move_by_copy),
     (sweeping, "gc", _sweep_everything),
 ]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.files.memory import MemoryFiles
 from tests.guarantees import traced
 from tests.guarantees.worker import LAST
 from xw.files.local import LocalFiles
-from xw.files.memory import MemoryFiles
 from xw.hub.directory import DirectoryHub, found
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox, Place
@@ -111,8 +111,8 @@ class TornListing(MemoryFiles):
 
     missed = ""
 
-    def names(self, folder: str) -> list[str]:
-        names = super().names(folder)
+    def _names(self, folder: str) -> list[str]:
+        names = super()._names(folder)
         if self.missed in names:
             names.remove(self.missed)
             self.missed = ""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.files.memory import MemoryFiles
 from tests.hub.stages import STAGES, Stage
-from xw.files.memory import MemoryFiles
 from xw.mailbox import Mailbox
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from tests.files.memory import MemoryFiles
 from tests.hub.ledger import LedgerHub
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
-from xw.files.memory import MemoryFiles
 from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub, found
 from xw.layout import INBOX, STATES

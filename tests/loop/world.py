@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from xw import clock, config, post
 from xw.bridges.chat import Reply
 from xw.bridges.loop import Bridge
+from xw.files import Publication
 from xw.files.local import LocalFiles
 from xw.hub.directory import DirectoryHub, found
 from xw.instance import Instance
@@ -40,20 +41,20 @@ class CrashingFiles(LocalFiles):
         if self.fatal == (self.steps, "after"):
             raise Crash
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
+    def _publish(self, item: Publication) -> None:
         if self.fatal == (self.steps + 1, "within"):  # a message that some of its folders have already
-            LocalFiles.publish(self, data, scratch, targets[:1], apart)
+            LocalFiles._publish(self, item._replace(targets=item.targets[:1]))
             raise Crash
-        self._step(lambda: LocalFiles.publish(self, data, scratch, targets, apart))
+        self._step(lambda: LocalFiles._publish(self, item))
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         self._step(lambda: LocalFiles.replace(self, data, scratch, path))
 
-    def move(self, source: str, target: str) -> None:
-        self._step(lambda: LocalFiles.move(self, source, target))
+    def _move(self, source: str, target: str) -> None:
+        self._step(lambda: LocalFiles._move(self, source, target))
 
-    def remove(self, path: str) -> None:
-        self._step(lambda: LocalFiles.remove(self, path))
+    def _remove(self, path: str) -> None:
+        self._step(lambda: LocalFiles._remove(self, path))
 
 
 class Program:

@@ -66,18 +66,15 @@ class Fragile(LocalFiles):
         self._count("link", target)
         super()._link(walk, temporary, target, data, made)
 
-    def move(self, source: str, target: str) -> None:
-        """See `contract.Files.move`."""
+    def _move(self, source: str, target: str) -> None:
         self._count("move", target)
-        super().move(source, target)
+        super()._move(source, target)
 
-    def remove(self, path: str) -> None:
-        """See `contract.Files.remove`."""
+    def _remove(self, path: str) -> None:
         self._count("remove", path)
-        super().remove(path)
+        super()._remove(path)
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
-        """See `contract.Files.replace`."""
         self._count("replace", path)
         super().replace(data, scratch, path)
 

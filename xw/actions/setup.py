@@ -11,7 +11,7 @@ from xw.actions import project, sharing
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
 from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
-from xw.files import is_file
+from xw.files.batch import is_file
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_link, check_way

@@ -2,10 +2,6 @@
 
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
-if TYPE_CHECKING:
-    from xw.files.contract import Files
-
 
 class Look(NamedTuple):
     """What a path holds: `kind` is file, folder, link or other; `size` in bytes; `mtime` in seconds."""
@@ -19,18 +15,12 @@ class Look(NamedTuple):
 class Publication(NamedTuple):
     """What is to appear under each of `targets`, written first in the folder `scratch`.
 
-    `moved_to` is where others may move it at once: found there, it was published.
+    `moved_to` is where others may move it at once: found there, it was published. With `apart`
+    each target is a file of its own, with an mtime of its own.
     """
 
     data: bytes
     scratch: str
     targets: tuple[str, ...]
     moved_to: tuple[str, ...] = ()
-
-
-def is_file(files: "Files", path: str) -> bool:
-    """Whether a regular file lies at a path; False also where a folder of the path is missing, or none."""
-    try:
-        return files.look(path).kind == "file"
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    apart: bool = False

@@ -1,7 +1,7 @@
 """The seam below everything: what a place must do to hold mailboxes.
 
 Implementations: `local.LocalFiles` (a directory), `sftp.SftpFiles` (a directory
-of another host), `memory.MemoryFiles` (for tests). `tests/files/` runs one suite against each.
+of another host), and one in memory for tests. `tests/files/` runs one suite against each.
 
 Paths are relative to the place's root, `/`-separated, without `.` or `..`, and
 made by this package: no name in them comes unchecked from a message.
@@ -12,7 +12,9 @@ What holds for every method:
 - *Atomic* means: at every moment, and after a crash at any moment, others see
   the old state or the new, nothing between.
 - The methods for several (`…_of`, `…_all`) give an outcome for each, in order,
-  and cost a few round trips in all; so whatever acts on a hub uses these.
+  and cost a few round trips in all; so whatever acts on a hub uses these. The
+  method for one is the same with a single path, and raises its outcome; it
+  comes with `batch.Singles`.
 - A call that raised may be repeated. One that raised OSError left what was
   visible as it was; but where a folder cannot be synced any more, `replace`
   and `remove` may have been done.
@@ -47,61 +49,94 @@ class Files(Protocol):
     root: str
     group: bool
 
-    def names(self, folder: str) -> list[str]:
-        """The names in a folder, in no order. FileNotFoundError or NotADirectoryError if it is none."""
+    # Several at once
 
-    def look(self, path: str) -> Look:
-        """What lies at `path`, a link not followed. FileNotFoundError."""
+    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        """Return the names in each folder, in no order. FileNotFoundError, NotADirectoryError."""
 
-    def read(self, path: str, limit: int) -> bytes:
-        """A regular file's bytes. `errors.Damaged` for anything else there, or more than `limit` bytes.
+    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+        """Return what lies at each path, a link not followed. FileNotFoundError."""
 
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
+        """Yield the bytes of each regular file. Cheapest where `names_of` has just listed them.
+
+        `errors.Damaged` for anything else at a path, or more than `limit` bytes.
         Never follows a link and never blocks on a FIFO.
         """
 
-    def chunks(self, path: str) -> Iterator[bytes]:
-        """A regular file's bytes in pieces, for attachments of any size. Errors as `read`."""
-
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
-        """Make `data` appear under each target name, whole or not at all; durable, each target atomic.
+    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
+        """Make each item's data appear under its targets, whole or not at all; durable, each target atomic.
 
         Written once in the folder `scratch` under an unguessable name, synced,
         and linked to the targets, whose folders are synced before the call
-        returns. With `apart` each target is a file of its own, with an mtime of
-        its own. A target that exists with the same bytes counts as done, with
-        other bytes it is a FileExistsError. When it raises, no target that this
-        call made is left; a crash may leave some of them, each whole.
+        returns. A target that exists with the same bytes counts as done, with
+        other bytes it is a FileExistsError. Of an item that failed, no target that
+        this call made is left; a crash may leave some of them, each whole.
+
+        None overtakes: after one that failed, but for a FileExistsError, what
+        goes to one of its targets' folders is not left there and fails alike.
         """
+
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
+        """Rename each source, a file or folder, to its target and set its mtime to now; each atomic, durable.
+
+        Of two callers that move one source, one gets FileNotFoundError.
+        """
+
+    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
+        """Remove files, links or other non-folders; durable. FileNotFoundError."""
+
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        """Make durable what each folder shows now, whoever made it so. FileNotFoundError.
+
+        For a change found done already: whoever did it may have died before its own sync.
+        """
+
+    def make_folders(self, paths: Sequence[str]) -> None:
+        """Make folders, and those above them where they are missing; durable. Raises what stops the first."""
+
+    # One: from `batch.Singles`
+
+    def names(self, folder: str) -> list[str]:
+        """`names_of` one folder."""
+
+    def look(self, path: str) -> Look:
+        """`look_all` at one path."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """`read_all` of one path."""
+
+    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
+        """`publish_all` one item."""
+
+    def move(self, source: str, target: str) -> None:
+        """`move_all` of one source."""
+
+    def remove(self, path: str) -> None:
+        """`remove_all` of one path."""
+
+    def sync(self, folder: str) -> None:
+        """`sync_all` of one folder."""
+
+    def make_folder(self, path: str) -> None:
+        """`make_folders` for one path."""
+
+    # Others
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Read a regular file in pieces, for attachments of any size. Errors as `read`."""
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         """Put `data` at `path` in place of what was there; atomic and durable."""
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """Write a new file, durable; its size and SHA-256 in hex. FileExistsError. Not atomic."""
-
-    def move(self, source: str, target: str) -> None:
-        """Rename a file or folder and set its mtime to now; atomic and durable.
-
-        Of two callers that move one source, one gets FileNotFoundError.
-        """
-
-    def remove(self, path: str) -> None:
-        """Remove a file, link or other non-folder; durable. FileNotFoundError."""
+        """Write a new file, durable; return its size and SHA-256 in hex. FileExistsError. Not atomic."""
 
     def remove_folder(self, path: str) -> None:
         """Remove a folder and all below it. Not atomic: may be repeated. FileNotFoundError."""
 
-    def make_folder(self, path: str) -> None:
-        """Make a folder and those above it where they are missing; durable."""
-
-    def sync(self, folder: str) -> None:
-        """Make durable what a folder shows now, whoever made it so. FileNotFoundError.
-
-        For a change found done already: whoever did it may have died before its own sync.
-        """
-
     def writable(self, folder: str) -> bool:
-        """Whether one may create names in a folder; False where there is no such folder."""
+        """Return True if one may create names in a folder; False where there is no such folder."""
 
     def divided(self, one: str, other: str) -> bool:
         """Return True if this process is root, and two private folders here belong to different users.
@@ -116,7 +151,7 @@ class Files(Protocol):
         """
 
     def now(self) -> float:
-        """The time by the clock that sets mtimes here, in seconds."""
+        """Return the time by the clock that sets mtimes here, in seconds."""
 
     def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
         """Hold the lock file `path` for long, against every other holder on this machine.
@@ -136,33 +171,3 @@ class Files(Protocol):
 
         Neither asker nor holder mistakes another asker for a holder.
         """
-
-    # Several at once
-
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        """`names` of each folder."""
-
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
-        """`look` at each path."""
-
-    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """`read` each path, some at once as the caller goes. Cheapest where `names_of` has just listed it."""
-
-    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """`publish` each item, in order.
-
-        None overtakes: after one that failed, but for a FileExistsError, what
-        goes to one of its targets' folders is not left there and fails alike.
-        """
-
-    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
-        """`move` each source to its target, in order."""
-
-    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
-        """`remove` each path."""
-
-    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
-        """`sync` each folder."""
-
-    def make_folders(self, paths: Sequence[str]) -> None:
-        """`make_folder` for each path."""

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from xw.errors import Damaged, XwError
-from xw.files import Look, locks
+from xw.files import Look, Publication, locks
+from xw.files.batch import Singles, attempt, publish_each, read_each
 from xw.files.disk import fsync
-from xw.files.one_by_one import OneByOne, attempt, read_each
 from xw.files.ownership import Kept, Owner, is_planted, is_root, keep
 from xw.files.walk import Walk
 
@@ -24,7 +24,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK
 PLANTED = "a hard link to another user's file"
 
 
-class LocalFiles(OneByOne):
+class LocalFiles(Singles):
     """`contract.Files` in the directory `root`.
 
     With `group`, folders are 2770 and files 0660 instead of 0700 and 0600.
@@ -67,29 +67,15 @@ class LocalFiles(OneByOne):
         """The absolute path, for people and for programs that are handed a file."""
         return f"{self.root}/{relative}" if relative else self.root
 
-    def names(self, folder: str) -> list[str]:
-        """See `contract.Files.names`."""
-        with self._walk() as walk:
-            handle = walk.listed(folder)
-        try:
-            return os.listdir(handle)
-        finally:
-            os.close(handle)
-
-    def look(self, path: str) -> Look:
-        """See `contract.Files.look`."""
-        with self._walk() as walk:
-            return walk.look(path)
+    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        """See `contract.Files.names_of`."""
+        with self._walk() as walk:  # one for all: their folders are opened once
+            return [attempt(walk.names, folder) for folder in folders]
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
         """See `contract.Files.look_all`."""
-        with self._walk() as walk:  # one for all: their folders are opened once
-            return [attempt(walk.look, path) for path in paths]
-
-    def read(self, path: str, limit: int) -> bytes:
-        """See `contract.Files.read`."""
         with self._walk() as walk:
-            return walk.read(path, limit)
+            return [attempt(walk.look, path) for path in paths]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
@@ -119,12 +105,16 @@ class LocalFiles(OneByOne):
         with self._walk() as walk:
             return walk.create(path, self._file_mode, os.O_RDWR)
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
-        """See `contract.Files.publish`."""
-        with self._walk() as walk:
-            self._publish(walk, data, scratch, targets, apart)
+    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
+        """See `contract.Files.publish_all`."""
+        return publish_each(self._publish, items)
 
-    def _publish(self, walk: Walk, data: bytes, scratch: str, targets: Sequence[str], apart: bool) -> None:
+    def _publish(self, item: Publication) -> None:
+        with self._walk() as walk:
+            self._publish_by(walk, item)
+
+    def _publish_by(self, walk: Walk, item: Publication) -> None:
+        data, scratch, targets, _, apart = item
         made: list[str] = []
         temporaries: list[str] = []
         try:
@@ -186,8 +176,11 @@ class LocalFiles(OneByOne):
                 raise
         return size, hashed.hexdigest()
 
-    def move(self, source: str, target: str) -> None:
-        """See `contract.Files.move`."""
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
+        """See `contract.Files.move_all`."""
+        return [attempt(self._move, *move) for move in moves]
+
+    def _move(self, source: str, target: str) -> None:
         with self._walk() as walk:
             walk.folder(_folder(target))  # before anything is changed: it may be none
             # The time first: after a crash between the two steps, gc must not find
@@ -208,8 +201,11 @@ class LocalFiles(OneByOne):
                     walk.rename(target, source)
                 raise
 
-    def remove(self, path: str) -> None:
-        """See `contract.Files.remove`."""
+    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.remove_all`."""
+        return [attempt(self._remove, path) for path in paths]
+
+    def _remove(self, path: str) -> None:
         with self._walk() as walk:
             walk.unlink(path)
             walk.sync(_folder(path))
@@ -220,8 +216,12 @@ class LocalFiles(OneByOne):
             walk.remove_tree(path)
             walk.sync(_folder(path))
 
-    def make_folder(self, path: str) -> None:
-        """See `contract.Files.make_folder`."""
+    def make_folders(self, paths: Sequence[str]) -> None:
+        """See `contract.Files.make_folders`."""
+        for path in paths:
+            self._make_with_above(path)
+
+    def _make_with_above(self, path: str) -> None:
         if not path:
             from xw.files.roots import make_root  # what reads and sends mail never needs it
 
@@ -231,7 +231,7 @@ class LocalFiles(OneByOne):
         try:
             self._make_folder(path, above)
         except FileNotFoundError:
-            self.make_folder(above)
+            self._make_with_above(above)
             # Again a FileNotFoundError: the folder above is there, and takes none: one of /proc, for example.
             self._make_folder(path, above)
 
@@ -248,10 +248,10 @@ class LocalFiles(OneByOne):
             # Also where it was there: whoever made it may have died before syncing it.
             walk.sync(above)
 
-    def sync(self, folder: str) -> None:
-        """See `contract.Files.sync`."""
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        """See `contract.Files.sync_all`."""
         with self._walk() as walk:
-            walk.sync(folder)
+            return [attempt(walk.sync, folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
         """See `contract.Files.writable`."""

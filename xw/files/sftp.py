@@ -10,11 +10,11 @@ import errno
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar
 
 from xw.errors import Damaged, Usage
 from xw.files import Look, Publication
 from xw.files import sftp_packets as sftp
+from xw.files.batch import Singles
 from xw.files.contract import Note
 from xw.files.sftp_packets import Reply, Request
 from xw.files.sftp_publish import Publisher, new_name, same
@@ -22,10 +22,8 @@ from xw.files.sftp_read import Reader
 from xw.files.sftp_remote import Link, Remote, failed, folder_of, numbered, opened, raised
 from xw.files.sftp_wire import Ask
 
-_Found = TypeVar("_Found")
 
-
-class SftpFiles:
+class SftpFiles(Singles):
     """`contract.Files` in the directory `root` of the host that `link` leads to.
 
     `root` is absolute, or relative to where the login lands. `group` and
@@ -57,25 +55,13 @@ class SftpFiles:
 
     # Looking
 
-    def names(self, folder: str) -> list[str]:
-        """See `contract.Files.names`."""
-        return _only(self.names_of([folder]))
-
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         """See `contract.Files.names_of`."""
         return self._reader.names_of(folders)
 
-    def look(self, path: str) -> Look:
-        """See `contract.Files.look`."""
-        return _only(self.look_all([path]))
-
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
         """See `contract.Files.look_all`."""
         return self._reader.look_all(paths)
-
-    def read(self, path: str, limit: int) -> bytes:
-        """See `contract.Files.read`."""
-        return _only(self.read_all([path], limit))
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         """See `contract.Files.read_all`."""
@@ -84,10 +70,6 @@ class SftpFiles:
     def chunks(self, path: str) -> Iterator[bytes]:
         """See `contract.Files.chunks`."""
         return self._reader.chunks(path)
-
-    def sync(self, folder: str) -> None:
-        """See `contract.Files.sync`."""
-        raised(self.sync_all([folder])[0])
 
     def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
         """See `contract.Files.sync_all`."""
@@ -130,21 +112,6 @@ class SftpFiles:
 
     # Changing
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
-        """See `contract.Files.publish`."""
-        if not apart:
-            raised(self.publish_all([Publication(data, scratch, tuple(targets))])[0])
-            return
-        new = [
-            path
-            for path, look in zip(targets, self.look_all(targets), strict=True)
-            if isinstance(look, OSError)
-        ]
-        outcomes = self.publish_all([Publication(data, scratch, (target,)) for target in targets])
-        if any(outcomes):
-            self.remove_all(new)
-            raise next(error for error in outcomes if error)
-
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
         """See `contract.Files.publish_all`."""
         return self._publisher.publish(items)
@@ -173,10 +140,6 @@ class SftpFiles:
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """See `contract.Files.store`."""
         return self._publisher.store(pieces, path)
-
-    def move(self, source: str, target: str) -> None:
-        """See `contract.Files.move`."""
-        raised(self.move_all([(source, target)])[0])
 
     def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
         """See `contract.Files.move_all`."""
@@ -234,10 +197,6 @@ class SftpFiles:
         except (OSError, Damaged):
             return False  # it went meanwhile, and then it is told as a rename that was not done
 
-    def remove(self, path: str) -> None:
-        """See `contract.Files.remove`."""
-        raised(self.remove_all([path])[0])
-
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
         """See `contract.Files.remove_all`."""
         full = [self._remote.full(path) for path in paths]
@@ -270,10 +229,6 @@ class SftpFiles:
         raised(self._remote.named(self._remote.error(removed, path), folder_of(path)))
         raised(self._remote.not_gone(left, "a removal", path))
         raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
-
-    def make_folder(self, path: str) -> None:
-        """See `contract.Files.make_folder`."""
-        self.make_folders([path])
 
     def make_folders(self, paths: Sequence[str]) -> None:
         """See `contract.Files.make_folders`."""
@@ -349,14 +304,6 @@ class SftpFiles:
     def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
         """See `contract.Files.held`: never, nobody can lock."""
         return False
-
-
-def _only(found: Iterable[_Found | OSError | Damaged]) -> _Found:
-    """The outcome for one, raised where it is an error."""
-    (outcome,) = found
-    if isinstance(outcome, (OSError, Damaged)):
-        raise outcome
-    return outcome
 
 
 def _prefixes(path: str) -> list[str]:

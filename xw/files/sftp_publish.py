@@ -15,7 +15,7 @@ from hashlib import sha256
 from xw.errors import Damaged, XwError
 from xw.files import Publication
 from xw.files import sftp_packets as sftp
-from xw.files.one_by_one import held_back, hold_back
+from xw.files.batch import held_back, hold_back
 from xw.files.sftp_packets import CHUNK, Reply, Request
 from xw.files.sftp_remote import Remote, failed, folder_of, numbered, opened, raised
 from xw.files.sftp_wire import Ask, Wire
@@ -149,7 +149,7 @@ class Publisher:
 
     def _scratch_names(self, item: Publication) -> list[str]:
         """For each target the scratch file it is made of: one for all where there are links."""
-        if self._links:
+        if self._links and not item.apart:
             return [new_name(item.scratch)] * len(item.targets)
         return [new_name(item.scratch) for _ in item.targets]
 

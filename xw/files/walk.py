@@ -23,6 +23,7 @@ _CREATE = os.O_CREAT | os.O_EXCL
 # O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+_MANY = 64  # no path here has as many parts
 LINK = "a symbolic link, which xw does not follow"
 
 
@@ -80,8 +81,18 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
 
+    def names(self, path: str) -> list[str]:
+        """Return the names in a folder."""
+        self._spare()
+        handle = self.listed(path)
+        try:
+            return os.listdir(handle)
+        finally:
+            os.close(handle)
+
     def sync(self, path: str) -> None:
         """Make durable what a folder shows."""
+        self._spare()
         handle = self.listed(path)
         try:
             fsync(handle)
@@ -164,6 +175,7 @@ class Walk:
 
     def look(self, path: str) -> Look:
         """Return what lies at a path, a link not followed."""
+        self._spare()
         found = self._stat(path)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
         at = found.st_mtime
@@ -188,6 +200,7 @@ class Walk:
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a regular file's bytes. Damaged for anything else, or more than `limit` bytes."""
+        self._spare()
         handle = self.open_regular(path)
         try:
             data = b""
@@ -245,6 +258,11 @@ class Walk:
             rmtree(name, dir_fd=folder)
         except OSError as error:
             raise self._named(error, path) from None
+
+    def _spare(self) -> None:
+        """Close the folders where a batch has opened many: a process may have 1,024 files open, or 256."""
+        if len(self._folders) > _MANY:
+            self.close()
 
     def _stat(self, path: str) -> os.stat_result:
         folder, name = self._at(path)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
-from xw.files import Publication, is_file
+from xw.files import Publication
+from xw.files.batch import is_file
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Usage, XwError
-from xw.files import is_file
+from xw.files.batch import is_file
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.rooms.policies import POLICIES

@@ -1,4 +1,4 @@
-"""Files in memory: for tests, and to prove the contract by a second implementation.
+"""Files in memory: a place whose clock and faults a test decides, and a second proof of the contract.
 
 It passes the suite that `LocalFiles` passes; `faults` lets a test make any
 step fail. Nothing here survives the process.
@@ -12,9 +12,9 @@ from hashlib import sha256
 from threading import Lock
 
 from xw.errors import Busy, Damaged
-from xw.files import Look
+from xw.files import Look, Publication
+from xw.files.batch import Singles, attempt, publish_each, read_each
 from xw.files.contract import Note
-from xw.files.one_by_one import OneByOne
 
 
 class _Node:
@@ -26,8 +26,6 @@ class _Node:
 
 
 class _Note:
-    """See `contract.Note`."""
-
     def __init__(self) -> None:
         self._text = ""
 
@@ -38,7 +36,7 @@ class _Note:
         self._text = text
 
 
-class MemoryFiles(OneByOne):
+class MemoryFiles(Singles):
     """`contract.Files` in a dictionary.
 
     `clock` gives mtimes in seconds. `faults`, if given, is called with the
@@ -54,20 +52,42 @@ class MemoryFiles(OneByOne):
         self._nodes: dict[str, _Node] = {"": _Node(None, clock())}
         self._locks: dict[str, tuple[Lock, _Note]] = {}
 
-    def names(self, folder: str) -> list[str]:
-        """See `contract.Files.names`."""
+    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        return [attempt(self._names, folder) for folder in folders]
+
+    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+        return [attempt(self._look, path) for path in paths]
+
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
+        return read_each(self._read, paths, limit)
+
+    def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
+        return publish_each(self._publish, items)
+
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
+        return [attempt(self._move, *move) for move in moves]
+
+    def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
+        return [attempt(self._remove, path) for path in paths]
+
+    def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
+        return [attempt(self._sync, folder) for folder in folders]
+
+    def make_folders(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self._make_folder(path)
+
+    def _names(self, folder: str) -> list[str]:
         self._folder_at(folder)
         return [_name(path) for path in self._nodes if path and _parent(path) == folder]
 
-    def look(self, path: str) -> Look:
-        """See `contract.Files.look`."""
+    def _look(self, path: str) -> Look:
         node = self._at(path)
         if node.data is None:
             return Look("folder", 0, node.mtime, 0o700)
         return Look("file", len(node.data), node.mtime, 0o600)
 
-    def read(self, path: str, limit: int) -> bytes:
-        """See `contract.Files.read`."""
+    def _read(self, path: str, limit: int) -> bytes:
         data = self._at(path).data
         if data is None:
             raise Damaged("it is no regular file")
@@ -76,14 +96,13 @@ class MemoryFiles(OneByOne):
         return data
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """See `contract.Files.chunks`."""
         data = self._at(path).data
         if data is None:
             raise Damaged("it is no regular file")
         yield from (data[start : start + 4096] for start in range(0, len(data), 4096))
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
-        """See `contract.Files.publish`."""
+    def _publish(self, item: Publication) -> None:
+        data, scratch, targets, _, apart = item
         node = self._write(data, scratch)
         made: list[str] = []
         try:
@@ -104,22 +123,19 @@ class MemoryFiles(OneByOne):
             raise
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
-        """See `contract.Files.replace`."""
         node = self._write(data, scratch)
         self._folder_at(_parent(path))
         self._faults("rename", path)
         self._nodes[path] = node
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """See `contract.Files.store`."""
         if path in self._nodes:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         data = b"".join(pieces)
         self._nodes[path] = self._write(data, _parent(path))
         return len(data), sha256(data).hexdigest()
 
-    def move(self, source: str, target: str) -> None:
-        """See `contract.Files.move`."""
+    def _move(self, source: str, target: str) -> None:
         moving = self._at(source)
         self._folder_at(_parent(target))
         self._faults("rename", source)
@@ -132,60 +148,50 @@ class MemoryFiles(OneByOne):
         self._nodes[target] = self._nodes.pop(source)
         moving.mtime = self._clock()
 
-    def remove(self, path: str) -> None:
-        """See `contract.Files.remove`."""
+    def _remove(self, path: str) -> None:
         if self._at(path).data is None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         self._faults("unlink", path)
         del self._nodes[path]
 
     def remove_folder(self, path: str) -> None:
-        """See `contract.Files.remove_folder`."""
         self._folder_at(path)
         self._faults("unlink", path)
         for below in [below for below in self._nodes if below == path or below.startswith(path + "/")]:
             del self._nodes[below]
 
-    def make_folder(self, path: str) -> None:
-        """See `contract.Files.make_folder`."""
+    def _make_folder(self, path: str) -> None:
         if path:
-            self.make_folder(_parent(path))
+            self._make_folder(_parent(path))
         if path not in self._nodes:
             self._faults("mkdir", path)
             self._nodes[path] = _Node(None, self._clock())
         elif self._nodes[path].data is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
-    def sync(self, folder: str) -> None:
-        """See `contract.Files.sync`."""
+    def _sync(self, folder: str) -> None:
         self._folder_at(folder)
         self._faults("sync", folder)
 
     def writable(self, folder: str) -> bool:
-        """See `contract.Files.writable`."""
         return folder in self._nodes and self._nodes[folder].data is None
 
-    def foreign(self, path: str) -> bool:  # noqa: ARG002  # all is this process's
-        """See `contract.Files.foreign`."""
+    def foreign(self, path: str) -> bool:  # all is this process's
         return False
 
-    def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # all is this process's
-        """See `contract.Files.divided`."""
+    def divided(self, one: str, other: str) -> bool:  # all is this process's
         return False
 
     def now(self) -> float:
-        """See `contract.Files.now`."""
         return self._clock()
 
     @contextmanager
     def locked(self, path: str, patience: float = 10.0) -> Iterator[None]:
-        """See `contract.Files.locked`."""
         with self.locked_briefly(path, patience):
             yield
 
     @contextmanager
     def locked_briefly(self, path: str, patience: float = 10.0) -> Iterator[Note]:
-        """See `contract.Files.locked_briefly`."""
         lock, note = self._locks.setdefault(path, (Lock(), _Note()))
         if not lock.acquire(timeout=patience):
             raise Busy(f"{path}: another thread has held this lock for {patience:.0f} s")
@@ -195,7 +201,6 @@ class MemoryFiles(OneByOne):
             lock.release()
 
     def held(self, path: str) -> bool:
-        """See `contract.Files.held`."""
         return path in self._locks and self._locks[path][0].locked()
 
     def _write(self, data: bytes, scratch: str) -> _Node:
