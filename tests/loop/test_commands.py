@@ -178,7 +178,7 @@ def test_chat_that_is_not_there_yet(team: Team, tmp_path: Path) -> None:
     """A socket without its chat is said to be at once; mail waits for it, and goes in when it comes."""
     path = tmp_path / "chat.sock"
     running = bridge(team, "bob", "socket", "--target", str(path), "--option", "settle=0.1")
-    running.says("the chat is not ready, so mail will wait: " + str(path))
+    running.says("the chat is not ready, mail waits: " + str(path))
     server = WibWob(path)
     try:
         assert "You said" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
@@ -191,7 +191,7 @@ def test_pane_that_is_not_there_yet(team: Team, tmux_server: str, agent: Callabl
     """The same with a tmux target, which is found again in another pane after its own was closed."""
     options = ["--option", f"server={tmux_server}", "--option", "profile=claude"]
     running = bridge(team, "bob", "tmux", "--target", "later", *options)
-    running.says("the chat is not ready, so mail will wait: tmux target 'later': no pane")
+    running.says("the chat is not ready, mail waits: tmux target 'later': no pane")
     for question in ("first", "second"):
         program = agent()
         program.tmux.run("rename-session", "-t", program.pane, "later")
@@ -206,10 +206,10 @@ def test_trouble_passes(team: Team) -> None:
     pending = team.box("bob") / "inbox/pending"
     away = pending.rename(pending.with_name("away"))
     (away / "wake").touch()  # else it looks in five seconds
-    running.says("cannot go on now")
+    running.says("cannot continue, will retry")
     (away / "wake").unlink()
     away.rename(pending)
-    running.says("goes on")
+    running.says("resumed")
     assert "HELLO" in team.run("ask", "--to", "bob", "--timeout", "30", "hello").out
 
 
@@ -220,7 +220,7 @@ def test_hub_removed_under_it(team: Team) -> None:
     hub = team.box("bob").parent
     moved = hub.rename(hub.with_name("moved"))
     (moved / "bob/inbox/pending/wake").touch()  # else it looks in five seconds
-    assert running.process.wait(30) == 5 and "moved or removed under this bridge" in running.said
+    assert running.process.wait(30) == 5 and "moved or removed while this bridge ran" in running.said
     assert running.said.count("\n") <= 3, running.said
 
 

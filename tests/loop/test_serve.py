@@ -52,11 +52,11 @@ def test_each_trouble_is_said_once() -> None:
     script = Script(full("a"), full("b"), full("c"), gone, gone, None, None, gone, None)
     said = script.run()
     assert [line.partition(":")[0] for line in said] == [
-        "cannot go on now",
-        "cannot go on now",
-        "goes on",
-        "cannot go on now",
-        "goes on",
+        "cannot continue, will retry",
+        "cannot continue, will retry",
+        "resumed",
+        "cannot continue, will retry",
+        "resumed",
     ]
     assert "the disk is full" in said[0] and "no route" in said[1]
 
@@ -82,7 +82,7 @@ def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
             worker.doing = ("busy", "x")
             pulse.changed()
         assert len(said) == 1, said
-        assert "its heartbeat cannot be shown" in said[0]
+        assert "cannot write the heartbeat" in said[0]
         assert str(path) in said[0]
         path.rmdir()
 

@@ -36,7 +36,7 @@ MUTATIONS = (
     Mutation(
         "a text that may be in is not shown again",
         "xw/bridges/loop.py",
-        '            return self._end(now, message, "uncertain", f"it may or may not have been shown: {error}")',
+        '            return self._end(now, message, "uncertain", f"the chat may or may not have shown it: {error}")',
         "            return self._again(now, message, str(error))",
         _LOOP,
     ),

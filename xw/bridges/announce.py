@@ -1,7 +1,7 @@
-"""`--notify`: tells a chat that there is mail, for agents that can run `xw` themselves.
+"""`--notify`: announce new mail in a chat, for agents that can run `xw` themselves.
 
-Claims nothing and answers nothing. What was announced is noted on disk first,
-so that no mail is announced twice: each announcement is a paid turn.
+Claim nothing and answer nothing. The announcer notes each announcement on disk
+first, so that it announces no mail twice: each announcement is a paid turn.
 """
 
 import json
@@ -18,7 +18,7 @@ from xw.message import Message
 
 _NOTE = f"{layout.BRIDGE}/announced.json"
 _LIMIT = 64 * 1024 * 1024
-_AT_ONCE = 5  # in one turn; what is more comes with the next
+_AT_ONCE = 5  # messages in one turn; the next turn has the others
 
 
 class Announcer:
@@ -40,13 +40,13 @@ class Announcer:
 
     @property
     def doing(self) -> tuple[str, str]:
-        """Status and task for the instance's presence."""
+        """Return the status and the task for the instance's presence."""
         if self._waits_for:
             return "alive", f"{presence.WAITS}{self._waits_for}"
         return ("busy", "") if self._shown else ("idle", "")
 
     def step(self) -> float | None:
-        """Do what can be done now; see `Bridge.step`."""
+        """Do the next step; see `Bridge.step`."""
         if self._shown and not self._ended(*self._shown):
             return self._pause.longer()
         self._shown = None
@@ -66,7 +66,7 @@ class Announcer:
 
     def _announce(self, names: list[str], fresh: list[str]) -> float:
         now = self._instance.now()
-        # What asks for something first: it is why the agent is disturbed.
+        # Requests first: they are the reason to disturb the agent.
         fresh.sort(key=lambda name: (not present.wants_turn(name), name))
         mail = [one for one in present.readable(self._instance, fresh[:_AT_ONCE]) if not one.expired(now)]
         before = self._announced
@@ -75,12 +75,12 @@ class Announcer:
         if not notices:
             self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
             return 0.0
-        mark = self._chat.mark()  # a ChatGone is for the caller, who tries less and less often
+        mark = self._chat.mark()  # the caller handles ChatGone, and retries ever less often
         try:
             self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
             self._chat.present(mark, text)
         except (NotPresented, ChatGone) as error:
-            self._tell(f"not announced, will try again: {error}")
+            self._tell(f"not announced, will retry: {error}")
             self._store(before)
             return self._pause.longer()
         except XwError as error:
@@ -92,7 +92,7 @@ class Announcer:
         return 0.0
 
     def _notice(self, message: Message) -> str:
-        """The line that announces a message; empty where that brings out a fault: it keeps no other."""
+        """Return the text that announces a message; empty after a fault, which must not stop other mail."""
         try:
             return notice(present.as_mail(self._instance, message))
         except (XwError, OSError):
@@ -102,7 +102,7 @@ class Announcer:
             return ""
 
     def _ended(self, mark: str, text: str) -> bool:
-        """Return whether the chat's turn is over. Its answer is for the person in front of it, not for us."""
+        """Return True once the chat's turn is over; its answer is for the person in front of it."""
         try:
             return self._chat.capture(mark, text) is not None
         except XwError:
@@ -112,7 +112,7 @@ class Announcer:
         try:
             found = json.loads(self._mailbox.files.read(self._mailbox.at(_NOTE), _LIMIT))
         except (FileNotFoundError, ValueError, RecursionError, Damaged):
-            return frozenset()  # none yet; a torn note would at worst announce again
+            return frozenset()  # nothing noted yet; a torn note at worst repeats an announcement
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
     def _store(self, announced: frozenset[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a bridge sends: the chat's answer as a reply, or a notice that there is none."""
+"""Draft a bridge's messages: the chat's answer as a reply, or a notice that there is none."""
 
 import json
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from xw.instance import Instance
 from xw.message import Fields, Message
 from xw.post import Draft
 
-_ROOM = 64 * 1024  # for all that is in a message besides its body
-_SHOWN = 16 * 1024  # of an answer that is too long for a message
+_SPARE = 64 * 1024  # bytes for everything in a message besides its body
+_EXCERPT = 16 * 1024  # characters of an answer that is too long for a message
 _ANSWER = "answer.txt"
 
 
 def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields | None) -> Draft:
-    """The reply that files a chat's answer; one that is too long for a message goes as an attachment."""
+    """Return the reply that files a chat's answer; attach an answer that is too long for a message."""
     text = answer.text
     attachments: tuple[str, ...] = ()
-    if len(json.dumps(text, ensure_ascii=False).encode()) > layout.MESSAGE_LIMIT - _ROOM:
+    if len(json.dumps(text, ensure_ascii=False).encode()) > layout.MESSAGE_LIMIT - _SPARE:
         attachments = (_spill(instance, text),)
-        text = f"{text[:_SHOWN]}\n\n(cut here: the attachment {_ANSWER} has all {len(text):,} characters)"
+        text = f"{text[:_EXCERPT]}\n\n(cut here: the attachment {_ANSWER} has all {len(text):,} characters)"
     if answer.truncated:
-        text += f"\n\n(not all of the answer could be captured: {answer.note})"
+        text += f"\n\n(part of the answer is missing: {answer.note})"
     more: Fields = {"hops": message.answered_hops}
     if message.fields.get("room"):
         more["room"] = message.fields["room"]
@@ -42,7 +42,7 @@ def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields 
 
 
 def writable(text: str, limit: int | None = None) -> str:
-    """What a chat said, as it can be filed: without lone surrogates, and cut after `limit` characters."""
+    """Return a chat's text in a form that can be filed: no lone surrogates, cut after `limit` characters."""
     text = text.encode(errors="replace").decode()
     return text if limit is None or len(text) <= limit else f"{text[:limit]}…"
 
@@ -60,40 +60,40 @@ def failure_notice(
 
 
 def unreadable(file_name: str) -> Message | None:
-    """Return what a damaged message's file name alone says of it, to report its failure by."""
+    """Return a damaged message as far as its file name describes it, to report its failure with."""
     name = layout.file_name(file_name)
     return name and Message(name.id, name.type, name.sender, (), "", None, None, (), (), None, {})
 
 
 def keep(instance: Instance, message: Message, answer: Reply) -> str:
-    """Put an answer that nobody can be sent where its owner finds it; the path."""
+    """Keep an answer that cannot be sent to anybody, for the instance's owner. Return its path."""
     kept = instance.mailbox.keep_beside(message, _ANSWER, answer.text.encode())
     return f"{instance.root}/{instance.mailbox.attachment(message.id, kept.name)}"
 
 
 def kept_letter(instance: Instance, turn: Turn) -> str:
-    """Keep the letter of a turn that cannot be carried out; what to add to its reason, if anything."""
+    """Keep the letter of a turn that cannot be carried out. Return the words to add to its reason."""
     message = unreadable(turn.name)
     if message and turn.ending and turn.ending.data:
-        with suppress(Exception):  # this is for a turn whose files are in disorder already
+        with suppress(Exception):  # the turn's files are in disorder already
             data = turn.ending.data.encode(errors="replace")
             kept = instance.mailbox.keep_beside(message, "letter.json", data)
             path = instance.mailbox.attachment(message.id, kept.name)
-            return f"; the letter that was to be sent lies in {instance.root}/{path}"
+            return f"; the unsent letter is in {instance.root}/{path}"
     return ""
 
 
 def failed(instance: Instance, message: Message, error: ChatFailed) -> str:
-    """Return the reason of a failed turn; what the chat had said by then is kept, and the reason names it."""
+    """Return the reason of a failed turn; keep the chat's output until then, and name its file."""
     if not error.said.strip():
         return str(error)
-    return f"{error}; what it had said lies in {keep(instance, message, Reply(writable(error.said)))}"
+    return f"{error}; its output before that is in {keep(instance, message, Reply(writable(error.said)))}"
 
 
 def protocol_in(instance: Instance, text: str, tell: Callable[[str], None]) -> Fields | None:
-    """Return the first protocol message of the instance's own in an answer; None if it holds none.
+    """Return the instance's first protocol message in an answer; None if there is none.
 
-    A status goes into the presence as well; `tell` reports each one that is malformed.
+    Copy a status into the presence as well; report each malformed message through `tell`.
     """
     if "[PROTOCOL:" not in text:
         return None
@@ -111,10 +111,10 @@ def protocol_in(instance: Instance, text: str, tell: Callable[[str], None]) -> F
 
 
 def _spill(instance: Instance, text: str) -> str:
-    """Write an answer that is too long for a message into a file beside the mailbox; the file's path."""
+    """Write an answer that is too long for a message into the mailbox's bridge folder. Return its path."""
     mailbox = instance.mailbox
     path = mailbox.at(layout.BRIDGE, _ANSWER)
     mailbox.files.make_folder(mailbox.at(layout.BRIDGE))
-    # Not by `open`: a link that somebody put there must not lead a bridge of root's to another file.
+    # Not by `open`: a link that somebody put there must not lead root's bridge to another file.
     mailbox.files.replace(text.encode(), mailbox.at(layout.SCRATCH), path)
     return f"{instance.root}/{path}"

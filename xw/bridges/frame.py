@@ -6,7 +6,7 @@ r"""The one form in which mail is presented to a chat program.
     [end k7f3q2m9] your next message is the answer to alice
 
 A message's short id is the hash of its own bytes, so a body cannot hold the id
-of the frame around it. What each measure prevents, as seen in real programs:
+of the frame around it. Each measure prevents something seen in real programs:
 
     the first line starts with `[`      `!` runs a shell command, `/` a command, `?` opens help
     the last line is fixed              a trailing `\` swallows Enter
@@ -14,8 +14,8 @@ of the frame around it. What each measure prevents, as seen in real programs:
     by others                           characters show people something else than the model reads
     look-alikes of frame lines get `| ` a body that ends its frame, or opens another sender's
 
-Control and invisible characters are made visible, never removed; CR LF becomes
-a newline, and that is the only thing changed without a trace.
+The frame makes control and invisible characters visible and removes none. Only
+CR LF changes without a trace: it becomes a newline.
 """
 
 import re
@@ -25,12 +25,12 @@ from typing import NamedTuple
 from xw.text import visible
 
 LATE_S = 3600
-"""Older mail is marked: an agent must not carry out a morning's task at night as if it were new."""
+"""Older mail is marked LATE: an agent must not carry out a morning's task at night as if it were new."""
 
 GUARD = "| "
-"""Put before a body's line that looks like a line of the frame."""
+"""Goes before a line of a body that looks like a line of the frame."""
 
-_SEEN = 4000  # characters of a line; whatever stands behind them is rows away from the left edge
+_SEEN = 4000  # characters of a line; anything behind them is rows away from the left edge
 _FIRST_WORD = re.compile(r"((?:\W|_)*)(\w*)")
 _ODD_WORD = re.compile(r"\[\s*\w*[^\x00-\x7f]")
 _CLOSING = ("Pe", "Pf")
@@ -38,7 +38,7 @@ _BRACKETS = ("Ps", "Pi", *_CLOSING)
 
 
 class Mail(NamedTuple):
-    """What the frame shows of one message."""
+    """The fields of one message that the frame shows."""
 
     sender: str
     type: str
@@ -52,12 +52,12 @@ class Mail(NamedTuple):
 
 
 def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
-    """Return the text to present: the mail in its frame, below the infos that waited for it."""
+    """Return the text to present: the mail in its frame, below the infos."""
     return "\n".join([*map(_frame, infos), _frame(mail)])
 
 
 def notice(mail: Mail) -> str:
-    """Return the text that says only that there is mail, for agents that can run `xw` themselves."""
+    """Return the text that only announces mail, for agents that can run `xw` themselves."""
     tell = f"you have mail; read it with: xw read {mail.short}"
     return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
 
@@ -75,7 +75,7 @@ def age(seconds: float) -> str:
 
 
 def guarded(body: str) -> str:
-    """Return the body with nothing invisible, and no line that could pass for one of the frame."""
+    """Return the body without invisible characters, and without lines that could pass for the frame's."""
     lines = visible(body.replace("\r\n", "\n")).split("\n")
     return "\n".join(GUARD + line if _looks_like_frame(line) else line for line in lines)
 
@@ -97,13 +97,13 @@ def _first_line(mail: Mail) -> str:
 
 
 def _looks_like_frame(line: str) -> bool:
-    # Full-width and other variants of a letter read like it, and a blank Braille sign like a blank.
+    # Full-width and other variants of a letter look like it, and a blank Braille sign like a blank.
     kept = (sign for sign in line[:_SEEN].replace("\u2800", " ") if not unicodedata.combining(sign))
     plain = unicodedata.normalize("NFKC", " ".join("".join(kept).split())[:80])
     if _ODD_WORD.match(plain):
         return True
     before, word = _FIRST_WORD.match(plain).groups()  # type: ignore[union-attr]  # it matches anything
     brackets = [sign for sign in before if sign in "<|" or unicodedata.category(sign) in _BRACKETS]
-    # `- [ ] mail bob` is no frame line: its bracket is closed before the word.
+    # `- [ ] mail bob` is not a frame line: its bracket closes before the word.
     opened = brackets and unicodedata.category(brackets[-1]) not in _CLOSING
     return bool(opened) and word.strip("_").lower() in ("mail", "end", "file", "part")

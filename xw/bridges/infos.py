@@ -1,7 +1,7 @@
-"""Which pending infos a bridge shows above the next message, and what settles itself instead of being shown.
+"""Choose the pending infos that a bridge shows above the next message; settle expired and outdated ones.
 
-Called by `loop`, which settles those that were shown. One info that cannot be
-shown or moved never holds up the message below it.
+Called by `loop`, which settles those that were shown. An info that cannot be
+shown or moved never delays the message below it.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from xw.reports import Reports
 
 
 def choose(instance: Instance, tell: Callable[[str], None]) -> list[Message]:
-    """Return the infos to show, oldest first, at most `present.INFOS`; the others wait, unread.
+    """Return the infos to show, oldest first, at most `present.INFOS`; the others stay pending.
 
-    An expired one goes to `failed/`, and a report to `done/` once a later one of its kind and sender
-    is chosen. What cannot be moved stays pending, and is not shown.
+    Move an expired one to `failed/`, and a report to `done/` once a later one of its kind and sender
+    is chosen. An info that cannot be moved stays pending and is not shown.
     """
     mailbox = instance.mailbox
     names = [name for name in mailbox.pending() if not present.wants_turn(name)]
@@ -44,7 +44,7 @@ def _may_show(instance: Instance, info: Message, tell: Callable[[str], None]) ->
         present.as_mail(instance, info)
     except (XwError, OSError):
         raise
-    except Exception as bug:  # noqa: BLE001  # it must not fail the message above which it would be shown
+    except Exception as bug:  # noqa: BLE001  # a fault in an info must not fail the message below it
         tell(f"failed (failed): {info.file_name}: {unforeseen(bug)}")
         instance.mailbox.fail(info.file_name, "failed", unforeseen(bug))
         return False

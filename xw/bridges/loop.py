@@ -1,10 +1,10 @@
 """The one loop of all bridges: list pending, claim, present, capture, file the answer, done.
 
-`Bridge.step` does one step and says when to look again; `serve` calls it. What
-a step is about to do is on disk first (`turn`), so a bridge that is killed at
-any moment is followed by one that goes on: no text goes in twice, no answer is
-lost or filed twice, and where nobody can tell whether a text went in, the
-message fails as `uncertain`.
+`Bridge.step` does one step and returns when to call it again; `serve` calls it.
+A step writes its intent to disk first (`turn`), so that the next bridge can
+continue after a kill at any moment: no text goes in twice, no answer is lost or
+filed twice, and if nobody can tell whether a text went in, the message fails as
+`uncertain`.
 """
 
 import time
@@ -37,13 +37,13 @@ from xw.post import Draft
 
 TRIES = 3
 DOUBT_S = 600.0
-"""A chat that is busy or gone after a restart has so long to show whether it got the text."""
+"""After a restart, time for a busy or missing chat to show whether it got the text."""
 
 REASON_LIMIT = 2000
-"""Characters of a reason: a program may say megabytes on its way out, and a reason travels in a message."""
+"""Characters of a reason, which travels in a message: a dying program may print megabytes."""
 
 GONE_S = 5.0
-"""A chat that vanishes while it answers has so long to come back."""
+"""Time for a chat that vanishes while it answers to come back."""
 
 Tell = Callable[[str], None]
 
@@ -70,12 +70,12 @@ class Bridge:
         self._rest = Pause(0.02, BLOCKED_S)
         self._since: float | None = None
         self._waits_for = ""
-        self._at_hand: Message | None = None  # what is looked at before there is a turn for it
+        self._at_hand: Message | None = None  # the message being examined, before it has a turn
         self._faults = Faults(f"{instance.root}/{instance.name}")
 
     @property
     def doing(self) -> tuple[str, str]:
-        """Status and task for the instance's presence."""
+        """Return the status and the task for the instance's presence."""
         if self._waits_for:
             return "alive", f"{presence.WAITS}{self._waits_for}"
         if self._turn is None:
@@ -84,11 +84,11 @@ class Bridge:
         return "busy", f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
 
     def step(self) -> float | None:
-        """Do the next step. Return seconds until the one after it (0: at once), None: when mail arrives.
+        """Do the next step. Return the seconds until the following one (0: at once; None: when mail arrives).
 
-        An XwError or OSError leaves all as it was: call it again later. One that the files of
-        one message bring out again and again fails that message, as any other exception does
-        at once, which is a fault of xw's. A claim that a newer xw has left stays for a newer one.
+        An XwError or OSError leaves everything unchanged: call this again later. If one
+        message's files cause it repeatedly, that message fails. Any other exception is a
+        fault of xw's and fails the message at once. A claim that a newer xw left stays for a newer xw.
         """
         try:
             pause = self._step()
@@ -98,14 +98,14 @@ class Bridge:
             if not self._faults.fails(self._name, error):
                 raise
             return self._fail_at_hand(str(explain(error)))
-        except Exception as bug:  # noqa: BLE001  # else it would end this bridge, and every one that is started after it
+        except Exception as bug:  # noqa: BLE001  # else it would end this bridge, and each one started after it
             return self._fail_at_hand(unforeseen(bug))
         self._faults.forget()
         return pause
 
     @property
     def _name(self) -> str:
-        """The file name of the message at hand; empty without one."""
+        """Return the file name of the message at hand; empty if there is none."""
         return self._turn.name if self._turn else self._at_hand.file_name if self._at_hand else ""
 
     def _step(self) -> float | None:
@@ -115,7 +115,7 @@ class Bridge:
         return self._finish(now) if now is not None and now.stage == ENDED else pause
 
     def _leave(self, error: Newer) -> float:
-        """Leave the turn at hand, its note included, as it is until a newer xw goes on with it."""
+        """Leave the turn at hand and its note unchanged, for a newer xw to continue."""
         if self._turn is None:
             raise error
         self._tell(f"left in processing/: {self._turn.name}: {error}")
@@ -123,14 +123,14 @@ class Bridge:
         return 0.0
 
     def _fail_at_hand(self, why: str) -> float | None:
-        """Fail the message in whose turn a fault showed, whatever else of it can still be done."""
+        """Fail the message in whose turn a fault occurred, whichever other steps still succeed."""
         now, reason = self._turn, answer.writable(why, REASON_LIMIT)
         if now is None:
             if self._at_hand is None:
                 raise XwError(reason)
             name = self._at_hand.file_name
             self._tell(f"failed (failed): {name}: {reason}")
-            # First: where it cannot be moved, its sender must not be told again and again.
+            # First: if it cannot be moved, its sender must not get a report at each try.
             self._mailbox.fail(name, "failed", reason)
             self._report_fault(self._at_hand, reason)
             self._left = [left for left in self._left if left.name != name]
@@ -142,18 +142,18 @@ class Bridge:
             message = self._mailbox.read(Place(INBOX["processing"], now.name))
         self._mailbox.fail(now.name, "failed", reason, "processing")
         self._turn = None
-        if message and now.stage != ENDED:  # what has ended is on its way out already, its letter too
+        if message and now.stage != ENDED:  # an ended turn has its own letter to the sender
             self._report_fault(message, reason)
         return self._forget(now)
 
     def _report_fault(self, message: Message, reason: str) -> None:
-        """Tell the sender of a message that brought a fault out; not where that brings out another."""
+        """Report to its sender a message that caused a fault, unless the report causes another."""
         try:
             draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
             if draft:
                 post.send(self._mailbox, self._instance.hub, draft, self._instance.now)
-        except Exception as error:  # noqa: BLE001  # the message lies in failed/ with its reason in any case
-            self._tell(f"{message.sender} was not told: {error}")
+        except Exception as error:  # noqa: BLE001  # the message is in failed/ with its reason in any case
+            self._tell(f"cannot report the failure to {message.sender}: {error}")
 
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
@@ -163,7 +163,7 @@ class Bridge:
             if not mine:
                 return self._forget(left)  # another machine of this name was first
             self._turn = left
-            self._tell(f"goes on with {self._turn.name}, {self._turn.stage}")
+            self._tell(f"resuming {self._turn.name} ({self._turn.stage})")
         now = self._turn
         if now is None:
             return self._begin()
@@ -176,9 +176,9 @@ class Bridge:
         except Damaged as damage:
             return self._end(now, answer.unreadable(now.name), "damaged", str(damage))
         if now.stage == LOST:
-            return self._end(now, message, "uncertain", "what was noted of its turn cannot be understood")
+            return self._end(now, message, "uncertain", "the note about its turn is damaged")
         if now.mark and now.chat != type(self._chat).__name__:
-            why = "it was on its way into another kind of chat, which this bridge cannot ask"
+            why = "an earlier bridge was showing it to another kind of chat, which this bridge cannot ask"
             return self._end(now, message, "gone" if now.stage == PRESENTED else "uncertain", why)
         if now.stage == PRESENTED:
             return self._capture(now, message)
@@ -202,7 +202,7 @@ class Bridge:
         try:
             won = sync.claim(self._mailbox, self._instance.hub, new.name)
         except (XwError, OSError):
-            self._left.append(new)  # nobody knows whether it was claimed: ask again before anything else
+            self._left.append(new)  # the claim may or may not have succeeded: ask again first
             raise
         if not won:
             self._lost.add(new.name)  # a mirror shows it until the next sync
@@ -211,7 +211,7 @@ class Bridge:
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
 
     def _try(self, now: Turn, message: Message) -> float | None:
-        """Present a claimed message, unless it has become too late or the chat has other things to do."""
+        """Present a claimed message, unless it has expired or the chat cannot take it now."""
         unfit = present.unfit(message, self._instance.now())
         if unfit:
             return self._end(now, message, *unfit)
@@ -223,12 +223,12 @@ class Bridge:
             shown = present.show(self._instance, message, above, self._chat.limit)
             mark = self._chat.mark()
         except Unusable:
-            raise  # it says nothing of this message, which the next bridge presents
+            raise  # not this message's fault: the next bridge presents it
         except Refused as error:
             return self._end(now, message, "refused", str(error))
         except ChatGone as error:
             self._waits_for = str(error)
-            raise  # told once, and tried again less and less often: it may cost the start of a program
+            raise  # `serve` reports it once and retries ever less often: a try may start a program
         chat = type(self._chat).__name__
         now = now._replace(stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos)
         turn.save(self._mailbox, now)
@@ -243,23 +243,23 @@ class Bridge:
         except Refused as error:
             return self._end(now._replace(infos=()), message, "refused", str(error))
         except (XwError, OSError) as error:
-            return self._end(now, message, "uncertain", f"it may or may not have been shown: {error}")
+            return self._end(now, message, "uncertain", f"the chat may or may not have shown it: {error}")
         self._tell(f"presented {message.type} {message.short} from {message.sender}")
         return self._keep(now._replace(stage=PRESENTED))
 
     def _again(self, now: Turn, message: Message, reason: str) -> float | None:
-        """Try again later with a text that is not in. It is a failed try, unless the chat became busy."""
+        """Schedule another try for a text that is not in; count this one unless the chat became busy."""
         tries = now.tries + (why_not_ready(self._chat) is None)
         if tries >= TRIES:
-            reason = f"the chat did not take it in {tries} tries: {reason}"
+            reason = f"the chat did not accept it in {tries} tries: {reason}"
             return self._end(now._replace(infos=()), message, "failed", reason)
-        self._tell(f"not presented, will try again: {message.short}: {reason}")
+        self._tell(f"not presented, will retry: {message.short}: {reason}")
         self._keep(Turn(now.name, tries=tries))
         return self._pause.longer()
 
     def _resolve(self, now: Turn, message: Message) -> float | None:
-        """After a crash: did the text go in?"""
-        # In this order: a chat that was ready before it could not tell never will.
+        """After a crash, ask the chat whether the text went in, and continue accordingly."""
+        # In this order: a chat that was ready, and then cannot tell, never will.
         busy = why_not_ready(self._chat)
         seen = self._chat.seen(now.mark, now.text)
         if seen is not None:
@@ -269,7 +269,7 @@ class Bridge:
             return self._pause.longer()
         self._since = None
         return self._end(
-            now, message, "uncertain", "the bridge was ended while it showed it; it is not shown again"
+            now, message, "uncertain", "the bridge ended while it showed this message, and shows it only once"
         )
 
     def _capture(self, now: Turn, message: Message) -> float | None:
@@ -291,21 +291,21 @@ class Bridge:
         return self._file(now, message, reply._replace(text=answer.writable(reply.text)))
 
     def _file(self, now: Turn, message: Message, reply: Reply) -> float | None:
-        """Send the answer; from the moment its bytes are noted, nothing can lose or double it."""
+        """Send the answer; once its bytes are noted, nothing can lose or duplicate it."""
         try:
             draft = answer.reply(
                 self._instance, message, reply, answer.protocol_in(self._instance, reply.text, self._tell)
             )
             self._send(now, draft, Ending("done"))
         except (NotFound, Refused, Usage) as error:
-            reason = f"{error}; the answer lies in {answer.keep(self._instance, message, reply)}"
+            reason = f"{error}; the answer is in {answer.keep(self._instance, message, reply)}"
             self._tell(f"failed (unanswerable): {now.name}: {reason}")
             return self._settle(now, Ending("failed", "unanswerable", reason))
         self._tell(f"answered {message.short} from {message.sender}")
         return 0.0
 
     def _end(self, now: Turn, message: Message | None, kind: str, reason: str) -> float | None:
-        """Fail a message, and tell its sender."""
+        """Fail a message and report the failure to its sender."""
         reason = answer.writable(reason, REASON_LIMIT)
         self._tell(f"failed ({kind}): {now.name}: {reason}")
         ending = Ending("failed", kind, reason)
@@ -318,7 +318,7 @@ class Bridge:
         try:
             self._send(now, draft, ending)
         except (NotFound, Refused, Usage) as error:
-            self._tell(f"{', '.join(draft.to)} cannot be told: {error}")
+            self._tell(f"cannot report the failure to {', '.join(draft.to)}: {error}")
             return self._settle(now, ending)
         return 0.0
 
@@ -329,15 +329,15 @@ class Bridge:
         post.send(self._mailbox, self._instance.hub, draft, self._instance.now, note)
 
     def _settle(self, now: Turn, ending: Ending) -> float:
-        """Fix what becomes of a turn: on disk first, since from here on it is only carried out."""
+        """Write the ending of a turn to disk; every later step only carries it out."""
         ended = now._replace(stage=ENDED, ending=ending)
         turn.save(self._mailbox, ended)
         self._turn = ended
         return 0.0
 
     def _finish(self, now: Turn) -> float:
-        """Carry out what was fixed; each part may have been done before."""
-        ending = now.ending or Ending("failed", "damaged", "its turn does not say how it ended")
+        """Carry out a turn's ending; each part may have been done before."""
+        ending = now.ending or Ending("failed", "damaged", "the note about its turn has no ending")
         if ending.letter:
             post.resume(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())
         for info in now.infos:
@@ -358,14 +358,14 @@ class Bridge:
         return 0.0
 
     def _keep(self, now: Turn) -> float:
-        """Go on from a step that the chat has taken, whether or not the disk can note it."""
+        """Continue from a step that the chat has taken, even if the disk cannot note it."""
         self._turn = now
         self._pause.reset()
         turn.save(self._mailbox, now)
         return 0.0
 
     def _must_wait(self) -> bool:
-        """Return whether mail must wait because the chat cannot take it now; report the reason once."""
+        """Return True if the chat cannot take mail now; report each reason once."""
         reason = why_not_ready(self._chat)
         if reason and reason != self._waits_for:
             self._tell(f"mail waits: {reason}")
@@ -375,7 +375,7 @@ class Bridge:
         return bool(reason)
 
     def _lasted(self) -> float:
-        """Return the seconds since the present trouble was first asked about."""
+        """Return the seconds since the present trouble began."""
         if self._since is None:
             self._since = self._monotonic()
         return self._monotonic() - self._since

@@ -1,6 +1,6 @@
-"""What a bridge presents: which mail asks for a turn, and the text that shows it.
+"""Choose the mail that gets a turn, and write the text that presents it.
 
-Chooses and writes, and claims, settles and sends nothing; `loop` and `announce` call it.
+Claim, settle and send nothing; `loop` and `announce` call this module.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _ANSWERED = ("task", "question")
 INFOS = 20  # shown above one message; the others wait for the next
 
 
-class Shown(NamedTuple):
+class Presentation(NamedTuple):
     """A text for the chat, and the file names of the infos that it shows above the message."""
 
     text: str
@@ -26,52 +26,52 @@ class Shown(NamedTuple):
 
 
 def wants_turn(name: str) -> bool:
-    """Return whether a message gets a turn of its own, by its file name: all but an info do."""
+    """Return True if a message gets its own turn, by its file name: every type but info."""
     parts = layout.file_name(name)
     return parts is not None and parts.type != "info"
 
 
 def wants_answer(message: Message) -> bool:
-    """Return whether it is answered: a task, a question or a room's turn, so that no two bridges loop."""
+    """Return True for a task, a question or a room's turn: nothing else, so that two bridges never loop."""
     room = message.fields.get("room")
     return message.type in _ANSWERED or (message.type != "info" and room == message.sender)
 
 
 def unfit(message: Message, now: int) -> tuple[str, str] | None:
-    """Return the kind and reason why a message must not be presented; None if it may be."""
+    """Return the kind of failure and the reason if a message must not be presented, else None."""
     if message.expired(now):
         return "expired", f"it expired at {message.expires}, before the chat could take it"
     if wants_answer(message) and message.hops >= HOP_LIMIT:
-        return "hops", f"{message.hops} automatic answers led to it, and no bridge gives another"
+        return "hops", f"it follows {message.hops} automatic answers, and bridges stop there"
     return None
 
 
 def readable(instance: Instance, names: list[str]) -> Iterator[Message]:
-    """Return the pending messages `names`; damaged ones are set aside, those of a newer format stay."""
+    """Yield the pending messages `names`; set damaged ones aside, leave those of a newer format."""
     for item in instance.mailbox.read_each(INBOX["pending"], names):
         if isinstance(item, Message):
             yield item
 
 
-def show(instance: Instance, message: Message, infos: list[Message], limit: int) -> Shown:
+def show(instance: Instance, message: Message, infos: list[Message], limit: int) -> Presentation:
     """Return the text for a message and the infos above it, in at most `limit` bytes (0: any).
 
-    Infos that find no room wait. A body that is too long is cut, which the text
-    says, and lies whole in a file that it names.
+    Infos that do not fit stay pending. Cut a body that is too long, and name in the
+    text the file that has it whole.
     """
     mail = as_mail(instance, message)
     above = infos[:INFOS]
     while True:
         text = framed(mail, tuple(as_mail(instance, info) for info in above))
         if _fits(text, limit):
-            return Shown(text, tuple(info.file_name for info in above))
+            return Presentation(text, tuple(info.file_name for info in above))
         if not above:
-            return Shown(_cut(instance, message, mail, limit), ())
+            return Presentation(_cut(instance, message, mail, limit), ())
         above = above[:-1]
 
 
 def as_mail(instance: Instance, message: Message) -> Mail:
-    """Return what the frame shows of a message."""
+    """Return a message's fields for the frame."""
     age = (instance.now() - message.sent) / clock.SECOND
     return Mail(
         message.sender,
@@ -85,7 +85,7 @@ def as_mail(instance: Instance, message: Message) -> Mail:
 
 
 def _files(instance: Instance, message: Message) -> Iterator[str]:
-    """Return the paths of a message's files, and of those that an `info` of `xw attach` announces."""
+    """Yield the paths of a message's files, and of the files that an `info` of `xw attach` announces."""
     for owner, files in ((message.id, message.attachments), (message.attached_to, message.attached)):
         wrong = instance.mailbox.unsound(owner, files)
         for file in files:
@@ -104,7 +104,9 @@ def _cut(instance: Instance, message: Message, mail: Mail, limit: int) -> str:
         if _fits(text, limit):
             return text
         if not size:
-            raise Refused(f"not even the frame of {message.short} fits into the chat's {limit} bytes")
+            raise Refused(
+                f"{message.short} does not fit into the chat's {limit} bytes, even without its body"
+            )
 
 
 def _path(instance: Instance, owner: str, file: Attachment) -> str:

@@ -1,4 +1,4 @@
-"""Running a bridge: one per instance, with heartbeats, until it is told to stop."""
+"""Run a bridge with heartbeats until something asks it to stop; one per instance."""
 
 import os
 import signal
@@ -21,14 +21,14 @@ from xw.mailbox import Mailbox
 from xw.watch import Arrivals
 
 BEAT_S = 10.0
-"""Three heartbeats to the time that one is believed: a single late one kills nobody."""
+"""A third of the time that a heartbeat stays valid: a single late one does no harm."""
 
 CUT_S = 1.0
-"""A step that still lasts so long after a signal is cut off: an agent may take a minute to start."""
+"""Time for a step to end after a signal, then it is interrupted: an agent may take a minute to start."""
 
 
 class Plan(NamedTuple):
-    """What a bridge is to do. `open` makes its chat, given a directory that outlives the process."""
+    """The settings of a bridge. `open` makes its chat, given a directory that outlives the process."""
 
     kind: str
     open: Callable[[Path], Chat]
@@ -36,11 +36,11 @@ class Plan(NamedTuple):
 
 
 class _Cut(BaseException):
-    """A signal cuts a step off; the next bridge finds what a crash would have left."""
+    """A signal interrupts a step; the next bridge finds the same files as after a crash."""
 
 
 class Stop:
-    """Ends `serve`: at a signal, from another thread, or when `orphaned` says that nobody wants it."""
+    """Ends `serve`: at a signal, from another thread, or once `orphaned` returns True."""
 
     def __init__(self, orphaned: Callable[[], bool] | None = None) -> None:
         self._asked = False
@@ -49,14 +49,14 @@ class Stop:
         self._may_cut = False
 
     def on_signals(self) -> None:
-        """Stop at SIGINT, SIGTERM and SIGHUP, which the main thread gets."""
+        """Stop at SIGINT, SIGTERM and SIGHUP. Call this in the main thread, which gets the signals."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._signalled)
         signal.signal(signal.SIGALRM, self._cut)
 
     @contextmanager
     def cutting(self) -> Iterator[None]:
-        """Let a signal cut the block off, and end it quietly; the tidying up comes after it."""
+        """Let a signal interrupt the block and end it quietly; the clean-up comes after the block."""
         with suppress(_Cut):
             self._may_cut = True
             try:
@@ -65,22 +65,22 @@ class Stop:
                 self._may_cut = False
 
     def ask(self) -> None:
-        """Stop as soon as the step under way is done."""
+        """Stop as soon as the current step is done."""
         self._asked = True
-        # Waking takes a lock that the thread which a signal interrupts may hold: another thread waits for it.
+        # Waking takes a lock that the interrupted thread may hold: another thread waits for it.
         Thread(target=self._wake, daemon=True).start()
 
     def asked(self) -> bool:
-        """Return whether to stop."""
+        """Return True if the bridge is to stop."""
         return self._asked or self._orphaned()
 
     def wakes(self, wake: Callable[[], None]) -> None:
-        """Set the function that ends the wait under way."""
+        """Set the function that ends the current wait."""
         self._wake = wake
 
     def _signalled(self, *_: object) -> None:
         self.ask()
-        # Again and again: one that falls into code which swallows every exception cuts nothing.
+        # Repeatedly: a signal inside code that swallows every exception interrupts nothing.
         signal.setitimer(signal.ITIMER_REAL, CUT_S, CUT_S)
 
     def _cut(self, *_: object) -> None:
@@ -95,14 +95,16 @@ class _Worker(Protocol):
 
 
 def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
-    """Take an instance's mail through a chat until `stop`. Busy where another bridge does."""
+    """Take an instance's mail through a chat until `stop`. Raise Busy if another bridge does."""
     mailbox = instance.mailbox
     with ExitStack() as held:
         try:
-            # A second of patience: the lock of a bridge that was just killed is not free at once.
+            # Wait a second: the lock of a bridge that was just killed is not free at once.
             held.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0))
         except Busy:
-            raise Busy(f"another bridge runs for {instance.name}: an instance has one") from None
+            raise Busy(
+                f"another bridge runs for {instance.name}, and an instance has only one: stop it first"
+            ) from None
         _run(instance, plan, stop, tell)
 
 
@@ -116,7 +118,7 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
             _work(instance, plan, chat, stop, tell)
     finally:
         chat.close()
-    with suppress(XwError, OSError):  # which was told with the heartbeats
+    with suppress(XwError, OSError):  # the heartbeats have reported it
         presence.leave(mailbox)
 
 
@@ -131,12 +133,12 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
             tell("ready")
             reason = why_not_ready(chat) or _start(chat)
             if reason:
-                tell(f"the chat is not ready, so mail will wait: {reason}")
+                tell(f"the chat is not ready, mail waits: {reason}")
             _loop(worker, pulse, woken, stop, tell, lost)
 
 
 def _start(chat: Chat) -> str | None:
-    """Start a chat's program where that can be done ahead; None, or why it cannot be started now."""
+    """Start a chat's program if the chat can do so ahead of mail. Return None, or why it did not start."""
     if isinstance(chat, Starting):
         try:
             chat.start()
@@ -152,25 +154,25 @@ def _loop(
     while not stop.asked():
         if lost():
             raise Unreachable(
-                "the hub was moved or removed under this bridge: start it again where it is now"
+                "the hub was moved or removed while this bridge ran: start the bridge again at its new place"
             )
         try:
             pause = worker.step()
             pulse.changed()
             if told:
-                tell("goes on")
+                tell("resumed")
             told = ""
             trouble.reset()
         except Unusable:
             raise
         except Exception as error:  # noqa: BLE001
-            # Each step may be repeated; a full disk or a hub out of reach passes, and a fault of xw's
-            # that no message can be blamed for must not end what serves all others.
+            # Every step may be repeated. A full disk or an unavailable hub passes, and a fault of xw's that
+            # no message causes must not end the bridge that serves all others.
             reason = str(explain(error)) if isinstance(error, (XwError, OSError)) else unforeseen(error)
-            # The path may be a scratch file's, another one each time.
+            # Compared without the path, which may be a new scratch file's each time.
             state = os.strerror(error.errno or 0) if isinstance(error, OSError) else reason
             if state != told:
-                tell(f"cannot go on now: {reason}")
+                tell(f"cannot continue, will retry: {reason}")
             told = state
             pause = trouble.longer()
         if pause != 0.0:
@@ -178,19 +180,19 @@ def _loop(
 
 
 def _lost(lock: str, held: os.stat_result) -> bool:
-    """Return whether the lock is gone from its place: the next bridge would take the same mail."""
+    """Return True if the lock file is no longer in its place: another bridge would take the same mail."""
     try:
         return not os.path.samestat(os.stat(lock), held)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
-        return False  # out of reach for now: the next step says why
+        return False  # unavailable now: the next step reports why
 
 
 class _Pulse:
-    """Heartbeats in a thread of their own: presenting a long text may take longer than one is believed.
+    """Heartbeats in their own thread: presenting a long text may take longer than one stays valid.
 
-    One that cannot be written (a folder in its place, a full disk) is told once, and mail goes on.
+    If one cannot be written (a folder in its place, a full disk), report it once and continue.
     """
 
     def __init__(self, mailbox: Mailbox, kind: str, worker: _Worker, tell: Tell) -> None:
@@ -213,13 +215,13 @@ class _Pulse:
         self._thread.join()
 
     def changed(self) -> None:
-        """Beat if what the bridge does is no longer what is shown."""
+        """Write a heartbeat if the bridge's status or task has changed."""
         if self._worker.doing != self._shown:
             self._beat()
 
     def _beat_on(self) -> None:
         while not self._ended.wait(BEAT_S):
-            with suppress(Exception):  # the next beat is due soon, and the loop tells what is wrong
+            with suppress(Exception):  # the next one is due soon, and the loop reports any trouble
                 self._beat()
 
     def _beat(self) -> None:
@@ -229,5 +231,5 @@ class _Pulse:
             self._fails = False
         except (XwError, OSError) as error:
             if not self._fails:
-                self._tell(f"its heartbeat cannot be shown: {explain(error)}")
+                self._tell(f"cannot write the heartbeat: {explain(error)}")
             self._fails = True

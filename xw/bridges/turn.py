@@ -1,16 +1,16 @@
 """A turn: one message on its way through a chat, durable beside its claim.
 
-`inbox/processing/<name>.turn.json` says how far the turn has come, so that a
-bridge which was killed at any moment is followed by one that goes on:
+`inbox/processing/<name>.turn.json` records the turn's stage, so that the next
+bridge can continue after this one was killed at any moment:
 
     claimed      nothing of it went into the chat; may be presented
     presenting   the text is about to go in, or has: only the chat can tell
-    presented    it is in; the answer is captured from the mark on
-    ended        what becomes of it is fixed, to the bytes of the letter that is sent
-    lost         never noted: how a note is read that cannot be understood
+    presented    it is in; capture the answer from the mark on
+    ended        its ending is decided, down to the bytes of the letter to send
+    lost         never written: stands for a note that is damaged
 
-It is written before each step that it speaks of, the claim included: a claim
-without a turn is another worker's.
+The bridge writes the note before each step that it describes, the claim
+included: a claim without a note belongs to another worker.
 """
 
 import json
@@ -30,25 +30,25 @@ _LIMIT = 16 * layout.MESSAGE_LIMIT  # a text and a letter, each escaped at its w
 
 
 class Ending(NamedTuple):
-    """What becomes of the message: done, or failed with a kind and a reason; and the letter that says so."""
+    """The end of a message: done, or failed with a kind and a reason; and the letter that reports it."""
 
     state: str
     kind: str = ""
     reason: str = ""
     letter: str = ""
-    """The file name of the reply or info that goes out; empty if none does."""
+    """The file name of the reply or info to send; empty if there is none."""
     data: str = ""
-    """Its bytes, as text."""
+    """The letter's bytes, as text."""
 
 
 class Turn(NamedTuple):
-    """How far one message has come. `name` is its file name, `infos` those shown above it."""
+    """The progress of one message. `name` is its file name, `infos` are those shown above it."""
 
     name: str
     stage: str = CLAIMED
     tries: int = 0
     chat: str = ""
-    """What kind of chat the mark is of: to another it means nothing."""
+    """The kind of chat that made the mark, which means nothing to another kind."""
     mark: str = ""
     text: str = ""
     infos: tuple[str, ...] = ()
@@ -56,20 +56,20 @@ class Turn(NamedTuple):
 
 
 def save(mailbox: Mailbox, turn: Turn) -> None:
-    """Make the turn durable, in place of what was noted of it before."""
+    """Write the turn durably, in place of its earlier note."""
     fields = turn._asdict() | {"ending": turn.ending and turn.ending._asdict()}
     data = (json.dumps(fields, indent=2) + "\n").encode()
     mailbox.files.replace(data, mailbox.at(layout.SCRATCH), _path(mailbox, turn.name))
 
 
 def remove(mailbox: Mailbox, turn: Turn) -> None:
-    """Forget the turn; it may be gone already, or be another user's folder, which stays."""
+    """Remove the turn's note. It may be gone already, or be another user's folder, which stays."""
     with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
         mailbox.files.remove(_path(mailbox, turn.name))
 
 
 def load_all(mailbox: Mailbox) -> list[Turn]:
-    """Return the turns that an earlier bridge left, oldest first; an unreadable one as LOST."""
+    """Return the turns that an earlier bridge left, oldest first; a damaged note as LOST."""
     names = mailbox.files.names(mailbox.at(_FOLDER))
     return [_load(mailbox, name.removesuffix(layout.TURN)) for name in sorted(names) if _is_turn(name)]
 
@@ -86,12 +86,12 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
         if turn.name == name and _is_sound(turn):
             return turn
     except (Damaged, PermissionError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        pass  # what it said is lost; that the message was claimed is not
+        pass  # the stage is lost, but the message was claimed
     return Turn(name, LOST)
 
 
 def _is_sound(turn: Any) -> bool:
-    """Return whether the fields of a file have a turn's types, and only messages' names."""
+    """Return True if a file's fields have a turn's types, and its names are messages' names."""
     texts = (turn.chat, turn.mark, turn.text, *(turn.ending or ()))
     return (
         turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED)
