@@ -16,6 +16,7 @@ Clock = Callable[[], int]  # microseconds since the epoch; an argument wherever 
 
 SECOND = 1_000_000
 _END = 253_402_300_800 * SECOND  # the year 10000, which has no place in an id
+_SPELLED = len("2026-11-21T05:30:12.123456Z")
 _RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 _is_rfc3339 = re.compile(_RFC3339, re.ASCII).fullmatch
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -46,6 +47,12 @@ def is_stamp(stamped: str) -> bool:
 def rfc3339(at: int) -> str:
     """`at` as in messages."""
     return spell(stamp(at))
+
+
+def utc(text: str) -> str:
+    """Return an RFC 3339 time as `rfc3339` spells it. Raise ValueError as `from_rfc3339`."""
+    spelled = len(text) == _SPELLED and text[-1] == "Z"  # as xw writes it; `datetime` costs its import
+    return text if spelled else rfc3339(min(from_rfc3339(text), _END - 1))
 
 
 def brief(at: int) -> str:

@@ -20,13 +20,22 @@ are translated in one place, `explain`.
 
 import errno
 import os
+from collections.abc import Mapping
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.codes import ErrorCode
 
 
 class XwError(Exception):
-    """The operation failed; `code` is the process's exit code, `word` names the kind of error to programs."""
+    """The operation failed; `code` is the process's exit code, `word` names the kind of error to programs.
+
+    `told` is what was done all the same, for programs.
+    """
 
     code = 1
-    word = "failed"
+    word: "ErrorCode" = "failed"
+    told: Mapping[str, object] = {}
 
 
 class Bug(XwError):
@@ -48,13 +57,13 @@ class NoMessage(XwError):
 class Damaged(NoMessage):
     """A file is not the message that its name promises."""
 
-    word = "damaged"
+    word: "ErrorCode" = "damaged"
 
 
 class Unreadable(NoMessage):
     """A file cannot be read here and now, and so cannot be judged; it stays where it is."""
 
-    word = "unreadable"
+    word: "ErrorCode" = "unreadable"
 
 
 class Newer(Unreadable):

@@ -4,70 +4,13 @@ The doctor's own checks yield findings, and so may every hub. Sentences may chan
 version; levels and codes may not.
 """
 
-from typing import Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from xw.codes import Code, Level
 from xw.errors import XwError, explain
 
-# The `word` of each class in errors.py, and `bug` for a fault in xw itself.
-ErrorCode = Literal[
-    "failed",
-    "busy",
-    "damaged",
-    "unreadable",
-    "newer-format",
-    "no-answer",
-    "usage",
-    "not-found",
-    "timed-out",
-    "unreachable",
-    "refused",
-    "bug",
-]
-Level = Literal["ok", "note", "bad"]
-
-# A code says what the finding is about, the level whether it is in order; docs/commands.md lists them.
-Code = Literal[
-    # configuration and files of the project
-    "config",
-    "hub",
-    "wrong-owner",
-    "wrong-group",
-    "planted-link",
-    "other-hub",
-    "unsent-elsewhere",
-    "unreadable-mirror",
-    # the mailbox, and the way to the hub
-    "mirror-age",
-    "mirror-watched",
-    "mirror-in-worktree",
-    "not-looked-at",
-    "connected",
-    "not-durable",
-    "no-mailbox",
-    "clock-skew",
-    "folders",
-    "missing-folders",
-    "unreadable-folders",
-    "open-permissions",
-    "writable",
-    "not-writable",
-    # mail
-    "stray-file",
-    "pending",
-    "claimed",
-    "outbox",
-    "outbox-blocked",
-    "dead-letters",
-    "refused-mail",
-    "ids-ahead",
-    # who serves it
-    "bridge",
-    "bridge-down",
-    "bridge-waits",
-    "bridge-unseen",
-    "room-down",
-    ErrorCode,  # of an error that ended a check
-]
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
 
 
 class Finding(NamedTuple):
@@ -87,8 +30,12 @@ class Finding(NamedTuple):
     skew_s: float | None = None
     instance: str = ""
 
+    def to_json(self) -> "upkeep.Finding":
+        """Return it for programs."""
+        return cast("upkeep.Finding", self._asdict())
+
 
 def of_error(error: XwError | OSError) -> Finding:
     """Return the finding for an error that ended a check."""
     told = explain(error)
-    return Finding("bad", cast("Code", told.word), str(told))
+    return Finding("bad", told.word, str(told))

@@ -84,6 +84,11 @@ def file_name(text: str) -> FileName | None:
     return FileName(*match.groups()) if match else None
 
 
+def id_of(text: str) -> str | None:
+    """Return the id in a message's file name; None where it is none."""
+    return text.partition(".")[0] if is_message(text) else None
+
+
 def is_message(text: str) -> bool:
     """Whether `text` has the form of a message's file name."""
     return _is_file_name(text) is not None

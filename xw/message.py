@@ -12,6 +12,11 @@ from collections.abc import Callable
 from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
 from xw.record import NamedTuple
+from xw.text import first_line
+
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+if TYPE_CHECKING:
+    from xw.shapes import mail
 
 Fields = dict[str, object]
 STRAY = "the file's name is no message's name"
@@ -22,6 +27,7 @@ HOPS = 1_000_000
 _SIZE = 2**63 - 1  # bytes of a file
 _DIGITS = 40  # of any whole number: 128 bits and a sign
 _DEPTH = 100  # of lists and objects in each other
+_ABOUT = 60  # characters of a message that is only named
 
 
 class Attachment(NamedTuple):
@@ -95,6 +101,18 @@ class Message(NamedTuple):
     def answered_hops(self) -> int:
         """Return the `hops` of an automatic answer to it."""
         return min(self.hops + 1, HOPS)
+
+    def to_json(self) -> "mail.Message":
+        """Return the fields of its file, unknown ones included, and its id."""
+        told = {"format": layout.FORMAT, "id": self.id, **self.fields}
+        if self.expires:
+            told["expires"] = clock.utc(self.expires)
+        return told  # type: ignore[return-value]  # _SHAPE has seen to it
+
+    def about(self) -> "mail.About":
+        """Return what names it to a program: id, type, sender, and how its body begins."""
+        first = first_line(self.body, _ABOUT)
+        return {"id": self.id, "type": self.type, "from": self.sender, "first_line": first}  # type: ignore[typeddict-item]  # `layout.file_name` has seen to the type
 
     def expired(self, at: int) -> bool:
         """Whether the time it was wanted for is over."""

@@ -31,6 +31,7 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from xw.files.contract import Note
     from xw.hub.contract import Hub, Parcel
+    from xw.shapes import mail
 
 
 class Draft(NamedTuple):
@@ -67,6 +68,17 @@ class Sent(NamedTuple):
     waiting: tuple[str, ...]
     returned: tuple[str, ...] = ()
     about: Message | None = None
+
+    def to_json(self) -> "mail.Sent":
+        """Return it for programs."""
+        return {
+            "format": 1,
+            "id": self.id,
+            "delivered": list(self.delivered),
+            "outbox": list(self.waiting),
+            "returned": list(self.returned),
+            "about": self.about.about() if self.about else None,
+        }
 
 
 class Flushed(NamedTuple):

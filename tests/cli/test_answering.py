@@ -65,7 +65,7 @@ def test_what_is_answered_or_done_is_not_open(team: Team) -> None:
     team.ok("done", done, by="bob")
     assert team.json("send", "reply", "3", "--to", "alice", by="bob")["about"]["id"] == left
     made = team.json("send", "reply", "and more", "--to", "alice", by="bob")
-    assert "about" not in made and sent(team, "alice", made["id"])["re"] is None
+    assert made["about"] is None and sent(team, "alice", made["id"])["re"] is None
 
 
 def test_none_is_open(team: Team) -> None:
@@ -87,7 +87,7 @@ def test_other_types_answer_nothing_unasked(team: Team) -> None:
     """An info or a question of one's own is no reply, and names nothing."""
     team.send("well?", kind="question")
     for kind in ("info", "question", "task"):
-        assert "about" not in team.json("send", kind, "hm", "--to", "alice", by="bob")
+        assert team.json("send", kind, "hm", "--to", "alice", by="bob")["about"] is None
 
 
 def test_prompt_offers_no_reply_without_an_id(team: Team) -> None:

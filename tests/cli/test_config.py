@@ -110,7 +110,7 @@ def test_concurrent_inits(team: Team) -> None:
         assert (process.returncode, err) == (0, ""), out
     written = json.loads((team.folder / "xw.json").read_text())["instances"]
     assert set(names) <= set(written)
-    assert [peer["name"] for peer in team.json("peers")] == sorted([*names, "bob", "carol"])
+    assert [peer["name"] for peer in team.json("peers")["peers"]] == sorted([*names, "bob", "carol"])
 
 
 def test_unknown_values_survive_in_the_configuration(team: Team) -> None:

@@ -301,7 +301,7 @@ def test_hostile_files(team: Team, command: tuple[str, ...]) -> None:
     assert [json.loads(line)["body"] for line in listed.out.splitlines()] == [
         f"good {number}" for number in range(0, len(_CASES), 20)
     ]
-    shown = team.json("check", "--failed", "--all", by="bob")
+    shown = team.json("check", "--failed", "--all", by="bob")["dead_letters"]
     assert len(shown) == len(_CASES)
     assert team.names("bob", "inbox/tmp") == []
 
@@ -425,7 +425,7 @@ def test_a_hostile_note_is_no_note(team: Team) -> None:
     folder = team.box("bob") / "inbox" / "failed"
     for name, (kept, _) in dead.items():
         assert (folder / kept).read_text() == f"bytes of {name}"
-    assert len(team.json("check", "--failed", "--all", by="bob")) == 3
+    assert len(team.json("check", "--failed", "--all", by="bob")["dead_letters"]) == 3
 
 
 def test_a_long_name_in_no_encoding(team: Team) -> None:
@@ -434,7 +434,7 @@ def test_a_long_name_in_no_encoding(team: Team) -> None:
     with open(pending + b"/" + b"\xff" * 250, "wb"):
         pass
     assert "no message's name" in team.run("check", by="bob").err
-    (letter,) = team.json("check", "--failed", "--all", by="bob")
+    (letter,) = team.json("check", "--failed", "--all", by="bob")["dead_letters"]
     assert "no message's name" in letter["reason"]
 
 

@@ -196,7 +196,7 @@ def test_folders_in_the_hub(fenced: Team) -> None:
             (folder / "card.json").write_text("{}")
             made.append(folder)
     assert len(made) > 300
-    assert [peer["name"] for peer in fenced.json("peers")] == ["bob", "carol"]
+    assert [peer["name"] for peer in fenced.json("peers")["peers"]] == ["bob", "carol"]
     fenced.ok("send", "info", "--to", "all", "x")
     assert fenced.ok("sync") == "0 delivered, 0 returned, 2 peers\n"
     for folder in made:

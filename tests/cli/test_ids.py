@@ -127,5 +127,8 @@ def test_done_of_what_cannot_be_read(team: Team) -> None:
     name = "20261121T053012123456Z-k7f3q2m9.task.alice.json"
     (team.box("bob") / "inbox" / "pending" / name).write_text("{")
     assert team.ok("done", "k7f3", by="bob") == "done k7f3q2m9 task alice\n"
-    (again,) = team.json("done", "k7f3", by="bob")
-    assert again == {"id": name.partition(".")[0], "moved": False, "error": None}
+    (again,) = team.json("done", "k7f3", by="bob")["messages"]
+    assert again == {
+        "token": "k7f3", "id": name.partition(".")[0], "type": "task", "from": "alice", "first_line": None,
+        "moved": False, "error": None, "code": None,
+    }  # fmt: skip

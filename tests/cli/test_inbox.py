@@ -19,7 +19,9 @@ from xw.post import Draft
 def test_check_of_an_empty_inbox(team: Team) -> None:
     """An empty inbox is said to be empty, naming the hub that was looked at."""
     assert team.ok("check") == f"no mail for alice on {team.hub}\n"
-    assert team.json("check") == {"messages": [], "total": 0, "set_aside": [], "newer": []}
+    assert team.json("check") == {
+        "format": 1, "messages": [], "total": 0, "set_aside": [], "newer": [],
+    }  # fmt: skip
     assert team.ok("check", "--failed") == f"no dead letters for alice on {team.hub}\n"
 
 
@@ -38,10 +40,11 @@ def test_an_unreadable_inbox_is_an_error(
         path.symlink_to(path.name)
     broken = team.run(*command, by="bob")
     assert broken.code in (1, 3, 6), broken
-    assert broken.out == ""
-    assert broken.err.startswith("xw: ")
-    assert broken.err.count("\n") == 1
-    assert str(team.hub) in broken.err
+    told, nothing = (broken.out, broken.err) if "--json" in command else (broken.err, broken.out)
+    assert nothing == ""
+    assert told.startswith('{"format": 1, "error": ' if "--json" in command else "xw: ")
+    assert told.count("\n") == 1
+    assert str(team.hub) in told
 
 
 def test_check_lists_the_oldest_first(team: Team) -> None:
@@ -140,7 +143,7 @@ def test_read_thread(team: Team) -> None:
     answer = team.json("reply", task, "how?", by="bob")["id"]
     more = team.json("reply", answer, "like this")["id"]
     team.ok("done", task, by="bob")
-    thread = team.json("read", more, "--thread", by="bob")
+    thread = team.json("read", more, "--thread", by="bob")["messages"]
     assert [message["id"] for message in thread] == [task, answer, more]
     assert [message["thread"] for message in thread] == [None, task, task]
     assert [message["re"] for message in thread] == [None, task, answer]
@@ -196,12 +199,16 @@ def test_done(team: Team) -> None:
     assert team.pending("bob") == []
     assert len(team.names("bob", "inbox/done")) == 2
     assert team.ok("done", one, by="bob") == f'{one[-8:]} info alice "one" was done before\n'
-    again = team.json("done", two, by="bob")
+    again = team.json("done", two, by="bob")["messages"]
     about = {"id": two, "type": "info", "from": "alice", "first_line": "two"}
-    assert again == [{**about, "moved": False, "error": None}]
+    assert again == [{"token": two, **about, "moved": False, "error": None, "code": None}]
     failed = team.run("done", "zzzzzzzz", "--json", by="bob")
     assert failed.code == 3
-    assert json.loads(failed.out)[0]["error"]
+    assert failed.err == ""
+    whole = json.loads(failed.out)
+    assert (whole["code"], whole["exit_code"]) == ("not-found", 3)
+    (one,) = whole["messages"]
+    assert (one["token"], one["error"], one["code"]) == ("zzzzzzzz", whole["error"], "not-found")
 
 
 def test_done_of_a_claimed_message(team: Team) -> None:
@@ -235,7 +242,7 @@ def test_done_of_a_dead_letter(team: Team) -> None:
     assert refused.code == 3
     assert "xw check --failed" in refused.err
     assert "no reason was kept" in team.ok("check", "--failed", by="bob")
-    (letter,) = team.json("check", "--failed", by="bob")
+    (letter,) = team.json("check", "--failed", by="bob")["dead_letters"]
     assert letter["message"]["id"] == token
 
 
@@ -255,7 +262,7 @@ def test_a_message_of_a_newer_format_stays(team: Team) -> None:
         assert "readable" in checked.out
         assert "this xw knows format 1: upgrade xw" in checked.err
     listed = json.loads(team.run("check", "--json", by="bob").out)
-    assert (listed["total"], listed["newer"][0][0]) == (2, name)
+    assert (listed["total"], listed["newer"][0]["name"]) == (2, name)
     opened = team.run("read", name, by="bob")
     assert (opened.code, opened.out) == (1, "")
     assert "upgrade" in opened.err

@@ -142,7 +142,7 @@ def test_an_expired_info_settles_itself(team: Team) -> None:
     assert [message["body"] for message in found["messages"]] == ["late task"]
     assert found["total"] == 1
     assert "(expired)" in team.ok("check", by="bob")
-    (letter,) = team.json("check", "--failed", by="bob")
+    (letter,) = team.json("check", "--failed", by="bob")["dead_letters"]
     assert (letter["message"]["id"], letter["kind"]) == (info, "expired")
 
 
@@ -195,7 +195,7 @@ def test_dead_letters_are_limited(team: Team) -> None:
     lines = team.ok("check", "--failed", by="bob").splitlines()
     assert lines[-1] == "and 5 older: `xw check --failed --all`"
     assert lines[0] == "not a message: stray 05"
-    assert len(team.json("check", "--failed", "--all", by="bob")) == 25
+    assert len(team.json("check", "--failed", "--all", by="bob")["dead_letters"]) == 25
 
 
 def test_options_choose_dead_letters(team: Team) -> None:
@@ -218,9 +218,8 @@ def test_options_choose_dead_letters(team: Team) -> None:
         "and 5 older: `xw check --failed --all`",
     ]
     assert letters("--type", "reply")[0].startswith("no dead letters of this kind for bob")
-    assert [one["message"]["body"] for one in team.json("check", "--failed", "--type", "task", by="bob")] == [
-        "task 0", "task 1", "task 2",
-    ]  # fmt: skip
+    tasks = team.json("check", "--failed", "--type", "task", by="bob")["dead_letters"]
+    assert [one["message"]["body"] for one in tasks] == ["task 0", "task 1", "task 2"]
 
 
 def test_wait_passes_over_what_has_expired(team: Team) -> None:

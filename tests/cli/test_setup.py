@@ -56,7 +56,7 @@ def test_init_again_is_harmless(team: Team) -> None:
     again = team.ok("init", "--name", "bob")
     assert "mailbox  bob (was there)" in again
     assert len(team.pending("bob")) == 1
-    assert team.json("peers")[0]["description"] == "bob's description"
+    assert team.json("peers")["peers"][0]["description"] == "bob's description"
 
 
 def test_two_inits_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +78,14 @@ def test_init_as_json(empty: Path) -> None:
     """`init --json` names what it made."""
     made = json.loads(call(empty, "init", "--json").out)
     assert made == {
+        "format": 1,
         "name": "my-project",
         "hub": str(empty / ".xw/hub"),
         "config": str(empty / "xw.json"),
         "new_hub": True,
         "new_mailbox": True,
+        "there": [],
+        "recorded": [],
     }
 
 
@@ -114,7 +117,7 @@ def test_init_joins_a_hub_elsewhere(empty: Path, team: Team) -> None:
     assert made.code == 0, made
     assert json.loads((empty / "xw.json").read_text())["hub"] == str(team.hub)
     assert (empty / ".xw" / ".gitignore").read_text() == "*\n"
-    assert "dave" in [peer["name"] for peer in team.json("peers")]
+    assert "dave" in [peer["name"] for peer in team.json("peers")["peers"]]
 
 
 def test_two_instances_of_one_name(empty: Path, team: Team) -> None:
@@ -222,14 +225,14 @@ def test_peers(team: Team) -> None:
     assert bob.startswith("bob -; 1 pending, oldest 0s; seen ")
     assert bob.endswith("; bob's description")
     assert carol.startswith("carol -; 0 pending; seen ")
-    assert team.json("peers")[0]["oldest"].startswith(team.pending("bob")[0])
+    assert team.json("peers")["peers"][0]["oldest"].startswith(team.pending("bob")[0])
 
 
 def test_peers_of_a_lonely_instance(empty: Path) -> None:
     """Without peers, `peers` says how to add one, and `send` finds nobody."""
     call(empty, "init")
     assert "`xw init --name NAME` adds one" in call(empty, "peers").out
-    assert call(empty, "peers", "--json").out == "[]\n"
+    assert json.loads(call(empty, "peers", "--json").out)["peers"] == []
     for arguments in (("send", "info", "x"), ("send", "info", "x", "--to", "all")):
         nobody = call(empty, *arguments)
         assert nobody.code == 3
@@ -244,11 +247,11 @@ def test_peers_shows_presence(team: Team) -> None:
     shown = ageless(team.ok("peers")).splitlines()
     assert shown[0].startswith("bob busy; 0 pending; seen 0s ago; tests 80%; bob's")
     os.utime(presence, (1, 1))
-    assert team.json("peers")[0]["status"] == "gone"
+    assert team.json("peers")["peers"][0]["status"] == "gone"
     for nonsense in ("", "[]", "[" * 60000, '{"status": "dancing", "ttl_s": 1}', '{"status": "busy"}',
                      '{"status": "busy", "ttl_s": 1' + "0" * 400 + "}"):  # fmt: skip
         presence.write_text(nonsense)
-        assert team.json("peers")[0]["status"] == "-", nonsense[:40]
+        assert team.json("peers")["peers"][0]["status"] == "-", nonsense[:40]
 
 
 def test_peers_with_a_damaged_card(team: Team) -> None:
@@ -277,8 +280,8 @@ def test_sync_writes_the_peers(team: Team) -> None:
     }
     before = (team.folder / "xw.json").stat()
     assert team.json("sync") == {
-        "peers": ["bob", "carol"], "delivered": [], "returned": [], "waiting": {},
-        "fetched": [], "settled": [], "problems": [],
+        "format": 1, "peers": ["bob", "carol"], "delivered": [], "returned": [], "waiting": [],
+        "fetched": [], "settled": [], "advanced": [], "problems": [], "adopted": 0,
     }  # fmt: skip
     assert (team.folder / "xw.json").stat().st_ino == before.st_ino
 

@@ -121,7 +121,7 @@ def test_what_is_left_is_named(shared: Shared) -> None:
     assert "no mail" not in shown.out
     assert "left in pending/: folder: " in shown.err
     assert "Permission denied" in shown.err
-    assert json.loads(shared.run(BOB, "check", "--json").out)["newer"][0][0] == "folder"
+    assert json.loads(shared.run(BOB, "check", "--json").out)["newer"][0]["name"] == "folder"
     assert folder.exists()
     assert list((shared.work / "hub/bob/inbox/failed").iterdir()) == []
 

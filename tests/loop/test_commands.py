@@ -66,14 +66,14 @@ def test_two_bridges_stop_by_themselves(team: Team) -> None:
     until(at_rest)
     turns = len(log.read_text().split())
     assert 3 <= turns < 200, turns
-    why = [one for who in ("alice", "bob") for one in team.json("check", "--failed", by=who)]
+    why = [one for who in ("alice", "bob") for one in team.json("check", "--failed", by=who)["dead_letters"]]
     assert {one["kind"] for one in why} == {"hops"}
 
 
 def test_peers_show_the_bridge_and_its_death(team: Team) -> None:
     """`peers` shows a bridge that runs; once it was killed and mail waits, `peers` and `doctor` say so."""
     running = bridge(team, "bob", "command", "--", "cat")
-    (bob,) = [peer for peer in team.json("peers") if peer["name"] == "bob"]
+    (bob,) = [peer for peer in team.json("peers")["peers"] if peer["name"] == "bob"]
     assert (bob["status"], bob["bridge"]) == ("idle", "command")
     assert "ok   its bridge runs (command)" in team.run("doctor", by="bob").out
     running.kill()
@@ -247,7 +247,7 @@ def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("xw.bridges.socket.list_sockets.__defaults__", ((f"{tmp_path}/wibwob_*.sock",),))
     try:
         assert team.ok("bridge", "socket", "--list") == f"socket --target {server.path}; wibwob; idle\n"
-        assert team.json("bridge", "socket", "--list")[0]["state"] == "idle"
+        assert team.json("bridge", "socket", "--list")["chats"][0]["state"] == "idle"
     finally:
         server.stop()
     assert "no chat found" in team.ok("bridge", "command", "--list")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import Team, ended, until
+from tests.cli.team import Result, Team, ended, until
 from tests.loop.processes import bridge, script
 from xw import failure, post
 from xw.bridges import answer
@@ -48,12 +48,24 @@ def report(
     post.send(sender.mailbox, sender.hub, draft._replace(more=draft.more | more), sender.now)
 
 
+def told(result: Result, form: tuple[str, ...]) -> str:
+    """The error of an `ask` that nobody answers."""
+    if not form:
+        assert (result.code, result.out) == (1, "")
+        return result.err
+    error = json.loads(result.out)
+    assert set(error) == {"format", "error", "code", "exit_code"}
+    assert (result.code, error["exit_code"], error["code"]) == (1, 1, "no-answer")
+    assert error["error"] not in result.err
+    return str(error["error"])
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_bridge_whose_program_says_nothing(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
-    """An empty answer is none: stderr says so, with exit 1, and nothing is printed that passes for one."""
+    """An empty answer is none: the error says so, with exit 1, and nothing is printed that passes for one."""
     bridge(team, "bob", "command", "--", script(tmp_path, "echo; exit 0"))
     result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
-    assert (result.code, result.out) == (1, "") and "its answer is empty" in result.err
+    assert "its answer is empty" in told(result, form)
     assert team.pending("alice") == []
     team.ok("send", "--to", "bob", "task", "do it")  # a task is done all the same, and its sender told
     until(lambda: team.pending("alice"))
@@ -74,11 +86,11 @@ def test_an_empty_reply_of_one_of_two(team: Team) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_bridge_whose_program_fails(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
-    """A failure goes to stderr with exit 1, and nothing to stdout that passes for an answer."""
+    """A failure is an error with exit 1, and nothing goes to stdout that passes for an answer."""
     bridge(team, "bob", "command", "--", script(tmp_path, "echo no credit >&2; exit 3"))
     result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
-    assert (result.code, result.out) == (1, "")
-    assert "No answer from bob to your question" in result.err and "no credit" in result.err
+    error = told(result, form)
+    assert "No answer from bob to your question" in error and "no credit" in error
     assert team.pending("alice") == []  # it was shown, so it is done
 
 

@@ -113,7 +113,7 @@ def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
             assert (replies[message_id], told[message_id]) == (1, 0), where
         else:
             assert message_id in failed and (replies[message_id], told[message_id]) == (0, 1), where
-            why = team.json("check", "--failed", by="bob")
+            why = team.json("check", "--failed", by="bob")["dead_letters"]
             assert {one["kind"] for one in why} <= {"uncertain", "gone"}, why
     if chat != "lines":  # these can tell after any crash whether a text went in, and keep the answer
         assert not failed and len(shown) == len(sent)

@@ -58,7 +58,7 @@ def test_while_a_long_text_goes_in(team: Team, tmp_path: Path) -> None:
         until(lambda: _dead_letters(team))
     finally:
         server.stop()
-    assert [one["kind"] for one in team.json("check", "--failed", by="bob")] == ["uncertain"]
+    assert [one["kind"] for one in team.json("check", "--failed", by="bob")["dead_letters"]] == ["uncertain"]
     assert len(server.messages) == 2, "the text was not shown again"
 
 
@@ -72,7 +72,7 @@ def test_while_a_program_does_not_read(team: Team, tagged: str) -> None:
     assert not others(tagged)
     bridge(team, "bob", "command", "--", "cat")
     until(lambda: _dead_letters(team))
-    assert [one["kind"] for one in team.json("check", "--failed", by="bob")] == ["uncertain"]
+    assert [one["kind"] for one in team.json("check", "--failed", by="bob")["dead_letters"]] == ["uncertain"]
 
 
 def _turns(team: Team) -> list[Path]:

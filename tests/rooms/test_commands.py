@@ -86,7 +86,7 @@ def test_no_rooms(team: Team) -> None:
     """Without rooms the list says how to make one; an instance that calls itself a room is none yet."""
     team.ok("init", "--name", "unmade", "--kind", "room")
     assert "xw room create" in team.ok("room", "list")
-    assert team.json("room", "list") == []
+    assert team.json("room", "list")["rooms"] == []
 
 
 @pytest.mark.parametrize(

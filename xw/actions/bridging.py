@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from threading import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw.bridges import kinds
 from xw.bridges.chat import Found
@@ -13,6 +13,9 @@ from xw.bridges.serve import Plan, Stop, serve
 from xw.config import Config
 from xw.errors import Busy, NotFound, Usage, XwError
 from xw.instance import Instance
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
 
 _STARTED = ("command", "acp")  # by the bridge, so that their target is a command line
 AGAIN_S = 5.0
@@ -95,6 +98,14 @@ class Chats(NamedTuple):
 
     found: list[tuple[str, Found]]
     problems: list[tuple[str, str]]
+
+    def to_json(self) -> "upkeep.Chats":
+        """Return them for programs."""
+        return {
+            "format": 1,
+            "chats": [cast("upkeep.Chat", {"kind": kind, **one._asdict()}) for kind, one in self.found],
+            "problems": [{"name": kind, "reason": why} for kind, why in self.problems],
+        }
 
 
 def chats(kind: str | None, options: Mapping[str, str]) -> Chats:

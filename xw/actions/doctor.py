@@ -10,9 +10,10 @@ from xw import clock, config, layout, presence
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
+from xw.codes import Code, Level
 from xw.errors import Bug, Damaged, NoMessage, Unreadable, Usage, XwError, unforeseen
 from xw.files.local import LocalFiles
-from xw.finding import Code, Finding, Level, of_error
+from xw.finding import Finding, of_error
 from xw.hub.remote import (
     LINKS_NEEDED,
     MAC,

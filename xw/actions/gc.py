@@ -1,7 +1,7 @@
 """Removing what is old: gc. Fit for cron: one at a time, own mailbox only, never mail that waits."""
 
 from collections.abc import Set
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import layout
 from xw.errors import Busy, Damaged, Unreachable, XwError, explain
@@ -12,6 +12,9 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import decode
 from xw.rooms import definition
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
 
 _DAY = 86400.0
 _FOR_EVER = 1_000_000  # days; a number without end has no place in a time
@@ -33,6 +36,21 @@ class Swept(NamedTuple):
     elsewhere: "Swept | None" = None
     problem: str | None = None
     left: tuple[XwError, ...] = ()
+
+    def to_json(self) -> "upkeep.Swept":
+        """Return it for programs."""
+        elsewhere = self.elsewhere.removed() if self.elsewhere else None
+        return {**self.removed(), "format": 1, "busy": False, "elsewhere": elsewhere, "problem": self.problem}
+
+    def removed(self) -> "upkeep.Removed":
+        """Return what was removed from this one place, and what could not be."""
+        return {
+            "messages": self.messages,
+            "attachments": self.attachments,
+            "scratch": self.scratch,
+            "size": self.size,
+            "left": [str(error) for error in self.left],
+        }
 
 
 def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:

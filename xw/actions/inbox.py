@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from xw import layout
+from xw import clock, layout
 from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+if TYPE_CHECKING:
+    from xw.shapes import mail
 
 
 class DeadLetter(NamedTuple):
@@ -19,6 +23,17 @@ class DeadLetter(NamedTuple):
     why: dict[str, str]
     message: Message | None
 
+    def to_json(self) -> "mail.DeadLetter":
+        """Return it for programs."""
+        return {
+            "name": self.name,
+            "id": layout.id_of(self.name),
+            "kind": self.why.get("kind"),
+            "reason": self.why.get("reason"),
+            "at": _time_or_none(self.why.get("at")),
+            "message": self.message.to_json() if self.message else None,
+        }
+
 
 class Enclosed(NamedTuple):
     """An attachment as it lies here: what the message says of it, its path, and what is wrong or None."""
@@ -27,6 +42,11 @@ class Enclosed(NamedTuple):
     path: str
     problem: str | None
 
+    def to_json(self) -> "mail.Enclosed":
+        """Return it for programs: as in the message, with its path here and what is wrong with it."""
+        name, size, sha256 = self.file
+        return {"name": name, "size": size, "sha256": sha256, "path": self.path, "problem": self.problem}
+
 
 class Opened(NamedTuple):
     """A message that was read: where it lies, and its attachments."""
@@ -34,6 +54,11 @@ class Opened(NamedTuple):
     message: Message
     place: Place
     enclosed: list[Enclosed]
+
+    def to_json(self) -> "mail.Opened":
+        """Return it for programs."""
+        files = [file.to_json() for file in self.enclosed]
+        return {**self.message.to_json(), "state": self.place.state, "files": files}  # type: ignore[typeddict-item]
 
 
 class Finished(NamedTuple):
@@ -47,6 +72,20 @@ class Finished(NamedTuple):
     error: XwError | None
     name: str | None = None
     message: Message | None = None
+
+    def to_json(self) -> "mail.Finished":
+        """Return it for programs."""
+        found = layout.file_name(self.name) if self.name else None
+        return {
+            "token": self.token,
+            "id": found.id if found else None,
+            "type": found.type if found else None,  # type: ignore[typeddict-item]  # a pattern has seen to it
+            "from": found.sender if found else None,
+            "first_line": self.message.about()["first_line"] if self.message else None,
+            "moved": self.moved,
+            "error": str(self.error) if self.error else None,
+            "code": self.error.word if self.error else None,
+        }
 
 
 def dead_letters(
@@ -64,6 +103,14 @@ def dead_letters(
         message = instance.mailbox.glance(Place(folder, name))
         letters.append(DeadLetter(name, instance.mailbox.why(name), message))
     return letters, len(names)
+
+
+def _time_or_none(text: str | None) -> str | None:
+    """Return a note's time in UTC; None where it has none that can be read."""
+    try:
+        return clock.utc(text or "")
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_of(name: str, kind: str | None, sender: str | None) -> bool:

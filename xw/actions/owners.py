@@ -13,9 +13,9 @@ from shlex import quote
 from typing import NamedTuple
 
 from xw import config, layout
+from xw.codes import Code
 from xw.errors import XwError
 from xw.files.local import LocalFiles
-from xw.finding import Code
 from xw.hub.directory import facts
 from xw.instance import Options
 

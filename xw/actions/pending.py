@@ -16,6 +16,10 @@ from xw.message import Message
 from xw.record import NamedTuple
 from xw.reports import Reports
 
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+if TYPE_CHECKING:
+    from xw.shapes import mail
+
 SHOWN = 20
 MOST = 1000
 """The highest limit: what is shown is held in memory, up to 1 MiB a message."""
@@ -54,6 +58,16 @@ class Pending(NamedTuple):
     total: int
     set_aside: list[tuple[str, str]]
     newer: list[tuple[str, str]]
+
+    def to_json(self) -> "mail.Pending":
+        """Return them for programs."""
+        return {
+            "format": 1,
+            "messages": [message.to_json() for message in self.messages],
+            "total": self.total,
+            "set_aside": [{"name": name, "reason": reason} for name, reason in self.set_aside],
+            "newer": [{"name": name, "reason": reason} for name, reason in self.newer],
+        }
 
 
 def most(everything: bool, limit: int | None) -> int:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post, presence
 from xw.errors import Busy, NotFound, Refused, Usage, XwError, explain, unforeseen
@@ -18,11 +18,16 @@ from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
 from xw.rooms.record import LeftOut, ignore
-from xw.rooms.scene import ROOM, Limits
+from xw.rooms.scene import ROOM, Limits, Member
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
 from xw.text import nearest
 from xw.watch import Arrivals
+
+if TYPE_CHECKING:
+    from xw.shapes import rooms as shapes
+    from xw.shapes.files import RoomLimits
+    from xw.shapes.words import Kind, Policy, RoomStatus
 
 DEFAULTS = Limits()
 _AGAIN_S = 5.0  # how long a coordinator waits where the disk or the hub fails it
@@ -37,6 +42,39 @@ class Room(NamedTuple):
     state: State
     pending: int
     running: bool | None
+
+    def to_json(self) -> "shapes.RoomState":
+        """Return it for programs."""
+        state, made = self.state, self.definition
+        return {
+            "name": self.name,
+            "status": cast("RoomStatus", state.status),
+            "reason": state.reason,
+            "policy": cast("Policy", made.policy),
+            "seed": made.seed,
+            "moderator": made.moderator,
+            "owner": made.owner,
+            "created": made.created,
+            "limits": cast("RoomLimits", made.limits._asdict()),
+            "turns": state.turns,
+            "words": state.words,
+            "lines": len(state.lines),
+            "pending": self.pending,
+            "running": self.running,
+            "members": [_member(member) for member in state.members.values()],
+        }
+
+
+def _member(member: Member) -> "shapes.Member":
+    return {
+        "name": member.name,
+        "kind": cast("Kind", member.kind),
+        "open": member.open,
+        "asked": clock.rfc3339(member.asked) if member.open else None,
+        "away": member.away,
+        "failures": member.failures,
+        "rests": clock.rfc3339(member.rests) if member.rests else None,
+    }
 
 
 def create(

@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from shlex import quote
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, places, post, sandbox
 from xw.actions import project, sharing
@@ -24,6 +24,9 @@ from xw.mailbox import Mailbox
 from xw.sync import Report
 from xw.sync import sync as travel
 
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
+
 _PROMPT = "prompt.md"
 _README = "README.md"
 
@@ -40,14 +43,35 @@ class Made(NamedTuple):
     there: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
 
+    def to_json(self) -> "upkeep.Made":
+        """Return it for programs."""
+        return {
+            "format": 1,
+            "name": self.instance.name,
+            "hub": self.instance.hub.url,
+            "config": self.instance.config.path,
+            "new_hub": self.new_hub,
+            "new_mailbox": self.new_mailbox,
+            "there": list(self.there),
+            "recorded": list(self.recorded),
+        }
+
 
 class Who(NamedTuple):
-    """Name, hub, configuration in force (None without a file), pending messages."""
+    """Name, hub, configuration in force (None without a file), pending messages.
+
+    `mirror` is the worktree's own mirror, where it carries a sandboxed agent's mail.
+    """
 
     name: str
     hub: str
     config: str | None
     pending: int
+    mirror: str | None
+
+    def to_json(self) -> "upkeep.Who":
+        """Return it for programs."""
+        return {"format": 1, **self._asdict()}  # type: ignore[typeddict-item]
 
 
 class Synced(NamedTuple):
@@ -61,6 +85,28 @@ class Synced(NamedTuple):
     report: Report | None
     adopted: int = 0
     not_adopted: tuple[str, ...] = ()
+
+    def to_json(self, adopted: int = 0) -> "upkeep.Synced":
+        """Return it for programs; `adopted` messages were taken from another mirror first."""
+        flushed, report = self.flushed, self.report
+        return {
+            "format": 1,
+            "peers": [peer.name for peer in self.peers],
+            "delivered": [{"to": to, "id": _id(name)} for to, name in flushed.delivered],
+            "returned": [{"to": to, "id": _id(name)} for to, name in flushed.returned],
+            "waiting": [
+                {"to": to, "error": str(error), "code": error.word} for to, error in flushed.waiting.items()
+            ],
+            "fetched": [_id(name) for name in report.fetched] if report else [],
+            "settled": [_id(name) for name in report.settled] if report else [],
+            "advanced": [_id(name) for name in report.advanced] if report else [],
+            "problems": [{"name": name, "reason": why} for name, why in report.problems] if report else [],
+            "adopted": adopted,
+        }
+
+
+def _id(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _quietly(text: str) -> None:
@@ -137,7 +183,9 @@ def _taken(url: str, name: str) -> Refused:
 
 def who(instance: Instance) -> Who:
     """Who one is, and where."""
-    return Who(instance.name, instance.hub.url, instance.config.path, len(instance.mailbox.pending()))
+    pending = len(instance.mailbox.pending())
+    mirror = instance.root if getattr(instance.hub, "hint", "") else None
+    return Who(instance.name, instance.hub.url, instance.config.path, pending, mirror)
 
 
 def peers(instance: Instance) -> list[Peer]:

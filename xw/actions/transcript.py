@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, layout
 from xw.actions.inbox import not_sent, open_named
@@ -14,6 +14,9 @@ from xw.mailbox import RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
 from xw.watch import Arrivals
+
+if TYPE_CHECKING:
+    from xw.shapes import mail
 
 Tell = Callable[[str, XwError], None]  # is given a file's name and why it cannot be shown
 Asleep = Callable[[], AbstractContextManager[None]]
@@ -29,6 +32,10 @@ class Line(NamedTuple):
 
     message: Message
     place: Place
+
+    def to_json(self) -> "mail.Placed":
+        """Return it for programs."""
+        return cast("mail.Placed", {**self.message.to_json(), "state": self.place.state})
 
 
 class Selection(NamedTuple):
@@ -57,6 +64,11 @@ class Traced(NamedTuple):
     where: str
     since: int | None
     reply: str | None
+
+    def to_json(self) -> "mail.Traced":
+        """Return it for programs."""
+        since = None if self.since is None else clock.rfc3339(self.since)
+        return cast("mail.Traced", {**self._asdict(), "since": since})
 
 
 def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[Line, None, None]:

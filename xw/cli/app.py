@@ -28,6 +28,7 @@ Execute = Callable[[Command, dict[str, object]], int]
 
 def run(arguments: list[str], act: Execute = execute) -> int:
     """Parse and run a command line; its exit code. `act` is given the command and its values."""
+    as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
         if arguments == ["--version"]:
             say(f"xw {__version__}")
@@ -39,11 +40,11 @@ def run(arguments: list[str], act: Execute = execute) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        return complain(unwritten(error))
+        return complain(unwritten(error), as_json)
     except XwError as error:
-        return complain(error)
+        return complain(error, as_json)
     except typer.TyperException as error:
-        return complain(_usage(error, arguments))
+        return complain(_usage(error, arguments), as_json)
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort:

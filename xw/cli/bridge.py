@@ -44,7 +44,7 @@ def _list(call: Call, kind: str | None, options: Mapping[str, str]) -> None:
     for one, problem in chats.problems:
         warn(f"{one}: {problem}")
     if call.json:
-        emit([{"kind": one, **found._asdict()} for one, found in chats.found])
+        emit(chats.to_json())
         return
     if not chats.found:
         say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")

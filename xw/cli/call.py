@@ -5,9 +5,9 @@ import sys
 from contextlib import suppress
 
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
-from xw.cli.show import flush
+from xw.cli.show import emit, flush
 from xw.config import Config, here, not_followed, worktree
-from xw.errors import Usage, XwError, explain, unforeseen
+from xw.errors import Bug, Usage, XwError, explain, unforeseen
 from xw.instance import Instance, Options, open_instance
 from xw.record import NamedTuple
 from xw.text import visible
@@ -48,7 +48,7 @@ class Call(NamedTuple):
 
 
 def execute(command: Command, values: dict[str, object]) -> int:
-    """Run a command's handler; its exit code. Every error becomes one line on stderr."""
+    """Run a command's handler and return its exit code. Report every error as `complain` does."""
     from importlib import import_module
 
     for stream in (sys.stdout, sys.stderr):
@@ -71,18 +71,19 @@ def execute(command: Command, values: dict[str, object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except XwError as error:
-        return complain(error)
+        return complain(error, call.json)
     except UnicodeEncodeError:
         # Mail cannot hold such text, nor can xw.json: it comes from this command line.
-        return complain(Usage("an argument is not valid UTF-8: write it in UTF-8, or put it into a file"))
+        what = "an argument is not valid UTF-8: write it in UTF-8, or put it into a file"
+        return complain(Usage(what), call.json)
     except OSError as error:
-        return complain(explain(error))
+        return complain(explain(error), call.json)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as bug:
         if os.environ.get("XW_DEBUG"):
             raise
-        return complain(XwError(f"{unforeseen(bug)}; XW_DEBUG=1 shows where"))
+        return complain(Bug(f"{unforeseen(bug)}; XW_DEBUG=1 shows where"), call.json)
 
 
 def _number(param: Param, given: object) -> object:
@@ -97,8 +98,14 @@ def _number(param: Param, given: object) -> object:
     return value
 
 
-def complain(error: XwError) -> int:
-    """Say on stderr what went wrong, in one line; the exit code."""
+def complain(error: XwError, as_json: bool) -> int:
+    """Report an error and return its exit code: one line on stderr, or an object on stdout."""
+    if as_json:
+        with suppress(OSError, XwError):
+            code = emit(error.told, [error])
+            flush()
+            return code
+    # Also where standard output takes nothing.
     warn(str(error))
     return error.code
 

@@ -2,9 +2,9 @@
 
 from xw import layout
 from xw.actions import inbox, pending
-from xw.actions.inbox import Enclosed, Finished
+from xw.actions.inbox import Enclosed
 from xw.cli.call import Call, warn
-from xw.cli.show import about, emit, fields, heading, line, named, put, say, subject, tell
+from xw.cli.show import emit, heading, line, named, put, say, subject, tell
 from xw.errors import Damaged, Unreadable, Usage, XwError
 from xw.message import Message
 from xw.text import size
@@ -37,8 +37,7 @@ def check(
         if len(files) > _NAMED:
             warn(f"… and {len(files) - _NAMED} more")
     if call.json:
-        listed = [fields(message) for message in found.messages]
-        emit({"messages": listed, "total": found.total, "set_aside": found.set_aside, "newer": found.newer})
+        emit(found.to_json())
         return None
     if not found.messages and not found.newer:
         such = " of this kind" if kind or sender else ""
@@ -62,10 +61,7 @@ def _dead_letters(call: Call, limit: int, kind: str | None, sender: str | None, 
     instance = call.instance()
     letters, total = inbox.dead_letters(instance, limit, kind, sender)
     if call.json:
-        shown = [
-            {"name": one.name, **one.why, "message": one.message and fields(one.message)} for one in letters
-        ]
-        emit(shown)
+        emit({"dead_letters": [one.to_json() for one in letters], "total": total})
         return
     if not letters:
         such = " of this kind" if kind or sender else ""
@@ -86,24 +82,21 @@ def read(call: Call, token: str, thread: bool) -> None:
     """Print a message, or its thread."""
     instance = call.instance()
     opened = inbox.read(instance, token)
-    lines = [(opened.message, opened.place, opened.enclosed)]
+    shown = [opened]
     if thread:
         from xw.actions.transcript import Selection, log
         from xw.cli.transcript import left_out
 
         found = log(instance, Selection(thread=opened.message.id), left_out)
-        lines = [(message, place, inbox.enclosed(instance, message)) for message, place in found]
+        shown = [inbox.Opened(*line, inbox.enclosed(instance, line.message)) for line in found]
     if call.json:
-        shown = [
-            fields(message) | {"state": place.state, "files": [file_fields(file) for file in enclosed]}
-            for message, place, enclosed in lines
-        ]
-        emit(shown if thread else shown[0])
+        whole = [one.to_json() for one in shown]
+        emit({"messages": whole} if thread else whole[0])
         return
-    for index, (message, _, enclosed) in enumerate(lines):
+    for index, one in enumerate(shown):
         if index:
             say("")
-        _print(message, enclosed, instance.now())
+        _print(one.message, one.enclosed, instance.now())
 
 
 def _print(message: Message, enclosed: list[Enclosed], now: int) -> None:
@@ -121,30 +114,19 @@ def file_line(file: Enclosed) -> str:
     return f"file: {file.path} ({size(file.file.size)}){problem}"
 
 
-def file_fields(file: Enclosed) -> dict[str, object]:
-    """An attachment for `--json`: as in the message, with its path here and what is wrong with it."""
-    return {**file.file._asdict(), "path": file.path, "problem": file.problem}
-
-
 def done(call: Call, tokens: list[str]) -> int:
     """Finish messages; what is wrong with one is said after the others are done."""
     instance = call.instance()
     finished = inbox.done(instance, tokens)
+    errors = [one.error for one in finished if one.error]
     if call.json:
-        emit([_finished_fields(one) for one in finished])
-    for one in finished:
+        emit({"messages": [one.to_json() for one in finished]}, errors)
+    for one in [] if call.json else finished:
         if one.error or one.name is None:
             warn(str(one.error))
-        elif not call.json:
-            if one.moved:
-                tell(f"done {subject(one.name, one.message)}")
-            else:
-                tell(f"{named(one.name, one.message)} was done before")
+        elif one.moved:
+            tell(f"done {subject(one.name, one.message)}")
+        else:
+            tell(f"{named(one.name, one.message)} was done before")
     call.refresh(instance)
-    return max((one.error.code for one in finished if one.error), default=0)
-
-
-def _finished_fields(one: Finished) -> dict[str, object]:
-    error = one.error and str(one.error)
-    told = about(one.message) if one.message else {"id": one.name and one.name.partition(".")[0]}
-    return {**told, "moved": one.moved, "error": error}
+    return max((error.code for error in errors), default=0)

@@ -42,6 +42,6 @@ def _report(call: Call, instance: Instance, told: Told) -> None:
     if told.sent:
         report(call, instance, told.sent)
     elif call.json:
-        emit({"id": None, "delivered": [], "outbox": []})
+        emit({"id": None, "delivered": [], "outbox": [], "returned": [], "about": None})
     else:
         say("noted in your presence; no message was sent")

@@ -5,7 +5,7 @@ import sys
 from xw import clock, ids, layout
 from xw.actions import sending
 from xw.cli.call import Call, warn
-from xw.cli.show import about, emit, named, names, tell
+from xw.cli.show import emit, named, names, tell
 from xw.errors import Refused, Usage
 from xw.instance import Instance
 from xw.post import Sent
@@ -68,10 +68,9 @@ def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
         parts.append(f"delivered to {names(sent.delivered)}")
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
-    if call.json:
-        told = {"about": about(sent.about)} if sent.about else {}
-        emit({"id": sent.id, "delivered": sent.delivered, "outbox": sent.waiting, **told})
-    elif parts:
+    if call.json and not sent.returned:
+        emit(sent.to_json())
+    elif parts and not call.json:
         if sent.about:
             # First, so that a line still ends with where the message is.
             parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
@@ -79,7 +78,9 @@ def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
     if sent.returned:
         from xw.actions.fresh import came_back
 
-        raise came_back(instance, sent)
+        error = came_back(instance, sent)
+        error.told = sent.to_json()
+        raise error
 
 
 def body_text(body: str | None, file: str | None) -> str:

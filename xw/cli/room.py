@@ -41,7 +41,7 @@ def create(
     limits = Limits(turns, per_minute, words, quiet, answer, memory)
     room = rooms.create(call.options, name, listed, policy, seed or "", limits, moderator or "")
     if call.json:
-        emit({"name": room.name, "hub": room.hub.url, "members": listed})
+        emit({"name": room.name, "hub": room.hub.url, "policy": policy, "members": listed})
         return
     say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
     if not rooms.look(room).definition.owner:
@@ -112,12 +112,13 @@ def list_(call: Call) -> int:
         except (XwError, OSError) as error:
             broken.append(explain(error))
     if call.json:
-        emit([_fields(room) for room in found])
+        problems = [str(problem) for problem in broken]
+        emit({"rooms": [room.to_json() for room in found], "problems": problems}, broken)
     elif not found and not broken:
         say("no rooms here: `xw room create NAME --members A,B --policy round-robin --seed TEXT` makes one")
     for room in [] if call.json else found:
         tell(_summary(room))
-    for problem in broken:
+    for problem in [] if call.json else broken:
         warn(str(problem))
     return int(bool(broken))
 
@@ -127,7 +128,7 @@ def show(call: Call, name: str) -> None:
     opened = rooms.open_room(call.options, name)
     room = rooms.look(opened)
     if call.json:
-        emit(_fields(room))
+        emit(room.to_json())
         return
     tell(_summary(room))
     tell(f"owner    {room.definition.owner or '-'}")
@@ -172,29 +173,6 @@ def _away(member: Member, now: int) -> str:
     return f"rests: {failed}; asked again in {span(left)}"
 
 
-def _fields(room: Room) -> dict[str, object]:
-    state, made = room.state, room.definition
-    return {
-        "name": room.name,
-        "status": state.status,
-        "reason": state.reason,
-        "policy": made.policy,
-        "seed": made.seed,
-        "moderator": made.moderator,
-        "owner": made.owner,
-        "limits": made.limits._asdict(),
-        "turns": state.turns,
-        "words": state.words,
-        "lines": len(state.lines),
-        "pending": room.pending,
-        "running": room.running,
-        "members": [
-            {"name": m.name, "kind": m.kind, "open": m.open, "away": m.away, "failures": m.failures}
-            for m in state.members.values()
-        ],
-    }
-
-
 def log(
     call: Call, name: str, author: str | None, grep: str | None, since: str | None, follow: bool, form: str
 ) -> None:
@@ -213,7 +191,7 @@ def log(
 
 
 def _json(entry: Entry) -> None:
-    emit({**entry._asdict(), "at": clock.rfc3339(entry.at)})
+    emit(entry.to_json())
 
 
 def _markdown(entry: Entry) -> None:

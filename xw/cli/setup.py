@@ -8,7 +8,7 @@ from xw.actions.mirrors import note
 from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
-from xw.errors import Usage
+from xw.errors import Usage, XwError
 from xw.hub.contract import Peer, Progress
 from xw.instance import Instance, load_config
 from xw.text import first_line, span
@@ -33,9 +33,7 @@ def init(
     note(instance)
     _warn_of(stranded(instance.config, instance.hub.url, root=instance.root))
     if call.json:
-        flags: dict[str, object] = {"new_hub": made.new_hub, "new_mailbox": made.new_mailbox}
-        flags |= {key: more for key in ("there", "recorded") if (more := getattr(made, key))}
-        emit({"name": instance.name, "hub": instance.hub.url, "config": instance.config.path, **flags})
+        emit(made.to_json())
         return
     tell(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
     tell(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
@@ -60,7 +58,7 @@ def who(call: Call) -> None:
     found = setup.who(instance)
     hint = getattr(instance.hub, "hint", "")
     if call.json:
-        emit({**found._asdict(), **({"mirror": instance.root} if hint else {})})
+        emit(found.to_json())
         return
     tell(f"name     {found.name}")
     tell(f"hub      {found.hub}")
@@ -75,7 +73,7 @@ def peers(call: Call) -> None:
     instance = call.instance(news=True)
     found = setup.peers(instance)
     if call.json:
-        emit([peer._asdict() for peer in found])
+        emit({"peers": [peer.to_json() for peer in found]})
         return
     if not found:
         tell(f"no peers on {instance.hub.url}: `xw init --name NAME` adds one")
@@ -107,7 +105,7 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
         if adopted is not None:
             raise Usage("--adopt and --watch do not go together: adopt first")
         _warn_of(stranded(load_config(call.options), call.options.hub))
-        keep(call.options, _tell)
+        keep(call.options, _event if call.json else _tell)
         return 0
     instance = call.instance()
     problems: list[str] = []
@@ -115,28 +113,18 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
     for problem in problems:
         warn(problem)
     try:
-        return max(_sync(call, instance, taken), int(bool(problems)))
+        return _sync(call, instance, taken, [XwError(problem) for problem in problems])
     finally:
         note(instance)
         _warn_of(stranded(instance.config, call.options.hub, root=instance.root))
 
 
-def _sync(call: Call, instance: Instance, taken: int) -> int:
+def _sync(call: Call, instance: Instance, taken: int, problems: list[XwError]) -> int:
     synced = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
     flushed, report = synced.flushed, synced.report
+    errors = [*problems, *flushed.waiting.values()]
     if call.json:
-        emit(
-            {
-                "peers": [peer.name for peer in synced.peers],
-                "delivered": flushed.delivered,
-                "returned": flushed.returned,
-                "waiting": {peer: str(error) for peer, error in flushed.waiting.items()},
-                "fetched": report.fetched if report else [],
-                "settled": report.settled if report else [],
-                "problems": report.problems if report else [],
-                **({"adopted": taken} if taken else {}),
-            }
-        )
+        emit(synced.to_json(taken), errors)
     else:
         counts = [f"{taken} adopted"] if taken else []
         counts += [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
@@ -146,11 +134,11 @@ def _sync(call: Call, instance: Instance, taken: int) -> int:
                 f"{len(report.settled) + len(report.advanced)} settled",
             ]
         say(", ".join([*counts, f"{len(synced.peers)} peers"]))
-    for name, problem in report.problems if report else ():
-        warn(f"{name}: {problem}")
-    for peer, error in flushed.waiting.items():
-        warn(f"still in the outbox for {peer}: {error}")
-    return max((error.code for error in flushed.waiting.values()), default=0)
+        for name, problem in report.problems if report else ():
+            warn(f"{name}: {problem}")
+        for peer, error in flushed.waiting.items():
+            warn(f"still in the outbox for {peer}: {error}")
+    return max((error.code for error in errors), default=0)
 
 
 def _warn_of(mirrors: list[Stranded]) -> None:
@@ -161,6 +149,11 @@ def _warn_of(mirrors: list[Stranded]) -> None:
 
 def _tell(text: str) -> None:
     tell(text)
+    flush()
+
+
+def _event(text: str) -> None:
+    emit({"at": clock.rfc3339(clock.now()), "text": text})
     flush()
 
 

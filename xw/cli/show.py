@@ -1,6 +1,7 @@
 """How values look when printed. Nothing that others wrote reaches the terminal raw."""
 
 import json
+from collections.abc import Iterable, Mapping
 
 from xw import clock, layout
 from xw.errors import XwError
@@ -21,9 +22,15 @@ def tell(text: str) -> None:
     put(visible(text, keep=""))
 
 
-def emit(value: object) -> None:
-    """Print a value as JSON in one line of ASCII, which no terminal can take for a command."""
-    put(json.dumps(value))
+def emit(value: Mapping[str, object], errors: Iterable[XwError] = ()) -> int:
+    """Print an object as JSON in one line of ASCII, which no terminal can take for a command.
+
+    Return the highest exit code of `errors`; the error that has it is told in the object.
+    """
+    worst = max(errors, key=lambda error: error.code, default=None)
+    failed = worst and {"error": str(worst), "code": worst.word, "exit_code": worst.code}
+    put(json.dumps({"format": layout.FORMAT, **value, **(failed or {})}))
+    return worst.code if worst else 0
 
 
 def put(text: str, end: str = "\n", flush: bool = False) -> None:
@@ -49,11 +56,6 @@ def dated(at: int) -> str:
 def unwritten(error: OSError) -> XwError:
     """The error of output that goes nowhere, which must not be taken for one of the hub's disk."""
     return XwError(f"the output cannot be written: {error.strerror}; what the command did stays done")
-
-
-def fields(message: Message) -> dict[str, object]:
-    """A message for `--json`: its file's fields, and its id."""
-    return {"id": message.id, **message.fields}
 
 
 def line(message: Message, now: int) -> str:
@@ -85,12 +87,6 @@ def named(name: str, message: Message | None, own: str = "") -> str:
     who = f"to {names(message.to)}" if message.sender == own else message.sender
     text = first_line(message.body, _ABOUT).replace('"', "'")
     return f"{message.short} {message.type} {who}" + (f' "{text}"' if text else "")
-
-
-def about(message: Message) -> dict[str, object]:
-    """Return a message for `--json` where only its identity is needed."""
-    first = first_line(message.body, _ABOUT)
-    return {"id": message.id, "type": message.type, "from": message.sender, "first_line": first}
 
 
 def heading(message: Message, now: int) -> str:

@@ -4,7 +4,7 @@ from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
 from xw.cli.call import Call, warn
-from xw.cli.show import dated, emit, fields, flush, put, say, tell
+from xw.cli.show import dated, emit, flush, put, say, tell
 from xw.errors import Usage, XwError
 from xw.quote import guarded, indented, quoted
 from xw.text import span
@@ -45,7 +45,7 @@ def left_out(name: str, error: XwError) -> None:
 
 def _json(found: Line) -> None:
     """One JSON object a line, so that a transcript that goes on can be read as it comes."""
-    emit(fields(found.message) | {"state": found.place.state})
+    emit(found.to_json())
 
 
 def _text(found: Line) -> None:
@@ -78,7 +78,7 @@ def trace(call: Call, token: str) -> None:
     instance = call.instance(news=True)
     message, found = transcript.trace(instance, token)
     if call.json:
-        emit({"id": message.id, "recipients": [one._asdict() for one in found]})
+        emit({"id": message.id, "recipients": [one.to_json() for one in found]})
         return
     for one in found:
         tell(f"{message.short} {one.to}: {_where(one, instance.now())}")

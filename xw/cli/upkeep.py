@@ -15,18 +15,17 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
     swept = sweep(instance, kept, dry_run)
     if swept is None:
         if call.json:
-            emit(None)
+            emit(Swept([], [], [], 0).to_json() | {"busy": True})
         elif verbose:
             tell("another gc is at work: nothing to do")
         return 0
     left = [*swept.left, *(swept.elsewhere.left if swept.elsewhere else ())]
+    if call.json:
+        return emit(swept.to_json(), left)
     if left:
         more = f"; and {len(left) - 1} more could not be removed" if len(left) > 1 else ""
         warn(f"{left[0]}{more}; the rest was removed")
     code = max((error.code for error in left), default=0)
-    if call.json:
-        emit(_fields(swept))
-        return code
     if swept.problem and verbose:
         warn(f"the hub's copy was left for the next time: {swept.problem}")
     if not left or verbose:
@@ -34,11 +33,6 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
     if swept.elsewhere:
         _report(swept.elsewhere, " on the hub", dry_run, verbose)
     return code
-
-
-def _fields(swept: Swept) -> dict[str, object]:
-    elsewhere = swept.elsewhere and _fields(swept.elsewhere)
-    return swept._asdict() | {"elsewhere": elsewhere, "left": [str(error) for error in swept.left]}
 
 
 def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
@@ -55,7 +49,7 @@ def doctor(call: Call) -> int:
     """Print all findings; 1 if anything is bad."""
     findings = list(findings_of(call.options))
     if call.json:
-        emit({"format": 1, "findings": [finding._asdict() for finding in findings]})
+        emit({"findings": [finding.to_json() for finding in findings]})
     else:
         for finding in findings:
             fix = f": {finding.fix}" if finding.fix and finding.level != "ok" else ""

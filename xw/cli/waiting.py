@@ -9,9 +9,9 @@ from xw.actions import asking, inbox, waited, waiting
 from xw.actions.absence import absences
 from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, complain, warn
-from xw.cli.inbox import file_fields, file_line, left_out
+from xw.cli.inbox import file_line, left_out
 from xw.cli.outgoing import body_text
-from xw.cli.show import emit, fields, flush, line, put, tell
+from xw.cli.show import emit, flush, line, put, tell
 from xw.message import Message
 from xw.post import Sent
 from xw.quote import guarded
@@ -36,14 +36,14 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     try:
         answered = asking.ask(instance, to, body_text(body, file), timeout, announce, warn)
     except asking.NoAnswer as error:
-        code = complain(error)
+        code = complain(error, call.json)
         inbox.done(instance, [notice.id for notice in error.notices])
         return code
     if answered.reply.expired(instance.now()):
         warn(f"the answer {answered.reply.short} came too late: it expired at {answered.reply.expires}")
     enclosed = inbox.enclosed(instance, answered.reply)
     if call.json:
-        emit(fields(answered.reply) | {"files": [file_fields(one) for one in enclosed]})
+        emit({**answered.reply.to_json(), "files": [one.to_json() for one in enclosed]})
     else:
         put(guarded(answered.reply.body))
         for one in enclosed:
@@ -65,7 +65,7 @@ def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
     try:
         message = waiting.wait(instance, re, timeout, looked_at)
         if call.json:
-            emit(fields(message))
+            emit(message.to_json())
         else:
             tell(line(message, instance.now()))
         flush()
@@ -83,7 +83,7 @@ def watch(call: Call, execute: str | None) -> None:
         if execute:
             _run(execute, message)
         elif call.json:
-            emit(fields(message))
+            emit(message.to_json())
         else:
             tell(line(message, instance.now()))
         flush()
@@ -92,7 +92,7 @@ def watch(call: Call, execute: str | None) -> None:
 def _run(command: str, message: Message) -> None:
     environ = {**os.environ, "XW_ID": message.id, "XW_TYPE": message.type, "XW_FROM": message.sender}
     ended = subprocess.run(
-        command, shell=True, env=environ, input=json.dumps(fields(message)).encode(), check=False
+        command, shell=True, env=environ, input=json.dumps(message.to_json()).encode(), check=False
     )
     if ended.returncode:
         warn(f"the command for {message.short} ended with {ended.returncode}; the message stays pending")

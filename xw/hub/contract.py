@@ -10,11 +10,15 @@ has said that it is durable there; delivering it again is then harmless.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from xw import clock, layout
 from xw.errors import XwError
 from xw.mailbox import Mailbox
 from xw.message import Attachment
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
 
 Progress = Callable[
     [str, int, int], None
@@ -48,6 +52,14 @@ class Peer(NamedTuple):
     def bridge_runs(self) -> bool:
         """Whether a bridge takes its mail to a chat, as far as its heartbeats tell."""
         return bool(self.bridge) and not self.bridge.endswith(" died")
+
+    def to_json(self) -> "upkeep.Peer":
+        """Return it for programs."""
+        told = self._asdict()
+        told["oldest"] = self.oldest and layout.id_of(self.oldest)
+        told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
+        told["age_s"] = told.pop("age")
+        return cast("upkeep.Peer", {**told, "bridge_runs": self.bridge_runs})
 
 
 class Parcel(NamedTuple):

@@ -5,14 +5,18 @@ draw them. Turns are left out: they only repeat what was said.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from xw import clock
 from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
 from xw.rooms.payload import Payload
 from xw.rooms.record import LeftOut, Record, ignore
 from xw.rooms.state import line_of
+
+if TYPE_CHECKING:
+    from xw.shapes import rooms
 
 LINE, EVENT = "line", "event"
 _SHOWN = (
@@ -37,6 +41,11 @@ class Entry(NamedTuple):
     event: str = ""
     silent: bool = False
     files: tuple[str, ...] = ()
+
+    def to_json(self) -> "rooms.Entry":
+        """Return it for programs."""
+        told = {**self._asdict(), "at": clock.rfc3339(self.at), "files": list(self.files)}
+        return cast("rooms.Entry", {"format": 1, **told})
 
 
 class Transcript:

@@ -1,0 +1,111 @@
+"""What `--json` promises: one object, also for an error, with a code that programs can tell."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.team import Result, Team, call
+from xw.actions import inbox
+
+
+def error_of(result: Result) -> Any:
+    """The error object of a command that failed; nothing else was printed."""
+    assert (result.err, result.out.count("\n")) == ("", 1), result
+    found = json.loads(result.out)
+    assert found["format"] == 1
+    assert found["exit_code"] == result.code != 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (["read", "zzzzzzzz"], "not-found", "zzzzzzzz"),
+        (["send", "info", "x", "--to", "nobody"], "not-found", "nobody"),
+        (["send", "info", " ", "--to", "bob"], "usage", "the body is empty"),
+        (["wait", "--timeout", "0"], "timed-out", "nothing has arrived"),
+        (["wait", "--timeout", "-1"], "usage", "--timeout"),
+        (["init", "--name", "all"], "usage", "reserved"),
+        (["check", "--hub", "elsewhere://x"], "usage", "unknown kind of hub"),
+        (["who", "--config", "nowhere.json"], "usage", "no such configuration file"),
+        (["room", "show", "tea"], "not-found", "tea"),
+        (["up"], "usage", "nothing to start"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_error_is_an_object(team: Team, command: list[str], code: str, words: str) -> None:
+    """An error is one object on stdout: the sentence, a stable code, the exit code; stderr is empty."""
+    error = error_of(team.run(*command, "--json"))
+    assert (error["code"], words in error["error"]) == (code, True), error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "--nonsense"], ["chekc"], ["send", "wish", "x", "--to", "bob"], ["read"],
+        ["check", "--limit"], ["room", "frobnicate"], ["done", "a", "--as"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_mistake_is_an_object(team: Team, command: list[str]) -> None:
+    """So are mistakes that the parser finds, wherever `--json` stands."""
+    plain = team.run(*command)
+    assert (plain.code, plain.out) == (2, "")
+    for arguments in ([command[0], "--json", *command[1:]], ["--json", *command]):
+        error = error_of(team.run(*arguments))
+        assert error["code"] == "usage"
+        assert plain.err == f"xw: {error['error']}\n" or "--json" in error["error"]
+
+
+def test_json_as_a_text(team: Team) -> None:
+    """After `--` it is a text, and errors are lines on stderr."""
+    assert team.run("send", "wish", "--to", "bob", "--", "--json").out == ""
+
+
+def test_a_bug_is_an_object(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in xw itself has a code of its own."""
+
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError("boo")
+
+    monkeypatch.setattr(inbox, "read", broken)
+    error = error_of(team.run("read", "zzzzzzzz", "--json"))
+    assert error["code"] == "bug"
+    assert "ZeroDivisionError: boo" in error["error"]
+
+
+def test_text_that_is_not_utf8(team: Team) -> None:
+    """An argument in no encoding is an error in ASCII like any other."""
+    assert error_of(team.run("send", "info", "\udcff", "--to", "bob", "--json"))["code"] == "usage"
+
+
+def test_output_that_cannot_be_written(team: Team) -> None:
+    """Where stdout takes nothing, the error goes to stderr."""
+    with open("/dev/full", "w") as full:
+        process = team.start("check", "--json", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the output cannot be written" in err
+
+
+def test_a_failed_part_of_the_work(team: Team) -> None:
+    """A command that did a part of its work tells both: what it did, and the worst error."""
+    token = team.send("one")
+    both = json.loads(team.run("done", token, "zzzzzzzz", "--json", by="bob").out)
+    assert [one["moved"] for one in both["messages"]] == [True, False]
+    assert (both["code"], both["exit_code"]) == ("not-found", 3)
+
+
+def test_times_are_utc(team: Team, tmp_path: Path) -> None:
+    """A message whose `expires` has an offset shows it in UTC."""
+    from tests.cli.team import forge
+
+    token = forge(team, "bob", expires="2126-11-21T05:30:12+02:00", type="task")
+    assert team.json("read", token, by="bob")["expires"] == "2126-11-21T03:30:12.000000Z"
+
+
+def test_a_lonely_error(empty: Path) -> None:
+    """Without a configuration the error says so as an object, too."""
+    assert error_of(call(empty, "check", "--json"))["code"] == "usage"

@@ -1,0 +1,64 @@
+"""The stable words by which programs tell errors and findings apart; docs/commands.md lists them."""
+
+from typing import Literal
+
+# The `word` of each class in errors.py, and `bug` for a fault in xw itself.
+ErrorCode = Literal[
+    "failed",
+    "busy",
+    "damaged",
+    "unreadable",
+    "newer-format",
+    "no-answer",
+    "usage",
+    "not-found",
+    "timed-out",
+    "unreachable",
+    "refused",
+    "bug",
+]
+
+Level = Literal["ok", "note", "bad"]
+
+# A code says what the finding is about, the level whether it is in order; docs/commands.md lists them.
+Code = Literal[
+    # configuration and files of the project
+    "config",
+    "hub",
+    "wrong-owner",
+    "wrong-group",
+    "planted-link",
+    "other-hub",
+    "unsent-elsewhere",
+    "unreadable-mirror",
+    # the mailbox, and the way to the hub
+    "mirror-age",
+    "mirror-watched",
+    "mirror-in-worktree",
+    "not-looked-at",
+    "connected",
+    "not-durable",
+    "no-mailbox",
+    "clock-skew",
+    "folders",
+    "missing-folders",
+    "unreadable-folders",
+    "open-permissions",
+    "writable",
+    "not-writable",
+    # mail
+    "pending",
+    "claimed",
+    "outbox",
+    "outbox-blocked",
+    "dead-letters",
+    "refused-mail",
+    "ids-ahead",
+    # who serves it
+    "bridge",
+    "bridge-down",
+    "bridge-waits",
+    "bridge-unseen",
+    "room-down",
+    ErrorCode,  # of an error that ended a check
+]

@@ -1,0 +1,58 @@
+"""Which command prints which shape with `--json`, and which file of the format has which.
+
+The schema of a command allows each of its shapes, and `mail.Error`.
+"""
+
+from typing import Any
+
+from xw.config_schema import Config
+from xw.shapes import files, mail, rooms, upkeep
+
+FILES: dict[str, Any] = {
+    "message": files.Message,
+    "card": files.Card,
+    "presence": files.Presence,
+    "why-note": files.WhyNote,
+    "room-definition": files.Room,
+    "xw.json": Config,
+}
+
+COMMANDS: dict[str, tuple[Any, ...]] = {
+    "init": (upkeep.Made,),
+    "who": (upkeep.Who,),
+    "peers": (upkeep.Peers,),
+    "prompt": (upkeep.Prompt,),
+    "check": (mail.Pending, mail.DeadLetters),
+    "read": (mail.Opened, mail.Thread),
+    "send": (mail.Sent,),
+    "reply": (mail.Sent,),
+    "done": (mail.Done,),
+    "attach": (mail.Sent,),
+    "retry": (mail.Sent,),
+    "sync": (upkeep.Synced, upkeep.Event),
+    "ask": (mail.Answer,),
+    "wait": (mail.Message,),
+    "watch": (mail.Message,),
+    "log": (mail.Placed, rooms.Entry),
+    "trace": (mail.Trace,),
+    "room create": (rooms.RoomMade,),
+    "room run": (rooms.RoomClosed,),
+    "room list": (rooms.Rooms,),
+    "room show": (rooms.RoomShown,),
+    "room say": (mail.Sent,),
+    "room join": (mail.Sent,),
+    "room leave": (mail.Sent,),
+    "room pause": (mail.Sent,),
+    "room resume": (mail.Sent,),
+    "room close": (mail.Sent,),
+    "gc": (upkeep.Swept,),
+    "notify status": (mail.Sent,),
+    "notify handoff": (mail.Sent,),
+    "notify compaction": (mail.Sent,),
+    "notify error": (mail.Sent,),
+    "notify heartbeat": (mail.Sent,),
+    "bridge": (upkeep.Chats,),
+    "up": (),
+    "doctor": (upkeep.Findings,),
+    "schema": (upkeep.Schemas, upkeep.Schema),
+}

@@ -1,0 +1,185 @@
+"""What the commands about instances and hubs print with `--json`."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
+
+from xw.codes import Code, ErrorCode, Level
+from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Status, Time
+
+
+class Made(TypedDict):
+    """What `init` made, or found."""
+
+    format: Format
+    name: Name
+    hub: str
+    config: Path | None
+    new_hub: bool
+    new_mailbox: bool
+    there: Annotated[list[Name], Field(description="The others on a hub that is new to this directory.")]
+    recorded: Annotated[list[Name], Field(description="Those of them that were written into a new xw.json.")]
+
+
+class Who(TypedDict):
+    """Who one is, and where."""
+
+    format: Format
+    name: Name
+    hub: str
+    config: Path | None
+    pending: Count
+    mirror: Annotated[Path | None, Field(description="In a sandbox, the mirror that carries the mail.")]
+
+
+class Peer(TypedDict):
+    """Another instance on the hub; times by the hub's clock."""
+
+    name: Name
+    kind: Annotated[str, Field(description="agent, human or room, as its card says.")]
+    description: str
+    capabilities: list[str]
+    model: str
+    status: Status
+    task: str
+    progress: str
+    pending: Count
+    oldest: Annotated[Id | None, Field(description="The oldest pending message.")]
+    seen: Annotated[Time | None, Field(description="Its last sign of life.")]
+    age_s: Annotated[Seconds | None, Field(description="Seconds since then.")]
+    bridge: Annotated[str, Field(description="The kind of its bridge, or empty.")]
+    bridge_runs: bool
+
+
+class Peers(TypedDict):
+    """The other instances on the hub."""
+
+    format: Format
+    peers: list[Peer]
+
+
+class Prompt(TypedDict):
+    """The instructions for an instance's system prompt."""
+
+    format: Format
+    prompt: str
+
+
+class Moved(TypedDict):
+    """A message that left the outbox."""
+
+    to: Name
+    id: Id
+
+
+class Waiting(TypedDict):
+    """Mail that stays in the outbox."""
+
+    to: Name
+    error: str
+    code: ErrorCode
+
+
+class Problem(TypedDict):
+    """A file, or a part of the hub, that stands in the way."""
+
+    name: str
+    reason: str
+
+
+class Synced(TypedDict):
+    """What `sync` did."""
+
+    format: Format
+    peers: list[Name]
+    delivered: list[Moved]
+    returned: list[Moved]
+    waiting: list[Waiting]
+    fetched: Annotated[list[Id], Field(description="Messages brought here.")]
+    settled: Annotated[
+        list[Id], Field(description="Messages of which the hub was told that they are handled.")
+    ]
+    advanced: Annotated[list[Id], Field(description="Messages that were handled elsewhere, and so here.")]
+    problems: list[Problem]
+    adopted: Annotated[Count, Field(description="Messages taken from another mirror.")]
+
+
+class Event(TypedDict):
+    """A line of a command that runs until it is stopped."""
+
+    format: Format
+    at: Time
+    text: str
+
+
+class Removed(TypedDict):
+    """What `gc` removed, or with --dry-run would remove: paths below the mailbox."""
+
+    messages: list[str]
+    attachments: list[str]
+    scratch: list[str]
+    size: Annotated[int, Field(ge=0, description="Bytes.")]
+    left: Annotated[list[str], Field(description="Why something could not be removed.")]
+
+
+class Swept(Removed):
+    """What `gc` did."""
+
+    format: Format
+    busy: Annotated[bool, Field(description="Another gc is at work: nothing was done.")]
+    elsewhere: Annotated[Removed | None, Field(description="The same for a hub on another host.")]
+    problem: Annotated[str | None, Field(description="Why the hub's copy was left for the next time.")]
+
+
+class Finding(TypedDict):
+    """One thing that `doctor` looked at."""
+
+    level: Level
+    code: Code
+    instance: Annotated[Name | Literal[""], Field(description="Whom it is about; empty: the project.")]
+    what: str
+    fix: Annotated[str, Field(description="What to do, or empty.")]
+    number: Annotated[Count | None, Field(description="How many messages, folders or files.")]
+    age_s: Annotated[Seconds | None, Field(description="The age of the oldest, or of the mirror.")]
+    skew_s: Annotated[Seconds | None, Field(description="How far a clock is ahead.")]
+
+
+class Findings(TypedDict):
+    """What `doctor` found."""
+
+    format: Format
+    findings: list[Finding]
+
+
+class Chat(TypedDict):
+    """A chat program on this machine."""
+
+    kind: str
+    target: Annotated[str, Field(description="What to give as --target.")]
+    program: str
+    state: Annotated[str, Field(description="`idle`, or why it cannot take a text now.")]
+    needs: Annotated[str, Field(description="Options without which a bridge would type nothing there.")]
+
+
+class Chats(TypedDict):
+    """The chats of this machine, and why those of other kinds cannot be listed."""
+
+    format: Format
+    chats: list[Chat]
+    problems: list[Problem]
+
+
+class Schemas(TypedDict):
+    """The names that `xw schema` takes."""
+
+    format: Format
+    commands: list[str]
+    files: list[str]
+
+
+Schema = TypedDict(
+    "Schema",
+    {"$schema": str, "title": str, "description": NotRequired[str], "$defs": NotRequired[dict[str, Any]]},
+)
+Schema.__doc__ = "A JSON Schema."

@@ -1,0 +1,40 @@
+"""The scalars that all shapes are made of."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Format = Literal[1]
+Name = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="The name of an instance or room.")
+]
+Id = Annotated[
+    str, Field(pattern=r"^\d{8}T\d{12}Z-[0-9a-hjkmnp-tv-z]{8}$", description="The whole id of a message.")
+]
+Type = Literal["task", "question", "reply", "info"]
+State = Literal["pending", "processing", "done", "failed", "sent", "outbox"]
+Kind = Literal["agent", "human", "room"]
+Status = Literal["alive", "busy", "idle", "gone", "-"]
+RoomStatus = Literal["open", "paused", "closed"]
+Policy = Literal["free", "round-robin", "mention", "moderator"]
+Time = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        description="RFC 3339 in UTC, to the microsecond.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+AnyTime = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
+        description="RFC 3339; xw writes UTC.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+Seconds = Annotated[float, Field(description="A duration or an age in seconds.")]
+Count = Annotated[int, Field(ge=0)]
+Path = Annotated[str, Field(description="A path on this machine.")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$")]
