@@ -337,7 +337,7 @@ def test_shell_is_never_typed_into(tmux_server: str) -> None:
     pane = fake.tmux.run("-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", "sh").strip()
     chat = TmuxChat(pane, server=tmux_server, profile=GENERIC)
     until(lambda: any(row.strip() for row in fake.tmux.look(pane).rows))
-    assert "no chat program" in (chat.ready() or "")
+    assert "not a chat program" in (chat.ready() or "")
     with pytest.raises(ChatGone):
         chat.mark()
     fake.tmux.run("kill-pane", "-t", pane)
@@ -431,7 +431,7 @@ def test_program_that_ends_meanwhile(
         monkeypatch.setattr(chat, "_check_program", late)
         monkeypatch.setattr(chat._tmux, "press", counted)
         expected = NotPresented if step == "before the paste" else Uncertain
-        with pytest.raises(expected, match="bash runs there, a shell"):
+        with pytest.raises(expected, match="bash runs there: a shell"):
             chat.present(mark, text_of(f"x\ntouch {pwned}\n"))
         assert len(pressed) == (step == "before the second Enter")
         assert not pwned.exists()

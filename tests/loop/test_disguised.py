@@ -22,8 +22,8 @@ PROMPT = f"{RULE}\n❯ "
 """What Claude Code's input looks like, as a shell can show it."""
 
 PYTHON = shlex.quote(sys.executable)
-BEHIND = "and xw cannot see what runs inside of it"
-SHELL, REPL = "a shell and no chat program", "a REPL and no chat program"
+BEHIND = "and xw cannot see the program inside it"
+SHELL, REPL = "a shell, not a chat program", "a REPL, not a chat program"
 SAID: list[dict[str, str]] = [{}, {"profile": "generic"}, {"profile": "claude"}]
 
 
@@ -132,7 +132,7 @@ def test_profile_of_another_program(world: World, tmux_server: str, tmp_path: Pa
     with pane(tmux_server, f"{PYTHON} {mine}") as chat:
         until(lambda: chat.rows == [RULE, "❯"])
         running = bridge(world, chat.id, tmux_server, profile="claude")
-        assert_nothing_is_run(world, running, chat, "its screen does not show that it is claude")
+        assert_nothing_is_run(world, running, chat, "its screen does not look like claude")
 
 
 @pytest.mark.parametrize("question", ["Overwrite it? [Y/n]", "Go on (yes/no)?", "(y/N): ", "Password:"])
@@ -158,7 +158,7 @@ def test_described_program_in_anothers_place(
             running = bridge(world, "claude", tmux_server)
         else:
             running = bridge(world, chat.id, tmux_server, profile="claude")
-        assert_nothing_is_run(world, running, chat, "codex runs there, and not claude")
+        assert_nothing_is_run(world, running, chat, "codex runs there, not claude")
 
 
 def test_unknown_program_that_the_target_names(world: World, tmux_server: str, tmp_path: Path) -> None:

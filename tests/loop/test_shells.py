@@ -99,7 +99,7 @@ def test_shell(world: World, tmux_server: str, prompt: str) -> None:
         shell.prompts(prompt)
         for options in said:
             running = bridge(world, shell.id, tmux_server, **options)
-            assert_nothing_is_run(world, running, shell, "bash runs there, a shell and no chat program")
+            assert_nothing_is_run(world, running, shell, "bash runs there: a shell, not a chat program")
 
 
 REPLS = {
@@ -124,7 +124,7 @@ def test_repl(world: World, tmux_server: str, command: list[str]) -> None:
         until(lambda: command[0] == "bc" or repl.rows)
         for options in SAID:
             running = bridge(world, repl.id, tmux_server, **options)
-            assert_nothing_is_run(world, running, repl, "and no chat program")
+            assert_nothing_is_run(world, running, repl, "not a chat program")
 
 
 CLIENT = f"""#!{sys.executable}
@@ -151,7 +151,7 @@ def test_wrapper(world: World, tmux_server: str, tmp_path: Path, name: str) -> N
     with pane(tmux_server, f"{fake_client(tmp_path / 'bin', name)} exec -it box -- {BASH}") as shell:
         until(lambda: shell.rows)
         shell.prompts("❯ ")
-        why = f"{name} runs there, and xw cannot see what runs inside of it: give --option inside=PROGRAM"
+        why = f"{name} runs there, and xw cannot see the program inside it: give --option inside=PROGRAM"
         for options in SAID:
             assert_nothing_is_run(world, bridge(world, shell.id, tmux_server, **options), shell, why)
 
@@ -169,7 +169,7 @@ def test_program_inside_of_a_wrapper(world: World, tmux_server: str, tmp_path: P
         shell.keys("")
         for prompt in ("❯ ", "> "):
             shell.prompts(prompt)
-            assert_nothing_is_run(world, running, shell, "does not show that claude runs inside")
+            assert_nothing_is_run(world, running, shell, "does not look like claude")
 
 
 def test_nested_tmux(world: World, tmux_server: str, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_nested_tmux(world: World, tmux_server: str, tmp_path: Path) -> None:
         try:
             shell_rows = shell.rows
             world.send("touch pwned", "task")
-            waits(world, running, "tmux runs there, and xw cannot see what runs inside")
+            waits(world, running, "tmux runs there, and xw cannot see the program inside")
             assert shell.rows[0] == shell_rows[0]
         finally:
             subprocess.run(["tmux", "-S", inner, "kill-server"], check=False)
@@ -237,7 +237,7 @@ def test_stopped_and_in_the_background(world: World, tmux_server: str, claude: P
         until(lambda: shell.program == "bash")
         shell.keys("clear")
         shell.prompts("❯ ")
-        assert_nothing_is_run(world, running, shell, "bash runs there, a shell")
+        assert_nothing_is_run(world, running, shell, "bash runs there: a shell")
 
 
 def test_program_once_recognised_is_a_condition(world: World, tmux_server: str, claude: Path) -> None:
@@ -253,7 +253,7 @@ def test_program_once_recognised_is_a_condition(world: World, tmux_server: str, 
         shell.prompts("$ ")
         shell.keys(f"clear; {codex} --log {codex}.log")
         until(lambda: any("auto mode on" in row for row in shell.rows))
-        assert_nothing_is_run(world, running, shell, "codex runs there, and not claude")
+        assert_nothing_is_run(world, running, shell, "codex runs there, not claude")
         shell.tmux.press(shell.id, "C-d")
         until(lambda: shell.program == "bash")
         claude_in(shell, claude)

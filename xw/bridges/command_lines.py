@@ -1,7 +1,7 @@
-"""What a command line runs: `node /usr/bin/gemini -m x` is gemini, `python3` is a REPL, `bash` a shell.
+"""Read command lines: `node /usr/bin/gemini -m x` runs gemini, `python3` is a REPL, `bash` a shell.
 
-Only the program itself counts, and of an interpreter the script: any other argument (`less notes/claude`)
-is not what runs. Where a command line can be read in two ways, it is read as the more dangerous one.
+Only the program counts, or an interpreter's script; any other argument (`less notes/claude`) does not. If a
+command line has two readings, `read` returns the more dangerous one.
 """
 
 import re
@@ -27,30 +27,30 @@ from xw.bridges.names import (
 
 
 class Kind(Enum):
-    """What a process is to somebody who types to it."""
+    """The kind of a process, as seen by somebody who types to it."""
 
     SHELL = "a shell"
     REPL = "a REPL"
     OTHER = "a tool"
     WRAPPER = "a wrapper"
     LAUNCHER = "a launcher"
-    """Runs another program in the same terminal: a shell with `-c` does too."""
+    """Runs another program in the same terminal, as a shell with `-c` does."""
     SCRIPT = "a script"
-    """Of a shell: it may run other programs in the same terminal."""
+    """A shell's script, which may run other programs in the same terminal."""
     PROGRAM = "a program"
 
 
 class Command(NamedTuple):
-    """What a process runs, and the name by which it is known."""
+    """The kind of program that a process runs, and its name."""
 
     kind: Kind
     name: str
 
 
 def read(words: Sequence[str], file: str = "") -> Command:
-    """What this command line runs. `file` is the executable's name, where the system tells it.
+    """Return the program that a command line runs. `file` is the executable's name, if the system tells it.
 
-    A process chooses its own command line, but not its file: what calls itself claude and is a shell, is one.
+    A process chooses its command line, but not its file: a shell that calls itself claude is a shell.
     """
     shown = _shown(words[0]) if words else base(file)
     for name in dict.fromkeys((base(file) or shown, shown)):
@@ -70,18 +70,18 @@ def read(words: Sequence[str], file: str = "") -> Command:
 
 
 def _shown(word: str) -> str:
-    """The name that a process shows; what it sets itself may go on behind a blank: `gemini (work)`."""
+    """Return the name that a process shows; a title may continue behind a blank: `gemini (work)`."""
     return base(word if "/" in word or not word.strip() else word.split()[0].rstrip(":"))
 
 
 def base(word: str) -> str:
-    """The name of a program in its path: no folders, no login dash, no suffix of a script."""
+    """Return a program's name from its path: no folders, no login dash, no script's suffix."""
     name = word.rsplit("/", 1)[-1].lstrip("-")
     return re.sub(r"\.(js|mjs|cjs|ts|py|rb|pl|sh|exe|real|wrapped)$", "", name)
 
 
 def _plain(name: str) -> list[str]:
-    """The name as the lists have it, with and without its version."""
+    """Return the name as the lists spell it, with and without its version."""
     low = _BUILDS.sub("", name.lower().removeprefix("."))
     return [
         low,
@@ -92,10 +92,10 @@ def _plain(name: str) -> list[str]:
 _BUILDS = re.compile(
     r"([-.](wrapped|bin|static|distrib|basic|tiny|nox|gtk3?|huge|preview|lts|daily|linux|docker|orig))+$"
 )
-"""How packages mark a build of a program."""
+"""Suffixes by which packages mark a build of a program."""
 
 _LOADERS = ("qemu-", "ld-linux", "ld-musl", "ld.so", "ld64.so")
-"""How the names of what runs another program's file begin."""
+"""Prefixes of the names of programs that run another program's file."""
 
 
 def _listed(name: str) -> Kind | None:
@@ -116,7 +116,7 @@ _KINDS = (
 
 
 def runs_input(name: str) -> bool:
-    """Return True for the name of a shell, a REPL or an interpreter."""
+    """Return True for a name of a shell, a REPL or an interpreter."""
     return _listed(name) in (Kind.SHELL, Kind.REPL)
 
 
@@ -125,7 +125,7 @@ def _interpreter(name: str) -> Interpreter | None:
 
 
 def _program(name: str, arguments: Sequence[str]) -> Command:
-    """A program or script by its name; `rails console` is a REPL like any other."""
+    """Return a program or script by its name; `rails console` is a REPL like any other."""
     kind = _listed(name)
     if kind is None and any(word in CONSOLES for word in arguments[:2]):
         kind = Kind.REPL
@@ -135,7 +135,7 @@ def _program(name: str, arguments: Sequence[str]) -> Command:
 def _shell(words: Sequence[str], name: str) -> Command:
     number = 1
     if _plain(name)[0] in ("busybox", "toybox") and words and base(words[0]) == name:
-        number = 2  # the applet
+        number = 2  # after the applet's name
         if number > len(words) or _listed(base(words[1])) is not Kind.SHELL:
             return Command(Kind.SHELL, name)
     while number < len(words):
@@ -189,7 +189,7 @@ def _interpreted(words: Sequence[str], name: str, how: Interpreter) -> Command:
 
 
 def _option(word: str, how: Interpreter) -> tuple[str, str]:
-    """The option in this word that counts, and the value that it brings along: `-um` is `-m`."""
+    """Return the significant option in a word, and the value joined to it: `-um` means `-m`."""
     if word.startswith("--"):
         option, _, value = word.partition("=")
         return option, value

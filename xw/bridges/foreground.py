@@ -1,8 +1,8 @@
-"""Who would get what is typed into a terminal: its foreground processes, as the system tells them.
+"""Find the program that would get the text typed into a terminal, from its foreground processes.
 
-A prompt's looks prove nothing: a shell can show any. So each look at a pane asks for the processes
-that have its terminal, on Linux in /proc (4 ms), elsewhere from `ps` with columns that BSD, macOS and
-Linux share. Where neither tells, nobody knows, and nothing is typed.
+The look of a prompt proves nothing: a shell can show any. So each look at a pane asks the system for the
+processes that own its terminal: on Linux in /proc (4 ms), elsewhere from `ps` with columns that BSD, macOS
+and Linux share. If neither answers, xw types nothing.
 """
 
 import filecmp
@@ -24,7 +24,7 @@ _PROC = "/proc"
 
 _FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 
-_SCRIPT = 4096  # bytes: what is smaller is no executable, but a script that another file runs
+_SCRIPT = 4096  # bytes: a smaller file is a script that another file runs, not an executable
 
 
 class Process(NamedTuple):
@@ -34,23 +34,23 @@ class Process(NamedTuple):
     parent: int
     group: int
     started: str
-    """With the pid, tells it from a later process of that number."""
+    """Time of the start: with the pid, tells the process from a later one of that number."""
     words: tuple[str, ...]
-    """Its command line."""
+    """The command line."""
     file: str = ""
-    """The name of its executable, where the system tells it."""
+    """The executable's name, if the system tells it."""
     stopped: bool = False
     reads: bool | None = None
-    """Is its standard input the terminal? None where the system does not tell."""
+    """True if its standard input is the terminal; None if the system does not tell."""
     hosts: bool = False
-    """Does it hold another terminal open, in which something of its own runs?"""
+    """True if it holds another terminal open, in which it runs other programs."""
 
 
 class State(Enum):
-    """What is known of whoever has a terminal."""
+    """The state of xw's knowledge about a terminal's owner."""
 
     KNOWN = "known"
-    """A program that somebody has described."""
+    """A program with a profile."""
     UNKNOWN = "unknown"
     BARRED = "barred"
     """A shell, a REPL or a tool."""
@@ -60,20 +60,20 @@ class State(Enum):
 
 
 class Owner(NamedTuple):
-    """Whoever gets what is typed into a terminal."""
+    """The program that gets the text typed into a terminal."""
 
     state: State
     name: str = ""
     kind: str = ""
-    """Of one that is barred, for people: `a shell`."""
+    """For people: the kind of a barred program (`a shell`), or why the state is unsure."""
     identity: tuple[int, str] = (0, "")
     """Pid and start of the process."""
     file: str = ""
-    """The name of its executable, where the system tells it."""
+    """The executable's name, if the system tells it."""
 
 
 def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
-    """Whoever gets what is typed to these processes; `known` tells the names of described programs."""
+    """Return the program that gets text typed to these processes; `known` tells names with a profile."""
     if not processes:
         return Owner(State.UNSURE, kind="the system does not tell which program has the terminal")
     if any(process.stopped for process in processes):
@@ -83,7 +83,7 @@ def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
     beside = [p for p in processes if p.parent not in pids and p is not leader]
     found = _walk(leader, processes, known)
     for other in beside:
-        # One that lost its parent is a leftover; one beside the leader is the other end of a pipe.
+        # A process without its parent is a leftover; one beside the leader is the other end of a pipe.
         if other.parent == leader.parent or _is_barred(_walk(other, processes, known), other):
             return _shared(leader, other)
     return found
@@ -105,11 +105,10 @@ def _walk(process: Process, processes: Sequence[Process], known: Callable[[str],
         if told and len(below) == 1 and told[0].state in (State.KNOWN, State.WRAPPER):
             return told[0]
         if told:
-            return _shared(
-                process, *children
-            )  # at work with a tool, or some shell in it reads: nobody can tell
+            # Nobody can tell: it runs a tool, or a shell in it reads the terminal.
+            return _shared(process, *children)
     for child, one in zip(children, below, strict=True):
-        # A program's own tools do not read the terminal; an editor that it has opened does.
+        # A program's own tools do not read the terminal; an editor that it opened does.
         if _is_barred(one, child):
             return (
                 one if command.kind is Kind.SCRIPT and one.state is State.WRAPPER else _shared(process, child)
@@ -123,7 +122,7 @@ def _walk(process: Process, processes: Sequence[Process], known: Callable[[str],
 
 
 def _launched(process: Process, command: Command, children: list[Process], below: list[Owner]) -> Owner:
-    """Whoever a launcher has started; a launcher alone hides what it runs, and a shell alone is one."""
+    """Return the program that a launcher started; a shell without a child is itself the program."""
     if len(children) == 1:
         return below[0]
     if children:
@@ -148,7 +147,7 @@ def _name(process: Process) -> str:
 
 
 def foreground(tty: str) -> list[Process]:
-    """The processes that have the terminal; none where the system does not tell."""
+    """Return the terminal's foreground processes; none if the system does not tell."""
     try:
         device = os.stat(tty).st_rdev
     except OSError:
@@ -161,7 +160,7 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
     for name in os.listdir(_PROC):
         if not name.isdigit():
             continue
-        # One that has ended meanwhile is no process of the terminal.
+        # A process that has ended meanwhile does not count.
         with suppress(OSError, ValueError, IndexError):
             with open(f"{_PROC}/{name}/stat", "rb") as file:
                 about = file.read()
@@ -189,11 +188,11 @@ def _link(path: str) -> str:
     try:
         return os.readlink(path)
     except OSError:
-        return ""  # another user's process: its command line is all that is told
+        return ""  # another user's process, which shows only its command line
 
 
 def _file(link: str) -> str:
-    """The name of the executable behind this link; of a shell's or an interpreter's copy, that one's."""
+    """Return the executable's name behind this link; for a copy of a shell or interpreter, the original's."""
     name = os.path.basename(_link(link).removesuffix(" (deleted)"))
     with suppress(OSError):
         if runs_input(name):
@@ -206,13 +205,13 @@ def _file(link: str) -> str:
 
 @cache
 def _originals() -> dict[int, list[str]]:
-    """The shells, REPLs and interpreters of this machine by their sizes, each file once."""
+    """Return this machine's shells, REPLs and interpreters by size, each file once."""
     files: dict[str, str] = {}
     for path in (*_login_shells(), *_installed()):
         files.setdefault(os.path.realpath(path), path)
     found: dict[int, list[str]] = {}
     for real, path in files.items():
-        with suppress(OSError):  # it is gone, or may not be seen
+        with suppress(OSError):  # it is gone, or unreadable
             size = os.stat(real).st_size
             if size > _SCRIPT:
                 found.setdefault(size, []).append(path)
@@ -234,7 +233,7 @@ def _installed() -> Iterator[str]:
 
 
 def _hosts(pid: str) -> bool:
-    """Does it hold the other end of a terminal? What runs in that is not seen here."""
+    """Return True if the process holds the other end of a terminal, whose programs this module cannot see."""
     try:
         held = os.listdir(f"{_PROC}/{pid}/fd")
     except OSError:
@@ -248,7 +247,7 @@ def _reads(pid: str, tty: str) -> bool:
 
 
 def _from_ps(tty: str) -> list[Process]:
-    # One option each: where BSD sees a header, here an empty one, it takes all that follows `=` for it.
+    # One option per column: BSD takes everything behind `=` for the header, here an empty one.
     columns = [
         word for name in ("pid", "ppid", "pgid", "stat", "lstart", "args") for word in ("-o", f"{name}=")
     ]

@@ -1,7 +1,7 @@
 """Names of programs that a terminal may run, as data: shells, REPLs, wrappers, interpreters.
 
-`command_lines.py` reads command lines by these sets; `profiles.py` has the agent programs. A name
-stands here in lower case, without a version: `Python3.11` is looked for as `python` too.
+`command_lines.py` reads command lines by these sets; `profiles.py` has the agent programs. Names are in
+lower case, without a version: `command_lines` also looks for `Python3.11` as `python`.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ SHELLS = _names(
     eshell nsh osh-lite smash lash bish rksh rzsh krsh capsh aws-shell ansible-console
     """
 )
-"""They run what is typed to them. Nothing is, whatever the person's options say."""
+"""Programs that run the text typed to them. xw types nothing there, whatever the options."""
 
 REPLS = _names(
     """
@@ -46,7 +46,7 @@ REPLS = _names(
     nbterm euporie-console jirb jruby bsh groovyconsole clj-kondo sqlline csi.exe
     """
 )
-"""They run what is typed to them as well: languages, databases, debuggers, consoles."""
+"""Languages, databases, debuggers, consoles: they run the text typed to them as well."""
 
 OTHERS = _names(
     """
@@ -74,7 +74,7 @@ WRAPPERS = _names(
     asciinema ttyrec termrec reptyr conspy qemu vm runc crun
     """
 )
-"""What runs inside of them, xw cannot see: a shell as well as an agent."""
+"""Programs that hide the program inside them, which may be a shell as well as an agent."""
 
 LAUNCHERS = _names(
     """
@@ -87,11 +87,11 @@ LAUNCHERS = _names(
     linux64 numactl cgexec choom ssh-agent please
     """
 )
-"""They run another program in the same terminal, where it is seen beside them."""
+"""Programs that run another program in the same terminal, where the system shows both."""
 
 
 class Interpreter(NamedTuple):
-    """How an interpreter's command line names its script."""
+    """The parts of an interpreter's command line that lead to its script."""
 
     values: frozenset[str] = frozenset()
     """Options that take the next word."""
@@ -100,11 +100,11 @@ class Interpreter(NamedTuple):
     inline: frozenset[str] = frozenset()
     """Options whose value is the script itself."""
     repl: frozenset[str] = frozenset()
-    """Options and words with which it talks to its terminal."""
+    """Options and words that make it talk to its terminal."""
     skipped: frozenset[str] = frozenset()
     """Words before the script."""
     titled: bool = False
-    """Programs in it show a name of their own for their command line."""
+    """True if its scripts may set their own title in place of their command line."""
 
 
 _NODE = Interpreter(
@@ -140,22 +140,22 @@ INTERPRETERS |= {
 }
 
 ALWAYS_SHELLS = _names("login getty agetty mc capsh aws-shell ansible-console")
-"""Shells whose argument is no script."""
+"""Shells whose argument is not a script."""
 
 JAVA_CONSOLES = (
     r"(?i)jshell|clojure|scala|groovy|jython|jruby|beanshell|\bbsh\b|rhino|nashorn|kotlin|sqlline"
     r"|tools\.shell"
 )
-"""Words of Java's command line by which it is a REPL."""
+"""Words in Java's command line that make it a REPL."""
 
 CONSOLES = _names("shell repl console tinker dbshell shell_plus shell-plus ipython interact")
-"""First words after a program's name that make it a REPL: `manage.py shell`, `rails console`."""
+"""Words right after a program's name that make it a REPL: `manage.py shell`, `rails console`."""
 
 TALKING_MODULES = _names("code asyncio idlelib pdb bdb IPython ptpython bpython sqlite3 __main__ pty")
 """Modules of Python that, run with `-m`, talk to the terminal."""
 
 TALKS = r"(?i)\b(repl|interact\w*|ipython|ptpython|embed|irb|pry|i?pdb|eval|exec|system|spawn\w*|pty)\b"
-"""Words of a script given on the command line by which it may run what it reads."""
+"""Words in an inline script that let it run the text that it reads."""
 
 SHELL_VALUES = _names("--rcfile --init-file --init-command -C -o -O +o +O --debug-level --features -d")
 """Options of shells that take the next word."""

@@ -1,6 +1,6 @@
-"""tmux as a library: take a pane's screen, paste into it, press a key, find panes.
+"""tmux as a library: read a pane's screen, paste into it, press a key, find panes.
 
-Each call is one short tmux process with a timeout. A text travels over stdin
+Each call is one short tmux process with a time limit. Text travels over stdin
 only: in an argument, a trailing `;` would make tmux run the words after it.
 """
 
@@ -18,7 +18,7 @@ from xw.errors import NotFound, TimedOut, XwError
 
 TIMEOUT_S = 5.0
 
-# The title comes last: it is the program's to choose, and may hold any sign.
+# The title comes last: the program chooses it, and it may hold any character.
 _FIELDS = (
     "pane_id", "pane_pid", "pane_tty", "pane_width", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
     "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
@@ -39,15 +39,15 @@ class Pane(NamedTuple):
 
 
 class Tmux:
-    """One tmux server: the user's own, or with `server` that of `tmux -L NAME` (a path: `-S PATH`)."""
+    """One tmux server: the user's own, or with `server` that of `tmux -L NAME` (for a path: `-S PATH`)."""
 
     def __init__(self, server: str = "") -> None:
         choice = ["-S" if "/" in server else "-L", server] if server else []
-        # -u: without it tmux answers in the locale's encoding, and in C with underscores.
+        # Without -u tmux answers in the locale's encoding, and in the C locale with underscores.
         self._command = ["tmux", "-u", *choice]
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """What a tmux command prints; `ChatGone` when there is no such server or pane."""
+        """Return the output of a tmux command. Raise ChatGone if the server or the pane does not exist."""
         try:
             done = subprocess.run(
                 [*self._command, *arguments],
@@ -57,7 +57,7 @@ class Tmux:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise XwError("tmux is not installed") from error
+            raise XwError("tmux is not installed: install it") from error
         except subprocess.TimeoutExpired as error:
             raise TimedOut(f"tmux did not answer within {TIMEOUT_S:g} s") from error
         if done.returncode:
@@ -65,7 +65,7 @@ class Tmux:
         return done.stdout.decode("utf-8", "replace")
 
     def look(self, pane: str) -> Screen:
-        """The pane's screen; one command, so that cursor and rows belong to the same moment."""
+        """Return the pane's screen; from one command, so that cursor and rows belong to the same moment."""
         shown = self.run(
             "display-message", "-p", "-t", pane, _FORMAT, ";", "capture-pane", "-p", "-e", "-t", pane
         )
@@ -75,7 +75,7 @@ class Tmux:
         if values.get("pane_id") != pane:
             raise ChatGone(f"tmux pane {pane} is gone")
         if not head.endswith(_END):
-            raise ChatGone(f"tmux pane {pane}: its program's name has a line break, so it cannot be read")
+            raise ChatGone(f"tmux pane {pane}: cannot read it: its program's name has a line break")
         styled, row = rest.split("\n"), int(values["cursor_y"])
         return Screen(
             rows=tuple(plain(line) for line in styled),
@@ -92,34 +92,37 @@ class Tmux:
         )
 
     def everything(self, pane: str) -> list[str]:
-        """All rows of the pane, the scrolled-off ones first, with the terminal's own line breaks undone."""
+        """Return all rows of the pane, scrolled-off ones first, without the terminal's own line breaks."""
         return [
             row.rstrip() for row in self.run("capture-pane", "-p", "-J", "-S", "-", "-t", pane).split("\n")
         ]
 
     def paste(self, pane: str, text: str, seen: Screen | None = None) -> bool:
-        """Type a text, as a bracketed paste where the program asked for that, newlines as they are.
+        """Paste a text with its newlines; bracketed if the program asked for that. Return True if it went in.
 
-        With `seen`, only if the pane is still as it was then, its cursor included; False if it is not.
+        With `seen`, paste only if the pane has not changed since then, its cursor included.
         """
         buffer = f"xw-{os.getpid()}-{pane.lstrip('%')}"
         paste = f"paste-buffer -p -r -d -b {buffer} -t {pane}"
         act = _guarded(pane, paste, seen and _state(seen, True), f"delete-buffer -b {buffer} ;")
         try:
             return _MOVED not in self.run("load-buffer", "-b", buffer, "-", ";", *act, stdin=text)
-        except ChatGone:  # a pane that closes in between leaves the text for whoever pastes next
+        except ChatGone:  # if the pane closes in between, the next paste by anybody would get the text
             with suppress(ChatGone, TimedOut):
                 self.run("delete-buffer", "-b", buffer)
             raise
 
     def press(self, pane: str, key: str, seen: Screen | None = None) -> bool:
-        """Press one key, by tmux's name for it; with `seen`, only if the same program has the pane."""
+        """Press one key, by tmux's name for it; with `seen`, only if the same program still has the pane.
+
+        Return True if the key was pressed.
+        """
         return _MOVED not in self.run(
             *_guarded(pane, f"send-keys -t {pane} {key}", seen and _state(seen, False))
         )
 
     def panes(self) -> list[Pane]:
-        """All panes of the server, once for each session that shows them; none if no server runs."""
+        """Return all panes of the server, once for each session that shows them; none if no server runs."""
         line = "#{pane_id}|#{pane_tty}|#{pane_current_command}|#{session_name}|#{window_index}.#{pane_index}"
         try:
             listing = self.run("list-panes", "-a", "-F", line)
@@ -128,7 +131,7 @@ class Tmux:
         found = []
         for entry in listing.split("\n"):
             if not entry.startswith("%") or entry.count("|") < 4:
-                continue  # a part of a program's name with a line break in it
+                continue  # the rest of a program's name with a line break
             pane, tty, program, rest = entry.split("|", 3)
             session, _, place = rest.rpartition("|")
             found.append(Pane(pane, f"{session}:{place}", session, tty, program))
@@ -139,10 +142,10 @@ _MOVED = "xw-moved"
 
 
 def _guarded(pane: str, act: str, state: str | None, otherwise: str = "") -> list[str]:
-    """A command of tmux that acts on a pane; with `state`, only if that is the pane's, else prints _MOVED.
+    """Return a tmux command that acts on a pane; with `state`, only in that state, else it prints _MOVED.
 
-    The server compares and acts in one go: a program that ends since it was looked at leaves no gap
-    in which a shell would get what was meant for it.
+    The server compares and acts in one step: if the program has ended since the last look, no shell can
+    get its text.
     """
     if state is None:
         return act.split()
@@ -150,8 +153,8 @@ def _guarded(pane: str, act: str, state: str | None, otherwise: str = "") -> lis
 
 
 def _state(seen: Screen, cursor: bool) -> str:
-    """Return the condition that a pane is as on this screen: its program, perhaps its cursor, no mode."""
-    # Signs that mean something in a condition stand for any; the rest of the name tells programs apart.
+    """Return tmux's condition that a pane still matches this screen: program, no mode, perhaps the cursor."""
+    # Characters with a meaning in a condition match any; the rest of the name tells programs apart.
     program = re.sub(r"[^\w.+-]+", "*", seen.program, flags=re.ASCII)
     wanted, found = f"{seen.pid}|000|{program}", "#{pane_pid}|#{?pane_in_mode,1,0}"
     found += "#{?pane_synchronized,1,0}#{?pane_input_off,1,0}|#{pane_current_command}"
@@ -163,20 +166,20 @@ def _state(seen: Screen, cursor: bool) -> str:
 def _obstacle(values: dict[str, str]) -> str:
     if values["pane_dead"] == "1":
         return "the program in the pane has ended"
-    if values["pane_in_mode"] != "0":  # a number: modes lie upon each other
+    if values["pane_in_mode"] != "0":  # a number, as modes stack
         return "somebody is scrolling in the pane"
     if values["pane_synchronized"] == "1":
-        return "the pane is synchronized: a text would go to all panes of the window"
+        return "the pane is synchronized: text would go to all panes of the window"
     return "the pane's input is switched off" if values["pane_input_off"] == "1" else ""
 
 
 def owner_of(tty: str) -> Owner:
-    """Whoever gets what is typed into this terminal."""
+    """Return the program that gets the text typed into this terminal."""
     return owner(foreground(tty), lambda name: named(name) is not None)
 
 
 def list_panes(server: str = "") -> list[Found]:
-    """Each pane, the agent program found in it, and whether it could take a text now."""
+    """Return each pane with the agent program in it, and whether that could take a text now."""
     tmux = Tmux(server)
     found = []
     for pane in {pane.pane: pane for pane in tmux.panes()}.values():
@@ -191,7 +194,7 @@ def list_panes(server: str = "") -> list[Found]:
         try:
             state = not_ready(tmux.look(pane.pane), profile) or "idle"
         except ChatGone:
-            continue  # closed since it was listed
+            continue  # closed since the listing
         if running.state is State.WRAPPER:
             found.append(Found(pane.pane, pane.program, "a wrapper", "--option inside=PROGRAM"))
         elif profile is GENERIC:
@@ -202,10 +205,10 @@ def list_panes(server: str = "") -> list[Found]:
 
 
 def find_target(name: str, server: str = "") -> tuple[str, bool]:
-    """Return the pane that a pane id, a tmux place (`work:1.0`), a session or a program's name means.
+    """Return the pane for a pane id, a tmux place (`work:1.0`), a session or a program's name.
 
-    The second value is whether the name is that of the program in it. Raise NotFound when nothing fits, or
-    several do; the text lists them.
+    The second value is True if the name is the program's. Raise NotFound if no pane or several panes match;
+    the error lists them.
     """
     panes = Tmux(server).panes()
     exact = [p for p in panes if name in (p.pane, p.place)]
@@ -214,7 +217,7 @@ def find_target(name: str, server: str = "") -> tuple[str, bool]:
     if len({p.pane for p in fitting}) == 1:
         return fitting[0].pane, not (exact or session)
     listed = ", ".join(f"{p.pane} ({p.place} {p.program})" for p in fitting or panes) or "no tmux server runs"
-    problem = "several panes fit" if fitting else "no pane, session or program of that name"
+    problem = "several panes match" if fitting else "no pane, session or program of that name"
     raise NotFound(f"tmux target {name!r}: {problem}: {listed}")
 
 
