@@ -49,7 +49,6 @@ class LocalFiles(Singles):
                 self._heir = walk.owner(folder)
 
     def divided(self, one: str, other: str) -> bool:
-        """See `contract.Files.divided`."""
         if self.group or not is_root():
             return False
         with self._walk() as walk, suppress(FileNotFoundError):
@@ -57,7 +56,6 @@ class LocalFiles(Singles):
         return False
 
     def foreign(self, path: str) -> bool:
-        """See `contract.Files.foreign`."""
         ours = {0, os.geteuid(), *([self._heir.user] if self._heir else [])}
         with self._walk() as walk, suppress(OSError):
             return walk.owner(path).user not in ours
@@ -68,22 +66,19 @@ class LocalFiles(Singles):
         return f"{self.root}/{relative}" if relative else self.root
 
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        """See `contract.Files.names_of`."""
         with self._walk() as walk:  # one for all: their folders are opened once
             return [attempt(walk.names, folder) for folder in folders]
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
-        """See `contract.Files.look_all`."""
         with self._walk() as walk:
             return [attempt(walk.look, path) for path in paths]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """See `contract.Files.read_all`."""
         with self._walk() as walk:
             yield from read_each(walk.read, paths, limit)
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """See `contract.Files.chunks`."""
+        """Read it piece by piece; for root, Damaged also for a hard link to another user's file."""
         with self._walk() as walk:
             handle = walk.open_regular(path)
             planted = self._is_planted(walk, handle, path)
@@ -106,7 +101,7 @@ class LocalFiles(Singles):
             return walk.create(path, self._file_mode, os.O_RDWR)
 
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """See `contract.Files.publish_all`."""
+        """Publish one item after the other, by links, or by renames where there are none."""
         return publish_each(self._publish, items)
 
     def _publish(self, item: Publication) -> None:
@@ -141,7 +136,6 @@ class LocalFiles(Singles):
             raise
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
-        """See `contract.Files.replace`."""
         with self._walk() as walk:
             _rename_scratch(walk, self._write_scratch(walk, data, scratch), path)
             walk.sync(_folder(path))
@@ -154,7 +148,6 @@ class LocalFiles(Singles):
             walk.sync(_folder(path))
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """See `contract.Files.store`."""
         from hashlib import sha256
 
         with self._walk() as walk:
@@ -177,7 +170,6 @@ class LocalFiles(Singles):
         return size, hashed.hexdigest()
 
     def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
-        """See `contract.Files.move_all`."""
         return [attempt(self._move, *move) for move in moves]
 
     def _move(self, source: str, target: str) -> None:
@@ -202,7 +194,6 @@ class LocalFiles(Singles):
                 raise
 
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
-        """See `contract.Files.remove_all`."""
         return [attempt(self._remove, path) for path in paths]
 
     def _remove(self, path: str) -> None:
@@ -211,13 +202,11 @@ class LocalFiles(Singles):
             walk.sync(_folder(path))
 
     def remove_folder(self, path: str) -> None:
-        """See `contract.Files.remove_folder`."""
         with self._walk() as walk:
             walk.remove_tree(path)
             walk.sync(_folder(path))
 
     def make_folders(self, paths: Sequence[str]) -> None:
-        """See `contract.Files.make_folders`."""
         for path in paths:
             self._make_with_above(path)
 
@@ -249,30 +238,27 @@ class LocalFiles(Singles):
             walk.sync(above)
 
     def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
-        """See `contract.Files.sync_all`."""
         with self._walk() as walk:
             return [attempt(walk.sync, folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
-        """See `contract.Files.writable`."""
+        """Ask the system, which answers True for root."""
         with self._walk() as walk, suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=walk.folder(folder))
         return False
 
     def now(self) -> float:
-        """See `contract.Files.now`."""
         return time.time()
 
     def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
-        """See `contract.Files.locked`."""
+        """Hold filelock's lock, in a file that is made, with mode and owner, only where it is missing."""
         return locks.locked(self._open_lock(path), self.path(path), patience)
 
     def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[locks.Note]:
-        """See `contract.Files.locked_briefly`."""
+        """Hold a bare `flock`, on the same file."""
         return locks.locked_briefly(self._open_lock(path), self.path(path), patience)
 
     def held(self, path: str) -> bool:
-        """See `contract.Files.held`."""
         with self._walk() as walk, suppress(FileNotFoundError):
             return locks.held(walk.open(path, _READ))
         return False

@@ -98,15 +98,13 @@ def _flock(handle: int, kind: int) -> bool:
 
 
 class Note:
-    """See `contract.Note`."""
+    """The note in the lock file that is open: its first 64 bytes."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def recall(self) -> str:
-        """See `contract.Note.recall`."""
         return os.pread(self._handle, 64, 0).decode("ascii", "replace")
 
     def keep(self, text: str) -> None:
-        """See `contract.Note.keep`."""
         os.pwrite(self._handle, text.encode(), 0)

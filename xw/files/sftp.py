@@ -56,45 +56,40 @@ class SftpFiles(Singles):
     # Looking
 
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        """See `contract.Files.names_of`."""
         return self._reader.names_of(folders)
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
-        """See `contract.Files.look_all`."""
         return self._reader.look_all(paths)
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """See `contract.Files.read_all`."""
         return self._reader.read_all(paths, limit)
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """See `contract.Files.chunks`."""
         return self._reader.chunks(path)
 
     def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
-        """See `contract.Files.sync_all`."""
         asks = self._remote.sync(folders)
         unsynced = self._remote.synced(folders, self._remote.ask(asks))
         return [unsynced.get(folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
-        """See `contract.Files.writable`. It tries, with a file that is gone again at once."""
+        """Try, with a file that is gone again at once."""
         probe = self._remote.full(new_name(folder))
         made, _ = self._remote.ask(
             [Ask(sftp.open_new(probe, self._file_mode), _nothing), Ask(sftp.remove(probe))]
         )
         return opened(made)
 
-    def foreign(self, path: str) -> bool:  # noqa: ARG002  # the server tells no names of users
-        """See `contract.Files.foreign`."""
+    def foreign(self, path: str) -> bool:  # noqa: ARG002  # the contract's
+        """Return False: the server tells no names of users."""
         return False
 
-    def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # the server makes its login's files
-        """See `contract.Files.divided`."""
+    def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # the contract's
+        """Return False: the server makes its login's files."""
         return False
 
     def now(self) -> float:
-        """See `contract.Files.now`. To a second, from the time of the last file written here."""
+        """Return the time of the last file written here, aged since; to a second."""
         if self._ahead is None:
             probe, began = self._remote.full(new_name("")), time.time()
             asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
@@ -113,11 +108,9 @@ class SftpFiles(Singles):
     # Changing
 
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """See `contract.Files.publish_all`."""
         return self._publisher.publish(items)
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
-        """See `contract.Files.replace`."""
         name, folder = new_name(scratch), folder_of(path)
         bad, behind = self._publisher.write({name: data}, [path])
         if bad or behind:
@@ -138,11 +131,9 @@ class SftpFiles(Singles):
         raised(self._remote.synced([folder], synced).get(folder))
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """See `contract.Files.store`."""
         return self._publisher.store(pieces, path)
 
     def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
-        """See `contract.Files.move_all`."""
         if not moves:
             return []
         now, links = int(self.now()), self._remote.can(sftp.LSETSTAT)
@@ -198,7 +189,6 @@ class SftpFiles(Singles):
             return False  # it went meanwhile, and then it is told as a rename that was not done
 
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
-        """See `contract.Files.remove_all`."""
         full = [self._remote.full(path) for path in paths]
         asks = [Ask(step(path)) for path in full for step in (sftp.remove, sftp.lstat)]
         folders = list(dict.fromkeys(map(folder_of, paths)))
@@ -214,7 +204,6 @@ class SftpFiles(Singles):
         ]
 
     def remove_folder(self, path: str) -> None:
-        """See `contract.Files.remove_folder`."""
         if self.look(path).kind != "folder":
             raise numbered(errno.ENOTDIR, self._remote.shown(path))  # a link's folder is another's
         (found,) = self._remote.listed([path])
@@ -231,7 +220,6 @@ class SftpFiles(Singles):
         raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
 
     def make_folders(self, paths: Sequence[str]) -> None:
-        """See `contract.Files.make_folders`."""
         wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
         # Those there already too: whoever made them may have died before syncing.
         above = list(dict.fromkeys(folder_of(path) for path in paths if path))
@@ -302,7 +290,7 @@ class SftpFiles(Singles):
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
-        """See `contract.Files.held`: never, nobody can lock."""
+        """Return False: nobody can lock."""
         return False
 
 

@@ -37,7 +37,7 @@ class Publisher:
         self._learn = learn
 
     def publish(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """See `contract.Files.publish_all`."""
+        """Publish items in two bursts; one outcome for each. None overtakes one that failed."""
         scratch = [self._scratch_names(item) for item in items]
         names = [name for several in scratch for name in dict.fromkeys(several)]
         data = {name: item.data for item, several in zip(items, scratch, strict=True) for name in several}
@@ -89,7 +89,7 @@ class Publisher:
         return bad, behind
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """See `contract.Files.store`."""
+        """Write an attachment without waiting for the answer to each write; return its size and SHA-256."""
         wire, folder = self._remote.link.wire(), folder_of(path)
         above, looks = self._remote.look_above([path])
         reply, there, *seen = wire.all(

@@ -21,7 +21,7 @@ class Reader:
         self._sizes: dict[str, dict[str, int]] = {}  # folder → its regular files, as last listed
 
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        """See `contract.Files.names_of`."""
+        """List folders, and remember the sizes of their regular files for `read_all`."""
         found: list[list[str] | OSError] = []
         for folder, listed in zip(folders, self._remote.listed(folders), strict=True):
             if isinstance(listed, OSError):
@@ -35,7 +35,7 @@ class Reader:
         return found
 
     def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
-        """See `contract.Files.look_all`."""
+        """Look at all paths in one burst."""
         replies = self._remote.all([sftp.lstat(self._remote.full(path)) for path in paths])
         return [
             self._remote.error(reply, path) or sftp.look_of(reply)
@@ -43,7 +43,7 @@ class Reader:
         ]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """See `contract.Files.read_all`."""
+        """Read files in bursts; those just listed are not looked at again."""
         sizes = self._regular(paths)
 
         def weight(path: str) -> int:
@@ -73,7 +73,7 @@ class Reader:
         return found
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """See `contract.Files.chunks`."""
+        """Read a file ahead of its reader, by half the window."""
         (looked,) = self.look_all([path])
         if isinstance(looked, OSError):
             raise looked
