@@ -13,6 +13,8 @@ from tests.files.places import Place
 from xw.errors import Busy, Damaged, Usage
 from xw.files import Publication
 from xw.files.contract import Files
+from xw.files.local import LocalFiles
+from xw.files.sftp import SftpFiles
 
 LIMIT = 1000
 
@@ -512,3 +514,11 @@ def test_make_several_folders(place: Place) -> None:
     assert sorted(place.files.names("x")) == ["v", "y"]
     assert sorted(place.files.names("x/y")) == ["w", "z"]
     assert place.files.look("x/y/w").mode == place.folder_mode
+
+
+@pytest.mark.parametrize("kind", [LocalFiles, SftpFiles])
+def test_what_has_no_docstring_is_described_in_the_contract(kind: type) -> None:
+    """A public method of a place either says what it does, or the contract says it."""
+    for name, method in vars(kind).items():
+        if callable(method) and not name.startswith("_") and not method.__doc__:
+            assert vars(Files)[name].__doc__, name

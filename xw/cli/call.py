@@ -110,6 +110,11 @@ def complain(error: XwError, as_json: bool) -> int:
     return error.code
 
 
+def warn_left_out(name: str, error: XwError) -> None:
+    """Report on stderr that a message is missing from what is printed."""
+    warn(f"left out: {name}: {error}")
+
+
 def warn(text: str) -> None:
     """One line on stderr, below what was printed before it."""
     with suppress(OSError):  # the last flush says so

@@ -3,7 +3,7 @@
 from xw import layout
 from xw.actions import inbox, pending
 from xw.actions.inbox import Enclosed
-from xw.cli.call import Call, warn
+from xw.cli.call import Call, warn, warn_left_out
 from xw.cli.show import emit, heading, line, named, put, say, subject, tell
 from xw.errors import Damaged, Unreadable, Usage, XwError
 from xw.message import Message
@@ -85,9 +85,8 @@ def read(call: Call, token: str, thread: bool) -> None:
     shown = [opened]
     if thread:
         from xw.actions.transcript import Selection, log
-        from xw.cli.transcript import left_out
 
-        found = log(instance, Selection(thread=opened.message.id), left_out)
+        found = log(instance, Selection(thread=opened.message.id), warn_left_out)
         shown = [inbox.Opened(*line, inbox.enclosed(instance, line.message)) for line in found]
     if call.json:
         whole = [one.to_json() for one in shown]

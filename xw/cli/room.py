@@ -6,10 +6,9 @@ import sys
 from xw import clock
 from xw.actions import rooms
 from xw.actions.rooms import Room
-from xw.cli.call import Call, warn
+from xw.cli.call import Call, warn, warn_left_out
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import dated, emit, flush, put, say, tell
-from xw.cli.transcript import left_out
 from xw.errors import XwError, explain
 from xw.quote import guarded, quoted
 from xw.rooms.scene import Limits, Member
@@ -182,7 +181,7 @@ def log(
     if author is not None:
         rooms.check_author(room, author)
     printer = _json if call.json or form == "json" else _markdown if form == "markdown" else _painter()
-    for entry in rooms.transcript(room, follow, left_out):
+    for entry in rooms.transcript(room, follow, warn_left_out):
         wanted = not grep or grep.lower() in entry.text.lower()
         if wanted and entry.at >= earliest and author in (None, entry.author):
             printer(entry)

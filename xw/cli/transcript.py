@@ -3,9 +3,9 @@
 from xw import clock, layout
 from xw.actions import transcript
 from xw.actions.transcript import Line, Selection, Traced
-from xw.cli.call import Call, warn
+from xw.cli.call import Call, warn_left_out
 from xw.cli.show import dated, emit, flush, put, say, tell
-from xw.errors import Usage, XwError
+from xw.errors import Usage
 from xw.quote import guarded, indented, quoted
 from xw.text import span
 
@@ -31,16 +31,11 @@ def log(
     earliest = None if since is None else clock.when(since, instance.now(), future=False)
     selection = Selection(thread, peer, grep, earliest)
     printer = _json if call.json or form == "json" else _FORMS[form]
-    for found in (transcript.follow if follow else transcript.log)(instance, selection, left_out):
+    for found in (transcript.follow if follow else transcript.log)(instance, selection, warn_left_out):
         printer(found)
         if follow:
             flush()
     return None
-
-
-def left_out(name: str, error: XwError) -> None:
-    """Say that a message is missing from what is printed."""
-    warn(f"left out: {name}: {error}")
 
 
 def _json(found: Line) -> None:
