@@ -124,7 +124,7 @@ def test_open_dialog_is_never_answered(terminal: Terminal) -> None:
     terminal.send(first)
     terminal.waits_for("a dialog is open")
     short = terminal.send(second)
-    assert terminal.reason() == "a dialog is open: somebody has to decide first"
+    assert terminal.reason() == "a dialog is open: somebody must answer it first"
     assert terminal.model.asked(second) == []
     terminal.press("Escape")
     assert terminal.answer(short) == "Much later."

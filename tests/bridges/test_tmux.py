@@ -259,7 +259,7 @@ def test_person_who_scrolls_before_it_is_submitted(agent: Start, monkeypatch: py
     assert len(fake.records("submitted")) == 1
     until(lambda: chat.ready() is None)
     leaves = False
-    with pytest.raises(Uncertain, match="somebody scrolls"):
+    with pytest.raises(Uncertain, match="somebody is scrolling"):
         chat.present(chat.mark(), text_of("y"))
     assert len(fake.records("submitted")) == 1
     assert fake.tmux.run("display-message", "-p", "-t", fake.pane, "#{pane_in_mode}").strip() == "1"

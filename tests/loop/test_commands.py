@@ -143,7 +143,7 @@ def test_usage(team: Team, arguments: list[str], problem: str) -> None:
         (["command", "--option", "cwd=/nonexistent", "--", "cat"], 3, "cwd: /nonexistent: no such directory"),
         (["acp", "--", "/nonexistent"], 3, "/nonexistent: no such command"),
         (["command", "--option", "timeout=nan", "--", "cat"], 2, "invalid value 'nan' for option timeout"),
-        (["tmux", "--target", "x", "--option", "inside=llm"], 2, "give one of claude, codex"),
+        (["tmux", "--target", "x", "--option", "inside=llm"], 2, "option inside: use claude, codex"),
         (["tmux", "--target", "x", "--option", "pause=-1"], 2, "invalid value '-1' for option pause"),
         (["socket", "--target", "1", "--option", "settle=soon"], 2, "invalid value 'soon' for option settle"),
     ],

@@ -1,13 +1,13 @@
-"""What agent programs look like in a terminal, as data: one table, one row a program.
+"""The looks of agent programs in a terminal, as data: one table, one row per program.
 
-`screen.py` reads screens by these rows and knows no program by name. Seen with
+`screen.py` reads screens by these rows and knows no program by name. Observed with
 Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74 and
-llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds what they showed.
+llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds their screens.
 
-In all of them the cursor stands at the start of an empty input, before the
-pale suggestion that some show there, so what lies left of it tells whether
-somebody has typed. In all of them the pasted text is written out once it is submitted,
-so the frame's last line tells where the answer begins.
+In all of them the cursor stands at the start of an empty input, before the pale
+suggestion that some show there, so the text left of it tells whether somebody has
+typed. All of them print the pasted text in full once it is submitted, so the
+frame's last line marks the beginning of the answer.
 """
 
 import re
@@ -21,67 +21,67 @@ def _row(pattern: str) -> re.Pattern[str]:
 
 
 class Profile(NamedTuple):
-    """How one program is recognised, read and written to. Patterns are searched in a row."""
+    """One program: how to recognise, read and write to it. xw searches for each pattern within a row."""
 
     name: str
     programs: tuple[str, ...]
     """Base names of the program's file, or of the script that an interpreter runs."""
     prompt: re.Pattern[str]
-    """All that may stand left of the cursor in an empty input (fullmatch)."""
+    """The whole text left of the cursor in an empty input (fullmatch)."""
     above: re.Pattern[str] = _row("")
     """The row above an empty input; tells the second row of a half-typed text from an empty one."""
     starting: re.Pattern[str] = NEVER
-    """Anywhere on the screen, line breaks included, while it shows its input line but does not read it yet,
-    or holds what was submitted."""
+    """Anywhere on the screen, across line breaks, while the program shows its input line but does not read
+    it yet, or holds back the submitted text."""
     busy: re.Pattern[str] = NEVER
-    """In one of the last `bottom` rows while it works."""
+    """In one of the last `bottom` rows while the program works."""
     busy_title: re.Pattern[str] = NEVER
     ready_title: re.Pattern[str] = NEVER
-    """A title that says that it does not work, whatever its rows say."""
+    """A title that shows that the program does not work, whatever its rows show."""
     animated: bool = False
-    """Its sign of work moves: one that stands still belongs to an answer."""
+    """True if the sign of work moves: one that stands still belongs to an answer."""
     dialog: re.Pattern[str] = NEVER
-    """In one of the last `dialog_rows` rows while it waits for a decision of a person."""
+    """In one of the last `dialog_rows` rows while the program waits for a person's decision."""
     dialog_title: re.Pattern[str] = NEVER
     bottom: int = 3
     dialog_rows: int = 14
     status_below: bool = False
-    """`busy` is looked for below the cursor only: above it an answer may use the same words."""
+    """True to search for `busy` only below the cursor: above it an answer may use the same words."""
     asks: re.Pattern[str] = NEVER
-    """Left of the cursor where a question is asked: what is typed there answers it."""
+    """Left of the cursor in a question: text typed there would answer it."""
     furniture: tuple[re.Pattern[str], ...] = ()
-    """Below the cursor while it waits for input or works, each in some row: what no shell's prompt brings."""
+    """Below the cursor while the program waits or works, each in some row: no shell's prompt has these."""
     collapsed: re.Pattern[str] = NEVER
     """Stands in the input for a long text."""
     end: re.Pattern[str] = NEVER
-    """The row below a finished answer; where it is seen, nothing more comes."""
+    """The row below a finished answer; nothing more comes after it."""
     chrome: re.Pattern[str] = NEVER
     """The first row below the answer that belongs to the program: rules, the input, the next turn."""
     turn: re.Pattern[str] = NEVER
-    """In the one row of each turn that tells it from the next, the waiting input included. Where a program
-    has none, rows without the presented text may be anybody's."""
+    """In exactly one row of each turn, the waiting input included. If a program has no such row, rows
+    without the presented text may belong to any turn."""
     broken: re.Pattern[str] = NEVER
-    """The program's own row, as no answer has one, that says that the turn was interrupted or failed."""
+    """The program's own row, unlike any of an answer, that reports an interrupted or failed turn."""
     error: re.Pattern[str] = NEVER
     """Opens an error that is drawn like an answer."""
     last_words: re.Pattern[str] = NEVER
     """Searched in the whole answer: group 1 is an error or interruption at its end."""
     bullet: str = ""
-    """Opens each block of an answer; the blocks' other rows are indented as far."""
+    """Opens each block of an answer; the blocks' other rows have the same indent."""
     tool: re.Pattern[str] = NEVER
-    """Makes its block one of a tool, not of the answer."""
+    """Marks its block as a tool's, not the answer's."""
     indent: int = 0
     one_line: bool = False
-    """The program takes each newline for Enter: they are sent as a visible sign."""
+    """True if the program takes each newline for Enter: xw types a visible sign instead."""
     limit: int = 0
     """The longest text in bytes; 0 = any. Programs take pastes of hundreds of kilobytes."""
     signs: tuple[tuple[str, str], ...] = ()
-    """What the program would not take as text, and the sign that is shown to it instead."""
+    """Characters that the program would not take as text, each with the sign to type instead."""
     submit: str = "Enter"
     pause_s: float = 0.15
-    """Between the paste and the submit key."""
+    """Pause between the paste and the submit key."""
     settle_s: float = 1.0
-    """An answer without an end mark is finished when the screen rests this long."""
+    """An answer without an end mark is finished once the screen rests this long."""
 
 
 _SPINNER = "[\u2801-\u28ff]"
@@ -114,7 +114,7 @@ CODEX = Profile(
     programs=("codex",),
     prompt=_row(r"›\s?"),
     above=_row(r"^\s*$"),
-    # For some seconds it draws its input line and reads nothing, then some more in which it only queues.
+    # For some seconds it draws its input line and reads nothing, then for some more it only queues.
     starting=_row(r">_ OpenAI Codex .*\n +loading *(\n|$)|\n +Waiting for startup +· esc cancel *(\n|$)"),
     busy=_row(r"^[•◦] .*\((\d+[hms] ?)+• esc to interrupt\)"),
     busy_title=_row("^" + _SPINNER),
@@ -138,7 +138,7 @@ CODEX = Profile(
 GEMINI = Profile(
     "gemini",
     programs=("gemini",),
-    # `*` where it asks nobody (--yolo); `!` would be its shell.
+    # `*` if it runs tools without asking (--yolo); `!` would be its shell.
     prompt=_row(r" [>*] ?"),
     above=_row(r"^\s*$|▀{20}"),
     busy=_row(r"^ ?" + _SPINNER + r" .*\(esc to cancel"),
@@ -178,7 +178,7 @@ PI = Profile(
     programs=("pi",),
     prompt=_row(r""),
     above=_row(_RULE),
-    # In a row of its own, and from 1.6 on in the rule above the input.
+    # In its own row, and from 1.6 on in the rule above the input.
     busy=_row(r"^\s*" + _SPINNER + r" \S|^─+ " + _SPINNER + " "),
     animated=True,
     bottom=8,
@@ -196,36 +196,36 @@ LLM = Profile(
     chrome=_row(r"^> ?$"),
     error=_row(r"Error: "),
     one_line=True,
-    # It binds the backslash to a movement of the cursor (`readline.parse_and_bind("\\e[C: forward-char")`).
+    # It binds the backslash to a cursor movement (`readline.parse_and_bind("\\e[C: forward-char")`).
     signs=(("\\", "＼"),),
     settle_s=0.5,
 )
 
 _CALLS = r"(?:you|me|human|prompt|chat|ask|message|query|question|say)\s?:\s?"
-"""The prompts that end in a colon and ask for nothing but a text."""
+"""Prompts that end in a colon and ask only for a text."""
 
 _ASKED = (
     "password|passphrase|passcode|passwd|pin|otp|user ?name|login|e-?mail|token|secret|api.?key|file|path"
     "|port|host|url|branch|directory|folder|overwrite|continue|proceed|confirm|delete|remove|replace|retry|abort"
     "|are you sure|press|enter|select|cho(os|ic)e"
 )
-"""Words of a question; what is typed behind them is its answer."""
+"""Words of a question; text typed behind them would answer it."""
 
 _FOREIGN = (
     r"(\w@\w|\b(PS|mysql|mariadb|sqlite|\w*sql|cqlsh|postgres|redis|mongo|irb|pry|s?ftp|gdb|i?pdb|iex|ghci"
     r"|prelude|julia|scala|php|jshell|nix-repl|octave|hive|telnet|msf\d*|meterpreter)\b.*>|=[>#]|DB<)"
 )
-"""The prompts of shells and REPLs, should one of them run where no process shows it."""
+"""Prompts of shells and REPLs, in case one runs where no process shows it."""
 
 GENERIC = Profile(
     "generic",
     programs=(),
-    # `> `, `bot>>> `, `❯ `, `you: `; nothing that asks for a name, a password or a file.
+    # `> `, `bot>>> `, `❯ `, `you: `; no prompt for a name, a password or a file.
     prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
     asks=_row(
         rf"(?i)^(?!{_CALLS}$).*:\s*$|^\s*[?¿◆◇]\s|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\by(es)?\s?(/|or)\s?no?\b|\b({_ASKED})\b"
     ),
-    # A question may have its answer's prompt in the next row.
+    # A question may have its prompt in the next row.
     above=_row(
         r"(?i)^(?!.*([\[(](y(es)?/no?|no?/y(es)?)\b.*[\])]\W*$|\b(password|username|passphrase)\s*:\s*$))"
     ),
@@ -235,7 +235,7 @@ GENERIC = Profile(
     status_below=True,
     dialog_rows=4,
     one_line=True,
-    # A terminal in line mode takes LINE_BYTES, where each newline's sign needs five of them.
+    # A terminal in line mode takes LINE_BYTES, and the sign for a newline needs five bytes.
     limit=3600,
     settle_s=3.0,
 )
@@ -246,5 +246,5 @@ NAMES = {program: profile for profile in PROFILES.values() for program in profil
 
 
 def named(name: str) -> Profile | None:
-    """The profile of the program with this name; None where nobody has described one."""
+    """Return the profile of the program with this name; None if there is none."""
     return NAMES.get(name)

@@ -1,10 +1,10 @@
-"""What known agent programs print in place of an answer when their model's provider fails.
+"""Recognise the errors that known agent programs print as an answer when their model's provider fails.
 
-They end with exit status 0, or a good stop reason, all the same. Only a short
-text that begins with such a mark is an error: an answer may speak of errors. Marks
-belong to programs; what an unknown program prints is its answer. `error_in` serves the
-command, acp and socket chats, `PROVIDER_ERROR` the reading of screens, where a profile has
-its program's own marks and a provider's error stands alone.
+They still end with exit status 0, or a normal stop reason. Only a short text that
+begins with such a mark is an error: an answer may speak of errors. Marks belong to
+programs; any output of an unknown program is its answer. `error_in` serves the
+command, acp and socket chats, `PROVIDER_ERROR` the reading of screens, where a profile
+has its program's own marks and a provider's error stands alone.
 """
 
 import os
@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from xw.bridges.command_lines import Kind, read
 
 _LONGEST = 2000
-"""Characters of a text that may be an error as a whole: a status, and the provider's JSON."""
+"""Characters of the longest error: a status, and the provider's JSON."""
 
 _END = r"\s*([·∙|.!]|$)"
-"""What follows a line that says no more than that."""
+"""Ends a mark that must be the whole sentence."""
 
 _LIMIT = (
     r"You['’]ve (hit|reached) your (\w+ ){0,2}limit\b(?! of\b)"
@@ -39,12 +39,12 @@ _ERROR = r"Error: "
 _GOOSE = r"Ran into this error: |Error: "
 
 _SENTENCE = r"\W*\d*\W*\b(is|was|means?|says?)\b"
-"""What follows where the text speaks of an error."""
+"""Follows a mark in a sentence about an error."""
 
 _HINT = (
     r"(/|\(|[{]|\"|https?:|[Pp]lease |[Tt]ry |[Rr]etry|[Rr]un |[Ss]ee |[Uu]pgrade|To |This is a |[Rr]equest)"
 )
-"""How what a program adds to an error begins; any other paragraph below it speaks of the error."""
+"""Begins a paragraph that a program adds to an error; any other paragraph makes the text an answer."""
 
 _MARKS = {
     "claude": _CLAUDE,
@@ -85,11 +85,11 @@ PROVIDER_ERROR = re.compile(
       |happens?) \b)
     """
 )
-"""What the providers' own errors begin with, whichever program shows them; not a sentence about one."""
+"""Begins a provider's own error in any program; does not match a sentence about one."""
 
 
 def error_in(program: Sequence[str], text: str) -> str | None:
-    """Return the line by which this program reports a provider's error; None if `text` is an answer."""
+    """Return the line in which this program reports a provider's error; None if `text` is an answer."""
     said = text.strip()
     if not said or len(said) > _LONGEST:
         return None
@@ -104,13 +104,13 @@ def error_in(program: Sequence[str], text: str) -> str | None:
 
 
 def _names(program: Sequence[str]) -> Iterable[str]:
-    """The names by which a command line may be known: its own, and those of what a wrapper runs."""
+    """Yield the possible names of a command line: its own, and those of the program that a wrapper runs."""
     words = list(program[:1])
     if read(words).kind is not Kind.PROGRAM:
         for word in program[1:4]:
             try:
                 words += shlex.split(word)
             except ValueError:
-                words.append(word)  # no command line: as it stands
+                words.append(word)  # not a command line: as it is
     for word in words:
         yield re.sub(r"\.(js|mjs|cjs|py|exe)$", "", os.path.basename(word).partition("@")[0])

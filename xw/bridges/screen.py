@@ -1,7 +1,7 @@
-"""Reading a terminal: is the program idle, has somebody typed, what did it answer.
+"""Read a terminal: is the program idle, has somebody typed, what is the answer.
 
-Pure functions from a screen and a profile; `panes.py` takes the screens,
-`tmux.py` acts on what is read here. What it is not sure of it calls not ready.
+Pure functions of a screen and a profile; `panes.py` takes the screens, `tmux.py`
+acts on the results. In doubt, this module calls a program not ready.
 """
 
 import re
@@ -36,7 +36,7 @@ class Screen(NamedTuple):
     title: str = ""
     program: str = ""
     pid: int = 0
-    """Of the process that the pane was opened with."""
+    """Id of the pane's first process."""
     tty: str = ""
     alternate: bool = False
     width: int = 0
@@ -46,26 +46,26 @@ class Screen(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What stands below a presented text."""
+    """The text below a presented text."""
 
     text: str
     ended: bool
-    """The program's end mark was seen below it."""
+    """True if the program's end mark is below it."""
     cut: bool
-    """The presented text is no longer there, so the beginning may be missing; or all of it, where nothing
-    tells this turn's rows from another's."""
+    """True if the presented text has left the screen: the beginning of the answer may be missing, or all of
+    it, if nothing tells this turn's rows from another's."""
     failure: str = ""
-    """The program's own line that says why this is no answer."""
+    """The program's own line that reports why there is no answer."""
 
 
 def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | None:
-    """Return why the program cannot take a text now; None if it can. `still`: the screen stands still."""
+    """Return why the program cannot take a text now; None if it can. `still`: the screen has not moved."""
     if screen.obstacle:
         return screen.obstacle
     if starting(screen, profile):
         return "still starting"
     if dialog(screen, profile):
-        return "a dialog is open: somebody has to decide first"
+        return "a dialog is open: somebody must answer it first"
     if busy(screen, profile, still):
         return "busy"
     if not empty_input(screen, profile):
@@ -74,12 +74,12 @@ def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | No
 
 
 def starting(screen: Screen, profile: Profile) -> bool:
-    """Return whether the program shows an input line that it does not read yet."""
+    """Return True if the program shows an input line that it does not read yet."""
     return profile.starting.search("\n".join(screen.rows)) is not None
 
 
 def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
-    """Return whether the program shows that it works. A moving sign of work does not stand `still`."""
+    """Return True if the program shows that it works; a moving sign does not count while all is `still`."""
     if profile.ready_title.search(screen.title) or (still and profile.animated):
         return False
     below = screen.rows[screen.cursor_y + 1 :]
@@ -90,17 +90,17 @@ def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
 
 
 def dialog(screen: Screen, profile: Profile) -> bool:
-    """Return whether the program waits for a decision, which any key might make."""
+    """Return True if the program waits for a decision, which any key might make."""
     if profile.dialog_title.search(screen.title) or profile.asks.search(left_of_cursor(screen)):
         return True
-    # Dialogs take the input's place; beside an empty input the same words are an answer's.
+    # Dialogs replace the input; beside an empty input the same words belong to an answer.
     return not empty_input(screen, profile) and any(
         profile.dialog.search(row) for row in _last(screen, profile.dialog_rows)
     )
 
 
 def furnished(screen: Screen, profile: Profile) -> bool:
-    """Return whether the program's rows below its input are there; a prompt alone may be a shell's."""
+    """Return True if the program's rows below its input are there; a prompt alone may be a shell's."""
     below = screen.rows[screen.cursor_y + 1 :]
     return bool(profile.furniture) and all(
         any(pattern.search(row) for row in below) for pattern in profile.furniture
@@ -114,7 +114,7 @@ def left_of_cursor(screen: Screen) -> str:
 
 
 def empty_input(screen: Screen, profile: Profile) -> bool:
-    """Return whether the cursor stands at the start of an input line that holds nothing."""
+    """Return True if the cursor stands at the start of an empty input line."""
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
     row = screen.rows[screen.cursor_y].ljust(screen.cursor_x)
@@ -126,7 +126,7 @@ def empty_input(screen: Screen, profile: Profile) -> bool:
 
 
 def pale(styled: str, column: int) -> bool:
-    """Return whether the text right of the column is a suggestion: dim or grey, as no typed text is."""
+    """Return True if the text right of the column is a suggestion: dim or grey, unlike typed text."""
     seen, dim, grey = 0, False, False
     for part in _STYLE.split(styled):
         if part.startswith("\x1b"):
@@ -136,7 +136,7 @@ def pale(styled: str, column: int) -> bool:
                     grey and code not in ("", "0", "39") and code[0] != "3"
                 )
             continue
-        # The first sign under a drawn cursor is inverse instead of pale.
+        # The character under a drawn cursor is inverse instead of pale.
         if seen + len(part.rstrip()) > column + 1 and part[max(0, column + 1 - seen) :].strip():
             return dim or grey
         seen += len(part)
@@ -156,12 +156,12 @@ def in_input(screen: Screen, profile: Profile, text: str) -> str | None:
 
 
 def unsent(screen: Screen, profile: Profile, text: str) -> bool:
-    """Return whether the cursor still stands behind the text (or its stand-in), as before Enter."""
+    """Return True if the cursor still stands behind the text (or its stand-in), as before Enter."""
     if not 0 <= screen.cursor_y < len(screen.rows):
         return False
     y = screen.cursor_y
     if y and screen.cursor_x == 0 and not screen.rows[y] and _cells(screen.rows[y - 1]) == screen.width:
-        y -= 1  # a text that fills its row to the last column leaves the cursor on the next one
+        y -= 1  # after a text that fills its row to the last column, the cursor is on the next one
     row = screen.rows[y]
     if token_of(text) in row or profile.collapsed.search(row):
         return True
@@ -172,7 +172,7 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
 
 
 def token_of(text: str) -> str:
-    """Return the start of the text's last line, by which it is found again: `[end k7f3q2m9]`."""
+    """Return the start of the text's last line, `[end k7f3q2m9]`, by which to find the text again."""
     last = text.rsplit("\n", 1)[-1].rsplit("⏎ ", 1)[-1]
     return last[: last.index("]") + 1] if "]" in last else last[:24]
 
@@ -181,7 +181,7 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
     """Return the answer below the text in these rows, without the program's decoration."""
     head, opened, _ = text.partition("]")
     if rows and not profile.one_line and opened and head + opened in rows[0]:
-        # Once the text has scrolled off, a program may keep a row at the top that tells of it.
+        # Once the text has scrolled off, a program may keep its first row at the top.
         rows = rows[1:]
     if profile.one_line:
         rows = _above_prompt(rows, profile)
@@ -190,7 +190,7 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
         return Answer("", False, True)
     below = rows[place.below :] if place else rows
     if place and place.rest and profile.one_line:
-        below = [place.rest, *below]  # where a text fills its row, tmux joins the next one to it
+        below = [place.rest, *below]  # if the text fills its row, tmux joins the next one to it
     stop, ended = len(below), False
     for number, row in enumerate(below):
         if profile.end.search(row) or profile.chrome.search(row):
@@ -201,30 +201,30 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
 
 
 def _above_prompt(rows: list[str], profile: Profile) -> list[str]:
-    """Return the rows without the prompt that came back below the answer."""
+    """Return the rows without the prompt below the answer."""
     shown = next((number for number in range(len(rows), 0, -1) if rows[number - 1].strip()), 0)
     return rows[: shown - 1] if shown and profile.prompt.fullmatch(rows[shown - 1]) else rows[:shown]
 
 
 def _is_of_one_turn(rows: list[str], profile: Profile) -> bool:
-    """Return whether rows without the text are of its turn: where turns are marked, and none began."""
+    """Return True if rows without the text belong to one turn: turns have marks, and no other began."""
     marks = sum(profile.turn.search(row) is not None for row in rows)
-    return profile.turn is not NEVER and marks <= 1  # one is the input that waits, or the end of this turn
+    return profile.turn is not NEVER and marks <= 1  # one mark is the waiting input, or the end of this turn
 
 
 def _place(rows: list[str], profile: Profile, text: str) -> Place | None:
-    """Return the place of the text's last line, in however many rows."""
+    """Return the place of the text's last line, which may span several rows."""
     token = token_of(text)
     found = places(rows, token, text[text.rindex(token) + len(token) :])
     shown = [place for place in found if not _quoted(rows[place.row], profile, place.column)]
     if not shown:
         return None
-    # A program in lines shows a text once; another may draw it again, and its answer below the newest.
+    # A line-mode program shows a text once; another may draw it again, with the answer below the newest.
     return shown[0] if profile.one_line else shown[-1]
 
 
 def _quoted(row: str, profile: Profile, column: int) -> bool:
-    """Return whether an answer repeats the text here. The text itself starts a row with its last line."""
+    """Return True if an answer repeats the text here: the text's own last line starts its row."""
     if profile.one_line:
         return False
     spoken = profile.bullet != "" and row.startswith(profile.bullet)
@@ -236,7 +236,7 @@ def _last(screen: Screen, count: int) -> list[str]:
 
 
 def _cells(row: str) -> int:
-    """Return the columns that a row takes: two for wide letters, none for combining signs."""
+    """Return the number of columns in a row: two for wide letters, none for combining characters."""
     wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in row)
     return len(row) + wide - sum(unicodedata.category(sign) in ("Mn", "Me") for sign in row)
 
@@ -257,10 +257,10 @@ def _trimmed(lines: list[str]) -> str:
 
 
 def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
-    """Return the blocks that are the program's own words, without tools' blocks."""
+    """Return the blocks of the program's own words, without its tools' blocks."""
     width = len(profile.bullet)
     kept: list[list[str]] = []
-    # What stands above the first bullet is no answer, unless the bullet itself was cut off.
+    # Rows above the first bullet are not the answer, unless its bullet has scrolled off.
     block: list[str] | None = [] if cut else None
     for row in [*rows, profile.bullet]:
         if not row.startswith(profile.bullet):
@@ -278,8 +278,8 @@ def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
 def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
     """Return the program's own line that reports an error of its provider, or an interruption.
 
-    An answer may quote such a line, so it counts only where the program puts it: in a row that no answer
-    has, or alone, or as the last block of a turn that did not end well.
+    An answer may quote such a line, so it counts only in a place where the program puts it: in a row of a
+    form that answers never have, or alone, or as the last block of a turn without an end mark.
     """
     bullets = [n for n, row in enumerate(rows) if profile.bullet and row.startswith(profile.bullet)]
     for number in range(bullets[-1] if bullets else 0, len(rows)):
@@ -300,7 +300,7 @@ def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
 
 
 def _paragraph(rows: list[str]) -> str:
-    """Return the rows up to the next blank one, as one line."""
+    """Return the rows before the next blank one, as one line."""
     lines: list[str] = []
     for row in rows:
         if not row.strip():

@@ -1,24 +1,24 @@
 """The socket chat: a WibWob-DOS instance, over its Unix socket.
 
-Builds differ in how they are asked; the first `mark` finds out (`wibwob.py`
+Builds differ in their commands; the first `mark` finds the dialect (`wibwob.py`
 has the wire, `wiblog.py` the log file):
 
     direct     cmd:send_chat query=base64:…      cmd:get_chat_history
     registry   cmd:exec_command name=wibwob_ask  cmd:exec_command name=get_chat_history
     log        cmd:exec_command name=wibwob_ask  the chat's log file
 
-One command holds 2,047 bytes, which is about 1,400 bytes of text. A longer text
-goes in several turns, each in a frame of its own that asks to wait for the
-rest: an agent behind a bridge may not be able to run `xw read`, so a pointer
-would keep the mail from it. Each turn is paid for, so there are at most
-`PARTS`; what is longer still is for the loop to point to.
+One command holds 2,047 bytes, about 1,400 bytes of text. A longer text goes in
+several turns, each in its own frame that asks to wait for the rest: an agent
+behind a bridge may be unable to run `xw read`, so a path alone would keep the
+mail from it. Each turn costs money, so there are at most `PARTS`; the loop cuts
+a text that is longer still.
 
 WibWob drops a text that comes while it works, so each part waits for the turn
 before it. A history has no sign for "finished": an answer that rests for
-`settle` seconds is.
+`settle` seconds counts as finished.
 
-Options: `settle`, `timeout` (seconds for an answer), `log` (the log file, when
-it cannot be found by the socket's owner). The secret is `WIBWOB_AUTH_SECRET`.
+Options: `settle`, `timeout` (seconds for an answer), `log` (the log file, if xw
+cannot find it by the socket's owner). The secret is `WIBWOB_AUTH_SECRET`.
 """
 
 import base64
@@ -39,13 +39,13 @@ from xw.errors import Refused, TimedOut, XwError
 
 PARTS = 8
 PART_S = 120.0
-"""The turn of one part of a longer text takes at most this long."""
+"""Limit for the turn of one part of a longer text."""
 
 ARRIVES_S = 3.0
-"""A text that was taken shows in the history within this time."""
+"""Limit for an accepted text to show in the history."""
 
 STALLED_S = 600.0
-"""A history that ends in an unanswered text this long is of a cancelled turn, not of a busy chat."""
+"""A history that ends in an unanswered text for this long means a cancelled turn, not a busy chat."""
 
 GLOBS = ("/tmp/wibwob_*.sock", "/tmp/test_pattern_app.sock")
 
@@ -83,11 +83,11 @@ class SocketChat:
 
     @property
     def limit(self) -> int:
-        """What fits into `PARTS` commands, however it must be encoded."""
+        """Return the bytes of text that fit into `PARTS` commands in any encoding."""
         return PARTS * (1300 if self._dialect == "direct" else 550)
 
     def ready(self) -> str | None:
-        """Busy is a history that ends in a text without its answer; see `Chat.ready`."""
+        """Return "busy" if the history ends in a text without an answer; see `Chat.ready`."""
         try:
             said = self._history()
         except (XwError, OSError) as error:
@@ -95,7 +95,7 @@ class SocketChat:
         return "busy" if self._pending(said) else None
 
     def mark(self) -> str:
-        """The dialect, and how much had been said."""
+        """Return the dialect and the history's length."""
         said = self._history()
         return json.dumps({"dialect": self._dialect, "count": len(said), "at": round(self._clock(), 3)})
 
@@ -115,7 +115,7 @@ class SocketChat:
                 self._wait_for_turn(part)
 
     def seen(self, mark: str, text: str) -> bool | None:
-        """Does the history hold the whole text? None when it holds a part, or was cleared."""
+        """Return True if the history holds the whole text; None if it holds a part, or was cleared."""
         noted = json.loads(mark)
         self._dialect = noted["dialect"]
         try:
@@ -127,23 +127,23 @@ class SocketChat:
             return True
         if len(said) < noted["count"] or any(_after(said, part) is not None for part in parts):
             return None
-        # A queued text shows only when its turn begins.
+        # A queued text shows only once its turn begins.
         return None if self._dialect != "direct" and self._pending(said) else False
 
     def capture(self, mark: str, text: str) -> Reply | None:
-        """What the assistant said after the text, once it rests; see `Chat.capture`."""
+        """Return the assistant's entries after the text once they rest; see `Chat.capture`."""
         noted = json.loads(mark)
         self._dialect = noted["dialect"]
         try:
             finished = self._reply(noted["count"], self._parts(text)[-1])
         except (NotPresented, Uncertain):
-            finished = None  # a look that went wrong tells nothing of the answer
+            finished = None  # a failed look tells nothing about the answer
         if finished is None and self._clock() - noted["at"] > self._timeout_s:
             raise TimedOut(f"{self._path}: no answer within {self._timeout_s:g} s")
         return finished
 
     def close(self) -> None:
-        """Nothing is held: each command has a connection of its own."""
+        """Do nothing: each command has its own connection."""
 
     def _reply(self, count: int, part: str) -> Reply | None:
         said = self._history()
@@ -168,7 +168,7 @@ class SocketChat:
         )
         rested = self._rested("answer", (start, text))
         next_began = start + len(turn) < len(said)
-        # The log says when an answer is whole; a history shows it growing.
+        # The log marks a finished answer; a history shows it growing.
         if text and (next_began or self._dialect == "log" or rested >= self._settle_s):
             error = error_in(("wibwob",), text)
             if error:
@@ -177,7 +177,7 @@ class SocketChat:
         return None
 
     def _rested(self, what: str, state: object) -> float:
-        """How long the state of this has been the same, as far as this object saw."""
+        """Return the seconds since this object first saw the present state of `what`."""
         if what not in self._since or self._since[what][0] != state:
             self._since[what] = (state, self._clock())
         return self._clock() - self._since[what][1]
@@ -209,7 +209,7 @@ class SocketChat:
         line = command("get_chat_history") if self._dialect == "direct" else _registry("get_chat_history")
         answer = self._wire.ask(line)
         if unknown(answer):
-            self._dialect = ""  # another build listens there now
+            self._dialect = ""  # now another build listens there
         return _entries(check(answer))
 
     def _find_dialect(self) -> str:
@@ -232,7 +232,7 @@ class SocketChat:
             if self._arrived(part):
                 return
             raise
-        # A text that comes while the chat works is dropped, and acknowledged all the same.
+        # The chat drops a text that comes while it works, yet acknowledges it.
         if answer != "ok queued" and not self._arrived(part):
             raise Uncertain(
                 f"{self._path}: the chat answered {answer[:80]!r} and its history does not show the text"
@@ -245,7 +245,7 @@ class SocketChat:
                 if _after(self._history(), part) is not None:
                     return True
             except XwError:
-                pass  # the same trouble as a moment ago; the question stays open
+                pass  # the same trouble as a moment ago: still undecided
             self._sleep(0.05)
         return False
 
@@ -255,16 +255,16 @@ class SocketChat:
             parts = parts_of(text, lambda part: self._size(part) <= room, at_lines)
             if len(parts) <= PARTS:
                 return parts
-        raise Refused(f"{len(text.encode())} bytes are too long for this chat, which takes {self.limit}")
+        raise Refused(f"{self._path}: {len(text.encode())} bytes are too long: the limit is {self.limit}")
 
     def _size(self, part: str) -> int:
         return len(part.encode()) if self._dialect == "direct" else len(encode(part))
 
 
 def parts_of(text: str, fits: Callable[[str], bool], at_lines: bool = True) -> list[str]:
-    """The text in parts that fit; each but a single one has a first and a last line that say so.
+    """Return the text in parts that fit; each of several has its number in a first and a last line.
 
-    A cut at a line's end reads better, and may need more parts.
+    A cut at the end of a line reads better, and may need more parts.
     """
     if fits(text):
         return [text]
@@ -280,7 +280,7 @@ def parts_of(text: str, fits: Callable[[str], bool], at_lines: bool = True) -> l
 
 
 def _largest(most: int, fits: Callable[[int], bool]) -> int:
-    """The largest number up to `most` that fits; at least 1."""
+    """Return the largest number up to `most` that fits; at least 1."""
     low, high = 1, most
     while low < high:
         middle = (low + high + 1) // 2
@@ -298,7 +298,7 @@ def _registry(name: str, *words: str) -> bytes:
 
 
 def _after(said: list[Said], text: str) -> int | None:
-    """The place after the newest entry of the user that is this text."""
+    """Return the index after the user's newest entry with this text; None if there is none."""
     for number in range(len(said) - 1, -1, -1):
         if said[number].role == "user" and said[number].text.strip() == text.strip():
             return number + 1
@@ -310,13 +310,13 @@ def _entries(answer: str) -> list[Said]:
         messages = json.loads(answer, strict=False)["messages"]
         entries = [Said(str(entry["role"]).lower(), str(entry["content"])) for entry in messages]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ChatGone(f"the chat's history cannot be read: {error}") from error
+        raise ChatGone(f"cannot read the chat's history: {error}") from error
     wrong = ("Error:", "Error (")
     return [Said("error", e.text) if e.role == "system" and e.text.startswith(wrong) else e for e in entries]
 
 
 def list_sockets(patterns: tuple[str, ...] = GLOBS) -> list[Found]:
-    """WibWob's sockets on this machine, and whether somebody listens."""
+    """Return WibWob's sockets on this machine, with their states."""
     secret = os.environ.get("WIBWOB_AUTH_SECRET", "")
     found = []
     for path in sorted(path for pattern in patterns for path in glob.glob(pattern)):
@@ -329,7 +329,7 @@ def list_sockets(patterns: tuple[str, ...] = GLOBS) -> list[Found]:
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (sockets are found by their names)
-    """See `list_sockets`."""
+    """Return WibWob's sockets on this machine, with their states."""
     return list_sockets()
 
 
@@ -337,7 +337,7 @@ OPTIONS = ("settle", "timeout", "log")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketChat:  # noqa: ARG001 (keeps no state)
-    """A chat with the socket at `target`: a path, or the number of a WibWob instance."""
+    """Return a chat with the socket at `target`: a path, or the number of a WibWob instance."""
     check_options(options, OPTIONS)
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target
     return SocketChat(

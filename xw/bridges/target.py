@@ -1,7 +1,7 @@
-"""The pane that a tmux bridge's target names: looked for again when it is gone, and checked at each look.
+"""The pane that a tmux bridge's target names: find it, find it again when it is gone, check it at each look.
 
-`may_type` decides which program gets mail; here is kept what was recognised before, since that is a
-condition for what comes after it in the same pane. Called by `tmux`.
+`may_type` decides which program gets mail. `Target` remembers the program recognised before, because only
+that program may get mail in the same pane later. Called by `tmux`.
 """
 
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ from xw.errors import NotFound
 
 
 class Target:
-    """The target by the name that the person gave, and the pane in which it was last found."""
+    """The target by the user's name for it, and the pane where it was last found."""
 
     def __init__(self, name: str, asked: Asked, server: str = "") -> None:
         self.name = name
         self.tmux = Tmux(server)
         self.pane = ""
-        """Empty until it is found, and after it is gone."""
+        """Empty until the target is found, and after it is gone."""
         self.identity: list[Any] = []
-        """Pid and start of the program that had the terminal at the last look."""
+        """Pid and start of the program that owned the terminal at the last look."""
         self._server = server
         self._asked = asked
         self._bound = ("", "")
         """The pane in which a program was recognised, and that program."""
 
     def look(self) -> tuple[Screen, Profile]:
-        """Return the pane's screen, and the profile of what runs there.
+        """Return the pane's screen, and the profile of its program.
 
-        Raise ChatGone where nothing may be typed, NotNow where that may pass. After a ChatGone the next look
-        searches for the target.
+        Raise ChatGone if xw may type nothing there, NotNow if that may pass. After a ChatGone the next look
+        searches for the target again.
         """
         pane, self.pane = self.pane, ""
         if not pane:
@@ -54,7 +54,7 @@ class Target:
         return screen, profile
 
     def is_same(self, screen: Screen, noted: Mapping[str, Any]) -> bool:
-        """Return whether the mark's program still runs. An older xw's mark has only the pane's process."""
+        """Return True if the mark's program still runs. An older xw's mark has only the pane's process."""
         return bool(screen.pid == noted["pid"] and noted.get("program", self.identity) == self.identity)
 
     def _find(self) -> str:
@@ -66,7 +66,7 @@ class Target:
         return pane
 
     def _program_named(self, by_name: bool) -> str:
-        """Return the program that the target names; a session with an agent's name means that agent too."""
+        """Return the program that the target names; a session with an agent's name also means that agent."""
         profile = named(self.name)
         if profile is None:
             return self.name if by_name else ""

@@ -1,12 +1,12 @@
 """The tmux chat: an agent program in a terminal that a person may use at the same time.
 
 It looks before it types, types only into an empty input line, and looks again
-before it presses Enter; whatever it is not sure of makes the message wait.
-`target` finds the pane and who has it, `may_type` decides what may be typed into at all, `typed` how a
-text is written there; `profiles` has what programs look like, `screen` reads screens, `panes` is tmux
-itself. Here is only what is done in which order.
+before it presses Enter; in doubt, the message waits. `target` finds the pane and
+its program, `may_type` decides whether to type there, `typed` how to write a
+text; `profiles` describes the programs, `screen` reads screens, `panes` is tmux
+itself. This module only orders the steps.
 
-Options: `profile` (else the program is recognised), `inside` (the program that runs inside of
+Options: `profile` (without it, xw recognises the program), `inside` (the program that runs inside
 ssh, docker and the like), `server` (`tmux -L`), `pause` in seconds before the submit key,
 `timeout` in seconds for an answer.
 """
@@ -45,7 +45,7 @@ from xw.bridges.wrapped import places
 from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
 
 LINE_BYTES = 4095
-"""A terminal in line mode drops what a line has more, and shows it all the same."""
+"""A terminal in line mode drops the rest of a longer line, though it shows it."""
 
 ARRIVES_S = 10.0
 """A pasted text shows within this time, or something is wrong with the pane."""
@@ -54,15 +54,15 @@ LEAVES_S = 1.5
 """After Enter the input line is empty within this time, or Enter did something else."""
 
 SURE_S = 0.5
-"""A screen that stays as it was marked for so long has not been written to."""
+"""A screen that stays as marked for this long has got no text since the mark."""
 
 PRESSES = 3
 
 PASTES = 3
-"""A pane that has changed since it was looked at is looked at again so often."""
+"""Tries to paste into a pane that changes between the look and the paste."""
 
 STILL_S = 3.0
-"""What moves while a program works has moved within this time."""
+"""A moving sign of work moves within this time."""
 
 SILENT_S = 30.0
 """A program that rests this long without an answer was interrupted, or answered nothing."""
@@ -70,17 +70,17 @@ SILENT_S = 30.0
 _LOOK_EVERY_S = 0.03
 
 SILENT = "the program rests and shows no answer"
-LOST = "the mail is not on the program's screen any more, so its answer cannot be told from others"
+LOST = "the mail has left the program's screen, so xw cannot tell its answer from others"
 
 _NO_TEXT = "[none]"
-"""Stands on no screen: what `answer` finds with it is what an earlier turn left."""
+"""A text on no screen: with it, `answer` returns the rest of an earlier turn."""
 
 
 class TmuxChat:
-    """The program in the pane that `target` names, looked for again when it is gone.
+    """The program in the pane that `target` names; if the pane is gone, the chat searches for it again.
 
-    `profile` fixes how it is read; without, the program is recognised at each look. Once it was
-    recognised, or where the target is a program's name, nothing else in that pane gets any mail.
+    `profile` fixes how to read the pane; without it, xw recognises the program at each look. Once it has,
+    or if the target is a program's name, no other program in that pane gets any mail.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class TmuxChat:
         self._sleep = sleep
         self._rest: tuple[str, float] = ("", 0.0)
         self._worked: dict[str, Any] = {}
-        """The mark since which the program was seen at work: what stands there now is of that turn."""
+        """The mark since which the program has worked: an answer on the screen belongs to that turn."""
 
     @property
     def _pane(self) -> str:
@@ -112,11 +112,11 @@ class TmuxChat:
 
     @property
     def limit(self) -> int:
-        """What the program takes that was there at the last look."""
+        """Return the limit of the program that was there at the last look; 0 for none."""
         return self._limit
 
     def ready(self) -> str | None:
-        """Looks at the pane; see `Chat.ready`."""
+        """Return why the pane cannot take a text now, or None; see `Chat.ready`."""
         try:
             screen, profile = self._look()
         except XwError as error:
@@ -124,7 +124,7 @@ class TmuxChat:
         return not_ready(screen, profile, self._is_still(screen))
 
     def mark(self) -> str:
-        """The pane, its process and a digest of what it showed."""
+        """Return the pane's process and digests of its screen."""
         screen, profile = self._look()
         old = answer(list(screen.rows), profile, _NO_TEXT).text
         noted = {
@@ -148,13 +148,13 @@ class TmuxChat:
         self._paste(mark, profile, text)
         shown = self._until(lambda s: in_input(s, profile, text) is not None, ARRIVES_S)
         if shown is None:
-            raise Uncertain(f"{self._pane}: the text was pasted and does not show; nothing was submitted")
+            raise Uncertain(f"{self._pane}: the pasted text does not show; nothing was submitted")
         self._sleep(profile.pause_s)
         self._check_alone(mark, profile, text)
         self._submit(mark, profile, text)
 
     def seen(self, mark: str, text: str) -> bool | None:
-        """The text stands above the input: yes. Nothing changed since the mark: no. Else: who knows."""
+        """Return True if the text is above the input, False if nothing changed since the mark, else None."""
         noted = json.loads(mark)
         try:
             screen, profile = self._look()
@@ -165,7 +165,7 @@ class TmuxChat:
             return None
         if any(places(rows, token_of(text))):
             return None if unsent(screen, profile, text) else True
-        # A text just submitted may not be drawn yet: only a screen that stays is proof.
+        # The program may not have drawn a text that was just submitted: only an unchanged screen is proof.
         try:
             changed = self._until(lambda s: _digest(s.rows) != noted["rows"], SURE_S)
         except Uncertain:
@@ -173,18 +173,18 @@ class TmuxChat:
         return False if changed is None else None
 
     def capture(self, mark: str, text: str) -> Reply | None:
-        """The rows below the text, once the program rests; see `Chat.capture`."""
+        """Return the rows below the text once the program rests; see `Chat.capture`."""
         noted = json.loads(mark)
         try:
             reply = self._reply(noted, text)
         except (TimedOut, NotNow):
-            reply = None  # tmux has too much to do to tell, or an editor has the terminal for now
+            reply = None  # tmux is too busy to answer, or an editor has the terminal for now
         if reply is None and self._clock() - noted["at"] > self._timeout_s:
             raise TimedOut(f"{self._target.name}: no answer within {self._timeout_s:g} s")
         return reply
 
     def close(self) -> None:
-        """Nothing is held; the program in the pane is not ours to end."""
+        """Do nothing: this object holds nothing, and the program in the pane is the user's."""
 
     def _reply(self, noted: dict[str, Any], text: str) -> Reply | None:
         screen, profile = self._look()
@@ -203,7 +203,7 @@ class TmuxChat:
         found = answer(self._tmux.everything(self._pane), profile, text)
         rested = self._rested(_digest(screen.rows))
         if profile.one_line and not empty_input(screen, profile):
-            return None  # such programs show no more of their work than that the prompt is not back
+            return None  # in line mode, the missing prompt is the only sign of work
         if found.failure and rested >= profile.settle_s:
             raise ChatFailed(found.failure, found.text)
         if not found.text or (found.cut and self._is_stale(found.text, screen, profile, noted, text)):
@@ -215,13 +215,13 @@ class TmuxChat:
         if not found.cut:
             return Reply(found.text)
         return Reply(
-            found.text, True, "the beginning has scrolled off the program's screen and could not be captured"
+            found.text, True, "the beginning scrolled off the program's screen before xw could capture it"
         )
 
     def _is_stale(
         self, said: str, screen: Screen, profile: Profile, noted: dict[str, Any], text: str
     ) -> bool:
-        """May this be an earlier turn's answer? Asked where the text is no longer on the screen."""
+        """Return True if this may be an earlier turn's answer. For a text that has left the screen."""
         if self._worked == noted:
             return False
         shown = answer(list(screen.rows), profile, text).text
@@ -236,13 +236,13 @@ class TmuxChat:
         return self._clock() - self._rest[1]
 
     def _look(self) -> tuple[Screen, Profile]:
-        """The pane's screen and what runs there; see `Target.look`."""
+        """Return the pane's screen and its program's profile; see `Target.look`."""
         screen, profile = self._target.look()
         self._limit = profile.limit
         return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
 
     def _check_program(self, mark: str) -> Screen:
-        """What was looked at may have ended since, and a shell may have its terminal: look right before."""
+        """Return the screen. Raise ChatGone if another program, perhaps a shell, has taken the terminal."""
         screen, _ = self._look()
         if not self._target.is_same(screen, json.loads(mark)):
             raise ChatGone(f"{self._pane}: another program runs there now")
@@ -265,15 +265,15 @@ class TmuxChat:
         raise NotPresented(f"{self._pane}: its program or its cursor changed each time before the paste")
 
     def _check_alone(self, mark: str, profile: Profile, text: str) -> None:
-        """Somebody who typed since the last look would be sent with, or answered for: leave it to them."""
+        """Raise Uncertain if somebody has typed since the last look: Enter would submit their text too."""
         try:
             screen = self._check_program(mark)
         except (TimedOut, ChatGone) as error:
-            raise Uncertain(f"{error}; the text may stand there, not submitted") from error
+            raise Uncertain(f"{error}; the text may still be in the input, not submitted") from error
         before = in_input(screen, profile, text)
         if before is None or not unsent(screen, profile, text):
             raise Uncertain(
-                f"{self._pane}: the input went away when the text was typed; nothing was submitted"
+                f"{self._pane}: the input line went away while xw typed the text; nothing was submitted"
             )
         if before.strip() and not profile.prompt.fullmatch(before):
             raise Uncertain(
@@ -282,24 +282,22 @@ class TmuxChat:
 
     def _submit(self, mark: str, profile: Profile, text: str) -> None:
         for _ in range(PRESSES):
-            # A key pressed while somebody scrolls would be that mode's, not the program's.
+            # While somebody scrolls, tmux's mode would get the key instead of the program.
             before = self._until(lambda s: not s.obstacle, ARRIVES_S)
             if before is None:
                 raise Uncertain(
-                    f"{self._pane}: somebody scrolls in the pane; the text is in the input, not submitted"
+                    f"{self._pane}: somebody is scrolling there; the text is in the input, not submitted"
                 )
             try:
                 pressed = self._tmux.press(self._pane, profile.submit, self._check_program(mark))
             except (TimedOut, ChatGone) as error:
-                raise Uncertain(f"{self._pane}: {error} when the text was to be submitted") from error
+                raise Uncertain(f"{self._pane}: {error} while submitting the text") from error
             if not pressed:
-                continue  # the pane has changed since it was looked at
+                continue  # the pane has changed since the look
             gone = partial(_left, before=before, profile=profile, text=text)
             if self._until(gone, LEAVES_S):
                 return
-        raise Uncertain(
-            f"{self._pane}: {PRESSES} times {profile.submit} did not submit the text, which is still there"
-        )
+        raise Uncertain(f"{self._pane}: {profile.submit}, pressed {PRESSES} times, did not submit the text")
 
     def _until(self, condition: Callable[[Screen], bool], limit_s: float) -> Screen | None:
         deadline = time.monotonic() + limit_s
@@ -307,7 +305,7 @@ class TmuxChat:
             try:
                 screen = self._tmux.look(self._pane)
             except ChatGone as error:
-                raise Uncertain(f"{self._pane}: the pane closed while the text was typed") from error
+                raise Uncertain(f"{self._pane}: the pane closed while xw typed the text") from error
             if condition(screen):
                 return screen
             if time.monotonic() > deadline:
@@ -316,18 +314,18 @@ class TmuxChat:
 
 
 def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
-    """Has the text left the input line, or been taken by a program that is still starting?"""
+    """Return True if the text has left the input line, or a program that is still starting took it."""
     if starting(screen, profile):
         return True
     if unsent(screen, profile, text):
-        # Looked at first: the text itself may hold the words of a dialog.
+        # Before the dialogs: the text itself may hold the words of one.
         return False
     if busy(screen, profile) or dialog(screen, profile):
         return True
     if profile.one_line:
-        # A program in lines shows no empty prompt before it has answered: the cursor has moved on.
+        # A line-mode program shows no empty prompt until it has answered: the cursor moves on.
         return screen.rows != before.rows
-    # An Enter that only made a new line leaves the input not empty.
+    # If Enter only added a newline, the input is not empty.
     return empty_input(screen, profile)
 
 
@@ -339,17 +337,17 @@ OPTIONS = ("profile", "inside", "server", "pause", "timeout")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
-    """A chat with the pane that `target` names; see `kinds.open_chat`."""
+    """Return a chat with the pane that `target` names; see `kinds.open_chat`."""
     check_options(options, OPTIONS)
     name, inside = options.get("profile", ""), options.get("inside", "")
     if name and name not in PROFILES:
-        raise Usage(f"no profile {name!r}: there are {', '.join(PROFILES)}")
+        raise Usage(f"invalid value {name!r} for option profile: use {', '.join(PROFILES)}")
     if inside and inside not in insides():
-        raise Usage(f"inside={inside}: give one of {', '.join(insides())}")
+        raise Usage(f"invalid value {inside!r} for option inside: use {', '.join(insides())}")
     if not shutil.which("tmux"):
         raise NotFound("tmux: no such command: install it")
     own = OwnFiles(state)
-    with suppress(OSError, ChatGone):  # what is only told by doctor must not keep a bridge from its mail
+    with suppress(OSError, ChatGone):  # only doctor reads this file: mail must not wait for it
         own.check()
         if inside:
             own.files.replace(inside.encode(), "", INSIDE)
@@ -366,7 +364,10 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:
-    """The panes of the user's tmux server, or of the one that the option `server` names. Missing."""
+    """Return the panes of the user's tmux server, or of the one that the option `server` names.
+
+    Raise Missing if tmux is not installed.
+    """
     if not shutil.which("tmux"):
         raise Missing("tmux is not installed")
     return list_panes(options.get("server", ""))

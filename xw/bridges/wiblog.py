@@ -1,8 +1,8 @@
-"""WibWob-DOS's chat log, for builds whose history cannot be asked for.
+"""WibWob-DOS's chat log, for builds without a command for the history.
 
 Source: `app/wibwob_view.cpp` of WibWob-DOS. `logs/chat_<time>_<session>.log`
 below the program's working directory holds entries `[timestamp] Sender: text`,
-whose text may go on over several lines. A streamed answer is a row of entries
+whose text may span several lines. A streamed answer is a series of entries
 `Stream: [chunk] type=CONTENT_DELTA content_len=N content=…` with N bytes of
 text each, closed by `Wib&Wob: [streaming complete]`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from xw.bridges.chat import ChatFailed
 from xw.bridges.wibwob import server_pid
 
-# Only the program's own senders open an entry: a line of an answer may look like one otherwise.
+# Only the program's own senders open an entry: a line of an answer may look like another.
 _ENTRY = re.compile(rb"^\[[^\]\n]*\] (User|System|Stream|Debug|Wib&Wob)( \[ERROR\])?: ", re.MULTILINE)
 _CHUNK = re.compile(rb"\[chunk\] type=CONTENT_DELTA content_len=(\d+) content=")
 
@@ -24,9 +24,11 @@ def find(socket_path: str) -> Path:
     try:
         logs = sorted(directory.glob("chat_*.log"), key=lambda path: path.stat().st_mtime)
     except OSError as error:
-        raise ChatFailed(f"{directory}: cannot be read: give the bridge --option log=FILE") from error
+        raise ChatFailed(f"cannot read {directory}: give the bridge --option log=FILE") from error
     if not logs:
-        raise ChatFailed(f"{directory}: no chat log: open a chat there, or give the bridge --option log=FILE")
+        raise ChatFailed(
+            f"no chat log in {directory}: open a chat there, or give the bridge --option log=FILE"
+        )
     return logs[-1]
 
 
@@ -35,7 +37,7 @@ def read(log: Path) -> list[tuple[str, str]]:
     try:
         data = log.read_bytes()
     except FileNotFoundError:
-        return []  # it is written with the first message
+        return []  # the program writes it with the first message
     except OSError as error:
         raise ChatFailed(f"{log}: {error.strerror}") from error
     said: list[tuple[str, str]] = []
@@ -53,7 +55,7 @@ def read(log: Path) -> list[tuple[str, str]]:
         position = following.start() if following else len(data)
         whole = data[start:position]
         if not whole.endswith(b"\n"):
-            break  # still being written
+            break  # the program is still writing it
         text = whole[:-1].decode("utf-8", "replace")
         if match[1] == b"User":
             said.append(("user", text))
