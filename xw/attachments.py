@@ -15,12 +15,25 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from typing import Literal
+
     from xw.files.contract import Files
+
+    ProblemKind = Literal["missing", "unreadable", "no file", "altered", "unchecked"]
 
 CHECKED = 64 * 1024 * 1024
 """Bytes of a message's attachments that are hashed before they are shown."""
-UNCHECKED = "not checked"
 _KINDS = {"folder": "folder", "link": "symbolic link"}
+
+
+class Problem(NamedTuple):
+    """What is wrong with an attachment; `text` says it for people. One that is `unchecked` may be sound."""
+
+    kind: "ProblemKind"
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Staged(NamedTuple):
@@ -94,29 +107,29 @@ class Attachments:
         self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
         self.files.move(staged.path, self.attachment(message_id, name))
 
-    def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
+    def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, Problem]:
         """Return what is wrong with attachments, their bytes not read: name → problem."""
-        wrong: dict[str, str] = {}
+        wrong: dict[str, Problem] = {}
         for file in files:
             try:
                 look = self.files.look(self.attachment(message_id, file.name))
             except FileNotFoundError:
-                wrong[file.name] = "missing"
+                wrong[file.name] = Problem("missing", "missing")
                 continue
             except OSError as error:
-                wrong[file.name] = f"cannot be looked at: {error.strerror}"
+                wrong[file.name] = Problem("unreadable", f"cannot be looked at: {error.strerror}")
                 continue
             if look.kind != "file":
                 kind = _KINDS.get(look.kind, "device, socket or FIFO")
-                wrong[file.name] = f"is no regular file but a {kind}"
+                wrong[file.name] = Problem("no file", f"is no regular file but a {kind}")
             elif look.size != file.size:
-                wrong[file.name] = f"has {look.size} bytes, not {file.size}"
+                wrong[file.name] = Problem("altered", f"has {look.size} bytes, not {file.size}")
         return wrong
 
-    def unsound(self, message_id: str, files: Iterable[Attachment]) -> dict[str, str]:
+    def unsound(self, message_id: str, files: Iterable[Attachment]) -> dict[str, Problem]:
         """Return what is wrong with attachments, their bytes read: name → problem. For who shows them.
 
-        Of one message at most `CHECKED` bytes are read; the problem of a larger file begins with `UNCHECKED`.
+        Of one message at most `CHECKED` bytes are read; a file beyond that is `unchecked`.
         """
         files = tuple(files)
         wrong = self.missing(message_id, files)
@@ -125,7 +138,7 @@ class Attachments:
             if file.name in wrong:
                 continue
             if file.size > left:
-                wrong[file.name] = f"{UNCHECKED}: the files are larger than 64 MiB"
+                wrong[file.name] = Problem("unchecked", "not checked: the files are larger than 64 MiB")
                 continue
             left -= file.size
             problem = self._altered(message_id, file)
@@ -136,18 +149,20 @@ class Attachments:
     def has(self, message_id: str, file: Attachment) -> bool:
         """Return True if a file is here as it was sent; above `CHECKED` bytes its size decides."""
         problem = self.unsound(message_id, [file]).get(file.name)
-        return problem is None or problem.startswith(UNCHECKED)
+        return problem is None or problem.kind == "unchecked"
 
-    def _altered(self, message_id: str, file: Attachment) -> str | None:
+    def _altered(self, message_id: str, file: Attachment) -> Problem | None:
         hashed = layout.new_sha256()
         try:
             for piece in self.files.chunks(self.attachment(message_id, file.name)):
                 hashed.update(piece)
         except Damaged as error:
-            return str(error).replace("it is", "is", 1)
+            return Problem("no file", str(error))
         except OSError as error:
-            return f"cannot be read: {error.strerror}"
-        return None if hashed.hexdigest() == file.sha256 else "its bytes are not those that were sent"
+            return Problem("unreadable", f"cannot be read: {error.strerror}")
+        if hashed.hexdigest() == file.sha256:
+            return None
+        return Problem("altered", "its bytes are not those that were sent")
 
 
 def stage_files(

@@ -20,6 +20,7 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from xw.failure import Kind
     from xw.files.contract import Files
 
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
@@ -212,7 +213,7 @@ class Mailbox(Attachments):
                 self.files.sync(self.at(INBOX[folder]))
         return moved
 
-    def fail(self, name: str, kind: str, reason: str, source: str = "pending") -> bool:
+    def fail(self, name: str, kind: "Kind", reason: str, source: str = "pending") -> bool:
         """Move a message to `failed` with the reason beside it."""
         return self.quarantine(source, name, reason, kind)
 
@@ -239,6 +240,7 @@ class Mailbox(Attachments):
 
         False where it is gone. The note is `<name>.why.json`; where the name is
         taken there or too long, the file gets another and the note says which it had.
+        `kind` is one of `failure.Kind`, or what a newer xw noted on the other side of a mirror.
         A damaged copy in a mirror says nothing about the message: it goes to the
         scratch folder, and the next sync fetches another.
         """

@@ -401,16 +401,14 @@ def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: st
     from xw import failure
 
     message_id = name.partition(".")[0]
-    again = f"`xw retry {layout.short_id(name)}` sends it again"
-    body = f"Not delivered to {to}: {reason}. It lies in {layout.REFUSED}/; {again}."
     fields: Fields = {
         "from": layout.POSTMASTER,
         "type": "info",
         "to": [mailbox.owner],
         "re": message_id,
         "thread": thread or message_id,
-        "body": body,
-        "protocol": failure.payload("refused", reason, message_id),
+        "body": failure.returned(to, layout.REFUSED, message_id, reason),
+        "protocol": failure.payload("refused", reason, message_id, to),
     }
     # With the time of the original, so that doing this again after a crash makes the same file.
     mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))

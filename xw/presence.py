@@ -8,13 +8,13 @@ that runs out.
 
     status, task, progress, ttl_s     what to show, and for how long
     said    {status, task, progress, ttl_s}   the agent's own part
-    bridge  {kind, ttl_s}             of a bridge that runs, or died without a word
+    bridge  {kind, ttl_s, waits_for}  of a bridge that runs, or died without a word; why it holds mail back
 
 Without the file, the last change of its folders tells when it last did anything.
 """
 
 import json
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from xw import clock, layout
 from xw.errors import Damaged
@@ -23,14 +23,15 @@ from xw.mailbox import Mailbox
 from xw.message import parse_object
 
 _LIMIT = 64 * 1024
-STATUSES = ("alive", "busy", "idle")
-GONE = "gone"
-UNKNOWN = "-"
-SHOWN_AS = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
+Status = Literal["alive", "busy", "idle"]
+Shown = Literal[Status, "gone", "-"]
+BridgeState = Literal["none", "runs", "waits", "died"]
+"""Of a bridge, as far as its heartbeats tell; one that `waits` runs, and holds mail back."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+SHOWN_AS: dict[str, Status] = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
-DIED = "died"
-WAITS = "mail waits: "  # how the task of a bridge begins that holds mail back; the reason follows
 # Folders that change only when their owner acts: claims, finishes, sends. `sent/` never leaves its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
@@ -38,15 +39,25 @@ MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 class Presence(NamedTuple):
     """Status (alive, busy, idle, gone or `-`), task, progress, and when last seen in seconds, if ever.
 
-    `bridge` is the kind of the bridge that runs, `<kind> died` where one ended
-    without taking its leave, or empty.
+    `bridge` is the kind of the bridge that runs, or that ended without taking
+    its leave; empty if there is none. `waits_for` is why it holds mail back.
     """
 
-    status: str
+    status: Shown
     task: str
     progress: str
     seen: float | None
     bridge: str = ""
+    bridge_state: BridgeState = "none"
+    waits_for: str = ""
+
+
+class Doing(NamedTuple):
+    """What a bridge is at: a status, what it works on, and why it holds mail back, empty if it does not."""
+
+    status: Status
+    task: str = ""
+    waits_for: str = ""
 
 
 def read(mailbox: Mailbox) -> Presence:
@@ -59,23 +70,26 @@ def read(mailbox: Mailbox) -> Presence:
 def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
     """What a `presence.json` of this text and mtime is worth at `now`.
 
-    `changed` is when the folders last changed, in seconds; the status is UNKNOWN without a presence.
+    `changed` is when the folders last changed, in seconds; the status is `-` without a presence.
     """
     said, age = _parsed(text), max(0.0, now - at)
     status, ttl = said.get("status"), clock.seconds(said.get("ttl_s"))
-    if status not in STATUSES or ttl is None:
-        return Presence(UNKNOWN, "", "", changed)  # none yet, or not one that this version understands
+    known = next((one for one in STATUSES if one == status), None)
+    if known is None or ttl is None:
+        return Presence("-", "", "", changed)  # none yet, or not one that this version understands
     return Presence(
-        GONE if age > ttl else str(status),
+        "gone" if age > ttl else known,
         _text(said.get("task")),
         _text(said.get("progress")),
         max(at, changed or 0.0),
-        _bridge(said, age),
+        *_bridge(said, age),
     )
 
 
-def say(mailbox: Mailbox, status: str, task: str = "", progress: str = "", ttl_s: float = SAID_TTL_S) -> None:
-    """Write what the agent says of itself. `status` is one of `STATUSES`."""
+def say(
+    mailbox: Mailbox, status: Status, task: str = "", progress: str = "", ttl_s: float = SAID_TTL_S
+) -> None:
+    """Write what the agent says of itself."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said: dict[str, object] = {"status": status, "task": task, "progress": progress, "ttl_s": ttl_s}
@@ -86,18 +100,23 @@ def say(mailbox: Mailbox, status: str, task: str = "", progress: str = "", ttl_s
         _store(mailbox, new)
 
 
-def beat(mailbox: Mailbox, kind: str, status: str, task: str = "") -> None:
-    """A bridge's heartbeat; what the agent said of itself stays while it is believed, unless mail waits."""
+def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
+    """Write a bridge's heartbeat; keep what the agent said of itself while it is believed."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
-        shown: dict[str, object] = {"status": status, "task": task, "progress": ""}
+        # Its peers must know why mail waits; versions without `waits_for` show the task.
+        task = f"mail waits: {doing.waits_for}" if doing.waits_for else doing.task
+        shown: dict[str, object] = {"status": doing.status, "task": task, "progress": ""}
         if said:
-            told = task if task.startswith(WAITS) else said.get("task") or task  # its peers must know
+            told = task if doing.waits_for else said.get("task") or task
             shown |= {"task": told, "progress": said.get("progress", "")}
-            if "busy" in (status, said.get("status")):
+            if "busy" in (doing.status, said.get("status")):
                 shown["status"] = "busy"
-        shown |= {"ttl_s": BEAT_TTL_S, "bridge": {"kind": kind, "ttl_s": BEAT_TTL_S}}
+        bridge: dict[str, object] = {"kind": kind, "ttl_s": BEAT_TTL_S}
+        if doing.waits_for:
+            bridge["waits_for"] = doing.waits_for
+        shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge}
         _store(mailbox, shown | ({"said": said} if said else {}))
 
 
@@ -155,12 +174,14 @@ def _left(part: object, age: float) -> dict[str, object]:
     return {**part, "ttl_s": ttl - age} if ttl is not None and ttl > age else {}
 
 
-def _bridge(said: dict[str, object], age: float) -> str:
+def _bridge(said: dict[str, object], age: float) -> tuple[str, BridgeState, str]:
     part = said.get("bridge")
     if not isinstance(part, dict):
-        return ""
-    kind = _text(part.get("kind")) or "?"
-    return kind if _left(part, age) else f"{kind} {DIED}"
+        return "", "none", ""
+    kind, waits_for = _text(part.get("kind")) or "?", _text(part.get("waits_for"))
+    if not _left(part, age):
+        return kind, "died", ""
+    return kind, "waits" if waits_for else "runs", waits_for
 
 
 def _text(value: object) -> str:

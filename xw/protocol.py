@@ -93,12 +93,16 @@ class Heartbeat(_Payload):
 
 
 class Failure(_Payload):
-    """There is no answer to the message `re`; `failure` is the kind: timeout, gone, refused …"""
+    """There is no answer to the message `re`; `failure` is the kind: timeout, gone, refused …
+
+    `to` is the recipient from whom it came back; it stands in the payload alone.
+    """
 
     kind: Literal["FAILURE"] = "FAILURE"
     failure: Said
     reason: Line = ""
     re: Said
+    to: Line = ""
 
 
 Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat | Failure

@@ -100,7 +100,7 @@ def test_dead_letters_are_listed_and_sent_again(either: Open) -> None:
     alice, bob = either("alice"), either("bob")
     task = alice.send("bob", "task", "x")
     bob.check()
-    bob._instance.mailbox.fail(f"{task.name}", "crashed", "the program ended")
+    bob._instance.mailbox.fail(f"{task.name}", "failed", "the program ended")
     (letter,), total = bob.dead_letters()
     assert (letter.message and letter.message.body, letter.why["kind"], total) == ("x", "crashed", 1)
     repeated = bob.retry(task.id)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.cli.team import Team, ended, forge, until
-from xw import presence
 from xw.actions import asking
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -218,8 +217,8 @@ def test_a_recipient_that_leaves_the_hub(team: Team) -> None:
 
 def test_a_bridge_that_holds_mail_back(team: Team) -> None:
     """Why a bridge does not present mail is said by `ask`, once, and by `doctor`."""
-    bridge = {"kind": "tmux", "ttl_s": 1e6}
-    said = {"status": "alive", "task": f"{presence.WAITS}a dialog is open", "ttl_s": 1e6, "bridge": bridge}
+    bridge = {"kind": "tmux", "ttl_s": 1e6, "waits_for": "a dialog is open"}
+    said = {"status": "alive", "task": "", "ttl_s": 1e6, "bridge": bridge}
     (team.box("bob") / "presence.json").write_text(json.dumps(said))
     assert _asked(team).count("xw: the bridge of bob holds mail back: a dialog is open\n") == 1
     with (team.box("bob") / "outbox/.bridge.lock").open("w") as lock:

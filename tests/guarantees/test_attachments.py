@@ -10,7 +10,7 @@ import pytest
 from tests.cli.team import Team, call
 from tests.loop.world import World
 from xw import post
-from xw.attachments import CHECKED
+from xw.attachments import CHECKED, Problem
 from xw.bridges import answer, present
 from xw.bridges.chat import Reply
 from xw.files.local import LocalFiles
@@ -249,7 +249,7 @@ def test_a_file_that_changes_after_the_look(team: Team, monkeypatch: pytest.Monk
     path = team.box(by) / "attachments" / sent / "plan.txt"
     real = Mailbox.unsound
 
-    def looked(self: Mailbox, *arguments: Any) -> dict[str, str]:
+    def looked(self: Mailbox, *arguments: Any) -> dict[str, Problem]:
         wrong = real(self, *arguments)
         path.write_text("another, as long as.")
         return wrong

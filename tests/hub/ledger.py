@@ -52,9 +52,9 @@ class LedgerHub:
         if card is None:
             raise NotFound(f"no peer {name!r} on {self.url}")
         waiting = sorted(key for key, entry in self._entries[name].items() if entry.state == "pending")
-        said = {key: str(card.get(key, "")) for key in ("kind", "description", "model")}
+        kind, description, model = (str(card.get(key, "")) for key in ("kind", "description", "model"))
         oldest = waiting[0] if waiting else None
-        return Peer(name, **said, capabilities=(), status="-", task="", progress="",
+        return Peer(name, kind, description, (), model, status="-", task="", progress="",
                     pending=len(waiting), oldest=oldest, seen=None, age=None)  # fmt: skip
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:

@@ -8,6 +8,7 @@ from tests.loop.world import ScriptedChat, World
 from xw import clock
 from xw.bridges.announce import Announcer
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
+from xw.presence import Doing
 
 
 def announcer(world: World) -> Announcer:
@@ -86,10 +87,10 @@ def test_busy_chat(world: World) -> None:
     world.program.busy = "working"
     for _ in range(5):
         assert one.step()
-    assert one.doing == ("alive", "mail waits: working") and world.program.shown == []
+    assert one.doing == Doing("alive", waits_for="working") and world.program.shown == []
     world.program.busy = None
     rest(one)
-    assert len(world.program.shown) == 1 and one.doing == ("idle", "")
+    assert len(world.program.shown) == 1 and one.doing == Doing("idle")
 
 
 def test_not_presented_is_tried_again(world: World) -> None:

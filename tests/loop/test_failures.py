@@ -3,17 +3,17 @@
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.cli.team import Result, Team, ended, until
 from tests.loop.processes import bridge, script
-from xw import failure, post
+from xw import clock, failure, post
 from xw.bridges import answer
 from xw.instance import Instance, Options, open_instance
 from xw.mailbox import Place
-from xw.message import Message
+from xw.message import Fields, Message, decode, encode
 from xw.post import Draft
 
 KINDS = (
@@ -41,7 +41,9 @@ def report(
 ) -> None:
     """A notice of failure, as a bridge sends it; as an older one does, without its payload."""
     sender = instance(team, by)
-    draft = answer.failure_notice(sender, question, {"alice"}, kind, f"because of {kind}")
+    draft = answer.failure_notice(
+        sender, question, {"alice"}, cast("failure.Kind", kind), f"because of {kind}"
+    )
     assert draft
     if older:
         draft = draft._replace(more={"hops": 1})
@@ -70,6 +72,11 @@ def test_a_bridge_whose_program_says_nothing(team: Team, tmp_path: Path, form: t
     team.ok("send", "--to", "bob", "task", "do it")  # a task is done all the same, and its sender told
     until(lambda: team.pending("alice"))
     assert "(the chat's answer was empty)" in team.ok("check")
+    (reply,) = team.json("check")["messages"]
+    assert reply["protocol"] == {
+        "kind": "FAILURE", "failure": "empty", "reason": "the chat ended its turn and said nothing",
+        "re": reply["re"],
+    }  # fmt: skip
 
 
 def test_an_empty_reply_of_one_of_two(team: Team) -> None:
@@ -90,7 +97,7 @@ def test_a_bridge_whose_program_fails(team: Team, tmp_path: Path, form: tuple[st
     bridge(team, "bob", "command", "--", script(tmp_path, "echo no credit >&2; exit 3"))
     result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
     error = told(result, form)
-    assert "No answer from bob to your question" in error and "no credit" in error
+    assert "No answer from bob to " in error and "no credit" in error
     assert team.pending("alice") == []  # it was shown, so it is done
 
 
@@ -118,6 +125,39 @@ def test_the_payload_is_kept_with_the_words(team: Team) -> None:
     }  # fmt: skip
     assert notice.body.startswith("No answer from bob ") and notice.hops == 1
     assert failure.read(notice) == failure.Failure("timeout", "because of timeout", question.id)
+
+
+QUESTION = "20261121T053012123456Z-k7f3q2m9"
+
+
+def info(body: str, sender: str = "bob", kind: str = "info", **fields: object) -> Message:
+    """A message as alice reads it."""
+    whole: Fields = {"from": sender, "type": kind, "to": ["alice"], "re": QUESTION, "body": body, **fields}
+    return decode(*encode(whole, clock.now()))
+
+
+def test_a_report_is_read_as_data() -> None:
+    """Kind, reason and recipient come from the payload, or without one from an older version's words."""
+    found = info("any words", protocol=failure.payload("gone", "it ended", QUESTION))
+    assert failure.read(found) == failure.Failure("gone", "it ended", QUESTION)
+    later = info("words", protocol={"kind": "FAILURE", "failure": "later-one", "reason": "x"})
+    assert failure.read(later) == failure.Failure("failed", "x", QUESTION)
+    older = info("No answer from bob to your question k7f3q2m9 (timeout): no line (of text) in 60 s", hops=1)
+    assert failure.read(older) == failure.Failure("timeout", "no line (of text) in 60 s", QUESTION)
+    assert failure.read(info(older.body)) is None  # no bridge's
+    back = info("Not delivered to carol: no peer 'carol'. It lies in outbox/failed/.", "postmaster")
+    reason = "no peer 'carol'. It lies in outbox/failed/."
+    assert failure.read(back) == failure.Failure("refused", reason, QUESTION, "carol")
+    assert failure.read(info(back.body)) is None
+
+
+def test_an_empty_answer_is_marked() -> None:
+    """A bridge marks the reply to a chat that said nothing; an older one's is known by its words alone."""
+    empty = failure.payload("empty", "said nothing", QUESTION)
+    assert failure.is_empty(info("in other words", kind="reply", protocol=empty))
+    assert failure.is_empty(info(failure.EMPTY_ANSWER, kind="reply"))
+    gone = empty | {"failure": "gone"}
+    assert not failure.is_empty(info(failure.EMPTY_ANSWER, kind="reply", protocol=gone))
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -173,7 +213,7 @@ def test_what_comes_back_is_no_answer(team: Team) -> None:
     assert (result.code, result.out) == (1, "") and "Not delivered to bob: bob takes no mail" in result.err
     (name,) = alice.mailbox.names("inbox/done")
     notice = alice.mailbox.read(Place("inbox/done", name))
-    assert failure.read(notice) == failure.Failure("refused", "bob takes no mail", question.id)
+    assert failure.read(notice) == failure.Failure("refused", "bob takes no mail", question.id, "bob")
 
 
 def test_a_room_that_refuses(team: Team) -> None:

@@ -104,7 +104,7 @@ def test_agent_that_cannot_be_started(world: World, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ChatGone, match="cannot be started as an ACP agent"):
             bridge.step()
-    assert bridge.doing[0] == "alive" and "cannot be started" in bridge.doing[1]
+    assert bridge.doing[0] == "alive" and "cannot be started" in bridge.doing.waits_for
     assert [filed.state for filed in world.inbox("bob")] == ["processing"] and world.told == []
 
 

@@ -10,6 +10,7 @@ from xw import clock, layout, post, sync
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.errors import Refused, TimedOut
 from xw.mailbox import Mailbox
+from xw.presence import Doing
 
 
 def states(world: World, name: str = "bob") -> list[tuple[str, str]]:
@@ -56,7 +57,7 @@ def test_in_order_one_at_a_time(world: World) -> None:
     assert [
         body in text for text, body in zip(world.program.shown, ("first", "second", "third"), strict=True)
     ]
-    assert bridge.doing == ("idle", "")
+    assert bridge.doing == Doing("idle")
 
 
 def test_reply_is_shown_and_not_answered(world: World) -> None:
@@ -118,7 +119,7 @@ def test_chat_that_is_not_ready_makes_mail_wait(world: World) -> None:
     for _ in range(50):
         assert bridge.step()
     assert states(world) == [("pending", "question")]
-    assert bridge.doing == ("alive", "mail waits: a dialog is open")
+    assert bridge.doing == Doing("alive", waits_for="a dialog is open")
     assert world.told.count("mail waits: a dialog is open") == 1
     world.program.busy = None
     world.run(bridge)

@@ -10,6 +10,7 @@ import pytest
 from tests.loop.world import Program, ScriptedChat, World
 from xw.bridges import serve
 from xw.errors import Unreachable
+from xw.presence import Doing
 
 
 class Script:
@@ -77,9 +78,9 @@ def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
         path = tmp_path / "bob" / name
         path.mkdir()
         said: list[str] = []
-        worker: Any = SimpleNamespace(doing=("idle", ""))
+        worker: Any = SimpleNamespace(doing=Doing("idle"))
         with serve._Pulse(world.instance("bob").mailbox, "command", worker, said.append) as pulse:
-            worker.doing = ("busy", "x")
+            worker.doing = Doing("busy", "x")
             pulse.changed()
         assert len(said) == 1, said
         assert "cannot write the heartbeat" in said[0]

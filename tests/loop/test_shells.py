@@ -40,8 +40,8 @@ def waits(world: World, running: Bridge, why: str) -> None:
     """The message stays pending, and the reason is said in one line."""
     for _ in range(3):
         running.step()
-    status, task = running.doing
-    assert status == "alive" and why in task and "\n" not in task, task
+    status, _, reason = running.doing
+    assert status == "alive" and why in reason and "\n" not in reason, reason
     assert world.inbox("bob")[-1].state == "pending"
 
 
@@ -269,7 +269,7 @@ def test_unknown_program(world: World, tmux_server: str, tmp_path: Path) -> None
         running = bridge(world, chat.id, tmux_server)
         world.send("what is up?")
         waits(world, running, "mychat runs there, which xw does not know")
-        assert "--option profile=generic" in running.doing[1]
+        assert "--option profile=generic" in running.doing.waits_for
         allowed = bridge(world, chat.id, tmux_server, profile="generic")
         until(lambda: allowed.step() is None)
         assert world.inbox("bob")[-1].state == "done"

@@ -130,7 +130,7 @@ def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, hub: Path) -> None
     task = alice.send("bob", "try this")
     bob.ok("check")
     (name,) = bob.mailbox.pending()
-    assert bob.mailbox.fail(name, "tries", "the chat is gone")
+    assert bob.mailbox.fail(name, "gone", "the chat is gone")
     bob.ok("sync")
     assert len(names(hub / "bob/inbox/failed")) == 1
     assert "failed" in alice.ok("trace", task)

@@ -13,7 +13,7 @@ from xw.rooms import admission
 from xw.rooms.coordinator import Coordinator
 
 
-def fail(stage: Stage, room: Coordinator, name: str, kind: str = "failed") -> None:
+def fail(stage: Stage, room: Coordinator, name: str, kind: failure.Kind = "failed") -> None:
     """Let a member's bridge report that its turn has no answer."""
     turn = stage.turn(name)
     assert turn, f"{name} has no turn"

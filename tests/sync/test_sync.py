@@ -209,7 +209,7 @@ def test_a_dead_letter_whose_reason_may_not_be_read(
     sent = alice.send("bob", "fails")
     for machine in (alice, first, second):
         machine.sync()
-    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.mailbox.fail(sent.name, "gone", "the chat is gone")
     first.sync()
     (tmp_path / "hub" / hub.mailbox("bob").at(INBOX["failed"], f"{sent.name}.why.json")).chmod(0)
     assert second.sync().advanced == (sent.name,)
@@ -234,7 +234,7 @@ def test_two_machines_of_one_name_stay_in_step(join: Join, alice: Machine) -> No
     first.sync()
     second.sync()
     first.mailbox.settle(done.name)
-    first.mailbox.fail(failed.name, "tries", "the chat is gone")
+    first.mailbox.fail(failed.name, "gone", "the chat is gone")
     first.sync()
     assert set(second.sync().advanced) == {done.name, failed.name}
     assert second.mailbox.state_of(done.name) == "done"
@@ -248,7 +248,7 @@ def test_done_counts_over_failed(join: Join, alice: Machine, hub: DirectoryHub) 
     sent = alice.send("bob", "try it")
     for machine in (alice, first, second):
         machine.sync()
-    first.mailbox.fail(sent.name, "tries", "the chat is gone")
+    first.mailbox.fail(sent.name, "gone", "the chat is gone")
     first.sync()
     second.mailbox.settle(sent.name)
     assert second.sync().settled == (sent.name,)

@@ -136,6 +136,19 @@ def ask(asker: Agent, answerer: Agent) -> None:
     assert (asking.returncode, out.strip()) == (0, "six")
 
 
+def fail(asker: Agent, answerer: Agent) -> None:
+    """Ask one whose bridge can give no answer: its program fails, then it says nothing."""
+    environ = {**os.environ, "XW_NAME": answerer.name}
+    for program, reason in (("echo no credit >&2; exit 3", "no credit"), ("exit 0", "its answer is empty")):
+        command = [answerer.program, "bridge", "command", "--", "sh", "-c", program]
+        with subprocess.Popen(command, cwd=answerer.folder, env=environ, stderr=subprocess.DEVNULL) as bridge:
+            try:
+                asked = asker.run("ask", "--to", answerer.name, "--timeout", "60", "how many?", code=1)
+                assert reason in asked.err
+            finally:
+                bridge.terminate()
+
+
 def nothing_is_set_aside(root: Path) -> None:
     """No file lies in a `failed/` of a hub, and none was left in an outbox."""
     left = [str(path) for path in root.glob("*/inbox/failed/*")]
@@ -157,6 +170,32 @@ def test_in_one_checkout(pair: tuple[str, str], tmp_path: Path) -> None:
     one.run("doctor")
     two.run("doctor")
     nothing_is_set_aside(tmp_path / ".xw" / "hub")
+
+
+def test_a_failure_of_an_older_bridge(older: str, tmp_path: Path) -> None:
+    """What an older bridge reports in words alone is a failure, also to `ask`."""
+    ann, ben = Agent("ann", XW, tmp_path), Agent("ben", older, tmp_path)
+    ann.run("init", "--name", "ann")
+    ann.run("init", "--name", "ben")
+    fail(ann, ben)
+
+
+def test_a_failure_that_an_older_room_reads(older: str, tmp_path: Path) -> None:
+    """The words by which a bridge reports a failure are those that an older room knows it by."""
+    ann, ben = Agent("ann", XW, tmp_path), Agent("ben", XW, tmp_path)
+    ann.run("init", "--name", "ann")
+    ann.run("init", "--name", "ben")
+    fail(ann, ben)
+    (notice,) = (tmp_path / ".xw/hub/ann/inbox/done").glob("*.info.ben.json")
+    script = """
+import pathlib, sys
+from xw.message import decode
+from xw.rooms import payload
+path = pathlib.Path(sys.argv[1])
+m = decode(path.name, path.read_bytes())
+sys.exit(0 if payload.is_word(m) and not payload.says_something(m) else 1)"""
+    python = Path(older).with_name("python")
+    assert subprocess.run([python, "-c", script, notice], cwd=tmp_path, check=False).returncode == 0
 
 
 @pytest.fixture

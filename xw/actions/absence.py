@@ -6,7 +6,6 @@ from contextlib import suppress
 from xw.errors import XwError
 from xw.hub.contract import Peer
 from xw.instance import Instance
-from xw.presence import WAITS
 from xw.text import first_line, span
 
 _WHY = 100  # characters of what a bridge says
@@ -29,10 +28,8 @@ def held_back(instance: Instance, name: str) -> str | None:
     with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
         if not instance.mailbox.mirror or name in instance.hub.instances():
             peer = instance.hub.peer(name)
-            if peer.bridge_runs and peer.task.startswith(WAITS):
-                return (
-                    f"the bridge of {name} holds mail back: {first_line(peer.task.removeprefix(WAITS), _WHY)}"
-                )
+            if peer.bridge_state == "waits":
+                return f"the bridge of {name} holds mail back: {first_line(peer.waits_for, _WHY)}"
     return None
 
 
@@ -44,8 +41,8 @@ def _absence(instance: Instance, peer: Peer) -> str | None:
         return f"nobody runs the room {peer.name}: `xw room run {peer.name}`" if idle else None
     reasons = []
     if not peer.bridge_runs:
-        if peer.bridge:
-            reasons.append(f"the {peer.bridge.partition(' ')[0]} bridge of {peer.name} died")
+        if peer.bridge_state == "died":
+            reasons.append(f"the {first_line(peer.bridge, _WHY)} bridge of {peer.name} died")
         elif "bridge" in instance.config.instances.get(peer.name, {}):
             reasons.append(f"the bridge of {peer.name} does not run (`xw up` starts it)")
     if peer.age is not None and peer.age > LONG_S:

@@ -287,17 +287,16 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
 def _bridge(instance: Instance) -> Iterator[Finding]:
     """Whether the bridge runs that should: without it, mail waits unseen."""
     seen = presence.read(instance.mailbox)
-    shown = seen.bridge
+    kind = seen.bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
-    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.task.startswith(presence.WAITS):
-        why = first_line(seen.task.removeprefix(presence.WAITS), _WHY)
-        what = f"its bridge ({shown}) holds mail back: {why}"
+    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.bridge_state == "waits":
+        what = f"its bridge ({kind}) holds mail back: {first_line(seen.waits_for, _WHY)}"
         yield Finding("note", "bridge-waits", what, "look at the chat program")
     elif presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
-        yield Finding("ok", "bridge", f"its bridge runs ({shown or 'just started'})")
-    elif shown or configured:
+        yield Finding("ok", "bridge", f"its bridge runs ({kind or 'just started'})")
+    elif kind or configured:
         waiting = sum(len(instance.mailbox.names(INBOX[state])) for state in ("pending", "processing"))
-        died = f"its bridge ({shown.removesuffix(' died')}) died" if shown else "its bridge does not run"
+        died = f"its bridge ({kind}) died" if kind else "its bridge does not run"
         yield Finding(
             "bad" if waiting else "note",
             "bridge-down",
@@ -305,14 +304,14 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
             "xw up" if configured else "start `xw bridge` again",
             waiting,
         )
-    yield from _unseen_program(instance, shown, configured)
+    yield from _unseen_program(instance, kind, configured)
 
 
-def _unseen_program(instance: Instance, shown: str, configured: object) -> Iterator[Finding]:
+def _unseen_program(instance: Instance, kind: str, configured: object) -> Iterator[Finding]:
     """Report a bridge that types into a program which it cannot see, behind ssh, docker or the like."""
     options = configured.get("options", {}) if isinstance(configured, dict) else {}
     inside = str(options.get("inside", ""))
-    if shown.startswith("tmux"):
+    if kind == "tmux":
         path = instance.mailbox.at(layout.BRIDGE, f"tmux/{INSIDE}")
         with suppress(FileNotFoundError, Damaged):
             inside = instance.mailbox.files.read(path, 100).decode(errors="replace")

@@ -176,7 +176,7 @@ def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
         Enclosed(
             file,
             f"{instance.root}/{mailbox.attachment(owner, file.name)}",
-            wrong[owner].get(file.name),
+            str(wrong[owner][file.name]) if file.name in wrong[owner] else None,
         )
         for owner, file in listed
     ]

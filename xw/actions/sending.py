@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from xw import clock, layout, post
 from xw.actions.inbox import not_sent, open_named
-from xw.attachments import UNCHECKED
 from xw.errors import NoMessage, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -115,7 +114,7 @@ def retry(instance: Instance, token: str) -> Sent:
         f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
     )
     for name, problem in mailbox.unsound(message.id, message.attachments).items():
-        if not problem.startswith(UNCHECKED):
+        if problem.kind != "unchecked":
             raise Refused(f"{name} of {message.short} is not what was sent: {problem}; nothing was sent")
     if place.folder == INBOX["failed"]:
         return post.requeue(mailbox, message, paths, instance.now)._replace(about=message)

@@ -39,11 +39,11 @@ class Announcer:
         self._announced = self._load()
 
     @property
-    def doing(self) -> tuple[str, str]:
+    def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
         if self._waits_for:
-            return "alive", f"{presence.WAITS}{self._waits_for}"
-        return ("busy", "") if self._shown else ("idle", "")
+            return presence.Doing("alive", waits_for=self._waits_for)
+        return presence.Doing("busy" if self._shown else "idle")
 
     def step(self) -> float | None:
         """Do the next step; see `Bridge.step`."""

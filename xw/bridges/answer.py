@@ -28,6 +28,8 @@ def reply(instance: Instance, message: Message, answer: Reply, protocol: Fields 
     more: Fields = {"hops": message.answered_hops}
     if message.fields.get("room"):
         more["room"] = message.fields["room"]
+    if not text.strip():
+        protocol = failure.payload("empty", "the chat ended its turn and said nothing", message.id)
     if protocol:
         more["protocol"] = protocol
     return Draft(
@@ -48,7 +50,7 @@ def writable(text: str, limit: int | None = None) -> str:
 
 
 def failure_notice(
-    instance: Instance, message: Message, senders: set[str], kind: str, reason: str
+    instance: Instance, message: Message, senders: set[str], kind: failure.Kind, reason: str
 ) -> Draft | None:
     """Return the info that reports a failed message to these senders; None if none of them is on the hub."""
     to = tuple(sorted(name for name in senders - {instance.name} if instance.hub.knows(name)))

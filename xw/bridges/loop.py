@@ -28,6 +28,7 @@ from xw.errors import (
     explain,
     unforeseen,
 )
+from xw.failure import Kind
 from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -74,14 +75,15 @@ class Bridge:
         self._faults = Faults(f"{instance.root}/{instance.name}")
 
     @property
-    def doing(self) -> tuple[str, str]:
+    def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
         if self._waits_for:
-            return "alive", f"{presence.WAITS}{self._waits_for}"
+            return presence.Doing("alive", waits_for=self._waits_for)
         if self._turn is None:
-            return "idle", ""
+            return presence.Doing("idle")
         name = layout.file_name(self._turn.name)
-        return "busy", f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
+        task = f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
+        return presence.Doing("busy", task)
 
     def step(self) -> float | None:
         """Do the next step. Return the seconds until the following one (0: at once; None: when mail arrives).
@@ -304,7 +306,7 @@ class Bridge:
         self._tell(f"answered {message.short} from {message.sender}")
         return 0.0
 
-    def _end(self, now: Turn, message: Message | None, kind: str, reason: str) -> float | None:
+    def _end(self, now: Turn, message: Message | None, kind: Kind, reason: str) -> float | None:
         """Fail a message and report the failure to its sender."""
         reason = answer.writable(reason, REASON_LIMIT)
         self._tell(f"failed ({kind}): {now.name}: {reason}")
@@ -348,7 +350,7 @@ class Bridge:
         if ending.state == "done":
             self._mailbox.settle(now.name)
         else:
-            self._mailbox.fail(now.name, ending.kind, ending.reason, "processing")
+            self._mailbox.fail(now.name, ending.kind or "failed", ending.reason, "processing")
         return self._forget(now)
 
     def _forget(self, now: Turn) -> float:

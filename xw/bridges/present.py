@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xw import clock, layout
 from xw.bridges.frame import Mail, framed
 from xw.errors import Refused
+from xw.failure import Kind
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Message
@@ -37,7 +38,7 @@ def wants_answer(message: Message) -> bool:
     return message.type in _ANSWERED or (message.type != "info" and room == message.sender)
 
 
-def unfit(message: Message, now: int) -> tuple[str, str] | None:
+def unfit(message: Message, now: int) -> tuple[Kind, str] | None:
     """Return the kind of failure and the reason if a message must not be presented, else None."""
     if message.expired(now):
         return "expired", f"it expired at {message.expires}, before the chat could take it"

@@ -90,7 +90,7 @@ class Stop:
 
 class _Worker(Protocol):
     @property
-    def doing(self) -> tuple[str, str]: ...
+    def doing(self) -> presence.Doing: ...
     def step(self) -> float | None: ...
 
 
@@ -201,7 +201,7 @@ class _Pulse:
         self._worker = worker
         self._tell = tell
         self._fails = False
-        self._shown = ("", "")
+        self._shown: presence.Doing | None = None  # by its last heartbeat
         self._ended = Event()
         self._thread = Thread(target=self._beat_on, daemon=True)
 
@@ -225,9 +225,9 @@ class _Pulse:
                 self._beat()
 
     def _beat(self) -> None:
-        self._shown = self._worker.doing
+        self._shown = doing = self._worker.doing
         try:
-            presence.beat(self._mailbox, self._kind, *self._shown)
+            presence.beat(self._mailbox, self._kind, doing)
             self._fails = False
         except (XwError, OSError) as error:
             if not self._fails:

@@ -15,10 +15,11 @@ included: a claim without a note belongs to another worker.
 
 import json
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from xw import layout
 from xw.errors import Damaged
+from xw.failure import Kind
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 
@@ -32,8 +33,8 @@ _LIMIT = 16 * layout.MESSAGE_LIMIT  # a text and a letter, each escaped at its w
 class Ending(NamedTuple):
     """The end of a message: done, or failed with a kind and a reason; and the letter that reports it."""
 
-    state: str
-    kind: str = ""
+    state: Literal["done", "failed"]
+    kind: Kind | Literal[""] = ""
     reason: str = ""
     letter: str = ""
     """The file name of the reply or info to send; empty if there is none."""

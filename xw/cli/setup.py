@@ -87,8 +87,8 @@ def _peer_line(peer: Peer, now: int) -> str:
     if peer.oldest:
         waiting += f", oldest {span((now - clock.from_stamp(layout.time_of(peer.oldest))) / clock.SECOND)}"
     if peer.bridge:
-        mend = "" if peer.bridge_runs else ": `xw up` or `xw bridge` starts it"
-        waiting += f"; bridge {first_line(peer.bridge, 60)}{mend}"
+        fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
+        waiting += f"; bridge {first_line(peer.bridge, 60)}{fix}"
     doing = first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60)
     about = first_line(peer.description, 60)
     kind = "" if peer.kind in ("", "agent") else f" ({first_line(peer.kind, 20)})"

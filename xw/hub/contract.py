@@ -16,6 +16,7 @@ from xw import clock, layout
 from xw.errors import XwError
 from xw.mailbox import Mailbox
 from xw.message import Attachment
+from xw.presence import BridgeState, Shown
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -30,8 +31,8 @@ class Peer(NamedTuple):
 
     `oldest` is the file name of the oldest pending message, `seen` the time of
     its last sign of life in seconds by the hub's clock, `age` the seconds since
-    then. `status` is alive, busy, idle, gone, or `-` where it never said;
-    `bridge` is the kind of the bridge that runs, `<kind> died` after a crash.
+    then. `status` is `-` where it never said. `bridge` is the kind of the bridge
+    that runs, or died; `waits_for` is why it holds mail back.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Peer(NamedTuple):
     description: str
     capabilities: tuple[str, ...]
     model: str
-    status: str
+    status: Shown
     task: str
     progress: str
     pending: int
@@ -47,11 +48,13 @@ class Peer(NamedTuple):
     seen: float | None
     age: float | None
     bridge: str = ""
+    bridge_state: BridgeState = "none"
+    waits_for: str = ""
 
     @property
     def bridge_runs(self) -> bool:
         """Whether a bridge takes its mail to a chat, as far as its heartbeats tell."""
-        return bool(self.bridge) and not self.bridge.endswith(" died")
+        return self.bridge_state in ("runs", "waits")
 
     def to_json(self) -> "upkeep.Peer":
         """Return it for programs."""

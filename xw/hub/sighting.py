@@ -61,6 +61,8 @@ class Sighting(NamedTuple):
             shown.seen,
             None if shown.seen is None else max(0.0, now - shown.seen),
             shown.bridge,
+            shown.bridge_state,
+            shown.waits_for,
         )
 
 

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     kind: str = "info"
     line: bool = False
     aside: bool = False
-    dropped: tuple[str, str] | None = None
+    dropped: tuple[failure.Kind, str] | None = None
 
 
 _PUT_AWAY = Answer()

@@ -248,7 +248,9 @@ class Coordinator:
         """Return what is wrong with a file of a line, whose bytes are read."""
         listed = Attachment(file.name, file.size, file.sha256)
         problem = self._mailbox.unsound(file.folder, [listed]).get(file.name)
-        return "is lost" if problem == "missing" else problem and f"is not what was sent ({problem})"
+        if problem is None:
+            return None
+        return "is lost" if problem.kind == "missing" else f"is not what was sent ({problem})"
 
     def _tell(
         self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"
