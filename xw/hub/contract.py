@@ -62,7 +62,7 @@ class Peer(NamedTuple):
         told["oldest"] = self.oldest and layout.id_of(self.oldest)
         told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
         told["age_s"] = told.pop("age")
-        return cast("upkeep.Peer", {**told, "bridge_runs": self.bridge_runs})
+        return cast("upkeep.Peer", told)
 
 
 class Parcel(NamedTuple):

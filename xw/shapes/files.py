@@ -69,6 +69,7 @@ class Serving(TypedDict):
 
     kind: str
     ttl_s: float
+    waits_for: NotRequired[Annotated[str, Field(description="Why it holds mail back.")]]
 
 
 class Presence(Said):

@@ -6,7 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.codes import Code, ErrorCode, Level
-from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Status, Time
+from xw.shapes.words import BridgeState, Count, Format, Id, Name, Path, Seconds, Status, Time
 
 
 class Made(TypedDict):
@@ -49,7 +49,8 @@ class Peer(TypedDict):
     seen: Annotated[Time | None, Field(description="Its last sign of life.")]
     age_s: Annotated[Seconds | None, Field(description="Seconds since then.")]
     bridge: Annotated[str, Field(description="The kind of its bridge, or empty.")]
-    bridge_runs: bool
+    bridge_state: BridgeState
+    waits_for: Annotated[str, Field(description="Why its bridge holds mail back, or empty.")]
 
 
 class Peers(TypedDict):

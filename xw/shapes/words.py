@@ -15,6 +15,7 @@ Type = Literal["task", "question", "reply", "info"]
 State = Literal["pending", "processing", "done", "failed", "sent", "outbox"]
 Kind = Literal["agent", "human", "room"]
 Status = Literal["alive", "busy", "idle", "gone", "-"]
+BridgeState = Literal["none", "runs", "waits", "died"]
 RoomStatus = Literal["open", "paused", "closed"]
 Policy = Literal["free", "round-robin", "mention", "moderator"]
 Time = Annotated[
