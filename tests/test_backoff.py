@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from xw.backoff import pauses
+from xw.backoff import Pause, pauses
 
 
 def test_pauses_double_up_to_a_limit() -> None:
@@ -15,3 +15,11 @@ def test_pauses_differ() -> None:
     assert next(pauses(2.0, dice=lambda: 0.0)) == 1.0
     assert next(pauses(2.0, dice=lambda: 1.0)) == 3.0
     assert len(set(islice(pauses(), 20))) == 20
+
+
+def test_a_pause_grows_and_starts_again() -> None:
+    """Each pause is longer than the last, up to the longest; after a reset it is the first again."""
+    pause = Pause(1.0, 3.0, 1.5)
+    assert [pause.longer() for _ in range(5)] == [1.0, 1.5, 2.25, 3.0, 3.0]
+    pause.reset()
+    assert pause.longer() == 1.0

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from xw import config
+from xw.backoff import Pause
 from xw.bridges.loop import Tell
 from xw.config import Config
 from xw.errors import Usage
@@ -105,7 +106,7 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._due = 0.0
-        self._delay = _FIRST_S
+        self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
 
     def tend(self, now: float) -> float:
         """Start or bury the process if it is time to. Seconds until it must be looked at again."""
@@ -136,10 +137,10 @@ class _Child:
             self._tell(f"{self._program.name}: cannot work as configured, and is not started again")
             return
         if now - self._started >= STEADY_S:
-            self._delay = _FIRST_S
-        self._due = now + self._delay
-        self._tell(f"{self._program.name}: ended with {code}, starts again in {self._delay:g} s")
-        self._delay = min(self._delay * 2, _LAST_S)
+            self._pause.reset()
+        delay = self._pause.longer()
+        self._due = now + delay
+        self._tell(f"{self._program.name}: ended with {code}, starts again in {delay:g} s")
 
     def ask_to_end(self) -> None:
         """SIGTERM, to the program alone: it ends what it started."""

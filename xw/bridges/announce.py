@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 
 from xw import layout, presence
+from xw.backoff import Pause
 from xw.bridges import present
-from xw.bridges.chat import Chat, ChatGone, NotPresented, why_not_ready
+from xw.bridges.chat import BLOCKED_S, Chat, ChatGone, NotPresented, why_not_ready
 from xw.bridges.frame import notice
-from xw.bridges.pace import BLOCKED_S, Pause
 from xw.errors import Damaged, XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message

@@ -31,6 +31,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from xw.errors import Refused, Unreachable, XwError, explain, unforeseen
 
+BLOCKED_S = 3.0
+"""The longest pause while a chat cannot take mail, perhaps for days: each look costs 10 ms and more."""
+
 
 class ChatGone(Unreachable):
     """The chat program is not running; nothing was sent to it."""

@@ -12,9 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xw import layout, post, presence, sync
+from xw.backoff import Pause
 from xw.bridges import answer, infos, present, turn
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented, Reply, Unusable, why_not_ready
-from xw.bridges.pace import BLOCKED_S, Pause
+from xw.bridges.chat import (
+    BLOCKED_S,
+    Chat,
+    ChatFailed,
+    ChatGone,
+    NotPresented,
+    Reply,
+    Unusable,
+    why_not_ready,
+)
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import (
     Damaged,

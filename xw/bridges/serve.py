@@ -10,10 +10,10 @@ from threading import Event, Thread
 from typing import NamedTuple, Protocol
 
 from xw import layout, presence
+from xw.backoff import Pause
 from xw.bridges.announce import Announcer
 from xw.bridges.chat import Chat, ChatGone, Starting, Unusable, why_not_ready
 from xw.bridges.loop import Bridge, Tell
-from xw.bridges.pace import Pause
 from xw.errors import Busy, Unreachable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
