@@ -225,7 +225,7 @@ def test_a_room_that_refuses(team: Team) -> None:
     finally:
         run.kill()
         run.communicate()
-    assert (result.code, result.out) == (1, "") and "alice is no member" in result.err
+    assert (result.code, result.out) == (1, "") and "alice is not a member" in result.err
 
 
 def test_an_info_is_an_answer(team: Team) -> None:

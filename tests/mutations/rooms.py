@@ -57,7 +57,7 @@ MUTATIONS = (
     Mutation(
         "mail that came while the room closed is answered",
         "xw/rooms/coordinator.py",
-        "            self._hear()  # what came until then\n",
+        "            self._hear()  # mail that came in the meantime\n",
         "",
         _ROOMS,
     ),
@@ -78,8 +78,8 @@ MUTATIONS = (
     Mutation(
         "a stranger is not heard",
         "xw/rooms/admission.py",
-        '        return _refusal(message, f"{message.sender} is no member: '
-        '`xw room join {state.name}` makes it one")\n',
+        '        return _refusal(message, f"{message.sender} is not a member: '
+        'run `xw room join {state.name}`")\n',
         "        return _LINE\n",
         _ROOMS,
     ),

@@ -58,14 +58,14 @@ def test_what_came_before_the_end_is_answered(stage: Stage) -> None:
     stage.ask("owner", "talk", "close")
     stage.send("alice", "talk", "one more thing")
     room.step()
-    assert "not taken: the room is closed" in stage.events("alice")[-1]
+    assert "refused: the room is closed" in stage.events("alice")[-1]
     # As if it had been on its way while the room was taken off the hub.
     stage.hub.register("late", {"name": "late", "kind": "agent"})
     stage.files.replace(b"{}", "", f"talk/{CARD}")
     stage.send("late", "talk", "too late")
     stage.files.remove(f"talk/{CARD}")
     stage.run("talk").step()
-    assert "not taken: the room is closed" in stage.events("late")[-1]
+    assert "refused: the room is closed" in stage.events("late")[-1]
     assert stage.instance("talk").mailbox.pending() == []
     assert len(stage.events("alice")) == 2, "the closing and the refusal, once"
 
@@ -85,7 +85,7 @@ def test_what_comes_while_it_closes_is_answered(stage: Stage) -> None:
 
     stage.files.remove = removes  # type: ignore[method-assign]
     room.step()
-    assert "not taken: the room is closed" in stage.events("alice")[-1]
+    assert "refused: the room is closed" in stage.events("alice")[-1]
     assert stage.instance("talk").mailbox.pending() == []
 
 

@@ -185,7 +185,7 @@ def cut_off(tmp_path: Path, every: int, name: str) -> int:
             given = [one for one in everywhere(stage.files, name) if "says anna" in one.body]
             assert [len(one.attachments) for one in given] == [1], f"cut before change {cut}"
         assert retired(Mailbox(stage.files, "talk"))
-        refusals = [one for one in everywhere(stage.files, "zoe") if "not taken" in one.body]
+        refusals = [one for one in everywhere(stage.files, "zoe") if "refused: " in one.body]
         assert len(refusals) == 1
     return len(cuts)
 

@@ -98,9 +98,9 @@ def test_what_does_not_fit_or_is_lost_is_named(
     room.step()
     given = stage.turn("bob")
     assert given and [*contents(stage, given, "bob")] == ["a", "b"]
-    assert "(file: large, 11 B, too much for a turn: ask alice)" in given.body
-    assert "(file: lost, which is lost: ask alice)" in given.body
-    assert "(file: c, 0 B, too much for a turn: ask alice)" in given.body
+    assert "(file: large, 11 B, too large for a turn: ask alice)" in given.body
+    assert "(file: lost, missing: ask alice)" in given.body
+    assert "(file: c, 0 B, too large for a turn: ask alice)" in given.body
 
 
 @pytest.mark.parametrize("how", ["other bytes", "a link"])
@@ -118,7 +118,7 @@ def test_a_file_that_has_changed_is_not_passed_on(stage: Stage, tmp_path: Path, 
     room.step()
     given = stage.turn("bob")
     assert given and contents(stage, given, "bob") == {}
-    assert "(file: plan.txt, which is not what was sent (" in given.body
+    assert "(file: plan.txt, changed since it was sent (" in given.body
     assert "): ask alice)" in given.body
 
 

@@ -62,7 +62,7 @@ def test_long_lines_never_make_a_turn_too_large(stage: Stage, letter: str, whole
     room.step()
     turn = stage.turn("bob")
     assert turn and "alice: the end" in turn.body
-    assert "lines left out" in turn.body
+    assert "lines omitted" in turn.body
     assert len(turn.body.encode()) < MESSAGE_LIMIT
 
 
@@ -150,7 +150,7 @@ def test_who_leaves_in_its_own_turn(stage: Stage) -> None:
     assert stage.floor("bob", "carol") == ["bob"]
     stage.answer("alice", "I am still here")
     room.step()
-    assert "no member" in stage.events("alice")[-1]
+    assert "not a member" in stage.events("alice")[-1]
     assert all("still here" not in text for _, text in stage.said("talk"))
 
 
@@ -164,7 +164,7 @@ def test_two_who_pause_and_close_at_once(stage: Stage) -> None:
         stage.ask("otto", "talk", deed)
     room.step()
     assert room.state.reason == "anna closed it"
-    assert [body.partition("not taken: ")[2] for body in stage.events("otto")] == [
+    assert [body.partition("refused: ")[2] for body in stage.events("otto")] == [
         "the room is paused already",
         "the room is closed: anna closed it",
         "the room is closed: anna closed it",

@@ -115,7 +115,7 @@ def open_room(options: Options, name: str) -> Instance:
     hub = _shared(options)
     mailbox = hub.mailbox(layout.check_name(name))
     if not definition.is_room(mailbox):
-        raise NotFound(f"{name!r} on {hub.url} is no room; `xw room list` names those there are")
+        raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
     return Instance(mailbox, hub, load_config(options), hub.url)
 
 
@@ -266,7 +266,7 @@ def _must_be_room(instance: Instance, room: str) -> None:
     except NotFound as error:
         raise NotFound(f"{error}; `xw room list` names the rooms that there are; nothing was sent") from None
     if kind != ROOM:
-        raise NotFound(f"{room!r} on {instance.hub.url} is no room; `xw room list` names those there are")
+        raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 
 
 def _shared(options: Options) -> DirectoryHub:

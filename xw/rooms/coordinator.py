@@ -1,10 +1,10 @@
-"""The process of a room: hears what arrives, decides who speaks next, gives turns, keeps the limits.
+"""The process of a room: take messages, decide who speaks next, give turns, enforce the limits.
 
-Every step is safe to be cut off at. A line is heard by its move to `done/`; a
-turn or an event exists from the moment its copy lies in `sent/`, before anybody
-else can see it, and a new coordinator brings the last one to those who lack
-it. All else is folded from these files (`state`), so nothing is lost and
-nothing is done twice. A step that raised may be repeated: it begins with the files again.
+A crash is safe at every step. The room takes a line by moving it to `done/`. A
+turn or an event exists once its copy is in `sent/`, before anybody else can see
+it, and a new coordinator delivers the last one to all who lack it. Everything
+else is a fold of these files (`state`), so the room loses nothing and does
+nothing twice. After an exception, repeat the step: it reads the files again.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.text import size
 
-_FILES = 64 * 1024 * 1024  # bytes that go along with a turn: each member gets a copy
-_MANY = 100  # files, likewise: they are listed in the turn, which has 1 MiB
-_NAMED = 5000  # lines that one message names, likewise
-_RETRY = 5 * SECOND  # how long mail that could not be delivered waits for the next try
+_FILES = 64 * 1024 * 1024  # bytes of files in a turn: each member gets a copy
+_MANY = 100  # files in a turn, which lists them and has 1 MiB
+_NAMED = 5000  # lines that one message names, for the same reason
+_RETRY = 5 * SECOND  # pause before the next try to deliver mail
 
 
 class Coordinator:
-    """Acts for one room, whose lock its maker holds: `begin`, then `step` again and again."""
+    """Runs one room; the caller holds the room's lock, calls `begin`, and then `step` repeatedly."""
 
     def __init__(self, instance: Instance, state: State) -> None:
         self.instance = instance
@@ -39,11 +39,11 @@ class Coordinator:
         self._limits = state.definition.limits
         self._policy = POLICIES[state.definition.policy]
         self._started = instance.now()
-        self._sound = False  # whether `state` is what the files hold
+        self._sound = False  # True while `state` equals the fold of the files
         self._faults = Faults(f"{instance.root}/{instance.name}")
 
     def begin(self) -> None:
-        """Fold the record, finish what a forerunner was cut off at, and open the room if it is new."""
+        """Fold the record, complete an earlier coordinator's interrupted step, and open a new room."""
         seed = self.state.definition.seed
         state = self.state = State(self.state.name, self.state.definition)
         state.replay(self._mailbox, self.instance.now())
@@ -57,7 +57,7 @@ class Coordinator:
         self._sound = True
 
     def _answered(self, last: Message) -> bool:
-        """Return whether it is a turn with an answer: a gc may have removed it from its member's mailbox."""
+        """Return True for a turn with an answer: a gc may have removed the turn from its member's mailbox."""
         if last.type != "question":
             return False
         waiting = self._mailbox.read_each(INBOX["pending"], self._mailbox.pending())
@@ -66,7 +66,7 @@ class Coordinator:
         )
 
     def step(self) -> float | None:
-        """Do the next step. Return seconds until the clock gives more to do, None if it never will."""
+        """Do the next step. Return the seconds until time alone calls for another; None if it never will."""
         if not self._sound:
             self.begin()
         self._sound = False
@@ -79,7 +79,7 @@ class Coordinator:
             self._give(now)
         if self.state.status == CLOSED:
             definition.retire(self._mailbox)
-            self._hear()  # what came until then
+            self._hear()  # mail that came in the meantime
         alarms = self._alarms(now)
         if not self._flushed():
             alarms.append(now + _RETRY)
@@ -98,12 +98,12 @@ class Coordinator:
                     if not self._faults.fails(item.file_name, error):
                         raise
                     self._drop(item, str(explain(error)))
-                except Exception as bug:  # noqa: BLE001  # one message must not end the room for all
+                except Exception as bug:  # noqa: BLE001  # one message must not stop the room
                     self._drop(item, unforeseen(bug))
 
     def _drop(self, message: Message, reason: str) -> None:
         self._mailbox.fail(message.file_name, "failed", reason)
-        self.begin()  # whatever of it was taken up is forgotten
+        self.begin()  # forget the message's effects
 
     def _take(self, message: Message) -> None:
         now = self.instance.now()
@@ -121,7 +121,7 @@ class Coordinator:
             self.state.hear(message, now)
         if answer.aside:
             self.state.aside.append(message.id)
-        # A reader of the record cannot tell what such a message is before something names it.
+        # A reader of the record cannot tell what such a message is until an event names it.
         unclear = len(message.to) > 1 and (answer.line or (answer.aside and not self.state.members))
         waiting = len(self.state.heard) + len(self.state.aside)
         if unclear or waiting >= _NAMED:
@@ -138,12 +138,12 @@ class Coordinator:
                 self._tell(fields, f"{member.name} {why}: passed over until it says something")
 
     def _deadline(self, member: Member) -> int:
-        # The time in which no coordinator ran, or the room was paused, is not the member's.
+        # Time without a coordinator, or in a paused room, does not count against the member.
         since = max(member.asked, self._started, self.state.resumed_at)
         return since + round(self._limits.answer_s * SECOND)
 
     def _end(self, now: int) -> None:
-        """Close the room where a limit is reached and nobody has the floor."""
+        """Close the room if a limit is reached and nobody has the floor."""
         if self.state.scene().waits:
             return
         reason = self._spent()
@@ -154,7 +154,7 @@ class Coordinator:
             self._tell(fields, f"the room is closed: {reason}")
 
     def _spent(self) -> str | None:
-        """Return the limit that forbids any further turn."""
+        """Return the reached limit that forbids any further turn; None if there is none."""
         if 0 < self._limits.turns <= self.state.turns:
             return f"the limit of {self._limits.turns} turns is reached"
         if 0 < self._limits.words <= self.state.words:
@@ -170,14 +170,14 @@ class Coordinator:
         return max(self.state.active_at, self._started) + quiet if quiet else None
 
     def _next(self, now: int) -> tuple[str, ...]:
-        """Return who is to be given a turn now, within the turns that are left."""
+        """Return the members to give a turn now, within the remaining turns."""
         if self._spent():
             return ()
         chosen = self._policy.speakers(self.state.scene(now), now)
         return chosen[: self._limits.turns - self.state.turns] if self._limits.turns else chosen
 
     def _give(self, now: int) -> None:
-        while names := self._next(now):  # again: after one who has left it is another's turn
+        while names := self._next(now):  # again: if a member has left, it is another's turn
             for name in names:
                 if self._hub.knows(name):
                     self._turn(self.state.members[name])
@@ -186,7 +186,7 @@ class Coordinator:
                     self._tell(fields, f"{name} has left: it is not on the hub")
 
     def _alarms(self, now: int) -> list[int]:
-        """Return the times at which the clock alone gives something to do."""
+        """Return the times at which the room must act without new mail."""
         if self.state.status != OPEN:
             return []
         held = [self._deadline(member) for member in self.state.members.values() if member.open]
@@ -195,7 +195,7 @@ class Coordinator:
         return alarms or ([] if quiet is None else [quiet])
 
     def _rates(self, now: int) -> list[int]:
-        """Return the times at which members with news come within their rates again, or have rested."""
+        """Return the times at which members with news are within their rates again, or have rested."""
         scene = self.state.scene(now)
         rated = [at for member in scene.present() if (at := scene.free_at(member)) > now]
         members = self.state.members.values()
@@ -207,7 +207,7 @@ class Coordinator:
         state = self.state
         shown = self._lines_for(member)
         files, paths, sums = self._enclosed(shown)
-        # One that has to be reminded is told what it is about, unless it is shown the seed itself.
+        # A member that needs a reminder gets the topic, unless its turn shows the seed itself.
         topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
         body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, self._policy.hint)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
@@ -219,13 +219,13 @@ class Coordinator:
         """Return the others' lines since a member's last turn; for a reminder, after the last of all."""
         lines = self.state.lines
         news = [line for line in lines[member.heard :] if is_for(member, line)]
-        # A room remembers by itself, and would drop the turn with its own words in it.
+        # A room has its own memory, and would drop a turn that holds its own words.
         reminded = member.fresh and member.kind != ROOM
         start = self.state.remembered() if reminded else member.heard
         return [line for line in lines[start : member.heard] if not line.silent] + news
 
     def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...], tuple[str, ...]]:
-        """Return what a turn says of each file of its lines, and the paths of the files that go along."""
+        """Return the turn's words for each file of its lines, and the attached files' paths and checksums."""
         said: dict[File, str] = {}
         paths: list[tuple[str, str]] = []
         taken: set[str] = set()
@@ -235,30 +235,30 @@ class Coordinator:
                 path = self._mailbox.attachment(file.folder, file.name)
                 problem = self._problem(file) if file.size <= left and len(paths) < _MANY else None
                 if problem:
-                    said[file] = f"{file.name}, which {problem}: ask {line.author}"
+                    said[file] = f"{file.name}, {problem}: ask {line.author}"
                 elif file.size > left or len(paths) == _MANY:
-                    said[file] = f"{file.name}, {size(file.size)}, too much for a turn: ask {line.author}"
+                    said[file] = f"{file.name}, {size(file.size)}, too large for a turn: ask {line.author}"
                 else:
                     left -= file.size
-                    said[file] = layout.attachment_name(path, taken)  # as the sending will name it
+                    said[file] = layout.attachment_name(path, taken)  # the name that `post.send` gives it
                     paths.append((f"{self.instance.root}/{path}", file.sha256))
         return said, tuple(path for path, _ in paths), tuple(checked for _, checked in paths)
 
     def _problem(self, file: File) -> str | None:
-        """Return what is wrong with a file of a line, whose bytes are read."""
+        """Return the problem with a line's file, from its bytes; None if it is intact."""
         listed = Attachment(file.name, file.size, file.sha256)
         problem = self._mailbox.unsound(file.folder, [listed]).get(file.name)
         if problem is None:
             return None
-        return "is lost" if problem.kind == "missing" else f"is not what was sent ({problem})"
+        return "missing" if problem.kind == "missing" else f"changed since it was sent ({problem})"
 
     def _tell(
         self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"
     ) -> None:
-        """Make an event of the room's; told to all members where nobody is named."""
+        """Send an event of the room, to all members if `to` is empty."""
         known = [name for name in dict.fromkeys(to or self.state.members) if self._hub.knows(name)]
         others = tuple(name for name in known if name != self.state.name)
-        # Where nobody is left to hear it, the room itself keeps what has become of it.
+        # If no recipient is left, the room sends its event to itself, to keep it.
         body = text if kind == "reply" else f"[room {self.state.name}] {text}"
         self._send(post.Draft(kind, others or (self.state.name,), body, re), Payload(payload.EVENT, fields))
 

@@ -1,10 +1,10 @@
-"""What a room is, as its creator said: `room.json` in its folder, written once when it is made.
+"""A room's definition by its creator: `room.json` in its folder, written once.
 
     {"format": 1, "policy": …, "seed": …, "members": {name: kind}, "moderator": …,
      "owner": …, "created": …, "limits": {turns, per_minute, words, quiet_s, answer_s, memory}}
 
-What has become of it since (who joined, who has the floor, whether it is
-paused) is nowhere but in its messages; `state` reads it from there.
+Only the room's messages tell its present state (who joined, who has the floor,
+whether it is paused); `state` reads it from there.
 """
 
 import json
@@ -24,7 +24,7 @@ _LIMIT = 1024 * 1024
 
 
 class Definition(NamedTuple):
-    """A room as it was made. `members` are names and kinds, `owner` the instance that may rule it."""
+    """A room as it was made. `members` are names and kinds, `owner` may give it commands."""
 
     policy: str
     seed: str
@@ -36,10 +36,10 @@ class Definition(NamedTuple):
 
 
 def check(definition: Definition) -> Definition:
-    """Return `definition` if a room can be run by it. Raise Usage if not."""
+    """Return `definition` if it is valid. Raise Usage if not."""
     if definition.policy not in POLICIES:
         hint = nearest(definition.policy, list(POLICIES))
-        raise Usage(f"no policy {visible(definition.policy)!r}{hint}: use {', '.join(POLICIES)}")
+        raise Usage(f"unknown policy {visible(definition.policy)!r}{hint}: use {', '.join(POLICIES)}")
     try:
         definition.seed.encode()
     except UnicodeEncodeError:
@@ -47,17 +47,17 @@ def check(definition: Definition) -> Definition:
     for name, _ in definition.members:
         layout.check_name(name)
     if len(dict(definition.members)) != len(definition.members):
-        raise Usage("a member is named twice")
+        raise Usage("a member is named twice: give each name once")
     for what, value in definition.limits._asdict().items():
         if not 0 <= value < 1e9:
-            raise Usage(f"the limit {what} is {value}: give a number below 1,000,000,000, and none below 0")
+            raise Usage(f"invalid limit {what} {value}: give a number from 0 to below 1,000,000,000")
     if definition.limits.answer_s == 0:
-        raise Usage("the limit answer_s is 0: a room must know how long to wait for an answer")
+        raise Usage("invalid limit answer_s 0: give the seconds to wait for an answer, more than 0")
     return definition
 
 
 def write(mailbox: Mailbox, definition: Definition) -> None:
-    """Keep the definition in the room's folder; atomic and durable. FileExistsError where it has another."""
+    """Write the definition into the room's folder, durably. Raise FileExistsError if it has one."""
     whole: dict[str, object] = {"format": layout.FORMAT, **definition._asdict()}
     whole |= {"members": dict(definition.members), "limits": definition.limits._asdict()}
     data = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
@@ -65,7 +65,7 @@ def write(mailbox: Mailbox, definition: Definition) -> None:
 
 
 def read(mailbox: Mailbox) -> Definition:
-    """Return the definition in a room's folder. Raise NotFound if it is no room, XwError if damaged."""
+    """Return the definition in a room's folder. Raise NotFound if it is not a room, XwError if damaged."""
     path = mailbox.at(layout.ROOM)
     try:
         found: Any = parse_object(mailbox.files.read(path, _LIMIT))
@@ -83,26 +83,26 @@ def read(mailbox: Mailbox) -> Definition:
             )
         )
     except FileNotFoundError:
-        raise NotFound(f"{mailbox.owner} is no room here: `xw room list` names those of the hub") from None
+        raise NotFound(f"{mailbox.owner} is not a room here: `xw room list` shows the hub's rooms") from None
     except (ValueError, KeyError, TypeError, AttributeError, Damaged, Usage) as error:
         raise XwError(
-            f"{path} is damaged ({error}): put it right by hand, `cat` a whole one to compare"
+            f"{path} is damaged ({error}): fix it by hand, with another room's file as the model"
         ) from None
 
 
 def is_room(mailbox: Mailbox) -> bool:
-    """Return whether a definition lies in this mailbox."""
+    """Return True if this mailbox has a definition."""
     return is_file(mailbox.files, mailbox.at(layout.ROOM))
 
 
 def retire(mailbox: Mailbox) -> None:
-    """Take a closed room off the hub, by its card: mail to it then fails at once, and says why."""
-    with suppress(FileNotFoundError):  # done before
+    """Take a closed room off the hub by removing its card: mail to it then fails at once, with the reason."""
+    with suppress(FileNotFoundError):  # already removed
         mailbox.files.remove(mailbox.at(layout.CARD))
 
 
 def retired(mailbox: Mailbox) -> bool:
-    """Return whether a room is closed, and all mail that it got by then has been answered."""
+    """Return True if a room is closed and has answered all mail that came before that."""
     return not is_file(mailbox.files, mailbox.at(layout.CARD))
 
 
@@ -115,12 +115,12 @@ def make(
     limits: Limits,
     now: clock.Clock,
 ) -> Definition:
-    """Return a definition made now. Raise Usage if a room cannot be run by it."""
+    """Return a new definition, created now. Raise Usage if it is invalid."""
     names = [name for name, _ in members]
     if policy == "moderator":
         moderator = moderator or (names[0] if names else "")
         if moderator not in names:
-            raise Usage(f"the moderator {visible(moderator)!r} is no member: name one of --members")
+            raise Usage(f"the moderator {visible(moderator)!r} is not a member: name one of --members")
     elif moderator:
         raise Usage(f"--moderator goes with --policy moderator, not with {visible(policy)}")
     created = clock.rfc3339(now())
@@ -129,12 +129,12 @@ def make(
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 
 def _limits(found: dict[str, object]) -> Limits:
     for what, value in found.items():
         if type(value) is not int and (type(value) is not float or what not in ("quiet_s", "answer_s")):
-            raise TypeError(f"the limit {what} is {value!r}, which is no number for it")
-    return Limits(**found)  # type: ignore[arg-type]  # seen to above; an unknown limit is a TypeError
+            raise TypeError(f"invalid limit {what} {value!r}")
+    return Limits(**found)  # type: ignore[arg-type]  # checked above; an unknown limit is a TypeError

@@ -1,10 +1,10 @@
-"""Everyone hears, anyone answers: all who have heard something new are asked at once, within their rates."""
+"""Everyone hears, anyone answers: give a turn at once to all members with news, within their rates."""
 
 from xw.rooms.scene import HUMAN, Scene
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
-    """See `policies.Policy`."""
+    """Return the members to give a turn now; see `policies.Speakers`."""
     return tuple(
         member.name for member in scene.present() if member.kind != HUMAN and scene.free_at(member) <= now
     )

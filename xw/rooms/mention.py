@@ -1,13 +1,13 @@
-"""Who is named with `@` speaks, in the order of naming. Nobody named: nobody speaks until somebody is.
+"""Members named with `@` speak, in the order of naming; without a name, nobody speaks.
 
-When no one has been named yet and no one has spoken, the first member opens.
+If nobody has been named or has spoken yet, the first member opens.
 """
 
 from xw.rooms.scene import HUMAN, Member, Scene, named
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
-    """See `policies.Policy`."""
+    """Return the members to give a turn now; see `policies.Speakers`."""
     if scene.waits:
         return ()
     called = [(call, member) for member in scene.present() if (call := _call(scene, member))]
@@ -22,7 +22,7 @@ def speakers(scene: Scene, now: int) -> tuple[str, ...]:
 
 
 def _call(scene: Scene, member: Member) -> tuple[int, int] | None:
-    """Return where a member is first named in lines that it has not been shown: line, and place in it."""
+    """Return the first place that names a member in lines it has not seen, as line and position; or None."""
     for index in range(member.heard, len(scene.lines)):
         line = scene.lines[index]
         if line.names and named(line, member.name):

@@ -1,14 +1,14 @@
-"""The moderator's word decides: those it names with `@` speak, in that order, then it is asked again.
+"""The moderator decides: the members that it names with `@` speak, in that order, and then it speaks again.
 
-A moderator that names nobody, lets its turn pass or has left: nobody speaks
-until it has heard something new, which a person can say at any time.
+If it names nobody, lets its turn pass or has left, nobody speaks until it has
+heard something new, which a person can say at any time.
 """
 
 from xw.rooms.scene import Member, Scene, named
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
-    """See `policies.Policy`."""
+    """Return the members to give a turn now; see `policies.Speakers`."""
     if scene.waits:
         return ()
     chosen = _next(scene)
@@ -20,7 +20,7 @@ def _next(scene: Scene) -> Member | None:
     word = _last_word(scene)
     if word is not None:
         line = scene.lines[word]
-        order = [*line.names, *ready]  # `@all` names nobody in particular: the order of joining
+        order = [*line.names, *ready]  # `@all` names nobody in particular: use the order of joining
         for name in order:
             member = ready.get(name)
             if member and member.heard <= word and named(line, name):
@@ -29,7 +29,7 @@ def _next(scene: Scene) -> Member | None:
 
 
 def _last_word(scene: Scene) -> int | None:
-    """Return the number of the moderator's last line that was not a pass."""
+    """Return the index of the moderator's last line that was not a pass; None if there is none."""
     for index in range(len(scene.lines) - 1, -1, -1):
         line = scene.lines[index]
         if line.author == scene.moderator and not line.silent:

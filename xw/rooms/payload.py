@@ -1,12 +1,12 @@
-"""What rooms write into a message's field `protocol`, and how it is read back.
+"""A room's payload in a message's field `protocol`: write it, read it back.
 
     ROOM_TURN     a turn, from the room to one member: {turn, took}
-    ROOM_EVENT    what has become of the room, to all: {event, took, and what the event needs}
-    ROOM_CONTROL  a request to the room: {do, name}
+    ROOM_EVENT    an event of the room, to all: {event, took, and the event's own fields}
+    ROOM_CONTROL  a command to the room: {do, name}
 
-`took` are the ids of the lines that the room has heard since it last sent
-something: so what it sends tells in which order things came to pass.
-Anybody can send such a message; only those in a room's own `sent/` count as its own.
+`took` has the ids of the lines that the room took since its last message, so the
+room's messages record the order of all lines. Anybody can send such a message;
+only those in a room's own `sent/` count as its own.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ COMMANDS = ("join", "leave", "pause", "resume", "close")
 
 
 class Payload(NamedTuple):
-    """A room's payload: `kind`, the rest of its fields, the lines that it took, and what was to be none."""
+    """A room's payload: `kind`, its other fields, the ids of the lines it took and of messages set aside."""
 
     kind: str
     fields: Fields
@@ -35,13 +35,13 @@ class Payload(NamedTuple):
     aside: tuple[str, ...] = ()
 
     def text(self, key: str) -> str:
-        """Return a field that is text; empty where it is none."""
+        """Return a field's text; empty if the field is missing or not a text."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
 
 
 def read(message: Message) -> Payload | None:
-    """Return the room's payload of a message; None where it has none, or another kind."""
+    """Return the room's payload of a message; None if it has none, or one of another kind."""
     found = message.fields.get("protocol")
     if not isinstance(found, dict) or found.get("kind") not in (TURN, EVENT, CONTROL):
         return None
@@ -59,11 +59,11 @@ def write(kind: str, fields: Fields, took: Sequence[str] = (), aside: Sequence[s
 
 
 def is_line(message: Message) -> bool:
-    """Return whether a message to a room is a line of its conversation, whoever sent it.
+    """Return True if a message to a room is a line of its conversation, whoever sent it.
 
-    Notices of status and the like go to everybody on the hub as infos and are
-    none; nor is what a room tells its members of itself. Another room's turn is,
-    for it holds its members' words, and so is its PASS, by which it answers one.
+    Notices of status and the like, infos to everybody on the hub, are not lines;
+    nor are a room's events to its members. Another room's turn is one, because it
+    holds its members' words, and so is that room's PASS, its answer to a turn.
     """
     own = read(message)
     if own:
@@ -73,21 +73,21 @@ def is_line(message: Message) -> bool:
 
 
 def is_failure_notice(message: Message) -> bool:
-    """Return whether a message reports that the one it names was refused, or gets no answer."""
+    """Return True if a message reports that the one it names was refused, or gets no answer."""
     own = read(message)
     refused = own is not None and own.kind == EVENT and own.text("event") in (REFUSED, LIMITED)
     return refused or failure.read(message) is not None
 
 
 def is_relay_ack(message: Message) -> bool:
-    """Return whether a room says by this that it has taken another room's turn."""
+    """Return True if a room acknowledges another room's turn with this message."""
     own = read(message)
     heard = own is not None and own.kind == EVENT and own.text("event") == HEARD
-    return heard and message.type == "reply" and is_pass(message.body)  # else it would hide words
+    return heard and message.type == "reply" and is_pass(message.body)  # else it could hide words
 
 
 def rooms_of(message: Message) -> frozenset[str]:
-    """Return the rooms that a message's text has passed."""
+    """Return the rooms that a message's text has passed through."""
     found = message.fields.get("rooms")
     return (
         frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()

@@ -7,19 +7,19 @@ from xw.rooms.scene import Scene
 
 
 class Speakers(Protocol):
-    """Who speaks next: the names of members to be given a turn now, in order.
+    """Decides who speaks next: the names of the members to give a turn now, in order.
 
-    Pure. Names only members of `Scene.present()` whose `Scene.free_at` is not
-    after `now` (microseconds). Empty: nobody now; asked again when something
-    has been said, or the clock has reached a member's `free_at`.
+    Pure. Name only members of `Scene.present()` whose `Scene.free_at` is not after
+    `now` (microseconds). If empty, nobody speaks now, and the coordinator asks again
+    after the next line, or once the clock reaches a member's `free_at`.
     """
 
     def __call__(self, scene: Scene, now: int) -> tuple[str, ...]:
-        """Decide."""
+        """Return the names, in order."""
 
 
 class Policy(NamedTuple):
-    """Who decides, and what a member has to know of it, in one sentence."""
+    """A policy: its function, and a sentence that explains it to members."""
 
     speakers: Speakers
     hint: str
@@ -28,6 +28,6 @@ class Policy(NamedTuple):
 POLICIES = {
     "free": Policy(free.speakers, "Everyone hears you, and anyone may answer."),
     "round-robin": Policy(round_robin.speakers, "The members speak in turn."),
-    "mention": Policy(mention.speakers, "Name with @ who is to speak next; without, nobody will."),
-    "moderator": Policy(moderator.speakers, "The moderator names with @ who speaks next."),
+    "mention": Policy(mention.speakers, "Name the next speaker with @; without a name, nobody speaks."),
+    "moderator": Policy(moderator.speakers, "The moderator names the next speaker with @."),
 }

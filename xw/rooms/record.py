@@ -1,12 +1,13 @@
-"""A room's history, read from its files in the order in which it came to pass.
+"""Read a room's history from its files, in the order of events.
 
 The files are the record: `sent/` holds the room's own turns and events, in the
-order of their ids; `inbox/done/` the lines it has heard. Each thing sent names
-the lines heard since the one before (`payload.took`), so the order is exact
-whatever the members' clocks say. Lines that nothing names yet come last. What went to several
-recipients may be none (`payload.aside`): until it is named, only the coordinator can tell.
-Serves the coordinator after a restart and everybody who watches, from other
-hosts too: so it reads many files at a time.
+order of their ids, `inbox/done/` the lines it took. Each message that the room
+sends names the lines taken since the one before (`payload.took`), so the order
+is exact, whatever the members' clocks say. Lines that nothing names yet come
+last. A message to several recipients may be no line (`payload.aside`): until the
+room names it, only the coordinator can tell.
+Called by the coordinator after a restart and by every reader, also on other
+hosts; so it reads many files at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,20 +21,20 @@ from xw.rooms import payload
 from xw.rooms.payload import Payload
 
 Step = tuple[Message, Payload | None]
-"""Something the room sent, with its payload; or a line it heard, without."""
+"""A message that the room sent, with its payload; or a line that it took, without one."""
 LeftOut = Callable[[str, NoMessage], None]
-"""Is given the name of a file that cannot be read, and why."""
+"""Takes the name of an unreadable file, and the reason."""
 _AT_ONCE = 200  # files to read in one go
 
 
 def ignore(name: str, problem: NoMessage) -> None:
-    """Tell nobody."""
+    """Do nothing about an unreadable file."""
 
 
 class Record:
-    """The history of the room whose mailbox this is; `fresh` may be called again as it grows.
+    """The history of a mailbox's room; call `fresh` again as it grows.
 
-    What cannot be read is left out, and `left_out` hears of it.
+    Leave out unreadable files, and report each to `left_out`.
     """
 
     def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
@@ -43,8 +44,8 @@ class Record:
         self._seen: dict[str, set[str]] = {layout.SENT: set(), INBOX["done"]: set()}
 
     def fresh(self) -> Iterator[Step]:
-        """Return what has not been given yet, in order."""
-        # What was sent first: a line that it names has been in `done/` for longer.
+        """Yield the steps since the last call, in order."""
+        # `sent/` first: a line that a message there names has been in `done/` for longer.
         sent = self._unseen(layout.SENT)
         heard = {name.partition(".")[0]: name for name in self._unseen(INBOX["done"])}
         for part in _parts(sent):
@@ -67,7 +68,7 @@ class Record:
                     yield message, None
 
     def unnamed(self) -> Iterator[Message]:
-        """What may be a line or not, since nothing that the room has sent names it."""
+        """Yield the messages that may be lines or not, because nothing that the room sent names them."""
         yield from self._unnamed.values()
 
     def _unseen(self, folder: str) -> list[str]:
@@ -79,7 +80,7 @@ class Record:
         return filter(payload.is_line, self._read(INBOX["done"], names))
 
     def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
-        """Return the messages that can be read."""
+        """Yield the readable messages."""
         paths = [self._mailbox.at(folder, name) for name in names]
         found = self._mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
         for name, data in zip(names, found, strict=True):
@@ -88,10 +89,10 @@ class Record:
                     raise data
                 message = decode(name, data)
             except FileNotFoundError:
-                continue  # removed since it was listed
+                continue  # removed since the listing
             except NoMessage as problem:
                 self._left_out(name, problem)
-            except OSError as error:  # another user's file, for example: it hides no other
+            except OSError as error:  # such as another user's file: it must not hide others
                 self._left_out(name, Unreadable(str(explain(error))))
             except Exception as bug:  # noqa: BLE001
                 self._left_out(name, Unreadable(unforeseen(bug)))
@@ -100,7 +101,7 @@ class Record:
 
 
 def _own(message: Message) -> Payload | None:
-    """Return a turn's or event's payload; the room's own words and requests to itself are in `done/`."""
+    """Return a turn's or event's payload, else None; the room's own lines and commands are in `done/`."""
     found = payload.read(message)
     return found if found and found.kind != payload.CONTROL else None
 

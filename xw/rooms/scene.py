@@ -1,4 +1,4 @@
-"""What a policy sees of a room: its members, its lines, its limits. Values, no files."""
+"""A policy's view of a room: its members, its lines, its limits. Values, no files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ ROOM = "room"
 
 
 class Limits(NamedTuple):
-    """What a room may cost; 0 means no limit, but for `answer_s`, which has one.
+    """The limits of a room; 0 means none, except for `answer_s`, which must be more than 0.
 
-    `memory` is how many of the last lines one who joins is given.
+    `memory` is the number of last lines that a new member gets.
     """
 
     turns: int = 100
@@ -38,10 +38,10 @@ class File(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One thing said: by the mailbox `author`, at `at` (microseconds, by the room's clock).
+    """One line by the mailbox `author`, at `at` (microseconds, by the room's clock).
 
-    `rooms` are the rooms that the text has passed, `names` those it mentions.
-    One who passes says a line that is `silent`: it counts, and nobody is shown it.
+    `rooms` are the rooms that the text has passed through, `names` the names it mentions.
+    A PASS is a line that is `silent`: it counts, and nobody sees it.
     """
 
     id: str
@@ -55,14 +55,15 @@ class Line(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One who is in the room.
+    """A member of the room.
 
-    `turned` is the number of its last turn, or of the last one given when it
-    joined; `heard` the number of lines it has been shown or spared; `open` the id
-    of the turn it has not answered, given at `asked`, when it had heard `before`
-    lines; `away` that it let one pass; `fresh` that it has to be reminded; `spoke`
-    when it spoke last; `limited` when the room last said that it speaks too often.
-    `failures` counts the turns in a row that it could not answer; at `rests` it is asked again (0: never).
+    `turned` is the number of its last turn, or of the room's last turn when it
+    joined; `heard` the number of lines it has seen or need not see; `open` the id of
+    the turn it has not answered, given at `asked`, when it had heard `before` lines;
+    `away` is True if it let a turn pass, `fresh` if it needs a reminder; `spoke` has
+    the times of its last lines; `limited` is when the room last reported its rate.
+    `failures` counts the turns in a row that it could not answer; at `rests` it gets
+    the turn again (0: never).
     """
 
     name: str
@@ -80,11 +81,11 @@ class Member(NamedTuple):
     rests: int = 0
 
     def back(self) -> "Member":
-        """Return the member as one who can be asked again, and has to be reminded."""
+        """Return the member as one that may get turns again, with a reminder."""
         return self._replace(away=False, fresh=True, failures=0, rests=0)
 
     def at(self, now: int) -> "Member":
-        """Return the member at this time: one whose rest is over is no longer away."""
+        """Return the member at this time: once its rest is over, it is no longer away."""
         return self._replace(away=False) if self.away and 0 < self.rests <= now else self
 
 
@@ -99,40 +100,40 @@ class Scene(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether somebody has the floor."""
+        """Return True while somebody has the floor."""
         return any(member.open for member in self.members)
 
     def present(self) -> Iterator[Member]:
-        """Return members that can be given a turn: not away, no turn open, something to hear."""
+        """Yield the members that may get a turn: not away, no turn open, with news."""
         return (m for m in self.members if not m.away and not m.open and has_news(m, self.lines))
 
     def free_at(self, member: Member) -> int:
-        """Return when the rate allows a member its next message."""
+        """Return the time at which the rate allows a member its next message; 0 for now."""
         most = self.limits.per_minute
         return member.spoke[-most] + MINUTE if 0 < most <= len(member.spoke) else 0
 
 
 def has_news(member: Member, lines: Sequence[Line]) -> bool:
-    """Return whether something was said that the member has not been shown."""
+    """Return True if there is a line for the member that it has not seen."""
     return any(is_for(member, lines[index]) for index in range(member.heard, len(lines)))
 
 
 def is_for(member: Member, line: Line) -> bool:
-    """Return whether a member is shown a line: others' words that have not passed it already."""
+    """Return True for a line to show to a member: others' words that have not passed through it before."""
     return line.author != member.name and not line.silent and member.name not in line.rooms
 
 
 def mentions(text: str) -> tuple[str, ...]:
-    """Return the names that follow an `@` in a text, each once, in order; `all` may be among them."""
+    """Return the names behind an `@` in a text, each once, in order; `all` may be among them."""
     found = (match.group(1).rstrip("-") for match in _MENTION.finditer(text.lower()))
     return tuple(dict.fromkeys(found))
 
 
 def named(line: Line, name: str) -> bool:
-    """Return whether a line calls on somebody of this name other than its author."""
+    """Return True if a line calls on this name, which is not its author's."""
     return line.author != name and (name in line.names or layout.EVERYONE in line.names)
 
 
 def is_pass(text: str) -> bool:
-    """Return whether an answer is only the word PASS, however decorated."""
+    """Return True if an answer is only the word PASS, in any decoration."""
     return text.strip(_DECORATION).lower() == "pass"

@@ -1,8 +1,8 @@
-"""A room as it stands, folded from its history.
+"""A room's present state, folded from its history.
 
-Nothing here is kept anywhere: a coordinator that starts folds the room's record
-(`record`) and is where its forerunner was. While it runs it folds each line it
-hears and each message it sends, by the same two methods.
+No file stores it: a new coordinator folds the room's record (`record`) and has
+the state of the one before. While it runs, it folds each line that it takes and
+each message that it sends, by the same two methods.
 """
 
 from contextlib import suppress
@@ -20,14 +20,13 @@ OPEN, PAUSED, CLOSED = "open", "paused", "closed"
 
 
 class State:
-    """What a room has come to. `last` is the last message it sent, `thread` the first one's id.
+    """The state of a room. `last` is the last message it sent, `thread` the first one's id.
 
-    `turns` are those that count, `given` also those that failed.
+    `turns` counts the turns toward the limit, `given` also the failed ones.
 
-    `heard` are the lines that nothing sent names yet, `aside` likewise what is no line though it says
-    something; `settled` the
-    messages that an event has answered, and which; `active_at` when something was last said
-    or the room was resumed.
+    `heard` has the lines that no sent message names yet, `aside` the messages set
+    aside likewise; `settled` maps a message to the event that answered it;
+    `active_at` is the time of the last line, or of the last resume.
     """
 
     def __init__(self, name: str, definition: Definition) -> None:
@@ -49,7 +48,7 @@ class State:
         self.resumed_at = 0
 
     def scene(self, now: int = 0) -> Scene:
-        """Return what the policy decides by at this time."""
+        """Return the policy's view of the room at this time."""
         limits, moderator = self.definition.limits, self.definition.moderator
         return Scene(
             tuple(member.at(now) for member in self.members.values()),
@@ -60,21 +59,21 @@ class State:
         )
 
     def holder(self, turn: str | None) -> Member | None:
-        """Return the member who has not answered this turn yet."""
+        """Return the member that has not answered this turn yet; None if there is none."""
         return next((m for m in self.members.values() if turn and m.open == turn), None)
 
     def replay(self, mailbox: Mailbox, now: int) -> None:
-        """Fold what the room's files hold."""
+        """Fold the room's files."""
         record = Record(mailbox)
         for message, own in record.fresh():
-            # What brings out a fault of xw's is left out, as is what cannot be read.
+            # Leave out a message that causes a fault of xw's, like an unreadable one.
             with suppress(Exception):
                 if own:
                     self.sent(message, own)
                 else:
                     self.hear(message, now)
         for message in record.unnamed():
-            # Nothing was sent since it came, so nobody has joined or left: it is judged as it was then.
+            # The room has sent nothing since, so nobody has joined or left: the same decision holds.
             with suppress(Exception):
                 if reached_all(self, message):
                     self.aside.append(message.id)
@@ -84,8 +83,8 @@ class State:
             self.status, self.reason = CLOSED, "its record was removed"
 
     def hear(self, message: Message, now: int) -> None:
-        """Fold a line. Its time is its sender's, but not ahead of the room's clock, nor before the room
-        last spoke: a member whose clock is behind would neither keep the room awake nor meet its rate.
+        """Fold a line. Its time is its sender's, within the room's last message and the room's clock: with
+        a slow clock, a member would neither keep the room awake nor meet its rate.
         """
         line = line_of(message, now, self.last.sent if self.last else 0)
         self.heard.append(line.id)
@@ -95,25 +94,25 @@ class State:
             self.active_at = max(self.active_at, line.at)
         member = self.members.get(line.author)
         if member:
-            if not (line.silent and member.kind == ROOM):  # by which it only says that it has heard
-                # A turn is not answered before it is given, however slow the member's clock.
+            if not (line.silent and member.kind == ROOM):  # a room's PASS only acknowledges a turn
+                # Nobody answers a turn before it is given, however slow the member's clock.
                 member = member._replace(spoke=self._recent(member, max(line.at, member.asked)))
             if answers(member, message):
                 member = member._replace(open=None)
-            if member.away:  # and who knows what it remembers
+            if member.away:  # it may have forgotten the conversation
                 member = member.back()
             self.members[line.author] = member._replace(failures=0)
         if member is None or member.kind == HUMAN:
             self._wake()
 
     def _wake(self) -> None:
-        """Ask members that could not answer again at once: a person, or the room's host, has spoken."""
+        """Let members that could not answer have turns again: a person, or the room's host, has spoken."""
         for name, member in self.members.items():
             if member.away and member.failures:
                 self.members[name] = member.back()
 
     def sent(self, message: Message, own: Payload) -> None:
-        """Fold a turn or an event of the room's own."""
+        """Fold a turn or an event that the room sent."""
         self.last = message
         self.thread = self.thread or message.thread or message.id
         self.heard.clear()
@@ -163,20 +162,20 @@ class State:
             self.status, self.reason = CLOSED, own.text("reason")
 
     def _away(self, member: Member, own: Payload, message: Message) -> Member:
-        """Return a member that let its turn pass. If it could not answer, it gets the turn again."""
+        """Return a member after a turn without an answer; after a failure it gets the turn again."""
         if not own.fields.get("failed"):
             return member._replace(open=None, away=True, failures=0, rests=0)
         if member.open == own.text("turn"):
             self.turns -= 1
             member = member._replace(heard=member.before)
-        self.active_at = max(self.active_at, message.sent)  # trouble is no quiet: the room waits on
+        self.active_at = max(self.active_at, message.sent)  # a failure restarts the quiet time
         rest = clock.seconds(own.fields.get("rest_s"))
         rests = message.sent + round(rest * clock.SECOND) if rest else 0
         failures = member.failures + 1
         return member._replace(open=None, away=True, fresh=True, failures=failures, rests=rests)
 
     def remembered(self) -> int:
-        """Return the number of the first of the last lines that a joining member is given."""
+        """Return the index of the first line that a new member gets."""
         first, left = len(self.lines), self.definition.limits.memory
         while first and left:
             first -= 1
@@ -189,12 +188,12 @@ class State:
 
 
 def answers(member: Member, message: Message) -> bool:
-    """Return whether a message is a member's answer to the turn that it has."""
+    """Return True if a message is a member's answer to its open turn."""
     return message.type == "reply" and member.open is not None and member.open == message.re
 
 
 def reached_all(state: State, message: Message) -> bool:
-    """Return whether its sender has sent a message to everybody to whom the room would pass it."""
+    """Return True if the sender addressed a message to everybody to whom the room would pass it."""
     if len(message.to) == 1 or message.type == "reply" or message.sender == state.name:
         return False
     others = {name for name in state.members if name != message.sender}
@@ -202,7 +201,7 @@ def reached_all(state: State, message: Message) -> bool:
 
 
 def line_of(message: Message, now: int, after: int = 0) -> Line:
-    """Return the line that a message to the room is; its time lies between `after` and `now`."""
+    """Return a message to the room as a line, with a time between `after` and `now`."""
     text = message.body
     folder = (message.re if message.attached else None) or message.id
     listed = message.attached or message.attachments

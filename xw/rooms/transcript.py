@@ -1,7 +1,7 @@
-"""A room's conversation as a reader wants it: what was said, by whom, and what became of the room.
+"""A room's conversation for a reader: its lines with their authors, and its events.
 
 Entries are values; `xw log --room` prints them, and a full-screen view would
-draw them. Turns are left out: they only repeat what was said.
+draw them. Turns are left out: they only repeat lines.
 """
 
 from collections.abc import Iterator
@@ -26,11 +26,11 @@ _SHOWN = (
 
 
 class Entry(NamedTuple):
-    """Something said in a room, or an event of the room's.
+    """A line of a room, or an event.
 
-    `kind` is line or event, `event` which event; `author` who spoke, or the
-    room; `at` microseconds since the epoch; `silent` for one who passed; `files`
-    came with it, or were added to an earlier line.
+    `kind` is line or event, `event` names the event; `author` is the speaker, or
+    the room; `at` is in microseconds since the epoch; `silent` marks a PASS; `files`
+    came with the line, or were added to an earlier one.
     """
 
     id: str
@@ -49,17 +49,17 @@ class Entry(NamedTuple):
 
 
 class Transcript:
-    """The entries of one room, of the mailbox given; `fresh` may be called again as it grows.
+    """The entries of a mailbox's room; call `fresh` again as it grows.
 
-    `left_out` hears of what cannot be read.
+    Report unreadable files to `left_out`.
     """
 
     def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
         self._record = Record(mailbox, left_out)
-        self._spoke = 0  # when the room last did, by its clock
+        self._spoke = 0  # time of the room's last message, by its clock
 
     def fresh(self) -> Iterator[Entry]:
-        """Return the entries not given yet, in the order in which the room took them."""
+        """Yield the entries since the last call, in the order in which the room took them."""
         for message, own in self._record.fresh():
             entry = _entry(message, own, self._spoke)
             self._spoke = max(self._spoke, message.sent if own else 0)

@@ -1,4 +1,4 @@
-"""What a room says to its members: turns and events, in words.
+"""A room's words to its members: turns and events.
 
     [room science] your turn, bob
     alice: Is the moon made of cheese?
@@ -6,11 +6,10 @@
     carol: It is not.
     [room science] reply with your line only; reply PASS to stay silent
 
-Each line begins with its author's name at the margin, its further lines are
-indented, and so are theirs that had no text: nothing that a member says can
-pass for the words of another, or of the room. So are the files that came with
-it, under the names that they have in this turn; a member's own line that looks
-like one of those gets `| ` before it.
+Each line begins with its author's name at the margin, and its other rows are
+indented: no member's words can pass for another's, or for the room's. The files
+that came with a line follow it in rows of their own, with the names that they
+have in this turn; a member's own row that looks like such a row gets `| ` before it.
 """
 
 import json
@@ -22,15 +21,15 @@ from xw.text import first_line
 
 _INDENT = "  "
 _LIMIT = 600_000  # bytes of lines in one turn, as JSON: a message has 1 MiB
-_LONGEST = 100_000  # characters of a line that is too long alone: JSON makes at most six bytes of one
+_LONGEST = 100_000  # characters to keep of a line that is too long alone: at most six bytes each in JSON
 _TOPIC = 400
 
 
 def spoken(line: Line, files: Mapping[File, str]) -> str:
     """Return a line with its author, safe to stand among others; `files` has the words for each file."""
     text = line.text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    # Every break that some program shows as one: `splitlines` knows them all.
-    said = [GUARD + line if is_look_alike(line) else line for line in text.splitlines()]
+    # `splitlines` knows every character that some program shows as a line break.
+    said = [GUARD + row if is_look_alike(row) else row for row in text.splitlines()]
     words = [*(said or [""]), *(f"(file: {files[file]})" for file in line.files)]
     return f"{line.author}: " + f"\n{_INDENT}".join(words)
 
@@ -44,7 +43,7 @@ def turn(
     topic: str,
     hint: str,
 ) -> str:
-    """Return the body of a turn. To a room only the lines: it tells its own members what to do."""
+    """Return the body of a turn; for a room only the lines, because it instructs its own members."""
     shown, left_out = _fitting(lines, files)
     if member.kind == ROOM:
         return "\n".join(shown)
@@ -55,13 +54,13 @@ def turn(
         if topic:
             first.append(f"[room {room}] about: {first_line(topic, _TOPIC)}")
     if left_out:
-        first.append(f"[room {room}] {left_out} earlier lines left out: `xw log --room {room}` has them")
+        first.append(f"[room {room}] {left_out} earlier lines omitted; `xw log --room {room}` shows them")
     last = f"[room {room}] reply with your line only; reply PASS to stay silent"
     return "\n".join([*first, *shown, last])
 
 
 def _fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:
-    """Return the newest lines that fit, and the number of older ones that do not."""
+    """Return the newest lines that fit, and the number of older lines left out."""
     shown: list[str] = []
     left = _LIMIT
     for line in reversed(lines):
