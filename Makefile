@@ -17,7 +17,7 @@ ARGS ?=
 WORKERS ?= 4
 PYTHON_OF_TESTS = $(BIN)/python
 
-.PHONY: help setup tools demo demo-room test lint report check bench torture mutate test-agents format clean
+.PHONY: help setup tools demo demo-room schemas test lint report check bench torture mutate test-agents format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check: lint test report ## all that must pass before a commit: lint, test, branc
 
 bench: setup ## the measurements in benchmarks/
 	$(BIN)/python -m benchmarks $(ARGS)
+
+schemas: setup ## make docs/schemas anew from the types in xw/shapes
+	$(BIN)/python -m tests.schemas.make
 
 mutate: setup tools ## take each durable or ordering step out once, to see a test turn red (long)
 	$(BIN)/python -m tests.mutations $(ARGS)

@@ -8,7 +8,7 @@ from tests.wheels import CHECKOUT, build, install, run
 
 
 def test_the_wheel(tmp_path: Path) -> None:
-    """The wheel holds each module and template; installed from it, `xw` works outside the checkout."""
+    """The wheel holds all modules, templates and schemas; installed from it, `xw` works outside the checkout."""
     wheel = build(CHECKOUT, tmp_path)
     _check_contents(wheel)
     _check_use(wheel, tmp_path)
@@ -19,7 +19,11 @@ def _check_contents(wheel: Path) -> None:
     packed = {name for name in names if not name.startswith("xw-")}
     modules = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "xw").rglob("*.py")}
     templates = {f"xw/hub_template/{name}" for name in os.listdir(CHECKOUT / "hub_template")}
-    assert packed == modules | templates | {"xw/py.typed"}
+    schemas = {
+        f"xw/schemas/{path.relative_to(CHECKOUT / 'docs' / 'schemas').as_posix()}"
+        for path in (CHECKOUT / "docs" / "schemas").rglob("*.json")
+    }
+    assert packed == modules | templates | schemas | {"xw/py.typed"}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
@@ -34,4 +38,5 @@ def _check_use(wheel: Path, tmp_path: Path) -> None:
     assert "delivered to project" in run(xw, "send", "info", "--to", "project", "hello", cwd=project)
     assert "hello" in run(xw, "check", cwd=project)
     assert "`project`" in run(xw, "prompt", cwd=project)
+    assert '"title": "xw check"' in run(xw, "schema", "check", cwd=project)
     assert (project / ".xw" / "hub" / "README.md").read_text().startswith("# An xw hub")

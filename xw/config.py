@@ -25,6 +25,7 @@ OFFLINE_S = 5.0
 RETENTION_DAYS = 30
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
+    "$schema": str,
     "format": int,
     "hub": str,
     "instances": dict,

@@ -10,7 +10,7 @@ from xw.expected import expected, found, unknown
 from xw.text import visible
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-Name = Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\z")]
+Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
 
 
 class Bridge(BaseModel):
@@ -18,10 +18,10 @@ class Bridge(BaseModel):
 
     model_config = _STRICT
 
-    kind: Annotated[str, Field(min_length=1)]
-    target: str = ""
-    notify: bool = False
-    options: dict[str, str] = {}
+    kind: str = Field(min_length=1, description="socket, tmux, command or acp.")
+    target: str = Field("", description="Which chat: a socket, a pane, a command line.")
+    notify: bool = Field(False, description="Only say in the chat that there is mail; claim nothing.")
+    options: dict[str, str] = Field({}, description="Settings of this kind of chat.")
 
 
 class Instance(BaseModel):
@@ -29,24 +29,25 @@ class Instance(BaseModel):
 
     model_config = _STRICT
 
-    description: str = ""
+    description: str = Field("", description="One line for the peers.")
     capabilities: list[str] = []
-    model: str = ""
+    model: str = Field("", description="The model it runs on.")
     kind: Literal["agent", "human", "room"] = "agent"
     bridge: Bridge | None = None
 
 
 class Config(BaseModel):
-    """`xw.json`; `docs/configuration.md` describes it."""
+    """The configuration of xw in a project; docs/configuration.md describes it."""
 
     model_config = _STRICT
 
+    dialect: str = Field("", alias="$schema", description="Where an editor finds this JSON Schema.")
     format: Literal[1]
-    hub: Annotated[str, Field(min_length=1)]
-    instances: dict[Name, Instance] = {}
-    peers: dict[str, object] = {}
-    offline_s: Annotated[float, Field(gt=0, lt=1e9)] = 5.0
-    retention_days: Annotated[int, Field(ge=1)] = 30
+    hub: str = Field(min_length=1, description="A path from this file's folder, a URL, or a hub's name.")
+    instances: dict[Name, Instance] = Field({}, description="Those that act from here.")
+    peers: dict[str, object] = Field({}, description="The others; an explicit `xw sync` writes them.")
+    offline_s: float = Field(5.0, gt=0, lt=1e9, description="Seconds that a sync may take on the side.")
+    retention_days: int = Field(30, ge=1, description="Days until `xw gc` removes what is handled.")
 
 
 _LEVELS: tuple[type[BaseModel], ...] = (Config, Instance, Instance, Bridge)  # by the depth of a key
@@ -61,7 +62,8 @@ def check(data: object, path: str) -> None:
         keys = [str(part) for part in first["loc"] if part != "[key]"]
         place = visible(".".join(keys) or "the file", keep="")
         if first["type"] == "extra_forbidden":
-            known = _LEVELS[min(len(keys), 4) - 1].model_fields
+            fields = _LEVELS[min(len(keys), 4) - 1].model_fields
+            known = [field.alias or name for name, field in fields.items()]
             raise Usage(f"{path}: unknown key {place!r}{unknown(keys[-1], known)}") from None
         if first["type"] == "missing":
             raise Usage(f"{path}: {place} is required, and missing") from None

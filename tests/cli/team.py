@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+from tests.schemas import validate
 from xw import clock, layout
 from xw.__main__ import run
 from xw.message import encode
@@ -117,7 +118,9 @@ def call(folder: Path, *arguments: str, environ: dict[str, str] | None = None, s
         code = run(list(arguments))
         out.flush()
         err.flush()
-    return Result(code, _text(out), _text(err))
+    printed = _text(out)
+    validate.output(arguments, printed)
+    return Result(code, printed, _text(err))
 
 
 def ageless(text: str) -> str:

@@ -117,12 +117,14 @@ def test_unknown_values_survive_in_the_configuration(team: Team) -> None:
     """Writing the configuration keeps what it says of peers, bridges and times."""
     path = team.folder / "xw.json"
     said = json.loads(path.read_text()) | {"offline_s": 2.5, "retention_days": 7}
+    said["$schema"] = "schemas/xw.json"
     said["instances"]["bob"]["bridge"] = {"kind": "tmux", "target": "x:0"}
     path.write_text(json.dumps(said))
     team.ok("init", "--name", "dave")
     team.ok("sync")
     written = json.loads(path.read_text())
     assert (written["offline_s"], written["retention_days"]) == (2.5, 7)
+    assert written["$schema"] == "schemas/xw.json"
     assert written["instances"]["bob"]["bridge"] == {"kind": "tmux", "target": "x:0"}
 
 
@@ -158,6 +160,7 @@ _CONFIGS = st.fixed_dictionaries(
         "peers": st.one_of(st.dictionaries(st.text(max_size=3), _VALUES, max_size=2), _VALUES),
         "offline_s": st.one_of(st.floats(), _VALUES),
         "retention_days": st.one_of(st.integers(), _VALUES),
+        "$schema": _VALUES,
         "other": _VALUES,
     },
 )
@@ -209,7 +212,7 @@ def test_what_is_right_looks_right() -> None:
         "bridge": {"kind": "x"},
     }
     whole = {**_GOOD, "instances": {"alice": entry, "b-2": {}}, "peers": {"bob": {}}}
-    assert config._looks_right({**whole, "offline_s": 2.5, "retention_days": 7})
+    assert config._looks_right({**whole, "offline_s": 2.5, "retention_days": 7, "$schema": "x"})
     with pytest.raises(Usage):
         config_schema.check({**whole, "offline_s": -1}, "xw.json")
 

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, places, post, sandbox
-from xw.actions import project, sharing
+from xw.actions import project, sharing, shipped
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
 from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
@@ -27,6 +27,7 @@ from xw.sync import sync as travel
 if TYPE_CHECKING:
     from xw.shapes import upkeep
 
+_TEMPLATE = "hub_template"
 _PROMPT = "prompt.md"
 _README = "README.md"
 
@@ -238,21 +239,10 @@ def prompt(instance: Instance) -> str:
     """The instructions for this instance's system prompt, filled in."""
     names = [name for name in instance.hub.instances() if name != instance.name]
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    text = template(_PROMPT)
+    text = shipped.text(_TEMPLATE, _PROMPT)
     for key, value in (("NAME", instance.name), ("HUB", instance.hub.url), ("PEERS", shown or "none yet")):
         text = text.replace(f"<{key}>", value)
     return text
-
-
-def template(name: str) -> str:
-    """A text of `hub_template/`, which lies in the installed package, or beside it in a checkout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for folder in (package, os.path.dirname(package)):
-        path = os.path.join(folder, "hub_template", name)
-        if os.path.isfile(path):
-            with open(path, encoding="utf-8") as file:
-                return file.read()
-    raise XwError(f"hub_template/{name} is missing from this installation: install xw again")
 
 
 def _name(options: Options, name: str | None, found: Config, environ: Mapping[str, str]) -> str:
@@ -328,7 +318,7 @@ def _make_hub(files: Files, url: str, group: UnixGroup | None, tell: Callable[[s
     directory.found(
         files,
         parts[-1],
-        template(_README),
+        shipped.text(_TEMPLATE, _README),
         group=bool(group),
         unix_group=group.name if group else "",
         links=_has_links(files, lambda lie: tell(f"{lie}: this hub does without")),

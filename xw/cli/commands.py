@@ -352,5 +352,11 @@ COMMANDS = (
         "up:up",
         (Param("names", help="These instances only.", many=True, metavar="NAME"),),
     ),
+    Command(
+        "schema",
+        "Print the JSON Schema of a command's --json, or list them.",
+        "schema:schema",
+        (Param("words", help="A command, or a file of the format.", many=True, metavar="NAME"),),
+    ),
     Command("doctor", "Find everything that is wrong, and say how to fix it.", "upkeep:doctor"),
 )

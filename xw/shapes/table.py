@@ -9,13 +9,16 @@ from xw.config_schema import Config
 from xw.shapes import files, mail, rooms, upkeep
 
 FILES: dict[str, Any] = {
-    "message": files.Message,
-    "card": files.Card,
-    "presence": files.Presence,
-    "why-note": files.WhyNote,
-    "room-definition": files.Room,
+    "message.json": files.Message,
+    "card.json": files.Card,
+    "presence.json": files.Presence,
+    "why.json": files.WhyNote,
+    "room.json": files.Room,
     "xw.json": Config,
 }
+
+LINES = ("log", "watch")
+"""The commands that list things over time: they print an object a line."""
 
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "init": (upkeep.Made,),

@@ -9,7 +9,8 @@ Name = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="The name of an instance or room.")
 ]
 Id = Annotated[
-    str, Field(pattern=r"^\d{8}T\d{12}Z-[0-9a-hjkmnp-tv-z]{8}$", description="The whole id of a message.")
+    str,
+    Field(pattern=r"^[0-9]{8}T[0-9]{12}Z-[0-9a-hjkmnp-tv-z]{8}$", description="The whole id of a message."),
 ]
 Type = Literal["task", "question", "reply", "info"]
 State = Literal["pending", "processing", "done", "failed", "sent", "outbox"]
@@ -21,7 +22,7 @@ Policy = Literal["free", "round-robin", "mention", "moderator"]
 Time = Annotated[
     str,
     Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$",
         description="RFC 3339 in UTC, to the microsecond.",
         json_schema_extra={"format": "date-time"},
     ),
@@ -29,7 +30,7 @@ Time = Annotated[
 AnyTime = Annotated[
     str,
     Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
         description="RFC 3339; xw writes UTC.",
         json_schema_extra={"format": "date-time"},
     ),
