@@ -8,7 +8,7 @@ from tests.wheels import CHECKOUT, build, install, run
 
 
 def test_the_wheel(tmp_path: Path) -> None:
-    """The wheel holds all modules, templates and schemas; installed from it, `xw` works outside the checkout."""
+    """The wheel holds all that belongs to xw; installed from it, `xw` works outside the checkout."""
     wheel = build(CHECKOUT, tmp_path)
     _check_contents(wheel)
     _check_use(wheel, tmp_path)

@@ -68,7 +68,8 @@ def test_the_words_are_those_of_the_code() -> None:
     """The closed sets of the schemas are those that the code knows."""
     assert get_args(words.Type) == layout.TYPES
     assert set(get_args(words.State)) == {*layout.STATES, layout.SENT, layout.OUTBOX}
-    assert set(get_args(words.Status)) == {*presence.STATUSES, presence.GONE, presence.UNKNOWN}
+    assert set(get_args(words.Status)) == set(get_args(presence.Shown))
+    assert set(get_args(words.BridgeState)) == set(get_args(presence.BridgeState))
     assert set(get_args(words.Policy)) == set(POLICIES)
     assert set(files.RoomLimits.__annotations__) == set(Limits._fields)
 
