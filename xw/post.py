@@ -40,7 +40,7 @@ class Draft(NamedTuple):
     `sums` are the SHA-256 in hex that the attachments have, where their caller knows: in between somebody
     may have put others in their place.
     With `noted`, the sender's own copy in `sent/` is made first, not last: whoever
-    finds it there after a crash knows what was to be sent, and may `finish` it.
+    finds it there after a crash knows what was to be sent, and may `complete` it.
     """
 
     type: str
@@ -99,7 +99,7 @@ def send(
     """Make a message durable for each recipient; it says where.
 
     `before` is given the file name and the bytes while nobody can see them yet;
-    a caller that keeps them can `resume` after a crash without sending twice.
+    a caller that keeps them can `complete` it after a crash without sending twice.
 
     Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
     Usage (an attachment that is no readable file), OSError (disk).
@@ -122,12 +122,19 @@ def send(
                     mailbox.files.remove(file.path)
 
 
-def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
-    """Carry out a `send` that was cut off after `before`; harmless where it was not."""
+def complete(mailbox: Mailbox, hub: "Hub", name: str, data: bytes | None = None) -> None:
+    """Bring a message to the recipients who lack it because its `send` was cut off; harmless if it was not.
+
+    `data` are the bytes that `before` was given; None for a message that was `noted`, which lies in `sent/`.
+    """
+    own, noted = mailbox.at(layout.SENT, name), data is None
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
-        with suppress(FileNotFoundError):
-            mailbox.files.look(mailbox.at(layout.SENT, name))
-            return  # it is made last, so everybody has theirs
+        if data is None:
+            data = mailbox.files.read(own, layout.MESSAGE_LIMIT)
+        else:
+            with suppress(FileNotFoundError):
+                mailbox.files.look(own)
+                return  # it is made last, so everybody has theirs
         message = decode(name, data)
         returned = mailbox.refused(name)
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
@@ -136,7 +143,7 @@ def resume(mailbox: Mailbox, hub: "Hub", name: str, data: bytes) -> None:
         direct = dict.fromkeys(set(left).intersection(mailbox.waiting_for()))
         with suppress(Refused):  # then all waits in the outbox
             direct |= _direct(mailbox, hub, [to for to in left if to not in direct])
-        _publish(mailbox, message, data, {to: direct.get(to) for to in left})
+        _publish(mailbox, message, data, {to: direct.get(to) for to in left}, noted)
 
 
 def _has(hub: "Hub", to: str, name: str) -> bool:
@@ -145,17 +152,6 @@ def _has(hub: "Hub", to: str, name: str) -> bool:
         return hub.locate(to, name) is not None
     except PermissionError:
         return False
-
-
-def finish(mailbox: Mailbox, hub: "Hub", message: Message) -> None:
-    """Bring a noted message to those who lack it because its sender was cut off; harmless when repeated."""
-    data = mailbox.files.read(mailbox.at(layout.SENT, message.file_name), layout.MESSAGE_LIMIT)
-    folders = [mailbox.at(f"{layout.OUTBOX}/{to}") for to in message.to]
-    for folder in folders:
-        mailbox.files.make_folder(folder)
-    targets = [f"{folder}/{message.file_name}" for folder in folders]
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
-    flush(mailbox, hub)
 
 
 def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:

@@ -64,7 +64,7 @@ MUTATIONS = (
     Mutation(
         "an answer that was begun is carried to its end after a crash",
         "xw/bridges/loop.py",
-        "            post.resume(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())\n",
+        "            post.complete(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())\n",
         "            pass\n",
         _LOOP,
     ),

@@ -8,7 +8,7 @@ MUTATIONS = (
     Mutation(
         "a turn that was cut off is brought to those who lack it",
         "xw/rooms/coordinator.py",
-        "                post.finish(self._mailbox, self._hub, state.last)\n",
+        "                post.complete(self._mailbox, self._hub, state.last.file_name)\n",
         "                pass\n",
         _ROOMS,
     ),

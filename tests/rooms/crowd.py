@@ -28,7 +28,7 @@ def answer_all(me: Instance) -> None:
             if (sent := mailbox.read(Place(SENT, one))).re == message.id
         ]
         for reply in answered:
-            post.finish(mailbox, me.hub, reply)
+            post.complete(mailbox, me.hub, reply.file_name)
         if message.type == "question" and not answered:
             text = f"{me.name} {len(mailbox.names(SENT))}"
             draft = post.Draft("reply", (message.sender,), text, message.id, message.thread, noted=True)

@@ -350,7 +350,7 @@ class Bridge:
         """Carry out a turn's ending; each part may have been done before."""
         ending = now.ending or Ending("failed", "damaged", "the note about its turn has no ending")
         if ending.letter:
-            post.resume(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())
+            post.complete(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())
         for info in now.infos:
             if ending.kind == "uncertain":
                 self._mailbox.fail(info, ending.kind, ending.reason)

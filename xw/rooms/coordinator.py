@@ -49,7 +49,7 @@ class Coordinator:
         state.replay(self._mailbox, self.instance.now())
         if state.last and state.last.to != (state.name,):
             if not self._answered(state.last):
-                post.finish(self._mailbox, self._hub, state.last)
+                post.complete(self._mailbox, self._hub, state.last.file_name)
         elif seed and state.last is None and state.status == OPEN:
             self._send(
                 post.Draft("info", (state.name,), seed), Payload(payload.EVENT, {"event": payload.OPENED})
