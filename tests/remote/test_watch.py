@@ -16,6 +16,7 @@ from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
 from tests.remote.watching import Watch, host_send, pushes, watchers
+from tests.schemas import validate
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
 from xw.hub.remote import RemoteHub
@@ -146,6 +147,17 @@ def test_a_short_limit_is_for_commands(
     finally:
         watch.process.kill()
         proxy.close()
+
+
+def test_its_events(alice: Machine) -> None:
+    """With --json it prints an object a line, each with its time."""
+    process = alice.start("sync", "--watch", "--json")
+    assert process.stdout
+    event = json.loads(process.stdout.readline())
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    validate.printed("sync", event)
+    assert event["text"].startswith("connected: ")
 
 
 def test_it_needs_the_network(alice: Machine) -> None:
