@@ -354,7 +354,7 @@ COMMANDS = (
     ),
     Command(
         "schema",
-        "Print the JSON Schema of a command's --json, or list them.",
+        "Print the JSON Schema of a command's output, or list all.",
         "schema:schema",
         (Param("words", help="A command, or a file of the format.", many=True, metavar="NAME"),),
     ),

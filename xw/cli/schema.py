@@ -14,8 +14,8 @@ def schema(call: Call, words: list[str]) -> None:
         if call.json:
             emit(listed)
             return
-        for kind, names in listed.items():
-            say(f"{kind}: {', '.join(names)}")
+        for names in listed.values():
+            say("\n".join(names))
         return
     text = schemas.schema(" ".join(words))
     put(json.dumps(json.loads(text)) if call.json else text.rstrip())
