@@ -13,6 +13,10 @@ from xw import clock
 from xw.errors import Usage
 from xw.record import NamedTuple
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.words import State, Type
+
 try:  # hashlib loads OpenSSL, which takes a fifth of a bare start-up; the built-in SHA-256 does not
     from _sha2 import sha256  # Python 3.12 and later
 except ImportError:
@@ -23,9 +27,11 @@ except ImportError:
 
 new_sha256 = sha256
 FORMAT = 1
-TYPES = ("task", "question", "reply", "info")
-STATES = ("pending", "processing", "done", "failed")  # in the order to look: messages only move rightwards
-RANK = {"pending": 0, "processing": 1, "failed": 2, "done": 3}  # of a message that lies in two, the higher
+TYPES: "tuple[Type, ...]" = ("task", "question", "reply", "info")
+# In the order to look: messages only move rightwards.
+STATES: "tuple[State, ...]" = ("pending", "processing", "done", "failed")
+# Of the states of a message that lies in two, the higher counts.
+RANK: "dict[State, int]" = {"pending": 0, "processing": 1, "failed": 2, "done": 3}
 EVERYONE = "all"
 POSTMASTER = "postmaster"
 RESERVED = (EVERYONE, POSTMASTER)
@@ -71,7 +77,7 @@ class FileName(NamedTuple):
     """What a message's file name says."""
 
     id: str
-    type: str
+    type: "Type"
     sender: str
 
     def __str__(self) -> str:
@@ -81,7 +87,7 @@ class FileName(NamedTuple):
 def file_name(text: str) -> FileName | None:
     """The parts of a message's file name, or None where it is none."""
     match = _is_file_name(text)
-    return FileName(*match.groups()) if match else None
+    return FileName(*match.groups()) if match else None  # type: ignore[arg-type]  # a type of TYPES
 
 
 def id_of(text: str) -> str | None:
@@ -92,6 +98,11 @@ def id_of(text: str) -> str | None:
 def is_message(text: str) -> bool:
     """Whether `text` has the form of a message's file name."""
     return _is_file_name(text) is not None
+
+
+def type_of(text: str) -> "Type | None":
+    """Return the type of message that `text` names; None if it names none."""
+    return next((one for one in TYPES if one == text), None)
 
 
 def is_name(text: str) -> bool:

@@ -22,6 +22,7 @@ TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for
 if TYPE_CHECKING:
     from xw.failure import Kind
     from xw.files.contract import Files
+    from xw.words import Kept, State
 
 # Where an id that is to be acted on is looked for: what is open wins over what was settled.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
@@ -35,13 +36,12 @@ class Place(NamedTuple):
     name: str
 
     @property
-    def state(self) -> str:
+    def state(self) -> "Kept":
         """`pending` … `failed`, `sent`, or `outbox`."""
-        return (
-            self.folder.rpartition("/")[2]
-            if self.folder.startswith("inbox/")
-            else self.folder.partition("/")[0]
-        )
+        for state in layout.STATES:
+            if self.folder == INBOX[state]:
+                return state
+        return "sent" if self.folder == layout.SENT else "outbox"
 
 
 class Mailbox(Attachments):
@@ -166,12 +166,12 @@ class Mailbox(Attachments):
                 break  # a whole short id: not worth a look at 100,000 older files
         return found
 
-    def state_of(self, name: str) -> str | None:
+    def state_of(self, name: str) -> "State | None":
         """The furthest state in which a message of the inbox lies, or None.
 
         Looks in the order a message takes, so that one which moves on meanwhile is not missed.
         """
-        state = None
+        state: State | None = None
         for candidate in layout.STATES:
             try:
                 self.files.look(self.at(INBOX[candidate], name))
@@ -198,7 +198,7 @@ class Mailbox(Attachments):
         """Take a message from `pending` to `processing`; False where another was first."""
         return self.move("pending", "processing", name)
 
-    def settle(self, name: str, state: str = "done") -> bool:
+    def settle(self, name: str, state: "State" = "done") -> bool:
         """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
         # Both, in this order: one that is claimed in between is found in the second.
         moved = self.move("pending", state, name)
@@ -213,7 +213,7 @@ class Mailbox(Attachments):
                 self.files.sync(self.at(INBOX[folder]))
         return moved
 
-    def fail(self, name: str, kind: "Kind", reason: str, source: str = "pending") -> bool:
+    def fail(self, name: str, kind: "Kind", reason: str, source: "State" = "pending") -> bool:
         """Move a message to `failed` with the reason beside it."""
         return self.quarantine(source, name, reason, kind)
 
@@ -235,7 +235,7 @@ class Mailbox(Attachments):
             return False
         return True
 
-    def quarantine(self, source: str, name: str, reason: str, kind: str = "damaged") -> bool:
+    def quarantine(self, source: "State", name: str, reason: str, kind: str = "damaged") -> bool:
         """Move whatever has this name in `source` to `failed/`, untouched, with a note that says why.
 
         False where it is gone. The note is `<name>.why.json`; where the name is
@@ -290,7 +290,7 @@ class Mailbox(Attachments):
             return {}
         return {key: str(value) for key, value in note.items()}
 
-    def accept(self, name: str, data: bytes, state: str = "pending") -> bool:
+    def accept(self, name: str, data: bytes, state: "State" = "pending") -> bool:
         """Publish a message into a state, durable; False where it has been here before, in any state.
 
         FileExistsError where that one has other bytes.
@@ -311,7 +311,7 @@ class Mailbox(Attachments):
         self.files.sync(self.at(INBOX[there]))
         return False
 
-    def move(self, source: str, target: str, name: str) -> bool:
+    def move(self, source: "State", target: "State", name: str) -> bool:
         """Move a message from one state to another; False where it is not there."""
         return self._rename(self.at(INBOX[source], name), self.at(INBOX[target], name))
 

@@ -17,6 +17,7 @@ from xw.text import first_line
 TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
 if TYPE_CHECKING:
     from xw.shapes import mail
+    from xw.words import Type
 
 Fields = dict[str, object]
 STRAY = "the file's name is no message's name"
@@ -42,7 +43,7 @@ class Message(NamedTuple):
     """A message as read from its file; `fields` is the whole object, unknown fields included."""
 
     id: str
-    type: str
+    type: "Type"
     sender: str
     to: tuple[str, ...]
     body: str
@@ -112,7 +113,7 @@ class Message(NamedTuple):
     def about(self) -> "mail.About":
         """Return what names it to a program: id, type, sender, and how its body begins."""
         first = first_line(self.body, _ABOUT)
-        return {"id": self.id, "type": self.type, "from": self.sender, "first_line": first}  # type: ignore[typeddict-item]  # `layout.file_name` has seen to the type
+        return {"id": self.id, "type": self.type, "from": self.sender, "first_line": first}
 
     def expired(self, at: int) -> bool:
         """Whether the time it was wanted for is over."""
@@ -135,7 +136,8 @@ def encode(fields: Fields, at: int) -> tuple[str, bytes]:
         raise Usage("the text is not valid UTF-8: send it as a file with --attach") from None
     if len(data) > layout.MESSAGE_LIMIT:
         raise Refused(f"the message has {len(data):,} bytes, more than 1 MiB: send the text with --attach")
-    name = layout.FileName(f"{stamped}-{layout.digest(data)}", str(fields["type"]), str(fields["from"]))
+    kind: Type = fields["type"]  # type: ignore[assignment]  # `decode` refuses any other
+    name = layout.FileName(f"{stamped}-{layout.digest(data)}", kind, str(fields["from"]))
     return str(name), data
 
 

@@ -7,31 +7,32 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from xw.layout import RANK
+from xw.words import State
 
-Listing = Mapping[str, str]  # file name → state
+Listing = Mapping[str, State]  # by file name
 
 
 class Fetch(NamedTuple):
     """Bring a message from the hub into the mirror, in the state it has there."""
 
     name: str
-    state: str
+    state: State
 
 
 class Advance(NamedTuple):
     """Move a message of the mirror on, as the hub's copy was."""
 
     name: str
-    source: str
-    state: str
+    source: State
+    state: State
 
 
 class Settle(NamedTuple):
     """Move a message of the hub on, as the mirror's copy was."""
 
     name: str
-    source: str
-    state: str
+    source: State
+    state: State
 
 
 Action = Fetch | Advance | Settle

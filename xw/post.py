@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xw.files.contract import Note
     from xw.hub.contract import Hub, Parcel
     from xw.shapes import mail
+    from xw.words import Type
 
 
 class Draft(NamedTuple):
@@ -43,7 +44,7 @@ class Draft(NamedTuple):
     finds it there after a crash knows what was to be sent, and may `complete` it.
     """
 
-    type: str
+    type: "Type"
     to: tuple[str, ...]
     body: str
     re: str | None = None

@@ -14,20 +14,16 @@ Without the file, the last change of its folders tells when it last did anything
 """
 
 import json
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from xw import clock, layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
+from xw.words import BridgeState, Shown, Status
 
 _LIMIT = 64 * 1024
-Status = Literal["alive", "busy", "idle"]
-Shown = Literal[Status, "gone", "-"]
-BridgeState = Literal["none", "runs", "waits", "died"]
-"""Of a bridge, as far as its heartbeats tell; one that `waits` runs, and holds mail back."""
-
 STATUSES: tuple[Status, ...] = get_args(Status)
 SHOWN_AS: dict[str, Status] = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
 BEAT_TTL_S = 30.0

@@ -18,6 +18,7 @@ from xw.layout import INBOX, RANK, STATES, in_order
 from xw.mailbox import Mailbox
 from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.plan import Advance, Fetch, Listing, Settle, plan
+from xw.words import State
 
 _PATIENCE = 60.0  # for another sync of this mirror to finish
 
@@ -200,7 +201,7 @@ class _Run:
                 self._leave(action.name, unforeseen(bug))
         return fetched
 
-    def _set_aside(self, state: str, name: str, reason: str) -> None:
+    def _set_aside(self, state: State, name: str, reason: str) -> None:
         """Move what is no mail to `failed/` on the hub; where that cannot be, it is left."""
         try:
             if self._far.quarantine(state, name, reason):
@@ -319,9 +320,9 @@ def _names(mailbox: Mailbox) -> list[list[str]]:
     return [mailbox.files.names(mailbox.at(INBOX[state])) for state in STATES]
 
 
-def _states(folders: Sequence[Sequence[str]]) -> dict[str, str]:
+def _states(folders: Sequence[Sequence[str]]) -> dict[str, State]:
     """The furthest state of each message in the folders of `STATES`."""
-    states: dict[str, str] = {}
+    states: dict[str, State] = {}
     for state, names in zip(STATES, folders, strict=True):
         for name in names:
             if layout.is_message(name) and RANK[state] >= RANK[states.get(name, "pending")]:

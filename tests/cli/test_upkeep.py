@@ -24,7 +24,7 @@ def _age(path: Path, days: float) -> None:
 def old(team: Team, tmp_path: Path) -> dict[str, str]:
     """Bob's mailbox with a message in each state, all 40 days old, each with a file: the ids by state."""
     (tmp_path / "file").write_text("text")
-    tokens = {}
+    tokens: dict[str, str] = {}
     inbox = team.box("bob") / "inbox"
     for state in layout.STATES:
         tokens[state] = team.send(state, "--attach", str(tmp_path / "file"))

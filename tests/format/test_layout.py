@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from xw import layout
 from xw.errors import Usage
+from xw.words import Type
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _STAMPS = st.builds("{:08d}T{:012d}Z".format, st.integers(0, 10**8 - 1), st.integers(0, 10**12 - 1))
@@ -17,7 +18,7 @@ _TYPES = st.sampled_from(layout.TYPES)
 
 
 @given(_STAMPS, _SHORTS, _TYPES, _NAMES)
-def test_file_names_round_trip(stamp: str, short: str, kind: str, sender: str) -> None:
+def test_file_names_round_trip(stamp: str, short: str, kind: Type, sender: str) -> None:
     """A file name is taken apart into what it was made of, and says time and short id."""
     made = layout.FileName(f"{stamp}-{short}", kind, sender)
     name = str(made)

@@ -26,6 +26,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
 from xw.post import Draft
+from xw.words import State
 
 Tree = Mapping[str, bytes]
 # Whose message (owner, short id) must be at least in which state.
@@ -107,7 +108,7 @@ class Ground:
         paths = tuple(str(self.work / file) for file in files)
         return post.send(self.mirror(), self.hub, Draft("task", to, body, attachments=paths), clock.now)
 
-    def names(self, name: str, state: str) -> list[str]:
+    def names(self, name: str, state: State) -> list[str]:
         """The short ids of an instance's messages in a state, oldest first."""
         return [layout.short_id(file) for file in self.mailbox(name).names(INBOX[state])]
 

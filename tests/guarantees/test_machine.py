@@ -34,16 +34,19 @@ from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox
 from xw.message import decode
 from xw.post import Draft
+from xw.words import State
 
 OWNERS = ("alice", "bob")
 _DAY = 86400.0
-_LEVEL = {state: min(level, 2) for level, state in enumerate(STATES)}  # done and failed are both the end
+_LEVEL: dict[str, int] = {
+    state: min(level, 2) for level, state in enumerate(STATES)
+}  # done and failed are both the end
 
 owners = st.sampled_from(OWNERS)
 some = st.lists(owners, min_size=1, max_size=2, unique=True).map(tuple)
 trouble = st.one_of(st.none(), st.tuples(st.sampled_from(["crash", "error"]), st.integers(1, 14)))
 Trouble = tuple[str, int] | None
-Held = dict[tuple[str, str], list[str]]
+Held = dict[tuple[str, str], list[State]]
 """Of each (recipient, file name) the states that it is in."""
 _decoded = functools.lru_cache(maxsize=4096)(decode)
 
@@ -141,7 +144,7 @@ class Broken(RuleBasedStateMachine):
     @rule(
         owner=owners, name=st.integers(0, 5), state=st.sampled_from(["pending", "processing"]), plan=trouble
     )
-    def done(self, owner: str, name: int, state: str, plan: Trouble) -> None:
+    def done(self, owner: str, name: int, state: State, plan: Trouble) -> None:
         mailbox = self.hub.mailbox(owner)
         with self._trouble(plan):
             for file in mailbox.names(INBOX[state])[name : name + 1]:
@@ -150,7 +153,7 @@ class Broken(RuleBasedStateMachine):
     @rule(
         owner=owners, name=st.integers(0, 5), state=st.sampled_from(["pending", "processing"]), plan=trouble
     )
-    def fail(self, owner: str, name: int, state: str, plan: Trouble) -> None:
+    def fail(self, owner: str, name: int, state: State, plan: Trouble) -> None:
         mailbox = self.hub.mailbox(owner)
         with self._trouble(plan):
             for file in mailbox.names(INBOX[state])[name : name + 1]:
@@ -203,7 +206,7 @@ class Broken(RuleBasedStateMachine):
         assert state is not None
         return self._read(owner, state, name)
 
-    def _read(self, owner: str, state: str, name: str) -> bytes:
+    def _read(self, owner: str, state: State, name: str) -> bytes:
         return self.hub_files.read(f"{owner}/{INBOX[state]}/{name}", layout.MESSAGE_LIMIT)
 
     def _is_from_dave(self, owner: str, name: str) -> bool:

@@ -12,12 +12,13 @@ from xw.errors import NotFound, Refused, Unreachable, XwError
 from xw.hub.contract import Located, Parcel, Peer
 from xw.layout import STATES, check_name
 from xw.mailbox import Mailbox
+from xw.words import State
 
 
 class Entry:
     """A message as the ledger holds it."""
 
-    def __init__(self, data: bytes, state: str, since: float) -> None:
+    def __init__(self, data: bytes, state: State, since: float) -> None:
         self.data = data
         self.state = state
         self.since = since
@@ -92,7 +93,7 @@ class LedgerHub:
         """See `contract.Hub.now`."""
         return time.time()
 
-    def settle(self, to: str, name: str, state: str) -> None:
+    def settle(self, to: str, name: str, state: State) -> None:
         """What a recipient does with its mail: only ever forward."""
         entry = self._entries[to][name]
         if STATES.index(state) > STATES.index(entry.state):

@@ -13,6 +13,7 @@ from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub, found
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox, Place
+from xw.words import State
 
 
 class Stage(Protocol):
@@ -20,7 +21,7 @@ class Stage(Protocol):
 
     hub: Hub
 
-    def settle(self, to: str, name: str, state: str) -> None:
+    def settle(self, to: str, name: str, state: State) -> None:
         """A recipient moves a message on."""
 
     def held(self, to: str) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ class DirectoryStage:
         self.hub: Hub = DirectoryHub(files, "test")
         self.cut = vanish
 
-    def settle(self, to: str, name: str, state: str) -> None:
+    def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
         mailbox = Mailbox(self.files, to)
         assert mailbox.claim(name) if state == "processing" else mailbox.settle(name, state)
@@ -80,7 +81,7 @@ class LedgerStage:
         self.ledger = LedgerHub()
         self.hub: Hub = self.ledger
 
-    def settle(self, to: str, name: str, state: str) -> None:
+    def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
         self.ledger.settle(to, name, state)
 

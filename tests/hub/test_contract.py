@@ -9,6 +9,7 @@ from xw.errors import NotFound, Refused, Unreachable, Usage
 from xw.hub.contract import Parcel
 from xw.mailbox import Mailbox
 from xw.message import encode
+from xw.words import State
 
 _times = itertools.count(1_795_239_012_000_000)
 
@@ -111,7 +112,7 @@ def test_deliver_with_attachments(stage: Stage, mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("state", ["pending", "processing", "done", "failed"])
-def test_deliver_again(stage: Stage, mailbox: Mailbox, state: str) -> None:
+def test_deliver_again(stage: Stage, mailbox: Mailbox, state: State) -> None:
     """Delivered again, a message is there once, in the state that it had reached."""
     sent = parcel(mailbox, "bob", files=(("a.txt", b"text"),))
     stage.hub.deliver([sent])

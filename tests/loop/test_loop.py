@@ -11,6 +11,7 @@ from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.errors import Refused, TimedOut
 from xw.mailbox import Mailbox
 from xw.presence import Doing
+from xw.words import Type
 
 
 def states(world: World, name: str = "bob") -> list[tuple[str, str]]:
@@ -19,7 +20,7 @@ def states(world: World, name: str = "bob") -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", ["task", "question"])
-def test_answered(world: World, kind: str) -> None:
+def test_answered(world: World, kind: Type) -> None:
     """A task or question is shown in its frame, answered to its sender in its thread, and done."""
     name = world.send("what is up?", kind)
     world.run(world.bridge())

@@ -16,6 +16,7 @@ from xw.instance import Instance
 from xw.mailbox import Mailbox, Place
 from xw.message import Fields, Message
 from xw.post import Draft
+from xw.words import Type
 
 NAMES = ("alice", "bob", "carol")
 START = clock.from_stamp("20261121T053012000000Z")
@@ -145,7 +146,7 @@ class World:
         return Instance(Mailbox(self.files, name), self.hub, config.NONE, self.root, lambda: self.time)
 
     def send(
-        self, body: str, kind: str = "question", by: str = "alice", to: str = "bob", **more: object
+        self, body: str, kind: Type = "question", by: str = "alice", to: str = "bob", **more: object
     ) -> str:
         """Send a message; its file name."""
         fields: Fields = {key: value for key, value in more.items() if key != "expires"}

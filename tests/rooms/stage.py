@@ -15,9 +15,10 @@ from xw.message import Fields, Message
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
-from xw.rooms.scene import Limits
+from xw.rooms.scene import Limits, kind_of
 from xw.rooms.state import State
 from xw.rooms.transcript import Entry, Transcript
+from xw.words import Policy, Type
 
 START = 1_790_000_000_000_000
 Make = Callable[[str], LocalFiles]
@@ -60,10 +61,10 @@ class Stage:
         return Instance(Mailbox(self.files, name), self.hub, config.NONE, self.root, self.now)
 
     def room(
-        self, name: str, members: str, policy: str = "round-robin", seed: str = "", **limits: float
+        self, name: str, members: str, policy: Policy = "round-robin", seed: str = "", **limits: float
     ) -> str:
         """A room of the members, who are made where they are missing; `x:human` is of another kind."""
-        kinds = [(word.partition(":")[0], word.partition(":")[2] or "agent") for word in members.split()]
+        kinds = [(word.partition(":")[0], kind_of(word.partition(":")[2])) for word in members.split()]
         for member, kind in kinds:
             if not self.hub.knows(member):
                 self.add(member, kind)
@@ -86,7 +87,7 @@ class Stage:
         sender: str,
         to: str,
         body: str,
-        kind: str = "info",
+        kind: Type = "info",
         re: str | None = None,
         files: tuple[str, ...] = (),
         **more: object,

@@ -11,6 +11,7 @@ from xw.layout import INBOX
 from xw.rooms import payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.transcript import Transcript
+from xw.words import Type
 
 
 def rounds(stage: Stage, room: Coordinator, names: str, count: int) -> list[str]:
@@ -127,7 +128,7 @@ def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:
 
 @pytest.mark.parametrize("sender", ["alice", "zoe", "anna"])
 @pytest.mark.parametrize("kind", ["info", "task", "question"])
-def test_a_broadcast_of_an_older_xw(stage: Stage, sender: str, kind: str) -> None:
+def test_a_broadcast_of_an_older_xw(stage: Stage, sender: str, kind: Type) -> None:
     """What everybody has already is neither passed on nor refused, by whatever coordinator comes later."""
     talk = stage.room("talk", "alice bob carol", seed="x")
     room = stage.run(talk)
@@ -176,10 +177,10 @@ def test_what_was_sent_to_others_too_is_shown_at_once(stage: Stage) -> None:
     assert ("alice", "to the room and bob") in stage.said("talk")
 
 
-def _everybody(stage: Stage, sender: str, kind: str = "info", re: str | None = None) -> None:
+def _everybody(stage: Stage, sender: str, own: bool = False, re: str | None = None) -> None:
     """Send a message to all on the hub."""
-    to = tuple(name for name in stage.hub.instances() if name != sender or kind == "own")
-    draft = post.Draft("info" if kind == "own" else kind, to, "hello", re)
+    to = tuple(name for name in stage.hub.instances() if name != sender or own)
+    draft = post.Draft("info", to, "hello", re)
     post.send(stage.instance(sender).mailbox, stage.hub, draft, stage.now)
 
 
@@ -214,7 +215,7 @@ def test_the_host_writes_to_all(stage: Stage) -> None:
     """What the host writes as the room, to the room and every member, is a line."""
     talk = stage.room("talk", "alice bob")
     room = stage.run(talk)
-    _everybody(stage, "talk", "own")
+    _everybody(stage, "talk", own=True)
     room.step()
     for later in (room, stage.run(talk)):
         assert [line.text for line in later.state.lines] == ["hello"]

@@ -11,6 +11,8 @@ from tests.rooms.stage import Stage
 from xw import failure
 from xw.rooms import admission
 from xw.rooms.coordinator import Coordinator
+from xw.rooms.state import OPEN
+from xw.words import Policy
 
 
 def fail(stage: Stage, room: Coordinator, name: str, kind: failure.Kind = "failed") -> None:
@@ -54,7 +56,7 @@ def test_a_failed_turn_is_not_used_up(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("policy", ["round-robin", "free", "mention", "moderator"])
-def test_three_that_fail_at_once(stage: Stage, policy: str) -> None:
+def test_three_that_fail_at_once(stage: Stage, policy: Policy) -> None:
     """Three rate-limited members use up no turn and do not end the room; it goes on when they can."""
     seed = "@all what do you say?" if policy == "mention" else "x"
     room = stage.run(stage.room("talk", "a b c", policy, seed=seed, turns=6, quiet_s=60, per_minute=0))
@@ -97,10 +99,11 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
         len([text for text in stage.events("alice") if "cannot answer" in text]) == 2
     )  # the first, the last
     assert len([text for _, text in stage.said("talk") if "cannot answer" in text]) == admission._FAILURES
-    assert room.state.status == "open"
+    assert room.state.status == OPEN
     stage.wait(60)
     room.step()
-    assert room.state.status == "closed" and "nothing was said" in room.state.reason
+    status: str = room.state.status
+    assert status == "closed" and "nothing was said" in room.state.reason
 
 
 def test_a_failed_turn_has_shown_nothing(stage: Stage) -> None:

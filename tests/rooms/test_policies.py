@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xw import words
 from xw.cli.commands import COMMANDS
 from xw.rooms.policies import POLICIES
 from xw.rooms.scene import MINUTE, Limits, Line, Member, Scene, is_pass, mentions
@@ -29,7 +30,7 @@ def had(member: Member, turned: int, heard: int) -> Member:
     return member._replace(turned=turned, heard=heard)
 
 
-def asked(policy: str, members: Sequence[Member], lines: list[Line], **more: object) -> str:
+def asked(policy: words.Policy, members: Sequence[Member], lines: list[Line], **more: object) -> str:
     """Who speaks next, as one word."""
     turns = max((member.turned for member in members), default=0)
     scene = Scene(tuple(members), lines, turns=turns)._replace(**more)  # type: ignore[arg-type]
@@ -104,7 +105,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("policy", "members", "lines", "expected"), CASES)
-def test_table(policy: str, members: tuple[Member, ...], lines: list[Line], expected: str) -> None:
+def test_table(policy: words.Policy, members: tuple[Member, ...], lines: list[Line], expected: str) -> None:
     """Each case of the table has exactly the speakers that it names."""
     assert asked(policy, members, lines, moderator="a") == expected
 
@@ -178,7 +179,7 @@ scenes = st.builds(
 
 
 @given(scenes, st.sampled_from(sorted(POLICIES)))
-def test_only_those_who_may_speak_are_chosen(scene: Scene, policy: str) -> None:
+def test_only_those_who_may_speak_are_chosen(scene: Scene, policy: words.Policy) -> None:
     """Nobody who is away, has the floor, has nothing to hear or is over its rate is ever given a turn."""
     chosen = POLICIES[policy].speakers(scene, NOW)
     present = {member.name: member for member in scene.present()}

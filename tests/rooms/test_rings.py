@@ -6,6 +6,7 @@ import pytest
 
 from tests.rooms.stage import Stage
 from xw.rooms.policies import POLICIES
+from xw.words import Policy
 
 SHAPES = {
     "pair": "ab",
@@ -15,7 +16,7 @@ SHAPES = {
 }
 
 
-def build(stage: Stage, shape: str, policies: tuple[str, ...]) -> list[str]:
+def build(stage: Stage, shape: str, policies: tuple[Policy, ...]) -> list[str]:
     """Rooms a, b, …, linked as the shape says; in each lives one agent, `in-a` and so on."""
     links = [set(pair) for pair in SHAPES[shape].split()]
     names = sorted(set().union(*links))
@@ -52,7 +53,7 @@ def converse(stage: Stage, names: list[str]) -> None:
 @pytest.mark.parametrize(
     "policies", [*((policy,) for policy in POLICIES), ("free", "mention"), ("moderator", "round-robin")]
 )
-def test_they_come_to_rest(stage: Stage, shape: str, policies: tuple[str, ...]) -> None:
+def test_they_come_to_rest(stage: Stage, shape: str, policies: tuple[Policy, ...]) -> None:
     """Without any limit on turns, words or rates, the rooms fall silent once their agents do."""
     names = build(stage, shape, policies)
     converse(stage, names)
@@ -63,7 +64,7 @@ def test_they_come_to_rest(stage: Stage, shape: str, policies: tuple[str, ...]) 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("policy", ["free", "round-robin"])
-def test_all_are_heard_everywhere(stage: Stage, shape: str, policy: str) -> None:
+def test_all_are_heard_everywhere(stage: Stage, shape: str, policy: Policy) -> None:
     """Where everybody is given turns, what one says in one room is heard in all that are linked to it."""
     names = build(stage, shape, (policy,))
     converse(stage, names)

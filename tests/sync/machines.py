@@ -13,6 +13,7 @@ from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.post import Draft, Sent
 from xw.sync import Report, sync
+from xw.words import Type
 
 
 class Machine:
@@ -29,7 +30,7 @@ class Machine:
         # What `far` would have made after connecting.
         self.hub._far = DirectoryHub(SftpFiles(self.link, str(hub_root)), self.hub.url)
 
-    def send(self, to: str, body: str, kind: str = "task", attachments: tuple[str, ...] = ()) -> Sent:
+    def send(self, to: str, body: str, kind: Type = "task", attachments: tuple[str, ...] = ()) -> Sent:
         """Put a message into the outbox."""
         draft = Draft(kind, (to,), body, attachments=attachments)
         return post.send(self.mailbox, self.hub, draft, clock.now)

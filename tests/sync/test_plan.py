@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from xw.layout import RANK, STATES
 from xw.plan import Action, Advance, Fetch, Settle, plan
+from xw.words import State
 
 NAMES = [f"20261121T05301212345{n}Z-k7f3q2m9.task.alice.json" for n in range(4)]
 LISTINGS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(STATES))
@@ -36,13 +37,13 @@ M = NAMES[0]
         ("failed", "done", [Advance(M, "failed", "done")]),
     ],
 )
-def test_each_case(mirror: str | None, hub: str | None, expected: list[Action]) -> None:
+def test_each_case(mirror: State | None, hub: State | None, expected: list[Action]) -> None:
     """Each pair of states has the action that the table of cases says."""
     assert plan({M: mirror} if mirror else {}, {M: hub} if hub else {}) == expected
 
 
 @given(LISTINGS, LISTINGS)
-def test_done_once_it_is_done(mirror: dict[str, str], hub: dict[str, str]) -> None:
+def test_done_once_it_is_done(mirror: dict[str, State], hub: dict[str, State]) -> None:
     """After the actions are carried out, a second plan is empty, and no state has moved backward."""
     before = dict(mirror), dict(hub)
     for action in plan(mirror, hub):

@@ -58,7 +58,7 @@ class Opened(NamedTuple):
     def to_json(self) -> "mail.Opened":
         """Return it for programs."""
         files = [file.to_json() for file in self.enclosed]
-        return {**self.message.to_json(), "state": self.place.state, "files": files}  # type: ignore[typeddict-item]
+        return {**self.message.to_json(), "state": self.place.state, "files": files}
 
 
 class Finished(NamedTuple):
@@ -79,7 +79,7 @@ class Finished(NamedTuple):
         return {
             "token": self.token,
             "id": found.id if found else None,
-            "type": found.type if found else None,  # type: ignore[typeddict-item]  # a pattern has seen to it
+            "type": found.type if found else None,
             "from": found.sender if found else None,
             "first_line": self.message.about()["first_line"] if self.message else None,
             "moved": self.moved,

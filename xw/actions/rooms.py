@@ -18,7 +18,7 @@ from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
 from xw.rooms.record import LeftOut, ignore
-from xw.rooms.scene import ROOM, Limits, Member
+from xw.rooms.scene import ROOM, Limits, Member, kind_of
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
 from xw.text import nearest
@@ -27,7 +27,6 @@ from xw.watch import Arrivals
 if TYPE_CHECKING:
     from xw.shapes import rooms as shapes
     from xw.shapes.files import RoomLimits
-    from xw.shapes.words import Kind, Policy, RoomStatus
 
 DEFAULTS = Limits()
 _AGAIN_S = 5.0  # how long a coordinator waits where the disk or the hub fails it
@@ -48,9 +47,9 @@ class Room(NamedTuple):
         state, made = self.state, self.definition
         return {
             "name": self.name,
-            "status": cast("RoomStatus", state.status),
+            "status": state.status,
             "reason": state.reason,
-            "policy": cast("Policy", made.policy),
+            "policy": made.policy,
             "seed": made.seed,
             "moderator": made.moderator,
             "owner": made.owner,
@@ -68,7 +67,7 @@ class Room(NamedTuple):
 def _member(member: Member) -> "shapes.Member":
     return {
         "name": member.name,
-        "kind": cast("Kind", member.kind),
+        "kind": member.kind,
         "open": member.open,
         "asked": clock.rfc3339(member.asked) if member.open else None,
         "away": member.away,
@@ -94,7 +93,7 @@ def create(
     unknown = [member for member in members if not hub.knows(member)]
     if unknown:
         raise NotFound(f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists who is; no room was made")
-    kinds = tuple((member, hub.peer(member).kind or "agent") for member in members)
+    kinds = tuple((member, kind_of(hub.peer(member).kind)) for member in members)
     made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
     taken = Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
     if definition.is_room(hub.mailbox(name)):

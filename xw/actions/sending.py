@@ -28,7 +28,8 @@ def send(
     Without `to`: the sender of the message that `re` names, else the only peer. A
     reply without `re` answers the one open task or question of its recipients; Usage if several are open.
     """
-    if kind not in layout.TYPES:
+    known = layout.type_of(kind)
+    if known is None:
         raise Usage(f"{kind!r} is no message type: use {', '.join(layout.TYPES)}")
     if not body.strip() and not attachments:
         raise Usage("the body is empty: give a text, --file or an attachment")
@@ -41,7 +42,7 @@ def send(
     if kind == "reply" and answered is None:
         answered = _only_open(instance, names)
     draft = Draft(
-        kind,
+        known,
         names,
         body,
         re=answered.id if answered else None,

@@ -16,7 +16,7 @@ from xw import clock, layout
 from xw.errors import XwError
 from xw.mailbox import Mailbox
 from xw.message import Attachment
-from xw.presence import BridgeState, Shown
+from xw.words import BridgeState, Shown, State
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -83,7 +83,7 @@ class Parcel(NamedTuple):
 class Located(NamedTuple):
     """Where a delivered message lies: its state, and since when in seconds by the hub's clock."""
 
-    state: str
+    state: State
     since: float
 
 

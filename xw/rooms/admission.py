@@ -6,16 +6,17 @@ host, who writes as the room. Everyone may join and leave; only people, the host
 and the owner may give other commands.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from xw import failure, layout
 from xw.errors import NotFound
 from xw.hub.contract import Hub
 from xw.message import Fields, Message
 from xw.rooms import payload
-from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member
+from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member, kind_of
 from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers, reached_all
 from xw.text import first_line, span
+from xw.words import InstanceKind, RoomCommand, RoomEvent, Type
 
 _WIDTH = 200
 _ROOMS = 16  # rooms that a text may pass through
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
     text: str = ""
     to: tuple[str, ...] = ()
     private: bool = False
-    kind: str = "info"
+    kind: Type = "info"
     line: bool = False
     aside: bool = False
     dropped: tuple[failure.Kind, str] | None = None
@@ -85,7 +86,7 @@ def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
     return _member(state, member, message, now)
 
 
-def settled(event: str) -> Answer:
+def settled(event: RoomEvent | Literal["unknown"]) -> Answer:
     """Return the rest of the reaction to a message that this event answered before a crash."""
     if event in (payload.REFUSED, payload.LIMITED):
         return Answer(dropped=("refused", "refused; the sender knows why"))
@@ -111,7 +112,7 @@ def _sign(state: State, message: Message) -> Answer:
     own = payload.read(message)
     protocol = message.fields.get("protocol")
     notice = isinstance(protocol, dict) and protocol.get("kind") == "ERROR_NOTICE"
-    refused = own is not None and own.text("event") == payload.REFUSED
+    refused = own is not None and own.event == payload.REFUSED
     word = notice or refused or failure.read(message) is not None
     if member is None or not (
         message.sender == layout.POSTMASTER or (message.sender == member.name and word)
@@ -132,9 +133,10 @@ def _sign(state: State, message: Message) -> Answer:
 
 
 def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:
-    command, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
-    if command not in payload.COMMANDS:
-        quoted = first_line(command, _NAME)
+    given, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
+    command = next((one for one in payload.COMMANDS if one == given), None)
+    if command is None:
+        quoted = first_line(given, _NAME)
         return _refusal(message, f"unknown command {quoted!r}: a room takes {', '.join(payload.COMMANDS)}")
     may = sender in (state.name, state.definition.owner) or _kind(hub, sender) == HUMAN
     if not may and not (command in ("join", "leave") and name == sender):
@@ -143,7 +145,7 @@ def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> 
     return _refusal(message, problem) if problem else _done(state, hub, command, name, sender)
 
 
-def _problem(state: State, hub: Hub, command: str, name: str) -> str | None:
+def _problem(state: State, hub: Hub, command: RoomCommand, name: str) -> str | None:
     """Return why the room cannot carry out a command now; None if it can."""
     if state.status == CLOSED:
         return f"the room is closed: {state.reason}"
@@ -156,7 +158,7 @@ def _problem(state: State, hub: Hub, command: str, name: str) -> str | None:
     return None
 
 
-def _done(state: State, hub: Hub, command: str, name: str, sender: str) -> Answer:
+def _done(state: State, hub: Hub, command: RoomCommand, name: str, sender: str) -> Answer:
     if command == "join":
         back = name in state.members
         event: Fields = {"event": payload.JOINED, "member": name, "as": _kind(hub, name)}
@@ -176,9 +178,9 @@ def _refusal(message: Message, why: str) -> Answer:
     return Answer(event, text, (message.sender,), private=True, dropped=("refused", why))
 
 
-def _kind(hub: Hub, name: str) -> str:
+def _kind(hub: Hub, name: str) -> InstanceKind:
     """Return the kind in an instance's card; agent if it has none, or is not on the hub."""
     try:
-        return hub.peer(name).kind or "agent"
+        return kind_of(hub.peer(name).kind)
     except NotFound:
         return "agent"

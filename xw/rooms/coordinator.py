@@ -22,6 +22,7 @@ from xw.rooms.policies import POLICIES
 from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.text import size
+from xw.words import Type
 
 _FILES = 64 * 1024 * 1024  # bytes of files in a turn: each member gets a copy
 _MANY = 100  # files in a turn, which lists them and has 1 MiB
@@ -253,13 +254,13 @@ class Coordinator:
         return "missing" if problem.kind == "missing" else f"changed since it was sent ({problem})"
 
     def _tell(
-        self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: str = "info"
+        self, fields: Fields, text: str, to: Sequence[str] = (), re: str | None = None, kind: Type = "info"
     ) -> None:
         """Send an event of the room, to all members if `to` is empty."""
         known = [name for name in dict.fromkeys(to or self.state.members) if self._hub.knows(name)]
         others = tuple(name for name in known if name != self.state.name)
         # If no recipient is left, the room sends its event to itself, to keep it.
-        body = text if kind == "reply" else f"[room {self.state.name}] {text}"
+        body = text if kind == "reply" else wording.event(self.state.name, text)
         self._send(post.Draft(kind, others or (self.state.name,), body, re), Payload(payload.EVENT, fields))
 
     def _send(self, draft: post.Draft, own: Payload) -> None:

@@ -17,8 +17,9 @@ from xw.files.batch import is_file
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.rooms.policies import POLICIES
-from xw.rooms.scene import Limits
+from xw.rooms.scene import Limits, kind_of
 from xw.text import nearest, visible
+from xw.words import InstanceKind, Policy
 
 _LIMIT = 1024 * 1024
 
@@ -26,9 +27,9 @@ _LIMIT = 1024 * 1024
 class Definition(NamedTuple):
     """A room as it was made. `members` are names and kinds, `owner` may give it commands."""
 
-    policy: str
+    policy: Policy
     seed: str
-    members: tuple[tuple[str, str], ...]
+    members: tuple[tuple[str, InstanceKind], ...]
     moderator: str = ""
     owner: str = ""
     limits: Limits = Limits()
@@ -37,9 +38,6 @@ class Definition(NamedTuple):
 
 def check(definition: Definition) -> Definition:
     """Return `definition` if it is valid. Raise Usage if not."""
-    if definition.policy not in POLICIES:
-        hint = nearest(definition.policy, list(POLICIES))
-        raise Usage(f"unknown policy {visible(definition.policy)!r}{hint}: use {', '.join(POLICIES)}")
     try:
         definition.seed.encode()
     except UnicodeEncodeError:
@@ -54,6 +52,14 @@ def check(definition: Definition) -> Definition:
     if definition.limits.answer_s == 0:
         raise Usage("invalid limit answer_s 0: give the seconds to wait for an answer, more than 0")
     return definition
+
+
+def _policy(text: str) -> Policy:
+    found = next((one for one in POLICIES if one == text), None)
+    if found is None:
+        hint = nearest(text, list(POLICIES))
+        raise Usage(f"unknown policy {visible(text)!r}{hint}: use {', '.join(POLICIES)}")
+    return found
 
 
 def write(mailbox: Mailbox, definition: Definition) -> None:
@@ -73,9 +79,9 @@ def read(mailbox: Mailbox) -> Definition:
             raise XwError(f"{path} has format {found['format']!r}, this xw knows {layout.FORMAT}: upgrade xw")
         return check(
             Definition(
-                policy=_text(found["policy"]),
+                policy=_policy(_text(found["policy"])),
                 seed=_text(found["seed"]),
-                members=tuple((_text(name), _text(kind)) for name, kind in found["members"].items()),
+                members=tuple((_text(name), kind_of(_text(kind))) for name, kind in found["members"].items()),
                 moderator=_text(found["moderator"]),
                 owner=_text(found["owner"]),
                 limits=_limits(found["limits"]),
@@ -109,7 +115,7 @@ def retired(mailbox: Mailbox) -> bool:
 def make(
     policy: str,
     seed: str,
-    members: tuple[tuple[str, str], ...],
+    members: tuple[tuple[str, InstanceKind], ...],
     moderator: str,
     owner: str,
     limits: Limits,
@@ -124,7 +130,7 @@ def make(
     elif moderator:
         raise Usage(f"--moderator goes with --policy moderator, not with {visible(policy)}")
     created = clock.rfc3339(now())
-    return check(Definition(policy, seed, members, moderator, owner, limits, created))
+    return check(Definition(_policy(policy), seed, members, moderator, owner, limits, created))
 
 
 def _text(value: object) -> str:

@@ -10,20 +10,29 @@ only those in a room's own `sent/` count as its own.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from xw import failure, layout
 from xw.message import Fields, Message
 from xw.rooms.scene import is_pass
+from xw.words import RoomCommand, RoomEvent
 
 TURN = "ROOM_TURN"
 EVENT = "ROOM_EVENT"
 CONTROL = "ROOM_CONTROL"
 
-OPENED, JOINED, LEFT, AWAY = "opened", "joined", "left", "away"
-PAUSED, RESUMED, CLOSED = "paused", "resumed", "closed"
-REFUSED, LIMITED, HEARD = "refused", "limited", "heard"
-COMMANDS = ("join", "leave", "pause", "resume", "close")
+OPENED: RoomEvent = "opened"
+JOINED: RoomEvent = "joined"
+LEFT: RoomEvent = "left"
+AWAY: RoomEvent = "away"
+PAUSED: RoomEvent = "paused"
+RESUMED: RoomEvent = "resumed"
+CLOSED: RoomEvent = "closed"
+REFUSED: RoomEvent = "refused"
+LIMITED: RoomEvent = "limited"
+HEARD: RoomEvent = "heard"
+COMMANDS: tuple[RoomCommand, ...] = get_args(RoomCommand)
+_EVENTS: tuple[RoomEvent, ...] = get_args(RoomEvent)
 
 
 class Payload(NamedTuple):
@@ -33,6 +42,12 @@ class Payload(NamedTuple):
     fields: Fields
     took: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
+
+    @property
+    def event(self) -> RoomEvent | None:
+        """Return the room's event; None if the payload is none, or has one that this version does not know."""
+        named = self.text("event") if self.kind == EVENT else ""
+        return next((one for one in _EVENTS if one == named), None)
 
     def text(self, key: str) -> str:
         """Return a field's text; empty if the field is missing or not a text."""
@@ -75,14 +90,14 @@ def is_line(message: Message) -> bool:
 def is_failure_notice(message: Message) -> bool:
     """Return True if a message reports that the one it names was refused, or gets no answer."""
     own = read(message)
-    refused = own is not None and own.kind == EVENT and own.text("event") in (REFUSED, LIMITED)
+    refused = own is not None and own.event in (REFUSED, LIMITED)
     return refused or failure.read(message) is not None
 
 
 def is_relay_ack(message: Message) -> bool:
     """Return True if a room acknowledges another room's turn with this message."""
     own = read(message)
-    heard = own is not None and own.kind == EVENT and own.text("event") == HEARD
+    heard = own is not None and own.event == HEARD
     return heard and message.type == "reply" and is_pass(message.body)  # else it could hide words
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from xw import words
 from xw.rooms import free, mention, moderator, round_robin
 from xw.rooms.scene import Scene
 
@@ -25,7 +26,7 @@ class Policy(NamedTuple):
     hint: str
 
 
-POLICIES = {
+POLICIES: dict[words.Policy, Policy] = {
     "free": Policy(free.speakers, "Everyone hears you, and anyone may answer."),
     "round-robin": Policy(round_robin.speakers, "The members speak in turn."),
     "mention": Policy(mention.speakers, "Name the next speaker with @; without a name, nobody speaks."),

@@ -2,16 +2,23 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from xw import layout
 from xw.clock import SECOND
+from xw.words import InstanceKind
 
 _MENTION = re.compile(r"(?<![\w@.-])@([a-z0-9][a-z0-9-]{0,31})", re.ASCII)
 _DECORATION = " \t\r\n.!()[]*_\"'`"
 MINUTE = 60 * SECOND
-HUMAN = "human"
-ROOM = "room"
+HUMAN: InstanceKind = "human"
+ROOM: InstanceKind = "room"
+_KINDS: tuple[InstanceKind, ...] = get_args(InstanceKind)
+
+
+def kind_of(text: str) -> InstanceKind:
+    """Return the kind of a member that a card or a record names; an unknown one is treated as an agent."""
+    return next((one for one in _KINDS if one == text), "agent")
 
 
 class Limits(NamedTuple):
@@ -67,7 +74,7 @@ class Member(NamedTuple):
     """
 
     name: str
-    kind: str = "agent"
+    kind: InstanceKind = "agent"
     turned: int = 0
     heard: int = 0
     open: str | None = None

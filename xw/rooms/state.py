@@ -6,6 +6,7 @@ each message that it sends, by the same two methods.
 """
 
 from contextlib import suppress
+from typing import Literal
 
 from xw import clock, layout
 from xw.mailbox import Mailbox
@@ -14,9 +15,12 @@ from xw.rooms import payload
 from xw.rooms.definition import Definition, retired
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Line, Member, Scene, is_pass, mentions
+from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Line, Member, Scene, is_pass, kind_of, mentions
+from xw.words import RoomEvent, RoomStatus
 
-OPEN, PAUSED, CLOSED = "open", "paused", "closed"
+OPEN: RoomStatus = "open"
+PAUSED: RoomStatus = "paused"
+CLOSED: RoomStatus = "closed"
 
 
 class State:
@@ -41,7 +45,7 @@ class State:
         self.reason = ""
         self.heard: list[str] = []
         self.aside: list[str] = []
-        self.settled: dict[str, str] = {}
+        self.settled: dict[str, RoomEvent | Literal["unknown"]] = {}
         self.last: Message | None = None
         self.thread: str | None = None
         self.active_at = 0
@@ -138,14 +142,14 @@ class State:
             )
 
     def _event(self, own: Payload, message: Message) -> None:
-        event, name = own.text("event"), own.text("member")
+        event, name = own.event, own.text("member")
         member = self.members.get(name)
         if message.re:
-            self.settled[message.re] = event
+            self.settled[message.re] = event or "unknown"
         if event == payload.OPENED:
             self.lines.append(line_of(message, message.sent))
         elif event == payload.JOINED and layout.is_name(name):
-            back = member or Member(name, own.text("as") or "agent", self.given, self.remembered())
+            back = member or Member(name, kind_of(own.text("as")), self.given, self.remembered())
             self.members[name] = back.back()._replace(open=None)
         elif event == payload.LEFT:
             self.members.pop(name, None)

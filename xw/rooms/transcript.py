@@ -5,20 +5,22 @@ draw them. Turns are left out: they only repeat lines.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from xw import clock
 from xw.mailbox import Mailbox
 from xw.message import Message
-from xw.rooms import payload
+from xw.rooms import payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.record import LeftOut, Record, ignore
 from xw.rooms.state import line_of
+from xw.words import EntryKind, RoomEvent
 
 if TYPE_CHECKING:
     from xw.shapes import rooms
 
-LINE, EVENT = "line", "event"
+LINE: EntryKind = "line"
+EVENT: EntryKind = "event"
 _SHOWN = (
     payload.JOINED, payload.LEFT, payload.AWAY, payload.LIMITED,
     payload.PAUSED, payload.RESUMED, payload.CLOSED,
@@ -34,11 +36,11 @@ class Entry(NamedTuple):
     """
 
     id: str
-    kind: str
+    kind: EntryKind
     author: str
     at: int
     text: str
-    event: str = ""
+    event: RoomEvent | Literal[""] = ""
     silent: bool = False
     files: tuple[str, ...] = ()
 
@@ -70,11 +72,12 @@ class Transcript:
 def _entry(message: Message, own: Payload | None, spoke: int) -> Entry | None:
     if payload.is_relay_ack(message):
         return None
-    event = own.text("event") if own else ""
+    event = own.event if own else None
     if own is None or event == payload.OPENED:
         line = line_of(message, max(message.sent, spoke), spoke)
         files = tuple(file.name for file in line.files)
         return Entry(line.id, LINE, line.author, line.at, line.text, silent=line.silent, files=files)
-    if event not in _SHOWN:
+    if event is None or event not in _SHOWN:
         return None
-    return Entry(message.id, EVENT, message.sender, message.sent, message.body.partition("] ")[2], event)
+    text = wording.event_in(message.sender, message.body)
+    return Entry(message.id, EVENT, message.sender, message.sent, text, event)

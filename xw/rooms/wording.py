@@ -34,6 +34,20 @@ def spoken(line: Line, files: Mapping[File, str]) -> str:
     return f"{line.author}: " + f"\n{_INDENT}".join(words)
 
 
+def event(room: str, text: str) -> str:
+    """Return the body of the room's own word on what has become of it."""
+    return f"{_mark(room)}{text}"
+
+
+def event_in(room: str, body: str) -> str:
+    """Return the text of `event` in a body."""
+    return body.removeprefix(_mark(room))
+
+
+def _mark(room: str) -> str:
+    return f"[room {room}] "
+
+
 def turn(
     room: str,
     member: Member,

@@ -1,11 +1,12 @@
 """The files of the format; `docs/format.md` says what they mean. `xw.json` is in `config_schema`."""
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
-from xw.shapes.words import AnyTime, Count, FileName, Format, Id, Kind, Name, Policy, Sha256, Time, Type
+from xw.shapes.words import AnyTime, Count, FileName, Format, Id, Name, Sha256, Time
+from xw.words import InstanceKind, Policy, Status, Type
 
 
 class Attachment(TypedDict):
@@ -49,7 +50,7 @@ class Card(TypedDict):
     """`card.json`: who an instance is."""
 
     name: Name
-    kind: Kind
+    kind: InstanceKind
     description: NotRequired[str]
     capabilities: NotRequired[list[str]]
     model: NotRequired[str]
@@ -58,7 +59,7 @@ class Card(TypedDict):
 class Said(TypedDict):
     """What an agent said of itself."""
 
-    status: Literal["alive", "busy", "idle"]
+    status: Status
     task: NotRequired[str]
     progress: NotRequired[str]
     ttl_s: Annotated[float, Field(description="Seconds for which this is believed.")]
@@ -106,7 +107,7 @@ class Room(TypedDict):
     format: Format
     policy: Policy
     seed: str
-    members: Annotated[dict[Name, Kind], Field(description="Each member's kind.")]
+    members: Annotated[dict[Name, InstanceKind], Field(description="Each member's kind.")]
     moderator: Annotated[str, Field(description="The member who names the next, or empty.")]
     owner: Annotated[str, Field(description="The instance that may rule it, or empty.")]
     limits: RoomLimits

@@ -1,13 +1,14 @@
 """What the commands about messages print with `--json`."""
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.codes import ErrorCode
 from xw.shapes import files
-from xw.shapes.words import Count, Format, Id, Name, Path, State, Time, Type
+from xw.shapes.words import Count, Format, Id, Name, Path, Time
+from xw.words import Kept, Type, Where
 
 
 class Error(TypedDict):
@@ -28,7 +29,7 @@ class Message(files.Message):
 class Placed(Message):
     """A message of a transcript, and the folder in which it lies."""
 
-    state: State
+    state: Kept
 
 
 class Enclosed(files.Attachment):
@@ -149,7 +150,7 @@ class Traced(TypedDict):
     """Where one recipient's copy of a message is."""
 
     to: Name
-    where: Literal["outbox", "returned", "pending", "processing", "done", "failed", "unreached", "unknown"]
+    where: Where
     since: Time | None
     reply: Annotated[Id | None, Field(description="The recipient's first answer.")]
 

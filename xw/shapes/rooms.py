@@ -6,7 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.shapes.files import RoomLimits
-from xw.shapes.words import Count, Format, Id, Kind, Name, Policy, RoomStatus, Time
+from xw.shapes.words import Count, Format, Id, Name, Time
+from xw.words import EntryKind, InstanceKind, Policy, RoomEvent, RoomStatus
 
 
 class RoomMade(TypedDict):
@@ -33,7 +34,7 @@ class Member(TypedDict):
     """One who is in a room."""
 
     name: Name
-    kind: Kind
+    kind: InstanceKind
     open: Annotated[Id | None, Field(description="The turn that it has not answered.")]
     asked: Annotated[Time | None, Field(description="When that was given.")]
     away: Annotated[bool, Field(description="It let a turn pass, and is passed over.")]
@@ -80,10 +81,10 @@ class Entry(TypedDict):
 
     format: Format
     id: Id
-    kind: Literal["line", "event"]
+    kind: EntryKind
     author: Name
     at: Time
     text: str
-    event: Annotated[str, Field(description="Which event; empty for a line.")]
+    event: Annotated[RoomEvent | Literal[""], Field(description="Which event; empty for a line.")]
     silent: Annotated[bool, Field(description="The member had its turn, and passed.")]
     files: list[str]

@@ -6,7 +6,8 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.codes import Code, ErrorCode, Level
-from xw.shapes.words import BridgeState, Count, Format, Id, Name, Path, Seconds, Status, Time
+from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Time
+from xw.words import BridgeState, Shown
 
 
 class Made(TypedDict):
@@ -41,7 +42,7 @@ class Peer(TypedDict):
     description: str
     capabilities: list[str]
     model: str
-    status: Status
+    status: Shown
     task: str
     progress: str
     pending: Count

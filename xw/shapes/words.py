@@ -12,13 +12,6 @@ Id = Annotated[
     str,
     Field(pattern=r"^[0-9]{8}T[0-9]{12}Z-[0-9a-hjkmnp-tv-z]{8}$", description="The whole id of a message."),
 ]
-Type = Literal["task", "question", "reply", "info"]
-State = Literal["pending", "processing", "done", "failed", "sent", "outbox"]
-Kind = Literal["agent", "human", "room"]
-Status = Literal["alive", "busy", "idle", "gone", "-"]
-BridgeState = Literal["none", "runs", "waits", "died"]
-RoomStatus = Literal["open", "paused", "closed"]
-Policy = Literal["free", "round-robin", "mention", "moderator"]
 Time = Annotated[
     str,
     Field(
