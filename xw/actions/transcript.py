@@ -14,6 +14,7 @@ from xw.mailbox import RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
 from xw.watch import Arrivals
+from xw.words import Where
 
 if TYPE_CHECKING:
     from xw.shapes import mail
@@ -54,14 +55,13 @@ class Selection(NamedTuple):
 class Traced(NamedTuple):
     """Where one recipient's copy of a message is.
 
-    `where` is outbox, returned, pending, processing, done, failed, unreached (on
-    a hub that cannot be reached now) or unknown (handled, and removed since);
-    `since` in microseconds, None where unknown;
-    `reply` the id of the recipient's first answer.
+    It is `unreached` on a hub that cannot be reached now, `unknown` once it was
+    handled and removed; `since` in microseconds, None where unknown; `reply` the
+    id of the recipient's first answer.
     """
 
     to: str
-    where: str
+    where: Where
     since: int | None
     reply: str | None
 

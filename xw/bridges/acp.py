@@ -17,8 +17,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from xw.bridges.acp_agent import Agent, Outcome, reason
+from xw.bridges.acp_modes import Permissions
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.own_files import DAY_S, OwnFiles
@@ -26,7 +28,7 @@ from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut, Usage
 
-POLICIES = ("deny", "read", "allow")
+POLICIES: tuple[Permissions, ...] = get_args(Permissions)
 
 _INCOMPLETE = {
     "max_tokens": "the agent reached its model's limit of tokens",
@@ -44,7 +46,7 @@ class AcpChat:
         self,
         program: Program,
         state: Path,
-        permissions: str = "deny",
+        permissions: Permissions = "deny",
         asks: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -147,9 +149,10 @@ OPTIONS = ("permissions", "asks", "timeout", "cwd")
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> AcpChat:
     """Return a chat with the agent that the command line `target` starts, such as `gemini --acp`."""
     check_options(options, OPTIONS)
-    policy = options.get("permissions", "deny")
-    if policy not in POLICIES:
-        raise Usage(f"invalid value {policy!r} for option permissions: use {', '.join(POLICIES)}")
+    given = options.get("permissions", "deny")
+    policy = next((one for one in POLICIES if one == given), None)
+    if policy is None:
+        raise Usage(f"invalid value {given!r} for option permissions: use {', '.join(POLICIES)}")
     asks = yes_or_no(options, "asks")
     return AcpChat(program_of("acp", target, options), state, policy, asks)
 

@@ -25,7 +25,7 @@ from acp import schema
 from xw import __version__
 from xw.bridges import acp_modes
 from xw.bridges.acp_client import Client, mode_option, modes_of
-from xw.bridges.acp_modes import Modes
+from xw.bridges.acp_modes import Modes, Permissions
 from xw.bridges.chat import ChatGone, Unusable
 from xw.bridges.program import Program
 
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
 class Agent:
     """One agent process and its session; `start` works again after either has ended."""
 
-    def __init__(self, program: Program, permissions: str, asks: bool) -> None:
+    def __init__(self, program: Program, permissions: Permissions, asks: bool) -> None:
         self._program = program
         self._cwd = os.path.abspath(program.cwd or ".")
         self._guarded = permissions != "allow"

@@ -11,7 +11,7 @@ from typing import Any
 import acp
 from acp import schema
 
-from xw.bridges.acp_modes import Modes
+from xw.bridges.acp_modes import Modes, Permissions
 from xw.bridges.acp_tools import ToolCalls
 
 ASK_S = 2.0
@@ -21,7 +21,7 @@ ASK_S = 2.0
 class Client:
     """Answers an agent's requests by the policy; records its text of this turn, its mode and its tools."""
 
-    def __init__(self, policy: str) -> None:
+    def __init__(self, policy: Permissions) -> None:
         self._policy = policy
         self._said: list[str] = []
         self._before_tool = ""

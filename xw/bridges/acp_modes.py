@@ -7,7 +7,10 @@ tell modes apart. Pure: values of this module, nothing of the protocol.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Permissions = Literal["deny", "read", "allow"]
+"""What an agent may do unasked: nothing, read and search, or all."""
 
 ASKING = ("approve", "default", "ask", "manual", "read-only")
 """Ids of modes that ask before a tool runs, in order of preference."""

@@ -23,8 +23,12 @@ from xw.failure import Kind
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 
-CLAIMED, PRESENTING, PRESENTED, ENDED = "claimed", "presenting", "presented", "ended"
-LOST = "lost"
+Stage = Literal["claimed", "presenting", "presented", "ended", "lost"]
+CLAIMED: Stage = "claimed"
+PRESENTING: Stage = "presenting"
+PRESENTED: Stage = "presented"
+ENDED: Stage = "ended"
+LOST: Stage = "lost"
 _FOLDER = INBOX["processing"]
 _TRIES = 1_000_000  # more than any bridge makes
 _LIMIT = 16 * layout.MESSAGE_LIMIT  # a text and a letter, each escaped at its worst
@@ -46,7 +50,7 @@ class Turn(NamedTuple):
     """The progress of one message. `name` is its file name, `infos` are those shown above it."""
 
     name: str
-    stage: str = CLAIMED
+    stage: Stage = CLAIMED
     tries: int = 0
     chat: str = ""
     """The kind of chat that made the mark, which means nothing to another kind."""

@@ -8,6 +8,12 @@ what agents call all the time; `quick` answers it without typer.
 from xw.layout import TYPES
 from xw.record import NamedTuple
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from typing import Literal
+
+    ParamKind = Literal["text", "switch", "number", "decimal"]
+
 
 class Param(NamedTuple):
     """An argument (no `flag`) or an option. `kind` is text, switch, or one of `NUMBERS`."""
@@ -15,7 +21,7 @@ class Param(NamedTuple):
     name: str
     flag: str = ""
     help: str = ""
-    kind: str = "text"
+    kind: "ParamKind" = "text"
     many: bool = False
     required: bool = False
     choices: tuple[str, ...] = ()
@@ -29,7 +35,7 @@ class Param(NamedTuple):
 
 
 # The kinds that are numbers: how they are read, their largest value, what a user is told.
-NUMBERS: dict[str, tuple[type[int] | type[float], float, str]] = {
+NUMBERS: "dict[ParamKind, tuple[type[int] | type[float], float, str]]" = {
     "number": (int, float("inf"), "a whole number, 0 or more"),
     "decimal": (float, 1e9, "a number from 0 to 1,000,000,000"),
 }
@@ -85,7 +91,7 @@ def _timeout(default: float | None, text: str) -> Param:
     return Param("timeout", "--timeout", text, kind="decimal", default=default, metavar="SECONDS")
 
 
-def _limit(name: str, text: str, kind: str, default: object, none: str = " 0 is no limit.") -> Param:
+def _limit(name: str, text: str, kind: "ParamKind", default: object, none: str = " 0 is no limit.") -> Param:
     flag = f"--{name.replace('_', '-')}"
     return Param(name, flag, text + none, kind=kind, default=default, metavar="N")
 

@@ -2,11 +2,15 @@
 
 from xw.record import NamedTuple
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.words import FileKind
+
 
 class Look(NamedTuple):
     """What a path holds: `kind` is file, folder, link or other; `size` in bytes; `mtime` in seconds."""
 
-    kind: str
+    kind: "FileKind"
     size: int
     mtime: float
     mode: int

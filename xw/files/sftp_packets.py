@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xw.files import Look
+from xw.words import FileKind
 
 INIT, VERSION, STATUS, HANDLE, DATA, NAME, ATTRS = 1, 2, 101, 102, 103, 104, 105
 EXTENDED, EXTENDED_REPLY = 200, 201
@@ -30,7 +31,7 @@ STATVFS = "statvfs@openssh.com"
 CHUNK = 32 * 1024  # every server must take a packet of 34,000 bytes, and no more
 _READ, _WRITE, _CREATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x80000000
-_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+_KINDS: dict[int, FileKind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 # What the standard's codes hide behind them: OpenSSH's errno_to_portable, read backwards.
 _NUMBERS = {

@@ -11,6 +11,7 @@ from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import CHUNK, Reply, Request
 from xw.files.sftp_remote import Remote, numbered, raised
 from xw.files.sftp_wire import Ask
+from xw.words import FileKind
 
 
 class Reader:
@@ -161,7 +162,7 @@ def _reading(size: int) -> Callable[[bytes], list[Request]]:
     return lambda handle: [*(sftp.read(handle, offset) for offset in offsets), sftp.fstat(handle)]
 
 
-def _odd(kind: str) -> Damaged:
+def _odd(kind: FileKind) -> Damaged:
     what = "a symbolic link, not a regular file" if kind == "link" else "no regular file"
     return Damaged(f"it is {what}")
 

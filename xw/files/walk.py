@@ -16,13 +16,17 @@ from xw.files import Look
 from xw.files.disk import fsync
 from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of, share
 
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from xw.words import FileKind
+
 # O_PATH: to pass through a folder takes the permission to search it, not to list it.
 _THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CREATE = os.O_CREAT | os.O_EXCL
 # O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
 _READ = os.O_RDONLY | os.O_NONBLOCK
-_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+_KINDS: "dict[int, FileKind]" = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 _MANY = 64  # no path here has as many parts
 LINK = "a symbolic link, which xw does not follow"
 
