@@ -1,4 +1,4 @@
-"""The closed sets of the format: what runs has the words that the type checker holds it to, and so have the docs."""
+"""The closed sets of the format: the code, the type checker and the docs name the same words."""
 
 import re
 from pathlib import Path

@@ -45,7 +45,7 @@ class Payload(NamedTuple):
 
     @property
     def event(self) -> RoomEvent | None:
-        """Return the room's event; None if the payload is none, or has one that this version does not know."""
+        """Return the room's event; None if it is no event, or one that this version does not know."""
         named = self.text("event") if self.kind == EVENT else ""
         return next((one for one in _EVENTS if one == named), None)
 
