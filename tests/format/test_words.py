@@ -13,6 +13,7 @@ def test_what_the_start_up_path_spells_out() -> None:
     """Modules that may not import typing name all the words of a set, in its order."""
     assert get_args(words.Type) == layout.TYPES
     assert get_args(words.State) == layout.STATES
+    assert set(get_args(words.Kept)) == {*layout.STATES, layout.SENT, layout.OUTBOX}
     assert set(layout.RANK) == set(layout.INBOX) == set(layout.STATES)
 
 
