@@ -203,7 +203,7 @@ def test_what_root_makes_for_an_owner_is_not_foreign(tmp_path: Path) -> None:
 
 
 def test_a_batch_over_many_folders(files: LocalFiles) -> None:
-    """More folders than a process may have files open are listed, looked at, read and synced in one call."""
+    """One call acts in more folders than a process may have files open, as a message to all does."""
     folders = [f"a/{number}" for number in range(200)]
     files.make_folders(folders)
     paths = [f"{folder}/x" for folder in folders]
@@ -216,5 +216,7 @@ def test_a_batch_over_many_folders(files: LocalFiles) -> None:
         assert not any(isinstance(look, OSError) for look in files.look_all(paths))
         assert list(files.read_all(paths, 10)) == [b"x"] * 200
         assert files.sync_all(folders) == [None] * 200
+        for apart in (False, True):
+            files.publish(b"y", "tmp", [f"{folder}/{apart}" for folder in folders], apart=apart)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -107,6 +107,7 @@ class Walk:
 
     def open(self, path: str, flags: int, mode: int = 0) -> int:
         """Return a handle of a file, as `os.open`. Its caller closes it."""
+        self._spare()
         folder, name = self._at(path)
         try:
             return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder)
@@ -179,7 +180,6 @@ class Walk:
 
     def look(self, path: str) -> Look:
         """Return what lies at a path, a link not followed."""
-        self._spare()
         found = self._stat(path)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
         at = found.st_mtime
@@ -204,7 +204,6 @@ class Walk:
 
     def read(self, path: str, limit: int) -> bytes:
         """Return a regular file's bytes. Damaged for anything else, or more than `limit` bytes."""
-        self._spare()
         handle = self.open_regular(path)
         try:
             data = b""
@@ -227,6 +226,7 @@ class Walk:
 
     def link(self, source: str, target: str) -> None:
         """Give a file a second name. FileExistsError."""
+        self._spare()
         (source_at, name), (target_at, new) = self._at(source), self._at(target)
         try:
             os.link(name, new, src_dir_fd=source_at, dst_dir_fd=target_at, follow_symlinks=False)
@@ -264,11 +264,12 @@ class Walk:
             raise self._named(error, path) from None
 
     def _spare(self) -> None:
-        """Close the folders where a batch has opened many: a process may have 1,024 files open, or 256."""
+        """Close the folders if many are open, before the next step: a process may have 1,024 files open."""
         if len(self._folders) > _MANY:
             self.close()
 
     def _stat(self, path: str) -> os.stat_result:
+        self._spare()
         folder, name = self._at(path)
         try:
             return os.stat(name, dir_fd=folder, follow_symlinks=False)
