@@ -76,7 +76,7 @@ MUTATIONS = (
         _LOOP,
     ),
     Mutation(
-        "a turn's note that cannot be understood is no fresh start",
+        "a damaged note of a turn is not a fresh start",
         "xw/bridges/turn.py",
         "    return Turn(name, LOST)\n",
         "    return Turn(name)\n",

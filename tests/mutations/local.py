@@ -206,7 +206,7 @@ MUTATIONS = (
         _FILES,
     ),
     Mutation(
-        "a file that is read, written or locked is no link",
+        "a file that is read, written or locked is not a link",
         _WALK,
         "flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder",
         "flags | os.O_CLOEXEC, mode, dir_fd=folder",

@@ -13,7 +13,7 @@ _HUB = ("tests/hub", "tests/sync", "tests/cli/test_setup.py")
 
 MUTATIONS = (
     Mutation(
-        "newer mail waits behind what is in the outbox",
+        "newer mail waits behind older mail in the outbox",
         "xw/post.py",
         "direct = {to: None if to in behind else folder for to, folder in direct.items()}",
         "direct = dict(direct)",
@@ -91,14 +91,14 @@ MUTATIONS = (
         ("tests/remote/test_stranded.py::test_adopting_overtakes_nothing",),
     ),
     Mutation(
-        "what is refused comes back as an info before it leaves the outbox",
+        "refused mail comes back as an info before it leaves the outbox",
         "xw/post.py",
         "    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))\n",
         "",
         _POST,
     ),
     Mutation(
-        "what is refused is kept in outbox/failed/",
+        "refused mail is kept in outbox/failed/",
         "xw/post.py",
         "    mailbox.refuse(to, name, reason)\n",
         '    mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{to}", name))\n',
@@ -268,14 +268,14 @@ MUTATIONS = (
         _SYNC,
     ),
     Mutation(
-        "gc keeps what the hub has not been told",
+        "gc keeps mail that the hub does not know to be handled",
         "xw/actions/gc.py",
         "            swept = _sweep(mailbox, days, dry_run, untold)\n",
         "            swept = _sweep(mailbox, days, dry_run)\n",
         _SYNC,
     ),
     Mutation(
-        "gc keeps what was handled while the hub is away",
+        "gc keeps mail handled while the hub is away",
         "xw/actions/gc.py",
         "_sweep(mailbox, days, dry_run, handled=False)._replace(",
         "_sweep(mailbox, days, dry_run)._replace(",

@@ -46,7 +46,7 @@ MUTATIONS = (
         ("tests/guarantees/test_owners.py",),
     ),
     Mutation(
-        "what is made in a group hub belongs to the group",
+        "files made in a group hub belong to the group",
         "xw/files/walk.py",
         "                share(handle, owner_of(self._at(path)[0]).group)",
         "                pass",

@@ -22,7 +22,7 @@ MUTATIONS = (
         ("tests/places/test_sandbox.py",),
     ),
     Mutation(
-        "of a repository only what is one's own is followed",
+        "only one's own files of a repository are followed",
         "xw/places.py",
         "    for owner in owners - {os.geteuid()}:",
         "    for owner in ():",

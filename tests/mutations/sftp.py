@@ -42,7 +42,7 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: a folder that cannot be synced is no success",
+        "over SFTP: a folder that cannot be synced is a failure",
         "xw/files/sftp_publish.py",
         "                error = self._linked(reply, look, target, item) or unsynced.get(folder_of(target))",
         "                error = self._linked(reply, look, target, item)",
@@ -140,7 +140,7 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: a name that is taken by other bytes is no success",
+        "over SFTP: a name taken by other bytes is a failure",
         "xw/files/sftp_publish.py",
         "        if same(self._read, target, item.data):\n            return None",
         "        return None",
@@ -210,14 +210,14 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: a source folder that cannot be synced is no success",
+        "over SFTP: a move fails if the source folder cannot be synced",
         "xw/files/sftp.py",
         "            lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
         "            lost = linked or unsynced.get(folder_of(target))",
         _SFTP,
     ),
     Mutation(
-        "over SFTP: a target folder that cannot be synced is no success",
+        "over SFTP: a move fails if the target folder cannot be synced",
         "xw/files/sftp.py",
         "            lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))",
         "            lost = linked or unsynced.get(folder_of(source))",
@@ -259,7 +259,7 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: a removal whose folder cannot be synced is no success",
+        "over SFTP: a removal whose folder cannot be synced fails",
         "xw/files/sftp.py",
         "            or unsynced.get(folder_of(path))\n            for path, (reply,), (left,)",
         "            for path, (reply,), (left,)",
@@ -287,14 +287,14 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: the folders above what is there are synced",
+        "over SFTP: the folders above an existing file are synced",
         "xw/files/sftp.py",
         "        replies = self._remote.ask([*looks, *self._remote.sync(above)])",
         "        replies = self._remote.ask(looks)",
         _SFTP,
     ),
     Mutation(
-        "over SFTP: the sync above what is there must succeed",
+        "over SFTP: the sync above an existing file must succeed",
         "xw/files/sftp.py",
         "            raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))",
         "            pass",
@@ -350,7 +350,7 @@ MUTATIONS = (
         _SFTP,
     ),
     Mutation(
-        "over SFTP: the close of what was written must succeed",
+        "over SFTP: the close of a written file must succeed",
         "xw/files/sftp_wire.py",
         "    return [close] if ask.closes and close.code != sftp.OK else []",
         "    return []",
@@ -378,7 +378,7 @@ MUTATIONS = (
         _LINKS,
     ),
     Mutation(
-        "over SFTP: what was moved behind a link is taken back",
+        "over SFTP: a move that went behind a link is taken back",
         "xw/files/sftp.py",
         "            lost = linked or unsynced",
         "            lost = unsynced",

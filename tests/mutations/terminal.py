@@ -39,7 +39,7 @@ MUTATIONS = (
         ("tests/loop/test_shells.py::test_program_once_recognised_is_a_condition",),
     ),
     Mutation(
-        "what cannot be told is not typed into",
+        "an unsure terminal is not typed into",
         "xw/bridges/may_type.py",
         "    if found.state is State.UNSURE:",
         "    if False:",
@@ -109,7 +109,7 @@ MUTATIONS = (
         ("tests/bridges/test_tmux.py::test_restarted_program_is_another",),
     ),
     Mutation(
-        "a program's error is no answer",
+        "a program's error is not an answer",
         "xw/bridges/tmux.py",
         "        if found.failure and rested",
         "        if False and rested",
@@ -123,7 +123,7 @@ MUTATIONS = (
         ("tests/bridges/test_failures.py::test_same_long_answer_twice",),
     ),
     Mutation(
-        "what is not ready is not typed into",
+        "a program that is not ready is not typed into",
         "xw/bridges/tmux.py",
         "            reason = not_ready(screen, profile, self._is_still(screen))\n            if reason:",
         "            reason = not_ready(screen, profile, self._is_still(screen))\n            if False:",
@@ -158,14 +158,14 @@ MUTATIONS = (
         ("tests/bridges/test_wrapped.py",),
     ),
     Mutation(
-        "a question is no empty input",
+        "a question is not an empty input",
         "xw/bridges/screen.py",
         " or profile.asks.search(left_of_cursor(screen))",
         "",
         ("tests/loop/test_shells.py::test_question_of_an_unknown_program",),
     ),
     Mutation(
-        "continuation marks are no letters",
+        "continuation marks are not letters",
         "xw/bridges/wrapped.py",
         "        at = _MARKS.match(rows[number]).end()",
         "        at = 0 #",
@@ -186,7 +186,7 @@ MUTATIONS = (
         ("tests/bridges/test_foreground.py",),
     ),
     Mutation(
-        "a shell that waits is no program",
+        "a shell that waits is not a program",
         "xw/bridges/foreground.py",
         "    if command.name in SHELLS or process.file in SHELLS:",
         "    if False:",
@@ -263,7 +263,7 @@ MUTATIONS = (
         ("tests/loop/test_disguised.py",),
     ),
     Mutation(
-        "a shell script is no program of the name it has",
+        "a shell script does not count as the program whose name it has",
         "xw/bridges/foreground.py",
         "        if command.kind is Kind.SCRIPT and not children:",
         "        if False:",
