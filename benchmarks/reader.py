@@ -25,7 +25,7 @@ def _xw(folder: str, claim: bool) -> Iterator[None]:
     for message in arrivals(instance, lambda name, error: sys.exit(f"{name}: {error}")):
         yield
         if claim:
-            instance.mailbox.claim(message.file_name)
+            instance.mailbox.start(message.file_name)
 
 
 def _bare(folder: str, claim: bool) -> Iterator[None]:

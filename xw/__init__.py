@@ -16,7 +16,6 @@ TYPE_CHECKING = False  # read as true by type checkers
 if TYPE_CHECKING:
     from xw.actions.asking import Asked as Asked
     from xw.actions.asking import NoAnswer as NoAnswer
-    from xw.actions.gc import Swept as Swept
     from xw.actions.inbox import DeadLetter as DeadLetter
     from xw.actions.inbox import Enclosed as Enclosed
     from xw.actions.inbox import Finished as Finished
@@ -46,17 +45,17 @@ if TYPE_CHECKING:
     from xw.errors import Usage as Usage
     from xw.errors import XwError as XwError
     from xw.finding import Finding as Finding
-    from xw.hub.contract import Peer as Peer
+    from xw.hub.sighting import Peer as Peer
     from xw.message import Attachment as Attachment
     from xw.message import Message as Message
     from xw.post import Sent as Sent
     from xw.rooms.scene import Limits as Limits
     from xw.rooms.transcript import Entry as Entry
+    from xw.sweep import Swept as Swept
 
 # Where each public name lives; a test compares it with what type checkers are told above.
 _HOMES = {
     "actions.asking": "Asked NoAnswer",
-    "actions.gc": "Swept",
     "actions.inbox": "DeadLetter Enclosed Finished Opened",
     "actions.notifying": "Told",
     "actions.rooms": "Room",
@@ -66,11 +65,12 @@ _HOMES = {
     "agent.values": "DeadLetters Inbox Returned Trace Unfinished",
     "errors": "Busy Damaged Newer NoMessage NotFound Refused TimedOut Unreachable Unreadable Usage XwError",
     "finding": "Finding",
-    "hub.contract": "Peer",
+    "hub.sighting": "Peer",
     "message": "Attachment Message",
     "post": "Sent",
     "rooms.scene": "Limits",
     "rooms.transcript": "Entry",
+    "sweep": "Swept",
 }
 _NAMES = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -15,6 +15,7 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     from xw.files.contract import Files
@@ -150,6 +151,17 @@ class Attachments:
         """Return True if a file is here as it was sent; above `CHECKED` bytes its size decides."""
         problem = self.unsound(message_id, [file]).get(file.name)
         return problem is None or problem.kind == "unchecked"
+
+    def reader(self, message_id: str) -> "Callable[[Attachment], Iterator[bytes]]":
+        """Return a function that yields an attachment's bytes; it raises Damaged if its size has changed."""
+
+        def read(file: Attachment) -> Iterator[bytes]:
+            wrong = self.missing(message_id, [file]).get(file.name)
+            if wrong:
+                raise Damaged(str(wrong))
+            yield from self.files.chunks(self.attachment(message_id, file.name))
+
+        return read
 
     def _altered(self, message_id: str, file: Attachment) -> Problem | None:
         hashed = layout.new_sha256()

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Mapping
 
-from xw import layout
+from xw import layout, schemes
 from xw.errors import Damaged, Usage
 from xw.message import parse_object
 from xw.record import NamedTuple
@@ -281,8 +281,8 @@ def _is_hub(folder: str) -> bool:
 
 
 def is_remote(hub: str) -> bool:
-    """Whether a hub is on another host: `ssh://…`, or `[user@]host:path` as scp writes it."""
-    return hub.startswith("ssh://") or ("://" not in hub and ":" in hub.partition("/")[0])
+    """Return whether a hub lies elsewhere: its URL has a scheme of `schemes`, or is one as scp writes it."""
+    return bool(schemes.of(hub))
 
 
 def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:

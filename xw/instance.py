@@ -17,11 +17,15 @@ from xw.files.ownership import is_root
 from xw.hub.directory import DirectoryHub, facts
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
+from xw.mirror.carrier import Direct
 from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
-    from xw.hub.contract import Hub
+    from collections.abc import Callable
+
+    from xw.hub.contract import Hub, Outgoing
+    from xw.mirror.carrier import Carrier
 
 
 class Options(NamedTuple):
@@ -35,10 +39,14 @@ class Options(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One agent, human or room, with what is needed to act for it. `root` is where its files lie."""
+    """One agent, human or room, with what is needed to act for it.
+
+    `root` is where its files lie; `carrier` brings its mail to and from `hub`, where that is needed.
+    """
 
     mailbox: Mailbox
-    hub: "Hub"
+    hub: "Outgoing"
+    carrier: "Carrier"
     config: Config
     root: str
     now: clock.Clock = clock.now
@@ -60,13 +68,12 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     url = config.hub_url(options.hub, environ, found)
     if config.is_remote(url):
         return _open_mirror(name, url, found, options.offline, environ)
-    if place := _carrier(name, url, url, found, environ):
-        from xw.hub.mirrored import MirroredDirectory
+    if place := _own_mirror(name, url, url, found, environ):
         from xw.sandbox import hint
 
         files = LocalFiles(place.mirror)
-        mirrored = MirroredDirectory(url, files, found.offline_s, hint(place.root))
-        return Instance(Mailbox(files, name, mirror=True), mirrored, found, files.root)
+        # On this machine no network is needed, so never offline.
+        return _mirrored(name, files, url, lambda: DirectoryHub(None, url), found, hint=hint(place.root))
     try:
         files, hub = open_hub(url)
     except Unreachable as error:
@@ -77,41 +84,58 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     except FileNotFoundError:
         raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
     files.give_to(name)
-    return Instance(mailbox, hub, found, files.root)
+    return Instance(mailbox, hub, Direct(mailbox, hub), found, files.root)
 
 
 def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Mapping[str, str]) -> Instance:
-    from xw.hub.remote import RemoteHub
-
     usual = config.mirror(url, found, environ)
-    place = _carrier(name, url, usual, found, environ)
+    place = _own_mirror(name, url, usual, found, environ)
     files = LocalFiles(place.mirror if place else usual)
     _check_way(files.root)
-    mailbox = Mailbox(files, name, mirror=True)
-    try:
-        files.look(mailbox.at(INBOX["pending"]))
-    except (FileNotFoundError, NotADirectoryError):
-        from xw.files.ssh.target import parse
 
-        parse(url)  # Usage: of what is no URL there can be no mirror
+    def open_it() -> "Hub":
+        from xw.hub.opening import open_hub
+
+        return open_hub(url)
+
+    try:
+        files.look(f"{name}/{INBOX['pending']}")
+    except (FileNotFoundError, NotADirectoryError):
+        open_it()  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
     files.give_to(name)
-    hub = RemoteHub(url, files, offline, found.offline_s)
+    hint = ""
     if place:
-        from xw.sandbox import hint
+        from xw import sandbox
 
-        hub.hint = hint(place.root)
-    return Instance(mailbox, hub, found, files.root)
+        hint = sandbox.hint(place.root)
+    return _mirrored(name, files, url, open_it, found, offline, hint)
 
 
-class _Carrier(NamedTuple):
+def _mirrored(
+    name: str,
+    files: LocalFiles,
+    url: str,
+    open_it: "Callable[[], Hub]",
+    found: Config,
+    offline: bool = False,
+    hint: str = "",
+) -> Instance:
+    from xw.mirror.mirror import Mirror
+
+    mailbox = Mailbox(files, name, mirror=True)
+    mirror = Mirror(mailbox, files, url, open_it, offline, found.offline_s, hint)
+    return Instance(mailbox, mirror, mirror, found, files.root)
+
+
+class _Place(NamedTuple):
     """The mirror in the worktree `root`, which carries an instance's mail instead of the usual place."""
 
     mirror: str
     root: str
 
 
-def _carrier(name: str, url: str, usual: str, found: Config, environ: Mapping[str, str]) -> _Carrier | None:
+def _own_mirror(name: str, url: str, usual: str, found: Config, environ: Mapping[str, str]) -> _Place | None:
     """Return the worktree's own mirror, where it carries the mail instead of `usual`; else None."""
     if environ.get("XW_STATE"):
         return None
@@ -124,7 +148,7 @@ def _carrier(name: str, url: str, usual: str, found: Config, environ: Mapping[st
     from xw.sandbox import carries
 
     mirror = f"{root}/.xw/{config.mirror_folder(url)}"
-    return _Carrier(mirror, root) if carries(mirror, name, usual, root) else None
+    return _Place(mirror, root) if carries(mirror, name, usual, root) else None
 
 
 def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:

@@ -15,6 +15,8 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xw.words import State, Type
 
 try:  # hashlib loads OpenSSL, which takes a fifth of a bare start-up; the built-in SHA-256 does not
@@ -37,6 +39,7 @@ POSTMASTER = "postmaster"
 RESERVED = (EVERYONE, POSTMASTER)
 
 HUB_FILE = "hub.json"
+HUB_ID = "hub.id"
 CARD = "card.json"
 PRESENCE = "presence.json"
 ROOM = "room.json"
@@ -56,8 +59,12 @@ SYNC_LOCK = "outbox/.sync.lock"
 WATCH_LOCK = "outbox/.watch.lock"
 WAITED = "outbox/.waited.json"  # what `wait --new` has seen
 SYNCED = "outbox/.sync.json"  # of a mirror: when its mail was last collected
+INTEREST = "outbox/.peers.json"  # of a mirror: whom its owner has written to lately
 INBOX = {state: f"inbox/{state}" for state in STATES}
 FOLDERS = (SCRATCH, *INBOX.values(), ATTACHMENTS, SENT, REFUSED)
+# What an instance's folder and its card are. A link to a mailbox is no instance of its own: its mail would
+# be addressed to another.
+INSTANCE = ("folder", "file")
 WHY = ".why.json"
 
 MESSAGE_LIMIT = 1024 * 1024  # bytes of one message file
@@ -138,11 +145,22 @@ def in_order(names: list[str], again: list[str]) -> list[str]:
         return names
     latest: dict[str, str] = {}
     for name in names:
-        latest[_sender(name)] = max(name, latest.get(_sender(name), ""))
-    return [name for name in again if name <= latest.get(_sender(name), "")]
+        latest[sender_of(name)] = max(name, latest.get(sender_of(name), ""))
+    return [name for name in again if name <= latest.get(sender_of(name), "")]
 
 
-def _sender(name: str) -> str:
+def furthest(folders: "Sequence[Sequence[str]]") -> "dict[str, State]":
+    """Return the furthest state of each message in the folders of `STATES`."""
+    states: dict[str, State] = {}
+    for state, names in zip(STATES, folders, strict=True):
+        for name in names:
+            if is_message(name) and RANK[state] >= RANK[states.get(name, "pending")]:
+                states[name] = state
+    return states
+
+
+def sender_of(name: str) -> str:
+    """Return the sender that a message's file name gives."""
     return name.removesuffix(".json").rpartition(".")[2]
 
 

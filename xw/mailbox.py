@@ -49,7 +49,7 @@ class Mailbox(Attachments):
 
     def __init__(self, files: "Files", owner: str, mirror: bool = False) -> None:
         super().__init__(files, owner)
-        self.mirror = mirror
+        self._mirror = mirror
 
     def make(self) -> None:
         """Make all folders that are missing."""
@@ -97,6 +97,21 @@ class Mailbox(Attachments):
         """Return the message at a place; None where it is gone, or cannot be read: `check` reports that."""
         with suppress(OSError, NoMessage):
             return self.read(place)
+        return None
+
+    def arrived(self, place: Place) -> Message | None:
+        """Return the message at a place for who waits for mail; None as `glance`.
+
+        A mirror's damaged copy is moved away, so that the next sync fetches another.
+        """
+        try:
+            return self.read(place)
+        except Damaged as error:
+            if self._mirror and place.folder == INBOX["pending"]:
+                with suppress(OSError):
+                    self.quarantine("pending", place.name, str(error))
+        except (OSError, NoMessage):
+            pass  # it is gone, or cannot be read now: `check` reports that
         return None
 
     def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, NoMessage]]:
@@ -194,8 +209,11 @@ class Mailbox(Attachments):
 
     # Moving
 
-    def claim(self, name: str) -> bool:
-        """Take a message from `pending` to `processing`; False where another was first."""
+    def start(self, name: str) -> bool:
+        """Move a message from `pending` to `processing`; False where another was first.
+
+        What it means for the hub, `Carrier.claim` decides.
+        """
         return self.move("pending", "processing", name)
 
     def settle(self, name: str, state: "State" = "done") -> bool:
@@ -244,7 +262,7 @@ class Mailbox(Attachments):
         A damaged copy in a mirror says nothing about the message: it goes to the
         scratch folder, and the next sync fetches another.
         """
-        if self.mirror and kind == "damaged":
+        if self._mirror and kind == "damaged":
             return self._rename(self.at(INBOX[source], name), self.at(layout.SCRATCH, os.urandom(12).hex()))
         return self._set_aside(INBOX[source], name, INBOX["failed"], {"reason": reason, "kind": kind})
 

@@ -30,7 +30,7 @@ from xw.record import NamedTuple
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.files.contract import Note
-    from xw.hub.contract import Hub, Parcel
+    from xw.hub.contract import Outgoing, Parcel, Publisher
     from xw.shapes import mail
     from xw.words import Type
 
@@ -92,7 +92,7 @@ class Flushed(NamedTuple):
 
 def send(
     mailbox: Mailbox,
-    hub: "Hub",
+    hub: "Outgoing",
     draft: Draft,
     now: clock.Clock,
     before: Callable[[str, bytes], None] = lambda name, data: None,
@@ -106,24 +106,25 @@ def send(
     Usage (an attachment that is no readable file), OSError (disk).
     """
     check_recipients(hub, draft.to, mailbox.owner)
-    direct = _direct(mailbox, hub, draft.to)
+    publisher = hub.publisher(mailbox.owner)
+    direct = _direct(publisher, draft.to)
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
-        if behind.intersection(draft.to) and not mailbox.mirror:  # a mirror leaves the network to `sync`
+        if behind.intersection(draft.to) and publisher:  # else the mail travels, with the next sync
             behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
         staged = stage_files(mailbox, draft.attachments, sums=draft.sums)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
             before(message.file_name, data)
-            direct = {to: None if to in behind else folder for to, folder in direct.items()}
-            return _publish(mailbox, message, data, direct, draft.noted)
+            direct -= behind
+            return _publish(mailbox, publisher, message, data, draft.to, direct, draft.noted)
         finally:
             for file in staged.values():
                 with suppress(OSError):  # gone from the scratch folder when all went well
                     mailbox.files.remove(file.path)
 
 
-def complete(mailbox: Mailbox, hub: "Hub", name: str, data: bytes | None = None) -> None:
+def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = None) -> None:
     """Bring a message to the recipients who lack it because its `send` was cut off; harmless if it was not.
 
     `data` are the bytes that `before` was given; None for a message that was `noted`, which lies in `sent/`.
@@ -139,15 +140,16 @@ def complete(mailbox: Mailbox, hub: "Hub", name: str, data: bytes | None = None)
         message = decode(name, data)
         returned = mailbox.refused(name)
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
-        if not mailbox.mirror:  # from a mirror all goes through the outbox, and is delivered once by its id
+        publisher = hub.publisher(mailbox.owner)
+        direct: set[str] = set()
+        if publisher:  # else all goes through the outbox, and is delivered once by its id
             left = [to for to in left if not _has(hub, to, name)]
-        direct = dict.fromkeys(set(left).intersection(mailbox.waiting_for()))
-        with suppress(Refused):  # then all waits in the outbox
-            direct |= _direct(mailbox, hub, [to for to in left if to not in direct])
-        _publish(mailbox, message, data, {to: direct.get(to) for to in left}, noted)
+            with suppress(Refused):  # then all waits in the outbox
+                direct = _direct(publisher, [to for to in left if to not in mailbox.waiting_for()])
+        _publish(mailbox, publisher, message, data, left, direct, noted)
 
 
-def _has(hub: "Hub", to: str, name: str) -> bool:
+def _has(hub: "Outgoing", to: str, name: str) -> bool:
     """Return True if a recipient has a message; what a closed mailbox has, its next delivery finds out."""
     try:
         return hub.locate(to, name) is not None
@@ -155,9 +157,11 @@ def _has(hub: "Hub", to: str, name: str) -> bool:
         return False
 
 
-def attach(mailbox: Mailbox, hub: "Hub", message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
+def attach(
+    mailbox: Mailbox, hub: "Outgoing", message: Message, paths: Sequence[str], now: clock.Clock
+) -> Sent:
     """Add files to a message that was sent; its recipients get an `info` that lists them."""
-    _direct(mailbox, hub, message.to)
+    _direct(hub.publisher(mailbox.owner), message.to)  # before anything is made
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         taken = {name.lower() for name in mailbox.attachment_names(message.id)}
         staged = stage_files(mailbox, paths, taken)
@@ -184,21 +188,21 @@ def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock
     return Sent(message_id, name, (mailbox.owner,), ())
 
 
-def flush(mailbox: Mailbox, hub: "Hub") -> Flushed:
+def flush(mailbox: Mailbox, hub: "Outgoing") -> Flushed:
     """Deliver what waits in the outbox, each recipient's oldest first.
 
     What the hub refuses for good comes back as an `info` from postmaster.
     """
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         found = _parcels(mailbox)
-        if not mailbox.mirror:
+        if hub.publisher(mailbox.owner):
             return _deliver(mailbox, hub, *found)
     # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
     # delivers a prefix of the same order, and what was delivered twice is there once.
     return _deliver(mailbox, hub, *found)
 
 
-def check_recipients(hub: "Hub", names: Sequence[str], sender: str) -> None:
+def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None:
     """NotFound, with the nearest names, where a recipient is not registered; Usage where there is none."""
     if not names:
         raise Usage("no recipient: name one with --to")
@@ -250,40 +254,46 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
     return message, data
 
 
-def _direct(mailbox: Mailbox, hub: "Hub", names: Sequence[str]) -> dict[str, str | None]:
-    """Return where to publish for each recipient, None for the outbox. Refused, before anything is made."""
-    return {to: hub.pending_of(to, mailbox) for to in names}
+def _direct(publisher: "Publisher | None", names: Sequence[str]) -> set[str]:
+    """Return the recipients to whom mail can be published now. Raise Refused before anything is made."""
+    return {to for to in names if publisher and publisher.takes(to)}
 
 
 def _publish(
-    mailbox: Mailbox, message: Message, data: bytes, direct: dict[str, str | None], sent_first: bool = False
+    mailbox: Mailbox,
+    publisher: "Publisher | None",
+    message: Message,
+    data: bytes,
+    to: Sequence[str],
+    direct: set[str],
+    sent_first: bool = False,
 ) -> Sent:
-    name = message.file_name
-    targets, delivered = [], []
-    for to, folder in direct.items():
-        if folder is None:
-            folder = mailbox.at(f"{layout.OUTBOX}/{to}")
-            mailbox.files.make_folder(folder)
-        else:
-            _hand_over(mailbox, to, message)
-            delivered.append(to)
-        targets.append(f"{folder}/{name}")
-    targets.insert(0 if sent_first else len(targets), mailbox.at(layout.SENT, name))
+    """Publish a message to those in `direct`, into the outbox for the others, and into `sent/`."""
+    delivered = tuple(one for one in to if one in direct)
+    waiting = tuple(one for one in to if one not in direct)
+    own = [f"{layout.OUTBOX}/{one}" for one in waiting]
+    for folder in own:
+        mailbox.files.make_folder(mailbox.at(folder))
+    own.insert(0 if sent_first else len(own), layout.SENT)
     # One file for recipient and `sent/` is cheaper; but of several recipients each has its own, since
     # the move to `done` sets a file's mtime, and `trace` tells the time for each.
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=len(message.to) > 1)
-    return Sent(message.id, name, tuple(delivered), tuple(to for to in direct if to not in delivered))
+    separate = len(message.to) > 1
+    if publisher:
+        for one in delivered:
+            _hand_over(publisher, one, message)
+        publisher.publish(message.file_name, data, delivered, own, own_first=sent_first, separate=separate)
+    else:
+        targets = [mailbox.at(folder, message.file_name) for folder in own]
+        mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=separate)
+    return Sent(message.id, message.file_name, delivered, waiting)
 
 
-def _hand_over(mailbox: Mailbox, to: str, message: Message) -> None:
+def _hand_over(publisher: "Publisher", to: str, message: Message) -> None:
     folder, files = files_of(message)
-    if files:
-        from xw.hub.directory import hand_over
-
-        for file in files:
-            wrong = hand_over(mailbox, Mailbox(mailbox.files, to), folder, file, added=bool(message.attached))
-            if wrong:
-                raise Refused(f"{wrong}; nothing was sent")
+    for file in files:
+        wrong = publisher.bring(to, folder, file, added=bool(message.attached))
+        if wrong:
+            raise Refused(f"{wrong}; nothing was sent")
 
 
 def files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
@@ -313,7 +323,9 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
             path = mailbox.at(f"{layout.OUTBOX}/{to}", name)
             try:
                 data = mailbox.files.read(path, layout.MESSAGE_LIMIT)
-                parcels.append(Parcel(to, name, data, mailbox, *files_of(decode(name, data))))
+                folder, files = files_of(decode(name, data))
+                reader = mailbox.reader(folder)
+                parcels.append(Parcel(to, name, data, mailbox.owner, folder, files, reader))
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
             except Unreadable as error:
@@ -339,7 +351,7 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
 
 def _deliver(
     mailbox: Mailbox,
-    hub: "Hub",
+    hub: "Outgoing",
     parcels: "Sequence[Parcel]",
     damaged: Sequence[tuple[str, str]],
     stuck: dict[str, XwError],
@@ -363,7 +375,7 @@ def _deliver(
     return Flushed(tuple(delivered), tuple(returned), stuck | waiting)
 
 
-def _outcomes(hub: "Hub", parcels: "Sequence[Parcel]") -> "list[XwError | None]":
+def _outcomes(hub: "Outgoing", parcels: "Sequence[Parcel]") -> "list[XwError | None]":
     """Return the outcomes of `hub.deliver`; after a fault in xw, deliver each parcel alone."""
     try:
         return hub.deliver(parcels)

@@ -5,17 +5,16 @@ Once made it stays in use, also by commands outside the sandbox, so that
 `instance` asks, for hubs that do not lie in the worktree.
 """
 
-import errno
 import os
 from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged, XwError
+from xw.files.access import is_closed
 from xw.files.local import LocalFiles
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 
-DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PEERS = "peers.json"
 _LIMIT = 16 * 1024 * 1024
 
@@ -27,22 +26,6 @@ def hint(root: str) -> str:
     return f"somebody outside the sandbox must run `cd {quote(root)} && xw sync --watch`"
 
 
-def closed(box: str) -> bool:
-    """Return whether this process may not change the mailbox in a folder, as in a sandbox."""
-    pending = f"{box}/{INBOX['pending']}"
-    if not os.access(pending, os.W_OK | os.X_OK):
-        return os.path.isdir(pending)
-    for file in (layout.LOCK, layout.CARD):  # access(2) knows nothing of Landlock; opening changes nothing
-        try:
-            os.close(os.open(f"{box}/{file}", os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            return error.errno in DENIED
-        return False
-    return False
-
-
 def carries(mirror: str, name: str, usual: str, root: str) -> bool:
     """Return whether the mirror in the worktree `root` carries the mail of `name`.
 
@@ -51,7 +34,7 @@ def carries(mirror: str, name: str, usual: str, root: str) -> bool:
     """
     if os.path.isdir(f"{mirror}/{name}/{INBOX['pending']}"):
         return True
-    if not closed(f"{usual}/{name}"):
+    if not is_closed(f"{usual}/{name}"):
         return False
     try:
         _make(Mailbox(LocalFiles(mirror), name), Mailbox(LocalFiles(usual), name), root)
@@ -70,12 +53,12 @@ def _make(mailbox: Mailbox, usual: Mailbox, root: str) -> None:
         mailbox.files.make_folder("")
         mailbox.files.replace(data, "", _PEERS)
     mailbox.make()
-    from xw.hub.directory import hand_over
+    from xw.hub.handover import hand_over
 
     for name in usual.names(INBOX["pending"]):
         with suppress(OSError, XwError):  # the next sync brings it, and says what is wrong with it
             message = usual.read(Place(INBOX["pending"], name))
             for file in message.attachments:
-                hand_over(usual, mailbox, message.id, file)
+                hand_over(usual.reader(message.id), mailbox, message.id, file)
             data = usual.files.read(usual.at(INBOX["pending"], name), layout.MESSAGE_LIMIT)
             mailbox.accept(name, data)

@@ -26,7 +26,7 @@ def act(team: Team) -> Iterator[Open]:  # noqa: F811  # a fixture
 @pytest.fixture
 def reach(join: Join, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:  # noqa: F811  # a fixture
     """`reach(name)`: the Agent of an instance that has joined a hub over SSH from a machine of its own."""
-    monkeypatch.setattr("xw.actions.waiting._POLL_S", (0.1, 0.1))  # instead of 2 to 15 s
+    monkeypatch.setattr("xw.hub.ssh.LOOK_AGAIN_S", (0.1, 0.1))  # instead of 2 to 15 s
     with ExitStack() as opened:
 
         def one(name: str, **more: object) -> xw.Agent:

@@ -160,6 +160,6 @@ def test_upkeep(either: Open) -> None:
     assert swept
     assert sent.name in " ".join(swept.messages)
     assert not [finding for finding in alice.doctor() if finding.level == "bad"]
-    assert alice.sync().flushed.waiting == {}
+    assert alice.sync().report.flushed.waiting == {}
     assert alice.who()[:2] == ("alice", alice.hub)
     assert "alice" in alice.prompt()

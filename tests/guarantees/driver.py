@@ -20,6 +20,7 @@ from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
 from xw.instance import Options, open_instance
 from xw.mailbox import Mailbox
+from xw.mirror.mirror import Mirror
 from xw.post import Draft
 
 _fsync, _link, _open = os.fsync, os.link, os.open
@@ -30,17 +31,18 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def _mirror() -> tuple[Mailbox, DirectoryHub]:
+def _mirror() -> tuple[Mailbox, Mirror]:
     """Alice's mailbox apart from the hub, as on another machine."""
-    hub = LocalFiles(os.path.abspath("hub"))
-    return Mailbox(LocalFiles(os.path.abspath("mirror")), "alice"), DirectoryHub(hub, hub.root)
+    hub, files = LocalFiles(os.path.abspath("hub")), LocalFiles(os.path.abspath("mirror"))
+    mailbox = Mailbox(files, "alice", mirror=True)
+    return mailbox, Mirror(mailbox, files, hub.root, lambda: DirectoryHub(hub, hub.root))
 
 
 def claim() -> None:
     """Claim the oldest pending message."""
     mailbox = open_instance(Options()).mailbox
     for name in mailbox.pending():
-        if mailbox.claim(name):
+        if mailbox.start(name):
             _say(f"claimed {layout.short_id(name)}")
             return
     _say("nothing to claim")
@@ -150,16 +152,16 @@ def _without_sync_before_acknowledgement() -> None:
 
 def _without_keeping_the_outbox() -> None:
     """Remove the outbox's copy before the message is delivered, instead of after."""
-    deliver, remove = DirectoryHub.deliver, LocalFiles.remove
+    deliver, remove = Mirror.deliver, LocalFiles.remove
 
-    def early(hub: DirectoryHub, parcels: Sequence[Parcel]) -> object:
+    def early(mirror: Mirror, parcels: Sequence[Parcel]) -> object:
         for parcel in parcels:
-            assert isinstance(parcel.source.files, LocalFiles)
-            remove(parcel.source.files, parcel.source.at(f"outbox/{parcel.to}", parcel.name))
+            assert isinstance(mirror.files, LocalFiles)
+            remove(mirror.files, f"alice/outbox/{parcel.to}/{parcel.name}")
         _patch(LocalFiles, "remove_all", lambda files, paths: [None] * len(paths))
-        return deliver(hub, parcels)
+        return deliver(mirror, parcels)
 
-    _patch(DirectoryHub, "deliver", early)
+    _patch(Mirror, "deliver", early)
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -25,6 +25,7 @@ from xw.hub.directory import DirectoryHub, found
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
+from xw.mirror.mirror import Mirror
 from xw.post import Draft
 from xw.words import State
 
@@ -84,7 +85,7 @@ class Ground:
         for state in ("done", "processing", "pending", "pending"):
             sent = self.send("alice", f"was {state}", "bob")
             if state != "pending":
-                assert self.mailbox("bob").claim(sent.name)
+                assert self.mailbox("bob").start(sent.name)
             if state == "done":
                 assert self.mailbox("bob").settle(sent.name)
 
@@ -106,7 +107,9 @@ class Ground:
     def post(self, body: str, *to: str, files: tuple[str, ...] = ()) -> post.Sent:
         """Put a message into the mirror's outbox."""
         paths = tuple(str(self.work / file) for file in files)
-        return post.send(self.mirror(), self.hub, Draft("task", to, body, attachments=paths), clock.now)
+        mailbox = self.mirror()
+        mirror = Mirror(mailbox, mailbox.files, self.hub.url, lambda: self.hub)
+        return post.send(mailbox, mirror, Draft("task", to, body, attachments=paths), clock.now)
 
     def names(self, name: str, state: State) -> list[str]:
         """The short ids of an instance's messages in a state, oldest first."""

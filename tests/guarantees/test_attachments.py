@@ -14,7 +14,7 @@ from xw.attachments import CHECKED, Problem
 from xw.bridges import answer, present
 from xw.bridges.chat import Reply
 from xw.files.local import LocalFiles
-from xw.hub.directory import hand_over
+from xw.hub.handover import hand_over
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.post import Draft
@@ -209,7 +209,7 @@ def test_what_lies_at_the_recipients_does_not_pass_as_delivered(
     bob.keep_attachment("1", "plan.txt", [b"the plan, version 1\n"])
     path, secret = Path(files.path(bob.attachment("1", "plan.txt"))), tmp_path / "secret"
     damage(path, secret)
-    assert hand_over(alice, bob, "1", kept) is None
+    assert hand_over(alice.reader("1"), bob, "1", kept) is None
     assert path.read_bytes() == b"the plan, version 1\n" and not path.is_symlink()
     if secret.exists():
         assert secret.read_bytes() == b"s" * kept.size
@@ -231,11 +231,11 @@ def test_a_file_that_is_there_already_is_synced(world: World, monkeypatch: pytes
     """Whoever brought it may have died before the sync, and this delivery acknowledges it."""
     alice, bob = (Mailbox(world.files, name) for name in ("alice", "bob"))
     kept = alice.keep_attachment("1", "plan.txt", [b"plan"])
-    assert hand_over(alice, bob, "1", kept) is None
+    assert hand_over(alice.reader("1"), bob, "1", kept) is None
     synced: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr(world.files, "sync", synced.append)
-        assert hand_over(alice, bob, "1", kept) is None
+        assert hand_over(alice.reader("1"), bob, "1", kept) is None
     assert synced == ["bob/attachments/1", "bob/attachments"]
 
 

@@ -8,6 +8,7 @@ from tests.guarantees.scene import Ground
 from xw import config, layout
 from xw.actions.gc import gc
 from xw.instance import Instance
+from xw.mirror.carrier import Direct
 
 
 def test_files_before_their_message(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_files_before_their_message(tmp_path: Path) -> None:
     bob = ground.mailbox("bob")
     message_id = "20261121T053012123456Z-k7f3q2m9"
     bob.keep_attachment(message_id, "one.txt", [b"text"])
-    instance = Instance(bob, ground.hub, config.NONE, f"{ground.work}/hub")
+    instance = Instance(bob, ground.hub, Direct(bob, ground.hub), config.NONE, f"{ground.work}/hub")
     swept = gc(instance, 0)
     assert swept is not None
     assert swept.messages  # what is done goes
@@ -37,7 +38,7 @@ def test_files_of_what_is_removed(tmp_path: Path) -> None:
     sent = ground.send("alice", "with a file", "bob", files=("one.txt",))
     bob = ground.mailbox("bob")
     assert bob.settle(sent.name)
-    swept = gc(Instance(bob, ground.hub, config.NONE, f"{ground.work}/hub"), 0)
+    swept = gc(Instance(bob, ground.hub, Direct(bob, ground.hub), config.NONE, f"{ground.work}/hub"), 0)
     assert swept is not None
     assert f"{layout.INBOX['done']}/{sent.name}" in swept.messages
     assert swept.attachments == [f"{layout.ATTACHMENTS}/{sent.id}"]

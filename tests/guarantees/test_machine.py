@@ -27,12 +27,14 @@ from tests.files.memory import MemoryFiles
 from xw import clock, config, layout, post
 from xw.actions import gc as sweeping
 from xw.actions import sending
-from xw.hub.contract import Parcel
+from xw.hub.contract import Outgoing, Parcel
 from xw.hub.directory import DirectoryHub, found
 from xw.instance import Instance
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox
 from xw.message import decode
+from xw.mirror.carrier import Direct
+from xw.mirror.mirror import Mirror
 from xw.post import Draft
 from xw.words import State
 
@@ -70,7 +72,8 @@ class Broken(RuleBasedStateMachine):
         self.hub = DirectoryHub(self.hub_files, "test")
         for name in (*OWNERS, "dave"):
             self.hub.register(name, {"name": name})
-        self.dave = Mailbox(self.afar_files, "dave")
+        self.dave = Mailbox(self.afar_files, "dave", mirror=True)
+        self.from_afar = Mirror(self.dave, self.afar_files, "test", lambda: self.hub)
         self.dave.make()
         self.promised: set[tuple[str, str]] = set()  # (recipient, file name), acknowledged
         self.claims: dict[tuple[str, str], int] = {}
@@ -110,35 +113,36 @@ class Broken(RuleBasedStateMachine):
         return int(self.seconds * clock.SECOND)
 
     def _instance(self, owner: str) -> Instance:
-        return Instance(self.hub.mailbox(owner), self.hub, config.NONE, "", self._now)
+        mailbox = self.hub.mailbox(owner)
+        return Instance(mailbox, self.hub, Direct(mailbox, self.hub), config.NONE, "", self._now)
 
-    def _send(self, mailbox: Mailbox, to: tuple[str, ...]) -> None:
-        sent = post.send(mailbox, self.hub, Draft("task", to, "hello"), self._now)
+    def _send(self, mailbox: Mailbox, hub: Outgoing, to: tuple[str, ...]) -> None:
+        sent = post.send(mailbox, hub, Draft("task", to, "hello"), self._now)
         assert set(sent.delivered) | set(sent.waiting) == set(to)
         self.promised |= {(name, sent.name) for name in to}
 
     @rule(sender=owners, to=some, plan=trouble)
     def send(self, sender: str, to: tuple[str, ...], plan: Trouble) -> None:
         with self._trouble(plan):
-            self._send(self.hub.mailbox(sender), to)
+            self._send(self.hub.mailbox(sender), self.hub, to)
 
-    @rule(to=some, mirror=st.booleans(), plan=trouble)
-    def send_from_afar(self, to: tuple[str, ...], mirror: bool, plan: Trouble) -> None:
-        """From a mirror mail waits for the next flush; else what waits is delivered first."""
+    @rule(to=some, plan=trouble)
+    def send_from_afar(self, to: tuple[str, ...], plan: Trouble) -> None:
+        """From a mirror mail waits for the next flush."""
         with self._trouble(plan):
-            self._send(Mailbox(self.afar_files, "dave", mirror), to)
+            self._send(self.dave, self.from_afar, to)
 
     @rule(plan=trouble)
     def flush(self, plan: Trouble) -> None:
         with self._trouble(plan):
-            assert not post.flush(self.dave, self.hub).returned
+            assert not post.flush(self.dave, self.from_afar).returned
 
     @rule(owner=owners, plan=trouble)
     def claim(self, owner: str, plan: Trouble) -> None:
         mailbox = self.hub.mailbox(owner)
         with self._trouble(plan):
             for name in mailbox.pending()[:1]:
-                if mailbox.claim(name):
+                if mailbox.start(name):
                     self.claims[owner, name] = self.claims.get((owner, name), 0) + 1
 
     @rule(
@@ -270,7 +274,7 @@ class Broken(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once all is repaired, everything promised is with its recipient."""
-        post.flush(self.dave, self.hub)
+        post.flush(self.dave, self.from_afar)
         held = self._held()
         assert all(key in held or key in self.swept for key in self.promised), "lost"
         assert not any(self.dave.outbox(to) for to in self.dave.waiting_for()), "left in the outbox"
@@ -294,14 +298,13 @@ def _accept_blindly(mailbox: Mailbox, name: str, data: bytes, scratch: str | Non
     return True
 
 
-def _deliver_after_removing(hub: DirectoryHub, parcels: Sequence[Parcel]) -> object:
+def _deliver_after_removing(mirror: Mirror, parcels: Sequence[Parcel]) -> object:
     for parcel in parcels:
-        parcel.source.files.remove(parcel.source.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
-    outcomes = _deliver(hub, parcels)
+        mirror.files.remove(f"dave/{layout.OUTBOX}/{parcel.to}/{parcel.name}")
+    outcomes = _travel(mirror, parcels)
     for parcel in parcels:  # for `flush` to remove
-        parcel.source.files.publish(
-            parcel.data, f"dave/{layout.OUTBOX}", [f"dave/{layout.OUTBOX}/{parcel.to}/{parcel.name}"]
-        )
+        folder = f"dave/{layout.OUTBOX}"
+        mirror.files.publish(parcel.data, folder, [f"{folder}/{parcel.to}/{parcel.name}"])
     return outcomes
 
 
@@ -319,10 +322,10 @@ def _sweep_everything(instance: Instance, days: int, dry_run: bool = False) -> o
     return _gc(instance, 0, dry_run)
 
 
-_deliver, _gc = DirectoryHub.deliver, sweeping.gc
+_deliver, _travel, _gc = DirectoryHub.deliver, Mirror.deliver, sweeping.gc
 BUGS: list[tuple[object, str, object]] = [
     (Mailbox, "accept", _accept_blindly),
-    (DirectoryHub, "deliver", _deliver_after_removing),
+    (Mirror, "deliver", _deliver_after_removing),
     (DirectoryHub, "deliver", _deliver_what_can_be),
     (MemoryFiles, "_move", _move_by_copy),
     (sweeping, "gc", _sweep_everything),

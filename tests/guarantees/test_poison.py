@@ -65,7 +65,7 @@ def poison(team: Team) -> str:
     return found
 
 
-READING = ("xw.mailbox.decode", "xw.post.decode", "xw.actions.gc.decode", "xw.sync.decode")
+READING = ("xw.mailbox.decode", "xw.post.decode", "xw.sweep.decode", "xw.mirror.sync.decode")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_sync_leaves_it_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for body in ("before", POISON, "after"):
         alice.send("bob", body)
     alice.sync()
-    inject(monkeypatch, "xw.sync.decode")
+    inject(monkeypatch, "xw.mirror.sync.decode")
     report = bob.sync()
     assert bob.bodies() == ["before", "after"]
     assert [FAULT in problem for _, problem in report.problems] == [True]

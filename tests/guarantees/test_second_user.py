@@ -16,6 +16,7 @@ from xw.files.local import LocalFiles
 from xw.hub.directory import DirectoryHub
 from xw.instance import Instance
 from xw.mailbox import Mailbox
+from xw.mirror.carrier import Direct
 from xw.rooms import definition
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.state import State
@@ -103,7 +104,8 @@ class Parrot:
 def instance(hub: str, name: str) -> Instance:
     """An instance of the hub, as the process's own user acts for it."""
     files = LocalFiles(hub, group=True)
-    return Instance(Mailbox(files, name), DirectoryHub(files, hub), config.NONE, hub)
+    mailbox, there = Mailbox(files, name), DirectoryHub(files, hub)
+    return Instance(mailbox, there, Direct(mailbox, there), config.NONE, hub)
 
 
 def bridged(shared: Shared) -> list[str]:

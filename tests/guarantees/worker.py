@@ -37,7 +37,7 @@ def claim(root: str, name: str, total: str) -> None:
     with Arrivals([f"{root}/{mailbox.at(INBOX[state])}" for state in ("pending", "done")]) as arrivals:
         while True:
             for file in mailbox.pending():
-                if not mailbox.claim(file):
+                if not mailbox.start(file):
                     continue
                 (message,) = mailbox.read_each(INBOX["processing"], [file])
                 assert isinstance(message, Message), message

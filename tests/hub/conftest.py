@@ -8,6 +8,7 @@ import pytest
 from tests.files.memory import MemoryFiles
 from tests.hub.stages import STAGES, Stage
 from xw.mailbox import Mailbox
+from xw.mirror.mirror import Mirror
 
 
 @pytest.fixture(params=STAGES)
@@ -24,3 +25,9 @@ def mailbox() -> Mailbox:
     made = Mailbox(MemoryFiles(time.time), "alice")
     made.make()
     return made
+
+
+@pytest.fixture
+def mirror(stage: Stage, mailbox: Mailbox) -> Mirror:
+    """The hub of the stage, as it is reached from alice's machine."""
+    return Mirror(mailbox, mailbox.files, stage.hub.url, lambda: stage.hub)

@@ -1,78 +1,137 @@
 """A hub that keeps no files: mail in dictionaries, as a message broker would hold it.
 
-The second implementation of `xw.hub.contract.Hub`. It shows that nothing above
-the seam needs a hub to be a directory: it hands out no paths, knows no
-folders, and takes in bytes.
+It shows that nothing above the seam needs a hub to be a directory: it hands out
+no paths, knows no folders, and gives and takes bytes. One server lives in this
+process for each URL (`ledger://name`), and each `LedgerHub` is a connection to it.
 """
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 
-from xw.errors import NotFound, Refused, Unreachable, XwError
-from xw.hub.contract import Located, Parcel, Peer
-from xw.layout import STATES, check_name
-from xw.mailbox import Mailbox
+from xw import clock, layout
+from xw.errors import Damaged, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
+from xw.finding import Finding
+from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+from xw.hub.sighting import Peer, Sighting
+from xw.layout import RANK, check_name
+from xw.sweep import Swept
 from xw.words import State
 
 
 class Entry:
-    """A message as the ledger holds it."""
+    """A message as the ledger holds it; `token` is whose claim it is, `note` why it failed."""
 
     def __init__(self, data: bytes, state: State, since: float) -> None:
         self.data = data
         self.state = state
         self.since = since
+        self.token = b""
+        self.note: dict[str, str] = {}
+
+
+class Server:
+    """What all connections to one ledger share. `cut` takes it off the network, `closed` keeps mail out."""
+
+    def __init__(self) -> None:
+        self.identity = ""
+        self.cut = False
+        self.closed: set[str] = set()
+        self.cards: dict[str, dict[str, object]] = {}
+        self.presences: dict[str, tuple[bytes, float]] = {}
+        self.acted: dict[str, float] = {}
+        self.entries: dict[str, dict[str, Entry]] = {}
+        self.files: dict[tuple[str, str, str], bytes] = {}
+        self.changed = threading.Condition()
+        self.version = 0
+
+    def touch(self) -> None:
+        """Wake those who wait for pushes."""
+        with self.changed:
+            self.version += 1
+            self.changed.notify_all()
+
+
+SERVERS: dict[str, Server] = {}
 
 
 class LedgerHub:
-    """`contract.Hub` in dictionaries. `cut` takes it off the network, `closed` keeps out mail to some."""
+    """A connection to a ledger: `contract.Hub` without files."""
 
-    def __init__(self) -> None:
-        self.url = "ledger:test"
-        self.cut = False
-        self.closed: set[str] = set()
-        self.files: dict[tuple[str, str, str], bytes] = {}
-        self._cards: dict[str, Mapping[str, object]] = {}
-        self._entries: dict[str, dict[str, Entry]] = {}
+    def __init__(self, url: str, server: Server) -> None:
+        self.url = url
+        self.server = server
+        self.progress: Progress | None = None
+        self._open = True
+
+    def _reached(self) -> Server:
+        if self.server.cut:
+            raise Unreachable(f"{self.url} cannot be reached")
+        return self.server
+
+    # Who
+
+    def identity(self) -> str:
+        """Return the server's."""
+        return self._reached().identity
 
     def instances(self) -> list[str]:
-        """See `contract.Hub.instances`."""
-        return sorted(self._reached())
+        """List the cards."""
+        return sorted(self._reached().cards)
 
     def everyone(self) -> list[str]:
-        """See `contract.Hub.everyone`."""
-        return sorted(name for name, card in self._reached().items() if card.get("kind") != "room")
+        """List the cards of all but rooms."""
+        return sorted(name for name, card in self._reached().cards.items() if card.get("kind") != "room")
 
     def knows(self, name: str) -> bool:
-        """See `contract.Hub.knows`."""
-        return name in self._reached()
+        """Look for a card."""
+        return name in self._reached().cards
 
     def peer(self, name: str) -> Peer:
-        """See `contract.Hub.peer`."""
-        card = self._reached().get(name)
-        if card is None:
+        """Show an instance."""
+        if not self.knows(name):
             raise NotFound(f"no peer {name!r} on {self.url}")
-        waiting = sorted(key for key, entry in self._entries[name].items() if entry.state == "pending")
-        kind, description, model = (str(card.get(key, "")) for key in ("kind", "description", "model"))
-        oldest = waiting[0] if waiting else None
-        return Peer(name, kind, description, (), model, status="-", task="", progress="",
-                    pending=len(waiting), oldest=oldest, seen=None, age=None)  # fmt: skip
+        return self._sighting(name).peer(self.now())
+
+    def peers(self) -> list[Peer]:
+        """Show all."""
+        return [self.peer(name) for name in self.instances()]
+
+    def _sighting(self, name: str) -> Sighting:
+        import json
+
+        server = self._reached()
+        waiting = sorted(key for key, entry in server.entries[name].items() if entry.state == "pending")
+        presence, at = server.presences.get(name, (b"", 0.0))
+        return Sighting(
+            name,
+            card=json.dumps(server.cards[name]),
+            card_at=1.0,
+            presence=presence.decode(),
+            presence_at=at,
+            pending=len(waiting),
+            oldest=waiting[0] if waiting else None,
+            changed=server.acted.get(name),
+        )
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
-        """See `contract.Hub.register`."""
-        new = check_name(name) not in self._reached()
+        """Keep a card."""
+        new = check_name(name) not in self._reached().cards
         if first and not new:
             raise FileExistsError(name)
-        self._cards[name] = dict(card)
-        self._entries.setdefault(name, {})
+        self.server.cards[name] = dict(card)
+        self.server.entries.setdefault(name, {})
         return new
 
-    def pending_of(self, to: str, sender: Mailbox) -> str | None:
-        """See `contract.Hub.pending_of`: here all mail has to travel."""
-        return None
+    # Give
+
+    def publisher(self, owner: str) -> None:
+        """Return None: mail travels."""
+        return
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
-        """See `contract.Hub.deliver`."""
+        """Keep each parcel and its files."""
         self._reached()
         held: dict[str, XwError] = {}
         outcomes: list[XwError | None] = []
@@ -81,44 +140,193 @@ class LedgerHub:
             if error and not isinstance(error, (NotFound, Refused)):
                 held[parcel.to] = error
             outcomes.append(error)
+        self.server.touch()
         return outcomes
 
-    def locate(self, to: str, name: str) -> Located | None:
-        """See `contract.Hub.locate`."""
-        self._reached()
-        entry = self._entries.get(to, {}).get(name)
-        return Located(entry.state, entry.since) if entry else None
-
-    def now(self) -> float:
-        """See `contract.Hub.now`."""
-        return time.time()
-
-    def settle(self, to: str, name: str, state: State) -> None:
-        """What a recipient does with its mail: only ever forward."""
-        entry = self._entries[to][name]
-        if STATES.index(state) > STATES.index(entry.state):
-            entry.state, entry.since = state, self.now()
-
-    def held(self, to: str) -> dict[str, bytes]:
-        """All messages of a recipient, in whatever state."""
-        return {name: entry.data for name, entry in self._entries[to].items()}
-
-    def _reached(self) -> dict[str, Mapping[str, object]]:
-        if self.cut:
-            raise Unreachable(f"{self.url} cannot be reached")
-        return self._cards
-
     def _deliver(self, parcel: Parcel) -> XwError | None:
-        entries = self._entries.get(parcel.to)
+        entries = self.server.entries.get(parcel.to)
         if entries is None:
             return NotFound(f"no peer {parcel.to!r} on {self.url}")
-        if parcel.to in self.closed:
+        if parcel.to in self.server.closed:
             return XwError(f"{parcel.to} takes no mail now")
         there = entries.get(parcel.name)
         if there and there.data != parcel.data:
             return Refused(f"{parcel.to} has another message named {parcel.name}")
         for file in parcel.files:
-            pieces = parcel.source.files.chunks(parcel.source.attachment(parcel.folder, file.name))
-            self.files[parcel.to, parcel.folder, file.name] = b"".join(pieces)
+            data = b"".join(parcel.read(file))
+            if layout.new_sha256(data).hexdigest() != file.sha256:
+                return Refused(f"its file {file.name} is not as it was sent")
+            key = (parcel.to, parcel.folder, file.name)
+            added = not parcel.name.startswith(f"{parcel.folder}.")
+            if added and self.server.files.get(key, data) != data:
+                return Refused(f"its file {file.name} has the name of another file")
+            self.server.files[key] = data
+            if self.progress:
+                self.progress(file.name, len(data), len(data))
         entries.setdefault(parcel.name, Entry(parcel.data, "pending", self.now()))
         return None
+
+    def locate(self, to: str, name: str) -> Located | None:
+        """Look for a message."""
+        entry = self._reached().entries.get(to, {}).get(name)
+        return Located(entry.state, entry.since) if entry else None
+
+    def now(self) -> float:
+        """Return this machine's time."""
+        self._reached()
+        return time.time()
+
+    def limits(self) -> Limits:
+        """Return what this hub offers: no rooms."""
+        return Limits((0.2, 1.0), no_coordinator=f"{self.url} keeps no rooms")
+
+    # Take
+
+    def survey(self, owner: str, known: Mapping[str, Sighting], everyone: bool = False) -> Survey:
+        """Return states and sightings."""
+        server = self._reached()
+        states = {name: entry.state for name, entry in server.entries[owner].items()}
+        names = set(server.cards) if everyone else set(known) & set(server.cards)
+        return Survey(states, tuple(map(self._sighting, sorted(names))))
+
+    def fetch(
+        self, owner: str, messages: Sequence[tuple[State, str]]
+    ) -> Iterator[bytes | Unreadable | Damaged | None]:
+        """Yield the bytes."""
+        for state, name in messages:
+            entry = self._reached().entries[owner].get(name)
+            yield entry.data if entry and entry.state == state else None
+
+    def attachment(self, owner: str, folder: str, name: str) -> Iterator[bytes]:
+        """Yield the bytes at once."""
+        data = self._reached().files.get((owner, folder, name))
+        if data is None:
+            raise FileNotFoundError(name)
+        yield data
+
+    def settle(self, owner: str, moves: Sequence[Move]) -> list[XwError | OSError | None]:
+        """Move messages on, never back."""
+        for move in moves:
+            entry = self._reached().entries[owner].get(move.name)
+            if entry and RANK[move.state] > RANK[entry.state]:
+                entry.state, entry.since = move.state, self.now()
+                entry.note = {"reason": move.reason, "kind": move.kind or "failed"}
+                self.server.acted[owner] = self.now()
+        self.server.touch()
+        return [None for _ in moves]
+
+    def claim(self, owner: str, name: str, token: bytes) -> Claim:
+        """Give a pending message to the first who asks."""
+        entry = self._reached().entries[owner].get(name)
+        if entry is None or entry.state not in ("pending", "processing"):
+            return "lost"
+        if entry.state == "pending":
+            entry.state, entry.since, entry.token = "processing", self.now(), token
+            self.server.acted[owner] = self.now()
+            self.server.touch()
+            return "won"
+        return "ours" if entry.token == token else "lost"
+
+    def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
+        """Mark a message as failed."""
+        entry = self._reached().entries[owner].get(name)
+        if entry is None or entry.state != state:
+            return False
+        entry.state, entry.note = "failed", {"reason": reason, "kind": "damaged"}
+        return True
+
+    def why(self, owner: str, name: str) -> Mapping[str, str]:
+        """Return the note."""
+        entry = self._reached().entries[owner].get(name)
+        return entry.note if entry and entry.state == "failed" else {}
+
+    # Keep
+
+    def show(self, owner: str, presence: bytes) -> None:
+        """Keep a presence."""
+        self._reached().presences[owner] = (presence, time.time())
+
+    def sweep(self, owner: str, days: int, dry_run: bool) -> Swept:
+        """Forget what is old, and its files."""
+        server = self._reached()
+        before = (time.time() - days * 86400) * clock.SECOND
+        old = [
+            name
+            for name, entry in server.entries[owner].items()
+            if entry.state in ("done", "failed") and entry.since * clock.SECOND < before
+        ]
+        ids = {name.partition(".")[0] for name in old}
+        files = [key for key in server.files if key[0] == owner and key[1] in ids]
+        if not dry_run:
+            for name in old:
+                del server.entries[owner][name]
+            for key in files:
+                del server.files[key]
+        return Swept(old, ["/".join(key[1:]) for key in files], [], 0)
+
+    def pushes(self, owners: Sequence[str]) -> Iterator[None]:
+        """Yield at each change."""
+        server = self._reached()
+        return self._pushes(server)
+
+    def _pushes(self, server: Server) -> Iterator[None]:
+        seen = server.version
+        yield
+        while not self._ended():
+            with server.changed:
+                while server.version == seen and not self._ended():
+                    server.changed.wait()
+                seen = server.version
+            yield
+
+    def _ended(self) -> bool:
+        return self.server.cut or not self._open
+
+    def findings(self, owner: str) -> Iterator[Finding]:
+        """Say whether it is there."""
+        known = self.knows(owner)
+        yield Finding("ok", "connected", f"connected to {self.url}")
+        if not known:
+            yield Finding("bad", "no-mailbox", f"the hub has no mailbox for {owner}")
+
+    def closed(self, owner: str) -> str:  # nobody is kept out
+        """Return nothing."""
+        return ""
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:  # it answers at once
+        """Limit nothing."""
+        return nullcontext()
+
+    def connect(self) -> None:
+        """Reach the server."""
+        self._open = True
+        self._reached()
+
+    def ping(self) -> None:
+        """Reach the server."""
+        self._reached()
+
+    def close(self) -> None:
+        """End the pushes."""
+        self._open = False
+        self.server.touch()
+
+
+def open_hub(url: str) -> LedgerHub:
+    """Return a connection to the ledger at `ledger://name`; see `xw.hub.opening`."""
+    if not layout.is_name(url.removeprefix("ledger://")):
+        raise Usage(f"{url}: write ledger://name")
+    return LedgerHub(url, SERVERS.setdefault(url, Server()))
+
+
+def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> tuple[bool, LedgerHub]:
+    """Return whether the ledger is new, and a connection; see `xw.hub.opening`."""
+    hub = open_hub(url)
+    with suppress(Unreachable):
+        hub.connect()
+    hub.connect()
+    new = not hub.server.identity
+    if new:
+        hub.server.identity = f"identity of {url}"
+        tell(f"making a hub at {url}")
+    return new, hub

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.files.memory import MemoryFiles
-from tests.hub.ledger import LedgerHub
+from tests.hub.ledger import LedgerHub, Server
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
-from xw.hub.contract import Hub
+from xw.hub.contract import Hub, Move
 from xw.hub.directory import DirectoryHub, found
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox, Place
@@ -52,7 +52,7 @@ class DirectoryStage:
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
         mailbox = Mailbox(self.files, to)
-        assert mailbox.claim(name) if state == "processing" else mailbox.settle(name, state)
+        assert mailbox.start(name) if state == "processing" else mailbox.settle(name, state)
 
     def held(self, to: str) -> dict[str, bytes]:
         """See `Stage.held`."""
@@ -78,32 +78,32 @@ class LedgerStage:
     """A hub without files."""
 
     def __init__(self) -> None:
-        self.ledger = LedgerHub()
-        self.hub: Hub = self.ledger
+        self.server = Server()
+        self.hub: Hub = LedgerHub("ledger://test", self.server)
 
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
-        self.ledger.settle(to, name, state)
+        self.hub.settle(to, [Move(name, "pending", state)])
 
     def held(self, to: str) -> dict[str, bytes]:
         """See `Stage.held`."""
-        return self.ledger.held(to)
+        return {name: entry.data for name, entry in self.server.entries[to].items()}
 
     def file(self, to: str, message_id: str, name: str) -> bytes:
         """See `Stage.file`."""
-        return self.ledger.files[to, message_id, name]
+        return self.server.files[to, message_id, name]
 
     def close(self, to: str) -> None:
         """See `Stage.close`."""
-        self.ledger.closed.add(to)
+        self.server.closed.add(to)
 
     def open(self, to: str) -> None:
         """See `Stage.open`."""
-        self.ledger.closed.discard(to)
+        self.server.closed.discard(to)
 
     def cut(self) -> None:
         """See `Stage.cut`."""
-        self.ledger.cut = True
+        self.server.cut = True
 
 
 def _local(root: Path) -> Stage:

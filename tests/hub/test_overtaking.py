@@ -7,7 +7,7 @@ from xw import clock, post
 from xw.errors import XwError
 from xw.files.local import LocalFiles
 from xw.hub.contract import Parcel
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub, DirectoryPublisher, found
 from xw.mailbox import Mailbox
 from xw.post import Draft
 
@@ -18,9 +18,15 @@ class Refusing(DirectoryHub):
     writable = False
     delivers = False
 
-    def pending_of(self, to: str, sender: Mailbox) -> str | None:
-        """See `contract.Hub.pending_of`."""
-        return super().pending_of(to, sender) if self.writable else None
+    def publisher(self, owner: str) -> DirectoryPublisher:
+        """Return one whose recipients can be closed."""
+        hub = self
+
+        class Opening(DirectoryPublisher):
+            def takes(self, to: str) -> bool:
+                return hub.writable and super().takes(to)
+
+        return Opening(self, owner)
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
         """See `contract.Hub.deliver`."""

@@ -12,20 +12,21 @@ from xw import clock, layout, post
 from xw.errors import Busy, NotFound, Unreachable, XwError
 from xw.hub.contract import Parcel
 from xw.mailbox import Mailbox, Place
+from xw.mirror.mirror import Mirror
 from xw.post import Draft
 
 _clock = itertools.count(1_795_239_012_000_000).__next__
 
 
-def send(mailbox: Mailbox, stage: Stage, body: str, *to: str) -> post.Sent:
-    return post.send(mailbox, stage.hub, Draft("task", to, body), _clock)
+def send(mailbox: Mailbox, mirror: Mirror, body: str, *to: str) -> post.Sent:
+    return post.send(mailbox, mirror, Draft("task", to, body), _clock)
 
 
-def test_what_was_sent_waits_and_arrives_in_order(stage: Stage, mailbox: Mailbox) -> None:
+def test_what_was_sent_waits_and_arrives_in_order(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """Mail that has to travel is acknowledged in the outbox, and a flush delivers it in order."""
-    sent = [send(mailbox, stage, body, "bob", "carol") for body in ("one", "two", "three")]
+    sent = [send(mailbox, mirror, body, "bob", "carol") for body in ("one", "two", "three")]
     assert all(one.waiting for one in sent[:1])
-    flushed = post.flush(mailbox, stage.hub)
+    flushed = post.flush(mailbox, mirror)
     assert not flushed.waiting
     for to in ("bob", "carol"):
         assert sorted(stage.held(to)) == [one.name for one in sent]
@@ -33,47 +34,47 @@ def test_what_was_sent_waits_and_arrives_in_order(stage: Stage, mailbox: Mailbox
     assert mailbox.names(layout.SENT) == [one.name for one in sent]
 
 
-def test_offline_mail_stays_in_the_outbox(stage: Stage, mailbox: Mailbox) -> None:
+def test_offline_mail_stays_in_the_outbox(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """While the hub is away nothing leaves the outbox, and nothing is returned to its sender."""
-    sent = send(mailbox, stage, "one", "bob")
+    sent = send(mailbox, mirror, "one", "bob")
     stage.cut()
     with pytest.raises(Unreachable):
-        post.flush(mailbox, stage.hub)
+        post.flush(mailbox, mirror)
     assert mailbox.outbox("bob") == [sent.name]
     assert mailbox.pending() == []
     assert mailbox.names(layout.REFUSED) == []
 
 
-def test_a_peer_that_takes_nothing_now(stage: Stage, mailbox: Mailbox) -> None:
+def test_a_peer_that_takes_nothing_now(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """Mail to one peer waits, in order, while others get theirs; nothing overtakes it."""
     stage.close("bob")
-    first = send(mailbox, stage, "one", "bob", "carol")
-    second = send(mailbox, stage, "two", "bob", "carol")
-    flushed = post.flush(mailbox, stage.hub)
+    first = send(mailbox, mirror, "one", "bob", "carol")
+    second = send(mailbox, mirror, "two", "bob", "carol")
+    flushed = post.flush(mailbox, mirror)
     assert set(flushed.waiting) == {"bob"}
     assert mailbox.outbox("bob") == [first.name, second.name]
     assert sorted(stage.held("carol")) == [first.name, second.name]
     stage.open("bob")
-    third = send(mailbox, stage, "three", "bob")
-    post.flush(mailbox, stage.hub)
+    third = send(mailbox, mirror, "three", "bob")
+    post.flush(mailbox, mirror)
     assert sorted(stage.held("bob")) == [first.name, second.name, third.name]
 
 
-def test_an_unknown_peer_is_told_at_once(stage: Stage, mailbox: Mailbox) -> None:
+def test_an_unknown_peer_is_told_at_once(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """Sending to nobody is NotFound with the nearest name, and nothing is written."""
     with pytest.raises(NotFound, match="bob"):
-        send(mailbox, stage, "one", "bobb")
+        send(mailbox, mirror, "one", "bobb")
     assert mailbox.names(layout.SENT) == []
     assert mailbox.waiting_for() == []
 
 
-def test_what_the_hub_refuses_comes_back(stage: Stage, mailbox: Mailbox) -> None:
+def test_what_the_hub_refuses_comes_back(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """Mail for a peer that has gone returns: an info in pending, the original in `outbox/failed/`."""
-    sent = send(mailbox, stage, "one", "bob")
+    sent = send(mailbox, mirror, "one", "bob")
     folder, gone = mailbox.at(f"{layout.OUTBOX}/bob"), mailbox.at(f"{layout.OUTBOX}/dave")
     mailbox.files.move(folder, gone)
     for _ in range(2):
-        flushed = post.flush(mailbox, stage.hub)
+        flushed = post.flush(mailbox, mirror)
     assert flushed.returned == ()
     (name,) = mailbox.pending()
     told = mailbox.read(Place(layout.INBOX["pending"], name))
@@ -82,9 +83,9 @@ def test_what_the_hub_refuses_comes_back(stage: Stage, mailbox: Mailbox) -> None
     assert mailbox.refused(sent.name) == {"dave"}
 
 
-def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
+def test_attachments_travel(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """A file added to a message later is with the recipient before it is told of it."""
-    message_id = send(mailbox, stage, "one", "bob").id
+    message_id = send(mailbox, mirror, "one", "bob").id
     late = mailbox.keep_attachment(message_id, "late.txt", [b"late"])
     draft = Draft(
         "info",
@@ -94,8 +95,8 @@ def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
         message_id,
         more={"attached": [late._asdict()]},
     )
-    post.send(mailbox, stage.hub, draft, _clock)
-    post.flush(mailbox, stage.hub)
+    post.send(mailbox, mirror, draft, _clock)
+    post.flush(mailbox, mirror)
     assert stage.file("bob", message_id, "late.txt") == b"late"
     assert len(stage.held("bob")) == 2
 
@@ -110,41 +111,43 @@ def test_attachments_travel(stage: Stage, mailbox: Mailbox) -> None:
         "99999999T999999999999Z",
     ],
 )
-def test_a_note_that_is_no_time(stage: Stage, mailbox: Mailbox, note: str) -> None:
+def test_a_note_that_is_no_time(stage: Stage, mirror: Mirror, mailbox: Mailbox, note: str) -> None:
     """Ids go on after the newest message in `sent/` where the note gives no time to go on from."""
     draft = Draft("info", ("bob",), "text")
-    first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
+    first = post.send(mailbox, mirror, draft, lambda: 2_000_000_000_000_000)
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as kept:
         kept.keep(note)
-    second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
+    second = post.send(mailbox, mirror, draft, lambda: 1_000_000_000_000_000)
     assert clock.from_stamp(layout.time_of(second.id)) == clock.from_stamp(layout.time_of(first.id)) + 1
 
 
-def test_ids_increase_without_what_was_sent(stage: Stage, mailbox: Mailbox) -> None:
+def test_ids_increase_without_what_was_sent(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
     """Ids go on after the last one given out, though gc has removed its message and the clock went back."""
     draft = Draft("info", ("bob",), "text")
-    first = post.send(mailbox, stage.hub, draft, lambda: 2_000_000_000_000_000)
+    first = post.send(mailbox, mirror, draft, lambda: 2_000_000_000_000_000)
     mailbox.files.remove(mailbox.at(layout.SENT, first.name))
-    second = post.send(mailbox, stage.hub, draft, lambda: 1_000_000_000_000_000)
+    second = post.send(mailbox, mirror, draft, lambda: 1_000_000_000_000_000)
     assert second.id > first.id
 
 
-def test_one_sends_at_a_time(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_sends_at_a_time(
+    stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While another process sends for this mailbox, a send waits, and gives up with nothing sent."""
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         monkeypatch.setattr(mailbox.files, "locked", partial(mailbox.files.locked, patience=0.0))
         with pytest.raises(Busy):
-            send(mailbox, stage, "one", "bob")
+            send(mailbox, mirror, "one", "bob")
     assert mailbox.names(layout.SENT) == mailbox.outbox("bob") == sorted(stage.held("bob")) == []
 
 
 def test_nothing_overtakes_in_a_later_burst(
-    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What could not be delivered holds back what follows, though the peer takes mail again by then."""
     large = "x" * 200_000  # each travels alone
     stage.close("bob")
-    sent = [post.send(mailbox, stage.hub, Draft("task", ("bob",), large), _clock) for _ in range(3)]
+    sent = [post.send(mailbox, mirror, Draft("task", ("bob",), large), _clock) for _ in range(3)]
     stage.open("bob")
     deliver = stage.hub.deliver
     calls: list[int] = []
@@ -154,16 +157,16 @@ def test_nothing_overtakes_in_a_later_burst(
         return [XwError("full") for _ in parcels] if len(calls) == 1 else deliver(parcels)
 
     monkeypatch.setattr(stage.hub, "deliver", first_fails)
-    post.flush(mailbox, stage.hub)
+    post.flush(mailbox, mirror)
     assert calls[0] == 1
     assert mailbox.outbox("bob") == [one.name for one in sent]
 
 
 def test_an_unreadable_copy_holds_back_its_recipient_alone(
-    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another user's file in the outbox is named and left: others get their mail, nothing overtakes it."""
-    first, second = send(mailbox, stage, "one", "bob"), send(mailbox, stage, "two", "carol")
+    first, second = send(mailbox, mirror, "one", "bob"), send(mailbox, mirror, "two", "carol")
     read = mailbox.files.read
 
     def refused(path: str, limit: int) -> bytes:
@@ -172,8 +175,8 @@ def test_an_unreadable_copy_holds_back_its_recipient_alone(
         return read(path, limit)
 
     monkeypatch.setattr(mailbox.files, "read", refused)
-    third = send(mailbox, stage, "three", "bob", "carol")
-    flushed = post.flush(mailbox, stage.hub)
+    third = send(mailbox, mirror, "three", "bob", "carol")
+    flushed = post.flush(mailbox, mirror)
     assert [*flushed.waiting] == ["bob"]
     assert f"{first.name}: Permission denied" in str(flushed.waiting["bob"])
     assert mailbox.outbox("bob") == [first.name, third.name]
@@ -181,10 +184,10 @@ def test_an_unreadable_copy_holds_back_its_recipient_alone(
 
 
 def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
-    stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where root has left a folder of its own in an outbox, mail to others goes, and that peer is named."""
-    send(mailbox, stage, "one", "bob")
+    send(mailbox, mirror, "one", "bob")
     names, closed = mailbox.files.names, mailbox.at(f"{layout.OUTBOX}/bob")
 
     def refused(folder: str) -> list[str]:
@@ -193,14 +196,16 @@ def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
         return names(folder)
 
     monkeypatch.setattr(mailbox.files, "names", refused)
-    sent = send(mailbox, stage, "two", "carol")
-    flushed = post.flush(mailbox, stage.hub)
+    sent = send(mailbox, mirror, "two", "carol")
+    flushed = post.flush(mailbox, mirror)
     assert f"{closed}: Permission denied" in str(flushed.waiting["bob"])
     assert sorted(stage.held("carol")) == [sent.name]
     assert mailbox.find(sent.id).folder == layout.SENT
 
 
-def test_the_own_copy_is_made_last(stage: Stage, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_own_copy_is_made_last(
+    stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who finds a message in `sent/` after a crash knows that every recipient has it, or the outbox."""
     published: list[list[str]] = []
     publish = mailbox.files.publish
@@ -210,5 +215,5 @@ def test_the_own_copy_is_made_last(stage: Stage, mailbox: Mailbox, monkeypatch: 
         publish(data, scratch, targets, apart)
 
     monkeypatch.setattr(mailbox.files, "publish", noted)
-    send(mailbox, stage, "one", "bob", "carol")
+    send(mailbox, mirror, "one", "bob", "carol")
     assert published[0] == ["outbox", "outbox", "sent"]

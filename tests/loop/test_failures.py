@@ -242,7 +242,7 @@ def test_a_damaged_message_is_reported(team: Team) -> None:
     bob = instance(team, "bob")
     token = team.send("later damaged", kind="question")
     (name,) = bob.mailbox.pending()
-    bob.mailbox.claim(name)
+    bob.mailbox.start(name)
     place = Path(bob.root, bob.mailbox.at("inbox/processing", name))
     place.write_text("{}")
     turn = {"name": name, "stage": "presenting", "tries": 0, "chat": "", "mark": "", "text": "", "infos": [],

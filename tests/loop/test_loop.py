@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.loop.world import START, World
-from xw import clock, layout, post, sync
+from xw import clock, layout, post
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
 from xw.errors import Refused, TimedOut
 from xw.mailbox import Mailbox
+from xw.mirror.carrier import Direct
 from xw.presence import Doing
 from xw.words import Type
 
@@ -345,7 +346,7 @@ def test_finished_by_its_owner_meanwhile(world: World) -> None:
 def test_claimed_by_another_worker(world: World) -> None:
     """A claim without a turn is somebody else's, and stays."""
     name = world.send("mine")
-    Mailbox(world.files, "bob").claim(name)
+    Mailbox(world.files, "bob").start(name)
     world.run(world.bridge())
     assert world.program.shown == [] and states(world) == [("processing", "question")]
 
@@ -354,8 +355,8 @@ def test_claim_lost_to_another_machine(world: World, monkeypatch: pytest.MonkeyP
     """What another machine of this name has claimed is left to it, though the mirror still shows it."""
     name = world.send("whose?")
     world.send("mine")
-    real = sync.claim
-    monkeypatch.setattr(sync, "claim", lambda box, hub, one: one != name and real(box, hub, one))
+    real = Direct.claim
+    monkeypatch.setattr(Direct, "claim", lambda carrier, one: one != name and real(carrier, one))
     world.run(world.bridge())
     assert len(world.program.shown) == 1 and "mine" in world.program.shown[0]
     assert states(world) == [("pending", "question"), ("done", "question")] and world.turns() == []

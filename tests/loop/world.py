@@ -15,6 +15,7 @@ from xw.hub.directory import DirectoryHub, found
 from xw.instance import Instance
 from xw.mailbox import Mailbox, Place
 from xw.message import Fields, Message
+from xw.mirror.carrier import Direct
 from xw.post import Draft
 from xw.words import Type
 
@@ -143,7 +144,9 @@ class World:
 
     def instance(self, name: str) -> Instance:
         """One of them, with the test's clock."""
-        return Instance(Mailbox(self.files, name), self.hub, config.NONE, self.root, lambda: self.time)
+        mailbox = Mailbox(self.files, name)
+        carrier = Direct(mailbox, self.hub)
+        return Instance(mailbox, self.hub, carrier, config.NONE, self.root, lambda: self.time)
 
     def send(
         self, body: str, kind: Type = "question", by: str = "alice", to: str = "bob", **more: object

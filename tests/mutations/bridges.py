@@ -50,7 +50,7 @@ MUTATIONS = (
     Mutation(
         "the claim is asked for again after a crash",
         "xw/bridges/loop.py",
-        "mine = left.stage != CLAIMED or sync.holds(self._mailbox, self._instance.hub, left.name)",
+        "mine = left.stage != CLAIMED or self._instance.carrier.holds(left.name)",
         "mine = True",
         (*_LOOP, "tests/sync/test_bridges.py", "tests/remote/test_up.py"),
     ),

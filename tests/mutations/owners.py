@@ -20,14 +20,14 @@ MUTATIONS = (
     Mutation(
         "mail between two users' private mailboxes is refused",
         "xw/hub/directory.py",
-        "        if self._divided(sender, to):\n",
+        "        if files.divided(self._own.owner, to):\n",
         "        if False:\n",
         ("tests/guarantees/test_owners.py",),
     ),
     Mutation(
         "… also when it is flushed",
         "xw/hub/directory.py",
-        "        if self._divided(parcel.source, parcel.to):\n",
+        "        if self.files.divided(parcel.sender, parcel.to):\n",
         "        if False:\n",
         ("tests/guarantees/test_owners.py",),
     ),

@@ -16,7 +16,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a mailbox that a sandbox closes is found out",
-        "xw/sandbox.py",
+        "xw/files/access.py",
         "    if not os.access(pending, os.W_OK | os.X_OK):\n        return os.path.isdir(pending)\n",
         "    return False\n",
         ("tests/places/test_sandbox.py",),

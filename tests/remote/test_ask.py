@@ -9,20 +9,20 @@ from tests.cli.team import XW, ended, until
 from tests.loop.processes import script
 from tests.remote.conftest import Join
 from xw.hub.contract import Located
-from xw.hub.remote import RemoteHub
+from xw.mirror.mirror import Mirror
 
 
 def test_a_question_that_is_done_there(join: Join, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that is done without an answer ends its ask; looking there costs few round trips."""
     alice, bob = join("alice"), join("bob")
     looks: list[str] = []
-    locate = RemoteHub.locate
+    locate = Mirror.locate
 
-    def counted(hub: RemoteHub, to: str, name: str) -> Located | None:
+    def counted(hub: Mirror, to: str, name: str) -> Located | None:
         looks.append(to)
         return locate(hub, to, name)
 
-    monkeypatch.setattr(RemoteHub, "locate", counted)
+    monkeypatch.setattr(Mirror, "locate", counted)
     bob.start("watch", "--exec", f'{XW} done "$XW_ID" && {XW} sync')
     result = alice.run("ask", "--to", "bob", "--timeout", "120", "well?")
     assert (result.code, result.out) == (1, "")
@@ -45,7 +45,7 @@ def test_no_look_while_the_question_waits(join: Join, hub: Path, monkeypatch: py
     alice = join("alice")
     join("bob")
     looks: list[object] = []
-    monkeypatch.setattr(RemoteHub, "locate", lambda self, *args: looks.append(args))
+    monkeypatch.setattr(Mirror, "locate", lambda self, *args: looks.append(args))
     result = alice.run("ask", "--to", "bob", "--offline", "--timeout", "3", "well?")
     assert (result.code, result.out) == (4, "") and looks == []
     until(lambda: os.listdir(alice.mirror / "outbox/bob"))

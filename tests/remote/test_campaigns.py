@@ -23,7 +23,7 @@ from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
 from xw import layout
 from xw.files.local import LocalFiles
-from xw.hub import directory
+from xw.hub import handover
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox, Place
 
@@ -317,7 +317,7 @@ def test_a_file_that_takes_longer_than_the_limit(
     (alice.folder / "large.bin").write_bytes(os.urandom(4_000_000))
     limit = 20.0
     hint = f"large.bin takes longer than {limit} s: `xw sync` takes the time that it needs"
-    real, clock = directory.shown, time.monotonic
+    real, clock = handover.shown, time.monotonic
     passed = 0.0
 
     def now() -> float:
@@ -341,7 +341,7 @@ def test_a_file_that_takes_longer_than_the_limit(
             assert "1 delivered" in alice.ok("sync")
         passed = 0.0
         with monkeypatch.context() as patch:
-            for module in ("xw.hub.directory", "xw.sync"):
+            for module in ("xw.hub.handover", "xw.mirror.sync"):
                 patch.setattr(f"{module}.shown", slow)
             patch.setattr(time, "monotonic", now)
             began = clock()
@@ -457,15 +457,18 @@ def test_the_hubs_disk(trouble: str, join: Join, hub: Path, tmp_path: Path) -> N
 
 @pytest.mark.root
 def test_mail_of_a_read_only_hub(join: Join, hub: Path) -> None:
-    """What waits there is fetched and shown as fresh; that the hub takes nothing is said all the same."""
+    """What waits there is fetched and shown as fresh; only mail for it hears that it takes nothing."""
     with mounted(hub, "size=2m"):
         alice, bob = join("alice"), join("bob")
         alice.send("bob", "still to be had")
         _remount(hub, "ro")
         checked = bob.run("check")
         assert (checked.code, "still to be had" in checked.out) == (0, True), checked
-        assert "read-only" in checked.err.lower()
-        assert "this is the mail of" not in checked.err
+        assert checked.err == ""
+        sent = bob.run("send", "info", "back", "--to", "alice")
+        assert (sent.code, "in the outbox for alice" in sent.out) == (0, True), sent
+        assert "read-only" in sent.err.lower()
+        assert "this is the mail of" not in sent.err
         _remount(hub, "rw")
 
 

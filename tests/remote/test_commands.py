@@ -17,7 +17,7 @@ from tests.remote.machine import Machine, disconnect
 from tests.ssh.sshd import Sshd
 from xw import layout
 from xw.errors import Refused
-from xw.hub.remote import RemoteHub
+from xw.hub.ssh import SshHub
 
 
 def logins(server: Sshd) -> int:
@@ -214,7 +214,7 @@ def test_gc_where_the_hub_refuses(bob: Machine, monkeypatch: pytest.MonkeyPatch)
     """gc says so, and removes what needs no word of the hub."""
     (bob.mirror / "inbox/tmp/f00").write_text("left by a crash")
     os.utime(bob.mirror / "inbox/tmp/f00", (0, 0))
-    monkeypatch.setattr(RemoteHub, "far", mock.Mock(side_effect=Refused("its host key has changed")))
+    monkeypatch.setattr(SshHub, "survey", mock.Mock(side_effect=Refused("its host key has changed")))
     refused = bob.run("gc")
     assert (refused.code, "its host key has changed" in refused.err) == (6, True)
     assert os.listdir(bob.mirror / "inbox/tmp") == []

@@ -10,7 +10,6 @@ import pytest
 from tests.cli.team import Result
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
-from xw.hub.remote import RemoteHub
 from xw.instance import Options, open_instance
 
 NOTES = ("peers.json", "away.json", "mirror.json", "machine", "alice/outbox/.sync.json")
@@ -110,12 +109,13 @@ def test_a_note_that_is_no_file(scene: tuple[Machine, Machine]) -> None:
 def test_claims_after_the_word_was_lost(scene: tuple[Machine, Machine]) -> None:
     """A mirror whose `machine` is empty makes a new word, so that nobody else's empty one is its own."""
     alice, _ = scene
-    hub = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).hub
-    assert isinstance(hub, RemoteHub)
+    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).carrier.mirror
+    assert mirror
+    notes = mirror.notes
     for damaged in (b"", b"half", bytes(100)):
         (alice.mirror.parent / "machine").write_bytes(damaged)
-        word = hub.machine()
-        assert (len(word), hub.machine()) == (32, word)
+        word = notes.token()
+        assert (len(word), notes.token()) == (32, word)
 
 
 def test_a_word_that_cannot_be_read_stays(
@@ -123,11 +123,12 @@ def test_a_word_that_cannot_be_read_stays(
 ) -> None:
     """A passing error makes no new word: what was claimed by the old one would be another machine's."""
     alice, _ = scene
-    hub = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).hub
-    assert isinstance(hub, RemoteHub)
-    word = hub.machine()
+    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).carrier.mirror
+    assert mirror
+    notes = mirror.notes
+    word = notes.token()
     with monkeypatch.context() as patch:
-        patch.setattr(hub.memory, "read", mock.Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+        patch.setattr(notes.files, "read", mock.Mock(side_effect=OSError(errno.EIO, "Input/output error")))
         with pytest.raises(OSError, match="Input/output error"):
-            hub.machine()
-    assert hub.machine() == word
+            notes.token()
+    assert notes.token() == word

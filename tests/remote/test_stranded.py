@@ -19,6 +19,7 @@ from xw.hub.directory import DirectoryHub
 from xw.instance import Instance
 from xw.mailbox import Mailbox
 from xw.message import encode
+from xw.mirror.carrier import Direct
 
 
 def commands(line: str) -> list[list[str]]:
@@ -191,7 +192,8 @@ def test_adopting_overtakes_nothing(tmp_path: Path) -> None:
         sent.append(name)
     new.make()
     problems: list[str] = []
-    instance = Instance(new, DirectoryHub(new.files, "hub"), config.NONE, new.files.root)
+    hub = DirectoryHub(new.files, "hub")
+    instance = Instance(new, hub, Direct(new, hub), config.NONE, new.files.root)
     assert adopt(instance, old.files.root, problems) == 1
     assert (old.outbox("bob"), new.outbox("bob"), new.outbox("carol")) == (sent[:2], [], sent[2:])
     (problem,) = problems
@@ -210,7 +212,8 @@ def test_adopting_into_a_mailbox_that_is_incomplete(tmp_path: Path) -> None:
     old.files.replace(data, folder, f"{folder}/{name}")
     os.rmdir(tmp_path / "new/alice/sent")
     problems: list[str] = []
-    instance = Instance(new, DirectoryHub(new.files, "hub"), config.NONE, new.files.root)
+    hub = DirectoryHub(new.files, "hub")
+    instance = Instance(new, hub, Direct(new, hub), config.NONE, new.files.root)
     assert adopt(instance, old.files.root, problems) == 0
     assert (old.outbox("bob"), len(problems)) == ([name], 1)
 

@@ -19,9 +19,8 @@ from tests.remote.watching import Watch, host_send, pushes, watchers
 from tests.schemas import validate
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
-from xw.hub.remote import RemoteHub
+from xw.hub import pushes as pushing
 from xw.instance import Options, open_instance
-from xw.keep import push_command
 
 pytestmark = pytest.mark.usefixtures("measured")
 
@@ -65,14 +64,13 @@ def test_the_outbox_is_flushed_at_once(watch: Watch, alice: Machine, bob: Machin
 def test_commands_leave_the_network_to_it(
     watch: Watch, alice: Machine, bob: Machine, known: Sshd, hub: Path
 ) -> None:
-    """While it runs check, send, done, peers and log make no connection of their own."""
+    """While it runs check, send, done and log make no connection of their own."""
     bob.send("alice", "one")
     until(lambda: alice.pending())
     before = known.log.read_text().count("Accepted publickey")
     for arguments in (
         ["check"],
         ["send", "info", "x", "--to", "bob"],
-        ["peers"],
         ["log"],
         ["done", alice.pending()[0]],
     ):
@@ -230,14 +228,15 @@ def test_xw_pushes_where_there_is_no_inotifywait(home: Home, keys: Keys, hub: Pa
     try:
         alice.ok("init", "--name", "alice", "--hub", alice.url)
         options = Options("alice", config=str(alice.folder / "xw.json"))
-        there = open_instance(options, {}).hub
-        assert isinstance(there, RemoteHub)
-        pushes = there.lines(push_command(["alice"]))
-        assert next(pushes) == "ready\n"
+        mirror = open_instance(options, {}).carrier.mirror
+        assert mirror
+        there = mirror.hub
+        pushed = there.pushes(["alice"])
+        next(pushed)
         pending = hub / "alice/inbox/pending"
         until(lambda: any(watches(pid, pending) for pid in server.sessions()))
         host_send(hub, tmp_path / "host", "pushed by xw", "alice")
-        assert "pushed by xw" in next(pushes)
+        next(pushed)
         there.close()
         until(lambda: server.sessions() == [] and watchers(hub) == [])
     finally:
@@ -248,7 +247,7 @@ def test_xw_pushes_where_there_is_no_inotifywait(home: Home, keys: Keys, hub: Pa
 def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> None:
     """Where inotifywait cannot watch, the command ends, so that nobody waits for pushes that never come."""
     ended = subprocess.run(
-        [shell, "-c", push_command(["nobody"])],
+        [shell, "-c", pushing.script(["nobody"])],
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         capture_output=True,
@@ -262,7 +261,7 @@ def test_check_does_without_the_network_code(watch: Watch, alice: Machine) -> No
     """Under --watch `xw check` on a mirror loads no paramiko, SFTP or typer."""
     code = (
         "import sys; from xw.__main__ import run; run(['check']); "
-        "heavy = ('paramiko', 'typer', 'typing', 'xw.files.s', 'xw.sync'); "
+        "heavy = ('paramiko', 'typer', 'typing', 'xw.files.s', 'xw.mirror.s'); "
         "print(*(name for name in sys.modules if name.startswith(heavy)))"
     )
     ended = subprocess.run(

@@ -12,6 +12,7 @@ from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Fields, Message
+from xw.mirror.carrier import Direct
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
@@ -58,7 +59,8 @@ class Stage:
 
     def instance(self, name: str) -> Instance:
         """An instance, as a program acts for it."""
-        return Instance(Mailbox(self.files, name), self.hub, config.NONE, self.root, self.now)
+        mailbox = Mailbox(self.files, name)
+        return Instance(mailbox, self.hub, Direct(mailbox, self.hub), config.NONE, self.root, self.now)
 
     def room(
         self, name: str, members: str, policy: Policy = "round-robin", seed: str = "", **limits: float

@@ -197,7 +197,7 @@ def test_a_claim_and_a_dead_letter(tmp_path: Path) -> None:
         for name in ("one", "two"):
             mailbox.files.publish(b"x", "bob/inbox/tmp", [f"bob/inbox/pending/{name}"])
         with watched(root) as steps:
-            assert mailbox.claim("one")
+            assert mailbox.start("one")
             assert mailbox.quarantine("pending", "two", "why", "failed")
         assert problems(steps, SCRATCH) == []
         assert {"bob/inbox/processing", "bob/inbox/pending", "bob/inbox/failed"} <= set(synced_folders(steps))

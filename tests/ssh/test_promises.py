@@ -270,7 +270,7 @@ def test_a_card_and_a_claim(serve: Serve, tmp_path: Path) -> None:
         mailbox = hub.mailbox("alice")
         hub.files.publish(b"x", "alice/inbox/tmp", ["alice/inbox/pending/x"])
         link.lies = about("posix rename")
-        caught(lambda: mailbox.claim("x"))
+        caught(lambda: mailbox.start("x"))
         assert mailbox.state_of("x") == "pending"
     finally:
         link.close()

@@ -8,11 +8,11 @@ from xw.files.local import LocalFiles
 from xw.files.sftp import SftpFiles
 from xw.hub import directory
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import RemoteHub
 from xw.mailbox import Mailbox
 from xw.message import Message
+from xw.mirror.mirror import Mirror
+from xw.mirror.sync import Report, sync
 from xw.post import Draft, Sent
-from xw.sync import Report, sync
 from xw.words import Type
 
 
@@ -26,23 +26,23 @@ class Machine:
         self.mailbox = Mailbox(files, name, mirror=True)
         self.mailbox.make()
         self.told: list[str] = []
-        self.hub = RemoteHub(f"ssh://hub{hub_root}", files)
-        # What `far` would have made after connecting.
-        self.hub._far = DirectoryHub(SftpFiles(self.link, str(hub_root)), self.hub.url)
+        url = f"ssh://hub{hub_root}"
+        there = DirectoryHub(SftpFiles(self.link, str(hub_root)), url)
+        self.hub = Mirror(self.mailbox, files, url, lambda: there)
 
     def send(self, to: str, body: str, kind: Type = "task", attachments: tuple[str, ...] = ()) -> Sent:
         """Put a message into the outbox."""
         draft = Draft(kind, (to,), body, attachments=attachments)
         return post.send(self.mailbox, self.hub, draft, clock.now)
 
-    def sync(self, peers: bool = True) -> Report:
+    def sync(self, everyone: bool = True) -> Report:
         """Sync the mirror."""
-        return sync(self.mailbox, self.hub, peers=peers)
+        return sync(self.hub, everyone=everyone)
 
-    def cost(self, peers: bool = True) -> int:
-        """Sync, and say how many round trips that took."""
+    def cost(self, everyone: bool = True) -> int:
+        """Sync, and return how many round trips that took."""
         before = self.link.round_trips
-        self.sync(peers)
+        self.sync(everyone)
         return self.link.round_trips - before
 
     def bodies(self) -> list[str]:

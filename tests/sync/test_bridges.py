@@ -8,7 +8,7 @@ import pytest
 from tests.loop.world import Program, ScriptedChat
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
-from xw import clock, config
+from xw import config
 from xw.bridges.loop import Bridge
 from xw.errors import Unreachable
 from xw.files.sftp import SftpFiles
@@ -19,7 +19,7 @@ STEPS = ("read_all", "publish_all", "move_all")
 
 
 def bridge(machine: Machine, program: Program) -> Bridge:
-    instance = Instance(machine.mailbox, machine.hub, config.NONE, machine.hub.memory.root, clock.now)
+    instance = Instance(machine.mailbox, machine.hub, machine.hub, config.NONE, machine.hub.files.root)
     return Bridge(instance, ScriptedChat(program))
 
 

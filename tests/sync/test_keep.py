@@ -9,10 +9,10 @@ import pytest
 
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
-from xw import keep
 from xw.hub.directory import DirectoryHub
-from xw.keep import Keeper
 from xw.layout import INBOX
+from xw.mirror import watcher
+from xw.mirror.watcher import MirrorWatcher
 
 
 class Waits:
@@ -50,13 +50,13 @@ def run(
 ) -> Waits:
     """Keep mirrors on a hub that cannot push until an act raises; it hears in `machine.told`."""
     waits = Waits(acts)
-    monkeypatch.setattr(keep, "Arrivals", waits)
-    monkeypatch.setattr(keep, "_PING_S", 60.0)
-    monkeypatch.setattr(machine.hub, "connect", lambda: None)
-    monkeypatch.setattr(machine.hub, "lines", lambda command: iter(()))
-    keeper = Keeper([one.mailbox for one in (machine, *more)], machine.hub, machine.told.append)
+    monkeypatch.setattr(watcher, "Arrivals", waits)
+    monkeypatch.setattr(watcher, "_PING_S", 60.0)
+    monkeypatch.setattr(machine.hub.hub, "connect", lambda: None)
+    monkeypatch.setattr(machine.hub.hub, "pushes", lambda owners: iter(()))
+    watching = MirrorWatcher([one.hub for one in (machine, *more)], machine.told.append)
     with pytest.raises(StopIteration):
-        keeper.run()
+        watching.run()
     return waits
 
 
@@ -126,6 +126,6 @@ def test_a_hub_that_is_gone_for_all_is_away(
     hub.register("anna", {"name": "anna"})
     anna = join("anna", "east")
     (tmp_path / "hub").rename(tmp_path / "moved")
-    monkeypatch.setattr(keep, "pauses", lambda: iter(()))
+    monkeypatch.setattr(watcher, "pauses", lambda: iter(()))
     run(alice, monkeypatch, {3: _stop}, anna)
     assert [text.startswith("away since ") for text in alice.told if "since" in text] == [True]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xw.layout import RANK, STATES
-from xw.plan import Action, Advance, Fetch, Settle, plan
+from xw.mirror.plan import Action, Advance, Fetch, Settle, plan
 from xw.words import State
 
 NAMES = [f"20261121T05301212345{n}Z-k7f3q2m9.task.alice.json" for n in range(4)]

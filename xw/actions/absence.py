@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from xw.errors import XwError
-from xw.hub.contract import Peer
+from xw.hub.sighting import Peer
 from xw.instance import Instance
 from xw.text import first_line, span
 
@@ -17,19 +17,18 @@ def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each of these peers who may not answer soon, as far as is known without asking."""
     for name in names:
         with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
-            if not instance.mailbox.mirror or name in instance.hub.instances():
-                said = _absence(instance, instance.hub.peer(name))
-                if said:
-                    yield said
+            peer = instance.carrier.known(name)
+            said = _absence(instance, peer) if peer else None
+            if said:
+                yield said
 
 
 def held_back(instance: Instance, name: str) -> str | None:
     """Return a sentence where a peer's bridge runs and holds mail back, as far as is known without asking."""
     with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
-        if not instance.mailbox.mirror or name in instance.hub.instances():
-            peer = instance.hub.peer(name)
-            if peer.bridge_state == "waits":
-                return f"the bridge of {name} holds mail back: {first_line(peer.waits_for, _WHY)}"
+        peer = instance.carrier.known(name)
+        if peer and peer.bridge_state == "waits":
+            return f"the bridge of {name} holds mail back: {first_line(peer.waits_for, _WHY)}"
     return None
 
 

@@ -15,14 +15,10 @@ from typing import NamedTuple
 
 from xw import failure, layout
 from xw.actions.absence import held_back
-from xw.actions.fresh import freshen
-from xw.actions.inbox import arrived
 from xw.actions.sending import send
 from xw.actions.transcript import Asleep
 from xw.actions.waiting import ARRIVED, Lookout
 from xw.errors import TimedOut, XwError
-from xw.hub.remote import RemoteHub
-from xw.hub.sighting import Sighting
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -116,7 +112,7 @@ class _Arrived:
             pending = folder == INBOX["pending"]
             for name in self._mailbox.pending() if pending else self._mailbox.names(folder):
                 if name not in self._seen:
-                    message = arrived(self._mailbox, Place(folder, name))
+                    message = self._mailbox.arrived(Place(folder, name))
                     if message:
                         self._seen.add(name)
                         yield message
@@ -134,12 +130,13 @@ class _Fate:
         self._failed: set[str] = set()
         self._looked = time.monotonic()
         self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked, for each
-        self._seen = {name: self._sighting(name) for name in self._asked}
+        self._far = instance.carrier.look_again_s is not None
+        self._seen = {name: instance.carrier.sighting(name) for name in self._asked}
         self._ended: dict[str, str] = {}  # who has put the question away, into which state; or is gone
         self._asked_bridges = float("-inf")
         self._held: set[str] = set()  # those of whose bridge it was told that it holds mail back
         self._ended_at: float | None = None
-        self._collected = not instance.mailbox.mirror
+        self._collected = not self._far
 
     def is_answer(self, message: Message) -> bool:
         """Return True if a message answers the question; note a failure; NoAnswer if it is the last."""
@@ -169,8 +166,7 @@ class _Fate:
         """
         now = time.monotonic()
         if self._ended_at is None:
-            far = self._instance.mailbox.mirror
-            if (last and not far) or now - self._looked >= self._pause():
+            if (last and not self._far) or now - self._looked >= self._pause():
                 self._looked = now
                 self._look()
             if not self._failed.union(self._ended).issuperset(self._asked):
@@ -180,14 +176,14 @@ class _Fate:
         if not last and left <= 0 and not self._collected:
             # An answer gets there before its question is put away: it may have come since the last sync.
             self._collected = True
-            freshen(self._instance, even_kept=True)
+            self._instance.carrier.refresh(even_watched=True)
             return 0.0
         if last or left <= 0:
             raise NoAnswer(self._why(), self.notices)
         return left
 
     def _pause(self) -> float:
-        return _FAR_LOOK_S if self._instance.mailbox.mirror else _LOOK_S
+        return _FAR_LOOK_S if self._far else _LOOK_S
 
     def _look(self) -> None:
         hub = self._instance.hub
@@ -202,8 +198,8 @@ class _Fate:
                     self._ended[name] = found.state
                 elif found is None and not hub.knows(name):
                     self._ended[name] = _GONE
-        if wanted and isinstance(hub, RemoteHub) and hub.watched(self._instance.name):
-            hub.close()  # an open connection wakes this process ten times a second
+        if wanted:
+            self._instance.carrier.rest()
 
     def _tell_of_bridges(self, names: list[str]) -> None:
         """Tell once of each bridge that holds mail back, as its presence says."""
@@ -219,22 +215,16 @@ class _Fate:
 
     def _is_idle(self, name: str) -> bool:
         """Return True if the hub need not be asked: in the mirror, the recipient has done nothing since."""
-        hub = self._instance.hub
-        if not isinstance(hub, RemoteHub):
+        carrier = self._instance.carrier
+        before, seen = self._seen[name], carrier.sighting(name)
+        self._seen[name] = seen
+        if before is None or seen is None:
             return False
-        blind = _KEPT_BLIND_S if hub.watched(self._instance.name) else _BLIND_S
-        before, self._seen[name] = self._seen[name], self._sighting(name)
-        if self._looked - self._asked_at[name] >= blind:
+        if self._looked - self._asked_at[name] >= (_KEPT_BLIND_S if carrier.watched() else _BLIND_S):
             return False
-        seen = self._seen[name]
         taken = before.oldest is not None and seen.oldest != before.oldest
         acted = taken or seen.pending < before.pending or seen.changed != before.changed
         return not acted or seen.oldest == self._question.name
-
-    def _sighting(self, name: str) -> Sighting:
-        """Return a recipient as the last sync saw it."""
-        hub = self._instance.hub
-        return hub.sightings().get(name, Sighting(name)) if isinstance(hub, RemoteHub) else Sighting(name)
 
     def _travels(self, name: str) -> bool:
         """Return True if the question still waits in the outbox: the hub need not be asked for it."""

@@ -1,31 +1,21 @@
 """Find everything that is wrong, with the way to fix it: doctor."""
 
-import errno
-import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
 
-from xw import clock, config, layout, presence
+from xw import checkup, clock, config, layout, presence
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
 from xw.codes import Code, Level
 from xw.errors import Bug, Damaged, NoMessage, Unreadable, Usage, XwError, unforeseen
-from xw.files.local import LocalFiles
 from xw.finding import Finding, of_error
-from xw.hub.remote import (
-    LINKS_NEEDED,
-    MAC,
-    MAC_INSTEAD,
-    NEEDED,
-    NOT_DURABLE,
-    RemoteHub,
-)
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
+from xw.mirror.mirror import Mirror
 from xw.text import first_line, span, visible
 
 _STALE_CLAIM = 3600.0
@@ -72,11 +62,11 @@ def _of(instance: Instance) -> Iterator[Finding]:
         what = f"a linked worktree has a hub of its own, {hub}, with {waiting} pending messages"
         fix = f"xw check --hub {quote(hub)} reads them"
         yield Finding("bad" if waiting else "note", "other-hub", what, fix, waiting)
-    sound = yield from _modes(instance.mailbox, instance.root)
+    sound = yield from checkup.folders(instance.mailbox)
     if sound:
-        yield from _disk(instance.mailbox, "here")
-    if isinstance(instance.hub, RemoteHub):
-        yield from _elsewhere(instance, instance.hub)
+        yield from checkup.disk(instance.mailbox, "here")
+    if instance.carrier.mirror:
+        yield from _elsewhere(instance.carrier.mirror)
     if sound:
         try:
             yield from _mail(instance)
@@ -90,112 +80,33 @@ def _of(instance: Instance) -> Iterator[Finding]:
             yield of_error(Bug(unforeseen(bug)))
 
 
-def _elsewhere(instance: Instance, hub: RemoteHub) -> Iterator[Finding]:
-    """Each step of the way to a hub on another host; the first that fails is named by its own error."""
-    state = hub.state(instance.name)
+def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
+    """Look at the mirror, and at each step of the way to its hub; report the first that fails."""
+    state = mirror.notes.state(mirror.mailbox.owner)
     if state.at:
         age = clock.now() / clock.SECOND - state.at
         what = f"the mirror was last synced {span(age)} ago"
         yield Finding("note", "mirror-age", what, "xw sync", age_s=age)
-    if hub.watched(instance.name):
+    if mirror.watched():
         yield Finding("ok", "mirror-watched", "`xw sync --watch` keeps the mirror")
-    if hub.hint:
+    if mirror.hint:
         what = "the worktree's own mirror carries the mail"
-        yield Finding("note", "mirror-in-worktree", what, hub.hint)
-    if hub.offline:
+        yield Finding("note", "mirror-in-worktree", what, mirror.hint)
+    if mirror.offline:
         yield Finding("note", "not-looked-at", "the hub was not looked at, because of --offline")
         return
     try:
-        far = hub.far()
-        yield Finding("ok", "connected", f"connected to {hub.url}: name, route, host key, login, path")
-        if not hub.durable():
-            yield Finding("bad", "not-durable", NOT_DURABLE, NEEDED)
-        if hub.system() == "Darwin":
-            yield Finding("note", "not-durable", MAC, MAC_INSTEAD)
-        if not far.knows(instance.name):
-            what = f"the hub has no mailbox for {instance.name}"
-            yield Finding("bad", "no-mailbox", what, f"xw init --name {instance.name}")
-            return
-        if not (yield from _modes(far.mailbox(instance.name), hub.root(), " on the hub")):
-            return
-        if not (yield from _disk(far.mailbox(instance.name), "on the hub")):
-            return
-        skew = far.now() - clock.now() / clock.SECOND
+        for finding in mirror.hub.findings(mirror.mailbox.owner):
+            yield finding
+            if finding.level == "bad":
+                return
+        skew = mirror.hub.now() - clock.now() / clock.SECOND
     except (XwError, OSError) as error:
         yield of_error(error)
         return
     if abs(skew) > _SKEW:
         what = f"the hub's clock is {skew:+.0f} s off this machine's"
         yield Finding("bad", "clock-skew", what, "set both clocks (NTP)", skew_s=skew)
-
-
-def _modes(mailbox: Mailbox, root: str, where: str = "") -> Generator[Finding, None, bool]:
-    """Findings about the folders; returns whether all can be read, so that one can look further."""
-    paths = [mailbox.at(folder) for folder in layout.FOLDERS]
-    looks, listed = mailbox.files.look_all(paths), mailbox.files.names_of(paths)
-    missing, strange, open_to_others = [], [], []
-    for folder, path, look, names in zip(layout.FOLDERS, paths, looks, listed, strict=True):
-        if isinstance(look, FileNotFoundError):
-            missing.append(folder)
-        elif isinstance(look, OSError) or isinstance(names, OSError):
-            error = look if isinstance(look, OSError) else names
-            strange.append(f"{folder} ({getattr(error, 'strerror', error)})")
-        elif look.mode & (0o007 if mailbox.files.group else 0o077):
-            open_to_others.append(f"{root}/{path}")
-    if missing:
-        what = f"missing folders{where}: {', '.join(missing)}"
-        yield Finding("bad", "missing-folders", what, f"xw init --name {mailbox.owner}", len(missing))
-    if strange:
-        what = f"folders that cannot be read{where}: {', '.join(strange)}"
-        fix = f"move them away or fix their permissions, then xw init --name {mailbox.owner}"
-        yield Finding("bad", "unreadable-folders", what, fix, len(strange))
-    if open_to_others:
-        who = f"others{where or ' on this machine'} can read the mail"
-        mode = "2770" if mailbox.files.group else "700"
-        fix = f"chmod {mode} {' '.join(open_to_others)}"
-        yield Finding("bad", "open-permissions", who, fix, len(open_to_others))
-    if not (missing or strange or open_to_others):
-        yield Finding("ok", "folders", f"all folders are there and {_readers(mailbox)}{where}")
-    return not (missing or strange)
-
-
-def _readers(mailbox: Mailbox) -> str:
-    """Return who can read a mailbox, by its hub's modes."""
-    if not mailbox.files.group:
-        return "private"
-    shared = "shared with a Unix group, whose members can read and forge all mail"
-    if isinstance(mailbox.files, LocalFiles):
-        folder = mailbox.files.path(mailbox.owner)
-        group, who = owners.group_of(folder), owners.members(folder)
-        listed = f" ({who})" if who else ""
-        shared = f"shared with the Unix group {group}, whose members{listed} can read and forge all mail"
-    return shared
-
-
-def _disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
-    """Whether one can write durably, as a finding and a value."""
-    files, scratch = mailbox.files, mailbox.at(layout.SCRATCH)
-    first, second = (f"{scratch}/doctor-{os.getpid()}-{number}" for number in (1, 2))
-    fix = "serve the hub with OpenSSH's sftp-server"
-    try:
-        files.replace(b"doctor\n", scratch, first)
-        mode = files.look(first).mode & (0o007 if files.group else 0o077)
-        files.move(first, second)
-        files.remove(second)
-        fix = LINKS_NEEDED
-        files.publish(b"doctor\n", scratch, [first])
-        files.remove(first)
-    except OSError as error:
-        if error.errno != errno.EPROTO:  # a server that says OK and does nothing
-            fix = "make room, or fix the permissions"
-        yield Finding("bad", "not-writable", f"cannot write durably {where}: {error.strerror}", fix)
-        return False
-    if mode:
-        what = f"a file written {where} can be read by others (mode bits {mode:03o})"
-        fix = "serve the hub with OpenSSH's sftp-server, or give it a file system with modes"
-        yield Finding("bad", "open-permissions", what, fix)
-    yield Finding("ok", "writable", f"files can be written and synced {where}")
-    return True
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError
+from xw.errors import Damaged, NotFound, Unreadable, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
@@ -152,18 +152,6 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
                 mailbox.quarantine("pending", place.name, str(error))
                 folder = INBOX["failed"]
         raise Damaged(f"{place.name} cannot be shown: {error}; it lies in {folder}/, untouched") from None
-
-
-def arrived(mailbox: Mailbox, place: Place) -> Message | None:
-    """Return the message at a place for who waits for mail; None as `Mailbox.glance`.
-
-    In a mirror a damaged copy is moved away, so that another is fetched.
-    """
-    if not mailbox.mirror:
-        return mailbox.glance(place)
-    with suppress(OSError, NoMessage):
-        return open_message(mailbox, place)
-    return None
 
 
 def enclosed(instance: Instance, message: Message) -> list[Enclosed]:

@@ -9,14 +9,13 @@ from threading import Thread
 from xw import config
 from xw.actions.launching import orphaned
 from xw.errors import NotFound, Usage
-from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_instance
-from xw.keep import Keeper
+from xw.mirror.watcher import MirrorWatcher
 
 _LOOK_S = 2.0  # between two looks whether the `xw up` that started this is still there
 
 
-def keep(options: Options, tell: Callable[[str], None]) -> None:
+def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
     """Sync for ever; returns on SIGTERM, ^C or when its `xw up` is gone. Usage on a hub that is a directory.
 
     With `--as` for that instance alone, else for all of `xw.json` that have a mirror.
@@ -27,29 +26,29 @@ def keep(options: Options, tell: Callable[[str], None]) -> None:
     names = [options.name] if options.name else sorted(found.instances)
     names = names or [config.whoami(None, os.environ, found)]
     instances = list(_having_mirrors(options, names))
-    hubs = [one.hub for one in instances if isinstance(one.hub, RemoteHub)]
-    if not hubs:
+    found_mirrors = [mirror for one in instances if (mirror := one.carrier.mirror)]
+    if not found_mirrors:
         url = instances[0].hub.url
         raise Usage(f"{url} is a directory here: mail arrives by itself, there is nothing to keep in step")
     # A worktree's own mirror first: only from here is it kept.
-    hub = next((hub for hub in hubs if hub.hint), hubs[0])
-    for one in instances:
-        if isinstance(one.hub, RemoteHub) and one.root != hub.memory.root:
-            tell(f"the mirror of {one.name} lies elsewhere: `xw sync --watch --as {one.name}` keeps it too")
-    instances = [one for one in instances if one.root == hub.memory.root]
-    keeper = Keeper([instance.mailbox for instance in instances], hub, tell)
+    first = next((mirror for mirror in found_mirrors if mirror.hint), found_mirrors[0])
+    for mirror in found_mirrors:
+        if mirror.files.root != first.files.root:
+            name = mirror.mailbox.owner
+            tell(f"the mirror of {name} lies elsewhere: `xw sync --watch --as {name}` keeps it too")
+    watcher = MirrorWatcher([one for one in found_mirrors if one.files.root == first.files.root], tell)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: keeper.stop())
+        signal.signal(number, lambda _number, _frame: watcher.stop())
     gone = orphaned(os.environ)
     if gone:
-        Thread(target=_stop_when, args=(gone, keeper), daemon=True).start()
-    keeper.run()
+        Thread(target=_stop_when, args=(gone, watcher), daemon=True).start()
+    watcher.run()
 
 
-def _stop_when(gone: Callable[[], bool], keeper: Keeper) -> None:
+def _stop_when(gone: Callable[[], bool], watcher: MirrorWatcher) -> None:
     while not gone():
         time.sleep(_LOOK_S)
-    keeper.stop()
+    watcher.stop()
 
 
 def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from xw import config, layout
 from xw.errors import Damaged, XwError
 from xw.files.local import LocalFiles
-from xw.hub.remote import RemoteHub
 from xw.instance import Instance
 from xw.message import parse_object
 from xw.record import NamedTuple
@@ -29,7 +28,7 @@ class Noted(NamedTuple):
 
 def note(instance: Instance) -> None:
     """Note where an instance's mirror lies, unless that is known; best effort: a sandbox may forbid it."""
-    if not isinstance(instance.hub, RemoteHub):
+    if not instance.carrier.mirror:
         return
     mirror = os.path.realpath(instance.root)
     about = {"mirror": mirror, "config": instance.config.path or ""}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.codes import Code
 from xw.errors import XwError
+from xw.files.groups import group_name
 from xw.files.local import LocalFiles
 from xw.hub.directory import facts
 from xw.instance import Options
@@ -43,25 +44,6 @@ def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator
         yield from _shared(root, name) if group else _private(root, name)
     except (XwError, OSError):
         return  # doctor itself says what is in the way
-
-
-def group_of(folder: str) -> str:
-    """Return the name of the Unix group of a folder, its number where it has none."""
-    return _group(os.lstat(folder).st_gid)
-
-
-def members(folder: str) -> str:
-    """Return the names of the members of a folder's Unix group, as far as the system lists them."""
-    import grp
-    import pwd
-
-    number = os.lstat(folder).st_gid
-    try:
-        listed = set(grp.getgrgid(number).gr_mem)
-    except KeyError:
-        listed = set()
-    listed |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == number}
-    return ", ".join(sorted(listed))
 
 
 def _beside(path: str) -> Iterator[Wrong]:
@@ -122,7 +104,7 @@ def _shared(root: str, name: str) -> Iterator[Wrong]:
     found = {path: one for path, one in below.items() if not _planted(path, names)}
     other = [path for path, one in found.items() if one.st_gid != hub.st_gid]
     if other:
-        group, deep = _group(hub.st_gid), box in other and len(found) == len(below)
+        group, deep = group_name(hub.st_gid), box in other and len(found) == len(below)
         what = f"{len(other)} files or folders do not belong to the hub's group {group}: {_some(other)}"
         yield Wrong(
             what,
@@ -139,7 +121,7 @@ def _shared(root: str, name: str) -> Iterator[Wrong]:
 
 def _give(owner: os.stat_result, paths: list[str]) -> Iterator[Wrong]:
     if paths:
-        whose = f"{_user(owner.st_uid)}:{_group(owner.st_gid)}"
+        whose = f"{_user(owner.st_uid)}:{group_name(owner.st_gid)}"
         what = f"{_some(paths)} must belong to {_user(owner.st_uid)}, or its owner cannot use xw here"
         yield Wrong(what, f"sudo chown -hR {whose} {_words(paths)}", "wrong-owner")
 
@@ -185,14 +167,5 @@ def _user(number: int) -> str:
 
     try:
         return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _group(number: int) -> str:
-    import grp
-
-    try:
-        return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)

@@ -6,13 +6,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post, presence
-from xw.errors import Busy, NotFound, Refused, Usage, XwError, explain, unforeseen
-from xw.files.local import LocalFiles
-from xw.hub.contract import Hub
+from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain, unforeseen
+from xw.hub import opening
+from xw.hub.contract import Outgoing
 from xw.hub.directory import DirectoryHub
-from xw.hub.remote import RemoteHub
 from xw.instance import Instance, Options, load_config, open_hub, open_instance
 from xw.layout import INBOX
+from xw.mirror.carrier import Direct
 from xw.post import Draft, Sent
 from xw.rooms import definition, payload
 from xw.rooms.coordinator import Coordinator
@@ -115,7 +115,7 @@ def open_room(options: Options, name: str) -> Instance:
     mailbox = hub.mailbox(layout.check_name(name))
     if not definition.is_room(mailbox):
         raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
-    return Instance(mailbox, hub, load_config(options), hub.url)
+    return Instance(mailbox, hub, Direct(mailbox, hub), load_config(options), hub.url)
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def _names(hub: DirectoryHub) -> list[str]:
     ]
 
 
-def runs(hub: Hub, name: str) -> bool | None:
+def runs(hub: Outgoing, name: str) -> bool | None:
     """Whether a coordinator runs the room; None where that cannot be told from here."""
     here = _here(hub)
     try:
@@ -201,7 +201,7 @@ def runs(hub: Hub, name: str) -> bool | None:
         return None  # another user's room, or no lock at all
 
 
-def unheard(hub: Hub) -> Iterator[tuple[str, int]]:
+def unheard(hub: Outgoing) -> Iterator[tuple[str, int]]:
     """The open rooms that nobody runs, as far as can be told from here, and how much mail waits for each."""
     here = _here(hub)
     if here is None:
@@ -214,7 +214,7 @@ def unheard(hub: Hub) -> Iterator[tuple[str, int]]:
                 yield name, waiting
 
 
-def _here(hub: Hub) -> DirectoryHub | None:
+def _here(hub: Outgoing) -> DirectoryHub | None:
     """The hub, if its files are on this machine."""
     return hub if isinstance(hub, DirectoryHub) and not config.is_remote(hub.url) else None
 
@@ -274,9 +274,14 @@ def _shared(options: Options) -> DirectoryHub:
     url = config.hub_url(options.hub, os.environ, found)
     if not config.is_remote(url):
         return open_hub(url)[1]
-    hub = RemoteHub(url, LocalFiles(config.mirror(url, found, os.environ)), options.offline, found.offline_s)
-    with hub.within(hub.patience):
-        return hub.far()
+    if options.offline:
+        raise Unreachable(f"{url}: not reached, because of --offline")
+    hub = opening.open_hub(url)
+    if not isinstance(hub, DirectoryHub):
+        raise Usage(f"{url} has no rooms")
+    with hub.within(found.offline_s):
+        hub.connect()
+    return hub
 
 
 def _owner(options: Options) -> str:

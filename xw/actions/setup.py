@@ -1,28 +1,26 @@
 """Making and describing: init, who, peers, sync, prompt."""
 
-import errno
 import os
 from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import config, layout, places, post, sandbox
+from xw import config, layout, places
 from xw.actions import project, sharing, shipped
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
-from xw.errors import Refused, Unreachable, Usage, XwError, explain, unforeseen
-from xw.files.batch import is_file
-from xw.files.contract import Files
+from xw.errors import Refused, Usage
+from xw.files.access import DENIED
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_link, check_way
-from xw.hub import directory
-from xw.hub.contract import Hub, Peer, Progress
-from xw.hub.directory import DirectoryHub
-from xw.hub.remote import LINKS_NEEDED, NEEDED, NO_LINKS, NOT_DURABLE, RemoteHub, open_files
+from xw.hub import directory, opening
+from xw.hub.contract import Hub, Progress
+from xw.hub.making import make_hub
+from xw.hub.sighting import Peer
 from xw.instance import Instance, Options, open_hub, open_instance, update_config
 from xw.mailbox import Mailbox
-from xw.sync import Report
-from xw.sync import sync as travel
+from xw.mirror.notes import Notes
+from xw.mirror.sync import Report
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -76,20 +74,20 @@ class Who(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """What `sync` did: the outbox, the peers it found, and on a mirror what it moved.
+    """What `sync` did: the peers it found, and what it moved.
 
     `adopted` counts messages taken from another mirror; `not_adopted` tells of those that stay there.
     """
 
-    flushed: post.Flushed
     peers: list[Peer]
-    report: Report | None
+    report: Report
     adopted: int = 0
     not_adopted: tuple[str, ...] = ()
 
     def to_json(self, adopted: int = 0) -> "upkeep.Synced":
         """Return it for programs; `adopted` messages were taken from another mirror first."""
-        flushed, report = self.flushed, self.report
+        report = self.report
+        flushed = report.flushed
         return {
             "format": 1,
             "peers": [peer.name for peer in self.peers],
@@ -98,10 +96,10 @@ class Synced(NamedTuple):
             "waiting": [
                 {"to": to, "error": str(error), "code": error.word} for to, error in flushed.waiting.items()
             ],
-            "fetched": [_id(name) for name in report.fetched] if report else [],
-            "settled": [_id(name) for name in report.settled] if report else [],
-            "advanced": [_id(name) for name in report.advanced] if report else [],
-            "problems": [{"name": name, "reason": why} for name, why in report.problems] if report else [],
+            "fetched": [_id(name) for name in report.fetched],
+            "settled": [_id(name) for name in report.settled],
+            "advanced": [_id(name) for name in report.advanced],
+            "problems": [{"name": name, "reason": why} for name, why in report.problems],
             "adopted": adopted,
         }
 
@@ -149,7 +147,7 @@ def init(
     new_mailbox = _register(hub, chosen, entry, first=chosen not in instances and not name)
     if config.is_remote(url):
         Mailbox(LocalFiles(kept), chosen).make()
-        RemoteHub(url, LocalFiles(kept)).note_url()
+        Notes(LocalFiles(kept), url).note_url()
     update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
     project.keep_out_of_git(path, kept, tell)
     for apart, waiting in project.hubs_apart(url):
@@ -160,7 +158,7 @@ def init(
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
 
 
-def _register(hub: DirectoryHub, name: str, entry: Mapping[str, object], first: bool) -> bool:
+def _register(hub: Hub, name: str, entry: Mapping[str, object], first: bool) -> bool:
     """Register an instance; return True if it is new. Refused if `first`, and the name is taken."""
     if first and hub.knows(name):
         raise _taken(hub.url, name)
@@ -169,7 +167,7 @@ def _register(hub: DirectoryHub, name: str, entry: Mapping[str, object], first: 
     except FileExistsError:  # of two at once, the other was faster
         raise _taken(hub.url, name) from None
     except OSError as error:
-        if error.errno not in sandbox.DENIED:
+        if error.errno not in DENIED:
             raise
         problem = f"{hub.url} cannot be written from here ({error.strerror})"
         raise Refused(f"{problem}: in a sandbox, run `xw init --name {name}` outside the sandbox") from None
@@ -190,21 +188,8 @@ def who(instance: Instance) -> Who:
 
 
 def peers(instance: Instance) -> list[Peer]:
-    """Every other instance on the hub."""
-    return [_peer(instance.hub, name) for name in instance.hub.instances() if name != instance.name]
-
-
-def _peer(hub: Hub, name: str) -> Peer:
-    """Return what the hub shows of an instance; one whose files cause a fault in xw hides no other."""
-    try:
-        return hub.peer(name)
-    except Unreachable:
-        raise
-    except (XwError, OSError) as error:
-        problem = str(explain(error))
-    except Exception as bug:  # noqa: BLE001  # as the docstring says
-        problem = unforeseen(bug)
-    return Peer(name, "", f"({problem})", (), "", "-", "", "", 0, None, None, None)
+    """Return what the hub shows of every other instance."""
+    return [peer for peer in instance.hub.peers() if peer.name != instance.name]
 
 
 def sync(instance: Instance, progress: Progress | None = None) -> Synced:
@@ -212,11 +197,8 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
 
     Unreachable or Refused where the hub cannot be had.
     """
-    report = None
-    if isinstance(instance.hub, RemoteHub):
-        report = travel(instance.mailbox, instance.hub, progress)
-    flushed = report.flushed if report else post.flush(instance.mailbox, instance.hub)
-    return Synced(flushed, _write_peers(instance), report)
+    report = instance.carrier.sync(progress)
+    return Synced(_write_peers(instance), report)
 
 
 def _write_peers(instance: Instance) -> list[Peer]:
@@ -268,80 +250,20 @@ def _written(given: str | None, url: str) -> str:
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
-def _hub(
-    url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]
-) -> tuple[bool, DirectoryHub]:
-    """The hub at `url`, made if it is missing; whether it is new."""
-    if not config.is_remote(url):
-        new = _make_hub(LocalFiles(url, group=bool(group)), url, group, _quietly)
-        if group and not new:
-            sharing.check_group(url, directory.facts(LocalFiles(url), url), group)
-        return new, open_hub(url)[1]
-    if offline:
-        raise Usage("joining a hub on another host needs the network: leave out --offline")
-    files = open_files(url, group=bool(group))
-    new = _make_hub(files, url, group, tell)
-    if not files.durable:
-        tell(f"{NOT_DURABLE}: {NEEDED}")
-    about = directory.facts(open_files(url), url)
-    if group:
-        sharing.check_group(url, about, group)
-    if about.links and not new:
-        _has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
-    return new, DirectoryHub(open_files(url, group=about.group, links=about.links), url)
-
-
-def _make_hub(files: Files, url: str, group: UnixGroup | None, tell: Callable[[str], None]) -> bool:
-    """Make a hub in `files` unless there is one; True if it is new."""
-    try:
-        files.look(layout.HUB_FILE)
-        return False
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    try:
-        there = files.names("")
-    except FileNotFoundError:
-        there = []
-    # What another `init` is writing, or left there when it was killed, is nobody's.
-    if not all(map(_is_scratch, there)):
-        if is_file(files, layout.HUB_FILE):
-            return False  # one that has made the hub since the first look
-        raise Refused(
-            f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
-            f"was lost, write {directory.LEAST} there"
-        )
-    if group:
-        sharing.make_folder(url, group)
-    tell(f"making a hub at {url}")
-    files.make_folder("")
-    parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
-    directory.found(
-        files,
-        parts[-1],
-        shipped.text(_TEMPLATE, _README),
-        group=bool(group),
-        unix_group=group.name if group else "",
-        links=_has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
+def _hub(url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]) -> tuple[bool, Hub]:
+    """Return whether the hub at `url` was made now, and the hub."""
+    if config.is_remote(url):
+        if offline:
+            raise Usage("joining a hub on another host needs the network: leave out --offline")
+        return opening.join(url, shipped.text(_TEMPLATE, _README), group.name if group else "", tell)
+    files = LocalFiles(url, group=bool(group))
+    share = (lambda: sharing.make_folder(url, group)) if group else None
+    new = make_hub(
+        files, url, shipped.text(_TEMPLATE, _README), _quietly, group=group.name if group else "", share=share
     )
-    return True
-
-
-def _has_links(files: Files, tell: Callable[[str], None]) -> bool:
-    """Return whether a hard link can be made; `tell` hears of a server that only claims so."""
-    name = os.urandom(12).hex()
-    try:
-        files.publish(b"a test of hard links\n", "", [name])
-    except OSError as error:
-        if error.errno == errno.EPROTO:
-            tell(NO_LINKS)
-        return False
-    files.remove(name)
-    return True
-
-
-def _is_scratch(name: str) -> bool:
-    """Whether it is a name such as `Files` give to what they are writing."""
-    return len(name) == 24 and not name.strip("0123456789abcdef")
+    if group and not new:
+        sharing.check_group(url, directory.facts(LocalFiles(url), url), group)
+    return new, open_hub(url)[1]
 
 
 def _peer_entry(peer: Peer) -> dict[str, object]:

@@ -8,10 +8,10 @@ import os
 from shlex import quote
 from typing import NamedTuple
 
-from xw import config
-from xw.actions.owners import group_of
 from xw.errors import Refused, Usage
+from xw.files.groups import group_of
 from xw.files.roots import share_root
+from xw.hub import making
 from xw.hub.directory import Facts
 
 NEEDS_NAME = "--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours"
@@ -39,14 +39,10 @@ def group_named(name: str) -> UnixGroup:
 
 
 def check_group(url: str, about: Facts, group: UnixGroup) -> None:
-    """Raise Usage unless the hub that is at `url` is shared with this group already."""
-    if not about.group:
-        raise Usage(f"the hub {url} is private, and --group is for a new hub: leave out --group to join it")
-    has = about.unix_group
-    same = has in ("", group.name)
-    if not config.is_remote(url):
-        same, has = os.stat(url).st_gid == group.number, group_of(url)
-    if not same:
+    """Raise Usage unless the hub in the directory `url` is shared with this group already."""
+    making.check_group(url, about._replace(unix_group=""), group.name)
+    if os.stat(url).st_gid != group.number:
+        has = group_of(url)
         raise Usage(
             f"the hub {url} belongs to the group {has}, not {group.name}: leave out --group to join it"
         )
@@ -55,10 +51,6 @@ def check_group(url: str, about: Facts, group: UnixGroup) -> None:
 def make_folder(url: str, group: UnixGroup) -> None:
     """Make the folder of a new hub for a group, or give it an empty one of this user. Usage, Refused."""
     name = quote(group.name)
-    if config.is_remote(url):
-        raise Usage(
-            f"{url}: a hub on another host is shared there: run `xw init --group {name} --hub PATH` on it"
-        )
     try:
         share_root(url, 0o2770, group.number)
     except PermissionError as error:

@@ -16,11 +16,11 @@ from xw.actions.mirrors import noted, used_by
 from xw.config import Config
 from xw.errors import Damaged, NotFound, Unreadable, Usage, XwError, explain
 from xw.files.local import LocalFiles
-from xw.hub.directory import hand_over
-from xw.hub.remote import mirror_url
+from xw.hub.handover import hand_over
 from xw.instance import Instance
 from xw.mailbox import Mailbox
 from xw.message import decode
+from xw.mirror.notes import mirror_url
 from xw.post import files_of
 
 
@@ -125,7 +125,7 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
         raise NotFound(
             f"{mirror}: no mirror of {instance.name!r}: `xw doctor` names those there are"
         ) from None
-    if target.mirror and os.path.realpath(files.root) == os.path.realpath(instance.root):
+    if os.path.realpath(files.root) == os.path.realpath(instance.root):
         return 0
     taken = 0
     with files.locked_briefly(source.at(layout.LOCK)), target.files.locked_briefly(target.at(layout.LOCK)):
@@ -150,7 +150,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     message = decode(name, data)
     folder, files = files_of(message)
     for file in files:
-        wrong = hand_over(source, target, folder, file, added=bool(message.attached))
+        wrong = hand_over(source.reader(folder), target, folder, file, added=bool(message.attached))
         if wrong:
             raise Damaged(wrong)
     outbox = target.at(f"{layout.OUTBOX}/{to}")

@@ -156,8 +156,10 @@ def _resolved(instance: Instance, selection: Selection) -> Selection:
 
 def _check_peer(instance: Instance, peer: str | None) -> None:
     """NotFound for a name that is neither on the hub nor in any message."""
+    if peer is None:
+        return
     known = instance.hub.instances()
-    if peer is None or peer in known:
+    if peer in known:
         return
     if not any(_lines(instance, _all_places(instance), Selection(peer=peer), _silent)):
         where = f"no peer {peer!r} on {instance.hub.url}, and no message from or to one"

@@ -6,10 +6,7 @@ from contextlib import nullcontext
 from types import TracebackType
 
 from xw import layout
-from xw.actions.fresh import freshen
-from xw.actions.inbox import arrived
 from xw.actions.transcript import Asleep, Tell
-from xw.config import is_remote
 from xw.errors import NoMessage, TimedOut, Unreadable
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -19,7 +16,6 @@ from xw.reports import Reports
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
-_POLL_S = (2.0, 15.0)  # between two syncs of a mirror: at first, and once nothing has arrived for a minute
 _GROWTH = 1.25
 ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 """Where mail that has arrived lies, in the order in which it moves on."""
@@ -108,10 +104,11 @@ class Lookout:
         self._instance = instance
         self._asleep = asleep
         self._woken = Arrivals([f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"])
-        # A hub on this machine, behind a mirror, can be asked for nothing.
-        self._most = _POLL_S[1] if is_remote(instance.hub.url) else _POLL_S[0]
-        self._pause = _POLL_S[0]
-        self._next = 0.0  # sync
+        # Between two syncs of a mirror: at first, and once nothing has arrived for a minute.
+        self._look_again_s = instance.carrier.look_again_s
+        self._least, self._most = self._look_again_s or (0.0, 0.0)
+        self._pause = self._least
+        self._next = 0.0 if self._look_again_s else float("inf")  # sync
 
     def __enter__(self) -> "Lookout":
         self._woken.__enter__()
@@ -128,22 +125,21 @@ class Lookout:
         `left` seconds are left of the whole time to wait.
         """
         ends = float("inf") if left is None else time.monotonic() + left
-        if self._instance.mailbox.mirror and time.monotonic() >= self._next:
+        if time.monotonic() >= self._next:
             # A limit that is nearly over is no reason to call the hub unreachable.
-            freshen(self._instance, max(ends - time.monotonic(), _LEAST_S))
+            self._instance.carrier.refresh(max(ends - time.monotonic(), _LEAST_S))
             self._next = self._after(time.monotonic(), ends)
-        due = self._next if self._instance.mailbox.mirror else float("inf")
-        pause = min(most, min(ends, due) - time.monotonic())
+        pause = min(most, min(ends, self._next) - time.monotonic())
         with self._asleep():
             woken = self._woken.wait(None if pause == float("inf") else pause)
-        if woken:
-            self._pause = _POLL_S[0]
+        if woken and self._look_again_s:
+            self._pause = self._least
             self._next = min(self._next, time.monotonic() + self._pause)
 
     def _after(self, now: float, ends: float) -> float:
         """Return when to sync next; also shortly before the wait ends, so that it ends with fresh mail."""
         pause, self._pause = self._pause, min(self._pause * _GROWTH, self._most)
-        return min(now + pause, max(now + _POLL_S[0], ends - _POLL_S[0]))
+        return min(now + pause, max(now + self._least, ends - self._least))
 
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
@@ -167,7 +163,7 @@ def _first(
         for name in names:
             if name in passed:
                 continue
-            message = arrived(mailbox, Place(folder, name))
+            message = mailbox.arrived(Place(folder, name))
             if message is None:
                 continue
             may = not asked or message.sender in (*asked, layout.POSTMASTER)

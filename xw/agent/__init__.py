@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from xw.actions.asking import Asked
-    from xw.actions.gc import Swept
     from xw.actions.inbox import Enclosed, Finished, Opened
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
@@ -35,9 +34,11 @@ if TYPE_CHECKING:
     from xw.agent.values import DeadLetters, Inbox, Trace
     from xw.errors import XwError
     from xw.finding import Finding
-    from xw.hub.contract import Peer, Progress
+    from xw.hub.contract import Progress
+    from xw.hub.sighting import Peer
     from xw.instance import Instance
     from xw.post import Sent
+    from xw.sweep import Swept
 
     Names = str | Sequence[str]
 
@@ -147,7 +148,7 @@ class Agent:
         with self._policy.acting():
             # Whom a message without names is for depends on who is there now.
             if not re and (not names or layout.EVERYONE in sending.split(names)):
-                self._policy.refresh()
+                self._policy.refresh(peers=True)
             token = None if re is None else _token(re)
             return self._policy.travel(
                 sending.send(self._instance, type, body, names, token, _listed(attach), at)
@@ -407,7 +408,7 @@ class Agent:
         from xw.actions import setup
 
         with self._policy.acting():
-            self._policy.refresh()
+            self._policy.refresh(peers=True)
             return tuple(setup.peers(self._instance))
 
     def prompt(self) -> str:

@@ -42,23 +42,20 @@ class Policy:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                if _closed(self.instance.hub.url) and self.instance.mailbox.mirror:
-                    self.instance.hub.close()  # type: ignore[attr-defined]  # a mirror's hub has it
+                if _closed(self.instance.hub.url):
+                    self.instance.carrier.close()
 
-    def refresh(self) -> None:
-        """Sync a mirror, within the limit of automatic syncs, and report why that could not be."""
-        if self.instance.mailbox.mirror:
-            from xw.actions.fresh import freshen
+    def refresh(self, peers: bool = False) -> None:
+        """Sync a mirror, within the limit of automatic syncs, and report why that failed.
 
-            self.tell(freshen(self.instance))
+        With `peers` what is known of all peers is brought up to date as well.
+        """
+        self.tell(self.instance.carrier.refresh(peers=peers))
 
     def travel(self, sent: "Sent") -> "Sent":
         """Sync a mirror after a send; return where the message is now. Raise Returned."""
-        if self.instance.mailbox.mirror:
-            from xw.actions.fresh import travelled
-
-            sent, problem = travelled(self.instance, sent)
-            self.tell(problem)
+        sent, problem = self.instance.carrier.after_send(sent)
+        self.tell(problem)
         if sent.returned:
             from xw.agent.values import returned
 

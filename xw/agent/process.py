@@ -40,7 +40,7 @@ def init(
     made = setup.init(options, name, card, group, tell=tell)
     instance = made.instance
     agent = Agent(instance, options, report)
-    agent._policy.refresh()
+    agent._policy.refresh(peers=True)
     note(instance)
     agent._policy.tell_of_stranded(instance.hub.url)
     alone = instance.hub.instances() == [instance.name]

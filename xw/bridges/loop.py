@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from xw import layout, post, presence, sync
+from xw import layout, post, presence
 from xw.backoff import Pause
 from xw.bridges import answer, infos, present, turn
 from xw.bridges.chat import (
@@ -169,7 +169,7 @@ class Bridge:
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
             left = self._left[0]
-            mine = left.stage != CLAIMED or sync.holds(self._mailbox, self._instance.hub, left.name)
+            mine = left.stage != CLAIMED or self._instance.carrier.holds(left.name)
             self._left.pop(0)
             if not mine:
                 return self._forget(left)  # another machine of this name was first
@@ -211,7 +211,7 @@ class Bridge:
         new = Turn(message.file_name)
         turn.save(self._mailbox, new)
         try:
-            won = sync.claim(self._mailbox, self._instance.hub, new.name)
+            won = self._instance.carrier.claim(new.name)
         except (XwError, OSError):
             self._left.append(new)  # the claim may or may not have succeeded: ask again first
             raise

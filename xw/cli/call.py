@@ -21,14 +21,17 @@ class Call(NamedTuple):
     options: Options
     json: bool
 
-    def instance(self, news: bool = False) -> Instance:
-        """The instance that the call acts for; with `news`, after a sync of its mirror, if it is one."""
+    def instance(self, news: bool = False, peers: bool = False) -> Instance:
+        """Return the instance that the call acts for.
+
+        With `news` after a sync of its mirror, if it is one; with `peers` what is known of all is synced too.
+        """
         instance = open_instance(self.options)
         found = instance.config
         if not (found.path and here(needed=False).startswith(found.folder)):
             self._warn_of_main(found)
-        if news:
-            self.refresh(instance)
+        if news or peers:
+            self.refresh(instance, peers)
         return instance
 
     def _warn_of_main(self, found: Config) -> None:
@@ -37,14 +40,11 @@ class Call(NamedTuple):
         if why and not (self.options.config or os.environ.get("XW_CONFIG")):
             warn(f"{why}; {found.path or 'no xw.json'} is in force")
 
-    def refresh(self, instance: Instance) -> None:
-        """Sync a mirror; on stderr, why that could not be."""
-        if instance.mailbox.mirror:
-            from xw.actions.fresh import freshen
-
-            problem = freshen(instance)
-            if problem:
-                warn(problem)
+    def refresh(self, instance: Instance, peers: bool = False) -> None:
+        """Sync a mirror; report on stderr why that failed."""
+        problem = instance.carrier.refresh(peers=peers)
+        if problem:
+            warn(problem)
 
 
 def execute(command: Command, values: dict[str, object]) -> int:

@@ -28,7 +28,7 @@ def send(
     text = body_text(body, file)
     at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
     # Whom a message without names is for depends on who is there now.
-    instance = call.instance(news=not re and (not to or layout.EVERYONE in sending.split(to)))
+    instance = call.instance(peers=not re and (not to or layout.EVERYONE in sending.split(to)))
     how = "answers" if kind == "reply" else "about"
     report(call, instance, sending.send(instance, kind, text, to, re, attachments, at), how)
 
@@ -57,12 +57,9 @@ def retry(call: Call, token: str) -> None:
 
 def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
     """Say what was sent, where it is once a mirror has been synced, and `how` it acts on which message."""
-    if instance.mailbox.mirror:
-        from xw.actions.fresh import travelled
-
-        sent, problem = travelled(instance, sent)
-        if problem:
-            warn(problem)
+    sent, problem = instance.carrier.after_send(sent)
+    if problem:
+        warn(problem)
     parts = []
     if sent.delivered:
         parts.append(f"delivered to {names(sent.delivered)}")
@@ -76,9 +73,9 @@ def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
             parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
         tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
     if sent.returned:
-        from xw.actions.fresh import came_back
+        from xw.mirror.policy import bounce_error
 
-        error = came_back(instance, sent)
+        error = bounce_error(instance.hub, sent)
         error.told = sent.to_json()
         raise error
 

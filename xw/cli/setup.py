@@ -9,7 +9,8 @@ from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage, XwError
-from xw.hub.contract import Peer, Progress
+from xw.hub.contract import Progress
+from xw.hub.sighting import Peer
 from xw.instance import Instance, load_config
 from xw.text import first_line, span
 
@@ -28,7 +29,7 @@ def init(
     """Make hub and mailbox, and say what to do next."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
     made = setup.init(call.options, name, card, group, tell=say if not call.json else warn)
-    call.refresh(made.instance)
+    call.refresh(made.instance, peers=True)
     instance = made.instance
     note(instance)
     _warn_of(stranded(instance.config, instance.hub.url, root=instance.root))
@@ -56,7 +57,8 @@ def who(call: Call) -> None:
     """Print who and where one is."""
     instance = call.instance(news=True)
     found = setup.who(instance)
-    hint = getattr(instance.hub, "hint", "")
+    mirror = instance.carrier.mirror
+    hint = mirror.hint if mirror else ""
     if call.json:
         emit(found.to_json())
         return
@@ -70,7 +72,7 @@ def who(call: Call) -> None:
 
 def peers(call: Call) -> None:
     """Print the other instances."""
-    instance = call.instance(news=True)
+    instance = call.instance(peers=True)
     found = setup.peers(instance)
     if call.json:
         emit({"peers": [peer.to_json() for peer in found]})
@@ -100,12 +102,12 @@ def _peer_line(peer: Peer, now: int) -> str:
 def sync(call: Call, watch: bool, adopted: str | None) -> int:
     """Bring everything up to date; with `watch`, keep it so."""
     if watch:
-        from xw.actions.keeping import keep
+        from xw.actions.keeping import watch_mirrors
 
         if adopted is not None:
             raise Usage("--adopt and --watch do not go together: adopt first")
         _warn_of(stranded(load_config(call.options), call.options.hub))
-        keep(call.options, _event if call.json else _tell)
+        watch_mirrors(call.options, _event if call.json else _tell)
         return 0
     instance = call.instance()
     problems: list[str] = []
@@ -121,20 +123,21 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
 
 def _sync(call: Call, instance: Instance, taken: int, problems: list[XwError]) -> int:
     synced = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
-    flushed, report = synced.flushed, synced.report
+    report = synced.report
+    flushed = report.flushed
     errors = [*problems, *flushed.waiting.values()]
     if call.json:
         emit(synced.to_json(taken), errors)
     else:
         counts = [f"{taken} adopted"] if taken else []
         counts += [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
-        if report:
+        if report.mirrored:
             counts += [
                 f"{len(report.fetched)} fetched",
                 f"{len(report.settled) + len(report.advanced)} settled",
             ]
         say(", ".join([*counts, f"{len(synced.peers)} peers"]))
-        for name, problem in report.problems if report else ():
+        for name, problem in report.problems:
             warn(f"{name}: {problem}")
         for peer, error in flushed.waiting.items():
             warn(f"still in the outbox for {peer}: {error}")

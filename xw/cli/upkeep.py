@@ -1,10 +1,10 @@
 """gc, doctor."""
 
 from xw.actions.doctor import doctor as findings_of
-from xw.actions.gc import Swept
 from xw.actions.gc import gc as sweep
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, tell
+from xw.sweep import Swept
 from xw.text import size
 
 

@@ -7,12 +7,12 @@ import subprocess
 from xw import layout
 from xw.actions import asking, inbox, waited, waiting
 from xw.actions.absence import absences
-from xw.actions.fresh import came_back, travelled
 from xw.cli.call import Call, complain, warn
 from xw.cli.inbox import file_line, left_out
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, flush, line, put, tell
 from xw.message import Message
+from xw.mirror.policy import bounce_error
 from xw.post import Sent
 from xw.quote import guarded
 
@@ -22,12 +22,11 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
     instance = call.instance()
 
     def announce(sent: Sent) -> None:
-        if instance.mailbox.mirror:
-            sent, problem = travelled(instance, sent)
-            if problem:
-                warn(problem)
-            if sent.returned:
-                raise came_back(instance, sent)
+        sent, problem = instance.carrier.after_send(sent)
+        if problem:
+            warn(problem)
+        if sent.returned:
+            raise bounce_error(instance.hub, sent)
         asked = sent.delivered + sent.waiting
         warn(f"asked {', '.join(asked)} as {layout.short_id(sent.id)}, waiting")
         for sentence in absences(instance, asked):

@@ -1,83 +1,56 @@
-"""The seam above the files: what a hub must do to carry mail.
+"""The seam above the files: what a hub must do to carry mail, both ways.
 
-Implementations: `directory.DirectoryHub` (a directory, on any `Files`),
-`remote.RemoteHub` (what a mirror knows of one on another host), and the hub of
-the tests in `tests/hub/`, which keeps no files at all. `tests/hub/` runs one
-suite against the first and the last, `tests/sync/` tests the second.
+`Hub` is the only way in which anything above it learns of, or changes, what
+other machines see. It speaks of names, states, bytes and times; never of
+paths, files or mailboxes. `Outgoing` is the half of it that senders use, and
+that a mirror offers as well.
 
-A hub knows instances by name. Whoever delivers keeps the message until the hub
-has said that it is durable there; delivering it again is then harmless.
+Implementations: `directory.DirectoryHub` (a directory), `ssh.SshHub` (one on
+another host) and the hub of the tests in `tests/hub/`, which keeps no files at
+all. `schemes` has a line for each; `tests/hub/` runs one suite against each.
+
+What holds for every method:
+
+- Raise `errors.Unreachable` if the hub itself cannot be reached, and
+  `errors.Refused` if it does not let this machine in.
+- A call that raised may be repeated, and so may one whose answer was lost.
+- Whoever delivers keeps the message until the hub has acknowledged it. Of a
+  message, the furthest state wins: nothing moves back.
+- Those that take several items cost a few round trips in all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple, Protocol
 
-from xw import clock, layout
-from xw.errors import XwError
-from xw.mailbox import Mailbox
+from xw.errors import Damaged, Unreadable, XwError
+from xw.finding import Finding
+from xw.hub.sighting import Peer, Sighting
 from xw.message import Attachment
-from xw.words import BridgeState, Shown, State
-
-if TYPE_CHECKING:
-    from xw.shapes import upkeep
+from xw.sweep import Swept
+from xw.words import State
 
 Progress = Callable[
     [str, int, int], None
 ]  # a file's name (a message's when it is there), bytes so far, bytes in all
-
-
-class Peer(NamedTuple):
-    """What a hub shows of an instance.
-
-    `oldest` is the file name of the oldest pending message, `seen` the time of
-    its last sign of life in seconds by the hub's clock, `age` the seconds since
-    then. `status` is `-` where it never said. `bridge` is the kind of the bridge
-    that runs, or died; `waits_for` is why it holds mail back.
-    """
-
-    name: str
-    kind: str
-    description: str
-    capabilities: tuple[str, ...]
-    model: str
-    status: Shown
-    task: str
-    progress: str
-    pending: int
-    oldest: str | None
-    seen: float | None
-    age: float | None
-    bridge: str = ""
-    bridge_state: BridgeState = "none"
-    waits_for: str = ""
-
-    @property
-    def bridge_runs(self) -> bool:
-        """Whether a bridge takes its mail to a chat, as far as its heartbeats tell."""
-        return self.bridge_state in ("runs", "waits")
-
-    def to_json(self) -> "upkeep.Peer":
-        """Return it for programs."""
-        told = self._asdict()
-        told["oldest"] = self.oldest and layout.id_of(self.oldest)
-        told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
-        told["age_s"] = told.pop("age")
-        return cast("upkeep.Peer", told)
+Claim = Literal["won", "ours", "lost"]
 
 
 class Parcel(NamedTuple):
-    """A message to be delivered to one recipient; its attachments lie in the sender's mailbox.
+    """A message to be delivered to one recipient, with its attachments.
 
-    `files` lie below `attachments/<folder>/`, `folder` is the id of the message
-    that they belong to.
+    `read` returns an attachment's bytes in pieces; it raises Damaged if the sender
+    no longer has them as they were sent. They belong below the id `folder`:
+    that of the message, or of an earlier one for files that `xw attach` adds.
     """
 
     to: str
     name: str
     data: bytes
-    source: Mailbox
+    sender: str
     folder: str
     files: tuple[Attachment, ...]
+    read: Callable[[Attachment], Iterator[bytes]]
 
 
 class Located(NamedTuple):
@@ -87,49 +60,194 @@ class Located(NamedTuple):
     since: float
 
 
-class Hub(Protocol):
-    """A place that instances share. `errors.Unreachable` from any method when it cannot be reached."""
+class Survey(NamedTuple):
+    """What a mailbox holds: the state of each message by file name, and the peers asked about.
+
+    `strays` are names among the pending messages that no message can have.
+    """
+
+    states: Mapping[str, State]
+    peers: tuple[Sighting, ...] = ()
+    strays: tuple[str, ...] = ()
+
+
+class Move(NamedTuple):
+    """A message to be moved on. A failed one gets the `reason`, and the `kind` of failure, as its note."""
+
+    name: str
+    source: State
+    state: State
+    reason: str = ""
+    kind: str = ""
+
+
+class Limits(NamedTuple):
+    """What a hub offers: `look_again_s`, between two looks while busy and while idle, where it cannot push.
+
+    `no_coordinator` says why no room can be run from here; empty if it can.
+    """
+
+    look_again_s: tuple[float, float]
+    no_coordinator: str = ""
+
+
+class Publisher(Protocol):
+    """Publishes to recipients and to the sender's own copies as one act, because their files lie together."""
+
+    def takes(self, to: str) -> bool:
+        """Return True if mail for this recipient can be published now, False if it must wait.
+
+        Raise Refused if this process is root and would bring mail to another user's private mailbox.
+        """
+
+    def bring(self, to: str, folder: str, file: Attachment, added: bool) -> str | None:
+        """Copy an attachment of the sender's to a recipient, durable; return why that cannot be.
+
+        A file that is `added` to an earlier message replaces none.
+        """
+
+    def publish(
+        self,
+        name: str,
+        data: bytes,
+        to: Sequence[str],
+        own: Sequence[str],
+        *,
+        own_first: bool,
+        separate: bool,
+    ) -> None:
+        """Make a message appear with each recipient and in each of the sender's `own` folders.
+
+        Durable, in the order recipients, `own`, or the other way round with `own_first`; each copy is a
+        file of its own if `separate`. As `Files.publish` otherwise.
+        """
+
+
+class Outgoing(Protocol):
+    """The half of a hub that senders use."""
 
     url: str
 
     def instances(self) -> list[str]:
-        """The names registered, sorted."""
+        """Return the names registered, sorted."""
 
     def everyone(self) -> list[str]:
         """Return the names that a broadcast goes to, sorted: all that are registered but rooms."""
 
     def knows(self, name: str) -> bool:
-        """Whether an instance is registered."""
+        """Return whether an instance is registered."""
 
     def peer(self, name: str) -> Peer:
-        """What the hub shows of an instance. NotFound."""
+        """Return what the hub shows of an instance. Raise NotFound if it is not registered."""
 
-    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
-        """Register an instance, or replace its card; True if it is new. Durable; may be repeated.
+    def peers(self) -> list[Peer]:
+        """Return what the hub shows of every instance, sorted by name; one that is damaged hides no other."""
 
-        With `first` nothing is replaced: FileExistsError where there is such an instance. Of two at
-        once, one wins.
-        """
-
-    def pending_of(self, to: str, sender: Mailbox) -> str | None:
-        """Where the sender may publish straight into a recipient's `pending/`, as a path of its own files.
-
-        None when the mail has to travel, or when the recipient's folder cannot be written now. Refused where
-        this process is root and would bring mail to another user's private mailbox.
-        """
+    def publisher(self, owner: str) -> Publisher | None:
+        """Return how to publish for the owner of a mailbox that lies on the hub; None where mail travels."""
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
-        """Make each parcel durable in its recipient's `pending/`; an outcome for each, in order.
+        """Make each parcel durable and pending with its recipient; return an outcome for each, in order.
 
         None: it is there, now or from an earlier try, in whatever state.
-        NotFound: no such instance; Refused: never; both are for good. Any
+        NotFound: no such instance; Refused: never; both are permanent. Any
         other error: not now. After an error, later parcels to the same
         recipient are not tried and have the same outcome, so that none overtakes.
-        What ails the hub as a whole is raised.
+        Raise if the hub itself is unavailable.
         """
 
     def locate(self, to: str, name: str) -> Located | None:
-        """Where a message lies in a recipient's mailbox; None where it is not."""
+        """Return where a message lies in a recipient's mailbox; None where it is not."""
 
     def now(self) -> float:
-        """The time by the hub's clock, in seconds."""
+        """Return the time by the hub's clock, in seconds."""
+
+    def limits(self) -> Limits:
+        """Return what the hub offers; without asking it."""
+
+
+class Hub(Outgoing, Protocol):
+    """A place that instances share."""
+
+    progress: Progress | None
+    """Hears how far attachments have come that are being delivered."""
+
+    def identity(self) -> str:
+        """Return the hub's id, made once; empty where an older xw made the hub and it cannot be written."""
+
+    def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
+        """Register an instance, or replace its card; return True if it is new. Durable; may be repeated.
+
+        With `first` nothing is replaced: raise FileExistsError if there is such an instance. Of two at
+        once, one wins.
+        """
+
+    # Taking: what is done for the owner of a mailbox, from the machine where its mirror lies
+
+    def survey(self, owner: str, known: Mapping[str, Sighting], everyone: bool = False) -> Survey:
+        """Return the state of each message of a mailbox, and what the hub shows of the peers in `known`.
+
+        What did not change of a peer since is taken from `known`. With `everyone` all
+        instances are shown, known or not.
+        """
+
+    def fetch(
+        self, owner: str, messages: Sequence[tuple[State, str]]
+    ) -> Iterator[bytes | Unreadable | Damaged | None]:
+        """Yield the bytes of each message, given as its state and its name.
+
+        In place of them None, if it has moved on; Unreadable, if it may be readable later; or Damaged.
+        """
+
+    def attachment(self, owner: str, folder: str, name: str) -> Iterator[bytes]:
+        """Yield an attachment in pieces. Raise FileNotFoundError, Damaged, or Unreadable."""
+
+    def settle(self, owner: str, moves: Sequence[Move]) -> list[XwError | OSError | None]:
+        """Move messages on, durable; return None for each that moved, or that somebody else has moved."""
+
+    def claim(self, owner: str, name: str, token: bytes) -> Claim:
+        """Take a message from pending to processing for the machine that alone has this token.
+
+        Of several machines one has `won`. Asked again, also after a crash or a lost answer, it gets
+        `ours` until the message is settled (or for a day, if the hub sweeps); the others have `lost`.
+        """
+
+    def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
+        """Move something that is no mail to failed, with the reason; False if it is gone. OSError."""
+
+    def why(self, owner: str, name: str) -> Mapping[str, str]:
+        """Return the note of a failed message: reason, kind, at; empty where none can be read."""
+
+    # Keeping
+
+    def show(self, owner: str, presence: bytes) -> None:
+        """Replace what peers are shown of an instance's presence."""
+
+    def sweep(self, owner: str, days: int, dry_run: bool) -> Swept:
+        """Remove what was handled more than so many days ago, and its attachments; see `xw gc`."""
+
+    def pushes(self, owners: Sequence[str]) -> Iterator[None]:
+        """Yield whenever something may have changed for one of the owners, first when the watch begins.
+
+        Blocks in between. Ends where the hub cannot push, when the connection breaks, or with `close`.
+        """
+
+    def findings(self, owner: str) -> Iterator[Finding]:
+        """Yield what `xw doctor` reports of the way to the hub and of a mailbox on it."""
+
+    # The connection, if there is one
+
+    def closed(self, owner: str) -> str:
+        """Return why this process may not change an instance's mail on the hub; empty where it may try."""
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """While it is entered, end whatever this thread asks of the hub in so many seconds. Unreachable."""
+
+    def connect(self) -> None:
+        """Have a connection, within the limits of each of its steps."""
+
+    def ping(self) -> None:
+        """Return once the hub answers."""
+
+    def close(self) -> None:
+        """Let the connection go; the next call makes another. May be called from another thread."""

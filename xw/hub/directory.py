@@ -2,17 +2,19 @@
 
 `<hub>/<instance>/` are the mailboxes. Where the sender's own mailbox lies in
 the same directory, delivery is the one publish that `post` makes; else a
-parcel is put into the recipient's mailbox here.
+parcel is put into the recipient's mailbox here. The half that takes mail out
+is in `taking`, which commands on a directory never load.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
 from xw.files import Publication
 from xw.files.batch import is_file
-from xw.layout import INBOX
+from xw.layout import INBOX, INSTANCE
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.record import NamedTuple
@@ -20,15 +22,19 @@ from xw.record import NamedTuple
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from subprocess import Popen
 
+    from xw.errors import Unreadable
     from xw.files import Look
     from xw.files.contract import Files
-    from xw.hub.contract import Located, Parcel, Peer, Progress
+    from xw.finding import Finding
+    from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+    from xw.hub.sighting import Peer, Sighting
     from xw.message import Attachment
+    from xw.sweep import Swept
+    from xw.words import State
 
-# What an instance's folder and its card are. A link to a mailbox is no instance of its own: its mail would
-# be addressed to another.
-INSTANCE = ("folder", "file")
 LEAST = '{"format": 1, "name": "hub"}'  # a hub.json that will do
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
 _LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
@@ -84,30 +90,44 @@ def found(files: "Files", name: str, readme: str, *, group: bool, links: bool, u
 
 
 class DirectoryHub:
-    """`contract.Hub` on `files`, whose root is the hub's directory."""
+    """A `contract.Hub` on `files`, whose root is the hub's directory; without `files` opened by its URL."""
 
-    def __init__(self, files: "Files", url: str) -> None:
-        self.files = files
+    def __init__(self, files: "Files | None", url: str) -> None:
+        self._files = files
         self.url = url
         self.progress: Progress | None = None  # hears of what is being delivered
+        self._pushing: Popen[str] | None = None
+
+    @property
+    def files(self) -> "Files":
+        """The hub's directory, opened when it is first needed. Raise Unreachable if there is no hub."""
+        if self._files is None:
+            self._files = self._open()
+        return self._files
+
+    def _open(self) -> "Files":
+        from xw.files.local import LocalFiles
+
+        about = facts(LocalFiles(self.url), self.url)
+        return LocalFiles(self.url, group=about.group, links=about.links)
 
     def mailbox(self, name: str) -> Mailbox:
-        """The mailbox of an instance, as it lies on the hub."""
+        """Return the mailbox of an instance, as it lies on the hub."""
         return Mailbox(self.files, name)
 
     def instances(self) -> list[str]:
-        """See `contract.Hub.instances`."""
+        """List the folders that have a card."""
         self._must_be_there()
         return sorted(filter(self.knows, self.files.names("")))
 
     def everyone(self) -> list[str]:
-        """See `contract.Hub.everyone`; an instance whose card cannot be read is no room."""
+        """Read all cards; an instance whose card cannot be read is no room."""
         names = self.instances()
         cards = self.files.read_all([f"{name}/{layout.CARD}" for name in names], _LIMIT)
         return [name for name, card in zip(names, cards, strict=True) if not _is_room(card)]
 
     def knows(self, name: str) -> bool:
-        """See `contract.Hub.knows`."""
+        """Look for the folder and its card."""
         if not layout.is_name(name) or name in layout.RESERVED:
             return False
         try:
@@ -120,16 +140,22 @@ class DirectoryHub:
             return True
 
     def peer(self, name: str) -> "Peer":
-        """See `contract.Hub.peer`."""
-        from xw.hub.sighting import see
+        """Read card, presence and the number of pending messages."""
+        from xw.hub.seeing import see
 
         seen = see(self.files, [name], {}) if self.knows(name) else []
         if not seen:
             raise self._unknown(name)
         return seen[0].peer(self.files.now())
 
+    def peers(self) -> "list[Peer]":
+        """Look at each instance by itself, so that one which causes a fault hides no other."""
+        from xw.hub.seeing import peer_or_problem
+
+        return [peer_or_problem(self, name) for name in self.instances()]
+
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
-        """See `contract.Hub.register`."""
+        """Make the folders, then write the card."""
         layout.check_name(name)
         looks = self.files.look_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
         folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
@@ -150,20 +176,12 @@ class DirectoryHub:
             self.files.replace(_card_bytes(card), scratch, path)
         return new
 
-    def pending_of(self, to: str, sender: Mailbox) -> str | None:
-        """See `contract.Hub.pending_of`."""
-        if sender.files is not self.files:
-            return None
-        if self._divided(sender, to):
-            raise Refused(f"{_apart(sender, to)}; nothing was sent")
-        folder = self.mailbox(to).at(INBOX["pending"])
-        return folder if self.files.writable(folder) else None
-
-    def _divided(self, sender: Mailbox, to: str) -> bool:
-        return sender.files.root == self.files.root and self.files.divided(sender.owner, to)
+    def publisher(self, owner: str) -> "DirectoryPublisher":
+        """Return one for the mailbox of `owner` on this hub."""
+        return DirectoryPublisher(self, owner)
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
-        """See `contract.Hub.deliver`."""
+        """Look for all, copy the attachments, publish what is left in one batch."""
         looks = self.files.look_all([path for parcel in parcels for path in self._looked_at(parcel)])
         if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
             self._must_be_there()  # else a hub that is gone would make every name unknown
@@ -193,7 +211,7 @@ class DirectoryHub:
         return outcomes
 
     def locate(self, to: str, name: str) -> "Located | None":
-        """See `contract.Hub.locate`."""
+        """Look in each state, in the order in which messages move."""
         from xw.hub.contract import Located
 
         mailbox = self.mailbox(to)
@@ -207,8 +225,130 @@ class DirectoryHub:
             return self.locate(to, name)  # it has moved on, which it can do at most three times
 
     def now(self) -> float:
-        """See `contract.Hub.now`."""
+        """Return the time by the clock that sets mtimes there."""
         return self.files.now()
+
+    def limits(self) -> "Limits":
+        """Nothing is far: look again soon."""
+        from xw.hub.contract import Limits
+
+        return Limits(look_again_s=(2.0, 2.0))
+
+    # Taking
+
+    def survey(self, owner: str, known: "Mapping[str, Sighting]", everyone: bool = False) -> "Survey":
+        """List the owner's folders and, in the same flight, those of peers."""
+        from xw.hub import taking
+
+        return taking.survey(self.files, owner, known, everyone)
+
+    def fetch(
+        self, owner: str, messages: "Sequence[tuple[State, str]]"
+    ) -> "Iterator[bytes | Unreadable | Damaged | None]":
+        """Read the files in bursts."""
+        from xw.hub import taking
+
+        return taking.fetch(self.mailbox(owner), messages)
+
+    def attachment(self, owner: str, folder: str, name: str) -> "Iterator[bytes]":
+        """Read the file in pieces."""
+        from xw.hub import taking
+
+        return taking.attachment(self.mailbox(owner), folder, name)
+
+    def settle(self, owner: str, moves: "Sequence[Move]") -> list[XwError | OSError | None]:
+        """Move the files; failed ones each by themselves, since their notes come first."""
+        from xw.hub import taking
+
+        return taking.settle(self.mailbox(owner), moves)
+
+    def claim(self, owner: str, name: str, token: bytes) -> "Claim":
+        """Publish a note of the token, which one machine alone can, then move the file."""
+        from xw.hub import taking
+
+        return taking.claim(self.mailbox(owner), name, token)
+
+    def set_aside(self, owner: str, state: "State", name: str, reason: str) -> bool:
+        """Move the file to `failed/`, untouched, with a note beside it."""
+        return self.mailbox(owner).quarantine(state, name, reason)
+
+    def why(self, owner: str, name: str) -> Mapping[str, str]:
+        """Read the note beside the file."""
+        return self.mailbox(owner).why(name)
+
+    # Keeping
+
+    def show(self, owner: str, presence: bytes) -> None:
+        """Replace the file."""
+        mailbox = self.mailbox(owner)
+        self.files.replace(presence, mailbox.at(layout.SCRATCH), f"{owner}/{layout.PRESENCE}")
+
+    def sweep(self, owner: str, days: int, dry_run: bool) -> "Swept":
+        """Sweep the mailbox."""
+        from xw.sweep import sweep
+
+        return sweep(self.mailbox(owner), days, dry_run)
+
+    def pushes(self, owners: Sequence[str]) -> "Iterator[None]":
+        """Have a shell on this machine watch the folders."""
+        from xw.hub import pushes
+
+        here = self.files.read(layout.HUB_FILE, _LIMIT)
+        self._pushing = pushes.start(self.url, pushes.script(owners))
+        return pushes.proven(pushes.lines(self._pushing), here)
+
+    def findings(self, owner: str) -> "Iterator[Finding]":
+        """Check the way there, the mailbox's folders and the disk."""
+        from xw import checkup
+        from xw.finding import Finding
+
+        yield from self._way()
+        if not self.knows(owner):
+            yield Finding(
+                "bad", "no-mailbox", f"the hub has no mailbox for {owner}", f"xw init --name {owner}"
+            )
+        elif (yield from checkup.folders(self.mailbox(owner), " on the hub")):
+            yield from checkup.disk(self.mailbox(owner), "on the hub")
+
+    def _way(self) -> "Iterator[Finding]":
+        from xw.finding import Finding
+
+        self._must_be_there()
+        yield Finding("ok", "connected", f"the hub's directory {self.url} is there")
+
+    def identity(self) -> str:
+        """Read `hub.id`, made where it is missing."""
+        from xw.hub.identity import identity_in
+
+        return identity_in(self.files)
+
+    # The connection: there is none
+
+    def closed(self, owner: str) -> str:
+        """Try whether the mailbox can be written, as it cannot from a sandbox."""
+        from xw.files.access import is_closed
+
+        return f"{self.url} cannot be written from here" if is_closed(f"{self.url}/{owner}") else ""
+
+    def within(self, seconds: float) -> "AbstractContextManager[None]":  # noqa: ARG002  # a disk has no limit
+        """Limit nothing."""
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+    def connect(self) -> None:
+        """Raise Unreachable if the hub is gone."""
+        self._must_be_there()
+
+    def ping(self) -> None:
+        """Raise Unreachable if the hub is gone."""
+        self._must_be_there()
+
+    def close(self) -> None:
+        """End what `pushes` has started, by its standard input."""
+        if self._pushing and self._pushing.stdin:
+            with suppress(OSError):
+                self._pushing.stdin.close()
 
     def _unknown(self, name: str) -> NotFound:
         """Why a name that is not registered has no mail: a closed room has kept all but its card."""
@@ -232,13 +372,15 @@ class DirectoryHub:
         """See to all but the publishing: the files, or a message that an earlier try brought."""
         if not known:
             return self._unknown(parcel.to)
-        if self._divided(parcel.source, parcel.to):
-            return XwError(_apart(parcel.source, parcel.to))
+        if self.files.divided(parcel.sender, parcel.to):
+            return XwError(_apart(parcel.sender, parcel.to))
         target = self.mailbox(parcel.to)
         try:
+            if parcel.files:
+                from xw.hub.handover import hand_over
             for file in parcel.files:
                 wrong = hand_over(
-                    parcel.source, target, parcel.folder, file, self.progress, added=_is_added(parcel)
+                    parcel.read, target, parcel.folder, file, self.progress, added=_is_added(parcel)
                 )
                 if wrong:  # for good: waiting would keep it, and all behind it, in the outbox for ever
                     return Refused(wrong)
@@ -253,7 +395,7 @@ class DirectoryHub:
 
     def _publication(self, parcel: "Parcel") -> Publication:
         # In the sender's own scratch folder, which its own gc cleans.
-        scratch = self.mailbox(parcel.source.owner).at(layout.SCRATCH)
+        scratch = self.mailbox(parcel.sender).at(layout.SCRATCH)
         target, *later = (self.mailbox(parcel.to).at(INBOX[state], parcel.name) for state in layout.STATES)
         return Publication(parcel.data, scratch, (target,), tuple(later))
 
@@ -288,53 +430,48 @@ def _card_bytes(card: Mapping[str, object]) -> bytes:
     return (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _apart(sender: Mailbox, to: str) -> str:
+def _apart(sender: str, to: str) -> str:
     return (
-        f"{sender.owner} and {to} belong to different users, and mail that root brings from one to the other "
+        f"{sender} and {to} belong to different users, and mail that root brings from one to the other "
         f"could be read by one alone: share a hub made with `xw init --group NAME`"
     )
 
 
-def hand_over(
-    source: Mailbox,
-    target: Mailbox,
-    message_id: str,
-    file: "Attachment",
-    progress: "Progress | None" = None,
-    *,
-    added: bool = False,
-) -> str | None:
-    """Copy an attachment into another mailbox, durable; nothing to do where it is there as it was sent.
+class DirectoryPublisher:
+    """A `contract.Publisher` for a mailbox that lies in the hub's directory."""
 
-    Return None, or why it cannot be: the sender's copy is gone or has changed, or
-    a file that was `added` to a message (`xw attach`) would replace another one.
-    """
-    lies = f"its file {file.name} in {layout.ATTACHMENTS}/{message_id}/"
-    if target.has(message_id, file):
-        target.files.sync(target.at(layout.ATTACHMENTS, message_id))
-        target.files.sync(target.at(layout.ATTACHMENTS))
-        return None
-    if added and is_file(target.files, target.attachment(message_id, file.name)):
-        return f"{lies} has the name of another file that {target.owner} has: attach it by another name"
-    wrong = source.missing(message_id, [file]).get(file.name)
-    if wrong:
-        return f"{lies} is not as it was sent: {wrong}"
-    pieces = source.files.chunks(source.attachment(message_id, file.name))
-    try:
-        staged = target.stage(shown(pieces, file, progress) if progress else pieces)
-    except Damaged as error:
-        return f"{lies} is not as it was sent: {error}"
-    if (staged.size, staged.sha256) != (file.size, file.sha256):
-        target.files.remove(staged.path)
-        return f"{lies} is not as it was sent: its bytes have changed"
-    target.place(staged, message_id, file.name)
-    return None
+    def __init__(self, hub: DirectoryHub, owner: str) -> None:
+        self._hub = hub
+        self._own = hub.mailbox(owner)
 
+    def takes(self, to: str) -> bool:
+        """Try whether the recipient's `pending/` can be written."""
+        files = self._hub.files
+        if files.divided(self._own.owner, to):
+            raise Refused(f"{_apart(self._own.owner, to)}; nothing was sent")
+        return files.writable(self._pending(to))
 
-def shown(pieces: "Iterable[bytes]", file: "Attachment", progress: "Progress") -> "Iterator[bytes]":
-    """The pieces of an attachment, with progress told as they pass."""
-    done = 0
-    for piece in pieces:
-        done += len(piece)
-        progress(file.name, done, file.size)
-        yield piece
+    def bring(self, to: str, folder: str, file: "Attachment", added: bool) -> str | None:
+        """Copy the file into the recipient's mailbox."""
+        from xw.hub.handover import hand_over
+
+        return hand_over(self._own.reader(folder), self._hub.mailbox(to), folder, file, added=added)
+
+    def publish(
+        self,
+        name: str,
+        data: bytes,
+        to: Sequence[str],
+        own: Sequence[str],
+        *,
+        own_first: bool,
+        separate: bool,
+    ) -> None:
+        """Link one file to all of them, or write one for each."""
+        theirs = [f"{self._pending(one)}/{name}" for one in to]
+        ours = [self._own.at(folder, name) for folder in own]
+        targets = [*ours, *theirs] if own_first else [*theirs, *ours]
+        self._hub.files.publish(data, self._own.at(layout.SCRATCH), targets, apart=separate)
+
+    def _pending(self, to: str) -> str:
+        return f"{to}/{INBOX['pending']}"

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from xw import failure, layout
 from xw.errors import NotFound
-from xw.hub.contract import Hub
+from xw.hub.contract import Outgoing
 from xw.message import Fields, Message
 from xw.rooms import payload
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member, kind_of
@@ -49,7 +49,7 @@ _LINE = Answer(line=True)
 _ASIDE = Answer(aside=True)
 
 
-def decide(state: State, hub: Hub, message: Message, now: int) -> Answer:
+def decide(state: State, hub: Outgoing, message: Message, now: int) -> Answer:
     """Return the reaction of a room in this state to a message that is not one of its own events."""
     own = payload.read(message)
     if own and own.kind == payload.CONTROL:
@@ -132,7 +132,7 @@ def _sign(state: State, message: Message) -> Answer:
     return Answer(event | {"rest_s": rest}, text, told, private=bool(told))
 
 
-def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> Answer:
+def _control(state: State, hub: Outgoing, message: Message, own: payload.Payload) -> Answer:
     given, name, sender = own.text("do"), own.text("name") or message.sender, message.sender
     command = next((one for one in payload.COMMANDS if one == given), None)
     if command is None:
@@ -145,7 +145,7 @@ def _control(state: State, hub: Hub, message: Message, own: payload.Payload) -> 
     return _refusal(message, problem) if problem else _done(state, hub, command, name, sender)
 
 
-def _problem(state: State, hub: Hub, command: RoomCommand, name: str) -> str | None:
+def _problem(state: State, hub: Outgoing, command: RoomCommand, name: str) -> str | None:
     """Return why the room cannot carry out a command now; None if it can."""
     if state.status == CLOSED:
         return f"the room is closed: {state.reason}"
@@ -158,7 +158,7 @@ def _problem(state: State, hub: Hub, command: RoomCommand, name: str) -> str | N
     return None
 
 
-def _done(state: State, hub: Hub, command: RoomCommand, name: str, sender: str) -> Answer:
+def _done(state: State, hub: Outgoing, command: RoomCommand, name: str, sender: str) -> Answer:
     if command == "join":
         back = name in state.members
         event: Fields = {"event": payload.JOINED, "member": name, "as": _kind(hub, name)}
@@ -178,7 +178,7 @@ def _refusal(message: Message, why: str) -> Answer:
     return Answer(event, text, (message.sender,), private=True, dropped=("refused", why))
 
 
-def _kind(hub: Hub, name: str) -> InstanceKind:
+def _kind(hub: Outgoing, name: str) -> InstanceKind:
     """Return the kind in an instance's card; agent if it has none, or is not on the hub."""
     try:
         return kind_of(hub.peer(name).kind)

@@ -1,68 +1,45 @@
-"""Keeping mirrors fresh for as long as it runs: `xw sync --watch`.
+"""Keep mirrors in step for as long as it runs: `xw sync --watch`.
 
-One connection for all instances of this machine on one hub. The hub says when
-mail arrives where it can (`inotifywait` or `xw` there); else it is asked, ever
-less often while nothing happens. What is done here (an outbox file, a message
-settled) goes out at once. When the hub is away it is tried again for ever,
-with growing, jittered pauses; commands meanwhile see the mirror and its age.
+One connection serves all instances of this machine on one hub. The hub pushes
+where it can; else it is asked, ever less often while nothing happens. What is
+done here (an outbox file, a message settled) goes out at once. An unreachable
+hub is tried again for ever, with growing, jittered pauses; commands meanwhile
+see the mirror and its age.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from itertools import takewhile
 from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import pauses
 from xw.errors import Busy, Refused, Unreachable, XwError, explain, unforeseen
-from xw.hub.remote import RemoteHub
-from xw.hub.sighting import Sighting
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
-from xw.sync import Report, sync
+from xw.mirror.mirror import Mirror
+from xw.mirror.sync import Report, sync
 from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
-_FULL_S = 15.0  # between two looks at the peers, and at the mail in case a push was lost
+_FULL_S = 15.0  # between two looks at the mail in case a push was lost
 # A connection that was dropped without a word is noticed by a question that gets no answer: after _PING_S
 # while nothing happens, or 15 s after something did.
 _PING_S = 10.0
 _HOLD_S = 1.0  # for one that has just been told to end
 _STOP_S = 3.0  # a step that is under way may finish, then the link is closed
 
-# One line, for any shell. It ends with its standard input, that is with the connection, so that nothing
-# is left running on the hub; and with its watchers, so that what cannot push is not taken for quiet.
-# inotifywait's own "Watches established." is the first wake-up: from then on nothing is missed.
-_PUSH = (
-    "exec 3<&0; if command -v inotifywait >/dev/null; then"
-    " inotifywait -m -e create -e moved_to --exclude '/[.][^/]*$' --format x {folders} 2>&1 </dev/null &"
-    " watchers=$!;"
-    " elif command -v xw >/dev/null; then echo ready;"
-    ' for name in {names}; do xw --hub . --as $name watch </dev/null & watchers="$watchers $!"; done;'
-    " else exit 3; fi;"
-    " {{ cat; kill $watchers; }} <&3 >/dev/null 2>&1 & exec 3<&-; wait $watchers; kill $!"
-)
 
-# Where the shell's directories are not SFTP's (`internal-sftp -d`, a chroot), another hub may lie at the same
-# path: its changes are not this one's. So the shell first shows the `hub.json` that it sees.
-_PROOF = "cat hub.json 2>/dev/null && echo && echo . || exit 3; "
-_PROVEN = ".\n"
+class MirrorWatcher:
+    """Keeps mirrors of one hub, in one folder, in step; `tell` hears when that begins or fails."""
 
-
-class Keeper:
-    """Keeps the mirrors of `mailboxes` on `hub` fresh; `tell` hears when that begins or fails."""
-
-    def __init__(
-        self,
-        mailboxes: Sequence[Mailbox],
-        hub: RemoteHub,
-        tell: Callable[[str], None],
-    ) -> None:
-        self._mailboxes = mailboxes
-        self._hub = hub
+    def __init__(self, mirrors: Sequence[Mirror], tell: Callable[[str], None]) -> None:
+        self._mirrors = mirrors
+        self._mailboxes = [mirror.mailbox for mirror in mirrors]
+        self._hub = mirrors[0].hub
+        self._notes = mirrors[0].notes
         self._tell = tell
-        self._root = hub.memory.root
+        self._root = mirrors[0].files.root
         self._stopped = Event()
         self._ended = Event()
         self._connected: bool | None = None  # None: not yet
@@ -72,7 +49,6 @@ class Keeper:
         self._listener: Thread | None = None
         self._pushed = False  # the hub has shown that it pushes
         self._deaf = False  # … and has just ceased to
-        self._here = b""  # the `hub.json` that SFTP shows
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
@@ -116,7 +92,7 @@ class Keeper:
                 if self._stopped.is_set():
                     return
                 problem = str(explain(error))
-                self._hub.failed(problem)
+                self._notes.failed(problem)
                 if self._connected is not False:
                     self._tell(f"away since {clock.brief(clock.now())}: {problem}; trying on")
                     waits = pauses()
@@ -156,7 +132,7 @@ class Keeper:
             while not self._stopped.is_set():
                 full = self._deaf or time.monotonic() >= next_full
                 self._deaf = False
-                moved = self._sync_all(full)
+                moved = self._sync_all()
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
@@ -178,20 +154,17 @@ class Keeper:
             seconds -= _PING_S
             if seconds <= 0:
                 return False
-            self._hub.ping(_PING_S)
+            with self._hub.within(_PING_S):
+                self._hub.ping()
         return True
 
-    def _sync_all(self, full: bool) -> bool:
-        """Sync all mailboxes; whether anything moved. One that is broken does not hold the others up.
-
-        One look at the peers, if `full`, serves all.
-        """
+    def _sync_all(self) -> bool:
+        """Sync all mailboxes, a broken one too; return whether anything moved."""
         moved, broken = False, []
-        seen: tuple[Sighting, ...] = ()
-        for mailbox in self._mailboxes:
+        for mirror in self._mirrors:
+            mailbox = mirror.mailbox
             try:
-                report = self._sync(mailbox, full and not seen, seen)
-                seen = report.seen
+                report = self._sync(mirror)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
             except OSError as error:  # there or here; a link that breaks is Unreachable
                 broken.append(error)
@@ -205,14 +178,14 @@ class Keeper:
             raise broken[0]
         return moved
 
-    def _sync(self, mailbox: Mailbox, full: bool, seen: tuple[Sighting, ...]) -> Report:
-        """Sync one mailbox, with a look at the peers if `full`, else with those just `seen`; report it."""
-        report = sync(mailbox, self._hub, peers=full, seen=seen)
+    def _sync(self, mirror: Mirror) -> Report:
+        """Sync one mailbox and report its troubles."""
+        report = sync(mirror)
         troubles = [f"{name}: {problem}" for name, problem in report.problems]
         troubles += [
             f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
         ]
-        self._tell_once(mailbox, troubles)
+        self._tell_once(mirror.mailbox, troubles)
         return report
 
     def _tell_once(self, mailbox: Mailbox, troubles: list[str]) -> None:
@@ -238,27 +211,17 @@ class Keeper:
     def _listen(self) -> None:
         """See to it that a thread turns the hub's pushes into wake-ups; it ends where the hub cannot push."""
         if self._listener is None or not self._listener.is_alive():
-            self._here = self._hub.far().files.read(layout.HUB_FILE, layout.MESSAGE_LIMIT)
-            self._listener = Thread(target=self._hear, daemon=True)
+            pushes = self._hub.pushes([mailbox.owner for mailbox in self._mailboxes])
+            self._listener = Thread(target=self._hear, args=(pushes,), daemon=True)
             self._listener.start()
 
-    def _hear(self) -> None:
+    def _hear(self, pushes: Iterator[None]) -> None:
         began = time.monotonic()
         with suppress(XwError, OSError):  # the link has broken, which the next sync notices
-            names = [mailbox.owner for mailbox in self._mailboxes]
-            lines = self._hub.lines(_PROOF + push_command(names))
-            shown = "".join(takewhile(_PROVEN.__ne__, lines))
-            if shown.split() == self._here.decode("utf-8", "replace").split():
-                for _ in lines:
-                    self._pushed = True
-                    self._wake()
+            for _ in pushes:
+                self._pushed = True
+                self._wake()
         self._pushed = False
         # Listen anew at once, but not in haste to a host on which it never lasts.
         self._deaf = time.monotonic() - began > _FULL_S
         self._wake()
-
-
-def push_command(names: Sequence[str]) -> str:
-    """Run in the hub's directory, this prints a line whenever something changes for one of `names`."""
-    folders = " ".join(f"{name}/{INBOX[state]}" for name in names for state in layout.STATES)
-    return _PUSH.format(folders=folders, names=" ".join(names))

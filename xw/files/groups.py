@@ -1,0 +1,32 @@
+"""Name the Unix group of a folder, and its members."""
+
+import os
+
+
+def group_of(folder: str) -> str:
+    """Return the name of the Unix group of a folder, its number where it has none."""
+    return group_name(os.lstat(folder).st_gid)
+
+
+def members(folder: str) -> str:
+    """Return the names of the members of a folder's Unix group, as far as the system lists them."""
+    import grp
+    import pwd
+
+    number = os.lstat(folder).st_gid
+    try:
+        listed = set(grp.getgrgid(number).gr_mem)
+    except KeyError:
+        listed = set()
+    listed |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == number}
+    return ", ".join(sorted(listed))
+
+
+def group_name(number: int) -> str:
+    """Return the name of a Unix group, its number where it has none."""
+    import grp
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,52 @@
+"""Bring attachments into a mailbox, before the message that lists them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from xw import layout
+from xw.errors import Damaged
+from xw.files.batch import is_file
+from xw.hub.contract import Progress
+from xw.mailbox import Mailbox
+from xw.message import Attachment
+
+
+def hand_over(
+    read: Callable[[Attachment], Iterator[bytes]],
+    target: Mailbox,
+    message_id: str,
+    file: Attachment,
+    progress: Progress | None = None,
+    *,
+    added: bool = False,
+) -> str | None:
+    """Copy an attachment, read by `read`, into a mailbox, durable, unless it is there as it was sent.
+
+    Return None, or why it cannot be: the sender's copy is gone or has changed, or
+    a file that was `added` to a message (`xw attach`) would replace another one.
+    """
+    lies = f"its file {file.name} in {layout.ATTACHMENTS}/{message_id}/"
+    if target.has(message_id, file):
+        target.files.sync(target.at(layout.ATTACHMENTS, message_id))
+        target.files.sync(target.at(layout.ATTACHMENTS))
+        return None
+    if added and is_file(target.files, target.attachment(message_id, file.name)):
+        return f"{lies} has the name of another file that {target.owner} has: attach it by another name"
+    pieces = read(file)
+    try:
+        staged = target.stage(shown(pieces, file, progress) if progress else pieces)
+    except Damaged as error:
+        return f"{lies} is not as it was sent: {error}"
+    if (staged.size, staged.sha256) != (file.size, file.sha256):
+        target.files.remove(staged.path)
+        return f"{lies} is not as it was sent: its bytes have changed"
+    target.place(staged, message_id, file.name)
+    return None
+
+
+def shown(pieces: Iterable[bytes], file: Attachment, progress: Progress) -> Iterator[bytes]:
+    """Yield the pieces of an attachment, and report progress as they pass."""
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        progress(file.name, done, file.size)
+        yield piece

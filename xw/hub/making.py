@@ -1,0 +1,88 @@
+"""Make a directory hub, wherever its files lie."""
+
+import errno
+import os
+from collections.abc import Callable
+
+from xw import layout
+from xw.errors import Refused, Usage
+from xw.files.batch import is_file
+from xw.files.contract import Files
+from xw.hub.directory import LEAST, Facts, found
+
+NO_LINKS = "its SFTP server says OK to hard links and makes none"
+
+
+def make_hub(
+    files: Files,
+    url: str,
+    readme: str,
+    tell: Callable[[str], None],
+    *,
+    group: str = "",
+    share: Callable[[], None] | None = None,
+) -> bool:
+    """Make a hub in `files` unless there is one; return True if it is new.
+
+    `group` is the name of the Unix group that shares it, `share` prepares its folder for that.
+    """
+    try:
+        files.look(layout.HUB_FILE)
+        return False
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    try:
+        there = files.names("")
+    except FileNotFoundError:
+        there = []
+    # What another `init` is writing, or left there when it was killed, is nobody's.
+    if not all(map(_is_scratch, there)):
+        if is_file(files, layout.HUB_FILE):
+            return False  # one that has made the hub since the first look
+        raise Refused(
+            f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
+            f"was lost, write {LEAST} there"
+        )
+    if share:
+        share()
+    tell(f"making a hub at {url}")
+    files.make_folder("")
+    parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
+    found(
+        files,
+        parts[-1],
+        readme,
+        group=bool(group),
+        unix_group=group,
+        links=has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
+    )
+    return True
+
+
+def has_links(files: Files, tell: Callable[[str], None]) -> bool:
+    """Return whether a hard link can be made; `tell` hears of a server that only claims so."""
+    name = os.urandom(12).hex()
+    try:
+        files.publish(b"a test of hard links\n", "", [name])
+    except OSError as error:
+        if error.errno == errno.EPROTO:
+            tell(NO_LINKS)
+        return False
+    files.remove(name)
+    return True
+
+
+def _is_scratch(name: str) -> bool:
+    """Whether it is a name such as `Files` give to what they are writing."""
+    return len(name) == 24 and not name.strip("0123456789abcdef")
+
+
+def check_group(url: str, about: Facts, group: str) -> None:
+    """Raise Usage unless the hub at `url` is shared with the group of this name, as far as it says."""
+    if not about.group:
+        raise Usage(f"the hub {url} is private, and --group is for a new hub: leave out --group to join it")
+    if about.unix_group not in ("", group):
+        raise Usage(
+            f"the hub {url} belongs to the group {about.unix_group}, not {group}: "
+            "leave out --group to join it"
+        )

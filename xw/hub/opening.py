@@ -1,0 +1,30 @@
+"""Open a hub that lies elsewhere, of whatever kind its URL names.
+
+The module that `schemes` names for a kind has two functions, as the two here
+which call them: `open_hub` and `join`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from xw import schemes
+from xw.hub.contract import Hub
+
+
+def open_hub(url: str) -> Hub:
+    """Return the hub at a URL without connecting to it. Raise Usage if the URL is invalid."""
+    return _module(url).open_hub(url)  # type: ignore[no-any-return]  # as the module docstring demands
+
+
+def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> tuple[bool, Hub]:
+    """Return whether the hub at a URL was made now, and the hub, connected.
+
+    `readme` is the text for a new one, `group` the Unix group that it must be shared with, if any;
+    `tell` hears what the user should know of it. Raise Usage or Refused if it cannot be used.
+    """
+    return _module(url).join(url, readme, group, tell)  # type: ignore[no-any-return]  # as above
+
+
+def _module(url: str) -> Any:
+    return import_module(schemes.SCHEMES[schemes.of(url)])

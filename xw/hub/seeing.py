@@ -1,0 +1,118 @@
+"""See instances by their files in a directory hub: cards, presences, what waits, when they acted last."""
+
+from collections.abc import Mapping, Sequence
+
+from xw import layout, presence
+from xw.errors import Damaged, Unreachable, XwError, explain, unforeseen
+from xw.files import Look
+from xw.files.contract import Files
+from xw.hub.contract import Outgoing
+from xw.hub.sighting import Peer, Sighting, fields
+from xw.layout import INBOX, INSTANCE
+
+_LIMIT = 64 * 1024  # bytes of a card or a presence
+_REPAIR = "its owner runs `xw init` in its own project"
+_READ = (layout.CARD, layout.PRESENCE)
+
+
+def pending_folders(names: Sequence[str]) -> list[str]:
+    """Return the folders whose listing `see` wants."""
+    return [f"{name}/{INBOX['pending']}" for name in names]
+
+
+def see(
+    files: Files,
+    names: Sequence[str],
+    before: Mapping[str, Sighting],
+    listed: Sequence[list[str] | OSError] | None = None,
+) -> list[Sighting]:
+    """Return sightings of instances on the hub in `files`; what `before` has of them is not read again.
+
+    `listed` are the listings of their `pending_folders`, if one has them already.
+    What is no instance, or none any more, is left out.
+    """
+    folders = files.names_of(pending_folders(names)) if listed is None else listed
+    paths = [f"{name}/{part}" for name in names for part in (*_READ, *presence.MARKS)]
+    paths += names
+    looks = dict(zip(paths, files.look_all(paths), strict=True))
+    wanted = [
+        f"{name}/{part}"
+        for name in names
+        for part, at in zip(_READ, _times(before.get(name)), strict=True)
+        if _mtime(looks[f"{name}/{part}"]) not in (None, at)
+    ]
+    texts = dict(zip(wanted, files.read_all(wanted, _LIMIT), strict=True))
+    seen = []
+    for name, waiting in zip(names, folders, strict=True):
+        if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
+            closed = looks[f"{name}/{layout.CARD}"]
+            if isinstance(closed, PermissionError):  # to this user: the instance is there all the same
+                problem = f"(its mailbox cannot be read: {closed.strerror})"
+                seen.append(Sighting(name, before.get(name, Sighting(name)).card, problem=problem))
+            continue
+        seen.append(_sighting(before.get(name, Sighting(name)), waiting, looks, texts))
+    return seen
+
+
+def _sighting(
+    old: Sighting,
+    waiting: list[str] | OSError,
+    looks: Mapping[str, Look | OSError],
+    texts: Mapping[str, bytes | OSError | Damaged],
+) -> Sighting:
+    """Return what is seen of an instance now; `old` is what was seen before, with its name."""
+    name = old.name
+    mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
+    changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
+    card = _newer(texts, f"{name}/{layout.CARD}", old.card)
+    card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
+    problem = "" if fields(card) else f"({layout.CARD} is damaged: {_REPAIR})"
+    unread = texts.get(f"{name}/{layout.CARD}")
+    if isinstance(unread, OSError):  # which says nothing of what the card holds: look again next time
+        problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
+    if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
+        problem = f"(its mailbox cannot be read: {waiting.strerror})"
+    return Sighting(
+        name,
+        card,
+        card_at,
+        _newer(texts, f"{name}/{layout.PRESENCE}", old.presence),
+        _mtime(looks[f"{name}/{layout.PRESENCE}"]) or 0.0,
+        len(mail),
+        mail[0] if mail else None,
+        max((at for at in changed if at is not None), default=None),
+        problem,
+    )
+
+
+def _times(before: Sighting | None) -> tuple[float, float]:
+    return (before.card_at, before.presence_at) if before else (0.0, 0.0)
+
+
+def _mtime(look: Look | Exception) -> float | None:
+    return None if isinstance(look, Exception) else look.mtime
+
+
+def _kind(look: Look | Exception) -> str:
+    return "" if isinstance(look, Exception) else look.kind
+
+
+def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
+    """The text that was read, else the one known; nothing where it could not be read."""
+    if path not in texts:
+        return old
+    text = texts[path]
+    return "" if isinstance(text, Exception) else text.decode("utf-8", "replace")
+
+
+def peer_or_problem(hub: Outgoing, name: str) -> Peer:
+    """Return what a hub shows of an instance, or a peer that says why its files cannot be shown."""
+    try:
+        return hub.peer(name)
+    except Unreachable:
+        raise
+    except (XwError, OSError) as error:
+        problem = str(explain(error))
+    except Exception as bug:  # noqa: BLE001  # one that causes a fault in xw hides no other
+        problem = unforeseen(bug)
+    return Peer(name, "", f"({problem})", (), "", "-", "", "", 0, None, None, None)

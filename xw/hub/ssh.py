@@ -1,0 +1,123 @@
+"""A hub that is a directory on another host, reached by SFTP over SSH.
+
+Connected when it is first asked something. What needs a shell there (pushes,
+the system's name) works without one, only worse.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from xw import layout
+from xw.checkup import LINKS_NEEDED
+from xw.errors import Usage
+from xw.files.contract import Files
+from xw.files.sftp import SftpFiles
+from xw.files.ssh.link import SshLink, link_to
+from xw.files.ssh.target import parse
+from xw.finding import Finding
+from xw.hub.contract import Limits
+from xw.hub.directory import DirectoryHub, facts
+from xw.hub.making import check_group, has_links, make_hub
+
+NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
+NEEDED = "use OpenSSH 6.5 or later there"
+MAC = (
+    "the hub's host is a Mac, where SFTP's fsync stops at the drive's cache: "
+    "a power cut there can lose mail that was acknowledged"
+)
+MAC_INSTEAD = "keep the hub on Linux, or run the Mac on a battery"
+LOOK_AGAIN_S = (2.0, 15.0)  # at first, and once nothing has arrived for a minute
+_LIMIT = 64 * 1024  # bytes of hub.json
+
+
+def open_files(url: str, *, group: bool = False, links: bool = True) -> SftpFiles:
+    """Return the directory on another host that a URL names; it connects when it is used. Usage."""
+    link, root = _link(url)
+    return SftpFiles(link, root, group=group, links=links)
+
+
+def _link(url: str) -> tuple[SshLink, str]:
+    target = parse(url)
+    return link_to(target), target.path
+
+
+def open_hub(url: str) -> "SshHub":
+    """Return the hub at a URL, not yet connected. Usage."""
+    parse(url)
+    return SshHub(url)
+
+
+def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tuple[bool, SshHub]":
+    """Return the hub at a URL, made if it is missing, and whether it is new. `schemes` calls it."""
+
+    def share() -> None:
+        raise Usage(
+            f"{url}: a hub on another host is shared there: run `xw init --group {group} --hub PATH` on it"
+        )
+
+    files = open_files(url, group=bool(group))
+    new = make_hub(files, url, readme, tell, group=group, share=share if group else None)
+    if not files.durable:
+        tell(f"{NOT_DURABLE}: {NEEDED}")
+    about = facts(open_files(url), url)
+    if group:
+        check_group(url, about, group)
+    if about.links and not new:
+        has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
+    return new, SshHub(url)
+
+
+class SshHub(DirectoryHub):
+    """A `contract.Hub` at `ssh://[user@]host[:port]/path` or `user@host:path`."""
+
+    def __init__(self, url: str, files: Files | None = None) -> None:
+        super().__init__(files, url)
+
+    def _open(self) -> Files:
+        about = facts(open_files(self.url), self.url)
+        return open_files(self.url, group=about.group, links=about.links)
+
+    def limits(self) -> Limits:
+        """A round trip costs time and data: look less often; a coordinator needs the files at hand."""
+        host = f"a room is run where its hub's files are: run this on the host of {self.url}"
+        return Limits(look_again_s=LOOK_AGAIN_S, no_coordinator=host)
+
+    def pushes(self, owners: Sequence[str]) -> Iterator[None]:
+        """Have a shell on the host watch the folders; nothing where there is none, or it sees other files."""
+        from shlex import quote
+
+        from xw.hub import pushes
+
+        here = self.files.read(layout.HUB_FILE, _LIMIT)
+        link, root = _link(self.url)
+        # Whatever the user's own shell is; csh takes no line breaks in quotes.
+        command = f"cd {quote(root or '.')} || exit 3; {pushes.script(owners)}"
+        return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), here)
+
+    def closed(self, owner: str) -> str:  # noqa: ARG002  # the server decides at each step
+        """Return nothing: the server answers each step."""
+        return ""
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Limit the connection's steps and flights."""
+        return _link(self.url)[0].within(seconds)
+
+    def connect(self) -> None:
+        """Connect, within the limits of name look-up, route, key exchange and login."""
+        _link(self.url)[0].transport()
+
+    def ping(self) -> None:
+        """Look at the hub's directory."""
+        self.files.look("")
+
+    def close(self) -> None:
+        """Close the connection, also under a flight of another thread."""
+        _link(self.url)[0].close()
+
+    def _way(self) -> Iterator[Finding]:
+        self.connect()
+        yield Finding("ok", "connected", f"connected to {self.url}: name, route, host key, login, path")
+        if not open_files(self.url).durable:
+            yield Finding("bad", "not-durable", NOT_DURABLE, NEEDED)
+        if _link(self.url)[0].answer("uname -s") == "Darwin":
+            yield Finding("note", "not-durable", MAC, MAC_INSTEAD)

@@ -1,0 +1,116 @@
+"""Take mail out of a directory hub: the receiving half of `directory.DirectoryHub`, on any `Files`.
+
+Called by its methods of the same names, for a mirror's sync.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from xw import layout
+from xw.errors import Damaged, Unreadable, XwError, explain, unforeseen
+from xw.files.contract import Files
+from xw.hub.contract import Claim, Move, Survey
+from xw.hub.seeing import pending_folders, see
+from xw.hub.sighting import Sighting
+from xw.layout import INBOX, STATES, in_order
+from xw.mailbox import Mailbox
+from xw.words import State
+
+
+def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bool) -> Survey:
+    """Return what a mailbox holds, and sightings of peers; two flights, or three if a peer's card changed."""
+    names = sorted(known)
+    mailbox = Mailbox(files, owner)
+    own = [mailbox.at(INBOX[state]) for state in STATES]
+    # `pending/` twice, as `in_order` wants it, and before the states that its messages move on to.
+    wanted = [*([""] if everyone else []), own[0], *own, *pending_folders(names)]
+    listed = files.names_of(wanted)
+    top = _must(listed.pop(0)) if everyone else []
+    first, *folders = [_must(found) for found in listed[: 1 + len(own)]]
+    folders[0] = in_order(first, folders[0])
+    strays = tuple(name for name in folders[0] if not layout.is_message(name))
+    peers = see(files, names, known, listed[1 + len(own) :]) if names else []
+    new = [name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *names)]
+    if new:
+        peers = sorted(peers + see(files, new, {}))
+    return Survey(layout.furthest(folders), tuple(peers), strays)
+
+
+def fetch(
+    mailbox: Mailbox, messages: Sequence[tuple[State, str]]
+) -> Iterator[bytes | Unreadable | Damaged | None]:
+    """Yield the messages' bytes, or why not."""
+    paths = [mailbox.at(INBOX[state], name) for state, name in messages]
+    for data in mailbox.files.read_all(paths, layout.MESSAGE_LIMIT):
+        if isinstance(data, FileNotFoundError):
+            yield None
+        elif isinstance(data, OSError):  # its permissions, or the disk there
+            yield Unreadable(str(explain(data)))
+        else:
+            yield data
+
+
+def attachment(mailbox: Mailbox, folder: str, name: str) -> Iterator[bytes]:
+    """Yield an attachment in pieces."""
+    try:
+        yield from mailbox.files.chunks(mailbox.attachment(folder, name))
+    except PermissionError as error:
+        raise Unreadable(str(explain(error))) from None
+
+
+def settle(mailbox: Mailbox, moves: Sequence[Move]) -> list[XwError | OSError | None]:
+    """Move messages on; return an outcome for each."""
+    outcomes: dict[str, XwError | OSError | None] = {}
+    plain = []
+    for move in moves:
+        if move.state == "failed":
+            outcomes[move.name] = _fail(mailbox, move)
+        else:
+            plain.append(move)
+    paths = [
+        (mailbox.at(INBOX[move.source], move.name), mailbox.at(INBOX[move.state], move.name))
+        for move in plain
+    ]
+    for move, error in zip(plain, mailbox.files.move_all(paths), strict=True):
+        # Gone from there: another machine settled it meanwhile, which the next survey shows.
+        outcomes[move.name] = None if isinstance(error, FileNotFoundError) else error
+    return [outcomes[move.name] for move in moves]
+
+
+def _fail(mailbox: Mailbox, move: Move) -> XwError | OSError | None:
+    """Move a message to `failed/`, its reason beside it."""
+    try:
+        mailbox.quarantine(move.source, move.name, move.reason or "failed", move.kind or "failed")
+    except OSError as error:
+        return error
+    except XwError:
+        raise
+    except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+        return XwError(unforeseen(bug))
+    return None
+
+
+def claim(mailbox: Mailbox, name: str, token: bytes) -> Claim:
+    """Claim a message. A note that one machine alone can make tells whose a claim with a lost answer is."""
+    note = mailbox.at(layout.SCRATCH, f"{name}.claim")
+    try:
+        held = mailbox.files.read(note, layout.MESSAGE_LIMIT)
+    except FileNotFoundError:
+        held = b""
+        try:
+            mailbox.files.publish(token, mailbox.at(layout.SCRATCH), [note])
+        except FileExistsError:
+            return "lost"
+    if held and held != token:
+        return "lost"
+    if mailbox.start(name):
+        return "won"
+    if held and mailbox.state_of(name) == "processing":
+        return "ours"  # by an earlier try of this machine
+    mailbox.files.remove(note)
+    return "lost"
+
+
+def _must(names: list[str] | OSError) -> list[str]:
+    if isinstance(names, OSError):
+        raise names
+    return names

@@ -1,0 +1,212 @@
+"""A hub as a mirror on this machine remembers it; reached only where that does not do.
+
+The mirror is a directory with the mailboxes of this machine's instances, and
+notes of its own. `sync` does the travelling; commands read the mirror and pay
+nothing for the distance. Works over any `contract.Hub`.
+"""
+
+import time
+
+from xw.errors import Unreachable, XwError
+from xw.mailbox import Mailbox
+from xw.mirror.notes import Notes
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from xw.files.contract import Files
+    from xw.hub.contract import Hub, Limits, Located, Parcel, Progress
+    from xw.hub.sighting import Peer, Sighting
+    from xw.mirror.sync import Report
+    from xw.post import Sent
+    from xw.sweep import Swept
+
+    _Answer = TypeVar("_Answer")
+
+
+class Mirror:
+    """The `Carrier` of a mailbox in a mirror of `hub`, and that hub's `contract.Outgoing` half.
+
+    A question that the mirror cannot answer is asked of the hub, for at most
+    `timeout` seconds, and not at all while a try that failed is fresh. `hint` is
+    what somebody must do where a worktree's own mirror carries the mail.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        files: "Files",
+        url: str,
+        open_hub: "Callable[[], Hub]",
+        offline: bool = False,
+        timeout: float = 5.0,
+        hint: str = "",
+    ) -> None:
+        self.mailbox = mailbox
+        self.files = files
+        self.url = url
+        self._open_hub = open_hub
+        self._hub: Hub | None = None
+        self.offline = offline
+        self.timeout = timeout
+        self.hint = hint
+        self.notes = Notes(files, url)
+
+    @property
+    def hub(self) -> "Hub":
+        """The hub, whose code is loaded when it is first needed."""
+        if self._hub is None:
+            self._hub = self._open_hub()
+        return self._hub
+
+    @property
+    def mirror(self) -> "Mirror":
+        """This mirror."""
+        return self
+
+    @property
+    def look_again_s(self) -> tuple[float, float]:
+        """As the hub's limits say."""
+        return self.hub.limits().look_again_s
+
+    def remote(self) -> "Hub":
+        """Return the hub itself, for what has no limit. Raise Unreachable with --offline."""
+        if self.offline:
+            raise Unreachable(f"{self.url}: not reached, because of --offline")
+        return self.hub
+
+    def closed(self) -> str:
+        """Return why this process cannot change its mail on the hub, and what to do; empty if it can."""
+        closed = self.hub.closed(self.mailbox.owner)
+        return f"{closed}: {self.hint}" if closed and self.hint else closed
+
+    def asked(self, question: "Callable[[Hub], _Answer]") -> "_Answer":
+        """Return the hub's answer, within the limit. Unreachable, also where it was so a moment ago."""
+        away = self.notes.away()
+        if away.in_backoff() and not self.offline:
+            raise Unreachable(f"{away.why} (not tried again for a moment)")
+        hub = self.remote()
+        try:
+            with hub.within(self.timeout):
+                return question(hub)
+        except Unreachable as error:
+            self.notes.failed(str(error))
+            raise
+
+    # The hub, for senders
+
+    def instances(self) -> list[str]:
+        """Ask the hub; return those that syncs have seen where it is away."""
+        try:
+            return self.asked(lambda hub: hub.instances())
+        except Unreachable:
+            return sorted(self.notes.sightings())
+
+    def everyone(self) -> list[str]:
+        """Return those that syncs have seen, with the kind that was seen."""
+        return sorted(name for name, seen in self.notes.sightings().items() if seen.kind != "room")
+
+    def knows(self, name: str) -> bool:
+        """Ask the hub about a name that no sync has seen, and that no mail came from."""
+        met = name in self.notes.sightings() or name in self.notes.interesting(self.mailbox.owner)
+        return met or self.asked(lambda hub: hub.knows(name))
+
+    def peer(self, name: str) -> "Peer":
+        """Return it as the last sync saw it, aged since; ask the hub about others."""
+        return self.known(name) or self.asked(lambda hub: hub.peer(name))
+
+    def peers(self) -> "list[Peer]":
+        """Return all as syncs have seen them, aged since."""
+        now = time.time() + self.notes.skew()
+        return [seen.peer(now) for _, seen in sorted(self.notes.sightings().items())]
+
+    def publisher(self, owner: str) -> None:  # noqa: ARG002  # whoever it is
+        """Return None: all mail has to travel."""
+        return
+
+    def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
+        """Deliver to the hub."""
+        return self.remote().deliver(parcels)
+
+    def locate(self, to: str, name: str) -> "Located | None":
+        """Ask the hub."""
+        return self.asked(lambda hub: hub.locate(to, name))
+
+    def now(self) -> float:
+        """Ask the hub."""
+        return self.asked(lambda hub: hub.now())
+
+    def limits(self) -> "Limits":
+        """Return the hub's."""
+        return self.hub.limits()
+
+    # The carrier
+
+    def claim(self, name: str) -> bool:
+        """Let the hub decide, then move the copy."""
+        owner, token = self.mailbox.owner, self.notes.token()
+        if self.asked(lambda hub: hub.claim(owner, name, token)) == "lost":
+            return False
+        return self.mailbox.start(name) or self.mailbox.state_of(name) == "processing"  # a sync may be faster
+
+    def holds(self, name: str) -> bool:
+        """Claim again."""
+        return self.claim(name)
+
+    def refresh(
+        self,
+        limit: float = float("inf"),
+        unsent: "dict[str, XwError] | None" = None,
+        *,
+        even_watched: bool = False,
+        peers: bool = False,
+    ) -> str | None:
+        """Sync, unless a `sync --watch` does or the hub has just been tried in vain."""
+        from xw.mirror.policy import refresh
+
+        return refresh(self, limit, unsent, even_watched=even_watched or peers, peers=peers)
+
+    def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
+        """Sync, and look at the recipients too."""
+        from xw.mirror.policy import after_send
+
+        return after_send(self, sent)
+
+    def sync(self, progress: "Progress | None" = None) -> "Report":
+        """Sync, and look at all peers."""
+        from xw.mirror.sync import sync
+
+        return sync(self, progress, everyone=True)
+
+    def known(self, name: str) -> "Peer | None":
+        """Return it as the last sync saw it, aged since."""
+        seen = self.notes.sightings().get(name)
+        return seen.peer(time.time() + self.notes.skew()) if seen else None
+
+    def sighting(self, name: str) -> "Sighting":
+        """Return how the last sync saw it."""
+        from xw.hub.sighting import Sighting
+
+        return self.notes.sightings().get(name, Sighting(name))
+
+    def watched(self) -> bool:
+        """Look whether a watcher holds its lock."""
+        return self.notes.watched(self.mailbox.owner)
+
+    def rest(self) -> None:
+        """Close a connection, which wakes this process ten times a second, where a watcher has another."""
+        if self.watched():
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._hub:
+            self._hub.close()
+
+    def sweep(self, days: int, dry_run: bool) -> "Swept":
+        """Sweep the mirror, but for what the hub has not been told; then the hub."""
+        from xw.mirror.policy import sweep_both
+
+        return sweep_both(self, days, dry_run)

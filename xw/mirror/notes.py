@@ -1,0 +1,209 @@
+"""What a mirror remembers on disk, besides its mailboxes: of its hub, and of when it was reached.
+
+`peers.json` holds what syncs saw of peers, `away.json` since when and why the
+hub cannot be reached, `machine` the word by which the hub tells this mirror's
+claims from another's, `mirror.json` which hub it is. Each mailbox has a note of
+when it was last synced, and of the peers that it has lately written to.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from xw import clock, layout
+from xw.errors import Damaged
+from xw.message import parse_object
+from xw.record import NamedTuple
+
+TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+if TYPE_CHECKING:
+    from typing import Any
+
+    from xw.files.contract import Files
+    from xw.hub.sighting import Sighting
+
+PEERS = "peers.json"
+AWAY = "away.json"
+MACHINE = "machine"
+ABOUT = "mirror.json"  # the URL of the hub whose mirror it is; a later xw may keep more there
+_LIMIT = 16 * 1024 * 1024
+_WORD = 32  # letters that tell a machine from others
+# After a failure, commands that sync in the background leave the network alone for this
+# long: a sleeping host must not cost each command its whole time limit.
+_RETRY_AFTER_S = 30.0
+_INTEREST_S = 900.0  # for which syncs look at a peer after mail from or to it
+_INTERESTING = 50  # peers at most: what a sync costs must not grow with the hub
+
+
+class SyncState(NamedTuple):
+    """When an instance's mail was last collected (seconds since the epoch, 0 = never).
+
+    `missing` is what was left or set aside on the hub then, and why; for people, empty if there is nothing.
+    `failed` and `why` tell when and why the hub could not be reached last, 0 and empty if it could.
+    `shown` is the mtime here of the presence that the hub was given last.
+    """
+
+    at: float
+    failed: float
+    why: str
+    missing: str
+    shown: float = 0.0
+
+    def in_backoff(self) -> bool:
+        """Return whether the last try failed so lately that the next should wait."""
+        return 0 <= time.time() - self.failed < _RETRY_AFTER_S
+
+
+class Notes:
+    """The notes in the mirror at `files`, of the hub at `url`."""
+
+    def __init__(self, files: "Files", url: str) -> None:
+        self.files = files
+        self.url = url
+
+    # Peers
+
+    def sightings(self) -> "dict[str, Sighting]":
+        """Return everybody on the hub whom a sync saw, as it saw them last."""
+        return self._remembered()[0]
+
+    def skew(self) -> float:
+        """Return how far the hub's clock is ahead of this machine's, in seconds."""
+        return self._remembered()[1]
+
+    def remember(self, seen: "Mapping[str, Sighting]", now: float) -> None:
+        """Keep what is known of peers, at `now` by the hub's clock."""
+        skew = round(now - time.time(), 3)
+        about = {"skew": skew, "seen": {name: seen[name]._asdict() for name in sorted(seen)}}
+        self.files.replace(json.dumps(about, indent=1).encode(), "", PEERS)
+
+    def interesting(self, owner: str) -> dict[str, float]:
+        """Return the peers with whom an instance has lately exchanged mail, and when; not too many."""
+        now = time.time()
+        found = self._object(f"{owner}/{layout.INTEREST}").items()
+        times = ((name, clock.seconds(at)) for name, at in found if layout.is_name(name))
+        lately = {name: at for name, at in times if at is not None and 0 <= now - at < _INTEREST_S}
+        return dict(sorted(lately.items(), key=lambda item: item[1])[-_INTERESTING:])
+
+    def add_interest(self, owner: str, names: "Iterable[str]") -> None:
+        """Keep that an instance exchanges mail with these peers."""
+        known = self.interesting(owner)
+        fresh = {name for name in names if time.time() - known.get(name, 0.0) > _INTEREST_S / 3}
+        if fresh:
+            data = json.dumps(known | dict.fromkeys(fresh, time.time())).encode()
+            self.files.replace(data, "", f"{owner}/{layout.INTEREST}")
+
+    def drop_interest(self, owner: str, names: "Iterable[str]") -> None:
+        """Forget peers from whom mail came back."""
+        known = self.interesting(owner)
+        if not known.keys().isdisjoint(names):
+            kept = {name: at for name, at in known.items() if name not in names}
+            self.files.replace(json.dumps(kept).encode(), "", f"{owner}/{layout.INTEREST}")
+
+    # When the hub was reached
+
+    def state(self, name: str) -> SyncState:
+        """Return when an instance's mail was last collected, and what has come in between since."""
+        found = self._object(f"{name}/{layout.SYNCED}")
+        at = clock.seconds(found.get("at")) or 0.0
+        shown = clock.seconds(found.get("shown")) or 0.0
+        return self.away()._replace(at=at, missing=str(found.get("missing", "")), shown=shown)
+
+    def collected(self, name: str, missing: "Sequence[tuple[str, str]]" = ()) -> None:
+        """Keep that an instance's mail was collected just now, but for what is `missing` (name, reason)."""
+        self._keep(name, self.state(name)._replace(at=time.time(), missing=_told(missing)))
+        with suppress(FileNotFoundError):
+            self.files.remove(AWAY)
+        self.note_url()
+
+    def shown(self, name: str, at: float) -> None:
+        """Keep the mtime of the presence that the hub has been given."""
+        self._keep(name, self.state(name)._replace(shown=at))
+
+    def _keep(self, name: str, state: SyncState) -> None:
+        about = {"at": state.at, "missing": state.missing, "shown": state.shown}
+        self.files.replace(json.dumps(about).encode(), "", f"{name}/{layout.SYNCED}")
+
+    def note_url(self) -> None:
+        """Keep which hub the mirror is of: its folder's name does not tell."""
+        if mirror_url(self.files) != self.url:
+            about = {**self._object(ABOUT), "urls": [self.url]}
+            self.files.replace((json.dumps(about, indent=1) + "\n").encode(), "", ABOUT)
+
+    def failed(self, why: str) -> None:
+        """Keep why the hub cannot be reached just now."""
+        self.files.replace(json.dumps({"failed": time.time(), "why": why}).encode(), "", AWAY)
+
+    def token(self) -> bytes:
+        """Return the random word that tells this mirror from all others of the same instance; made once."""
+        word = self._word()
+        if len(word) != _WORD:
+            new = os.urandom(_WORD // 2).hex().encode()
+            with suppress(FileExistsError):  # it was made meanwhile, or is damaged
+                self.files.publish(new, "", [MACHINE])
+            if len(self._word()) != _WORD:
+                self.files.replace(new, "", MACHINE)
+            word = self._word()
+        return word
+
+    def _word(self) -> bytes:
+        """Return the word noted here, empty where none is. OSError where it is, and cannot be read."""
+        try:
+            return self.files.read(MACHINE, _LIMIT)
+        except (FileNotFoundError, Damaged):
+            return b""
+
+    def watched(self, name: str) -> bool:
+        """Return whether a `sync --watch` keeps an instance's mailbox in step."""
+        return self.files.held(f"{name}/{layout.WATCH_LOCK}")
+
+    def _remembered(self) -> "tuple[dict[str, Sighting], float]":
+        """Return sightings by name, and how far the hub's clock is ahead of this machine's, in seconds."""
+        from xw.hub.sighting import recalled
+
+        try:
+            found = parse_object(self._read(PEERS))
+            seen: Any = found.get("seen", {})
+            skew = clock.seconds(found.get("skew")) or 0.0
+            valid = [recalled(entry) for name, entry in seen.items() if entry.get("name") == name]
+            return {one.name: one for one in valid if layout.is_name(one.name)}, skew
+        except (Damaged, TypeError, AttributeError):
+            return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
+
+    def away(self) -> SyncState:
+        """Return since when and why the hub cannot be reached."""
+        found = self._object(AWAY)
+        return SyncState(0.0, clock.seconds(found.get("failed")) or 0.0, str(found.get("why", "")), "")
+
+    def _object(self, name: str) -> "dict[str, Any]":
+        """Return a note's fields; none where it is missing or damaged, since it can be done without."""
+        try:
+            return parse_object(self._read(name))
+        except Damaged:
+            return {}
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self.files.read(name, _LIMIT)
+        except (OSError, Damaged):
+            return b""
+
+
+def mirror_url(files: "Files") -> str:
+    """Return the URL of the hub whose mirror it is; empty where none was noted, or none that can be read."""
+    try:
+        urls: Any = parse_object(files.read(ABOUT, _LIMIT)).get("urls")
+    except (OSError, Damaged):
+        return ""
+    return urls[-1] if isinstance(urls, list) and urls and isinstance(urls[-1], str) else ""
+
+
+def _told(missing: "Sequence[tuple[str, str]]") -> str:
+    """Return in a line what is missing here: the first, and how many more."""
+    if not missing:
+        return ""
+    name, why = missing[0]
+    more = f"; and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{name}: {why}{more}"

@@ -1,0 +1,254 @@
+"""Keeping a mirror and its hub in step: decide, then act.
+
+`plan` decides from two listings; `sync` acts, in few round trips. Every action
+may be repeated, so the next sync completes one that was cut off anywhere.
+"""
+
+from collections.abc import Sequence
+
+from xw import layout, post
+from xw.errors import Damaged, Newer, Refused, Unreadable, XwError, explain, unforeseen
+from xw.files.batch import is_file
+from xw.hub.contract import Hub, Move, Progress, Survey
+from xw.hub.handover import shown
+from xw.hub.sighting import Sighting
+from xw.layout import INBOX, STATES
+from xw.mailbox import Mailbox
+from xw.message import STRAY, Attachment, Message, decode, parse_object
+from xw.mirror.mirror import Mirror
+from xw.mirror.plan import Advance, Fetch, Settle, plan
+from xw.record import NamedTuple
+from xw.words import State
+
+_TIMEOUT_S = 60.0  # for another sync of this mirror to finish
+
+
+class Report(NamedTuple):
+    """What a sync did: file names moved, the outbox, and what went wrong by name.
+
+    `mirrored` is False for a mailbox on its hub, of which only the outbox travels.
+    """
+
+    fetched: tuple[str, ...]
+    settled: tuple[str, ...]
+    advanced: tuple[str, ...]
+    flushed: post.Flushed
+    problems: tuple[tuple[str, str], ...]
+    mirrored: bool = True
+
+
+def sync(
+    mirror: Mirror,
+    progress: Progress | None = None,
+    everyone: bool = False,
+    timeout: float = _TIMEOUT_S,
+) -> Report:
+    """Bring a mirror and its hub in step, both ways; with `everyone`, also what is known of all peers.
+
+    Raise Busy if another sync of the mirror takes more than `timeout` seconds;
+    Unreachable or Refused if the hub cannot be reached; what was done by then stays done.
+    """
+    mailbox, notes = mirror.mailbox, mirror.notes
+    with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
+        try:
+            run = _Run(mirror, mirror.remote(), progress or _silent)
+            run.pull(everyone)
+            notes.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
+            closed = mirror.closed()
+            if closed:
+                raise Refused(closed)
+            report = run.push()
+            run.remember()
+            return report
+        except XwError as error:
+            notes.failed(str(error))
+            raise
+
+
+def _silent(name: str, done: int, whole: int) -> None:
+    """Show no progress."""
+
+
+class _Run:
+    """One sync of one mailbox."""
+
+    def __init__(self, mirror: Mirror, hub: Hub, progress: Progress) -> None:
+        self._outgoing = mirror
+        self._notes = mirror.notes
+        self._mirror = mirror.mailbox
+        self._owner = mirror.mailbox.owner
+        self._hub = hub
+        self._progress = hub.progress = progress
+        self._problems: list[tuple[str, str]] = []
+        self._settles: list[Settle] = []
+        self._peers: tuple[dict[str, Sighting], dict[str, Sighting]] = {}, {}
+        self._fetched: list[str] = []
+        self._advanced: list[str] = []
+        self.missing: list[tuple[str, str]] = []  # what lies on the hub and not here, and why
+
+    def pull(self, everyone: bool) -> None:
+        """Do here what the hub shows."""
+        found = self._survey(everyone)
+        actions = plan(_states(self._mirror), found.states)
+        self._settles = [action for action in actions if isinstance(action, Settle)]
+        self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
+        later = [action for action in actions if isinstance(action, Advance)]
+        self._advanced = [action.name for action in later if self._advance(action)]
+
+    def push(self) -> Report:
+        """Do on the hub what was done here; return what all of it came to."""
+        # What is sent first: a move that the hub refuses must not hold it back.
+        flushed = post.flush(self._mirror, self._outgoing)
+        self._notes.drop_interest(self._owner, {to for to, _ in flushed.returned})
+        settled = self._settle()
+        self._show_presence()
+        return Report(
+            tuple(self._fetched),
+            tuple(settled),
+            tuple(self._advanced),
+            flushed,
+            tuple(self._problems + self.missing),
+        )
+
+    def _survey(self, everyone: bool) -> Survey:
+        """Return the owner's messages on the hub, and look at peers: all, or those of interest."""
+        before = self._notes.sightings()
+        names = set(before) if everyone else set(self._notes.interesting(self._owner))
+        known = {name: before.get(name, Sighting(name)) for name in names}
+        found = self._hub.survey(self._owner, known, everyone)
+        for name in found.strays:
+            self._set_aside("pending", name, STRAY)
+        rest = {name: seen for name, seen in before.items() if name not in names}
+        self._peers = before, rest | {seen.name: seen for seen in found.peers}
+        return found
+
+    def remember(self) -> None:
+        """Keep what was seen of peers, if it is new."""
+        before, after = self._peers
+        if after != before:
+            self._notes.remember(after, self._hub.now())
+
+    def _fetch(self, actions: Sequence[Fetch]) -> list[str]:
+        fetched = []
+        wanted = [(action.state, action.name) for action in actions]
+        for action, data in zip(actions, self._hub.fetch(self._owner, wanted), strict=True):
+            if data is None:
+                continue  # it has moved on since; the next sync sees where
+            try:
+                if isinstance(data, Exception):
+                    raise data
+                if self._keep(action, data):
+                    fetched.append(action.name)
+                self._progress(action.name, len(data), len(data))
+            except Unreadable as error:
+                self._leave(action.name, str(error))
+            except Damaged as error:
+                self._set_aside(action.state, action.name, str(error))
+            except (XwError, OSError):
+                raise
+            except Exception as bug:  # noqa: BLE001  # one message must not keep all others on the hub
+                self._leave(action.name, unforeseen(bug))
+        self._notes.add_interest(self._owner, {layout.sender_of(name) for name in fetched})
+        return fetched
+
+    def _set_aside(self, state: State, name: str, reason: str) -> None:
+        """Move a file that is no mail to `failed/` on the hub, or leave it if that fails."""
+        try:
+            if self._hub.set_aside(self._owner, state, name, reason):
+                self.missing.append((name, f"set aside on the hub: {reason}"))
+        except OSError as error:
+            self._leave(name, f"{reason}, and cannot be set aside: {explain(error)}")
+
+    def _leave(self, name: str, reason: str) -> None:
+        self.missing.append((name, f"left on the hub: {reason}"))
+
+    def _keep(self, action: Fetch, data: bytes) -> bool:
+        """Make a message from the hub durable here, after its files."""
+        try:
+            message = decode(action.name, data)
+        except Newer as error:
+            self._problems.append((action.name, str(error)))  # kept all the same: `check` reports it
+        else:
+            if self._mirror.owner not in message.to:
+                raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self._mirror.owner}")
+            for file in message.attachments:
+                self._bring(message, message.id, file)
+            for file in message.attached:
+                self._bring(message, message.attached_to, file, added=True)
+        return self._mirror.accept(action.name, data, action.state)
+
+    def _bring(self, message: Message, folder: str, file: Attachment, added: bool = False) -> None:
+        """Copy an attachment here, unless it is here as it was sent; its hash must be the message's.
+
+        A file that was `added` to an earlier message replaces none that is here.
+        """
+        if self._mirror.has(folder, file):
+            return
+        if added and is_file(self._mirror.files, self._mirror.attachment(folder, file.name)):
+            self._problems.append((message.file_name, f"its file {file.name} would replace another one"))
+            return
+        try:
+            pieces = self._hub.attachment(self._owner, folder, file.name)
+            staged = self._mirror.stage(shown(pieces, file, self._progress))
+        except (FileNotFoundError, Damaged) as error:
+            self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
+            return  # the message is worth reading without it; `read` says that it is missing
+        if (staged.size, staged.sha256) == (file.size, file.sha256):
+            self._mirror.place(staged, folder, file.name)
+        else:
+            self._mirror.files.remove(staged.path)
+            self._problems.append((message.file_name, f"its file {file.name} is damaged on the hub"))
+
+    def _settle(self) -> list[str]:
+        """Do on the hub what was done here; failed messages take their reason along."""
+        moves = [self._move(action) for action in self._settles]
+        for move, error in zip(moves, self._hub.settle(self._owner, moves), strict=True):
+            if isinstance(error, OSError):
+                raise error
+            if error is not None:  # one message must not hold the others back
+                self._problems.append((move.name, str(error)))
+        return [move.name for move in moves]
+
+    def _move(self, action: Settle) -> Move:
+        note = self._mirror.why(action.name) if action.state == "failed" else {}
+        return Move(*action, reason=note.get("reason", ""), kind=note.get("kind", ""))
+
+    def _advance(self, action: Advance) -> bool:
+        """Do here what was done to the hub's copy; whether that was done."""
+        try:
+            return self._move_on(action)
+        except (XwError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+            self._problems.append((action.name, unforeseen(bug)))
+            return False
+
+    def _move_on(self, action: Advance) -> bool:
+        if action.state == "failed":
+            note = self._hub.why(self._owner, action.name)
+            return self._mirror.quarantine(
+                action.source, action.name, note.get("reason", "failed"), note.get("kind", "failed")
+            )
+        if action.state == "processing":
+            return self._mirror.start(action.name)
+        if action.source == "failed":  # here, while another machine of this name has done it
+            return self._mirror.move("failed", action.state, action.name)
+        return self._mirror.settle(action.name, action.state)
+
+    def _show_presence(self) -> None:
+        """Put the presence that was written here on the hub, unless it has been put there."""
+        path = f"{self._owner}/{layout.PRESENCE}"
+        try:
+            written = self._mirror.files.look(path).mtime
+            if written == self._notes.state(self._owner).shown:
+                return
+            data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
+            parse_object(data)  # nothing but a presence leaves this machine under its name
+        except (FileNotFoundError, Damaged):
+            return
+        self._hub.show(self._owner, data)
+        self._notes.shown(self._owner, written)
+
+
+def _states(mailbox: Mailbox) -> dict[str, State]:
+    return layout.furthest([mailbox.files.names(mailbox.at(INBOX[state])) for state in STATES])

@@ -1,0 +1,188 @@
+"""Remove from a mailbox what is old: handled and sent messages, attachments nobody needs, scratch files."""
+
+from collections.abc import Set
+from typing import TYPE_CHECKING, NamedTuple
+
+from xw import layout
+from xw.errors import Damaged, XwError, explain
+from xw.files import Look
+from xw.files.batch import is_file
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import decode
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
+
+_DAY = 86400.0
+_FOR_EVER = 1_000_000  # days; a number without end has no place in a time
+_STALE_SCRATCH = _DAY  # nothing takes a day to write
+_SWEPT = (INBOX["done"], INBOX["failed"], layout.SENT)
+
+
+class Swept(NamedTuple):
+    """What gc removed, or would remove: paths below the mailbox by kind, and their bytes in all.
+
+    `elsewhere` is what it removed on a hub elsewhere; `problem` why it could not look there.
+    `left` is what could not be removed, such as another user's folder, and why, with its path.
+    """
+
+    messages: list[str]
+    attachments: list[str]
+    scratch: list[str]
+    size: int
+    elsewhere: "Swept | None" = None
+    problem: str | None = None
+    left: tuple[XwError, ...] = ()
+
+    def to_json(self) -> "upkeep.Swept":
+        """Return it for programs."""
+        elsewhere = self.elsewhere.removed() if self.elsewhere else None
+        return {**self.removed(), "format": 1, "busy": False, "elsewhere": elsewhere, "problem": self.problem}
+
+    def removed(self) -> "upkeep.Removed":
+        """Return what was removed from this one place, and what could not be."""
+        return {
+            "messages": self.messages,
+            "attachments": self.attachments,
+            "scratch": self.scratch,
+            "size": self.size,
+            "left": [str(error) for error in self.left],
+        }
+
+
+def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None = frozenset()) -> Swept:
+    """Sweep one mailbox, but for the messages named in `unhandled`; None: for all but what was sent."""
+    now = mailbox.files.now()
+    before = now - min(days, _FOR_EVER) * _DAY
+    messages: dict[str, Look] = {}
+    folders = (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT
+    for folder in folders if unhandled is not None else set(folders) & {layout.SENT}:
+        messages |= _older(mailbox, folder, before)
+    # Messages first: a crash in between leaves files without a message, which the next run finds.
+    closed: dict[str, OSError] = {}
+    waiting = _waiting(mailbox, closed)
+    unsent = {place.name for place in waiting}  # such a sent copy is the sender's only one
+    needed = (unhandled or set()) | unsent
+    messages = {
+        path: look
+        for path, look in messages.items()
+        if path.rpartition("/")[2].removesuffix(layout.WHY) not in needed
+        and not (closed and path.startswith(f"{layout.SENT}/"))
+    }
+    staying = [place for place in _staying(mailbox) + waiting if "/".join(place) not in messages]
+    kept = {place.name.partition(".")[0] for place in staying}
+    attached = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # mail there may need them
+    removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
+    # Files come before their message: those of one that is being delivered just now have none yet.
+    stale = now - _STALE_SCRATCH
+    attachments = {
+        path: look
+        for path, look in attached.items()
+        if (owner := path.rpartition("/")[2]) not in kept and (owner in removed or look.mtime < stale)
+    }
+    attachments = _not_announced(mailbox, attachments, staying)
+    inside = [path for path, look in attachments.items() if look.kind == "folder"]
+    sizes, left = _sizes(mailbox, inside)
+    left |= {f"{layout.OUTBOX}/{peer}": explain(error) for peer, error in closed.items()}
+    size = sum(sizes.values())
+    scratch = _older(mailbox, layout.SCRATCH, stale)
+    if not dry_run:
+        left |= _remove(mailbox, messages)
+        staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
+        attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
+        if attachments:
+            # A gc that died may have removed their messages unsynced: they must not come back without files.
+            for error in filter(None, mailbox.files.sync_all([mailbox.at(folder) for folder in _SWEPT])):
+                raise error
+        left |= _remove(mailbox, attachments)
+        left |= _remove(mailbox, scratch)
+    size += sum(look.size for path, look in (messages | scratch).items() if path not in left)
+    gone = [sorted(found.keys() - left.keys()) for found in (messages, attachments, scratch)]
+    return Swept(gone[0], gone[1], gone[2], size, left=tuple(left.values()))
+
+
+def _is_open_room(mailbox: Mailbox) -> bool:
+    """Return whether handled and sent messages are the record of an open room."""
+    return all(is_file(mailbox.files, mailbox.at(file)) for file in (layout.ROOM, layout.CARD))
+
+
+def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
+    """What lies in a folder since before a time: path below the mailbox → look."""
+    names = mailbox.files.names(mailbox.at(folder))
+    looks = mailbox.files.look_all([mailbox.at(folder, name) for name in names])
+    return {
+        f"{folder}/{name}": look
+        for name, look in zip(names, looks, strict=True)
+        if isinstance(look, Look) and look.mtime < before  # no Look: another machine's gc was here first
+    }
+
+
+def _sizes(mailbox: Mailbox, folders: list[str]) -> tuple[dict[str, int], dict[str, XwError]]:
+    """Return the bytes of the files in each folder; and why some cannot be listed: they are left."""
+    sizes: dict[str, int] = {}
+    left: dict[str, XwError] = {}
+    for folder in folders:
+        try:
+            sizes[folder] = sum(look.size for look in _older(mailbox, folder, float("inf")).values())
+        except FileNotFoundError:
+            continue  # another machine's gc was here first
+        except OSError as error:
+            left[folder] = explain(error)
+    return sizes, left
+
+
+def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
+    """Remove what was found; what could not be removed, and why. One that stays keeps no other."""
+    left: dict[str, XwError] = {}
+    files = [path for path, look in found.items() if look.kind != "folder"]
+    for path, error in zip(files, mailbox.files.remove_all([mailbox.at(p) for p in files]), strict=True):
+        if error is not None and not isinstance(error, FileNotFoundError):
+            left[path] = explain(error)
+    for path in sorted(found.keys() - set(files)):
+        try:
+            mailbox.files.remove_folder(mailbox.at(path))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            left[path] = explain(error)
+    return left
+
+
+def _staying(mailbox: Mailbox) -> list[Place]:
+    """All messages here but for those in the outbox."""
+    folders = (*INBOX.values(), layout.SENT)
+    return [Place(folder, name) for folder in folders for name in mailbox.names(folder)]
+
+
+def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
+    """The messages in the outbox, dead letters too; folders of it that cannot be listed go to `closed`."""
+    places = [Place(layout.REFUSED, name) for name in mailbox.names(layout.REFUSED)]
+    for peer in mailbox.waiting_for():
+        try:
+            places += [Place(f"{layout.OUTBOX}/{peer}", name) for name in mailbox.outbox(peer)]
+        except PermissionError as error:
+            closed[peer] = error
+    return places
+
+
+def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place]) -> dict[str, Look]:
+    """Of folders of attachments those to which no `info` of `xw attach` that stays has added files."""
+    infos = [place for place in staying if found and ".info." in place.name]
+    paths = [mailbox.at(*place) for place in infos]
+    kept: set[str] = set()
+    for place, data in zip(infos, mailbox.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
+        if isinstance(data, FileNotFoundError):
+            return {}  # it moves on just now: the next run reads it, and does the rest
+        if isinstance(data, OSError) and not mailbox.files.foreign(mailbox.at(*place)):
+            return {}  # it cannot be read now: nobody knows what it announces
+        if not isinstance(data, bytes):
+            continue
+        try:
+            message = decode(place.name, data)
+            if message.attached:
+                kept.add(f"{layout.ATTACHMENTS}/{message.attached_to}")
+        except Exception as error:  # noqa: BLE001  # of a newer format, or a fault of xw's: what it may announce stays
+            if not isinstance(error, Damaged):
+                kept |= {path for path in found if path.rpartition("/")[2].encode() in data}
+    return {path: look for path, look in found.items() if path not in kept}
