@@ -121,10 +121,10 @@ def _mirrored(
     offline: bool = False,
     hint: str = "",
 ) -> Instance:
-    from xw.mirror.mirror import Mirror
+    from xw.mirror.policy import MirrorCarrier
 
     mailbox = Mailbox(files, name, mirror=True)
-    mirror = Mirror(mailbox, files, url, open_it, offline, found.offline_s, hint)
+    mirror = MirrorCarrier(mailbox, files, url, open_it, offline, found.offline_s, hint)
     return Instance(mailbox, mirror, mirror, found, files.root)
 
 

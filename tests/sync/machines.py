@@ -10,7 +10,7 @@ from xw.hub import directory
 from xw.hub.directory import DirectoryHub
 from xw.mailbox import Mailbox
 from xw.message import Message
-from xw.mirror.mirror import Mirror
+from xw.mirror.policy import MirrorCarrier
 from xw.mirror.sync import Report, sync
 from xw.post import Draft, Sent
 from xw.words import Type
@@ -28,7 +28,7 @@ class Machine:
         self.told: list[str] = []
         url = f"ssh://hub{hub_root}"
         there = DirectoryHub(SftpFiles(self.link, str(hub_root)), url)
-        self.hub = Mirror(self.mailbox, files, url, lambda: there)
+        self.hub = MirrorCarrier(self.mailbox, files, url, lambda: there)
 
     def send(self, to: str, body: str, kind: Type = "task", attachments: tuple[str, ...] = ()) -> Sent:
         """Put a message into the outbox."""

@@ -1,7 +1,7 @@
 """How an instance's mail gets to its hub and back, as verbs see it.
 
 There are two kinds. `Direct` is for a mailbox that lies on the hub, whose mail
-needs no carrying; `mirror.Mirror` for one whose hub is elsewhere. Verbs do not
+needs no carrying; `policy.MirrorCarrier` for one whose hub is elsewhere. Verbs do not
 ask which it is: each call does what the distance demands.
 """
 

@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from xw.files.contract import Files
-    from xw.hub.contract import Hub, Limits, Located, Parcel, Progress
+    from xw.hub.contract import Hub, Limits, Located, Parcel
     from xw.hub.sighting import Peer, Sighting
-    from xw.mirror.sync import Report
-    from xw.post import Sent
-    from xw.sweep import Swept
 
     _Answer = TypeVar("_Answer")
 
 
 class Mirror:
-    """The `Carrier` of a mailbox in a mirror of `hub`, and that hub's `contract.Outgoing` half.
+    """A mailbox in a mirror of a hub, and that hub's `contract.Outgoing` half; `policy` adds when to sync.
 
     A question that the mirror cannot answer is asked of the hub, for at most
     `timeout` seconds, and not at all while a try that failed is fresh. `hint` is
@@ -142,7 +139,7 @@ class Mirror:
         """Return the hub's."""
         return self.hub.limits()
 
-    # The carrier
+    # The mailbox
 
     def claim(self, name: str) -> bool:
         """Let the hub decide, then move the copy."""
@@ -154,31 +151,6 @@ class Mirror:
     def holds(self, name: str) -> bool:
         """Claim again."""
         return self.claim(name)
-
-    def refresh(
-        self,
-        limit: float = float("inf"),
-        unsent: "dict[str, XwError] | None" = None,
-        *,
-        even_watched: bool = False,
-        peers: bool = False,
-    ) -> str | None:
-        """Sync, unless a `sync --watch` does or the hub has just been tried in vain."""
-        from xw.mirror.policy import refresh
-
-        return refresh(self, limit, unsent, even_watched=even_watched or peers, peers=peers)
-
-    def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
-        """Sync, and look at the recipients too."""
-        from xw.mirror.policy import after_send
-
-        return after_send(self, sent)
-
-    def sync(self, progress: "Progress | None" = None) -> "Report":
-        """Sync, and look at all peers."""
-        from xw.mirror.sync import sync
-
-        return sync(self, progress, everyone=True)
 
     def known(self, name: str) -> "Peer | None":
         """Return it as the last sync saw it, aged since."""
@@ -204,9 +176,3 @@ class Mirror:
         """Close the connection, if there is one."""
         if self._hub:
             self._hub.close()
-
-    def sweep(self, days: int, dry_run: bool) -> "Swept":
-        """Sweep the mirror, but for what the hub has not been told; then the hub."""
-        from xw.mirror.policy import sweep_both
-
-        return sweep_both(self, days, dry_run)

@@ -11,15 +11,45 @@ from xw.mirror.mirror import Mirror
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.errors import XwError
-    from xw.hub.contract import Outgoing
+    from xw.hub.contract import Outgoing, Progress
     from xw.mirror.notes import SyncState
+    from xw.mirror.sync import Report
     from xw.post import Sent
     from xw.sweep import Swept
 
 _KEPT_S = 60.0  # a `sync --watch` looks every 15 s; one that has not come round by then is not trusted
 
 
-def refresh(
+class MirrorCarrier(Mirror):
+    """The `Carrier` of a mailbox whose hub is elsewhere: a mirror, and when it is synced."""
+
+    def refresh(
+        self,
+        limit: float = float("inf"),
+        unsent: "dict[str, XwError] | None" = None,
+        *,
+        even_watched: bool = False,
+        peers: bool = False,
+    ) -> str | None:
+        """Sync, unless a `sync --watch` does or the hub has just been tried in vain."""
+        return _refresh(self, limit, unsent, even_watched=even_watched or peers, peers=peers)
+
+    def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
+        """Sync, and look at the recipients too."""
+        return _after_send(self, sent)
+
+    def sync(self, progress: "Progress | None" = None) -> "Report":
+        """Sync, and look at all peers."""
+        from xw.mirror.sync import sync
+
+        return sync(self, progress, everyone=True)
+
+    def sweep(self, days: int, dry_run: bool) -> "Swept":
+        """Sweep the mirror, but for what the hub has not been told; then the hub."""
+        return _sweep(self, days, dry_run)
+
+
+def _refresh(
     mirror: Mirror,
     limit: float,
     unsent: "dict[str, XwError] | None",
@@ -48,12 +78,12 @@ def _hinted(problem: str, hint: str) -> str:
     return problem if hint in problem else f"{problem}; {hint}"
 
 
-def after_send(mirror: Mirror, sent: "Sent") -> "tuple[Sent, str | None]":
+def _after_send(mirror: Mirror, sent: "Sent") -> "tuple[Sent, str | None]":
     """Sync; return what has become of a message, and what to report if that failed."""
     mailbox = mirror.mailbox
     mirror.notes.add_interest(mailbox.owner, sent.waiting)
     unsent: dict[str, XwError] = {}
-    problem = refresh(mirror, float("inf"), unsent, even_watched=False)
+    problem = _refresh(mirror, float("inf"), unsent, even_watched=False)
     back = mailbox.refused(sent.name)
     left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
     there = tuple(to for to in sent.waiting if to not in left | back)
@@ -70,7 +100,7 @@ def bounce_error(hub: "Outgoing", sent: "Sent") -> "XwError":
     return kind(f"{short_id(sent.name)} came back from {', '.join(sent.returned)}: `xw check` says why")
 
 
-def sweep_both(mirror: Mirror, days: int, dry_run: bool) -> "Swept":
+def _sweep(mirror: Mirror, days: int, dry_run: bool) -> "Swept":
     """Sweep a mirror and its hub.
 
     A mirror's copy of a message that its hub has as pending is all that tells that it was handled: without
