@@ -108,7 +108,7 @@ def _is_open_room(mailbox: Mailbox) -> bool:
 
 
 def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
-    """What lies in a folder since before a time: path below the mailbox → look."""
+    """Return what lies in a folder since before a time: path below the mailbox → look."""
     names = mailbox.files.names(mailbox.at(folder))
     looks = mailbox.files.look_all([mailbox.at(folder, name) for name in names])
     return {
@@ -156,7 +156,7 @@ def _staying(mailbox: Mailbox) -> list[Place]:
 
 
 def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
-    """The messages in the outbox, dead letters too; folders of it that cannot be listed go to `closed`."""
+    """List the outbox, dead letters too; folders of it that cannot be listed go to `closed`."""
     places = [Place(layout.REFUSED, name) for name in mailbox.names(layout.REFUSED)]
     for peer in mailbox.waiting_for():
         try:
