@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Look(NamedTuple):
-    """What a path holds: `kind` is file, folder, link or other; `size` in bytes; `mtime` in seconds."""
+    """The attributes of a path: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds."""
 
     kind: "FileKind"
     size: int
@@ -17,7 +17,7 @@ class Look(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """What is to appear under each of `targets`, written first in the folder `scratch`.
+    """Data to make appear under each of `targets`, written first in the folder `scratch`.
 
     `moved_to` is where others may move it at once: found there, it was published. With `apart`
     each target is a file of its own, with an mtime of its own.

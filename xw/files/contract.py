@@ -31,10 +31,10 @@ from xw.files import Look, Publication
 
 
 class Note(Protocol):
-    """What a lock file holds besides the lock: a few characters, not durable."""
+    """Text in a lock file, besides the lock: a few characters, not durable."""
 
     def recall(self) -> str:
-        """What was kept last, or an empty string."""
+        """Return the text that was kept last, or an empty string."""
 
     def keep(self, text: str) -> None:
         """Replace it."""

@@ -62,7 +62,7 @@ class LocalFiles(Singles):
         return False
 
     def path(self, relative: str) -> str:
-        """The absolute path, for people and for programs that are handed a file."""
+        """Return the absolute path, for people and for programs that are handed a file."""
         return f"{self.root}/{relative}" if relative else self.root
 
     def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:

@@ -25,7 +25,7 @@ class Owner(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a file takes over from the one that it replaces."""
+    """The owner and mode that a file takes over from the one that it replaces."""
 
     owner: Owner
     mode: int

@@ -45,12 +45,12 @@ class SftpFiles(Singles):
 
     @property
     def round_trips(self) -> int:
-        """How many round trips the link has made."""
+        """The number of round trips that the link has made."""
         return self._link.round_trips
 
     @property
     def durable(self) -> bool:
-        """Whether the server can make files and folders durable, publish by link and replace."""
+        """True if the server can make files and folders durable, publish by link and replace."""
         return {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= self._link.wire().extensions
 
     # Looking
@@ -282,11 +282,11 @@ class SftpFiles(Singles):
         raised(next(iter(unsynced.values()), None))
 
     def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
-        """Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
+        """Raise Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
-        """Usage, as `locked`."""
+        """Raise Usage, as `locked`."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
@@ -300,7 +300,7 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _there(made: Reply) -> bool:
-    """Whether a folder is there after a try to make it: `Failure` means that it was before, as a rule."""
+    """Return True if a folder exists after an attempt to make it; `Failure` usually means: before, too."""
     return made.code == sftp.OK or failed(made)
 
 

@@ -58,11 +58,11 @@ class Reply(NamedTuple):
 
     @property
     def code(self) -> int:
-        """The status code; OK for an answer that is no status."""
+        """The status code; OK for an answer other than a status."""
         return int.from_bytes(self.body[:4], "big") if self.kind == STATUS else OK
 
     def error(self, path: str) -> OSError | None:
-        """What the answer says went wrong with `path`. Its errno is None for a bare `Failure`."""
+        """Return the error that an answer reports for `path`. Its errno is None for a bare `Failure`."""
         if self.code == OK:
             return None
         number = _NUMBERS.get(self.code)
@@ -73,7 +73,7 @@ class Reply(NamedTuple):
 
 
 class Space(NamedTuple):
-    """What a file system has left: bytes, files, and whether it is read-only."""
+    """The free bytes and files of a file system, and whether it is read-only."""
 
     free: int
     files: int
@@ -106,24 +106,24 @@ def write(handle: bytes, offset: int, data: bytes) -> Request:
 
 
 def writes(handle: bytes, data: bytes, offset: int = 0) -> list[Request]:
-    """The requests that write all of `data`."""
+    """Return the requests that write all of `data`."""
     return [
         write(handle, offset + start, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)
     ]
 
 
 def lstat(path: str) -> Request:
-    """A path's attributes, a link not followed."""
+    """Ask for a path's attributes, a link not followed."""
     return Request(7, _text(path))
 
 
 def stat_of(path: str) -> Request:
-    """A path's attributes, a link followed."""
+    """Ask for a path's attributes, a link followed."""
     return Request(17, _text(path))
 
 
 def fstat(handle: bytes) -> Request:
-    """An open file's attributes."""
+    """Ask for an open file's attributes."""
     return Request(8, _string(handle))
 
 
@@ -149,7 +149,7 @@ def open_folder(path: str) -> Request:
 
 
 def list_folder(handle: bytes) -> Request:
-    """The next names of a folder; OpenSSH gives 100."""
+    """Ask for the next names of a folder; OpenSSH gives 100."""
     return Request(12, _string(handle), 32 * 1024)
 
 
@@ -174,7 +174,7 @@ def rename(source: str, target: str) -> Request:
 
 
 def extended(name: str, *paths: str, tail: bytes = b"") -> Request:
-    """A request of an extension."""
+    """Return a request of an extension."""
     return Request(EXTENDED, _text(name) + b"".join(map(_text, paths)) + tail)
 
 
@@ -184,22 +184,22 @@ def fsync(handle: bytes) -> Request:
 
 
 def handle_of(reply: Reply) -> bytes:
-    """The handle in an answer."""
+    """Return the handle in an answer."""
     return _take_string(reply.body, 0)[0]
 
 
 def data_of(reply: Reply) -> bytes:
-    """The bytes in an answer to `read`; none at the end of the file."""
+    """Return the bytes in an answer to `read`; none at the end of the file."""
     return _take_string(reply.body, 0)[0] if reply.kind == DATA else b""
 
 
 def look_of(reply: Reply) -> Look:
-    """The attributes in an answer."""
+    """Return the attributes in an answer."""
     return _take_look(reply.body, 0)[0]
 
 
 def names_of(reply: Reply) -> Iterator[tuple[str, Look]]:
-    """The names in an answer to `list_folder`, with what each is, links not followed."""
+    """Return the names in an answer to `list_folder`, each with its attributes, links not followed."""
     count, at = int.from_bytes(reply.body[:4], "big"), 4
     for _ in range(count):
         name, at = _take_string(reply.body, at)
@@ -210,13 +210,13 @@ def names_of(reply: Reply) -> Iterator[tuple[str, Look]]:
 
 
 def space_of(reply: Reply) -> Space:
-    """What an answer to `statvfs@openssh.com` says."""
+    """Return the free space in an answer to `statvfs@openssh.com`."""
     _, unit, _, _, free, _, _, files, _, flags, _ = struct.unpack(">11Q", reply.body[:88])
     return Space(unit * free, files, bool(flags & 1))
 
 
 def extensions_of(body: bytes) -> frozenset[str]:
-    """The names of the extensions in a `VERSION` packet."""
+    """Return the names of the extensions in a `VERSION` packet."""
     found, at = set(), 4
     while at < len(body):
         name, at = _take_string(body, at)

@@ -67,9 +67,9 @@ class Publisher:
     def write(
         self, files: dict[str, bytes], targets: Sequence[str]
     ) -> tuple[dict[str, OSError], dict[str, OSError]]:
-        """New files with these bytes, each synced and measured; name → what went wrong.
+        """Write new files with these bytes, sync and measure each; return name → error.
 
-        And target → what went wrong, for those of `targets` that lie behind a link.
+        And target → error, for those of `targets` that lie behind a link.
         """
         asks = [
             Ask(sftp.open_new(self._remote.full(name), self._mode), self._writing(data), closes=True)
@@ -148,7 +148,7 @@ class Publisher:
         return size, hashed.hexdigest()
 
     def _scratch_names(self, item: Publication) -> list[str]:
-        """For each target the scratch file it is made of: one for all where there are links."""
+        """Return for each target the scratch file it is made of: one for all where there are links."""
         if self._links and not item.apart:
             return [new_name(item.scratch)] * len(item.targets)
         return [new_name(item.scratch) for _ in item.targets]
@@ -180,7 +180,7 @@ class Publisher:
     def _link(
         self, items: list[tuple[Publication, list[str]]], names: list[str], bad: int
     ) -> list[tuple[OSError | None, list[str]]]:
-        """Give the files their names; for each item what went wrong, and the targets that it made.
+        """Give the files their names; return for each item its error, and the targets that it made.
 
         `names` are all scratch files, which go; the first `bad` of them before the others are linked.
         """
@@ -214,7 +214,7 @@ class Publisher:
         return found
 
     def _linked(self, reply: Reply, look: Reply, target: str, item: Publication) -> OSError | None:
-        """What went wrong with a link; nothing where the target is there already with the same bytes."""
+        """Return the error of a link; None if the target exists already with the same bytes."""
         if reply.code == sftp.OK:
             deed = "a hard link" if self._links else "a rename"
             error = self._remote.not_there(look, deed, target, len(item.data))
@@ -236,7 +236,7 @@ class Publisher:
 
 
 def _held(held: dict[str, OSError], item: Publication, error: OSError | None) -> OSError | None:
-    """The error of an item: its own, or that of an earlier one which it must not overtake."""
+    """Return the error of an item: its own, or that of an earlier one which it must not overtake."""
     error = error or held_back(held, item)
     if error:
         hold_back(held, item, error)
@@ -244,13 +244,13 @@ def _held(held: dict[str, OSError], item: Publication, error: OSError | None) ->
 
 
 def new_name(scratch: str) -> str:
-    """An unguessable name in the folder `scratch`."""
+    """Return an unguessable name in the folder `scratch`."""
     name = os.urandom(12).hex()
     return f"{scratch}/{name}" if scratch else name
 
 
 def same(read: Read, path: str, data: bytes) -> bool:
-    """Whether the file at `path` holds these bytes."""
+    """Return True if the file at `path` holds these bytes."""
     try:
         return read(path, len(data)) == data
     except (OSError, Damaged):

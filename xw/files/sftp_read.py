@@ -109,7 +109,7 @@ class Reader:
             wire.end(handle)
 
     def _regular(self, paths: Sequence[str]) -> dict[str, int | OSError | Damaged]:
-        """The size of each path; for what is no regular file the reason. Known where just listed.
+        """Return the size of each regular file, the reason for anything else. Known where just listed.
 
         Opening a FIFO would hang the server, so nothing is opened unseen.
         """

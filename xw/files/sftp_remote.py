@@ -20,16 +20,16 @@ _SLACK = 64 * 1024  # bytes; a file takes more of a disk than it has
 
 
 class Link(Protocol):
-    """Where sessions come from."""
+    """A source of sessions."""
 
     name: str  # the host, for messages
 
     def wire(self) -> Wire:
-        """This thread's session, opened where there is none or the last one broke. Unreachable, Refused."""
+        """Return this thread's session; open one if it has none, or a broken one. Unreachable, Refused."""
 
     @property
     def round_trips(self) -> int:
-        """How many round trips its sessions have made."""
+        """The number of round trips that its sessions have made."""
 
 
 class Remote:
@@ -41,35 +41,35 @@ class Remote:
         self._pages: dict[str, int] = {}  # folder → how many READDIR requests it takes
 
     def full(self, path: str) -> str:
-        """A path as the server takes it."""
+        """Return a path as the server takes it."""
         return f"{self.root.rstrip('/')}/{path}" if path and self.root else path or self.root or "."
 
     def shown(self, path: str) -> str:
-        """A path as people are shown it."""
+        """Return a path as people are shown it."""
         return f"{self.link.name}:{self.full(path)}"
 
     def ask(self, asks: Sequence[Ask]) -> list[list[Reply]]:
-        """One exchange, on this thread's session."""
+        """Make one exchange, on this thread's session."""
         return self.link.wire().exchange(asks) if asks else []
 
     def all(self, requests: Sequence[Request]) -> list[Reply]:
-        """One exchange of requests without handles."""
+        """Make one exchange of requests without handles."""
         return self.link.wire().all(requests) if requests else []
 
     def error(self, reply: Reply, path: str) -> OSError | None:
-        """What an answer says went wrong with `path`."""
+        """Return the error that an answer reports for `path`."""
         return reply.error(self.shown(path))
 
     def first_error(self, replies: Iterable[Reply], path: str) -> OSError | None:
-        """The first thing that went wrong with `path`."""
+        """Return the first error that the answers report for `path`."""
         return next(filter(None, (self.error(reply, path) for reply in replies)), None)
 
     def can(self, extension: str) -> bool:
-        """Whether the server has an extension."""
+        """Return True if the server has an extension."""
         return extension in self.link.wire().extensions
 
     def listed(self, folders: Sequence[str]) -> list[dict[str, Look] | OSError]:
-        """What lies in each folder, by name; links not followed."""
+        """Return the contents of each folder, by name; links not followed."""
         asks = [
             Ask(sftp.open_folder(self.full(folder)), _listing(self._pages.get(folder, _PAGES)))
             for folder in folders
@@ -107,7 +107,7 @@ class Remote:
         return found
 
     def _long_list(self, folder: str) -> dict[str, Look] | OSError:
-        """A folder with more names than were asked for: from the beginning, to its end."""
+        """List a folder with more names than were asked for, from its beginning to its end."""
         wire = self.link.wire()
         (opened,) = wire.all([sftp.open_folder(self.full(folder))])
         error = self.error(opened, folder)
@@ -125,14 +125,14 @@ class Remote:
     # Links: only the root may be one. A server follows those above the last part of a path.
 
     def look_above(self, paths: Iterable[str]) -> tuple[list[str], list[Ask]]:
-        """The folders in which paths lie, below the root, and what looks at them."""
+        """Return the folders in which paths lie, below the root, and the requests that look at them."""
         above = list(dict.fromkeys(folder for path in paths for folder in _folders_of(path)))
         return above, [Ask(sftp.lstat(self.full(folder))) for folder in above]
 
     def links_above(
         self, paths: Iterable[str], above: Sequence[str], looks: Sequence[list[Reply]]
     ) -> dict[str, OSError]:
-        """Path → the error, for those that lie behind a link, by what `look_above` saw."""
+        """Return path → error, for those that lie behind a link, by what `look_above` saw."""
         links = {
             folder
             for folder, (look,) in zip(above, looks, strict=True)
@@ -142,13 +142,13 @@ class Remote:
         return {path: self.linked(folders[0]) for path, folders in behind.items() if folders}
 
     def linked(self, folder: str) -> OSError:
-        """The error of a folder that is a link."""
+        """Return the error of a folder that is a link."""
         return NotADirectoryError(errno.ENOTDIR, LINK, self.shown(folder))
 
     # The end of every change
 
     def sync(self, folders: Iterable[str]) -> list[Ask]:
-        """What makes changes of folders durable; nothing where the server cannot."""
+        """Return the requests that make changes of folders durable; none if the server cannot."""
         if not self.can(sftp.FSYNC):
             return []
         return [
@@ -156,7 +156,7 @@ class Remote:
         ]
 
     def synced(self, folders: Iterable[str], replies: Iterable[list[Reply]]) -> dict[str, OSError]:
-        """Folder → what went wrong, for those where something did."""
+        """Return folder → error, for the folders that have one."""
         found = {}
         for folder, answers in zip(folders, replies, strict=False):
             error = self.first_error(answers, folder)
@@ -194,7 +194,7 @@ class Remote:
         self.all([sftp.remove(self.full(path)) for path in paths])
 
     def named(self, error: OSError | None, folder: str, size: int = 0) -> OSError | None:
-        """An error with its number, where the server gave none: a full or read-only disk are told apart.
+        """Return an error with its number, where the server gave none: a full and a read-only disk differ.
 
         `size` is how many bytes were to be written in `folder`.
         """
@@ -212,7 +212,7 @@ class Remote:
 
 
 def numbered(number: int, shown: str) -> OSError:
-    """The OSError of a number, in its own class."""
+    """Return the OSError of a number, in its own class."""
     return OSError(number, os.strerror(number), shown)
 
 
@@ -223,7 +223,7 @@ def raised(error: OSError | None) -> None:
 
 
 def folder_of(path: str) -> str:
-    """The folder in which a path lies."""
+    """Return the folder in which a path lies."""
     return path.rpartition("/")[0]
 
 
@@ -233,12 +233,12 @@ def _folders_of(path: str) -> list[str]:
 
 
 def failed(reply: Reply) -> bool:
-    """Whether an answer is the bare `Failure`, which hides EEXIST, ENOSPC, EDQUOT, EROFS and more."""
+    """Return True for the bare `Failure`, which hides EEXIST, ENOSPC, EDQUOT, EROFS and more."""
     return reply.code == FAILURE
 
 
 def opened(replies: Sequence[Reply]) -> bool:
-    """Whether an open gave a handle."""
+    """Return True if an open gave a handle."""
     return replies[0].kind == HANDLE
 
 

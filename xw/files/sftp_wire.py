@@ -32,10 +32,10 @@ class Stream(Protocol):
         """Send all. OSError."""
 
     def recv(self, size: int, /) -> bytes:
-        """Some bytes; none at the end. OSError."""
+        """Return some bytes; none at the end. OSError."""
 
     def settimeout(self, seconds: float, /) -> None:
-        """How long the other two may take before TimeoutError."""
+        """Limit the seconds that the other two may take, before TimeoutError."""
 
     def close(self) -> None:
         """End it."""
@@ -101,7 +101,7 @@ class Wire:
         return found
 
     def send(self, requests: Sequence[Request]) -> list[int]:
-        """Send requests without waiting; their numbers, each to be given to `wait` or `forget`."""
+        """Send requests without waiting; return their numbers, each for `wait` or `forget`."""
         numbers: list[int] = []
         outward = bytearray()
         if requests and len(self._awaited) == len(self._unwanted):
@@ -122,7 +122,7 @@ class Wire:
         return numbers
 
     def wait(self, number: int) -> Reply:
-        """The answer to a request that was sent."""
+        """Return the answer to a request that was sent."""
         while number not in self._arrived:
             self._receive()
         return self._arrived.pop(number)
@@ -138,7 +138,7 @@ class Wire:
         return [self.wait(number) for number in self.send(requests)]
 
     def opened(self, reply: Reply) -> bytes:
-        """Note that a handle stays open; the handle."""
+        """Note that a handle stays open, and return it."""
         handle = sftp.handle_of(reply)
         self._open.add(handle)
         return handle
@@ -188,7 +188,7 @@ class Wire:
         return found
 
     def _work(self, asks: Sequence[Ask], found: list[list[Reply]]) -> list[list[Reply]]:
-        """Do the work of those asks whose open gave a handle; the answers so far and those to the work."""
+        """Do the work of those asks whose open gave a handle; return the answers so far and those to it."""
         sent: list[tuple[list[int], int]] = []
         for ask, (first, *_) in zip(asks, found, strict=True):
             if ask.work is None or first.kind != HANDLE:
@@ -269,7 +269,7 @@ class Wire:
 
 
 def _unclosed(ask: Ask, close: Reply) -> list[Reply]:
-    """The answer to a close, where it says that what was written may be lost."""
+    """Return the answer to a close if it reports that written data may be lost."""
     return [close] if ask.closes and close.code != sftp.OK else []
 
 
