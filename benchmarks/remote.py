@@ -1,6 +1,7 @@
 """What distance costs: commands on a mirror, and mail that is pushed, with 100 ms between client and hub."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -73,14 +74,20 @@ def _far_host(folder: Path) -> Iterator[tuple[Proxy, Instance]]:
     server = Sshd(folder / "server", [host_key], folder / "accepted")
     proxy = Proxy(server.port, _ONE_WAY)
     (home / "known_hosts").write_text(f"[127.0.0.1]:{proxy.port} {public(host_key)}\n")
-    (home / "config").write_text(f"Host *\nUserKnownHostsFile {home}/known_hosts\n")
-    before = os.environ.get("HOME", "")
+    (home / "config").write_text(f"UserKnownHostsFile {home}/known_hosts\nIdentityFile {key}\n")
+    # ssh(1) finds the home in the user database, whatever HOME says.
+    ssh = folder / "tools/ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {home}/config "$@"\n')
+    ssh.chmod(0o755)
+    before = dict(os.environ)
     os.environ["HOME"] = str(home.parent)
+    os.environ["PATH"] = f"{ssh.parent}:{before['PATH']}"
     os.environ["LOGNAME"] = os.environ.get("LOGNAME", "root")
     try:
         yield proxy, pair(str(folder))[0]
     finally:
-        os.environ["HOME"] = before
+        os.environ.update({name: before.get(name, "") for name in ("HOME", "PATH")})
         proxy.close()
         server.stop()
 

@@ -1,5 +1,7 @@
 """Fixtures: keys, a server, a user's home with `~/.ssh`, and links that are closed again."""
 
+import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,16 @@ class Keys(NamedTuple):
     accepted: Path
 
 
+# ssh(1) looks for the home in the user database, whatever HOME says: the test's is put in its place.
+_SSH = """#!/bin/sh
+[ "$1" = -G ] || exec {ssh} "$@"
+echo "$*" >> {asked}
+shift
+said=$({ssh} -G -F {config} "$@") || exit
+printf '%s\\n' "$said" | sed 's,~/,{home}/,g; s,%d,{home},g; s,{real}/,{home}/,g'
+"""
+
+
 class Home:
     """A user's home directory; `~` while the test runs."""
 
@@ -34,11 +46,27 @@ class Home:
         # The system's own files must not decide a test.
         self.configure("")
         self.give(keys.user)
+        self.tools = folder.parent / "home-tools"
+        self.tools.mkdir()
+        (self.tools / "config").write_text(f'Include "{self.config}"\n')
+        self._asked = self.tools / "asked"
+        about = {
+            "asked": self._asked,
+            "ssh": shutil.which("ssh"),
+            "config": self.tools / "config",
+            "home": folder,
+        }
+        (self.tools / "ssh").write_text(_SSH.format(**about, real=pwd.getpwuid(os.getuid()).pw_dir))
+        (self.tools / "ssh").chmod(0o755)
 
     def configure(self, text: str) -> None:
         """Write `~/.ssh/config`."""
         own = f"UserKnownHostsFile {self.known_hosts}\nGlobalKnownHostsFile /dev/null\n"
         self.config.write_text(f"{text}\nHost *\n{own}")
+
+    def asked(self) -> list[str]:
+        """Return what `ssh -G` was asked so far, a line for each time."""
+        return self._asked.read_text().splitlines() if self._asked.exists() else []
 
     def give(self, key: Path, name: str = "id_ed25519") -> None:
         """Put a key pair into `~/.ssh`."""
@@ -72,6 +100,7 @@ def home(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     made = Home(tmp_path / "home", keys)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOGNAME", USER)
+    monkeypatch.setenv("PATH", str(made.tools), prepend=os.pathsep)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     yield made
     for made_link in link._links.values():

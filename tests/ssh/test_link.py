@@ -172,7 +172,7 @@ def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
     server = Sshd(tmp_path / "busy", [keys.host], keys.accepted, ["MaxStartups 10:30:100"])
     home.know(server, keys.host)
     route = find(parse(f"ssh://127.0.0.1:{server.port}/"))
-    links = [SshLink(route) for _ in range(40)]
+    links = [SshLink(str(route), lambda _: route) for _ in range(40)]
     start = threading.Barrier(40)
 
     def work(link: SshLink) -> list[str]:

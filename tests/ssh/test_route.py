@@ -183,8 +183,8 @@ def test_a_proxy_command_that_cannot_be_run(home: Home) -> None:
 
 def test_a_broken_configuration(home: Home) -> None:
     """A line that cannot be read is a usage error."""
-    home.config.write_text("Nonsense\n")
-    with pytest.raises(Usage, match="Nonsense"):
+    home.config.write_text("Nonsense word\n")
+    with pytest.raises(Usage, match=f"{home.config}: line 1: Bad configuration option: nonsense"):
         find(parse("ssh://hub/"))
 
 

@@ -36,6 +36,9 @@ BAD = {
     "ssh://alice:secret@hub/xw": "a password does not belong there",
     "alice@hub:~bob/xw": "only `~/` is known",
     "ssh://hub/srv/../etc": "`..` in the path",
+    "root@hub:2222:/srv/xw": "a port does not go there; write ssh://root@hub:2222/srv/xw",
+    "hub:2222:xw": "write ssh://hub:2222/~/xw",
+    "[::1]:2222:/xw": r"write ssh://\[::1\]:2222/xw",
     "ssh://hub/a%0Ab": "control character",
 }
 

@@ -11,8 +11,6 @@ from typing import NamedTuple
 import paramiko
 from paramiko.message import Message
 
-from xw.files.ssh.config import chosen
-
 _HOST = 2
 # How many numbers or strings the public key inside takes, by its type.
 _FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1, "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2}
@@ -125,7 +123,7 @@ def why_not(
     if not good:
         return "its certificate's signature is false"
     signs = Message(certificate.signature).get_text()
-    if not chosen(allowed, (signs,)):
+    if allowed and signs not in allowed.split(","):
         return f"its certificate is signed by {signs}, which CASignatureAlgorithms does not allow"
     if certificate.kind != _HOST:
         return "its certificate is a user's, not a host's"

@@ -1,351 +1,119 @@
-"""`~/.ssh/config` as ssh(1) reads it: which value of each option counts for a host. Used by `route`.
+"""The options of `~/.ssh/config` that count for a host, as `ssh -G` prints them. Used by `route`.
 
-Paramiko has a reader too, which takes each `Match` criterion that it does not
-know (`Match Host` with a capital is one) for fulfilled, and knows no `Include`.
-Format: ssh_config(5); the tests compare the outcome with `ssh -G`.
+ssh(1) alone decides what its files mean: sections, includes, `Match`, canonical
+names, the system's own file. Nothing is connected; only a `Match exec` runs.
+Where there is no such program, `without_ssh` reads the simple part of a file.
 """
 
-import glob
 import os
-import re
-import socket
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+import pwd
+import shutil
+from collections.abc import Mapping
 from getpass import getuser
-from hashlib import sha1
-from typing import IO
+from typing import NamedTuple
 
-from xw.errors import Usage
+from xw.errors import Unreachable, Usage
+from xw.files.ssh import program, without_ssh
+from xw.files.ssh.program import Budget, Ended
+from xw.files.ssh.target import Target
+from xw.files.ssh.without_ssh import Options
 
-Options = dict[str, tuple[str, ...]]
-"""Option in lower case → its words; of a command, the rest of the line as one word."""
-
-_LISTS = ("identityfile", "certificatefile")  # every value counts, not the first alone
-_COMMANDS = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")
-_LINE = re.compile(r'\s*"?(\w+)"?(?:\s*=\s*|\s+)(.+)')
-_CRITERIA = ("host", "originalhost", "user", "localuser", "tagged", "sessiontype", "exec")
-_DEPTH = 16  # files that include files: ssh(1)'s own limit
-_SYSTEM = "/etc/ssh/ssh_config"
-PORT = 22
-"""The port of a host for which nothing else is said."""
-_EXEC_S = 10.0
-_FRESH_S = 60.0  # a command asks several times for one route, and ssh(1) runs `Match exec` once
-
-_executed: dict[str, tuple[float, bool]] = {}  # command → when it ended, and whether well
+_USUAL_S = 10.0
+# As sftp(1) asks for a subsystem, so that `Match` sees the same; nothing of the user's may run.
+_ASIDE = ("RemoteCommand=none", "PermitLocalCommand=no", "ClearAllForwardings=yes", "RequestTTY=no")
+# What dbclient, or an ssh before 7.6, says of -G and these options.
+_FOREIGN = ("usage:", "command-line: line 0: bad configuration option", "exited:")
 
 
-def lookup(name: str, given: Mapping[str, str], environ: Mapping[str, str]) -> Options:
-    """Return what counts for the host called `name`; `given` comes before all files.
+class Configuration(NamedTuple):
+    """What counts for a host; `home` and `local_user` are whose configuration it is."""
 
-    ValueError or Usage where a line cannot be obeyed.
+    options: Options
+    home: str
+    local_user: str
+
+    def one(self, option: str, otherwise: str = "") -> str:
+        """Return an option's first value, or `otherwise`."""
+        return self.options.get(option, (otherwise,))[0]
+
+    def is_on(self, option: str, otherwise: str = "no") -> bool:
+        """Return whether a switch is on."""
+        return self.one(option, otherwise).lower() not in ("", "no", "none", "false")
+
+
+def lookup(
+    target: Target, budget: Budget, environ: Mapping[str, str], jumps: str = "", onward: str = ""
+) -> Configuration:
+    """Return what counts for a host.
+
+    `jumps` are the hosts to jump over, where somebody has already said so; `onward` is the place that it
+    is jumped over to reach. Raise Usage for an invalid configuration, Unreachable where ssh takes too long.
     """
-    found: Options = {key: (value,) for key, value in given.items()}
-    first = _Pass(name, name, found, environ, final=False)
-    first.read()
-    host = one(found, "hostname") or name
-    host = re.sub("%[%h]", lambda token: name if token[0] == "%h" else "%", host)
-    canonical = one(found, "canonicalizehostname", "no").lower() in ("yes", "true", "always")
-    if canonical:
-        host = _canonical(host, found)
-    found["hostname"] = (host,)
-    if canonical or first.wants_final:
-        _Pass(host, name, found, environ, final=True).read()
-    return found
-
-
-def one(found: Options, option: str, otherwise: str = "") -> str:
-    """Return an option's first word, or `otherwise`."""
-    return found[option][0] if found.get(option) else otherwise
-
-
-def expand(text: str, tokens: Mapping[str, str], environ: Mapping[str, str] | None = None) -> str:
-    """Return a value with its `%` tokens, with `environ` its `${VARIABLES}` too; an unknown token stays."""
-    if environ is not None:
-        text = re.sub(r"\$\{(\w+)\}", lambda found: _variable(found[1], environ), text)
-    return re.sub("%.", lambda found: tokens.get(found[0], found[0]), text)
-
-
-def _variable(name: str, environ: Mapping[str, str]) -> str:
-    if name not in environ:
-        raise ValueError(f"the environment variable {name} is not set")
-    return environ[name]
-
-
-def tokens(name: str, found: Options) -> dict[str, str]:
-    """Return what the `%` tokens stand for, of the host called `name`."""
-    host = one(found, "hostname", name)
-    port, user = one(found, "port", str(PORT)), one(found, "user") or getuser()
-    here = socket.gethostname()
-    return {
-        "%%": "%",
-        "%C": sha1(f"{here}{host}{port}{user}".encode(), usedforsecurity=False).hexdigest(),
-        "%d": os.path.expanduser("~"),
-        "%h": host,
-        "%i": str(os.getuid()),
-        "%k": one(found, "hostkeyalias", name),
-        "%L": here.partition(".")[0],
-        "%l": here,
-        "%n": name,
-        "%p": port,
-        "%r": user,
-        "%u": getuser(),
-    }
-
-
-class _Pass:
-    """One reading of all files: for `host`, which was called `name`; what they say goes into `found`."""
-
-    def __init__(
-        self, host: str, name: str, found: Options, environ: Mapping[str, str], *, final: bool
-    ) -> None:
-        self.wants_final = False
-        self._host = host
-        self._name = name
-        self._found = found
-        self._environ = environ
-        self._final = final
-
-    def read(self) -> None:
-        own = os.path.expanduser("~/.ssh/config")
-        self._file(own, os.path.dirname(own), active=True, checked=True)
-        self._file(_SYSTEM, os.path.dirname(_SYSTEM), active=True, checked=False)
-
-    def _file(self, path: str, folder: str, *, active: bool, checked: bool, depth: int = 0) -> None:
-        """Read a file; one that is included where nothing counts (not `active`) never counts itself."""
-        if depth > _DEPTH:
-            raise ValueError(f"{path}: too many files include each other")
-        counts = active
-        for line in _lines(path, checked):
-            keyword, rest = _split(line)
-            if keyword == "host":
-                counts = active and matches_any(self._host, words(rest))
-            elif keyword == "match":
-                counts = active and self._matches(rest)
-            elif keyword == "include":
-                for word in words(rest):
-                    pattern = expand(word, tokens(self._name, self._found), self._environ)
-                    for name in sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern)))):
-                        self._file(name, folder, active=counts, checked=True, depth=depth + 1)
-            elif counts:
-                self._note(keyword, rest)
-
-    def _note(self, option: str, rest: str) -> None:
-        said = (rest.strip(),) if option in _COMMANDS else tuple(words(rest))
-        if option in _LISTS:
-            before = self._found.get(option, ())
-            self._found[option] = before + tuple(word for word in said if word not in before)
-        elif said:
-            self._found.setdefault(option, said)
-
-    def _matches(self, rest: str) -> bool:
-        """Return whether all criteria of a `Match` line are met; Usage where nobody here can tell."""
-        met, unknown = True, ""
-        criteria = iter(words(rest))
-        for word in criteria:
-            negated, criterion = word.startswith("!"), word.removeprefix("!")
-            criterion, equals, argument = criterion.partition("=")
-            criterion = criterion.lower()
-            if criterion == "all":
-                met = met and not negated
-                continue
-            if criterion in ("canonical", "final"):
-                self.wants_final |= criterion == "final"
-                met = met and self._final != negated
-                continue
-            argument = argument if equals else next(criteria, "")
-            if not argument:
-                raise ValueError(f"`Match {rest}`: {word} needs an argument")
-            if criterion not in _CRITERIA:
-                unknown = unknown or criterion
-            elif met:  # nothing is executed where it does not matter
-                met = self._meets(criterion, argument) != negated
-        if met and unknown:
-            raise Usage(
-                f"~/.ssh/config: `Match {rest}`: xw does not know the criterion {unknown}: "
-                f"write `Match !originalhost {self._name} {rest}`, or leave it out"
-            )
-        return met
-
-    def _meets(self, criterion: str, argument: str) -> bool:
-        user = one(self._found, "user") or getuser()
-        host = self._host if self._final else one(self._found, "hostname", self._name)
-        if criterion == "host":
-            return _matches_list(host.replace("%h", self._name).lower(), argument.lower())
-        if criterion == "originalhost":
-            return _matches_list(self._name.lower(), argument.lower())
-        if criterion == "tagged":
-            return _matches_list(one(self._found, "tag"), argument)
-        if criterion == "sessiontype":
-            return _matches_list("subsystem", argument)
-        if criterion == "exec":
-            return _succeeds(expand(argument, tokens(self._name, self._found)), self._environ)
-        return _matches_list(user if criterion == "user" else getuser(), argument)
-
-
-def _succeeds(command: str, environ: Mapping[str, str]) -> bool:
-    """Run a command in the user's shell, once a minute at most. Usage where it does not end."""
-    at, well = _executed.get(command, (float("-inf"), False))
-    if time.monotonic() - at < _FRESH_S:
-        return well
-    shell = environ.get("SHELL") or "/bin/sh"
+    # ssh(1) looks for the home in the user database, whatever HOME says, and refuses a user without an entry.
+    account = _account()
+    path = shutil.which("ssh", path=environ.get("PATH"))
+    if path and account:
+        ended = _ask(path, target, budget(_USUAL_S), environ, jumps, onward)
+        if ended is not None:
+            return Configuration(_parse(ended, target.host), account.pw_dir, account.pw_name)
     try:
-        ended = subprocess.run(
-            [shell, "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_EXEC_S,
-        )
-    except subprocess.TimeoutExpired:
+        user = getuser()
+    except (KeyError, OSError):  # the second since Python 3.13
         raise Usage(
-            f"~/.ssh/config: `Match exec {command}` does not end ({_EXEC_S:.0f} s): make it shorter"
+            f"user id {os.getuid()} has no name on this machine: set LOGNAME to one, "
+            f"here `export LOGNAME={target.user or 'NAME'}`"
+        ) from None
+    return Configuration(without_ssh.lookup(target, user, jumps), os.path.expanduser("~"), user)
+
+
+def _account() -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(os.getuid())
+    except KeyError:
+        return None
+
+
+def _ask(
+    path: str, target: Target, limit: float, environ: Mapping[str, str], jumps: str, onward: str
+) -> Ended | None:
+    """Return what `ssh -G` says; None if this ssh is not OpenSSH's, or too old for the question."""
+    command = [path, "-G", *(f"-o{option}" for option in _ASIDE)]
+    command += ["-p", str(target.port)] if target.port else []
+    command += ["-l", target.user] if target.user else []
+    command += ["-J", jumps] if jumps else []
+    command += ["-W", onward, "--", target.host] if onward else ["-s", "--", target.host, "sftp"]
+    try:
+        ended = program.run(command, limit, environ)
+    except TimeoutError:
+        raise Unreachable(
+            f"`ssh -G {target.host}` takes longer than {limit:.1f} s: "
+            f"does a `Match exec` or a name server hold it up?"
         ) from None
     except OSError as error:
-        raise Usage(f"~/.ssh/config: `Match exec {command}`: {shell}: {error.strerror}") from None
-    _executed[command] = (time.monotonic(), ended.returncode == 0)
-    return ended.returncode == 0
+        raise Usage(f"{path} cannot be run: {error.strerror}: fix it, or take it off PATH") from None
+    if ended.code and any(word in ended.err.lower() for word in _FOREIGN):
+        return None
+    return ended
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a line, up to a comment, as ssh(1) takes them apart. ValueError: an open quote."""
-    found: list[str] = []
-    at = 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        if text[at] == "#":
-            break
-        word, at = _word(text, at)
-        found.append(word)
-    return found
+def _parse(ended: Ended, host: str) -> Options:
+    if ended.code:
+        why = _why(ended)
+        if "Could not resolve" in why:  # a name to canonicalize
+            raise Unreachable(f"{host}: {why}: is the network up?")
+        advice = "give it to yourself and `chmod go-w` it" if "Bad owner" in why else "fix it"
+        raise Usage(f"ssh rejects its configuration for {host}: {why}: {advice}; `ssh -G {host}` tries it")
+    options: dict[str, tuple[str, ...]] = {}
+    for line in ended.out.split("\n"):
+        option, _, value = line.partition(" ")
+        options[option] = (*options.get(option, ()), value)
+    if not {"hostname", "port", "user"} <= options.keys():
+        raise Usage(f"`ssh -G {host}` prints no host name, port and user: is that ssh OpenSSH's?")
+    return options
 
 
-def _word(text: str, at: int) -> tuple[str, int]:
-    """Return the word that begins at a place, and where it ends."""
-    word, quote = "", ""
-    while at < len(text):
-        sign, following = text[at], text[at + 1 : at + 2]
-        if sign == "\\" and following and (following in "'\"\\" or (not quote and following == " ")):
-            word += following
-            at += 1
-        elif not quote and sign.isspace():
-            break
-        elif not quote and sign in "'\"":
-            quote = sign
-        elif quote and sign == quote:
-            quote = ""
-        else:
-            word += sign
-        at += 1
-    if quote:
-        raise ValueError(f"no closing quote: {text.strip()}")
-    return word, at
-
-
-def _lines(path: str, checked: bool) -> Iterator[str]:
-    """Yield the lines that say something. Usage where the file may not be read, or others can write it."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            if checked:
-                _check_owner(path, file)
-            lines = file.read().split("\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):  # ssh reads nothing of a folder either
-        return
-    except OSError as error:
-        raise Usage(f"{path}: {error.strerror}") from None
-    yield from (line for line in map(str.strip, lines) if line and not line.startswith("#"))
-
-
-def _check_owner(path: str, file: IO[str]) -> None:
-    about = os.fstat(file.fileno())
-    if about.st_uid not in (0, os.getuid()):
-        raise Usage(f"{path} belongs to user {about.st_uid}, so ssh does not read it: make it your own")
-    if about.st_mode & 0o002 or (about.st_mode & 0o020 and not _is_private(about.st_gid, about.st_uid)):
-        raise Usage(f"{path} can be written by others, so ssh does not read it: `chmod go-w {path}`")
-
-
-def _is_private(group: int, user: int) -> bool:
-    """Return whether a user is a group's only member: Debian's ssh lets such a group write."""
-    import grp
-    import pwd
-
-    try:
-        members = {pwd.getpwnam(name).pw_uid for name in grp.getgrgid(group).gr_mem}
-    except KeyError:
-        return False
-    return members | {one.pw_uid for one in pwd.getpwall() if one.pw_gid == group} == {user}
-
-
-def _split(line: str) -> tuple[str, str]:
-    found = _LINE.match(line)
-    if not found:
-        raise ValueError(f"Unparsable line {line}")
-    return found[1].lower(), found[2]
-
-
-def _matches_list(value: str, patterns: str) -> bool:
-    return matches_any(value, patterns.split(","))
-
-
-def matches_any(value: str, patterns: list[str]) -> bool:
-    """Return whether a value fits one of the patterns, and none of those that begin with `!`."""
-    found = False
-    for pattern in patterns:
-        if matches(value, pattern.removeprefix("!")):
-            if pattern.startswith("!"):
-                return False
-            found = True
-    return found
-
-
-def matches(value: str, pattern: str) -> bool:
-    """Return whether a value fits a pattern, in which only `*` and `?` have a meaning."""
-    return fnmatchcase(value, pattern.replace("[", "[[]"))
-
-
-def _canonical(host: str, found: Options) -> str:
-    """Return the host's name in the first of `CanonicalDomains` that knows it. Usage where none may fail."""
-    proxied = any(one(found, key, "none").lower() != "none" for key in ("proxycommand", "proxyjump"))
-    if proxied and one(found, "canonicalizehostname").lower() != "always":
-        return host
-    if host.count(".") > int(one(found, "canonicalizemaxdots", "1")) or host.endswith("."):
-        return host.removesuffix(".")
-    for domain in found.get("canonicaldomains", ()):
-        if domain.lower() == "none":
-            break
-        try:
-            socket.getaddrinfo(f"{host}.{domain}.", None, family(found), socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            continue
-        return f"{host}.{domain}"
-    if one(found, "canonicalizefallbacklocal", "yes").lower() == "no":
-        raise Usage(f"~/.ssh/config: {host} is in none of the CanonicalDomains")
-    return host
-
-
-def family(found: Options) -> int:
-    """Return the family of addresses that `AddressFamily` asks for."""
-    said = one(found, "addressfamily", "any").lower()
-    return {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(said, socket.AF_UNSPEC)
-
-
-def chosen(said: str, usual: tuple[str, ...], known: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the algorithms that a list allows, in its order; `+`, `-` and `^` as in ssh_config(5).
-
-    `usual` are those offered where it says nothing, `known` those that it may add.
-    """
-    if not said:
-        return usual
-    first, patterns = said[0], said.lstrip("+-^").split(",")
-    both = tuple(dict.fromkeys((*usual, *known)))
-    listed = tuple(dict.fromkeys(name for pattern in patterns for name in both if matches(name, pattern)))
-    if first == "+":
-        return usual + tuple(name for name in listed if name not in usual)
-    if first == "-":
-        return tuple(name for name in usual if name not in listed)
-    if first == "^":
-        return listed + tuple(name for name in usual if name not in listed)
-    return listed
+def _why(ended: Ended) -> str:
+    """Return the lines of an error that name file, line and reason, as one line."""
+    lines = [line.strip() for line in ended.err.split("\n") if not line.startswith("debug")]
+    said = [line.rstrip(".") for line in lines if line and ": terminating, " not in line]
+    return "; ".join(said[-2:]) or f"exit {ended.code} without a reason"

@@ -21,9 +21,9 @@ from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
 from xw.files.ssh import certificate
-from xw.files.ssh.config import chosen
-from xw.files.ssh.route import Route
-from xw.files.ssh.stream import Budget, socket_of_agent
+from xw.files.ssh.program import Budget
+from xw.files.ssh.route import Route, allowed
+from xw.files.ssh.stream import socket_of_agent
 
 _ANSWER = 15.0  # seconds for the agent
 _SECURITY_KEY = "sk-"  # how the types begin of keys that live in a token, which somebody has to touch
@@ -96,7 +96,7 @@ def _is_accepted(key: Key, said: str) -> bool:
     """Return whether `PubkeyAcceptedAlgorithms` allows a key, or what certifies it."""
     name = key.certificate.key_type if key.certificate else key.key.get_name()
     signs = name.replace("ssh-rsa", "rsa-sha2-512"), name.replace("ssh-rsa", "rsa-sha2-256")
-    return bool(chosen(said, signs))
+    return bool(allowed(said, signs))
 
 
 def _with_certificates(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:

@@ -10,13 +10,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import subprocess
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from xw.errors import Refused
+from xw.errors import Refused, Unreachable
+from xw.files.ssh import program
 from xw.files.ssh.certificate import plain
-from xw.files.ssh.config import PORT, matches_any
+from xw.files.ssh.program import Budget
+from xw.files.ssh.target import PORT
 
 _COMMAND_S = 10.0
 _MARKERS = ("@revoked", "@cert-authority")
@@ -51,20 +53,22 @@ def read(paths: Iterable[str]) -> list[Line]:
     return lines
 
 
-def ask(command: Sequence[str]) -> list[Line]:
-    """The lines that a `KnownHostsCommand` prints. Refused where it fails: it may know what is revoked."""
+def ask(command: Sequence[str], budget: Budget) -> list[Line]:
+    """Return the lines that a `KnownHostsCommand` prints.
+
+    Raise Refused if it fails, since it may know what is revoked; Unreachable if it takes too long.
+    """
     shown = f"its KnownHostsCommand {command[0]}"
+    limit = budget(_COMMAND_S)
     try:
-        run = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise Refused(f"{shown} does not end ({_COMMAND_S:.0f} s): run it by hand") from None
+        ended = program.run(command, limit)
+    except TimeoutError:
+        raise Unreachable(f"{shown} takes longer than {limit:.1f} s: run it by hand") from None
     except OSError as error:
         raise Refused(f"{shown} cannot be run: {error.strerror}") from None
-    if run.returncode:
-        raise Refused(f"{shown} failed (exit {run.returncode}): run it by hand")
-    text = run.stdout.decode(errors="replace").splitlines()
+    if ended.code:
+        raise Refused(f"{shown} failed (exit {ended.code}): run it by hand")
+    text = ended.out.split("\n")
     return [
         *filter(None, (_parse(line, f"{command[0]}, line {at}") for at, line in enumerate(text, start=1)))
     ]
@@ -141,6 +145,17 @@ def _parse(text: str, place: str) -> Line | None:
     if blob[4 : 4 + length] != key_type.encode():
         return None
     return Line(marker, names, key_type, blob, place)
+
+
+def matches_any(value: str, patterns: Iterable[str]) -> bool:
+    """Return whether a value fits one of the patterns, and none of those that begin with `!`."""
+    fits = {pattern for pattern in patterns if matches(value, pattern.removeprefix("!"))}
+    return bool(fits) and not any(pattern.startswith("!") for pattern in fits)
+
+
+def matches(value: str, pattern: str) -> bool:
+    """Return whether a value fits a pattern, in which only `*` and `?` have a meaning."""
+    return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
 def _matches(names: str, name: str) -> bool:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakSet
 
@@ -21,6 +21,7 @@ from xw.backoff import pauses
 from xw.errors import Refused, Unreachable
 from xw.files.sftp_wire import Wire
 from xw.files.ssh.login import log_in
+from xw.files.ssh.program import Budget
 from xw.files.ssh.reach import Dropped, Transport, greet
 from xw.files.ssh.route import Route, find
 from xw.files.ssh.stream import Watched, open_stream
@@ -77,12 +78,15 @@ class _Channel:
 
 
 class SshLink:
-    """The connection to a host; see `sftp_remote.Link`. Its methods may be called from any thread."""
+    """The connection to a host; see `sftp_remote.Link`. Its methods may be called from any thread.
 
-    def __init__(self, route: Route, via: "SshLink | None" = None) -> None:
-        self.name = str(route)
-        self.route = route
-        self._via = via
+    `find` looks up the route, each time that it connects; `called` names the host until then.
+    """
+
+    def __init__(self, called: str, find: Callable[[Budget], Route]) -> None:
+        self.name = called
+        self._find = find
+        self._via: SshLink | None = None
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._mine = threading.local()
@@ -203,24 +207,27 @@ class SshLink:
 
     def _connect(self) -> Transport:
         ends = min(self._limit(), time.monotonic() + _PERSISTENCE)
+        route = self._find(self._budget)
+        self.name = str(route)
+        self._via = _jump_to(route.via) if route.via else None
         for pause in pauses(0.2, 3.0):
             try:
-                return self._try_to_connect()
+                return self._try_to_connect(route)
             except Dropped:
                 if time.monotonic() + pause > ends:
                     raise
                 time.sleep(pause)
         raise AssertionError  # the pauses do not end
 
-    def _try_to_connect(self) -> Transport:
+    def _try_to_connect(self, route: Route) -> Transport:
         if self._via is not None:
             with self._via.within(self._budget(float("inf"))):
-                stream = Watched(self._via.tunnel(self.route.host, self.route.port))
-            transport = greet(self.route, stream, self._budget)
+                stream = Watched(self._via.tunnel(route.host, route.port))
+            transport = greet(route, stream, self._budget)
         else:
-            transport = greet(self.route, open_stream(self.route, self._budget), self._budget)
+            transport = greet(route, open_stream(route, self._budget), self._budget)
         try:
-            log_in(transport, self.route, self._budget)
+            log_in(transport, route, self._budget)
         except (Unreachable, Refused):
             transport.close()
             raise
@@ -273,17 +280,21 @@ def _ask_channel(channel: paramiko.Channel, kind: str, what: str) -> None:
     channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
 
 
-_links: dict[tuple[int, Route], SshLink] = {}
+_links: dict[tuple[int, Target | Route], SshLink] = {}
 _links_lock = threading.Lock()
 
 
 def link_to(target: Target) -> SshLink:
-    """The link to a target, the same for all who ask in this process. Usage. Does not connect yet."""
-    return _link(find(target))
+    """Return the link to a target's host, the same for all in this process. It does not connect yet."""
+    host = target._replace(path="")
+    return _link(host, host.login, lambda budget: find(host, budget))
 
 
-def _link(route: Route) -> SshLink:
-    via = _link(route.via) if route.via else None
+def _jump_to(route: Route) -> SshLink:
+    return _link(route, str(route), lambda _: route)
+
+
+def _link(key: Target | Route, called: str, find: Callable[[Budget], Route]) -> SshLink:
     with _links_lock:
         # A child process must not speak on its parent's connection.
-        return _links.setdefault((os.getpid(), route), SshLink(route, via))
+        return _links.setdefault((os.getpid(), key), SshLink(called, find))

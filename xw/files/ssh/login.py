@@ -6,9 +6,10 @@ import paramiko
 
 from xw.errors import Refused, Unreachable
 from xw.files.ssh.keys import Key, Signer, Unusable, agent_keys, first_line, keys
+from xw.files.ssh.program import Budget
 from xw.files.ssh.reach import Transport
 from xw.files.ssh.route import Route
-from xw.files.ssh.stream import Budget
+from xw.files.ssh.target import PORT
 
 _ANSWER = 15.0  # seconds; sshd may look up the user in a directory far away
 
@@ -73,5 +74,5 @@ def _files(route: Route) -> str:
 
 
 def _login(route: Route) -> str:
-    port = f"-p {route.port} " if route.port != 22 else ""
+    port = f"-p {route.port} " if route.port != PORT else ""
     return f"{port}{route.user}@{route.host}"

@@ -15,9 +15,10 @@ from paramiko.message import Message
 
 from xw.errors import Refused, Unreachable, Usage, XwError
 from xw.files.ssh import certificate, known_hosts, revoked
-from xw.files.ssh.config import chosen, expand, matches
-from xw.files.ssh.route import Route
-from xw.files.ssh.stream import Budget, Watched
+from xw.files.ssh.program import Budget
+from xw.files.ssh.route import Route, allowed, expand
+from xw.files.ssh.stream import Watched
+from xw.files.ssh.target import PORT
 
 _HANDSHAKE = 15.0
 _PLAIN = (
@@ -28,6 +29,7 @@ _PLAIN = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+_SIGNED = tuple(name + certificate.SUFFIX for name in _PLAIN)
 # What OpenSSH does not offer either, unless the configuration asks for it.
 _WEAK = ("*-cbc", "hmac-md5*", "hmac-sha1-96")
 _CURVE = "curve25519-sha256"  # by paramiko's name for it, the older one
@@ -83,8 +85,8 @@ class Shown(NamedTuple):
 
 def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the configuration allows of the algorithms that are known. Usage where that is nothing."""
-    usual = tuple(name for name in known if not any(matches(name, weak) for weak in _WEAK))
-    found = chosen(said, usual, known)
+    usual = tuple(name for name in known if not any(known_hosts.matches(name, weak) for weak in _WEAK))
+    found = allowed(said, known if said else usual)
     if not found:
         raise Usage(
             f"{route}: xw knows none of what {option} in ~/.ssh/config allows: add one of {', '.join(usual)}"
@@ -94,9 +96,9 @@ def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tu
 
 def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
     """Exchange keys on a stream and make sure of the host. Unreachable, Refused."""
-    host, port = (route.known_as, 22) if route.known_as else (route.host, route.port)
+    host, port = (route.known_as, PORT) if route.known_as else (route.host, route.port)
     try:
-        lines = known_hosts.read(route.known_hosts) + _commanded(route, host, port)
+        lines = known_hosts.read(route.known_hosts) + _commanded(route, host, port, budget)
         transport = Transport(stream, route, _host_keys(route, lines, host, port))
     except XwError:
         stream.close()
@@ -108,7 +110,8 @@ def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
         transport.start_client(timeout=limit)
         if not transport.blob or not transport.initial_kex_done:
             raise _silent(route, limit)
-        _check_host(route, host, port, lines + _commanded(route, host, port, transport.blob), transport.blob)
+        about = lines + _commanded(route, host, port, budget, transport.blob)
+        _check_host(route, host, port, about, transport.blob)
         if route.check_address:
             _check_address(route, stream.address, lines, transport.blob)
     except paramiko.ssh_exception.IncompatiblePeer as error:
@@ -143,16 +146,16 @@ def _silent(route: Route, limit: float) -> Unreachable:
 
 def _host_keys(route: Route, lines: list[known_hosts.Line], host: str, port: int) -> tuple[str, ...]:
     """What to offer: certificates if an authority counts here, then the types known, then the rest."""
-    about = known_hosts.of_host(lines, host, port) or known_hosts.of_host(lines, host, 22)
+    about = known_hosts.of_host(lines, host, port) or known_hosts.of_host(lines, host, PORT)
     types = {line.type for line in about if not line.marker}
-    plain = sorted(_PLAIN, key=lambda name: _SIGNS.get(name, name) not in types)
-    signed = (
-        [name + certificate.SUFFIX for name in _PLAIN] if known_hosts.authorities(lines, host, port) else []
-    )
-    return _allowed(route, "HostKeyAlgorithms", route.algorithms.host_keys, (*signed, *plain))
+    signed = _SIGNED if known_hosts.authorities(lines, host, port) else ()
+    found = _allowed(route, "HostKeyAlgorithms", route.algorithms.host_keys, (*signed, *_PLAIN))
+    return tuple(sorted(found, key=lambda name: (name not in _SIGNED, _SIGNS.get(name, name) not in types)))
 
 
-def _commanded(route: Route, host: str, port: int, blob: bytes = b"") -> list[known_hosts.Line]:
+def _commanded(
+    route: Route, host: str, port: int, budget: Budget, blob: bytes = b""
+) -> list[known_hosts.Line]:
     """What the `KnownHostsCommand` knows, before a key was shown (to order the types) and after."""
     if not route.known_hosts_command:
         return []
@@ -164,7 +167,7 @@ def _commanded(route: Route, host: str, port: int, blob: bytes = b"") -> list[kn
         "%f": known_hosts.fingerprint(blob) if blob else "NONE",
         "%K": base64.b64encode(blob).decode() if blob else "NONE",
     }
-    return known_hosts.ask([expand(word, shown) for word in route.known_hosts_command])
+    return known_hosts.ask([expand(word, shown) for word in route.known_hosts_command], budget)
 
 
 def _check_address(route: Route, address: str, lines: list[known_hosts.Line], blob: bytes) -> None:
@@ -208,7 +211,7 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line
 
 def _why_not_known(route: Route, found: known_hosts.Verdict, shown: Shown) -> str:
     file = route.known_hosts[0] if route.known_hosts else "~/.ssh/known_hosts"
-    port = f"-p {route.port} " if route.port != 22 else ""
+    port = f"-p {route.port} " if route.port != PORT else ""
     scan = f"`ssh-keyscan -H {port}-t {_short(shown.type)} {route.host} >> {file}`"
     place = found.line.place if found.line else ""
     if found.state == "revoked":

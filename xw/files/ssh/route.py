@@ -1,28 +1,33 @@
 """The way to a host as `~/.ssh/config` tells it: real name, port, user, keys, jump hosts.
 
-What ssh(1) would obey is obeyed here too; where xw cannot, and the connection would be less safe
-for it, the host is refused with the option's name. Values of files and commands are complete.
+`config` says what the configuration means. What ssh(1) would obey is obeyed here too; where xw cannot,
+and the connection would be less safe for it, the host is refused with the option's name. Values of files
+and commands are complete.
 """
 
 import os
-from collections.abc import Mapping
-from getpass import getuser
+import re
+import shlex
+import socket
+from collections.abc import Iterable, Mapping
+from hashlib import sha1
 from typing import NamedTuple
 
 from xw.errors import Usage
-from xw.files.ssh.config import PORT, Options, expand, family, lookup, one, tokens, words
-from xw.files.ssh.target import Target, hop
+from xw.files.ssh.config import Configuration, lookup
+from xw.files.ssh.program import Budget
+from xw.files.ssh.target import PORT, Target, hop
 
 _HOPS = 8  # hosts to jump over: more is a loop
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+# `ssh -G` prints all keys that it would try, whether or not the configuration names them.
+_IS_USUAL = re.compile(r"(~|/.*)/\.ssh/id_(rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk|xmss)").fullmatch
+_USUAL_KEYS = 4  # at least so many in every version
 _CONNECT_S = 10.0
-_USER_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
-_SYSTEM_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
-_NO = ("no", "none", "false")
 
 
 class Algorithms(NamedTuple):
-    """Lists of algorithms as the configuration has them; empty where it says nothing."""
+    """Lists of algorithms that may be used; empty where that is not known."""
 
     host_keys: str = ""
     authorities: str = ""
@@ -70,90 +75,195 @@ class Route(NamedTuple):
         return f"{self.user}@{host}" + (f":{self.port}" if self.port != PORT else "")
 
 
-def find(target: Target, environ: Mapping[str, str] = os.environ) -> Route:
-    """The route to a target, by the user's configuration and then the system's. Usage, where one is wrong."""
-    try:
-        getuser()
-    except (KeyError, OSError):  # the second since Python 3.13
-        raise Usage(
-            f"user id {os.getuid()} has no name on this machine: set LOGNAME to one, "
-            f"here `export LOGNAME={target.user or 'NAME'}`"
-        ) from None
-    try:
-        return _route(target, environ, _HOPS)
-    except ValueError as error:
-        raise Usage(f"~/.ssh/config: {error}: `ssh -G {target.host}` says what is wrong with it") from None
+def find(
+    target: Target, budget: Budget = lambda usual: usual, environ: Mapping[str, str] = os.environ
+) -> Route:
+    """Return the route to a target, by the user's configuration and then the system's.
+
+    Raise Usage if that is invalid or asks for what xw cannot do, Unreachable if ssh takes too long over it.
+    """
+    return _Finder(budget, environ).route(target, _HOPS)
 
 
-def _route(target: Target, environ: Mapping[str, str], left: int) -> Route:
-    # What is said first counts, also in the places where a value names another: `%p`.
-    given = {"port": str(target.port or ""), "user": target.user or ""}
-    found = lookup(target.host, {key: value for key, value in given.items() if value}, environ)
-    if left == 0:
-        raise Usage(f"~/.ssh/config: the jump hosts for {target.host} lead in a circle")
-    _refuse(found, target.host)
-    names = tokens(target.host, found)
-    named, certificates = (
-        _paths([path for path in found.get(option, ()) if path.lower() != "none"], names, environ)
-        for option in ("identityfile", "certificatefile")
-    )
-    via, command = _proxy(found, names, environ, left)
-    return Route(
-        host=one(found, "hostname", target.host),
-        port=_port(one(found, "port", str(PORT))),
-        user=one(found, "user") or getuser(),
-        named=named,
-        usual=() if "identityfile" in found else _paths([f"~/.ssh/{name}" for name in _KEYS], {}, {}),
-        certificates=certificates,
-        identities_only=one(found, "identitiesonly", "no").lower() not in _NO,
-        agent=_agent(one(found, "identityagent"), names, environ),
-        known_hosts=_known_hosts(found, names, environ),
-        known_hosts_command=_known_hosts_command(found, names, environ),
-        known_as=one(found, "hostkeyalias") or None,
-        check_address=one(found, "checkhostip", "no").lower() not in _NO and not (via or command),
-        revoked=_revoked(found, names, environ),
-        rsa_bits=int(one(found, "requiredrsasize", "1024")),
-        algorithms=_algorithms(found),
-        family=family(found),
-        bind=one(found, "bindaddress") or None,
-        connect_s=_seconds(one(found, "connecttimeout")),
-        via=via,
-        command=command,
-    )
+class _Finder:
+    """Asks for one host after the other: the target, and those to jump over."""
+
+    def __init__(self, budget: Budget, environ: Mapping[str, str]) -> None:
+        self._budget = budget
+        self._environ = environ
+
+    def route(self, target: Target, left: int, jumps: str = "", onward: str = "") -> Route:
+        if left == 0:
+            raise Usage(f"~/.ssh/config: the jump hosts for {target.host} lead in a circle")
+        found = lookup(target, self._budget, self._environ, jumps, onward)
+        try:
+            return self._route(target, found, left)
+        except ValueError as error:
+            raise Usage(
+                f"~/.ssh/config: {error}: fix it; `ssh -G {target.host}` shows what counts for the host"
+            ) from None
+
+    def _route(self, target: Target, found: Configuration, left: int) -> Route:
+        _refuse(found, target.host)
+        values = _Values(target.host, found, self._environ)
+        named, usual = values.keys()
+        place = f"[{found.one('hostname')}]:{found.one('port')}"
+        # Only one of the two counts, and ssh prints that one.
+        jumps, command = values.way("proxyjump"), values.way("proxycommand")
+        via = self._via(jumps, left, place) if jumps else None
+        return Route(
+            host=found.one("hostname"),
+            port=_port(found.one("port")),
+            user=found.one("user"),
+            named=named,
+            usual=usual,
+            certificates=values.paths("certificatefile"),
+            identities_only=found.is_on("identitiesonly"),
+            agent=values.agent(),
+            known_hosts=values.files("userknownhostsfile") + values.files("globalknownhostsfile"),
+            known_hosts_command=values.known_hosts_command(),
+            known_as=found.one("hostkeyalias").lower() or None,
+            check_address=found.is_on("checkhostip") and not (via or command),
+            revoked=values.revoked(),
+            rsa_bits=int(found.one("requiredrsasize", "1024")),
+            algorithms=_algorithms(found),
+            family=_family(found),
+            bind=found.one("bindaddress") or None,
+            connect_s=_seconds(found.one("connecttimeout")),
+            via=via,
+            command=command,
+        )
+
+    def _via(self, jumps: str, left: int, onward: str) -> Route:
+        """Return the last of the hosts to jump over, which is reached through those before it."""
+        before, _, last = jumps.rpartition(",")
+        try:
+            target = hop(last.strip())
+        except Usage:  # it speaks of a hub's URL
+            raise ValueError(f"invalid host {last!r} in ProxyJump {jumps}") from None
+        return self.route(target, left - 1, before, onward)
 
 
-def _refuse(found: Options, host: str) -> None:
+class _Values:
+    """A host's options as xw needs them: files and commands, `~`, tokens and variables replaced."""
+
+    def __init__(self, name: str, found: Configuration, environ: Mapping[str, str]) -> None:
+        self._found = found
+        self._environ = environ
+        self._tokens = _tokens(name, found)
+
+    def way(self, option: str) -> str | None:
+        """Return the jump hosts or the command that lead to the host; None without."""
+        text = self._found.one(option)
+        if text.lower() in ("", "none"):
+            return None
+        return expand(text, {token: self._tokens[token] for token in ("%%", "%h", "%n", "%p", "%r")})
+
+    def paths(self, option: str) -> tuple[str, ...]:
+        """Return the files of an option that names one in each line."""
+        said = (path for path in self._found.options.get(option, ()) if path.lower() != "none")
+        return tuple(self._home(expand(path, self._tokens, self._environ)) for path in said)
+
+    def keys(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the keys that the configuration names, and the usual ones where it names none."""
+        listed = self.paths("identityfile")
+        if len(listed) < _USUAL_KEYS or not all(map(_IS_USUAL, listed)):
+            return listed, ()
+        found = {os.path.basename(path): path for path in listed}
+        first = [found.pop(name) for name in _KEYS if name in found]
+        return (), (*first, *filter(os.path.exists, found.values()))
+
+    def files(self, option: str) -> tuple[str, ...]:
+        """Return the files of an option that names several in one line, as ssh prints it: without quotes."""
+        # A name with a blank is one that is there; of anything else nobody knows where it ends.
+        files = [self._home(path) for path in _apart(self._found.one(option))]
+        for path in files:
+            if " " in path and not os.path.exists(path):
+                raise ValueError(
+                    f"{option} {path}: xw finds no such file, and takes no names with blanks then"
+                )
+        return tuple(path for path in files if path.lower() not in ("", "none"))
+
+    def revoked(self) -> tuple[str, ...]:
+        """Return the files of `RevokedHostKeys`, with the tokens that later versions of ssh know."""
+        said = self._found.one("revokedhostkeys", "none")
+        if said.lower() == "none":
+            return ()
+        return tuple(self._home(expand(path, self._tokens, self._environ)) for path in _apart(said))
+
+    def agent(self) -> str | None:
+        """Return the agent's socket."""
+        said = self._found.one("identityagent", "SSH_AUTH_SOCK")
+        if said == "SSH_AUTH_SOCK":
+            return self._environ.get(said)
+        if said.lower() == "none":
+            return None
+        return self._environ.get(said[1:]) if said.startswith("$") else self._home(said)
+
+    def known_hosts_command(self) -> tuple[str, ...]:
+        """Return the words of `KnownHostsCommand`; `%` tokens about the host's key are still in them."""
+        said = self._found.one("knownhostscommand", "none")
+        if said.lower() == "none":
+            return ()
+        words = [] if "\\" in said else shlex.split(said)  # a backslash means something else to ssh
+        if not words or not words[0].startswith("/"):
+            raise ValueError(f"KnownHostsCommand {said}: it needs an absolute path, and no backslashes")
+        later = {token: token for token in ("%%", "%f", "%H", "%I", "%K", "%t")}
+        return tuple(expand(word, {**self._tokens, **later}, self._environ) for word in words)
+
+    def _home(self, path: str) -> str:
+        return self._found.home + path[1:] if path[:2] in ("~", "~/") else os.path.expanduser(path)
+
+
+def expand(text: str, tokens: Mapping[str, str], environ: Mapping[str, str] | None = None) -> str:
+    """Return a value with its `%` tokens, with `environ` its `${VARIABLES}` too. ValueError: unknown."""
+    known = {**tokens, **{f"${{{name}}}": value for name, value in (environ or {}).items()}}
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] not in known:
+            raise ValueError(f"{text}: {found[0]} is unknown, or not set")
+        return known[found[0]]
+
+    return re.sub("%.?" if environ is None else r"%.?|\$\{\w+\}", value, text)
+
+
+def _tokens(name: str, found: Configuration) -> dict[str, str]:
+    """Return what the `%` tokens stand for, of the host called `name`."""
+    host, port, user = found.one("hostname"), found.one("port"), found.one("user")
+    here = socket.gethostname()
+    return {
+        "%%": "%",
+        "%C": sha1(f"{here}{host}{port}{user}".encode(), usedforsecurity=False).hexdigest(),
+        "%d": found.home,
+        "%h": host,
+        "%i": str(os.getuid()),
+        "%k": found.one("hostkeyalias", name),
+        "%L": here.partition(".")[0],
+        "%l": here,
+        "%n": name,
+        "%p": port,
+        "%r": user,
+        "%u": found.local_user,
+    }
+
+
+def _apart(said: str) -> list[str]:
+    """Return the files that ssh prints in one line, without quotes: a `/` or `~` after a blank begins one."""
+    return re.split(" (?=[/~])", said)
+
+
+def _refuse(found: Configuration, host: str) -> None:
     """Raise Usage for what ssh(1) would obey and xw cannot."""
-    methods = one(found, "preferredauthentications", "publickey").lower().split(",")
-    if one(found, "pubkeyauthentication", "yes").lower() in _NO or "publickey" not in methods:
+    methods = found.one("preferredauthentications", "publickey").lower().split(",")
+    if not found.is_on("pubkeyauthentication", "yes") or "publickey" not in methods:
         option = "PubkeyAuthentication" if "publickey" in methods else "PreferredAuthentications"
         raise Usage(f"~/.ssh/config: {option} for {host} allows no keys, and xw logs in with nothing else")
-    if one(found, "proxyusefdpass", "no").lower() not in _NO:
+    if found.is_on("proxyusefdpass"):
         raise Usage(f"~/.ssh/config: {host}: xw cannot take a connection by ProxyUseFdpass: leave it out")
-    if one(found, "bindinterface"):
+    if found.one("bindinterface"):
         raise Usage(f"~/.ssh/config: {host}: xw does not know BindInterface: use BindAddress")
-
-
-def _proxy(
-    found: Options, names: Mapping[str, str], environ: Mapping[str, str], left: int
-) -> tuple[Route | None, str | None]:
-    """The host to jump over, or the command to run in place of a connection."""
-    # The first of the two counts, also where it says `none`; but a jump over none leaves room for a command.
-    order = [option for option in found if option in ("proxyjump", "proxycommand")]
-    jumps = expand(" ".join(found.get("proxyjump", ())), names)
-    if order[:1] == ["proxyjump"] and jumps.lower() != "none":
-        return _via(jumps, environ, left - 1), None
-    command = one(found, "proxycommand", "none")
-    return None, None if command.lower() == "none" else expand(command, names)
-
-
-def _via(jumps: str, environ: Mapping[str, str], left: int) -> Route:
-    """The last of the hosts to jump over, reached through those before it."""
-    first, *more = (hop(place.strip()) for place in jumps.split(","))
-    route = _route(first, environ, left)
-    for target in more:
-        route = _route(target, environ, left)._replace(via=route, command=None)
-    return route
+    if found.is_on("refuseconnection"):  # since OpenSSH 10
+        raise Usage(f"~/.ssh/config: RefuseConnection for {host}: {found.one('refuseconnection')}")
 
 
 def _port(said: str) -> int:
@@ -163,65 +273,28 @@ def _port(said: str) -> int:
 
 
 def _seconds(said: str) -> float:
-    """How long a connection may take to stand; a time as sshd_config(5) writes it."""
-    unit = {"s": 1, "m": 60, "h": 3600}.get(said[-1:].lower())
-    number = said[:-1] if unit else said
-    if not (number.isascii() and number.isdigit() and int(number)):
-        return _CONNECT_S
-    return float(int(number) * (unit or 1))
+    """Return how long a connection may take to stand."""
+    return float(said) if said.isascii() and said.isdigit() and int(said) else _CONNECT_S
 
 
-def _agent(said: str, names: Mapping[str, str], environ: Mapping[str, str]) -> str | None:
-    if said in ("", "SSH_AUTH_SOCK"):
-        return environ.get("SSH_AUTH_SOCK")
-    if said.lower() == "none":
-        return None
-    if said.startswith("$") and not said.startswith("${"):
-        return environ.get(said[1:])
-    return os.path.expanduser(expand(said, names, environ))
+def _family(found: Configuration) -> int:
+    """Return the family of addresses that `AddressFamily` asks for."""
+    said = found.one("addressfamily").lower()
+    return {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(said, socket.AF_UNSPEC)
 
 
-def _paths(
-    said: "tuple[str, ...] | list[str]", names: Mapping[str, str], environ: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Files as the configuration names them: `~`, tokens and variables replaced."""
-    return tuple(os.path.expanduser(expand(path, names, environ)) for path in said)
+def allowed(said: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the known algorithms that a list allows, in its order; all where it says nothing."""
+    names = tuple(known)
+    return tuple(name for name in dict.fromkeys(said.split(",")) if name in names) if said else names
 
 
-def _known_hosts(found: Options, names: Mapping[str, str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    own = _paths(found.get("userknownhostsfile", _USER_HOSTS), names, environ)
-    system = map(os.path.expanduser, found.get("globalknownhostsfile", _SYSTEM_HOSTS))
-    return tuple(path for path in (*own, *system) if path.lower() != "none")
-
-
-def _known_hosts_command(
-    found: Options, names: Mapping[str, str], environ: Mapping[str, str]
-) -> tuple[str, ...]:
-    said = one(found, "knownhostscommand", "none")
-    if said.lower() == "none":
-        return ()
-    command = tuple(expand(word, {**names, "%%": "%%"}, environ) for word in words(said))
-    if not command or not command[0].startswith("/"):
-        raise ValueError(f"KnownHostsCommand {said}: it needs an absolute path")
-    return command
-
-
-def _revoked(found: Options, names: Mapping[str, str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the files that `RevokedHostKeys` names, with `~` and the tokens that later versions of ssh know.
-
-    One that stays unknown names no file, and then the host is refused.
-    """
-    said = found.get("revokedhostkeys", ("none",))
-    return () if [path.lower() for path in said] == ["none"] else _paths(said, names, environ)
-
-
-def _algorithms(found: Options) -> Algorithms:
-    users = one(found, "pubkeyacceptedalgorithms") or one(found, "pubkeyacceptedkeytypes")
+def _algorithms(found: Configuration) -> Algorithms:
     return Algorithms(
-        host_keys=one(found, "hostkeyalgorithms"),
-        authorities=one(found, "casignaturealgorithms"),
-        user_keys=users,
-        ciphers=one(found, "ciphers"),
-        macs=one(found, "macs"),
-        exchanges=one(found, "kexalgorithms"),
+        host_keys=found.one("hostkeyalgorithms"),
+        authorities=found.one("casignaturealgorithms"),
+        user_keys=found.one("pubkeyacceptedalgorithms") or found.one("pubkeyacceptedkeytypes"),
+        ciphers=found.one("ciphers"),
+        macs=found.one("macs"),
+        exchanges=found.one("kexalgorithms"),
     )

@@ -11,15 +11,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
 
 from xw.errors import Unreachable
+from xw.files.ssh.program import Budget
 from xw.files.ssh.route import Route
 
-Budget = Callable[[float], float]  # how long a step may take that usually may take so long, in seconds
 _LOOK_UP = 10.0
 _SEND = 15.0
 _HEAD_START = 0.25  # seconds for an address before the next is tried as well: RFC 8305

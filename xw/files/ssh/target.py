@@ -11,6 +11,10 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@\\-]*", re.ASCII).fullmatch
 
 
+PORT = 22
+"""The port of a host for which nothing else is said."""
+
+
 class Target(NamedTuple):
     """Where a hub lies. None where `~/.ssh/config` decides; a relative `path` starts at the login's home."""
 
@@ -19,12 +23,15 @@ class Target(NamedTuple):
     port: int | None
     path: str
 
-    def __str__(self) -> str:
+    @property
+    def login(self) -> str:
+        """The user, host and port, as far as they are given."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        login = f"{self.user}@{host}" if self.user else host
-        port = f":{self.port}" if self.port else ""
+        return (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
+
+    def __str__(self) -> str:
         return (
-            f"ssh://{login}{port}/{self.path.removeprefix('/') if self.path[:1] == '/' else '~/' + self.path}"
+            f"ssh://{self.login}/{self.path.removeprefix('/') if self.path[:1] == '/' else '~/' + self.path}"
         )
 
 
@@ -41,6 +48,10 @@ def parse(url: str) -> Target:
         # A bracketed host has colons of its own.
         place, _, path = url.partition(":") if "[" not in url else _bracketed(url)
         login, host, port = _split(place)
+        digits, colon, rest = path.partition(":")
+        if colon and digits.isdigit():
+            right = f"ssh://{place}:{digits}/{rest.removeprefix('/') if rest[:1] == '/' else '~/' + rest}"
+            raise Usage(f"{url!r}: a port does not go there; write {right}")
     if login is not None and ":" in login:
         raise _wrong(url.replace(login.partition(":")[2], "…"), "a password does not belong there: use a key")
     if not _HOST(host):
