@@ -109,3 +109,8 @@ def seconds(value: object) -> float | None:
     """A number of seconds, or a time in seconds, that may lie in a file; None for anything else."""
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
     return float(value) if usable else None  # type: ignore[arg-type]  # `usable` has seen to it
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Return a duration to the millisecond, for programs; None as it is."""
+    return None if seconds is None else round(seconds, 3)

@@ -6,6 +6,7 @@ version; levels and codes may not.
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from xw import clock
 from xw.codes import Code, Level
 from xw.errors import XwError, explain
 
@@ -31,8 +32,9 @@ class Finding(NamedTuple):
     instance: str = ""
 
     def to_json(self) -> "upkeep.Finding":
-        """Return it for programs."""
-        return cast("upkeep.Finding", self._asdict())
+        """Return the object that `--json` prints."""
+        told = {"age_s": clock.rounded(self.age_s), "skew_s": clock.rounded(self.skew_s)}
+        return cast("upkeep.Finding", self._asdict() | told)
 
 
 def of_error(error: XwError | OSError) -> Finding:

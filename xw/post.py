@@ -71,7 +71,7 @@ class Sent(NamedTuple):
     about: Message | None = None
 
     def to_json(self) -> "mail.Sent":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {
             "format": 1,
             "id": self.id,

@@ -36,7 +36,7 @@ class Swept(NamedTuple):
     left: tuple[XwError, ...] = ()
 
     def to_json(self) -> "upkeep.Swept":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         elsewhere = self.elsewhere.removed() if self.elsewhere else None
         return {**self.removed(), "format": 1, "busy": False, "elsewhere": elsewhere, "problem": self.problem}
 

@@ -100,7 +100,7 @@ class Chats(NamedTuple):
     problems: list[tuple[str, str]]
 
     def to_json(self) -> "upkeep.Chats":
-        """Return them for programs."""
+        """Return the object that `--json` prints."""
         return {
             "format": 1,
             "chats": [cast("upkeep.Chat", {"kind": kind, **one._asdict()}) for kind, one in self.found],

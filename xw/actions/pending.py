@@ -60,7 +60,7 @@ class Pending(NamedTuple):
     newer: list[tuple[str, str]]
 
     def to_json(self) -> "mail.Pending":
-        """Return them for programs."""
+        """Return the object that `--json` prints."""
         return {
             "format": 1,
             "messages": [message.to_json() for message in self.messages],

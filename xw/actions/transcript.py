@@ -35,7 +35,7 @@ class Line(NamedTuple):
     place: Place
 
     def to_json(self) -> "mail.Placed":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return cast("mail.Placed", {**self.message.to_json(), "state": self.place.state})
 
 
@@ -66,7 +66,7 @@ class Traced(NamedTuple):
     reply: str | None
 
     def to_json(self) -> "mail.Traced":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         since = None if self.since is None else clock.rfc3339(self.since)
         return cast("mail.Traced", {**self._asdict(), "since": since})
 

@@ -46,11 +46,11 @@ class Peer(NamedTuple):
         return self.bridge_state in ("runs", "waits")
 
     def to_json(self) -> "upkeep.Peer":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         told = self._asdict()
         told["oldest"] = self.oldest and layout.id_of(self.oldest)
         told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
-        told["age_s"] = told.pop("age")
+        told["age_s"] = clock.rounded(told.pop("age"))
         return cast("upkeep.Peer", told)
 
 

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
     files: tuple[str, ...] = ()
 
     def to_json(self) -> "rooms.Entry":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         told = {**self._asdict(), "at": clock.rfc3339(self.at), "files": list(self.files)}
         return cast("rooms.Entry", {"format": 1, **told})
 
