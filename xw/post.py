@@ -329,7 +329,7 @@ def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], di
             except FileNotFoundError:
                 continue  # another flush has delivered it meanwhile
             except Unreadable as error:
-                stuck[to] = Unreadable(f"{name}: {error}")
+                stuck[to] = type(error)(f"{name}: {error}")
                 break  # so that none overtakes
             except Damaged as damage:
                 if _return_damaged(mailbox, to, name, damage):

@@ -50,6 +50,8 @@ def test_in_the_outbox(team: Team) -> None:
     synced = team.run("sync")
     assert (synced.code, synced.err.count("\n")) == (1, 1)
     assert f"{name}: it has format 2, {UPGRADE}" in synced.err
+    (waiting,) = json.loads(team.run("sync", "--json").out)["waiting"]
+    assert (waiting["to"], waiting["code"]) == ("bob", "newer-format")
     assert [one.partition(".")[0] for one in sorted(os.listdir(box / "outbox/bob"))] == [
         name.partition(".")[0],
         behind,
