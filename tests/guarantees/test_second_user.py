@@ -20,6 +20,7 @@ from xw.mirror.carrier import Direct
 from xw.rooms import definition
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.state import State
+from xw.rooms.view import RoomView
 
 pytestmark = pytest.mark.root
 
@@ -165,7 +166,7 @@ def test_a_room_and_a_closed_mailbox(shared: Shared) -> None:
 
     def step() -> None:
         room = instance(str(shared.hub), "talk")
-        running = Coordinator(room, State("talk", definition.read(room.mailbox)))
+        running = Coordinator(room, State("talk", definition.read(RoomView(room.hub.rooms(), "talk"))))
         running.begin()
         running.step()
 

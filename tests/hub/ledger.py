@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
 from xw.finding import Finding
-from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Rooms, Survey
 from xw.hub.sighting import Peer, Sighting
 from xw.layout import RANK, check_name
 from xw.sweep import Swept
@@ -179,6 +179,10 @@ class LedgerHub:
     def limits(self) -> Limits:
         """Return what this hub offers: no rooms."""
         return Limits((0.2, 1.0), no_coordinator=f"{self.url} keeps no rooms")
+
+    def rooms(self) -> Rooms:
+        """Raise Refused: it keeps none."""
+        raise Refused(f"{self.url} keeps no rooms: make them on a hub that is a directory")
 
     # Take
 

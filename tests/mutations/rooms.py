@@ -50,7 +50,7 @@ MUTATIONS = (
     Mutation(
         "a closed room gives up its card",
         "xw/rooms/coordinator.py",
-        "            definition.retire(self._mailbox)\n",
+        "            self._rooms.close(self.state.name)\n",
         "            pass\n",
         _ROOMS,
     ),

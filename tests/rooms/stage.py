@@ -19,6 +19,7 @@ from xw.rooms.definition import Definition
 from xw.rooms.scene import Limits, kind_of
 from xw.rooms.state import State
 from xw.rooms.transcript import Entry, Transcript
+from xw.rooms.view import RoomView
 from xw.words import Policy, Type
 
 START = 1_790_000_000_000_000
@@ -74,13 +75,17 @@ class Stage:
         most = Limits(**limits)  # type: ignore[arg-type]  # a test's own
         moderator = kinds[0][0] if policy == "moderator" else ""
         made = Definition(policy, seed, tuple(kinds), moderator, "owner", most, "")
-        definition.write(Mailbox(self.files, name), made)
+        self.hub.rooms().make(name, {"name": name, "kind": "room"}, definition.encode(made))
         return name
+
+    def view(self, name: str) -> RoomView:
+        """Return a room, to read its record."""
+        return RoomView(self.hub.rooms(), name)
 
     def run(self, name: str) -> Coordinator:
         """A coordinator of the room, having begun."""
         room = self.instance(name)
-        found = Coordinator(room, State(name, definition.read(room.mailbox)))
+        found = Coordinator(room, State(name, definition.read(self.view(name))))
         found.begin()
         return found
 
@@ -132,5 +137,5 @@ class Stage:
 
     def said(self, room: str) -> list[tuple[str, str]]:
         """The conversation: author and text of each line, and of each event."""
-        entries: list[Entry] = list(Transcript(Mailbox(self.files, room)).fresh())
+        entries: list[Entry] = list(Transcript(self.view(room)).fresh())
         return [(entry.author, entry.text) for entry in entries]

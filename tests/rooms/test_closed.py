@@ -9,7 +9,6 @@ from xw import post
 from xw.actions.gc import gc
 from xw.errors import NotFound, Refused
 from xw.layout import CARD, INBOX, SENT
-from xw.rooms import definition
 
 
 def ended(stage: Stage) -> None:
@@ -190,6 +189,6 @@ def test_a_coordinator_killed_before_the_card_goes(stage: Stage) -> None:
     ended(stage)
     stage.files.replace(b'{"kind": "room"}', "", f"talk/{CARD}")
     stage.run("talk").step()
-    assert definition.retired(stage.instance("talk").mailbox)
+    assert not stage.hub.rooms().is_open("talk")
     with pytest.raises(NotFound, match="is closed"):
         stage.send("alice", "talk", "late")

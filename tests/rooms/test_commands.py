@@ -12,8 +12,8 @@ import pytest
 from tests.cli.team import PATIENCE, XW, Team, shown_on
 from xw.cli.room import Painter
 from xw.files.local import LocalFiles
+from xw.hub.rooms import DirectoryRooms
 from xw.layout import ROOM_LOCK
-from xw.rooms import definition
 from xw.rooms.transcript import Entry
 
 
@@ -356,7 +356,7 @@ def test_help_names_every_command(team: Team) -> None:
 def test_two_who_make_a_room_at_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where two looked before either had made it, the room is as one made it, and the other is told."""
     create(team)
-    monkeypatch.setattr(definition, "is_room", lambda _: False)
+    monkeypatch.setattr(DirectoryRooms, "exists", lambda rooms, name: False)
     second = team.run("room", "create", "talk", "--members", "alice", by="bob")
     monkeypatch.undo()
     assert (second.code, second.out, "already" in second.err) == (6, "", True)

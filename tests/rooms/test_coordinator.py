@@ -110,7 +110,7 @@ def test_a_line_is_not_older_than_what_the_room_said_before(stage: Stage) -> Non
     room.step()
     (at,) = [line.at for line in room.state.lines if line.author == name]
     assert room.state.active_at >= at >= asked
-    entries = Transcript(stage.instance("talk").mailbox).fresh()
+    entries = Transcript(stage.view("talk")).fresh()
     assert [entry.at >= asked for entry in entries if entry.author == name] == [True]
 
 

@@ -26,7 +26,6 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.rooms import payload
-from xw.rooms.definition import retired
 
 Record = Callable[[str, object], None]
 """pytest's `record_property`: what the table of docs/torture.md is made of."""
@@ -184,7 +183,7 @@ def cut_off(tmp_path: Path, every: int, name: str) -> int:
         for name in "abc":
             given = [one for one in everywhere(stage.files, name) if "says anna" in one.body]
             assert [len(one.attachments) for one in given] == [1], f"cut before change {cut}"
-        assert retired(Mailbox(stage.files, "talk"))
+        assert not stage.hub.rooms().is_open("talk")
         refusals = [one for one in everywhere(stage.files, "zoe") if "refused: " in one.body]
         assert len(refusals) == 1
     return len(cuts)

@@ -65,7 +65,7 @@ def test_files_that_were_added_later(stage: Stage, tmp_path: Path) -> None:
     room.step()
     given = stage.turn("bob")
     assert given and contents(stage, given, "bob") == {"late.txt": "late"}
-    told = Transcript(stage.instance("talk").mailbox).fresh()
+    told = Transcript(stage.view("talk")).fresh()
     assert [entry.files for entry in told if entry.author == "alice"] == [(), ("late.txt",)]
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from xw import clock, config, layout, post, presence
+from xw import clock, config, layout, post
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain, unforeseen
 from xw.hub import opening
-from xw.hub.contract import Outgoing
-from xw.hub.directory import DirectoryHub
+from xw.hub.contract import Hub, Outgoing
 from xw.instance import Instance, Options, load_config, open_hub, open_instance
 from xw.layout import INBOX
+from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
 from xw.post import Draft, Sent
 from xw.rooms import definition, payload
@@ -21,6 +21,7 @@ from xw.rooms.record import LeftOut, ignore
 from xw.rooms.scene import ROOM, Limits, Member, kind_of
 from xw.rooms.state import CLOSED, State
 from xw.rooms.transcript import Entry, Transcript
+from xw.rooms.view import RoomView
 from xw.text import nearest
 from xw.watch import Arrivals
 
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 DEFAULTS = Limits()
 _AGAIN_S = 5.0  # how long a coordinator waits where the disk or the hub fails it
 _POLL_S = 2.0  # between two looks at a room on another host
+
+
+class Opened(NamedTuple):
+    """A room to look into, and its hub."""
+
+    name: str
+    hub: Hub
+    now: clock.Clock = clock.now
 
 
 class Room(NamedTuple):
@@ -84,7 +93,7 @@ def create(
     seed: str = "",
     limits: Limits = DEFAULTS,
     moderator: str = "",
-) -> Instance:
+) -> Opened:
     """Make a room on the hub. NotFound where a member is not there, Refused where the name is taken."""
     layout.check_name(name)
     hub = _shared(options)
@@ -96,35 +105,43 @@ def create(
     kinds = tuple((member, kind_of(hub.peer(member).kind)) for member in members)
     made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
     taken = Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
-    if definition.is_room(hub.mailbox(name)):
+    if hub.rooms().exists(name):
         raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition was left half made
         raise Refused(f"there is an instance {name!r} already: choose another name for the room")
     about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
-    hub.register(name, {"name": name, "kind": ROOM, "description": about})
+    card = {"name": name, "kind": ROOM, "description": about}
     try:
-        definition.write(hub.mailbox(name), made)
+        hub.rooms().make(name, card, definition.encode(made))
     except FileExistsError:
         raise taken from None  # by somebody who made it at the same moment
     return open_room(options, name)
 
 
-def open_room(options: Options, name: str) -> Instance:
-    """The room itself, as an instance to act for or to look into. NotFound where there is none."""
+def open_room(options: Options, name: str) -> Opened:
+    """Return a room, to look into. Raise NotFound if there is none."""
     hub = _shared(options)
-    mailbox = hub.mailbox(layout.check_name(name))
-    if not definition.is_room(mailbox):
+    if not hub.rooms().exists(layout.check_name(name)):
         raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
-    return Instance(mailbox, hub, Direct(mailbox, hub), load_config(options), hub.url)
+    return Opened(name, hub)
+
+
+def open_to_run(options: Options, name: str) -> Instance:
+    """Return a room as the instance to run it as. Raise NotFound, or Usage where it cannot run."""
+    room = open_room(options, name)
+    elsewhere = room.hub.limits().no_coordinator
+    if elsewhere:
+        raise Usage(elsewhere)
+    files, hub = open_hub(room.hub.url)
+    mailbox = Mailbox(files, name)
+    return Instance(mailbox, hub, Direct(mailbox, hub), load_config(options), files.root)
 
 
 @contextmanager
 def coordinator(room: Instance) -> Iterator[Coordinator]:
     """The room's one coordinator, having begun. Busy where another process runs the room."""
     mailbox = room.mailbox
-    if config.is_remote(room.hub.url):
-        raise Usage(f"a room is run where its hub's files are: run this on the host of {room.hub.url}")
-    made = definition.read(mailbox)
+    made = definition.read(_view(room))
     with ExitStack() as held:
         try:
             # A second of patience: `runs` holds the lock for a moment.
@@ -178,70 +195,52 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 
 
 def names(options: Options) -> list[str]:
-    """The rooms of the hub, closed ones too."""
-    return _names(_shared(options))
-
-
-def _names(hub: DirectoryHub) -> list[str]:
-    found = sorted(filter(layout.is_name, hub.files.names("")))
-    looks = hub.files.look_all([f"{name}/{layout.ROOM}" for name in found])
-    return [
-        name
-        for name, look in zip(found, looks, strict=True)
-        if not isinstance(look, OSError) and look.kind == "file"
-    ]
+    """Return the rooms of the hub, closed ones too."""
+    return _shared(options).rooms().names()
 
 
 def runs(hub: Outgoing, name: str) -> bool | None:
-    """Whether a coordinator runs the room; None where that cannot be told from here."""
-    here = _here(hub)
-    try:
-        return presence.runs(here.mailbox(name), layout.ROOM_LOCK) if here else None
-    except OSError:
-        return None  # another user's room, or no lock at all
+    """Return whether a coordinator runs the room; None if that cannot be told from here."""
+    return None if hub.limits().no_coordinator else hub.rooms().runs(name)
 
 
 def unheard(hub: Outgoing) -> Iterator[tuple[str, int]]:
-    """The open rooms that nobody runs, as far as can be told from here, and how much mail waits for each."""
-    here = _here(hub)
-    if here is None:
+    """Yield the open rooms that nobody runs, as far as is known here, and how much mail waits for each."""
+    if hub.limits().no_coordinator:
         return
-    for name in _names(here):
-        mailbox = here.mailbox(name)
-        if runs(here, name) is False and not definition.retired(mailbox):
-            waiting = len(mailbox.names(INBOX["pending"]))
+    rooms = hub.rooms()
+    for name in rooms.names():
+        if rooms.runs(name) is False and rooms.is_open(name):
+            waiting = rooms.pending(name)
             if waiting:
                 yield name, waiting
 
 
-def _here(hub: Outgoing) -> DirectoryHub | None:
-    """The hub, if its files are on this machine."""
-    return hub if isinstance(hub, DirectoryHub) and not config.is_remote(hub.url) else None
-
-
-def look(room: Instance) -> Room:
-    """A room as it stands."""
-    made = definition.read(room.mailbox)
+def look(room: Opened | Instance) -> Room:
+    """Return a room as it stands."""
+    made = definition.read(_view(room))
     state = State(room.name, made)
-    state.replay(room.mailbox, room.now())
-    waiting = room.mailbox.names(INBOX["pending"])  # not `pending()`, which sets aside what is no mail
-    return Room(room.name, made, state, len(waiting), runs(room.hub, room.name))
+    state.replay(_view(room), room.now())
+    waiting = room.hub.rooms().pending(room.name)
+    return Room(room.name, made, state, waiting, runs(room.hub, room.name))
 
 
-def transcript(room: Instance, follow: bool = False, left_out: LeftOut = ignore) -> Iterator[Entry]:
-    """What was said in a room, oldest first; with `follow`, then what comes until it is closed.
+def transcript(room: Opened | Instance, follow: bool = False, left_out: LeftOut = ignore) -> Iterator[Entry]:
+    """Yield what was said in a room, oldest first; with `follow`, then what comes until it is closed.
 
     `left_out` hears of what cannot be read.
     """
-    reader = Transcript(room.mailbox, left_out)
+    reader = Transcript(_view(room), left_out)
     if not follow:
         yield from reader.fresh()
         return
-    folders = [f"{room.root}/{room.mailbox.at(folder)}" for folder in (INBOX["done"], layout.SENT)]
-    remote = config.is_remote(room.hub.url)
-    with Arrivals([], _POLL_S) if remote else Arrivals(folders) as woken:
+    folders: list[str] = []
+    if not room.hub.limits().no_coordinator:  # then the hub is a directory here
+        mailbox = f"{room.hub.url}/{room.name}"
+        folders = [f"{mailbox}/{folder}" for folder in (INBOX["done"], layout.SENT)]
+    with Arrivals(folders) if folders else Arrivals([], _POLL_S) as woken:
         while True:
-            over = definition.retired(room.mailbox)  # asked first: what closed it is then there to be read
+            over = not room.hub.rooms().is_open(room.name)  # asked first: what closed it can be read then
             for entry in reader.fresh():
                 yield entry
                 if entry.event == payload.CLOSED:
@@ -251,7 +250,11 @@ def transcript(room: Instance, follow: bool = False, left_out: LeftOut = ignore)
             woken.wait()
 
 
-def check_author(room: Instance, name: str) -> None:
+def _view(room: Opened | Instance) -> RoomView:
+    return RoomView(room.hub.rooms(), room.name)
+
+
+def check_author(room: Opened | Instance, name: str) -> None:
     """NotFound for a name that is neither on the hub nor has spoken in the room."""
     known = room.hub.instances()
     if name not in known and not any(entry.author == name for entry in transcript(room)):
@@ -268,8 +271,8 @@ def _must_be_room(instance: Instance, room: str) -> None:
         raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 
 
-def _shared(options: Options) -> DirectoryHub:
-    """The hub itself, with the files of all: here, or on its host. Unreachable, Refused."""
+def _shared(options: Options) -> Hub:
+    """Return the hub itself, here or elsewhere, connected. Unreachable, Refused."""
     found = load_config(options)
     url = config.hub_url(options.hub, os.environ, found)
     if not config.is_remote(url):
@@ -277,8 +280,6 @@ def _shared(options: Options) -> DirectoryHub:
     if options.offline:
         raise Unreachable(f"{url}: not reached, because of --offline")
     hub = opening.open_hub(url)
-    if not isinstance(hub, DirectoryHub):
-        raise Usage(f"{url} has no rooms")
     with hub.within(found.offline_s):
         hub.connect()
     return hub

@@ -99,7 +99,7 @@ class Rooms:
 
         `begun` is called once the room is found. It may be killed at any moment: there is nothing to tidy up.
         """
-        room = rooms.open_room(self._options, name)
+        room = rooms.open_to_run(self._options, name)
         begun()
         ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
         for peer in room.mailbox.waiting_for():

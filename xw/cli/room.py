@@ -50,7 +50,7 @@ def create(
 
 def run(call: Call, name: str) -> None:
     """Run a room until it is closed. It may be killed at any moment: there is nothing to tidy up."""
-    room = rooms.open_room(call.options, name)
+    room = rooms.open_to_run(call.options, name)
     if not call.json:
         say(f"room {name} runs; `xw log --room {name} --follow` shows it")
         flush()

@@ -34,6 +34,7 @@ Progress = Callable[
     [str, int, int], None
 ]  # a file's name (a message's when it is there), bytes so far, bytes in all
 Claim = Literal["won", "ours", "lost"]
+Part = Literal["sent", "heard"]
 
 
 class Parcel(NamedTuple):
@@ -123,6 +124,46 @@ class Publisher(Protocol):
         """
 
 
+class Rooms(Protocol):
+    """The rooms of a hub: what each is, and its record, for whoever makes, lists or follows one.
+
+    `sent` are the messages that a room has sent, `heard` those that it took.
+    """
+
+    def names(self) -> list[str]:
+        """Return the names of all rooms, closed ones too, sorted."""
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a room of this name, open or closed."""
+
+    def make(self, name: str, card: Mapping[str, object], definition: bytes) -> None:
+        """Register a room with its definition, durable; harmless when repeated with the same one.
+
+        Raise FileExistsError if it has another definition: of two at once, one wins.
+        """
+
+    def close(self, name: str) -> None:
+        """Take a room off the hub: its record stays, mail to it fails at once. Harmless when repeated."""
+
+    def definition(self, name: str) -> bytes:
+        """Return a room's definition. Raise FileNotFoundError, Damaged or another OSError."""
+
+    def is_open(self, name: str) -> bool:
+        """Return False once a room is closed, and has answered all mail that came before that."""
+
+    def record(self, name: str, part: Part) -> list[str]:
+        """Return the names of the messages in a part of a room's record, oldest first."""
+
+    def read(self, name: str, part: Part, messages: Sequence[str]) -> Iterator[bytes | OSError | Damaged]:
+        """Yield the bytes of messages of a room's record, or what is wrong with each, in few round trips."""
+
+    def pending(self, name: str) -> int:
+        """Return how many messages wait for a room."""
+
+    def runs(self, name: str) -> bool | None:
+        """Return whether a coordinator runs a room; None if that cannot be told from here."""
+
+
 class Outgoing(Protocol):
     """The half of a hub that senders use."""
 
@@ -164,6 +205,9 @@ class Outgoing(Protocol):
 
     def limits(self) -> Limits:
         """Return what the hub offers; without asking it."""
+
+    def rooms(self) -> Rooms:
+        """Return the rooms. Raise Refused, with the reason, if this kind of hub keeps none."""
 
 
 class Hub(Outgoing, Protocol):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from xw.files.contract import Files
     from xw.finding import Finding
     from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+    from xw.hub.rooms import DirectoryRooms
     from xw.hub.sighting import Peer, Sighting
     from xw.message import Attachment
     from xw.sweep import Swept
@@ -233,6 +234,12 @@ class DirectoryHub:
         from xw.hub.contract import Limits
 
         return Limits(look_again_s=(2.0, 2.0))
+
+    def rooms(self) -> "DirectoryRooms":
+        """Return those in this directory."""
+        from xw.hub.rooms import DirectoryRooms
+
+        return DirectoryRooms(self, here=True)
 
     # Taking
 

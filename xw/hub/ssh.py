@@ -18,6 +18,7 @@ from xw.finding import Finding
 from xw.hub.contract import Limits
 from xw.hub.directory import DirectoryHub, facts
 from xw.hub.making import check_group, has_links, make_hub
+from xw.hub.rooms import DirectoryRooms
 
 NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
 NEEDED = "use OpenSSH 6.5 or later there"
@@ -81,6 +82,10 @@ class SshHub(DirectoryHub):
         """A round trip costs time and data: look less often; a coordinator needs the files at hand."""
         host = f"a room is run where its hub's files are: run this on the host of {self.url}"
         return Limits(look_again_s=LOOK_AGAIN_S, no_coordinator=host)
+
+    def rooms(self) -> DirectoryRooms:
+        """Return those in the directory there."""
+        return DirectoryRooms(self, here=False)
 
     def pushes(self, owners: Sequence[str]) -> Iterator[None]:
         """Have a shell on the host watch the folders; nothing where there is none, or it sees other files."""

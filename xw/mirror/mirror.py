@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from xw.files.contract import Files
-    from xw.hub.contract import Hub, Limits, Located, Parcel
+    from xw.hub.contract import Hub, Limits, Located, Parcel, Rooms
     from xw.hub.sighting import Peer, Sighting
 
     _Answer = TypeVar("_Answer")
@@ -138,6 +138,10 @@ class Mirror:
     def limits(self) -> "Limits":
         """Return the hub's."""
         return self.hub.limits()
+
+    def rooms(self) -> "Rooms":
+        """Return the hub's; what is asked of them has no limit."""
+        return self.remote().rooms()
 
     # The mailbox
 

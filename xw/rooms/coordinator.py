@@ -16,11 +16,12 @@ from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
-from xw.rooms import admission, definition, payload, wording
+from xw.rooms import admission, payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES
 from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
+from xw.rooms.view import RoomView
 from xw.text import size
 from xw.words import Type
 
@@ -37,6 +38,7 @@ class Coordinator:
         self.instance = instance
         self.state = state
         self._mailbox, self._hub = instance.mailbox, instance.hub
+        self._rooms = instance.hub.rooms()
         self._limits = state.definition.limits
         self._policy = POLICIES[state.definition.policy]
         self._started = instance.now()
@@ -47,7 +49,7 @@ class Coordinator:
         """Fold the record, complete an earlier coordinator's interrupted step, and open a new room."""
         seed = self.state.definition.seed
         state = self.state = State(self.state.name, self.state.definition)
-        state.replay(self._mailbox, self.instance.now())
+        state.replay(RoomView(self._rooms, state.name), self.instance.now())
         if state.last and state.last.to != (state.name,):
             if not self._answered(state.last):
                 post.complete(self._mailbox, self._hub, state.last.file_name)
@@ -79,7 +81,7 @@ class Coordinator:
         if self.state.status == OPEN:
             self._give(now)
         if self.state.status == CLOSED:
-            definition.retire(self._mailbox)
+            self._rooms.close(self.state.name)
             self._hear()  # mail that came in the meantime
         alarms = self._alarms(now)
         if not self._flushed():

@@ -8,20 +8,16 @@ whether it is paused); `state` reads it from there.
 """
 
 import json
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Usage, XwError
-from xw.files.batch import is_file
-from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.rooms.policies import POLICIES
 from xw.rooms.scene import Limits, kind_of
+from xw.rooms.view import RoomView
 from xw.text import nearest, visible
 from xw.words import InstanceKind, Policy
-
-_LIMIT = 1024 * 1024
 
 
 class Definition(NamedTuple):
@@ -62,19 +58,18 @@ def _policy(text: str) -> Policy:
     return found
 
 
-def write(mailbox: Mailbox, definition: Definition) -> None:
-    """Write the definition into the room's folder, durably. Raise FileExistsError if it has one."""
+def encode(definition: Definition) -> bytes:
+    """Return the definition as its file holds it."""
     whole: dict[str, object] = {"format": layout.FORMAT, **definition._asdict()}
     whole |= {"members": dict(definition.members), "limits": definition.limits._asdict()}
-    data = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
-    mailbox.files.publish(data, mailbox.at(layout.SCRATCH), [mailbox.at(layout.ROOM)])
+    return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def read(mailbox: Mailbox) -> Definition:
-    """Return the definition in a room's folder. Raise NotFound if it is not a room, XwError if damaged."""
-    path = mailbox.at(layout.ROOM)
+def read(room: RoomView) -> Definition:
+    """Return a room's definition. Raise NotFound if it is not a room, XwError if damaged."""
+    path = f"{room.name}/{layout.ROOM}"
     try:
-        found: Any = parse_object(mailbox.files.read(path, _LIMIT))
+        found: Any = parse_object(room.rooms.definition(room.name))
         if found["format"] != layout.FORMAT:
             raise XwError(f"{path} has format {found['format']!r}, this xw knows {layout.FORMAT}: upgrade xw")
         return check(
@@ -89,27 +84,11 @@ def read(mailbox: Mailbox) -> Definition:
             )
         )
     except FileNotFoundError:
-        raise NotFound(f"{mailbox.owner} is not a room here: `xw room list` shows the hub's rooms") from None
+        raise NotFound(f"{room.name} is not a room here: `xw room list` shows the hub's rooms") from None
     except (ValueError, KeyError, TypeError, AttributeError, Damaged, Usage) as error:
         raise XwError(
             f"{path} is damaged ({error}): fix it by hand, with another room's file as the model"
         ) from None
-
-
-def is_room(mailbox: Mailbox) -> bool:
-    """Return True if this mailbox has a definition."""
-    return is_file(mailbox.files, mailbox.at(layout.ROOM))
-
-
-def retire(mailbox: Mailbox) -> None:
-    """Take a closed room off the hub by removing its card: mail to it then fails at once, with the reason."""
-    with suppress(FileNotFoundError):  # already removed
-        mailbox.files.remove(mailbox.at(layout.CARD))
-
-
-def retired(mailbox: Mailbox) -> bool:
-    """Return True if a room is closed and has answered all mail that came before that."""
-    return not is_file(mailbox.files, mailbox.at(layout.CARD))
 
 
 def make(

@@ -1,7 +1,7 @@
 """Read a room's history from its files, in the order of events.
 
 The files are the record: `sent/` holds the room's own turns and events, in the
-order of their ids, `inbox/done/` the lines it took. Each message that the room
+order of their ids, `inbox/done/` the lines it took (its `heard` part). Each message that the room
 sends names the lines taken since the one before (`payload.took`), so the order
 is exact, whatever the members' clocks say. Lines that nothing names yet come
 last. A message to several recipients may be no line (`payload.aside`): until the
@@ -12,13 +12,12 @@ hosts; so it reads many files at a time.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from xw import layout
 from xw.errors import NoMessage, Unreadable, explain, unforeseen
-from xw.layout import INBOX
-from xw.mailbox import Mailbox
+from xw.hub.contract import Part
 from xw.message import Message, decode
 from xw.rooms import payload
 from xw.rooms.payload import Payload
+from xw.rooms.view import RoomView
 
 Step = tuple[Message, Payload | None]
 """A message that the room sent, with its payload; or a line that it took, without one."""
@@ -32,24 +31,24 @@ def ignore(name: str, problem: NoMessage) -> None:
 
 
 class Record:
-    """The history of a mailbox's room; call `fresh` again as it grows.
+    """The history of a room; call `fresh` again as it grows.
 
     Leave out unreadable files, and report each to `left_out`.
     """
 
-    def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
-        self._mailbox = mailbox
+    def __init__(self, room: RoomView, left_out: LeftOut = ignore) -> None:
+        self._room = room
         self._left_out = left_out
         self._unnamed: dict[str, Message] = {}
-        self._seen: dict[str, set[str]] = {layout.SENT: set(), INBOX["done"]: set()}
+        self._seen: dict[Part, set[str]] = {"sent": set(), "heard": set()}
 
     def fresh(self) -> Iterator[Step]:
         """Yield the steps since the last call, in order."""
         # `sent/` first: a line that a message there names has been in `done/` for longer.
-        sent = self._unseen(layout.SENT)
-        heard = {name.partition(".")[0]: name for name in self._unseen(INBOX["done"])}
+        sent = self._unseen("sent")
+        heard = {name.partition(".")[0]: name for name in self._unseen("heard")}
         for part in _parts(sent):
-            own = [(message, found) for message in self._read(layout.SENT, part) if (found := _own(message))]
+            own = [(message, found) for message in self._read("sent", part) if (found := _own(message))]
             taken = [heard.pop(line) for _, found in own for line in found.took if line in heard]
             lines = {message.id: message for message in self._lines(taken)}
             for _, found in own:
@@ -71,18 +70,18 @@ class Record:
         """Yield the messages that may be lines or not, because nothing that the room sent names them."""
         yield from self._unnamed.values()
 
-    def _unseen(self, folder: str) -> list[str]:
-        names = [name for name in self._mailbox.names(folder) if name not in self._seen[folder]]
-        self._seen[folder].update(names)
+    def _unseen(self, part: Part) -> list[str]:
+        listed = self._room.rooms.record(self._room.name, part)
+        names = [name for name in listed if name not in self._seen[part]]
+        self._seen[part].update(names)
         return names
 
     def _lines(self, names: Sequence[str]) -> Iterator[Message]:
-        return filter(payload.is_line, self._read(INBOX["done"], names))
+        return filter(payload.is_line, self._read("heard", names))
 
-    def _read(self, folder: str, names: Sequence[str]) -> Iterator[Message]:
+    def _read(self, part: Part, names: Sequence[str]) -> Iterator[Message]:
         """Yield the readable messages."""
-        paths = [self._mailbox.at(folder, name) for name in names]
-        found = self._mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
+        found = self._room.rooms.read(self._room.name, part, names)
         for name, data in zip(names, found, strict=True):
             try:
                 if isinstance(data, Exception):

@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Literal
 
 from xw import clock, layout
-from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload
-from xw.rooms.definition import Definition, retired
+from xw.rooms.definition import Definition
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Line, Member, Scene, is_pass, kind_of, mentions
+from xw.rooms.view import RoomView
 from xw.words import RoomEvent, RoomStatus
 
 OPEN: RoomStatus = "open"
@@ -66,9 +66,9 @@ class State:
         """Return the member that has not answered this turn yet; None if there is none."""
         return next((m for m in self.members.values() if turn and m.open == turn), None)
 
-    def replay(self, mailbox: Mailbox, now: int) -> None:
+    def replay(self, room: RoomView, now: int) -> None:
         """Fold the room's files."""
-        record = Record(mailbox)
+        record = Record(room)
         for message, own in record.fresh():
             # Leave out a message that causes a fault of xw's, like an unreadable one.
             with suppress(Exception):
@@ -83,7 +83,7 @@ class State:
                     self.aside.append(message.id)
                 else:
                     self.hear(message, now)
-        if self.status != CLOSED and retired(mailbox):
+        if self.status != CLOSED and not room.rooms.is_open(room.name):
             self.status, self.reason = CLOSED, "its record was removed"
 
     def hear(self, message: Message, now: int) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from xw import clock
-from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.rooms import payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.record import LeftOut, Record, ignore
 from xw.rooms.state import line_of
+from xw.rooms.view import RoomView
 from xw.words import EntryKind, RoomEvent
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Transcript:
     Report unreadable files to `left_out`.
     """
 
-    def __init__(self, mailbox: Mailbox, left_out: LeftOut = ignore) -> None:
-        self._record = Record(mailbox, left_out)
+    def __init__(self, room: RoomView, left_out: LeftOut = ignore) -> None:
+        self._record = Record(room, left_out)
         self._spoke = 0  # time of the room's last message, by its clock
 
     def fresh(self) -> Iterator[Entry]:
