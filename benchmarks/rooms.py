@@ -59,8 +59,9 @@ def history() -> Iterator[Result]:
 def _room(folder: str) -> tuple[Instance, dict[str, Instance]]:
     options = Options(config=f"{folder}/xw.json")
     members = {name: init(options, name, {}, environ={}).instance for name in _MEMBERS}
-    made = rooms.create(Options("a", config=options.config), "room", _MEMBERS, "round-robin", "go", _LIMITS)
-    return made, members
+    maker = Options("a", config=options.config)
+    rooms.create(maker, "room", _MEMBERS, "round-robin", "go", _LIMITS)
+    return rooms.open_to_run(maker, "room"), members
 
 
 def _turn(running: Coordinator, members: dict[str, Instance]) -> float:
