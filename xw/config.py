@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 FILE = "xw.json"
 _LIMIT = 1024 * 1024
-_SCHEMES = ("ssh", "sftp", "file", "http", "https", "nats")  # which, without their colon, name a folder
+# Which, without their colon, name a folder.
+_SCHEMES = (*schemes.SCHEMES, "sftp", "file", "http", "https", "nats")
 OFFLINE_S = 5.0
 RETENTION_DAYS = 30
 
@@ -253,14 +254,11 @@ def absolute(hub: str, folder: str) -> str:
     if hub.startswith("file://"):
         hub = hub[len("file://") :]
     elif "://" in hub:
-        raise Usage(f"{hub!r}: unknown kind of hub; use a path, file://…, ssh://host/path or user@host:path")
+        raise Usage(f"{hub!r}: unknown kind of hub; use a path, file://…, {schemes.forms()}")
     elif layout.is_name(hub):
         return named_hub(hub)
     elif _is_typo(hub) and not os.path.isdir(os.path.join(folder, hub)):
-        raise Usage(
-            f"{hub!r} looks like a hub on another host: write ssh://host/path or user@host:path; "
-            f"a folder here is ./{hub}"
-        )
+        raise Usage(f"{hub!r} looks like a hub elsewhere: write {schemes.forms()}; a folder here is ./{hub}")
     if not hub or "\0" in hub:
         raise Usage(f"the hub {hub!r} is no path: give one")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))

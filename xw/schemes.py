@@ -16,3 +16,8 @@ def of(url: str) -> str:
     if marked:
         return scheme if scheme in SCHEMES else ""
     return "ssh" if ":" in url.partition("/")[0] else ""
+
+
+def forms() -> str:
+    """Return how the URLs of hubs elsewhere are written, for an error."""
+    return f"{', '.join(f'{scheme}://…' for scheme in SCHEMES)} or user@host:path"

@@ -1,22 +1,28 @@
-"""Fixtures of the contract suite."""
+"""Fixtures of the contract suite, and of the suite that runs every command."""
 
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.files.memory import MemoryFiles
 from tests.hub.stages import STAGES, Stage
+from tests.hub.worlds import WORLDS, World
+from tests.remote.machine import Machine
 from xw.mailbox import Mailbox
 from xw.mirror.mirror import Mirror
 
+Join = Callable[..., Machine]
+
 
 @pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     made = STAGES[request.param](tmp_path)
     for name in ("alice", "bob", "carol"):
         made.hub.register(name, {"name": name, "kind": "agent", "description": f"I am {name}"})
-    return made
+    yield made
+    made.end()
 
 
 @pytest.fixture
@@ -31,3 +37,31 @@ def mailbox() -> Mailbox:
 def mirror(stage: Stage, mailbox: Mailbox) -> Mirror:
     """The hub of the stage, as it is reached from alice's machine."""
     return Mirror(mailbox, mailbox.files, stage.hub.url, lambda: stage.hub)
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with WORLDS[request.param](tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def join(world: World, tmp_path: Path) -> Join:
+    """`join(name, place=name)`: an instance that has joined the hub from a machine."""
+
+    def join_one(name: str, place: str = "") -> Machine:
+        machine = Machine(tmp_path / (place or name), name, world.url)
+        machine.join()
+        return machine
+
+    return join_one
+
+
+@pytest.fixture
+def alice(join: Join) -> Machine:
+    return join("alice")
+
+
+@pytest.fixture
+def bob(alice: Machine, join: Join) -> Machine:
+    return join("bob")

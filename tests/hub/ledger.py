@@ -5,10 +5,12 @@ no paths, knows no folders, and gives and takes bytes. One server lives in this
 process for each URL (`ledger://name`), and each `LedgerHub` is a connection to it.
 """
 
+import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
@@ -21,7 +23,10 @@ from xw.words import State
 
 
 class Entry:
-    """A message as the ledger holds it; `token` is whose claim it is, `note` why it failed."""
+    """A message as the ledger holds it; `token` is whose claim it is, `note` why it failed.
+
+    `ails` is what keeps it from being read, for tests.
+    """
 
     def __init__(self, data: bytes, state: State, since: float) -> None:
         self.data = data
@@ -29,16 +34,19 @@ class Entry:
         self.since = since
         self.token = b""
         self.note: dict[str, str] = {}
+        self.ails: Damaged | Unreadable | None = None
 
 
 class Server:
     """What all connections to one ledger share. `cut` takes it off the network, `closed` keeps mail out."""
 
     def __init__(self) -> None:
-        self.identity = ""
+        self.identity = secrets.token_hex(16)
+        self.joined = False
         self.cut = False
         self.closed: set[str] = set()
-        self.cards: dict[str, dict[str, object]] = {}
+        self.cards: dict[str, str] = {}
+        self.revisions: dict[str, float] = {}
         self.presences: dict[str, tuple[bytes, float]] = {}
         self.acted: dict[str, float] = {}
         self.entries: dict[str, dict[str, Entry]] = {}
@@ -53,6 +61,7 @@ class Server:
             self.changed.notify_all()
 
 
+LOOK_AGAIN_S = (0.2, 1.0)
 SERVERS: dict[str, Server] = {}
 
 
@@ -82,7 +91,7 @@ class LedgerHub:
 
     def everyone(self) -> list[str]:
         """List the cards of all but rooms."""
-        return sorted(name for name, card in self._reached().cards.items() if card.get("kind") != "room")
+        return [name for name in self.instances() if self._sighting(name).kind != "room"]
 
     def knows(self, name: str) -> bool:
         """Look for a card."""
@@ -98,16 +107,15 @@ class LedgerHub:
         """Show all."""
         return [self.peer(name) for name in self.instances()]
 
-    def _sighting(self, name: str) -> Sighting:
-        import json
-
-        server = self._reached()
-        waiting = sorted(key for key, entry in server.entries[name].items() if entry.state == "pending")
+    def _sighting(self, name: str, known: Sighting | None = None) -> Sighting:
+        server, entries = self._reached(), self._entries(name)
+        waiting = sorted(key for key, entry in entries.items() if entry.state == "pending")
         presence, at = server.presences.get(name, (b"", 0.0))
+        revision = server.revisions[name]
         return Sighting(
             name,
-            card=json.dumps(server.cards[name]),
-            card_at=1.0,
+            card=known.card if known and known.card_at == revision else server.cards[name],
+            card_at=revision,
             presence=presence.decode(),
             presence_at=at,
             pending=len(waiting),
@@ -115,13 +123,21 @@ class LedgerHub:
             changed=server.acted.get(name),
         )
 
+    def _entries(self, owner: str) -> dict[str, Entry]:
+        entries = self._reached().entries.get(owner)
+        if entries is None:
+            raise NotFound(f"{self.url} has no mailbox for {owner!r}: `xw init --name {owner}` makes one")
+        return entries
+
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
-        """Keep a card."""
-        new = check_name(name) not in self._reached().cards
+        """Keep a card, with a number that no card had before."""
+        server = self._reached()
+        new = check_name(name) not in server.cards
         if first and not new:
             raise FileExistsError(name)
-        self.server.cards[name] = dict(card)
-        self.server.entries.setdefault(name, {})
+        server.cards[name] = json.dumps(card)
+        server.revisions[name] = max(server.revisions.values(), default=1.0) + 1.0
+        server.entries.setdefault(name, {})
         return new
 
     # Give
@@ -164,6 +180,8 @@ class LedgerHub:
             if self.progress:
                 self.progress(file.name, len(data), len(data))
         entries.setdefault(parcel.name, Entry(parcel.data, "pending", self.now()))
+        if self.progress:
+            self.progress(parcel.name, len(parcel.data), len(parcel.data))
         return None
 
     def locate(self, to: str, name: str) -> Located | None:
@@ -178,7 +196,7 @@ class LedgerHub:
 
     def limits(self) -> Limits:
         """Return what this hub offers: no rooms."""
-        return Limits((0.2, 1.0), no_coordinator=f"{self.url} keeps no rooms")
+        return Limits(LOOK_AGAIN_S, no_coordinator=f"{self.url} keeps no rooms")
 
     def rooms(self) -> Rooms:
         """Raise Refused: it keeps none."""
@@ -188,18 +206,17 @@ class LedgerHub:
 
     def survey(self, owner: str, known: Mapping[str, Sighting], everyone: bool = False) -> Survey:
         """Return states and sightings."""
-        server = self._reached()
-        states = {name: entry.state for name, entry in server.entries[owner].items()}
-        names = set(server.cards) if everyone else set(known) & set(server.cards)
-        return Survey(states, tuple(map(self._sighting, sorted(names))))
+        states = {name: entry.state for name, entry in self._entries(owner).items()}
+        shown = [name for name in self.instances() if everyone or name in known]
+        return Survey(states, tuple(self._sighting(name, known.get(name)) for name in shown))
 
     def fetch(
         self, owner: str, messages: Sequence[tuple[State, str]]
     ) -> Iterator[bytes | Unreadable | Damaged | None]:
         """Yield the bytes."""
         for state, name in messages:
-            entry = self._reached().entries[owner].get(name)
-            yield entry.data if entry and entry.state == state else None
+            entry = self._entries(owner).get(name)
+            yield (entry.ails or entry.data) if entry and entry.state == state else None
 
     def attachment(self, owner: str, folder: str, name: str) -> Iterator[bytes]:
         """Yield the bytes at once."""
@@ -211,37 +228,40 @@ class LedgerHub:
     def settle(self, owner: str, moves: Sequence[Move]) -> list[XwError | OSError | None]:
         """Move messages on, never back."""
         for move in moves:
-            entry = self._reached().entries[owner].get(move.name)
+            entry = self._entries(owner).get(move.name)
             if entry and RANK[move.state] > RANK[entry.state]:
-                entry.state, entry.since = move.state, self.now()
-                entry.note = {"reason": move.reason, "kind": move.kind or "failed"}
-                self.server.acted[owner] = self.now()
+                self._move(owner, entry, move.state, move.reason, move.kind or "failed")
         self.server.touch()
         return [None for _ in moves]
 
+    def _move(self, owner: str, entry: Entry, state: str, reason: str = "", kind: str = "") -> None:
+        entry.state, entry.since = state, self.now()
+        entry.note = {"reason": reason, "kind": kind, "at": clock.rfc3339(clock.now())}
+        self.server.acted[owner] = self.now()
+
     def claim(self, owner: str, name: str, token: bytes) -> Claim:
         """Give a pending message to the first who asks."""
-        entry = self._reached().entries[owner].get(name)
+        entry = self._entries(owner).get(name)
         if entry is None or entry.state not in ("pending", "processing"):
             return "lost"
         if entry.state == "pending":
-            entry.state, entry.since, entry.token = "processing", self.now(), token
-            self.server.acted[owner] = self.now()
+            self._move(owner, entry, "processing")
+            entry.token = token
             self.server.touch()
             return "won"
         return "ours" if entry.token == token else "lost"
 
     def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
         """Mark a message as failed."""
-        entry = self._reached().entries[owner].get(name)
+        entry = self._entries(owner).get(name)
         if entry is None or entry.state != state:
             return False
-        entry.state, entry.note = "failed", {"reason": reason, "kind": "damaged"}
+        self._move(owner, entry, "failed", reason, "damaged")
         return True
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
         """Return the note."""
-        entry = self._reached().entries[owner].get(name)
+        entry = self._entries(owner).get(name)
         return entry.note if entry and entry.state == "failed" else {}
 
     # Keep
@@ -256,7 +276,7 @@ class LedgerHub:
         before = (time.time() - days * 86400) * clock.SECOND
         old = [
             name
-            for name, entry in server.entries[owner].items()
+            for name, entry in self._entries(owner).items()
             if entry.state in ("done", "failed") and entry.since * clock.SECOND < before
         ]
         ids = {name.partition(".")[0] for name in old}
@@ -271,10 +291,10 @@ class LedgerHub:
     def pushes(self, owners: Sequence[str]) -> Iterator[None]:
         """Yield at each change."""
         server = self._reached()
-        return self._pushes(server)
+        self._open, seen = True, server.version
+        return self._pushes(server, seen)
 
-    def _pushes(self, server: Server) -> Iterator[None]:
-        seen = server.version
+    def _pushes(self, server: Server, seen: int) -> Iterator[None]:
         yield
         while not self._ended():
             with server.changed:
@@ -291,7 +311,8 @@ class LedgerHub:
         known = self.knows(owner)
         yield Finding("ok", "connected", f"connected to {self.url}")
         if not known:
-            yield Finding("bad", "no-mailbox", f"the hub has no mailbox for {owner}")
+            what, fix = f"the hub has no mailbox for {owner}", f"xw init --name {owner}"
+            yield Finding("bad", "no-mailbox", what, fix)
 
     def closed(self, owner: str) -> str:  # nobody is kept out
         """Return nothing."""
@@ -326,11 +347,9 @@ def open_hub(url: str) -> LedgerHub:
 def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> tuple[bool, LedgerHub]:
     """Return whether the ledger is new, and a connection; see `xw.hub.opening`."""
     hub = open_hub(url)
-    with suppress(Unreachable):
-        hub.connect()
     hub.connect()
-    new = not hub.server.identity
+    new = not hub.server.joined
     if new:
-        hub.server.identity = f"identity of {url}"
         tell(f"making a hub at {url}")
+        hub.server.joined = True
     return new, hub

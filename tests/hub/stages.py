@@ -1,25 +1,36 @@
 """The implementations of `Hub` that the contract suite runs on: one line each in `STAGES`."""
 
+import errno
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from tests.files.memory import MemoryFiles
 from tests.hub.ledger import LedgerHub, Server
+from tests.hub.reach import Way, reached_over
+from xw.errors import Damaged, Unreadable
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub, Move
 from xw.hub.directory import DirectoryHub, found
-from xw.layout import INBOX, STATES
+from xw.hub.ssh import SshHub
+from xw.layout import INBOX, MESSAGE_LIMIT, STATES
 from xw.mailbox import Mailbox, Place
 from xw.words import State
 
 
 class Stage(Protocol):
-    """A hub, and the hands that do to it what recipients and networks do."""
+    """A hub, and the hands that do to it what recipients, disks, time and networks do."""
 
     hub: Hub
+
+    def again(self) -> Hub:
+        """The hub as another machine reaches it."""
 
     def settle(self, to: str, name: str, state: State) -> None:
         """A recipient moves a message on."""
@@ -36,18 +47,44 @@ class Stage(Protocol):
     def open(self, to: str) -> None:
         """End that."""
 
+    def damage(self, to: str, name: str) -> None:
+        """Make a pending message one that no xw can read."""
+
+    def bar(self, to: str, name: str) -> None:
+        """Make a pending message one that cannot be read now."""
+
+    def stray(self, to: str) -> tuple[str, ...]:
+        """Put something among the pending messages that is none; its name, where a hub can hold that."""
+
+    def age(self, to: str, name: str, days: int) -> None:
+        """Let a message, and its files, have been moved last so many days ago."""
+
     def cut(self) -> None:
         """Make the hub unreachable."""
 
+    def end(self) -> None:
+        """Clean up."""
+
 
 class DirectoryStage:
-    """A directory hub."""
+    """A directory hub in `files`; `backdate` gives what lies at a path an older time."""
 
-    def __init__(self, files: Files, vanish: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        url: str,
+        connect: Callable[[], DirectoryHub],
+        vanish: Callable[[], None],
+        backdate: Callable[[str, float], None],
+    ) -> None:
         found(files, "test", "", group=False, links=True)
         self.files = files
-        self.hub: Hub = DirectoryHub(files, "test")
+        self.url = url
+        self.again = connect
+        self.hub: Hub = connect()
         self.cut = vanish
+        self.ends = ExitStack()
+        self._backdate = backdate
 
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
@@ -73,13 +110,59 @@ class DirectoryStage:
         """See `Stage.open`."""
         self.files.move(f"{to}/inbox/away", f"{to}/inbox/pending")
 
+    def damage(self, to: str, name: str) -> None:
+        """See `Stage.damage`."""
+        self.files.replace(b" " * (MESSAGE_LIMIT + 1), f"{to}/inbox/tmp", f"{to}/inbox/pending/{name}")
+
+    def bar(self, to: str, name: str) -> None:
+        """See `Stage.bar`. Root may read every local file, so the call fails in its place."""
+        barred, read_all = f"{to}/inbox/pending/{name}", self.files.read_all
+
+        def refused(paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
+            for path, data in zip(paths, read_all(paths, limit), strict=True):
+                yield PermissionError(errno.EACCES, "Permission denied", path) if path == barred else data
+
+        patch = self.ends.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(self.files, "read_all", refused)
+
+    def stray(self, to: str) -> tuple[str, ...]:
+        """See `Stage.stray`."""
+        self.files.replace(b"x", f"{to}/inbox/tmp", f"{to}/inbox/pending/rubbish")
+        return ("rubbish",)
+
+    def age(self, to: str, name: str, days: int) -> None:
+        """See `Stage.age`."""
+        mailbox = Mailbox(self.files, to)
+        message_id = name.partition(".")[0]
+        (path,) = [f"{to}/{INBOX[state]}/{name}" for state in STATES if name in mailbox.names(INBOX[state])]
+        self._backdate(path, time.time() - days * 86400)
+        if message_id in self.files.names(f"{to}/attachments"):
+            self._backdate(f"{to}/attachments/{message_id}", time.time() - days * 86400)
+
+    def end(self) -> None:
+        """See `Stage.end`."""
+        self.hub.close()
+        self.ends.close()
+
+
+class SshStage(DirectoryStage):
+    """A hub on another host, whose disk the stage's hands reach here."""
+
+    def bar(self, to: str, name: str) -> None:
+        """See `Stage.bar`."""
+        os.chmod(f"{self.files.root}/{to}/inbox/pending/{name}", 0)
+
 
 class LedgerStage:
     """A hub without files."""
 
     def __init__(self) -> None:
         self.server = Server()
-        self.hub: Hub = LedgerHub("ledger://test", self.server)
+        self.hub: Hub = self.again()
+
+    def again(self) -> Hub:
+        """See `Stage.again`."""
+        return LedgerHub("ledger://test", self.server)
 
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
@@ -101,18 +184,43 @@ class LedgerStage:
         """See `Stage.open`."""
         self.server.closed.discard(to)
 
+    def damage(self, to: str, name: str) -> None:
+        """See `Stage.damage`."""
+        self.server.entries[to][name].ails = Damaged("it has come to harm")
+
+    def bar(self, to: str, name: str) -> None:
+        """See `Stage.bar`."""
+        self.server.entries[to][name].ails = Unreadable("its disk is away")
+
+    def stray(self, to: str) -> tuple[str, ...]:  # it holds nothing but messages
+        """See `Stage.stray`."""
+        return ()
+
+    def age(self, to: str, name: str, days: int) -> None:
+        """See `Stage.age`."""
+        self.server.entries[to][name].since = time.time() - days * 86400
+
     def cut(self) -> None:
         """See `Stage.cut`."""
         self.server.cut = True
+        self.server.touch()
+
+    def end(self) -> None:
+        """See `Stage.end`."""
+        self.hub.close()
 
 
 def _local(root: Path) -> Stage:
     place = root / "hub"
+    files = LocalFiles(str(place))
 
     def vanish() -> None:
         place.rename(root / "unmounted")
 
-    return DirectoryStage(LocalFiles(str(place)), vanish)
+    def backdate(path: str, at: float) -> None:
+        os.utime(place / path, (at, at))
+
+    return DirectoryStage(files, str(place), lambda: DirectoryHub(files, str(place)), vanish, backdate)
 
 
 def _memory(root: Path) -> Stage:
@@ -122,11 +230,34 @@ def _memory(root: Path) -> Stage:
         for name in files.names(""):
             (files.remove_folder if files.look(name).kind == "folder" else files.remove)(name)
 
-    return DirectoryStage(files, vanish)
+    def backdate(path: str, at: float) -> None:
+        files._nodes[path].mtime = at
+
+    return DirectoryStage(files, "test", lambda: DirectoryHub(files, "test"), vanish, backdate)
+
+
+def _ssh(root: Path) -> Stage:
+    place, way = root / "hub", Way()
+
+    def vanish() -> None:
+        way.cut = True
+
+    def backdate(path: str, at: float) -> None:
+        os.utime(place / path, (at, at))
+
+    ends = ExitStack()
+    ends.enter_context(reached_over(way))
+    url = f"ssh://host{place}"
+    made = SshStage(LocalFiles(str(place)), url, lambda: SshHub(url), vanish, backdate)
+    made.ends = ends
+    return made
 
 
 STAGES: dict[str, Callable[[Path], Stage]] = {
     "directory": _local,
     "directory in memory": _memory,
+    "ssh": _ssh,
     "ledger": lambda root: LedgerStage(),
 }
+PUSHING = [name for name in STAGES if name != "directory in memory"]
+"""Those whose hub can push: nobody can watch the directory of the other."""

@@ -1,33 +1,12 @@
-"""What every `Hub` must do, one sentence of `xw/hub/contract.py` at a time."""
-
-import itertools
+"""What every `Hub` must do for those who send, one sentence of `xw/hub/contract.py` at a time."""
 
 import pytest
 
+from tests.hub.parcels import parcel, state_of
 from tests.hub.stages import Stage
-from xw.errors import NotFound, Refused, Unreachable, Usage
-from xw.hub.contract import Parcel
+from xw.errors import NotFound, Refused, Usage
 from xw.mailbox import Mailbox
-from xw.message import encode
 from xw.words import State
-
-_times = itertools.count(1_795_239_012_000_000)
-
-
-def parcel(
-    mailbox: Mailbox, to: str, body: str = "hello", files: tuple[tuple[str, bytes], ...] = ()
-) -> Parcel:
-    """A message from the mailbox's owner, ready to travel; its files are put into the mailbox."""
-    fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
-    name, data = encode(fields, next(_times))
-    message_id = name.partition(".")[0]
-    kept = [mailbox.keep_attachment(message_id, file, [content]) for file, content in files]
-    return Parcel(to, name, data, mailbox.owner, message_id, tuple(kept), mailbox.reader(message_id))
-
-
-def state_of(stage: Stage, sent: Parcel) -> str | None:
-    located = stage.hub.locate(sent.to, sent.name)
-    return located.state if located else None
 
 
 def test_instances_are_those_registered(stage: Stage) -> None:
@@ -158,16 +137,3 @@ def test_locate_follows_the_message(stage: Stage, mailbox: Mailbox) -> None:
     for state in ("processing", "done"):
         stage.settle("bob", sent.name, state)
         assert state_of(stage, sent) == state
-
-
-def test_an_unreachable_hub_is_not_an_empty_one(stage: Stage, mailbox: Mailbox) -> None:
-    """A hub that cannot be reached says so: no name is unknown for good, nothing is merely empty."""
-    sent = parcel(mailbox, "bob")
-    stage.cut()
-    for ask in (stage.hub.instances, lambda: stage.hub.knows("bob"), lambda: stage.hub.peer("bob")):
-        with pytest.raises(Unreachable):
-            ask()
-    with pytest.raises(Unreachable):
-        stage.hub.locate("bob", sent.name)
-    with pytest.raises(Unreachable):
-        stage.hub.deliver([sent])

@@ -9,7 +9,7 @@ from typing import Any
 from tests.cli.team import XW, Result, call
 from xw import config
 from xw.files.ssh import link
-from xw.instance import Options, open_instance
+from xw.instance import Instance, Options, open_instance
 from xw.mailbox import Mailbox
 
 PATIENT_S = 30.0
@@ -42,11 +42,14 @@ class Machine:
         """The directory of its mirror."""
         return Path(config.mirror(self.url, config.load(str(self.folder / "xw.json")), {})) / self.name
 
+    def instance(self) -> Instance:
+        """The instance, as its commands see it."""
+        return open_instance(Options(self.name, config=str(self.folder / "xw.json")), {})
+
     @property
     def mailbox(self) -> Mailbox:
         """Its mailbox, as its commands see it."""
-        options = Options(self.name, config=str(self.folder / "xw.json"))
-        return open_instance(options, {}).mailbox
+        return self.instance().mailbox
 
     def join(self) -> str:
         """Join the hub, and be patient with it from then on; what `init` printed."""

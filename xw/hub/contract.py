@@ -232,7 +232,7 @@ class Hub(Outgoing, Protocol):
         """Return the state of each message of a mailbox, and what the hub shows of the peers in `known`.
 
         What did not change of a peer since is taken from `known`. With `everyone` all
-        instances are shown, known or not.
+        instances are shown, known or not. Raise NotFound if the hub has no mailbox for the owner.
         """
 
     def fetch(

@@ -8,7 +8,7 @@ is in `taking`, which commands on a directory never load.
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from xw import clock, layout
 from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
@@ -119,7 +119,9 @@ class DirectoryHub:
     def instances(self) -> list[str]:
         """List the folders that have a card."""
         self._must_be_there()
-        return sorted(filter(self.knows, self.files.names("")))
+        names = [name for name in sorted(self.files.names("")) if _is_free(name)]
+        looks = self.files.look_all([path for name in names for path in (name, f"{name}/{layout.CARD}")])
+        return [name for index, name in enumerate(names) if _is_instance(looks[2 * index : 2 * index + 2])]
 
     def everyone(self) -> list[str]:
         """Read all cards; an instance whose card cannot be read is no room."""
@@ -129,16 +131,12 @@ class DirectoryHub:
 
     def knows(self, name: str) -> bool:
         """Look for the folder and its card."""
-        if not layout.is_name(name) or name in layout.RESERVED:
+        if not _is_free(name):
             return False
-        try:
-            return (self.files.look(name).kind, self.files.look(f"{name}/{layout.CARD}").kind) == INSTANCE
-        except (FileNotFoundError, NotADirectoryError):
+        looks = self.files.look_all([name, f"{name}/{layout.CARD}"])
+        if any(isinstance(look, OSError) for look in looks):
             self._must_be_there()
-            return False
-        except PermissionError:  # closed to this user: it hides no other instance, and its mail waits
-            self._must_be_there()
-            return True
+        return _is_instance(looks)
 
     def peer(self, name: str) -> "Peer":
         """Read card, presence and the number of pending messages."""
@@ -247,7 +245,8 @@ class DirectoryHub:
         """List the owner's folders and, in the same flight, those of peers."""
         from xw.hub import taking
 
-        return taking.survey(self.files, owner, known, everyone)
+        with self._telling_absence(owner):
+            return taking.survey(self.files, owner, known, everyone)
 
     def fetch(
         self, owner: str, messages: "Sequence[tuple[State, str]]"
@@ -255,52 +254,60 @@ class DirectoryHub:
         """Read the files in bursts."""
         from xw.hub import taking
 
-        return taking.fetch(self.mailbox(owner), messages)
+        return taking.fetch(self.mailbox(owner), messages, self._must_be_there)
 
     def attachment(self, owner: str, folder: str, name: str) -> "Iterator[bytes]":
         """Read the file in pieces."""
         from xw.hub import taking
 
-        return taking.attachment(self.mailbox(owner), folder, name)
+        with self._telling_absence(owner):
+            yield from taking.attachment(self.mailbox(owner), folder, name)
 
     def settle(self, owner: str, moves: "Sequence[Move]") -> list[XwError | OSError | None]:
         """Move the files; failed ones each by themselves, since their notes come first."""
         from xw.hub import taking
 
-        return taking.settle(self.mailbox(owner), moves)
+        return taking.settle(self.mailbox(owner), moves, self._must_be_there)
 
     def claim(self, owner: str, name: str, token: bytes) -> "Claim":
         """Publish a note of the token, which one machine alone can, then move the file."""
         from xw.hub import taking
 
-        return taking.claim(self.mailbox(owner), name, token)
+        with self._telling_absence(owner):
+            return taking.claim(self.mailbox(owner), name, token)
 
     def set_aside(self, owner: str, state: "State", name: str, reason: str) -> bool:
         """Move the file to `failed/`, untouched, with a note beside it."""
-        return self.mailbox(owner).quarantine(state, name, reason)
+        with self._telling_absence(owner):
+            return self.mailbox(owner).quarantine(state, name, reason)
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
         """Read the note beside the file."""
-        return self.mailbox(owner).why(name)
+        note = self.mailbox(owner).why(name)
+        if not note:
+            self._must_be_there()
+        return note
 
     # Keeping
 
     def show(self, owner: str, presence: bytes) -> None:
         """Replace the file."""
         mailbox = self.mailbox(owner)
-        self.files.replace(presence, mailbox.at(layout.SCRATCH), f"{owner}/{layout.PRESENCE}")
+        with self._telling_absence(owner):
+            self.files.replace(presence, mailbox.at(layout.SCRATCH), f"{owner}/{layout.PRESENCE}")
 
     def sweep(self, owner: str, days: int, dry_run: bool) -> "Swept":
         """Sweep the mailbox."""
         from xw.sweep import sweep
 
-        return sweep(self.mailbox(owner), days, dry_run)
+        with self._telling_absence(owner):
+            return sweep(self.mailbox(owner), days, dry_run)
 
     def pushes(self, owners: Sequence[str]) -> "Iterator[None]":
         """Have a shell on this machine watch the folders."""
         from xw.hub import pushes
 
-        here = self.files.read(layout.HUB_FILE, _LIMIT)
+        here = self._hub_file()
         self._pushing = pushes.start(self.url, pushes.script(owners))
         return pushes.proven(pushes.lines(self._pushing), here)
 
@@ -327,6 +334,7 @@ class DirectoryHub:
         """Read `hub.id`, made where it is missing."""
         from xw.hub.identity import identity_in
 
+        self._must_be_there()  # an empty mount point gets no id
         return identity_in(self.files)
 
     # The connection: there is none
@@ -369,6 +377,29 @@ class DirectoryHub:
             self.files.look(layout.HUB_FILE)
         except (FileNotFoundError, NotADirectoryError):
             raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
+
+    @contextmanager
+    def _telling_absence(self, owner: str) -> "Iterator[None]":
+        """Raise Unreachable or NotFound in place of FileNotFoundError if the hub, or the mailbox, is gone."""
+        try:
+            yield
+        except FileNotFoundError:
+            self._must_be_there()
+            try:
+                self.files.look(self.mailbox(owner).at(INBOX["pending"]))
+            except FileNotFoundError:
+                raise NotFound(
+                    f"{self.url} has no mailbox for {owner!r}: `xw init --name {owner}` makes one"
+                ) from None
+            raise
+
+    def _hub_file(self) -> bytes:
+        """Return what is in `hub.json`. Raise Unreachable if the hub is gone."""
+        try:
+            return self.files.read(layout.HUB_FILE, _LIMIT)
+        except FileNotFoundError:
+            self._must_be_there()
+            raise
 
     def _looked_at(self, parcel: "Parcel") -> list[str]:
         mailbox = self.mailbox(parcel.to)
@@ -424,6 +455,23 @@ def _hidden(looks: "Iterable[Look | OSError]") -> XwError | None:
 def _is_added(parcel: "Parcel") -> bool:
     """Return True for files of an earlier message, which `xw attach` adds to it."""
     return not parcel.name.startswith(f"{parcel.folder}.")
+
+
+def _is_free(name: str) -> bool:
+    """Return True if an instance may have this name."""
+    return layout.is_name(name) and name not in layout.RESERVED
+
+
+def _is_instance(looks: "Sequence[Look | OSError]") -> bool:
+    """Return True if a folder and the card in it, as they were looked at, are an instance's."""
+    for look in looks:
+        if isinstance(look, PermissionError):
+            return True  # closed to this user: it hides no other instance, and its mail waits
+        if isinstance(look, (FileNotFoundError, NotADirectoryError)):
+            return False
+        if isinstance(look, OSError):
+            raise look
+    return tuple(look.kind for look in looks if not isinstance(look, OSError)) == INSTANCE
 
 
 def _is_room(card: bytes | Exception) -> bool:

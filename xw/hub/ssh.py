@@ -7,7 +7,6 @@ the system's name) works without one, only worse.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from xw import layout
 from xw.checkup import LINKS_NEEDED
 from xw.errors import Usage
 from xw.files.contract import Files
@@ -28,7 +27,6 @@ MAC = (
 )
 MAC_INSTEAD = "keep the hub on Linux, or run the Mac on a battery"
 LOOK_AGAIN_S = (2.0, 15.0)  # at first, and once nothing has arrived for a minute
-_LIMIT = 64 * 1024  # bytes of hub.json
 
 
 def open_files(url: str, *, group: bool = False, links: bool = True) -> SftpFiles:
@@ -93,7 +91,7 @@ class SshHub(DirectoryHub):
 
         from xw.hub import pushes
 
-        here = self.files.read(layout.HUB_FILE, _LIMIT)
+        here = self._hub_file()
         link, root = _link(self.url)
         # Whatever the user's own shell is; csh takes no line breaks in quotes.
         command = f"cd {quote(root or '.')} || exit 3; {pushes.script(owners)}"

@@ -1,9 +1,10 @@
 """Take mail out of a directory hub: the receiving half of `directory.DirectoryHub`, on any `Files`.
 
-Called by its methods of the same names, for a mirror's sync.
+Called by its methods of the same names, for a mirror's sync. Where a file is
+missing, `look_for_hub` raises Unreachable if the hub itself is gone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from xw import layout
 from xw.errors import Damaged, Unreadable, XwError, explain, unforeseen
@@ -36,12 +37,13 @@ def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bo
 
 
 def fetch(
-    mailbox: Mailbox, messages: Sequence[tuple[State, str]]
+    mailbox: Mailbox, messages: Sequence[tuple[State, str]], look_for_hub: Callable[[], None]
 ) -> Iterator[bytes | Unreadable | Damaged | None]:
     """Yield the messages' bytes, or why not."""
     paths = [mailbox.at(INBOX[state], name) for state, name in messages]
     for data in mailbox.files.read_all(paths, layout.MESSAGE_LIMIT):
         if isinstance(data, FileNotFoundError):
+            look_for_hub()
             yield None
         elif isinstance(data, OSError):  # its permissions, or the disk there
             yield Unreadable(str(explain(data)))
@@ -57,7 +59,9 @@ def attachment(mailbox: Mailbox, folder: str, name: str) -> Iterator[bytes]:
         raise Unreadable(str(explain(error))) from None
 
 
-def settle(mailbox: Mailbox, moves: Sequence[Move]) -> list[XwError | OSError | None]:
+def settle(
+    mailbox: Mailbox, moves: Sequence[Move], look_for_hub: Callable[[], None]
+) -> list[XwError | OSError | None]:
     """Move messages on; return an outcome for each."""
     outcomes: dict[str, XwError | OSError | None] = {}
     plain = []
@@ -71,8 +75,12 @@ def settle(mailbox: Mailbox, moves: Sequence[Move]) -> list[XwError | OSError | 
         for move in plain
     ]
     for move, error in zip(plain, mailbox.files.move_all(paths), strict=True):
-        # Gone from there: another machine settled it meanwhile, which the next survey shows.
-        outcomes[move.name] = None if isinstance(error, FileNotFoundError) else error
+        outcomes[move.name] = error
+    if any(isinstance(outcome, FileNotFoundError) for outcome in outcomes.values()):
+        look_for_hub()
+    for move in plain:
+        if isinstance(outcomes[move.name], FileNotFoundError):
+            outcomes[move.name] = None  # another machine settled it meanwhile, which the next survey shows
     return [outcomes[move.name] for move in moves]
 
 

@@ -7,7 +7,7 @@ may be repeated, so the next sync completes one that was cut off anywhere.
 from collections.abc import Sequence
 
 from xw import layout, post
-from xw.errors import Damaged, Newer, Refused, Unreadable, XwError, explain, unforeseen
+from xw.errors import Damaged, Newer, NotFound, Refused, Unreadable, XwError, explain, unforeseen
 from xw.files.batch import is_file
 from xw.hub.contract import Hub, Move, Progress, Survey
 from xw.hub.handover import shown
@@ -46,7 +46,8 @@ def sync(
     """Bring a mirror and its hub in step, both ways; with `everyone`, also what is known of all peers.
 
     Raise Busy if another sync of the mirror takes more than `timeout` seconds;
-    Unreachable or Refused if the hub cannot be reached; what was done by then stays done.
+    Unreachable or Refused if the hub cannot be reached, NotFound if it has no mailbox for the owner; what
+    was done by then stays done.
     """
     mailbox, notes = mirror.mailbox, mirror.notes
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
@@ -60,6 +61,8 @@ def sync(
             report = run.push()
             run.remember()
             return report
+        except NotFound:  # the hub is there, and serves other instances of this mirror
+            raise
         except XwError as error:
             notes.failed(str(error))
             raise

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import pauses
-from xw.errors import Busy, Refused, Unreachable, XwError, explain, unforeseen
+from xw.errors import Busy, NotFound, Refused, Unreachable, XwError, explain, unforeseen
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.mirror import Mirror
@@ -160,13 +160,14 @@ class MirrorWatcher:
 
     def _sync_all(self) -> bool:
         """Sync all mailboxes, a broken one too; return whether anything moved."""
-        moved, broken = False, []
+        moved = False
+        broken: list[OSError | NotFound] = []
         for mirror in self._mirrors:
             mailbox = mirror.mailbox
             try:
                 report = self._sync(mirror)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
-            except OSError as error:  # there or here; a link that breaks is Unreachable
+            except (OSError, NotFound) as error:  # there or here; a link that breaks is Unreachable
                 broken.append(error)
                 self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
             except XwError:

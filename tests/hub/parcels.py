@@ -1,0 +1,27 @@
+"""Messages that are ready to travel."""
+
+import itertools
+
+from tests.hub.stages import Stage
+from xw.hub.contract import Parcel
+from xw.mailbox import Mailbox
+from xw.message import encode
+
+_times = itertools.count(1_795_239_012_000_000)
+
+
+def parcel(
+    mailbox: Mailbox, to: str, body: str = "hello", files: tuple[tuple[str, bytes], ...] = ()
+) -> Parcel:
+    """A message from the mailbox's owner, ready to travel; its files are put into the mailbox."""
+    fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
+    name, data = encode(fields, next(_times))
+    message_id = name.partition(".")[0]
+    kept = [mailbox.keep_attachment(message_id, file, [content]) for file, content in files]
+    return Parcel(to, name, data, mailbox.owner, message_id, tuple(kept), mailbox.reader(message_id))
+
+
+def state_of(stage: Stage, sent: Parcel) -> str | None:
+    """Where the hub has it."""
+    located = stage.hub.locate(sent.to, sent.name)
+    return located.state if located else None

@@ -1,0 +1,196 @@
+"""Hubs to run every command on, in this process: one line each in `WORLDS`."""
+
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.cli.team import until
+from tests.hub import ledger
+from tests.hub.reach import Way, reached_over
+from tests.remote.machine import Machine
+from xw import agent, schemes
+from xw.hub import opening
+from xw.hub.contract import Hub, Limits
+from xw.hub.ssh import SshHub
+from xw.layout import INBOX
+
+SOON_S = (0.02, 0.1)  # between two looks at the hub, so that waiting takes no test's time
+
+
+class World(Protocol):
+    """A hub that nobody has made yet, and what happens to it besides commands; whether it has `rooms`."""
+
+    url: str
+    rooms: bool
+
+    def cut(self) -> None:
+        """Take the hub off the network."""
+
+    def back(self) -> None:
+        """End that."""
+
+    def remove(self, name: str) -> None:
+        """Let an instance leave the hub."""
+
+    def age(self, to: str, days: int) -> None:
+        """Let all that lies in a mailbox on the hub have been moved last so many days ago."""
+
+
+class LedgerWorld:
+    """The hub without files."""
+
+    url = "ledger://test"
+    rooms = False
+
+    def __init__(self) -> None:
+        self.server = ledger.SERVERS[self.url] = ledger.Server()
+
+    def cut(self) -> None:
+        """See `World.cut`."""
+        self.server.cut = True
+        self.server.touch()
+
+    def back(self) -> None:
+        """See `World.back`."""
+        self.server.cut = False
+
+    def remove(self, name: str) -> None:
+        """See `World.remove`."""
+        del self.server.cards[name], self.server.entries[name]
+
+    def age(self, to: str, days: int) -> None:
+        """See `World.age`."""
+        for entry in self.server.entries[to].values():
+            entry.since = time.time() - days * 86400
+
+
+class SshWorld:
+    """A directory on another host."""
+
+    rooms = True
+
+    def __init__(self, root: Path, way: Way) -> None:
+        self.root = root
+        self.url = f"ssh://host{root}"
+        self._way = way
+
+    def cut(self) -> None:
+        """See `World.cut`."""
+        self._way.close()
+        self._way.cut = True
+
+    def back(self) -> None:
+        """See `World.back`."""
+        self._way.cut = False
+
+    def remove(self, name: str) -> None:
+        """See `World.remove`."""
+        (self.root / name).rename(self.root.parent / f"removed-{name}")
+
+    def age(self, to: str, days: int) -> None:
+        """See `World.age`."""
+        backdate(self.root / to, days)
+
+
+def backdate(mailbox: Path, days: int) -> None:
+    """Let what was handled in a mailbox, and its files, be so many days old."""
+    at = time.time() - days * 86400
+    for folder in (INBOX["done"], INBOX["failed"], "attachments"):
+        for path in (mailbox / folder).iterdir():
+            os.utime(path, (at, at))
+
+
+@contextmanager
+def _ledger(root: Path) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(schemes.SCHEMES, "ledger", ledger.__name__)
+        patch.setattr(ledger, "LOOK_AGAIN_S", SOON_S)
+        yield LedgerWorld()
+
+
+@contextmanager
+def _ssh(root: Path) -> Iterator[World]:
+    limits, way = SshHub.limits, Way()
+
+    def soon(hub: SshHub) -> Limits:
+        return limits(hub)._replace(look_again_s=SOON_S)
+
+    with pytest.MonkeyPatch.context() as patch, reached_over(way):
+        patch.setattr(SshHub, "limits", soon)
+        yield SshWorld(root / "hub", way)
+
+
+WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"ledger": _ledger, "ssh": _ssh}
+
+
+def hub_of(world: World) -> Hub:
+    """A connection of its own to the hub."""
+    return opening.open_hub(world.url)
+
+
+# While a command runs in this process's main thread, others act in threads of their own, by `xw.open`.
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do something in a thread while the body runs; what it raises is raised here."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
+@contextmanager
+def ended_once(condition: Callable[[], object], number: int = signal.SIGINT) -> Iterator[None]:
+    """End the command that the body runs by a signal, as soon as the condition holds, or fails to come."""
+    main, running = threading.main_thread().ident, True
+    assert main is not None
+
+    def end() -> None:
+        try:
+            until(condition)
+        finally:
+            signal.pthread_kill(main, number)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if running:
+            raise KeyboardInterrupt
+
+    handlers = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with meanwhile(end):
+            yield
+            running = False  # a command that has failed is not interrupted, nor is the test
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+
+def printed() -> str:
+    """What the command that runs now has printed so far."""
+    buffer = sys.stdout.buffer
+    return buffer.getvalue().decode() if isinstance(buffer, io.BytesIO) else ""  # which `call` puts there
+
+
+def acting(machine: Machine) -> agent.Agent:
+    """The instance of a machine, for another thread than the one that runs commands."""
+    return agent.open(machine.name, config=str(machine.folder / "xw.json"))
