@@ -38,11 +38,14 @@ class Entry:
 
 
 class Server:
-    """What all connections to one ledger share. `cut` takes it off the network, `closed` keeps mail out."""
+    """What all connections to one ledger share, once it was `made`.
+
+    `cut` takes it off the network, `closed` keeps mail out.
+    """
 
     def __init__(self) -> None:
         self.identity = secrets.token_hex(16)
-        self.joined = False
+        self.made = False
         self.cut = False
         self.closed: set[str] = set()
         self.cards: dict[str, str] = {}
@@ -75,7 +78,7 @@ class LedgerHub:
         self._open = True
 
     def _reached(self) -> Server:
-        if self.server.cut:
+        if self.server.cut or not self.server.made:
             raise Unreachable(f"{self.url} cannot be reached")
         return self.server
 
@@ -234,7 +237,7 @@ class LedgerHub:
         self.server.touch()
         return [None for _ in moves]
 
-    def _move(self, owner: str, entry: Entry, state: str, reason: str = "", kind: str = "") -> None:
+    def _move(self, owner: str, entry: Entry, state: State, reason: str = "", kind: str = "") -> None:
         entry.state, entry.since = state, self.now()
         entry.note = {"reason": reason, "kind": kind, "at": clock.rfc3339(clock.now())}
         self.server.acted[owner] = self.now()
@@ -346,10 +349,12 @@ def open_hub(url: str) -> LedgerHub:
 
 def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> tuple[bool, LedgerHub]:
     """Return whether the ledger is new, and a connection; see `xw.hub.opening`."""
+    if group:
+        raise Usage(f"{url} cannot be shared with a Unix group: leave out --group")
     hub = open_hub(url)
-    hub.connect()
-    new = not hub.server.joined
+    new = not (hub.server.made or hub.server.cut)
     if new:
         tell(f"making a hub at {url}")
-        hub.server.joined = True
+        hub.server.made = True
+    hub.connect()
     return new, hub

@@ -158,6 +158,7 @@ class LedgerStage:
 
     def __init__(self) -> None:
         self.server = Server()
+        self.server.made = True
         self.hub: Hub = self.again()
 
     def again(self) -> Hub:

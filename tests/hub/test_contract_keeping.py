@@ -10,6 +10,7 @@ from tests.hub.stages import PUSHING, Stage
 from xw.errors import Unreachable
 from xw.hub.contract import Hub, Move
 from xw.mailbox import Mailbox
+from xw.words import State
 
 BUSY = b'{"status": "busy", "task": "the parser", "ttl_s": 60}'
 
@@ -35,7 +36,7 @@ def test_show(stage: Stage) -> None:
 
 def test_sweep(stage: Stage, mailbox: Mailbox) -> None:
     """What was handled too long ago goes, with its files; what is open, or was handled of late, stays."""
-    states = ("done", "failed", "done", "pending", "processing")
+    states: tuple[State, ...] = ("done", "failed", "done", "pending", "processing")
     sent = [parcel(mailbox, "bob", body, (("data", b"x"),)) for body in "abcde"]
     stage.hub.deliver(sent)
     for one, state in zip(sent, states, strict=True):
@@ -130,7 +131,7 @@ def test_progress(stage: Stage, mailbox: Mailbox) -> None:
 # away
 
 
-UNASKED = {"publisher", "now", "limits", "closed", "within", "close"}
+UNASKED = {"publisher", "now", "limits", "rooms", "closed", "within", "close"}
 """These may answer by themselves."""
 MESSAGE = "20261129T020000000000Z-00000000.task.alice.json"
 ASKED: dict[str, Callable[[Hub], object]] = {

@@ -11,6 +11,7 @@ from xw.hub.contract import Move, Parcel
 from xw.hub.sighting import Sighting
 from xw.layout import STATES
 from xw.mailbox import Mailbox
+from xw.words import State
 
 OURS, THEIRS = b"0123456789abcdef0123456789abcdef", b"fedcba9876543210fedcba9876543210"
 
@@ -94,7 +95,11 @@ def test_fetch(stage: Stage, mailbox: Mailbox) -> None:
     sent = [parcel(mailbox, "bob", "x" * size) for size in (0, 10, 100_000)]
     stage.hub.deliver(sent)
     stage.settle("bob", sent[1].name, "processing")
-    wanted = [("pending", sent[2].name), ("processing", sent[1].name), ("pending", sent[0].name)]
+    wanted: list[tuple[State, str]] = [
+        ("pending", sent[2].name),
+        ("processing", sent[1].name),
+        ("pending", sent[0].name),
+    ]
     assert list(stage.hub.fetch("bob", wanted)) == [sent[2].data, sent[1].data, sent[0].data]
     assert list(stage.hub.fetch("bob", [])) == []
 
@@ -157,7 +162,7 @@ def test_settle_keeps_the_reason(stage: Stage, sent: Parcel) -> None:
 
 
 @pytest.mark.parametrize("state", ["processing", "failed", "done"])
-def test_settle_again(stage: Stage, sent: Parcel, state: str) -> None:
+def test_settle_again(stage: Stage, sent: Parcel, state: State) -> None:
     """A move whose answer was lost may be asked for again: None, and nothing changes."""
     move = Move(sent.name, "pending", state, "no such tool", "tries")
     assert stage.hub.settle("bob", [move]) == [None]
@@ -170,7 +175,7 @@ def test_settle_again(stage: Stage, sent: Parcel, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["processing", "failed"])
-def test_settle_what_another_has_settled(stage: Stage, sent: Parcel, state: str) -> None:
+def test_settle_what_another_has_settled(stage: Stage, sent: Parcel, state: State) -> None:
     """Where another machine was first, and further, the move is None, and nothing moves back."""
     stage.settle("bob", sent.name, "done")
     assert stage.hub.settle("bob", [Move(sent.name, "pending", state, "too late")]) == [None]
@@ -202,7 +207,7 @@ def test_claim_has_one_winner(stage: Stage, sent: Parcel) -> None:
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
-def test_claim_of_what_is_settled(stage: Stage, sent: Parcel, state: str) -> None:
+def test_claim_of_what_is_settled(stage: Stage, sent: Parcel, state: State) -> None:
     """A settled message is nobody's to take, whoever had claimed it."""
     assert stage.hub.claim("bob", sent.name, OURS) == "won"
     stage.hub.settle("bob", [Move(sent.name, "processing", state)])

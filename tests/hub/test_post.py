@@ -135,7 +135,9 @@ def test_one_sends_at_a_time(
 ) -> None:
     """While another process sends for this mailbox, a send waits, and gives up with nothing sent."""
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
-        monkeypatch.setattr(mailbox.files, "locked", partial(mailbox.files.locked, patience=0.0))
+        monkeypatch.setattr(
+            mailbox.files, "locked_briefly", partial(mailbox.files.locked_briefly, patience=0.0)
+        )
         with pytest.raises(Busy):
             send(mailbox, mirror, "one", "bob")
     assert mailbox.names(layout.SENT) == mailbox.outbox("bob") == sorted(stage.held("bob")) == []

@@ -18,10 +18,10 @@ from tests.hub import ledger
 from tests.hub.reach import Way, reached_over
 from tests.remote.machine import Machine
 from xw import agent, schemes
-from xw.hub import opening
-from xw.hub.contract import Hub, Limits
-from xw.hub.ssh import SshHub
+from xw.hub import opening, ssh
+from xw.hub.contract import Hub
 from xw.layout import INBOX
+from xw.mirror.watcher import MirrorWatcher
 
 SOON_S = (0.02, 0.1)  # between two looks at the hub, so that waiting takes no test's time
 
@@ -85,8 +85,8 @@ class SshWorld:
 
     def cut(self) -> None:
         """See `World.cut`."""
-        self._way.close()
         self._way.cut = True
+        self._way.close()
 
     def back(self) -> None:
         """See `World.back`."""
@@ -114,18 +114,15 @@ def _ledger(root: Path) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(schemes.SCHEMES, "ledger", ledger.__name__)
         patch.setattr(ledger, "LOOK_AGAIN_S", SOON_S)
+        patch.setattr(ledger, "SERVERS", {})
         yield LedgerWorld()
 
 
 @contextmanager
 def _ssh(root: Path) -> Iterator[World]:
-    limits, way = SshHub.limits, Way()
-
-    def soon(hub: SshHub) -> Limits:
-        return limits(hub)._replace(look_again_s=SOON_S)
-
+    way = Way()
     with pytest.MonkeyPatch.context() as patch, reached_over(way):
-        patch.setattr(SshHub, "limits", soon)
+        patch.setattr(ssh, "LOOK_AGAIN_S", SOON_S)
         yield SshWorld(root / "hub", way)
 
 
@@ -141,7 +138,7 @@ def hub_of(world: World) -> Hub:
 
 
 @contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+def meanwhile(act: Callable[[], object]) -> Iterator[None]:
     """Do something in a thread while the body runs; what it raises is raised here."""
     raised: list[BaseException] = []
 
@@ -153,8 +150,10 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()
     if raised:
         raise raised[0]
 
@@ -192,5 +191,21 @@ def printed() -> str:
 
 
 def acting(machine: Machine) -> agent.Agent:
-    """The instance of a machine, for another thread than the one that runs commands."""
+    """The instance of a machine, for another thread than the one that runs commands.
+
+    Not to be closed: the command has the same connection.
+    """
     return agent.open(machine.name, config=str(machine.folder / "xw.json"))
+
+
+@contextmanager
+def kept_in_step(machine: Machine) -> Iterator[None]:
+    """Keep a machine's mirror in step while the body runs, as `xw sync --watch` does."""
+    mirror = machine.instance().carrier.mirror
+    assert mirror
+    watching = MirrorWatcher([mirror], lambda _: None)
+    with meanwhile(watching.run):
+        try:
+            yield
+        finally:
+            watching.stop()

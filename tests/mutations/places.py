@@ -80,8 +80,8 @@ MUTATIONS = (
     Mutation(
         "a closed mailbox is a peer's",
         "xw/hub/directory.py",
-        "            self._must_be_there()\n            return True\n",
-        "            raise\n",
+        "            return True  # closed to this user",
+        "            raise look  # closed to this user",
         (_SECOND,),
     ),
     Mutation(

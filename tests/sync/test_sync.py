@@ -476,6 +476,17 @@ def test_round_trips(alice: Machine, bob: Machine) -> None:
     assert bob.cost(everyone=False) <= 2
 
 
+def test_asking_who_is_there_costs_the_same_however_many(alice: Machine, hub: DirectoryHub) -> None:
+    """The names, and those that a broadcast goes to, come in a few round trips from a hub of many."""
+    there, trips = alice.hub.hub, [alice.link.round_trips]
+    for _ in range(2):
+        assert there.instances() == there.everyone() == hub.instances()
+        trips.append(alice.link.round_trips)
+        for number in range(20):
+            hub.register(f"peer-{number:02}", {"kind": "agent"})
+    assert trips[2] - trips[1] == trips[1] - trips[0] <= 8
+
+
 def test_peers_are_remembered(alice: Machine) -> None:
     """What a sync saw of the peers is shown without the network."""
     alice.link.close()

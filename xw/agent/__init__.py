@@ -146,13 +146,19 @@ class Agent:
         names = _listed(to)
         at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
         with self._policy.acting():
-            # Whom a message without names is for depends on who is there now.
-            if not re and (not names or layout.EVERYONE in sending.split(names)):
-                self._policy.refresh(peers=True)
+            if not re:
+                self._learn_peers(names)
             token = None if re is None else _token(re)
             return self._policy.travel(
                 sending.send(self._instance, type, body, names, token, _listed(attach), at)
             )
+
+    def _learn_peers(self, to: "Names") -> None:
+        """Look who is on the hub now, where whom a message is for depends on it."""
+        from xw.actions import sending
+
+        if not to or layout.EVERYONE in sending.split(_listed(to)):
+            self._policy.refresh(peers=True)
 
     def reply(self, message: str | Message, body: str, *, attach: "Names" = ()) -> "Sent":
         """Answer a message, which stays pending until it is done. Raise as `send`."""
@@ -209,6 +215,7 @@ class Agent:
                 self._policy.tell(sentence)
 
         with self._policy.acting():
+            self._learn_peers(to)
             try:
                 asked = asking.ask(
                     self._instance,

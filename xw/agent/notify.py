@@ -9,7 +9,10 @@ from xw.instance import Instance
 
 
 class Notify:
-    """The verbs of `xw notify`. Each returns the text and, if a message carries it, what was sent."""
+    """The verbs of `xw notify`. Each returns the text and, if a message carries it, what was sent.
+
+    What is for all is for those who are on the hub now.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -22,7 +25,9 @@ class Notify:
         self, task: str, *, to: str | None = None, context: str = "", priority: str = "medium"
     ) -> Told:
         """Give a task to one other agent, the only peer by default; `priority` is low, medium or high."""
-        return self._told(lambda instance: notifying.handoff(instance, task, to, context, priority))
+        return self._told(
+            lambda instance: notifying.handoff(instance, task, to, context, priority), peers=not to
+        )
 
     def compaction(self, summary: str, *, retained: Sequence[str] = (), task: str = "") -> Told:
         """Tell all that one's context was compacted, and what was kept of it."""
@@ -36,9 +41,13 @@ class Notify:
         self, state: str = "alive", *, task: str = "", ttl: float = 30.0, message: bool = False
     ) -> Told:
         """Say in the presence, for `ttl` seconds, that one is alive, busy or idle; with `message`, to all."""
-        return self._told(lambda instance: notifying.heartbeat(instance, state, task, ttl, message))
+        return self._told(
+            lambda instance: notifying.heartbeat(instance, state, task, ttl, message), peers=message
+        )
 
-    def _told(self, act: Callable[[Instance], Told]) -> Told:
+    def _told(self, act: Callable[[Instance], Told], peers: bool = True) -> Told:
         with self._policy.acting():
+            if peers:
+                self._policy.refresh(peers=True)
             told = act(self._policy.instance)
             return told._replace(sent=self._policy.travel(told.sent)) if told.sent else told

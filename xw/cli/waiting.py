@@ -7,6 +7,7 @@ import subprocess
 from xw import layout
 from xw.actions import asking, inbox, waited, waiting
 from xw.actions.absence import absences
+from xw.actions.sending import split
 from xw.cli.call import Call, complain, warn
 from xw.cli.inbox import file_line, left_out
 from xw.cli.outgoing import body_text
@@ -19,7 +20,7 @@ from xw.quote import guarded
 
 def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> int:
     """Ask and print the reply, which is then done; 1 where none will come, with the reason on stderr."""
-    instance = call.instance()
+    instance = call.instance(peers=not to or layout.EVERYONE in split(to))
 
     def announce(sent: Sent) -> None:
         sent, problem = instance.carrier.after_send(sent)
