@@ -270,8 +270,8 @@ MUTATIONS = (
     Mutation(
         "gc keeps mail that the hub does not know to be handled",
         "xw/mirror/policy.py",
-        "    swept = sweep(mailbox, days, dry_run, unhandled)\n",
-        "    swept = sweep(mailbox, days, dry_run)\n",
+        "        swept = sweep(mailbox, days, dry_run, unhandled)\n",
+        "        swept = sweep(mailbox, days, dry_run)\n",
         _SYNC,
     ),
     Mutation(

@@ -73,9 +73,9 @@ def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
             parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
         tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
     if sent.returned:
-        from xw.mirror.policy import bounce_error
+        from xw.agent.values import returned
 
-        error = bounce_error(instance.hub, sent)
+        error = returned(instance.hub.instances(), sent)
         error.told = sent.to_json()
         raise error
 

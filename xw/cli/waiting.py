@@ -13,7 +13,6 @@ from xw.cli.inbox import file_line, left_out
 from xw.cli.outgoing import body_text
 from xw.cli.show import emit, flush, line, put, tell
 from xw.message import Message
-from xw.mirror.policy import bounce_error
 from xw.post import Sent
 from xw.quote import guarded
 
@@ -27,7 +26,9 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         if problem:
             warn(problem)
         if sent.returned:
-            raise bounce_error(instance.hub, sent)
+            from xw.agent.values import returned
+
+            raise returned(instance.hub.instances(), sent)
         asked = sent.delivered + sent.waiting
         warn(f"asked {', '.join(asked)} as {layout.short_id(sent.id)}, waiting")
         for sentence in absences(instance, asked):

@@ -5,13 +5,13 @@ been tried in vain is left alone for a while, so that a sleeping host costs one
 command its limit, not every command.
 """
 
-from xw.layout import is_message, short_id
+from xw.layout import is_message
 from xw.mirror.mirror import Mirror
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.errors import XwError
-    from xw.hub.contract import Outgoing, Progress
+    from xw.hub.contract import Progress
     from xw.mirror.notes import SyncState
     from xw.mirror.sync import Report
     from xw.post import Sent
@@ -32,11 +32,34 @@ class MirrorCarrier(Mirror):
         peers: bool = False,
     ) -> str | None:
         """Sync, unless a `sync --watch` does or the hub has just been tried in vain."""
-        return _refresh(self, limit, unsent, even_watched=even_watched or peers, peers=peers)
+        owner = self.mailbox.owner
+        if self.offline:
+            return None
+        state = self.notes.state(owner)
+        if not (even_watched or peers) and self.watched():
+            return _kept(state)
+        if state.in_backoff():
+            return _stale(state, self._hinted(f"{state.why} (not tried again for a moment)"))
+        problem = self._sync_within(min(self.timeout, limit), {} if unsent is None else unsent, peers)
+        problem = problem and self._hinted(problem)
+        after = self.notes.state(owner)
+        if problem and after.at == state.at:
+            return _stale(state, problem)
+        return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
 
     def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
         """Sync, and look at the recipients too."""
-        return _after_send(self, sent)
+        mailbox = self.mailbox
+        self.notes.add_interest(mailbox.owner, sent.waiting)
+        unsent: dict[str, XwError] = {}
+        problem = self.refresh(unsent=unsent)
+        back = mailbox.refused(sent.name)
+        left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
+        there = tuple(to for to in sent.waiting if to not in left | back)
+        if not problem and left & set(unsent):
+            problem = "; ".join(dict.fromkeys(str(unsent[to]) for to in sorted(left & set(unsent))))
+        now = sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back)))
+        return now, problem
 
     def sync(self, progress: "Progress | None" = None) -> "Report":
         """Sync, and look at all peers."""
@@ -45,119 +68,65 @@ class MirrorCarrier(Mirror):
         return sync(self, progress, everyone=True)
 
     def sweep(self, days: int, dry_run: bool) -> "Swept":
-        """Sweep the mirror, but for what the hub has not been told; then the hub."""
-        return _sweep(self, days, dry_run)
+        """Sweep the mirror, but for what the hub has not been told; then the hub.
 
+        A mirror's copy of a message that its hub has as pending is all that tells that it was handled:
+        without it the next sync would bring the message again.
+        """
+        from xw.errors import Unreachable, XwError
+        from xw.sweep import sweep
 
-def _refresh(
-    mirror: Mirror,
-    limit: float,
-    unsent: "dict[str, XwError] | None",
-    *,
-    even_watched: bool,
-    peers: bool = False,
-) -> str | None:
-    """Sync a mirror, as `Carrier.refresh` describes."""
-    owner = mirror.mailbox.owner
-    if mirror.offline:
+        mailbox, owner = self.mailbox, self.mailbox.owner
+        try:
+            hub = self.remote()
+            states = hub.survey(owner, {}).states
+            unhandled = {name for name, state in states.items() if state in ("pending", "processing")}
+        except Unreachable as error:
+            return sweep(mailbox, days, dry_run, unhandled=None)._replace(problem=str(error))
+        except (XwError, OSError):
+            sweep(mailbox, days, dry_run, unhandled=None)  # needs no word of the hub
+            raise
+        swept = sweep(mailbox, days, dry_run, unhandled)
+        try:
+            return swept._replace(elsewhere=hub.sweep(owner, days, dry_run))
+        except Unreachable as error:
+            return swept._replace(problem=str(error))
+
+    def _hinted(self, problem: str) -> str:
+        return problem if self.hint in problem else f"{problem}; {self.hint}"
+
+    def _sync_within(self, seconds: float, unsent: "dict[str, XwError]", peers: bool) -> str | None:
+        """Sync for at most so long; return None, or why that failed. `unsent` gets what the outbox keeps."""
+        from time import monotonic
+
+        from xw.errors import Busy, XwError, explain
+        from xw.mirror.sync import sync
+
+        file = ""  # the last one that travelled
+
+        def note(name: str, _done: int, _whole: int) -> None:
+            nonlocal file
+            file = name
+
+        began = monotonic()
+        try:
+            with self.hub.within(seconds):
+                # Half for another sync to end: with no time left afterwards, a host that is well looks dead.
+                report = sync(self, note, everyone=peers, timeout=seconds / 2)
+            unsent.update(report.flushed.waiting)
+        except Busy:
+            return "another sync of this mirror waits for the hub"
+        except XwError as error:
+            if not file or monotonic() - began < seconds:
+                return str(error)
+            # The host is well; and with the same limit the next try would come no further.
+            what = "the mail" if is_message(file) else file
+            why = f"{what} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
+            self.notes.failed(why)
+            return why
+        except OSError as error:
+            return str(explain(error))
         return None
-    state = mirror.notes.state(owner)
-    if not even_watched and mirror.watched():
-        return _kept(state)
-    if state.in_backoff():
-        return _stale(state, _hinted(f"{state.why} (not tried again for a moment)", mirror.hint))
-    problem = _sync_within(mirror, min(mirror.timeout, limit), {} if unsent is None else unsent, peers)
-    problem = problem and _hinted(problem, mirror.hint)
-    after = mirror.notes.state(owner)
-    if problem and after.at == state.at:
-        return _stale(state, problem)
-    return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
-
-
-def _hinted(problem: str, hint: str) -> str:
-    return problem if hint in problem else f"{problem}; {hint}"
-
-
-def _after_send(mirror: Mirror, sent: "Sent") -> "tuple[Sent, str | None]":
-    """Sync; return what has become of a message, and what to report if that failed."""
-    mailbox = mirror.mailbox
-    mirror.notes.add_interest(mailbox.owner, sent.waiting)
-    unsent: dict[str, XwError] = {}
-    problem = _refresh(mirror, float("inf"), unsent, even_watched=False)
-    back = mailbox.refused(sent.name)
-    left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
-    there = tuple(to for to in sent.waiting if to not in left | back)
-    if not problem and left & set(unsent):
-        problem = "; ".join(dict.fromkeys(str(unsent[to]) for to in sorted(left & set(unsent))))
-    return sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back))), problem
-
-
-def bounce_error(hub: "Outgoing", sent: "Sent") -> "XwError":
-    """Return the error to raise for a message that the hub has refused for some: NotFound, or Refused."""
-    from xw.errors import NotFound, Refused
-
-    kind = Refused if set(sent.returned) <= set(hub.instances()) else NotFound
-    return kind(f"{short_id(sent.name)} came back from {', '.join(sent.returned)}: `xw check` says why")
-
-
-def _sweep(mirror: Mirror, days: int, dry_run: bool) -> "Swept":
-    """Sweep a mirror and its hub.
-
-    A mirror's copy of a message that its hub has as pending is all that tells that it was handled: without
-    it the next sync would bring the message again.
-    """
-    from xw.errors import Unreachable, XwError
-    from xw.sweep import sweep
-
-    mailbox, owner = mirror.mailbox, mirror.mailbox.owner
-    try:
-        hub = mirror.remote()
-        states = hub.survey(owner, {}).states
-        unhandled = {name for name, state in states.items() if state in ("pending", "processing")}
-    except Unreachable as error:
-        return sweep(mailbox, days, dry_run, unhandled=None)._replace(problem=str(error))
-    except (XwError, OSError):
-        sweep(mailbox, days, dry_run, unhandled=None)  # needs no word of the hub
-        raise
-    swept = sweep(mailbox, days, dry_run, unhandled)
-    try:
-        return swept._replace(elsewhere=hub.sweep(owner, days, dry_run))
-    except Unreachable as error:
-        return swept._replace(problem=str(error))
-
-
-def _sync_within(mirror: Mirror, seconds: float, unsent: "dict[str, XwError]", peers: bool) -> str | None:
-    """Sync for at most so long; return None, or why that failed. `unsent` gets what the outbox keeps."""
-    from time import monotonic
-
-    from xw.errors import Busy, XwError, explain
-    from xw.mirror.sync import sync
-
-    file = ""  # the last one that travelled
-
-    def note(name: str, _done: int, _whole: int) -> None:
-        nonlocal file
-        file = name
-
-    began = monotonic()
-    try:
-        with mirror.hub.within(seconds):
-            # Half for another sync to end: with no time left afterwards, a host that is well looks dead.
-            report = sync(mirror, note, everyone=peers, timeout=seconds / 2)
-        unsent.update(report.flushed.waiting)
-    except Busy:
-        return "another sync of this mirror waits for the hub"
-    except XwError as error:
-        if not file or monotonic() - began < seconds:
-            return str(error)
-        # The host is well; and with the same limit the next try would come no further.
-        what = "the mail" if is_message(file) else file
-        why = f"{what} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
-        mirror.notes.failed(why)
-        return why
-    except OSError as error:
-        return str(explain(error))
-    return None
 
 
 def _kept(state: "SyncState") -> str | None:
