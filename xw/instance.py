@@ -124,7 +124,7 @@ def _mirrored(
     from xw.mirror.policy import MirrorCarrier
 
     mailbox = Mailbox(files, name, mirror=True)
-    mirror = MirrorCarrier(mailbox, files, url, open_it, offline, found.offline_s, hint)
+    mirror = MirrorCarrier(mailbox, url, open_it, offline, found.offline_s, hint)
     return Instance(mailbox, mirror, mirror, found, files.root)
 
 

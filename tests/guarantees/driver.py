@@ -35,7 +35,7 @@ def _mirror() -> tuple[Mailbox, Mirror]:
     """Alice's mailbox apart from the hub, as on another machine."""
     hub, files = LocalFiles(os.path.abspath("hub")), LocalFiles(os.path.abspath("mirror"))
     mailbox = Mailbox(files, "alice", mirror=True)
-    return mailbox, Mirror(mailbox, files, hub.root, lambda: DirectoryHub(hub, hub.root))
+    return mailbox, Mirror(mailbox, hub.root, lambda: DirectoryHub(hub, hub.root))
 
 
 def claim() -> None:

@@ -108,7 +108,7 @@ class Ground:
         """Put a message into the mirror's outbox."""
         paths = tuple(str(self.work / file) for file in files)
         mailbox = self.mirror()
-        mirror = Mirror(mailbox, mailbox.files, self.hub.url, lambda: self.hub)
+        mirror = Mirror(mailbox, self.hub.url, lambda: self.hub)
         return post.send(mailbox, mirror, Draft("task", to, body, attachments=paths), clock.now)
 
     def names(self, name: str, state: State) -> list[str]:

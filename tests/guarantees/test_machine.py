@@ -73,7 +73,7 @@ class Broken(RuleBasedStateMachine):
         for name in (*OWNERS, "dave"):
             self.hub.register(name, {"name": name})
         self.dave = Mailbox(self.afar_files, "dave", mirror=True)
-        self.from_afar = Mirror(self.dave, self.afar_files, "test", lambda: self.hub)
+        self.from_afar = Mirror(self.dave, "test", lambda: self.hub)
         self.dave.make()
         self.promised: set[tuple[str, str]] = set()  # (recipient, file name), acknowledged
         self.claims: dict[tuple[str, str], int] = {}

@@ -36,7 +36,7 @@ def mailbox() -> Mailbox:
 @pytest.fixture
 def mirror(stage: Stage, mailbox: Mailbox) -> Mirror:
     """The hub of the stage, as it is reached from alice's machine."""
-    return Mirror(mailbox, mailbox.files, stage.hub.url, lambda: stage.hub)
+    return Mirror(mailbox, stage.hub.url, lambda: stage.hub)
 
 
 @pytest.fixture(params=WORLDS)

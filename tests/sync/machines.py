@@ -28,7 +28,7 @@ class Machine:
         self.told: list[str] = []
         url = f"ssh://hub{hub_root}"
         there = DirectoryHub(SftpFiles(self.link, str(hub_root)), url)
-        self.hub = MirrorCarrier(self.mailbox, files, url, lambda: there)
+        self.hub = MirrorCarrier(self.mailbox, url, lambda: there)
 
     def send(self, to: str, body: str, kind: Type = "task", attachments: tuple[str, ...] = ()) -> Sent:
         """Put a message into the outbox."""

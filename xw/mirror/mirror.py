@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from xw.files.contract import Files
     from xw.hub.contract import Hub, Limits, Located, Parcel, Rooms
     from xw.hub.sighting import Peer, Sighting
 
@@ -34,7 +33,6 @@ class Mirror:
     def __init__(
         self,
         mailbox: Mailbox,
-        files: "Files",
         url: str,
         open_hub: "Callable[[], Hub]",
         offline: bool = False,
@@ -42,14 +40,14 @@ class Mirror:
         hint: str = "",
     ) -> None:
         self.mailbox = mailbox
-        self.files = files
+        self.files = mailbox.files
         self.url = url
         self._open_hub = open_hub
         self._hub: Hub | None = None
         self.offline = offline
         self.timeout = timeout
         self.hint = hint
-        self.notes = Notes(files, url)
+        self.notes = Notes(mailbox.files, url)
 
     @property
     def hub(self) -> "Hub":
@@ -116,8 +114,9 @@ class Mirror:
 
     def peers(self) -> "list[Peer]":
         """Return all as syncs have seen them, aged since."""
-        now = time.time() + self.notes.skew()
-        return [seen.peer(now) for _, seen in sorted(self.notes.sightings().items())]
+        sightings, skew = self.notes.remembered()
+        now = time.time() + skew
+        return [seen.peer(now) for _, seen in sorted(sightings.items())]
 
     def publisher(self, owner: str) -> None:  # noqa: ARG002  # whoever it is
         """Return None: all mail has to travel."""
@@ -158,8 +157,9 @@ class Mirror:
 
     def known(self, name: str) -> "Peer | None":
         """Return it as the last sync saw it, aged since."""
-        seen = self.notes.sightings().get(name)
-        return seen.peer(time.time() + self.notes.skew()) if seen else None
+        sightings, skew = self.notes.remembered()
+        seen = sightings.get(name)
+        return seen.peer(time.time() + skew) if seen else None
 
     def sighting(self, name: str) -> "Sighting":
         """Return how the last sync saw it."""

@@ -67,11 +67,20 @@ class Notes:
 
     def sightings(self) -> "dict[str, Sighting]":
         """Return everybody on the hub whom a sync saw, as it saw them last."""
-        return self._remembered()[0]
+        return self.remembered()[0]
 
-    def skew(self) -> float:
-        """Return how far the hub's clock is ahead of this machine's, in seconds."""
-        return self._remembered()[1]
+    def remembered(self) -> "tuple[dict[str, Sighting], float]":
+        """Return sightings by name, and how far the hub's clock is ahead of this machine's, in seconds."""
+        from xw.hub.sighting import recalled
+
+        try:
+            found = parse_object(self._read(PEERS))
+            seen: Any = found.get("seen", {})
+            skew = clock.seconds(found.get("skew")) or 0.0
+            valid = [recalled(entry) for name, entry in seen.items() if entry.get("name") == name]
+            return {one.name: one for one in valid if layout.is_name(one.name)}, skew
+        except (Damaged, TypeError, AttributeError):
+            return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
 
     def remember(self, seen: "Mapping[str, Sighting]", now: float) -> None:
         """Keep what is known of peers, at `now` by the hub's clock."""
@@ -158,19 +167,6 @@ class Notes:
     def watched(self, name: str) -> bool:
         """Return whether a `sync --watch` keeps an instance's mailbox in step."""
         return self.files.held(f"{name}/{layout.WATCH_LOCK}")
-
-    def _remembered(self) -> "tuple[dict[str, Sighting], float]":
-        """Return sightings by name, and how far the hub's clock is ahead of this machine's, in seconds."""
-        from xw.hub.sighting import recalled
-
-        try:
-            found = parse_object(self._read(PEERS))
-            seen: Any = found.get("seen", {})
-            skew = clock.seconds(found.get("skew")) or 0.0
-            valid = [recalled(entry) for name, entry in seen.items() if entry.get("name") == name]
-            return {one.name: one for one in valid if layout.is_name(one.name)}, skew
-        except (Damaged, TypeError, AttributeError):
-            return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
 
     def away(self) -> SyncState:
         """Return since when and why the hub cannot be reached."""

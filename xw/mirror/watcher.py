@@ -22,7 +22,7 @@ from xw.mirror.sync import Report, sync
 from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
-_FULL_S = 15.0  # between two looks at the mail in case a push was lost
+_FULL_S = 15.0  # between two looks at the mail in case a push was lost, and two tries to have pushes
 # A connection that was dropped without a word is noticed by a question that gets no answer: after _PING_S
 # while nothing happens, or 15 s after something did.
 _PING_S = 10.0
@@ -128,16 +128,16 @@ class MirrorWatcher:
         """Sync whenever something happens here or there. Raises when the link breaks."""
         with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
-            idle, next_full, was_woken = _POLL_S[0], 0.0, True
+            idle, listen_at, was_woken = _POLL_S[0], 0.0, True
             while not self._stopped.is_set():
-                full = self._deaf or time.monotonic() >= next_full
+                listen = self._deaf or time.monotonic() >= listen_at
                 self._deaf = False
                 moved = self._sync_all()
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
-                if full:
-                    next_full = time.monotonic() + _FULL_S
+                if listen:
+                    listen_at = time.monotonic() + _FULL_S
                     self._listen()
                 if moved and not was_woken:
                     self._pushed = False  # no push told of it: do not rely on them until the next one
