@@ -1,4 +1,4 @@
-"""What tests with several Unix users share, and a place for the many trees of the fault campaigns."""
+"""Fixtures of several suites here: users, teams, worlds, and a place for the trees of fault campaigns."""
 
 import os
 import shutil
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.team import Team, call
 from tests.guarantees.owners import load_all, use_all
+from tests.loop.world import World
 
 _MEMORY = "/dev/shm"  # Linux
 _ROOM = 32 << 20  # bytes; containers may have little
@@ -19,6 +21,20 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All that xw imports is loaded: another user may not be able to read it."""
     load_all()
     use_all(tmp_path_factory.mktemp("loaded"))
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("alice", "bob", "carol"):
+        assert call(folder, "init", "--name", name).code == 0
+    return Team(folder)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, call
+from tests.cli.team import Team
 from tests.loop.world import World
 from tests.sync.machines import Machine, found_hub
 from xw import clock, layout
@@ -26,20 +26,6 @@ def newer(folder: Path, to: str = "bob", kind: str = "task", sender: str = "alic
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
     return name
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Team:
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("alice", "bob", "carol"):
-        assert call(folder, "init", "--name", name).code == 0
-    return Team(folder)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_in_the_outbox(team: Team) -> None:

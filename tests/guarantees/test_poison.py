@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import Team, call, forge
+from tests.cli.team import Team, forge
 from tests.loop.world import ScriptedChat, World
 from tests.rooms.stage import Stage
 from tests.sync.machines import Machine, found_hub
@@ -41,20 +41,6 @@ def inject(patch: pytest.MonkeyPatch, *places: str) -> None:
             return _real(*arguments, **named)
 
         patch.setattr(place, poisoned)
-
-
-@pytest.fixture
-def team(tmp_path: Path) -> Team:
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("alice", "bob", "carol"):
-        assert call(folder, "init", "--name", name).code == 0
-    return Team(folder)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def poison(team: Team) -> str:

@@ -1,7 +1,7 @@
 """Fixtures of the contract suite, and of the suite that runs every command."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +9,10 @@ import pytest
 from tests.files.memory import MemoryFiles
 from tests.hub.stages import STAGES, Stage
 from tests.hub.worlds import WORLDS, World
+from tests.remote.conftest import Join, alice, bob  # noqa: F401  # fixtures
 from tests.remote.machine import Machine
 from xw.mailbox import Mailbox
 from xw.mirror.mirror import Mirror
-
-Join = Callable[..., Machine]
 
 
 @pytest.fixture(params=STAGES)
@@ -55,13 +54,3 @@ def join(world: World, tmp_path: Path) -> Join:
         return machine
 
     return join_one
-
-
-@pytest.fixture
-def alice(join: Join) -> Machine:
-    return join("alice")
-
-
-@pytest.fixture
-def bob(alice: Machine, join: Join) -> Machine:
-    return join("bob")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.conftest import Join
 from tests.hub.worlds import World, backdate, hub_of
+from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw import layout
 from xw.errors import Unreachable
