@@ -63,7 +63,7 @@ class Attachments:
     def attachment_names(self, message_id: str) -> set[str]:
         """Return the names of all files that lie with a message, whether it lists them or not."""
         try:
-            return set(self.files.names(self.at(layout.ATTACHMENTS, message_id)))
+            return set(self.files.list_folder(self.at(layout.ATTACHMENTS, message_id)))
         except FileNotFoundError:
             return set()
 
@@ -113,7 +113,7 @@ class Attachments:
         wrong: dict[str, Problem] = {}
         for file in files:
             try:
-                look = self.files.look(self.attachment(message_id, file.name))
+                look = self.files.stat(self.attachment(message_id, file.name))
             except FileNotFoundError:
                 wrong[file.name] = Problem("missing", "missing")
                 continue
@@ -159,14 +159,14 @@ class Attachments:
             wrong = self.missing(message_id, [file]).get(file.name)
             if wrong:
                 raise Damaged(str(wrong))
-            yield from self.files.chunks(self.attachment(message_id, file.name))
+            yield from self.files.read_chunks(self.attachment(message_id, file.name))
 
         return read
 
     def _altered(self, message_id: str, file: Attachment) -> Problem | None:
         hashed = layout.new_sha256()
         try:
-            for piece in self.files.chunks(self.attachment(message_id, file.name)):
+            for piece in self.files.read_chunks(self.attachment(message_id, file.name)):
                 hashed.update(piece)
         except Damaged as error:
             return Problem("no file", str(error))
@@ -206,7 +206,7 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
     if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
         # What lies in a mailbox is no link: whoever puts one there must not choose what is sent.
         try:
-            yield from mailbox.files.chunks(path.removeprefix(f"{mailbox.files.root}/"))
+            yield from mailbox.files.read_chunks(path.removeprefix(f"{mailbox.files.root}/"))
         except Damaged as error:
             raise Usage(f"{shown}: {error}; nothing was sent") from None
         return

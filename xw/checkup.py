@@ -19,7 +19,7 @@ LINKS_NEEDED = (
 def folders(mailbox: Mailbox, where: str = "") -> Generator[Finding, None, bool]:
     """Yield findings about the folders of a mailbox; return whether all can be read."""
     paths = [mailbox.at(folder) for folder in layout.FOLDERS]
-    looks, listed = mailbox.files.look_all(paths), mailbox.files.names_of(paths)
+    looks, listed = mailbox.files.stat_all(paths), mailbox.files.list_folders(paths)
     missing, strange, open_to_others = [], [], []
     for folder, path, look, names in zip(layout.FOLDERS, paths, looks, listed, strict=True):
         if isinstance(look, FileNotFoundError):
@@ -66,7 +66,7 @@ def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
     fix = "serve the hub with OpenSSH's sftp-server"
     try:
         files.replace(b"doctor\n", scratch, first)
-        mode = files.look(first).mode & (0o007 if files.group else 0o077)
+        mode = files.stat(first).mode & (0o007 if files.group else 0o077)
         files.move(first, second)
         files.remove(second)
         fix = LINKS_NEEDED

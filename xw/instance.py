@@ -80,7 +80,7 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         raise Unreachable(f"{error}{_advice(options, environ, url)}") from None
     mailbox = Mailbox(files, name)
     try:
-        files.look(mailbox.at(INBOX["pending"]))
+        files.stat(mailbox.at(INBOX["pending"]))
     except FileNotFoundError:
         raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
     files.give_to(name)
@@ -99,7 +99,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         return open_hub(url)
 
     try:
-        files.look(f"{name}/{INBOX['pending']}")
+        files.stat(f"{name}/{INBOX['pending']}")
     except (FileNotFoundError, NotADirectoryError):
         open_it()  # Usage: of what is no URL there can be no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None

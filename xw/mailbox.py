@@ -61,7 +61,7 @@ class Mailbox(Attachments):
 
     def names(self, folder: str) -> list[str]:
         """The messages in a folder, oldest first; other names are left out."""
-        return sorted(filter(layout.is_message, self.files.names(self.at(folder))))
+        return sorted(filter(layout.is_message, self.files.list_folder(self.at(folder))))
 
     def pending(self, strays: list[tuple[str, NoMessage]] | None = None) -> list[str]:
         """Return the pending messages, oldest first; move files without a message's name to `failed/` before.
@@ -69,7 +69,7 @@ class Mailbox(Attachments):
         Each is added to `strays` with the reason: Unreadable for one that cannot be moved, and stays.
         """
         pending = self.at(INBOX["pending"])
-        names = in_order(self.files.names(pending), self.files.names(pending))
+        names = in_order(self.files.list_folder(pending), self.files.list_folder(pending))
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in sorted(set(names).difference(mail)):
@@ -77,7 +77,7 @@ class Mailbox(Attachments):
                 if left and strays is not None:
                     strays.append((name, left))
         # A server that crashed between its link and its unlink left a name in both: the furthest counts.
-        further = self.files.names(self.at(INBOX["processing"]))
+        further = self.files.list_folder(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
 
     def read(self, place: Place) -> Message:
@@ -189,7 +189,7 @@ class Mailbox(Attachments):
         state: State | None = None
         for candidate in layout.STATES:
             try:
-                self.files.look(self.at(INBOX[candidate], name))
+                self.files.stat(self.at(INBOX[candidate], name))
             except FileNotFoundError:
                 continue
             if state is None or layout.RANK[candidate] > layout.RANK[state]:
@@ -342,7 +342,7 @@ class Mailbox(Attachments):
 
     def _exists(self, folder: str, name: str) -> bool:
         try:
-            self.files.look(self.at(folder, name))
+            self.files.stat(self.at(folder, name))
         except FileNotFoundError:
             return False
         return True
@@ -361,7 +361,9 @@ class Mailbox(Attachments):
 
     def outboxes(self) -> list[str]:
         """The peers for whom something has waited in the outbox: it has a folder for each."""
-        return sorted(filter(layout.is_name, set(self.files.names(self.at(layout.OUTBOX))) - {"failed"}))
+        return sorted(
+            filter(layout.is_name, set(self.files.list_folder(self.at(layout.OUTBOX))) - {"failed"})
+        )
 
     def outbox(self, peer: str) -> list[str]:
         """The messages that wait to be delivered to a peer, oldest first."""
@@ -377,5 +379,5 @@ class Mailbox(Attachments):
 
     def refused(self, name: str) -> set[str]:
         """The peers for whom a message lies in `outbox/failed/`."""
-        notes = [note for note in self.files.names(self.at(layout.REFUSED)) if note.startswith(name)]
+        notes = [note for note in self.files.list_folder(self.at(layout.REFUSED)) if note.startswith(name)]
         return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}

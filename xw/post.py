@@ -135,7 +135,7 @@ def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = 
             data = mailbox.files.read(own, layout.MESSAGE_LIMIT)
         else:
             with suppress(FileNotFoundError):
-                mailbox.files.look(own)
+                mailbox.files.stat(own)
                 return  # it is made last, so everybody has theirs
         message = decode(name, data)
         returned = mailbox.refused(name)
@@ -284,7 +284,7 @@ def _publish(
         publisher.publish(message.file_name, data, delivered, own, own_first=sent_first, separate=separate)
     else:
         targets = [mailbox.at(folder, message.file_name) for folder in own]
-        mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, apart=separate)
+        mailbox.files.publish(data, mailbox.at(layout.SCRATCH), targets, separate_files=separate)
     return Sent(message.id, message.file_name, delivered, waiting)
 
 

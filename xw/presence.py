@@ -138,7 +138,7 @@ def _load(mailbox: Mailbox) -> tuple[dict[str, object], float]:
 def _text_of(mailbox: Mailbox) -> tuple[str, float]:
     path = f"{mailbox.owner}/{layout.PRESENCE}"
     try:
-        return mailbox.files.read(path, _LIMIT).decode("utf-8", "replace"), mailbox.files.look(path).mtime
+        return mailbox.files.read(path, _LIMIT).decode("utf-8", "replace"), mailbox.files.stat(path).mtime
     except (OSError, Damaged):
         return "", 0.0
 
@@ -152,7 +152,7 @@ def _parsed(text: str) -> dict[str, object]:
 
 def _mtime(mailbox: Mailbox, folder: str) -> float | None:
     try:
-        return mailbox.files.look(mailbox.at(folder)).mtime
+        return mailbox.files.stat(mailbox.at(folder)).mtime
     except OSError:
         return None
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xw import layout
 from xw.errors import Damaged, XwError, explain
-from xw.files import Look
+from xw.files import Stat
 from xw.files.batch import is_file
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -55,7 +55,7 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     """Sweep one mailbox, but for the messages named in `unhandled`; None: for all but what was sent."""
     now = mailbox.files.now()
     before = now - min(days, _FOR_EVER) * _DAY
-    messages: dict[str, Look] = {}
+    messages: dict[str, Stat] = {}
     folders = (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT
     for folder in folders if unhandled is not None else set(folders) & {layout.SENT}:
         messages |= _older(mailbox, folder, before)
@@ -107,14 +107,14 @@ def _is_open_room(mailbox: Mailbox) -> bool:
     return all(is_file(mailbox.files, mailbox.at(file)) for file in (layout.ROOM, layout.CARD))
 
 
-def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Look]:
+def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Stat]:
     """Return what lies in a folder since before a time: path below the mailbox → look."""
-    names = mailbox.files.names(mailbox.at(folder))
-    looks = mailbox.files.look_all([mailbox.at(folder, name) for name in names])
+    names = mailbox.files.list_folder(mailbox.at(folder))
+    looks = mailbox.files.stat_all([mailbox.at(folder, name) for name in names])
     return {
         f"{folder}/{name}": look
         for name, look in zip(names, looks, strict=True)
-        if isinstance(look, Look) and look.mtime < before  # no Look: another machine's gc was here first
+        if isinstance(look, Stat) and look.mtime < before  # no Stat: another machine's gc was here first
     }
 
 
@@ -132,7 +132,7 @@ def _sizes(mailbox: Mailbox, folders: list[str]) -> tuple[dict[str, int], dict[s
     return sizes, left
 
 
-def _remove(mailbox: Mailbox, found: dict[str, Look]) -> dict[str, XwError]:
+def _remove(mailbox: Mailbox, found: dict[str, Stat]) -> dict[str, XwError]:
     """Remove what was found; what could not be removed, and why. One that stays keeps no other."""
     left: dict[str, XwError] = {}
     files = [path for path, look in found.items() if look.kind != "folder"]
@@ -166,7 +166,7 @@ def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
     return places
 
 
-def _not_announced(mailbox: Mailbox, found: dict[str, Look], staying: list[Place]) -> dict[str, Look]:
+def _not_announced(mailbox: Mailbox, found: dict[str, Stat], staying: list[Place]) -> dict[str, Stat]:
     """Of folders of attachments those to which no `info` of `xw attach` that stays has added files."""
     infos = [place for place in staying if found and ".info." in place.name]
     paths = [mailbox.at(*place) for place in infos]

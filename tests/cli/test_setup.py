@@ -61,14 +61,14 @@ def test_init_again_is_harmless(team: Team) -> None:
 
 def test_two_inits_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub that another `init` makes between this one's two looks is joined, not refused."""
-    names = LocalFiles.names
+    names = LocalFiles.list_folder
 
     def slowly(files: LocalFiles, folder: str) -> list[str]:
-        monkeypatch.setattr(LocalFiles, "names", names)
+        monkeypatch.setattr(LocalFiles, "list_folder", names)
         assert call(empty, "init", "--name", "bob").code == 0
         return names(files, folder)
 
-    monkeypatch.setattr(LocalFiles, "names", slowly)
+    monkeypatch.setattr(LocalFiles, "list_folder", slowly)
     made = call(empty, "init", "--name", "alice")
     assert (made.code, made.err) == (0, "")
     assert "hub (was there)" in made.out

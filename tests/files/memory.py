@@ -12,7 +12,7 @@ from hashlib import sha256
 from threading import Lock
 
 from xw.errors import Busy, Damaged
-from xw.files import Look, Publication
+from xw.files import Publication, Stat
 from xw.files.batch import Singles, attempt, publish_each, read_each
 from xw.files.contract import Note
 
@@ -52,10 +52,10 @@ class MemoryFiles(Singles):
         self._nodes: dict[str, _Node] = {"": _Node(None, clock())}
         self._locks: dict[str, tuple[Lock, _Note]] = {}
 
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+    def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         return [attempt(self._names, folder) for folder in folders]
 
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+    def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
         return [attempt(self._look, path) for path in paths]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
@@ -81,11 +81,11 @@ class MemoryFiles(Singles):
         self._folder_at(folder)
         return [_name(path) for path in self._nodes if path and _parent(path) == folder]
 
-    def _look(self, path: str) -> Look:
+    def _look(self, path: str) -> Stat:
         node = self._at(path)
         if node.data is None:
-            return Look("folder", 0, node.mtime, 0o700)
-        return Look("file", len(node.data), node.mtime, 0o600)
+            return Stat("folder", 0, node.mtime, 0o700)
+        return Stat("file", len(node.data), node.mtime, 0o600)
 
     def _read(self, path: str, limit: int) -> bytes:
         data = self._at(path).data
@@ -95,14 +95,14 @@ class MemoryFiles(Singles):
             raise Damaged(f"it has more than {limit:,} bytes")
         return data
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         data = self._at(path).data
         if data is None:
             raise Damaged("it is no regular file")
         yield from (data[start : start + 4096] for start in range(0, len(data), 4096))
 
     def _publish(self, item: Publication) -> None:
-        data, scratch, targets, _, apart = item
+        data, scratch, targets, _, separate_files = item
         node = self._write(data, scratch)
         made: list[str] = []
         try:
@@ -111,7 +111,7 @@ class MemoryFiles(Singles):
                 self._faults("link", target)
                 there = self._nodes.get(target)
                 if there is None:
-                    self._nodes[target] = self._write(data, scratch) if apart else node
+                    self._nodes[target] = self._write(data, scratch) if separate_files else node
                     made.append(target)
                 elif there.data != data:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
@@ -186,15 +186,15 @@ class MemoryFiles(Singles):
         return self._clock()
 
     @contextmanager
-    def locked(self, path: str, patience: float = 10.0) -> Iterator[None]:
-        with self.locked_briefly(path, patience):
+    def locked(self, path: str, timeout: float = 10.0) -> Iterator[None]:
+        with self.locked_briefly(path, timeout):
             yield
 
     @contextmanager
-    def locked_briefly(self, path: str, patience: float = 10.0) -> Iterator[Note]:
+    def locked_briefly(self, path: str, timeout: float = 10.0) -> Iterator[Note]:
         lock, note = self._locks.setdefault(path, (Lock(), _Note()))
-        if not lock.acquire(timeout=patience):
-            raise Busy(f"{path}: another thread has held this lock for {patience:.0f} s")
+        if not lock.acquire(timeout=timeout):
+            raise Busy(f"{path}: another thread has held this lock for {timeout:.0f} s")
         try:
             yield note
         finally:

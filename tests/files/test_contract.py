@@ -41,37 +41,37 @@ def test_modes_do_not_depend_on_the_umask(place: Place, mask: int) -> None:
         place.files.replace(b"x", "tmp", "a/replaced")
         place.files.store([b"x"], "a/stored")
     for folder in ("deep", "deep/er"):
-        assert place.files.look(folder).mode == place.folder_mode
+        assert place.files.stat(folder).mode == place.folder_mode
     for name in ("published", "replaced", "stored"):
-        assert place.files.look(f"a/{name}").mode == place.file_mode
+        assert place.files.stat(f"a/{name}").mode == place.file_mode
 
 
 def test_names_lists_what_is_in_a_folder(place: Place) -> None:
     """A folder lists its files and folders, not those below them."""
     put(place.files, "a/one")
     place.files.make_folder("a/two/three")
-    assert sorted(place.files.names("a")) == ["one", "two"]
+    assert sorted(place.files.list_folder("a")) == ["one", "two"]
 
 
 def test_names_of_no_folder(place: Place) -> None:
     """A missing folder and a file are errors, never an empty listing."""
     put(place.files, "a/one")
     with pytest.raises(FileNotFoundError):
-        place.files.names("nowhere")
+        place.files.list_folder("nowhere")
     with pytest.raises(NotADirectoryError):
-        place.files.names("a/one")
+        place.files.list_folder("a/one")
 
 
 def test_look_tells_kind_and_size(place: Place) -> None:
     """A look tells a file from a folder, its size, and when it was written."""
     before = place.files.now()
     put(place.files, "a/one", b"12345")
-    there = place.files.look("a/one")
+    there = place.files.stat("a/one")
     assert (there.kind, there.size) == ("file", 5)
     assert before - 1 <= there.mtime <= place.files.now() + 1
-    assert place.files.look("a").kind == "folder"
+    assert place.files.stat("a").kind == "folder"
     with pytest.raises(FileNotFoundError):
-        place.files.look("a/two")
+        place.files.stat("a/two")
 
 
 def test_read_up_to_its_limit(place: Place) -> None:
@@ -87,7 +87,10 @@ def test_read_up_to_its_limit(place: Place) -> None:
 
 def test_read_refuses_a_folder(place: Place) -> None:
     """A folder is damaged mail, to `read` and to `chunks`; a missing file is not found."""
-    for read in (lambda path: place.files.read(path, LIMIT), lambda path: list(place.files.chunks(path))):
+    for read in (
+        lambda path: place.files.read(path, LIMIT),
+        lambda path: list(place.files.read_chunks(path)),
+    ):
         with pytest.raises(Damaged):
             read("a")
         with pytest.raises(FileNotFoundError):
@@ -98,22 +101,22 @@ def test_chunks_give_the_whole_file(place: Place) -> None:
     """The pieces of a large file, put together, are the file."""
     data = os.urandom(3_000_001)
     put(place.files, "a/large", data)
-    assert b"".join(place.files.chunks("a/large")) == data
+    assert b"".join(place.files.read_chunks("a/large")) == data
 
 
 def test_publish_to_all_targets(place: Place) -> None:
     """Every target has the bytes, and nothing stays in the scratch folder."""
     place.files.publish(b"text", "tmp", ["a/one", "b/one"])
     assert place.files.read("a/one", LIMIT) == place.files.read("b/one", LIMIT) == b"text"
-    assert place.files.names("tmp") == []
+    assert place.files.list_folder("tmp") == []
 
 
 def test_publish_again(place: Place) -> None:
     """The same bytes at a target count as done, and the other targets are still made."""
     put(place.files, "a/one")
     place.files.publish(b"text", "tmp", ["a/one", "b/one"])
-    assert place.files.names("a") == place.files.names("b") == ["one"]
-    assert place.files.names("tmp") == []
+    assert place.files.list_folder("a") == place.files.list_folder("b") == ["one"]
+    assert place.files.list_folder("tmp") == []
 
 
 @pytest.mark.parametrize("other", [b"", b"texts", b"tex", b"TEXT"])
@@ -123,7 +126,7 @@ def test_publish_never_overwrites(place: Place, other: bytes) -> None:
     with pytest.raises(FileExistsError):
         place.files.publish(b"text", "tmp", ["a/one", "b/one"])
     assert place.files.read("b/one", LIMIT) == other
-    assert place.files.names("a") == place.files.names("tmp") == []
+    assert place.files.list_folder("a") == place.files.list_folder("tmp") == []
 
 
 def test_publish_onto_a_folder(place: Place) -> None:
@@ -131,14 +134,14 @@ def test_publish_onto_a_folder(place: Place) -> None:
     place.files.make_folder("a/one")
     with pytest.raises(FileExistsError):
         put(place.files, "a/one")
-    assert place.files.names("tmp") == []
+    assert place.files.list_folder("tmp") == []
 
 
 def test_publish_into_no_folder(place: Place) -> None:
     """Where one target's folder is missing, none is made."""
     with pytest.raises(FileNotFoundError):
         place.files.publish(b"text", "tmp", ["a/one", "nowhere/one"])
-    assert place.files.names("a") == place.files.names("tmp") == []
+    assert place.files.list_folder("a") == place.files.list_folder("tmp") == []
 
 
 def broken_at_each_step(
@@ -166,7 +169,7 @@ def test_publish_is_all_or_nothing(place: Place) -> None:
     """Whichever step fails, no target and no scratch file is left; then it can be repeated."""
 
     def unchanged() -> None:
-        assert all(place.files.names(folder) == [] for folder in ("a", "b", "tmp"))
+        assert all(place.files.list_folder(folder) == [] for folder in ("a", "b", "tmp"))
 
     def after() -> None:
         assert place.files.read("a/one", LIMIT) == place.files.read("b/one", LIMIT) == b"text"
@@ -182,10 +185,10 @@ def test_move_that_fails_changes_nothing(place: Place) -> None:
     put(place.files, "a/one")
 
     def unchanged() -> None:
-        assert (place.files.names("a"), place.files.names("b")) == (["one"], [])
+        assert (place.files.list_folder("a"), place.files.list_folder("b")) == (["one"], [])
 
     def after() -> None:
-        assert (place.files.names("a"), place.files.names("b")) == ([], ["one"])
+        assert (place.files.list_folder("a"), place.files.list_folder("b")) == ([], ["one"])
 
     assert broken_at_each_step(place, lambda: place.files.move("a/one", "b/one"), unchanged, after) >= 1
 
@@ -196,7 +199,7 @@ def test_replace_that_fails_is_whole(place: Place) -> None:
 
     def unchanged() -> None:
         assert place.files.read("a/one", LIMIT) in (b"old", b"new")
-        assert place.files.names("tmp") == []
+        assert place.files.list_folder("tmp") == []
 
     def after() -> None:
         assert place.files.read("a/one", LIMIT) == b"new"
@@ -208,7 +211,7 @@ def test_store_that_fails_leaves_nothing(place: Place) -> None:
     """Whichever step of a store fails, there is no file."""
 
     def unchanged() -> None:
-        assert place.files.names("a") == []
+        assert place.files.list_folder("a") == []
 
     def after() -> None:
         assert place.files.read("a/one", LIMIT) == b"text"
@@ -221,7 +224,7 @@ def test_replace(place: Place) -> None:
     for data in (b"old", b"newer"):
         place.files.replace(data, "tmp", "a/one")
         assert place.files.read("a/one", LIMIT) == data
-    assert place.files.names("tmp") == []
+    assert place.files.list_folder("tmp") == []
 
 
 def test_store(place: Place) -> None:
@@ -250,7 +253,7 @@ def test_store_of_a_source_that_fails(place: Place) -> None:
 
     with pytest.raises(OSError, match="the source is gone"):
         place.files.store(pieces(), "a/one")
-    assert place.files.names("a") == []
+    assert place.files.list_folder("a") == []
 
 
 def test_move_a_file(place: Place) -> None:
@@ -259,9 +262,9 @@ def test_move_a_file(place: Place) -> None:
     place.backdate("a/one")
     before = place.files.now()
     place.files.move("a/one", "b/two")
-    assert (place.files.names("a"), place.files.names("b")) == ([], ["two"])
+    assert (place.files.list_folder("a"), place.files.list_folder("b")) == ([], ["two"])
     assert place.files.read("b/two", LIMIT) == b"text"
-    assert place.files.look("b/two").mtime >= before - 1
+    assert place.files.stat("b/two").mtime >= before - 1
 
 
 def test_move_a_folder(place: Place) -> None:
@@ -270,7 +273,7 @@ def test_move_a_folder(place: Place) -> None:
     put(place.files, "a/deep/er/one")
     place.files.move("a/deep", "b/other")
     assert place.files.read("b/other/er/one", LIMIT) == b"text"
-    assert place.files.names("a") == []
+    assert place.files.list_folder("a") == []
 
 
 def test_move_of_nothing(place: Place) -> None:
@@ -279,7 +282,7 @@ def test_move_of_nothing(place: Place) -> None:
     for source, target in (("a/two", "b/two"), ("a/one", "nowhere/one")):
         with pytest.raises(FileNotFoundError):
             place.files.move(source, target)
-    assert (place.files.names("a"), place.files.names("b")) == (["one"], [])
+    assert (place.files.list_folder("a"), place.files.list_folder("b")) == (["one"], [])
 
 
 def test_move_has_one_winner(place: Place) -> None:
@@ -305,12 +308,12 @@ def test_remove(place: Place) -> None:
     """A removed file is gone; a missing one is FileNotFoundError; a folder is not removed."""
     put(place.files, "a/one")
     place.files.remove("a/one")
-    assert place.files.names("a") == []
+    assert place.files.list_folder("a") == []
     with pytest.raises(FileNotFoundError):
         place.files.remove("a/one")
     with pytest.raises(OSError, match="a"):
         place.files.remove("a")
-    assert place.files.look("a").kind == "folder"
+    assert place.files.stat("a").kind == "folder"
 
 
 def test_remove_folder(place: Place) -> None:
@@ -319,7 +322,7 @@ def test_remove_folder(place: Place) -> None:
     put(place.files, "a/deep/er/one")
     put(place.files, "a/deeper")
     place.files.remove_folder("a/deep")
-    assert place.files.names("a") == ["deeper"]
+    assert place.files.list_folder("a") == ["deeper"]
     with pytest.raises(FileNotFoundError):
         place.files.remove_folder("a/deep")
 
@@ -328,7 +331,7 @@ def test_make_folder(place: Place) -> None:
     """A folder is made with those above it; again is harmless; a file in the way is FileExistsError."""
     for _ in range(2):
         place.files.make_folder("x/y/z")
-    assert place.files.look("x/y/z").kind == "folder"
+    assert place.files.stat("x/y/z").kind == "folder"
     put(place.files, "a/one")
     with pytest.raises(FileExistsError):
         place.files.make_folder("a/one")
@@ -360,13 +363,13 @@ def test_a_lock_keeps_others_out(place: Place, way: str, other: str) -> None:
             pytest.fail("a lock that locks nothing")
         return
     with hold("a/.lock"):
-        with pytest.raises(Busy), take("a/.lock", patience=0):
+        with pytest.raises(Busy), take("a/.lock", timeout=0):
             pytest.fail("two hold the lock")
-        with take("b/.lock", patience=0):
+        with take("b/.lock", timeout=0):
             pass
-    with pytest.raises(RuntimeError), hold("a/.lock", patience=0):
+    with pytest.raises(RuntimeError), hold("a/.lock", timeout=0):
         raise RuntimeError
-    with take("a/.lock", patience=0):
+    with take("a/.lock", timeout=0):
         pass
 
 
@@ -407,7 +410,7 @@ def test_names_of_several(place: Place) -> None:
     )
     put(place.files, "b/one")
     for _ in range(2):
-        found = place.files.names_of(["a", "nowhere", "b/one", "b"])
+        found = place.files.list_folders(["a", "nowhere", "b/one", "b"])
         assert isinstance(found[0], list)
         assert sorted(found[0]) == names
         assert [type(outcome) for outcome in found[1:3]] == [FileNotFoundError, NotADirectoryError]
@@ -417,7 +420,7 @@ def test_names_of_several(place: Place) -> None:
 def test_look_at_several(place: Place) -> None:
     """Each path has its look or its own error."""
     put(place.files, "a/one", b"12345")
-    one, two, folder = place.files.look_all(["a/one", "a/two", "a"])
+    one, two, folder = place.files.stat_all(["a/one", "a/two", "a"])
     assert not isinstance(one, OSError)
     assert (one.kind, one.size) == ("file", 5)
     assert isinstance(two, FileNotFoundError)
@@ -435,7 +438,7 @@ def test_read_several(place: Place, listed: bool) -> None:
     put(place.files, "a/large", b"x" * (limit + 1))
     place.files.make_folder("a/folder")
     if listed:
-        place.files.names_of(["a"])
+        place.files.list_folders(["a"])
     paths = [*(f"a/{size}" for size in sizes), "a/large", "a/folder", "a/missing"]
     found = [*place.files.read_all(paths, limit)]
     assert found[: len(sizes)] == [b"x" * size for size in sizes]
@@ -446,7 +449,7 @@ def test_read_what_changed_since_it_was_listed(place: Place) -> None:
     """A file that went, shrank or grew after its listing is read as it is."""
     for name in ("gone", "shrunk", "grown"):
         put(place.files, f"a/{name}", b"x" * 50_000)
-    place.files.names_of(["a"])
+    place.files.list_folders(["a"])
     place.files.remove("a/gone")
     place.files.replace(b"y", "tmp", "a/shrunk")
     place.files.replace(b"z" * 90_000, "tmp", "a/grown")
@@ -465,9 +468,9 @@ def test_publish_several(place: Place) -> None:
     ]
     outcomes = place.files.publish_all(items)
     assert [type(outcome) for outcome in outcomes] == [type(None), type(None), FileExistsError, type(None)]
-    assert sorted(place.files.names("b")) == ["0", "1", "3"]
+    assert sorted(place.files.list_folder("b")) == ["0", "1", "3"]
     assert place.files.read("a/3", LIMIT) == b"text 3"
-    assert place.files.names("tmp") == []
+    assert place.files.list_folder("tmp") == []
 
 
 def test_publish_several_in_order(place: Place) -> None:
@@ -485,8 +488,8 @@ def test_publish_several_in_order(place: Place) -> None:
         FileNotFoundError,
         type(None),
     ]
-    assert (place.files.names("a"), place.files.names("b")) == (["0"], ["3"])
-    assert place.files.names("tmp") == []
+    assert (place.files.list_folder("a"), place.files.list_folder("b")) == (["0"], ["3"])
+    assert place.files.list_folder("tmp") == []
 
 
 def test_move_and_remove_several(place: Place) -> None:
@@ -495,10 +498,10 @@ def test_move_and_remove_several(place: Place) -> None:
         put(place.files, f"a/{name}")
     moved = place.files.move_all([("a/one", "b/one"), ("a/none", "b/none"), ("a/two", "b/two")])
     assert [type(outcome) for outcome in moved] == [type(None), FileNotFoundError, type(None)]
-    assert sorted(place.files.names("b")) == ["one", "two"]
+    assert sorted(place.files.list_folder("b")) == ["one", "two"]
     removed = place.files.remove_all(["b/one", "b/none", "b/two"])
     assert [type(outcome) for outcome in removed] == [type(None), FileNotFoundError, type(None)]
-    assert place.files.names("b") == []
+    assert place.files.list_folder("b") == []
 
 
 def test_sync_several(place: Place) -> None:
@@ -511,9 +514,9 @@ def test_make_several_folders(place: Place) -> None:
     """Folders that share those above them are made together, again is harmless."""
     for _ in range(2):
         place.files.make_folders(["x/y/z", "x/y/w", "a", "x/v"])
-    assert sorted(place.files.names("x")) == ["v", "y"]
-    assert sorted(place.files.names("x/y")) == ["w", "z"]
-    assert place.files.look("x/y/w").mode == place.folder_mode
+    assert sorted(place.files.list_folder("x")) == ["v", "y"]
+    assert sorted(place.files.list_folder("x/y")) == ["w", "z"]
+    assert place.files.stat("x/y/w").mode == place.folder_mode
 
 
 @pytest.mark.parametrize("kind", [LocalFiles, SftpFiles])

@@ -63,7 +63,7 @@ def files(tmp_path: Path) -> LocalFiles:
 def every_step(files: LocalFiles) -> None:
     """All that `contract.Files` calls durable."""
     files.publish(b"1", "tmp", ["a/one", "b/one"])
-    files.publish(b"1", "tmp", ["a/two", "b/two"], apart=True)
+    files.publish(b"1", "tmp", ["a/two", "b/two"], separate_files=True)
     files.replace(b"2", "tmp", "a/three")
     files.store([b"3"], "a/four")
     files.move("a/four", "b/four")
@@ -108,7 +108,7 @@ def test_a_full_sync_that_fails(files: LocalFiles, mac: Mac, number: int) -> Non
     with pytest.raises(OSError, match=os.strerror(number)):
         files.sync("a")
     assert mac.of("plain") == []
-    assert (files.names("a"), files.names("tmp")) == ([], [])
+    assert (files.list_folder("a"), files.list_folder("tmp")) == ([], [])
 
 
 def test_nobody_else_syncs() -> None:

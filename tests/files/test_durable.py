@@ -18,7 +18,10 @@ _CHANGES = ("link", "rename", "unlink", "mkdir", "rmdir")
 # A step, and the folders that must be synced after its last change.
 STEPS: dict[str, tuple[Callable[[LocalFiles], object], set[str]]] = {
     "publish": (lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"]), {"a", "b"}),
-    "publish apart": (lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], apart=True), {"a", "b"}),
+    "publish apart": (
+        lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], separate_files=True),
+        {"a", "b"},
+    ),
     "publish again": (lambda files: files.publish(b"old", "tmp", ["a/old"]), {"a"}),
     "replace": (lambda files: files.replace(b"x", "tmp", "a/old"), {"a"}),
     "replace a new one": (lambda files: files.replace(b"x", "tmp", "a/new"), {"a"}),

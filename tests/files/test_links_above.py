@@ -18,23 +18,23 @@ class Scene(NamedTuple):
 
 
 def _locked(files: LocalFiles) -> None:
-    with files.locked("box/in/.lock", patience=0):
+    with files.locked("box/in/.lock", timeout=0):
         pass
 
 
 def _locked_briefly(files: LocalFiles) -> None:
-    with files.locked_briefly("box/in/.lock", patience=0):
+    with files.locked_briefly("box/in/.lock", timeout=0):
         pass
 
 
 OPERATIONS: dict[str, Callable[[LocalFiles], object]] = {
-    "names": lambda files: files.names("box/in"),
-    "names below": lambda files: files.names("box/in/deep"),
-    "look": lambda files: files.look("box/in/old"),
-    "look_all": lambda files: _raised(files.look_all(["box/tmp", "box/in/old"])[1]),
+    "names": lambda files: files.list_folder("box/in"),
+    "names below": lambda files: files.list_folder("box/in/deep"),
+    "look": lambda files: files.stat("box/in/old"),
+    "stat_all": lambda files: _raised(files.stat_all(["box/tmp", "box/in/old"])[1]),
     "read": lambda files: files.read("box/in/old", 100),
     "read_all": lambda files: _raised(next(iter(files.read_all(["box/in/old"], 100)))),
-    "chunks": lambda files: list(files.chunks("box/in/old")),
+    "read_chunks": lambda files: list(files.read_chunks("box/in/old")),
     "publish": lambda files: files.publish(b"new", "box/tmp", ["box/in/new"]),
     "publish to several": lambda files: files.publish(b"new", "box/tmp", ["box/out/new", "box/in/new"]),
     "publish the same": lambda files: files.publish(b"old", "box/tmp", ["box/in/old"]),
@@ -89,7 +89,7 @@ def test_no_operation_goes_through_a_link(scene: Scene, name: str) -> None:
         OPERATIONS[name](scene.files)
     assert not isinstance(raised.value, FileNotFoundError)  # which callers take for an absence
     assert [*_tree(scene.victim), *_tree(Path(scene.files.path("box/out")))] == before
-    assert scene.files.names("box/tmp") == []
+    assert scene.files.list_folder("box/tmp") == []
 
 
 def test_no_name_can_be_made_behind_a_link(scene: Scene) -> None:

@@ -50,9 +50,9 @@ def test_what_is_no_regular_file_is_damaged(files: LocalFiles, tmp_path: Path, k
         files.read("a/one", LIMIT)
     if kind != "sparse":
         with pytest.raises(Damaged):
-            next(files.chunks("a/one"))
+            next(files.read_chunks("a/one"))
     expected = {"fifo": "other", "socket": "other", "sparse": "file"}.get(kind, "link")
-    assert files.look("a/one").kind == expected
+    assert files.stat("a/one").kind == expected
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -64,8 +64,8 @@ def test_publish_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles, l
         (tmp_path / "a/one").symlink_to(tmp_path / goal)
         with pytest.raises(FileExistsError):
             LocalFiles(str(tmp_path), links=links).publish(b"text", "tmp", ["a/one"])
-    assert files.names("b") == ["same"]
-    assert files.names("tmp") == []
+    assert files.list_folder("b") == ["same"]
+    assert files.list_folder("tmp") == []
 
 
 def test_replace_and_remove_do_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
@@ -88,8 +88,8 @@ def test_remove_folder_does_not_go_through_a_link(tmp_path: Path, files: LocalFi
     files.make_folder("a/deep")
     (tmp_path / "a/deep/link").symlink_to(tmp_path / "b")
     files.remove_folder("a/deep")
-    assert files.names("a") == []
-    assert files.names("b") == ["other"]
+    assert files.list_folder("a") == []
+    assert files.list_folder("b") == ["other"]
 
 
 def test_store_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
@@ -97,7 +97,7 @@ def test_store_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> 
     (tmp_path / "a/one").symlink_to(tmp_path / "b/elsewhere")
     with pytest.raises(FileExistsError):
         files.store([b"text"], "a/one")
-    assert files.names("b") == []
+    assert files.list_folder("b") == []
 
 
 MOVE = """
@@ -141,7 +141,7 @@ def test_of_several_processes_one_moves_a_file(tmp_path: Path, files: LocalFiles
     won = [int(racer.communicate()[0]) for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
     assert sum(won) == 300
-    assert (files.names("a"), len(files.names("b"))) == ([], 300)
+    assert (files.list_folder("a"), len(files.list_folder("b"))) == ([], 300)
 
 
 def test_folders_above_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,11 +212,11 @@ def test_a_batch_over_many_folders(files: LocalFiles) -> None:
     highest = max(map(int, os.listdir("/dev/fd")))
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, hard))
     try:
-        assert files.names_of(folders) == [["x"]] * 200
-        assert not any(isinstance(look, OSError) for look in files.look_all(paths))
+        assert files.list_folders(folders) == [["x"]] * 200
+        assert not any(isinstance(look, OSError) for look in files.stat_all(paths))
         assert list(files.read_all(paths, 10)) == [b"x"] * 200
         assert files.sync_all(folders) == [None] * 200
         for apart in (False, True):
-            files.publish(b"y", "tmp", [f"{folder}/{apart}" for folder in folders], apart=apart)
+            files.publish(b"y", "tmp", [f"{folder}/{apart}" for folder in folders], separate_files=apart)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -23,7 +23,7 @@ import sys
 from xw.errors import Busy
 from xw.files.local import LocalFiles
 try:
-    with getattr(LocalFiles(sys.argv[1]), sys.argv[2])("a/.lock", patience=0):
+    with getattr(LocalFiles(sys.argv[1]), sys.argv[2])("a/.lock", timeout=0):
         print("held", flush=True)
         sys.stdin.read()
 except Busy:
@@ -79,7 +79,7 @@ def test_processes_exclude_each_other(files: LocalFiles, program: str, way: str)
     with process(files, program, way) as holder:
         assert said(holder) == "held"
         for ours in WAYS:
-            with pytest.raises(Busy, match="fuser"), getattr(files, ours)("a/.lock", patience=0.01):
+            with pytest.raises(Busy, match="fuser"), getattr(files, ours)("a/.lock", timeout=0.01):
                 pytest.fail("two processes hold the lock")
         with pytest.raises(filelock.Timeout):
             filelock.FileLock(files.path("a/.lock"), timeout=0).acquire()
@@ -88,7 +88,7 @@ def test_processes_exclude_each_other(files: LocalFiles, program: str, way: str)
         holder.wait()
         assert not files.held("a/.lock")
         for ours in WAYS:
-            with getattr(files, ours)("a/.lock", patience=0), process(files, program, way) as late:
+            with getattr(files, ours)("a/.lock", timeout=0), process(files, program, way) as late:
                 assert said(late) == "busy"
 
 
@@ -100,7 +100,7 @@ def test_a_note_outlives_its_holder(files: LocalFiles) -> None:
         assert said(holder) == "held"
         holder.kill()
         holder.wait()
-    with files.locked_briefly("a/.lock", patience=0) as note:
+    with files.locked_briefly("a/.lock", timeout=0) as note:
         assert note.recall() == "kept by the dead"
 
 
@@ -108,9 +108,9 @@ def test_a_note_outlives_its_holder(files: LocalFiles) -> None:
 def test_a_lock_is_not_a_link(tmp_path: Path, files: LocalFiles, way: str) -> None:
     """A link at the lock's name is an error, and no file appears where it points."""
     (tmp_path / "a/.lock").symlink_to(tmp_path / "a/elsewhere")
-    with pytest.raises(OSError, match=r"\.lock"), getattr(files, way)("a/.lock", patience=0):
+    with pytest.raises(OSError, match=r"\.lock"), getattr(files, way)("a/.lock", timeout=0):
         pytest.fail("locked through a link")
-    assert files.names("a") == [".lock"]
+    assert files.list_folder("a") == [".lock"]
 
 
 def test_many_who_ask_and_one_who_starts(files: LocalFiles) -> None:
@@ -130,7 +130,7 @@ def test_many_who_ask_and_one_who_starts(files: LocalFiles) -> None:
         asking = [running.enter_context(process(files, ASK)) for _ in range(4)]
         assert [said(one) for one in asking] == ["asks"] * 4
         for number in range(200):
-            with getattr(files, WAYS[number % 2])("a/.lock", patience=0):
+            with getattr(files, WAYS[number % 2])("a/.lock", timeout=0):
                 assert files.held("a/.lock")
 
 
@@ -151,7 +151,7 @@ def test_who_meets_one_that_asks_tries_again(
             os.close(asks)
 
     monkeypatch.setattr(time, "sleep", sleep)
-    with getattr(files, way)("a/.lock", patience=0):
+    with getattr(files, way)("a/.lock", timeout=0):
         assert len(tries) == 3
 
 
@@ -165,5 +165,5 @@ def test_who_asks_and_is_stopped_holds_nobody_up_for_ever(
     monkeypatch.setattr(locks, "_ASKED_S", 0.01)
     with open(files.path("a/.lock")) as asks:
         fcntl.flock(asks, fcntl.LOCK_SH)
-        with pytest.raises(Busy), getattr(files, way)("a/.lock", patience=0):
+        with pytest.raises(Busy), getattr(files, way)("a/.lock", timeout=0):
             pytest.fail("an asker's lock was ignored")

@@ -19,4 +19,4 @@ def test_a_move_overtaken_by_another() -> None:
     files.publish(b"text", "", ["one"])
     with pytest.raises(FileNotFoundError):
         files.move("one", "mine")
-    assert files.names("") == ["theirs"]
+    assert files.list_folder("") == ["theirs"]

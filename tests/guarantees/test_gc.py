@@ -23,7 +23,7 @@ def test_files_before_their_message(tmp_path: Path) -> None:
     assert swept is not None
     assert swept.messages  # what is done goes
     assert swept.attachments == []
-    assert bob.files.names(bob.at(layout.ATTACHMENTS)) == [message_id]
+    assert bob.files.list_folder(bob.at(layout.ATTACHMENTS)) == [message_id]
     then = time.time() - 2 * 86400
     os.utime(f"{ground.work}/hub/{bob.at(layout.ATTACHMENTS, message_id)}", (then, then))
     swept = gc(instance, 0)

@@ -191,7 +191,7 @@ class Broken(RuleBasedStateMachine):
             (owner, name)
             for state in ("done", "failed")
             for name in self.hub.mailbox(owner).names(INBOX[state])
-            if self.hub_files.look(f"{owner}/{INBOX[state]}/{name}").mtime < self.seconds - 30 * _DAY
+            if self.hub_files.stat(f"{owner}/{INBOX[state]}/{name}").mtime < self.seconds - 30 * _DAY
         }
         if any(file in self.dave.outbox(to) for to, file in old):
             return  # it would come again: docs/guarantees.md, What is not promised

@@ -136,7 +136,7 @@ class DirectoryStage:
         message_id = name.partition(".")[0]
         (path,) = [f"{to}/{INBOX[state]}/{name}" for state in STATES if name in mailbox.names(INBOX[state])]
         self._backdate(path, time.time() - days * 86400)
-        if message_id in self.files.names(f"{to}/attachments"):
+        if message_id in self.files.list_folder(f"{to}/attachments"):
             self._backdate(f"{to}/attachments/{message_id}", time.time() - days * 86400)
 
     def end(self) -> None:
@@ -228,8 +228,8 @@ def _memory(root: Path) -> Stage:
     files = MemoryFiles(time.time)
 
     def vanish() -> None:
-        for name in files.names(""):
-            (files.remove_folder if files.look(name).kind == "folder" else files.remove)(name)
+        for name in files.list_folder(""):
+            (files.remove_folder if files.stat(name).kind == "folder" else files.remove)(name)
 
     def backdate(path: str, at: float) -> None:
         files._nodes[path].mtime = at

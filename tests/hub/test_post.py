@@ -136,7 +136,7 @@ def test_one_sends_at_a_time(
     """While another process sends for this mailbox, a send waits, and gives up with nothing sent."""
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         monkeypatch.setattr(
-            mailbox.files, "locked_briefly", partial(mailbox.files.locked_briefly, patience=0.0)
+            mailbox.files, "locked_briefly", partial(mailbox.files.locked_briefly, timeout=0.0)
         )
         with pytest.raises(Busy):
             send(mailbox, mirror, "one", "bob")
@@ -190,14 +190,14 @@ def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
 ) -> None:
     """Where root has left a folder of its own in an outbox, mail to others goes, and that peer is named."""
     send(mailbox, mirror, "one", "bob")
-    names, closed = mailbox.files.names, mailbox.at(f"{layout.OUTBOX}/bob")
+    names, closed = mailbox.files.list_folder, mailbox.at(f"{layout.OUTBOX}/bob")
 
     def refused(folder: str) -> list[str]:
         if folder == closed:
             raise PermissionError(errno.EACCES, "Permission denied", folder)
         return names(folder)
 
-    monkeypatch.setattr(mailbox.files, "names", refused)
+    monkeypatch.setattr(mailbox.files, "list_folder", refused)
     sent = send(mailbox, mirror, "two", "carol")
     flushed = post.flush(mailbox, mirror)
     assert f"{closed}: Permission denied" in str(flushed.waiting["bob"])
@@ -212,9 +212,9 @@ def test_the_own_copy_is_made_last(
     published: list[list[str]] = []
     publish = mailbox.files.publish
 
-    def noted(data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
+    def noted(data: bytes, scratch: str, targets: Sequence[str], separate_files: bool = False) -> None:
         published.append([target.split("/")[1] for target in targets])
-        publish(data, scratch, targets, apart)
+        publish(data, scratch, targets, separate_files)
 
     monkeypatch.setattr(mailbox.files, "publish", noted)
     send(mailbox, mirror, "one", "bob", "carol")

@@ -85,8 +85,8 @@ MUTATIONS = (
     Mutation(
         "one bridge per instance",
         "xw/bridges/serve.py",
-        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0)",
-        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK) + str(os.getpid()), patience=1.0)",
+        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), timeout=1.0)",
+        "mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK) + str(os.getpid()), timeout=1.0)",
         _LOOP,
     ),
     Mutation(

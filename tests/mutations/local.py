@@ -89,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "without links, a name that is there is not overwritten",
         _LOCAL,
-        "            walk.look(target)\n            self._must_equal(walk, target, data)\n            return\n",
-        "            walk.look(target)\n",
+        "            walk.stat(target)\n            self._must_equal(walk, target, data)\n            return\n",
+        "            walk.stat(target)\n",
         _FILES,
     ),
     Mutation(
@@ -104,13 +104,13 @@ MUTATIONS = (
     Mutation(
         "all of several are written before the first is linked",
         _LOCAL,
-        "                    while len(temporaries) < (len(targets) if apart else 1):\n"
+        "                    while len(temporaries) < (len(targets) if separate_files else 1):\n"
         "                        temporaries.append(self._write_scratch(walk, data, scratch))\n"
         "                    for index, target in enumerate(targets):\n",
         "                    while not temporaries:\n"
         "                        temporaries.append(self._write_scratch(walk, data, scratch))\n"
         "                    for index, target in enumerate(targets):\n"
-        "                        if apart and index:\n"
+        "                        if separate_files and index:\n"
         "                            temporaries.append(self._write_scratch(walk, data, scratch))\n",
         _FILES,
     ),

@@ -114,8 +114,8 @@ MUTATIONS = (
     Mutation(
         "of two listings of pending/, the common order",
         "xw/mailbox.py",
-        "names = in_order(self.files.names(pending), self.files.names(pending))",
-        "names = self.files.names(pending)",
+        "names = in_order(self.files.list_folder(pending), self.files.list_folder(pending))",
+        "names = self.files.list_folder(pending)",
         ("tests/guarantees/test_many.py", "tests/cli", "tests/hub"),
     ),
     Mutation(

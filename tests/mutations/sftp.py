@@ -58,7 +58,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: an attachment's size is looked at",
         "xw/files/sftp_publish.py",
-        "        if sftp.look_of(measured).size != size:",
+        "        if sftp.attributes_of(measured).size != size:",
         "        if False:",
         _SFTP,
     ),

@@ -164,12 +164,12 @@ def test_gc_keeps_the_record_of_an_open_room(stage: Stage) -> None:
     room.step()
     mailbox = room.instance.mailbox
     before = {folder: mailbox.names(folder) for folder in (SENT, INBOX["done"])}
-    attachments = sorted(stage.files.names(f"{name}/attachments"))
+    attachments = sorted(stage.files.list_folder(f"{name}/attachments"))
     swept = gc(room.instance, 0)
     assert swept and swept.attachments == []
     assert all(path.startswith(f"{INBOX['failed']}/") for path in swept.messages)
     assert before == {folder: mailbox.names(folder) for folder in before}
-    assert attachments == sorted(stage.files.names(f"{name}/attachments"))
+    assert attachments == sorted(stage.files.list_folder(f"{name}/attachments"))
     assert stage.run(name).state.members == room.state.members
 
 

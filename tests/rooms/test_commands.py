@@ -231,7 +231,7 @@ def test_looking_at_a_room_does_not_keep_it_from_running(team: Team, monkeypatch
     create(team)
     team.ok("room", "close", "talk")
     with ExitStack() as held:
-        held.enter_context(LocalFiles(str(team.hub)).locked(f"talk/{ROOM_LOCK}", patience=0))
+        held.enter_context(LocalFiles(str(team.hub)).locked(f"talk/{ROOM_LOCK}", timeout=0))
         waits: list[float] = []
 
         def wait(seconds: float) -> None:

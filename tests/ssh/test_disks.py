@@ -58,10 +58,10 @@ def test_a_full_disk(link: ServerLink, mounted: Callable[[str], Path], act: str)
         ACTS[act](files)
     assert caught.value.errno == errno.ENOSPC
     assert "the disk is full" in str(explain(caught.value))
-    assert files.names_of(["tmp", "a"]) == [[], []]
+    assert files.list_folders(["tmp", "a"]) == [[], []]
     ballast.unlink()
     ACTS[act](files)
-    assert files.look("a/one").size == 300_000
+    assert files.stat("a/one").size == 300_000
 
 
 @pytest.mark.root
@@ -89,12 +89,12 @@ def test_some_of_a_batch_fit(link: ServerLink, mounted: Callable[[str], Path]) -
     files.make_folders(["tmp", "a"])
     items = [Publication(b"x" * 80_000, "tmp", (f"a/{number}",)) for number in range(10)]
     outcomes = files.publish_all(items)
-    there = sorted(files.names("a"))
+    there = sorted(files.list_folder("a"))
     assert 0 < len(there) < 10
     assert there == [str(number) for number in range(len(there))]
     assert [outcome is None for outcome in outcomes] == [number < len(there) for number in range(10)]
     assert all(outcome.errno == errno.ENOSPC for outcome in outcomes if outcome)
-    assert files.names("tmp") == []
+    assert files.list_folder("tmp") == []
 
 
 @pytest.mark.root
@@ -134,7 +134,7 @@ def test_a_folder_of_another(tmp_path: Path) -> None:
     try:
         files = SftpFiles(link, str(shut))
         acts: list[Callable[[], object]] = [
-            lambda: files.names(""),
+            lambda: files.list_folder(""),
             lambda: files.publish(b"x", "tmp", ["a/one"]),
             lambda: files.make_folder("a"),
             lambda: files.read("a/one", 10),
@@ -202,12 +202,12 @@ def test_what_is_no_regular_file_is_damaged(
         path.symlink_to({"link": tmp_path / "secret", "link to a folder": tmp_path}.get(kind, "nowhere"))
     files = SftpFiles(link, str(tmp_path))
     if listed:
-        files.names("")
+        files.list_folder("")
     with pytest.raises(Damaged):
         files.read("one", 1000)
     if kind != "sparse":
         with pytest.raises(Damaged):
-            next(files.chunks("one"))
+            next(files.read_chunks("one"))
     if kind in ("link", "dangling link"):
         with pytest.raises(FileExistsError):
             files.publish(b"secret", "", ["one"])

@@ -38,7 +38,7 @@ def test_files_on_another_host(known: Sshd, tmp_path: Path) -> None:
     before = link.round_trips
     items = [Publication(b"text", "tmp", (f"a/{number}",)) for number in range(10)]
     assert files.publish_all(items) == [None] * 10
-    (names,) = files.names_of(["a"])
+    (names,) = files.list_folders(["a"])
     assert isinstance(names, list)
     assert [*files.read_all([f"a/{name}" for name in names], 10)] == [b"text"] * 10
     assert link.round_trips - before == 4
@@ -63,12 +63,12 @@ def test_large_files(known: Sshd, tmp_path: Path) -> None:
     pieces = (data[start : start + 1_000_000] for start in range(0, len(data), 1_000_000))
     assert files.store(pieces, "a/large")[0] == len(data)
     found = b""
-    for piece in files.chunks("a/large"):
+    for piece in files.read_chunks("a/large"):
         found += piece
-        assert files.look("a/large").size == len(data)
+        assert files.stat("a/large").size == len(data)
     assert found == data
     # Both ends at once: a copy on the hub reads and writes on one session.
-    files.store(files.chunks("a/large"), "a/copy")
+    files.store(files.read_chunks("a/large"), "a/copy")
     assert (tmp_path / "hub/a/copy").read_bytes() == data
 
 
@@ -88,7 +88,7 @@ def test_one_connection_for_all(known: Sshd, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    assert all(len(files.names("a")) == 80 for _, files in links)
+    assert all(len(files.list_folder("a")) == 80 for _, files in links)
     assert known.log.read_text().count("Accepted publickey") == 1
 
 
@@ -98,7 +98,7 @@ def test_sessions_end_with_their_threads(known: Sshd, tmp_path: Path) -> None:
     files.make_folder("a")
     for _ in range(20):
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(files.names, "").result() == ["a"]
+            assert pool.submit(files.list_folder, "").result() == ["a"]
 
 
 @pytest.mark.parametrize("when", ["before connecting", "while connected"])
@@ -131,10 +131,10 @@ def test_a_stopped_server_takes_no_attachment(known: Sshd, tmp_path: Path) -> No
 
 
 ACTS: dict[str, Callable[[SftpFiles], object]] = {
-    "names": lambda files: files.names("a"),
+    "names": lambda files: files.list_folder("a"),
     "publish": lambda files: files.publish(b"text", "tmp", ["a/two"]),
     "move": lambda files: files.move("a/one", "a/three"),
-    "chunks": lambda files: list(files.chunks("a/one")),
+    "read_chunks": lambda files: list(files.read_chunks("a/one")),
     "store": lambda files: files.store([b"text"], "a/four"),
 }
 
@@ -161,10 +161,10 @@ def test_a_server_that_went(known: Sshd, tmp_path: Path) -> None:
     with link.within(30):
         for _ in range(2):
             with pytest.raises(Unreachable) as caught:
-                files.names("a")
+                files.list_folder("a")
         assert "nothing listens on port" in str(caught.value)
     known.start()
-    assert files.names("a") == []
+    assert files.list_folder("a") == []
 
 
 def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
@@ -178,7 +178,7 @@ def test_forty_at_once(tmp_path: Path, home: Home, keys: Keys) -> None:
     def work(link: SshLink) -> list[str]:
         start.wait()
         with link.within(60):
-            return SftpFiles(link, str(server.home)).names("")
+            return SftpFiles(link, str(server.home)).list_folder("")
 
     try:
         with ThreadPoolExecutor(40) as pool:
@@ -208,10 +208,10 @@ def test_sessions_are_not_endless(tmp_path: Path, home: Home, keys: Keys) -> Non
     home.know(server, keys.host)
     link, files = hub(server, "/")
     try:
-        files.look("")
+        files.stat("")
         with pytest.raises(Unreachable, match="MaxSessions"):
             link.run("true")
-        assert files.look("").kind == "folder"
+        assert files.stat("").kind == "folder"
     finally:
         server.stop()
 
@@ -234,7 +234,7 @@ def bare(tmp_path: Path, home: Home, keys: Keys) -> Iterator[Sshd]:
 def test_no_sftp_there(bare: Sshd) -> None:
     """A server without the SFTP subsystem is refused with the line it needs."""
     with pytest.raises(Refused, match="Subsystem sftp"):
-        hub(bare, "/")[1].names("")
+        hub(bare, "/")[1].list_folder("")
 
 
 def test_no_sftp_there_and_the_connection_ends(bare: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
 
 
 OPERATIONS: dict[str, Callable[[SftpFiles], object]] = {
-    "names": lambda files: files.names("box/in"),
+    "names": lambda files: files.list_folder("box/in"),
     "publish": lambda files: files.publish(b"new", "box/tmp", ["box/in/new"]),
     "publish to several": lambda files: files.publish(b"new", "box/tmp", ["box/out/new", "box/in/new"]),
     "publish far below": lambda files: files.publish(b"new", "box/tmp", ["box/in/deep/new"]),
@@ -75,7 +75,7 @@ def test_nothing_goes_through_a_link(scene: Scene, name: str) -> None:
         OPERATIONS[name](scene.files)
     assert str(raised.value.filename).endswith("box/in")
     assert [*tree(scene.victim), *tree(scene.root / "box/out")] == before
-    assert scene.files.names("box/tmp") == []
+    assert scene.files.list_folder("box/tmp") == []
 
 
 def test_of_several_only_what_lies_behind_it_fails(scene: Scene) -> None:

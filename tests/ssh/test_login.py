@@ -240,5 +240,5 @@ def test_no_such_path(known: Sshd, tmp_path: Path) -> None:
     """A path that does not exist is not found, by its name on the host."""
     files = SftpFiles(link(known), f"{tmp_path}/nowhere")
     with pytest.raises(FileNotFoundError) as caught:
-        files.names("")
+        files.list_folder("")
     assert str(tmp_path / "nowhere") in str(caught.value.filename)

@@ -42,7 +42,7 @@ def store_and_move(files: SftpFiles) -> None:
 
 DEEDS: dict[str, Callable[[SftpFiles], object]] = {
     "publish": lambda files: files.publish(b"x" * 100_000, "tmp", ["a/new", "b/new"]),
-    "publish apart": lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], apart=True),
+    "publish apart": lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], separate_files=True),
     "publish several": lambda files: files.publish_all(
         [Publication(b"x", "tmp", (f"{folder}/{number}",)) for number in range(3) for folder in "ab"]
     ),

@@ -55,7 +55,7 @@ DEEDS: dict[str, tuple[Lies, Callable[[SftpFiles], object], str]] = {
     ),
     "publish apart": (
         about("hardlink", where="b/new"),
-        lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], apart=True),
+        lambda files: files.publish(b"x", "tmp", ["a/new", "b/new"], separate_files=True),
         "a hard link",
     ),
     "replace": (about("posix rename"), lambda files: files.replace(b"x", "tmp", "a/old"), "a rename"),
@@ -82,7 +82,7 @@ def test_nothing_is_acknowledged(serve: Serve, deed: str, tmp_path: Path) -> Non
     assert isinstance(link, LyingLink)
     assert link.told
     link.lies = nothing
-    assert files.names_of(["tmp", "a", "b"]) == [[], ["old"], []]
+    assert files.list_folders(["tmp", "a", "b"]) == [[], ["old"], []]
     assert files.read("a/old", 10) == b"old"
     act(files)
 
@@ -91,7 +91,7 @@ def test_publish_by_rename(serve: Callable[..., SftpFiles]) -> None:
     """A rename in place of a link is looked at as well."""
     files = serve(about("rename"), with_links=False)
     assert "a rename" in caught(lambda: files.publish(b"x", "tmp", ["a/new"]))
-    assert sorted(files.names("a")) == ["old"]
+    assert sorted(files.list_folder("a")) == ["old"]
 
 
 ACTS: dict[str, Callable[[SftpFiles], object]] = {
@@ -114,7 +114,7 @@ def test_bytes_that_are_not_written(serve: Serve, act: str, where: str) -> None:
     files = serve(lies)
     with pytest.raises(OSError, match="Input/output error"):
         ACTS[act](files)
-    assert files.names_of(["tmp", "a"]) == [[], ["old"]]
+    assert files.list_folders(["tmp", "a"]) == [[], ["old"]]
 
 
 @pytest.mark.parametrize("guessing", [True, False])
@@ -129,7 +129,7 @@ def test_a_close_that_fails(serve: Serve, act: str, guessing: bool) -> None:
     with pytest.raises(OSError, match="only `Failure`"):
         ACTS[act](files)
     link.refuses = nothing
-    assert files.names_of(["tmp", "a"]) == [[], ["old"]]
+    assert files.list_folders(["tmp", "a"]) == [[], ["old"]]
 
 
 def test_nothing_is_linked_behind_what_was_not_written(serve: Serve) -> None:
@@ -193,8 +193,8 @@ def test_several_of_which_one_is_a_lie(serve: Serve) -> None:
     items = [Publication(b"x", "tmp", (target,)) for target in ("a/1", "a/2", "a/3", "b/1")]
     outcomes = files.publish_all(items)
     assert [outcome is None for outcome in outcomes] == [True, False, False, True]
-    assert sorted(files.names("a")) == ["1", "old"]
-    assert files.names_of(["tmp", "b"]) == [[], ["1"]]
+    assert sorted(files.list_folder("a")) == ["1", "old"]
+    assert files.list_folders(["tmp", "b"]) == [[], ["1"]]
 
 
 def test_several_moves_and_removals(serve: Serve) -> None:
@@ -245,7 +245,7 @@ def test_what_its_owner_moves_on_at_once_was_delivered(serve: Serve, tmp_path: P
     link.lies = claims
     item = Publication(b"x", "tmp", ("a/new",), ("b/new",))
     assert files.publish_all([item]) == [None]
-    assert files.names_of(["tmp", "b"]) == [[], ["new"]]
+    assert files.list_folders(["tmp", "b"]) == [[], ["new"]]
 
 
 def test_two_links_to_one_file(serve: Serve, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_two_links_to_one_file(serve: Serve, tmp_path: Path) -> None:
     files = serve(nothing)
     (tmp_path / "place/b/old").hardlink_to(tmp_path / "place/a/old")
     files.move("a/old", "b/old")
-    assert files.names_of(["a", "b"]) == [[], ["old"]]
+    assert files.list_folders(["a", "b"]) == [[], ["old"]]
 
 
 def test_a_card_and_a_claim(serve: Serve, tmp_path: Path) -> None:

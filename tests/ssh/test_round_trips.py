@@ -44,13 +44,13 @@ def test_batches_cost_few_round_trips(files: SftpFiles) -> None:
     assert [*unseen.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 2
     before = files.round_trips
-    assert isinstance(files.names_of(["a", "b", "tmp"])[0], list)
+    assert isinstance(files.list_folders(["a", "b", "tmp"])[0], list)
     assert cost(files, before) == 1
     before = files.round_trips
     assert [*files.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 1
     before = files.round_trips
-    assert not any(isinstance(look, OSError) for look in files.look_all(PATHS))
+    assert not any(isinstance(look, OSError) for look in files.stat_all(PATHS))
     assert cost(files, before) == 1
     before = files.round_trips
     assert files.move_all([(path, f"b/{path[2:]}") for path in PATHS]) == [None] * 10
@@ -86,7 +86,7 @@ def test_the_hubs_clock(
 
     files = SftpFiles(link, str(tmp_path))
     assert is_now(files.now)
-    assert files.names("") == []
+    assert files.list_folder("") == []
     other = SftpFiles(link, str(tmp_path))
     other.replace(b"x", "", "one")
     before = other.round_trips
@@ -95,7 +95,7 @@ def test_the_hubs_clock(
 
     def moved() -> float:
         other.move("one", "two")
-        return other.look("two").mtime
+        return other.stat("two").mtime
 
     assert is_now(moved)
 
@@ -107,7 +107,7 @@ def test_without_guessing_handles(files: SftpFiles, link: ServerLink) -> None:
     assert files.publish_all(ITEMS) == [None] * 10
     assert cost(files, before) == 4
     before = files.round_trips
-    (names,) = files.names_of(["a"])
+    (names,) = files.list_folders(["a"])
     assert isinstance(names, list)
     assert [*files.read_all([f"a/{name}" for name in names], 4000)] == [b"x" * 2000] * 10
     assert cost(files, before) == 4
@@ -121,6 +121,6 @@ def test_a_wrong_guess_is_noticed(files: SftpFiles, link: ServerLink) -> None:
     assert not wire._guessing
     assert [*files.read_all(PATHS, 4000)] == [b"x" * 2000] * 10
     assert not wire._open
-    files.look("a")  # the closes were not waited for, and are done before this
+    files.stat("a")  # the closes were not waited for, and are done before this
     (server, _), *_ = link.servers
     assert not any("hub" in str(file.readlink()) for file in Path(f"/proc/{server.pid}/fd").iterdir())

@@ -20,7 +20,7 @@ from xw.files.ssh.target import parse
 
 def names(url: str) -> list[str]:
     target = parse(url)
-    return SftpFiles(link_to(target), target.path).names("")
+    return SftpFiles(link_to(target), target.path).list_folder("")
 
 
 def test_alias_port_and_user(known: Sshd, home: Home) -> None:

@@ -101,7 +101,7 @@ def test_an_abandoned_reader(tmp_path: object) -> None:
         files = SftpFiles(link, str(tmp_path))
         files.store([bytes(1 << 20)], "large")
         for _ in range(3):
-            pieces = files.chunks("large")
+            pieces = files.read_chunks("large")
             next(pieces)
             del pieces
             assert files.read("large", 1 << 20) == bytes(1 << 20)

@@ -155,10 +155,10 @@ def test_who_waits_for_another_sync_has_time_left(bob: Machine, monkeypatch: pyt
     waited: list[float] = []
     real = LocalFiles.locked
 
-    def locked(files: LocalFiles, path: str, patience: float = 10.0) -> Any:
+    def locked(files: LocalFiles, path: str, timeout: float = 10.0) -> Any:
         if path.endswith(layout.SYNC_LOCK):
-            waited.append(patience)
-        return real(files, path, patience)
+            waited.append(timeout)
+        return real(files, path, timeout)
 
     monkeypatch.setattr(LocalFiles, "locked", locked)
     bob.hub.timeout = 20.0
@@ -355,7 +355,7 @@ def test_a_file_that_is_no_more_what_was_sent(
     assert f"its file data.bin in attachments/{sent.id}/ is not as it was sent: " in told
     bob.sync()
     assert bob.bodies() == ["without"]
-    assert hub.mailbox("bob").files.names("bob/inbox/tmp") == []
+    assert hub.mailbox("bob").files.list_folder("bob/inbox/tmp") == []
 
 
 def test_trouble_with_the_hub_is_no_refusal(

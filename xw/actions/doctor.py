@@ -153,14 +153,14 @@ def _outbox(instance: Instance) -> Iterator[Finding]:
     """What lies in the outbox and is no folder of mail, or cannot be read: each holds up one peer at most."""
     mailbox = instance.mailbox
     outbox = mailbox.at(layout.OUTBOX)
-    for name in filter(layout.is_name, mailbox.files.names(outbox)):
+    for name in filter(layout.is_name, mailbox.files.list_folder(outbox)):
         folder = f"{outbox}/{name}"
-        if mailbox.files.look(folder).kind != "folder":
+        if mailbox.files.stat(folder).kind != "folder":
             what = f"{instance.root}/{folder} is no folder"
             yield Finding("bad", "outbox-blocked", what, "move it away")
             continue
         try:
-            paths = [f"{folder}/{one}" for one in mailbox.files.names(folder) if layout.is_message(one)]
+            paths = [f"{folder}/{one}" for one in mailbox.files.list_folder(folder) if layout.is_message(one)]
         except OSError as error:
             yield _blocked(f"{instance.root}/{folder}: {error.strerror}")
             continue

@@ -14,7 +14,7 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
     """
     mailbox = instance.mailbox
     try:
-        with mailbox.files.locked(mailbox.at(layout.GC_LOCK), patience=0):
+        with mailbox.files.locked(mailbox.at(layout.GC_LOCK), timeout=0):
             return instance.carrier.sweep(days, dry_run)
     except Busy:
         return None

@@ -96,7 +96,7 @@ def dead_letters(
     With `kind` or `sender`, only messages of that type or sender, as their file names tell.
     """
     folder = INBOX["failed"]
-    names = instance.mailbox.files.names(instance.mailbox.at(folder))
+    names = instance.mailbox.files.list_folder(instance.mailbox.at(folder))
     names = sorted(name for name in names if not name.endswith(layout.WHY) and _is_of(name, kind, sender))
     letters = []
     for name in names[max(0, len(names) - limit) :]:

@@ -54,7 +54,7 @@ def noted() -> Iterator[Noted]:
     """Yield the mirrors that were noted and are still there; a note of one that is gone is removed."""
     files = LocalFiles(config.noted_mirrors())
     try:
-        names = files.names("")
+        names = files.list_folder("")
     except OSError:
         return  # none was noted, or they cannot be read: the usual places are looked at all the same
     for name in sorted(names):

@@ -144,8 +144,8 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
     made = definition.read(_view(room))
     with ExitStack() as held:
         try:
-            # A second of patience: `runs` holds the lock for a moment.
-            held.enter_context(mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), patience=1.0))
+            # Wait a second: `runs` holds the lock for a moment.
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), timeout=1.0))
         except Busy:
             raise Busy(
                 f"the room {room.name} is run by another process already: `xw room show {room.name}`"

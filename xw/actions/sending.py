@@ -64,7 +64,7 @@ def _hops(instance: Instance) -> Fields:
     """What is sent in the middle of a bridge's turn counts as an automatic answer: two agents cannot loop."""
     mailbox, folder = instance.mailbox, INBOX["processing"]
     hops = 0
-    for name in mailbox.files.names(mailbox.at(folder)):
+    for name in mailbox.files.list_folder(mailbox.at(folder)):
         if name.endswith(layout.TURN):
             with suppress(OSError, NoMessage):  # the turn has ended meanwhile, or it is another user's file
                 message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))

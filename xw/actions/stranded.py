@@ -120,7 +120,7 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
     files = LocalFiles(os.path.abspath(os.path.expanduser(mirror)))
     source, target = Mailbox(files, instance.name, mirror=True), instance.mailbox
     try:
-        files.look(source.at(layout.OUTBOX))
+        files.stat(source.at(layout.OUTBOX))
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"{mirror}: no mirror of {instance.name!r}: `xw doctor` names those there are"
@@ -165,7 +165,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
 def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
     files = LocalFiles(path)
     try:
-        for name in sorted(files.names("")):
+        for name in sorted(files.list_folder("")):
             if not layout.is_name(name) or not os.path.isdir(os.path.join(path, name)):
                 continue
             mailbox = Mailbox(files, name, mirror=True)

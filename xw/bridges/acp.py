@@ -137,7 +137,7 @@ class AcpChat:
 
     def _sweep(self) -> None:
         """Remove answers older than a day: the loop has filed them."""
-        for name in self._own.files.names(""):
+        for name in self._own.files.list_folder(""):
             with suppress(OSError):
                 if name.endswith(".json") and self._own.age(name) > DAY_S:
                     self._own.files.remove(name)

@@ -184,7 +184,7 @@ class CommandChat:
 
     def _sweep(self) -> None:
         """Remove runs that ended more than a day ago: the loop has filed their answers."""
-        for run in self._own.files.names(""):
+        for run in self._own.files.list_folder(""):
             with suppress(OSError):
                 if self._own.age(run) > DAY_S and self._numbers(run)[1] is not None:
                     self._own.files.remove_folder(run)

@@ -58,7 +58,7 @@ class LinesChat:
     def mark(self) -> str:
         """Return the output's length and an id for the next text; start the process unless it runs."""
         self._start()
-        size = self._own.files.look(self._out).size
+        size = self._own.files.stat(self._out).size
         return json.dumps(
             {"out": self._out, "from": size, "id": secrets.token_hex(8), "at": round(self._clock(), 3)}
         )
@@ -165,12 +165,12 @@ class LinesChat:
         """Return True while an earlier process may answer; past its limit only a daemon holds the lock."""
         since = self._clock() - self._program.timeout_s
         locks = self._locks()
-        return any(self._own.files.look(name).mtime > since and self._own.locked(name) for name in locks)
+        return any(self._own.files.stat(name).mtime > since and self._own.locked(name) for name in locks)
 
     def _locks(self) -> list[str]:
         """Return the lock files of all processes of this chat."""
         try:
-            names = self._own.files.names("")
+            names = self._own.files.list_folder("")
         except FileNotFoundError:
             return []
         return [name for name in names if name.startswith("out-") and name.endswith(".alive")]

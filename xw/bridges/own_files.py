@@ -61,18 +61,18 @@ class OwnFiles:
     def has(self, path: str) -> bool:
         """Return True if something has this name."""
         with suppress(FileNotFoundError):
-            self.files.look(path)
+            self.files.stat(path)
             return True
         return False
 
     def age(self, path: str) -> float:
         """Return the seconds since a file was changed. Raise OSError if it is missing."""
-        return time.time() - self.files.look(path).mtime
+        return time.time() - self.files.stat(path).mtime
 
     def read_end(self, path: str, size: int = 65536) -> str:
         """Return the last `size` bytes of a file as text; empty as for `read`."""
         try:
-            return self.read(path, size, max(0, self.files.look(path).size - size))
+            return self.read(path, size, max(0, self.files.stat(path).size - size))
         except FileNotFoundError:
             return ""
 

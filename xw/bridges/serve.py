@@ -100,7 +100,7 @@ def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     with ExitStack() as held:
         try:
             # Wait a second: the lock of a bridge that was just killed is not free at once.
-            held.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), patience=1.0))
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), timeout=1.0))
         except Busy:
             raise Busy(
                 f"another bridge runs for {instance.name}, and an instance has only one: stop it first"

@@ -75,7 +75,7 @@ def remove(mailbox: Mailbox, turn: Turn) -> None:
 
 def load_all(mailbox: Mailbox) -> list[Turn]:
     """Return the turns that an earlier bridge left, oldest first; a damaged note as LOST."""
-    names = mailbox.files.names(mailbox.at(_FOLDER))
+    names = mailbox.files.list_folder(mailbox.at(_FOLDER))
     return [_load(mailbox, name.removesuffix(layout.TURN)) for name in sorted(names) if _is_turn(name)]
 
 

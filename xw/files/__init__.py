@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from xw.words import FileKind
 
 
-class Look(NamedTuple):
+class Stat(NamedTuple):
     """The attributes of a path: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds."""
 
     kind: "FileKind"
@@ -27,4 +27,4 @@ class Publication(NamedTuple):
     scratch: str
     targets: tuple[str, ...]
     moved_to: tuple[str, ...] = ()
-    apart: bool = False
+    separate_files: bool = False

@@ -6,13 +6,14 @@ A place writes the calls for several; whatever else it is, it inherits the other
 from collections.abc import Iterable, Iterator, Sequence
 
 from xw.errors import Damaged
-from xw.files import Look, Publication
+from xw.files import Publication
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar, TypeVarTuple, Unpack
 
+    from xw.files import Stat
     from xw.files.contract import Files
 
     _Args = TypeVarTuple("_Args")
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
 class Singles:
     """The methods for one thing: each is its batch of one, and raises the outcome that is an error."""
 
-    def names(self: "Files", folder: str) -> list[str]:
-        """Return the names in a folder: `names_of`."""
-        return only(self.names_of((folder,)))
+    def list_folder(self: "Files", folder: str) -> list[str]:
+        """Return the names in a folder: `list_folders`."""
+        return only(self.list_folders((folder,)))
 
-    def look(self: "Files", path: str) -> Look:
-        """Return what lies at a path: `look_all`."""
-        return only(self.look_all((path,)))
+    def stat(self: "Files", path: str) -> "Stat":
+        """Return what lies at a path: `stat_all`."""
+        return only(self.stat_all((path,)))
 
     def read(self: "Files", path: str, limit: int) -> bytes:
         """Return a regular file's bytes: `read_all`."""
         return only(self.read_all((path,), limit))
 
     def publish(
-        self: "Files", data: bytes, scratch: str, targets: Sequence[str], apart: bool = False
+        self: "Files", data: bytes, scratch: str, targets: Sequence[str], separate_files: bool = False
     ) -> None:
         """Make `data` appear under each target name: `publish_all`."""
-        only(self.publish_all((Publication(data, scratch, tuple(targets), apart=apart),)))
+        only(self.publish_all((Publication(data, scratch, tuple(targets), separate_files=separate_files),)))
 
     def move(self: "Files", source: str, target: str) -> None:
         """Rename a file or folder: `move_all`."""
@@ -105,7 +106,7 @@ def publish_each(
 def is_file(files: "Files", path: str) -> bool:
     """Return True if a regular file lies at a path; False also where the folder above is none, or missing."""
     try:
-        return files.look(path).kind == "file"
+        return files.stat(path).kind == "file"
     except (FileNotFoundError, NotADirectoryError):
         return False
 

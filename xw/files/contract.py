@@ -27,7 +27,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from xw.errors import Damaged
-from xw.files import Look, Publication
+from xw.files import Publication, Stat
 
 
 class Note(Protocol):
@@ -51,14 +51,14 @@ class Files(Protocol):
 
     # Several at once
 
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+    def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         """Return the names in each folder, in no order. FileNotFoundError, NotADirectoryError."""
 
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+    def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
         """Return what lies at each path, a link not followed. FileNotFoundError."""
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """Yield the bytes of each regular file. Cheapest where `names_of` has just listed them.
+        """Yield the bytes of each regular file. Cheapest where `list_folders` has just listed them.
 
         `errors.Damaged` for anything else at a path, or more than `limit` bytes.
         Never follows a link and never blocks on a FIFO.
@@ -97,16 +97,18 @@ class Files(Protocol):
 
     # One: from `batch.Singles`
 
-    def names(self, folder: str) -> list[str]:
-        """`names_of` one folder."""
+    def list_folder(self, folder: str) -> list[str]:
+        """`list_folders` one folder."""
 
-    def look(self, path: str) -> Look:
-        """`look_all` at one path."""
+    def stat(self, path: str) -> Stat:
+        """`stat_all` at one path."""
 
     def read(self, path: str, limit: int) -> bytes:
         """`read_all` of one path."""
 
-    def publish(self, data: bytes, scratch: str, targets: Sequence[str], apart: bool = False) -> None:
+    def publish(
+        self, data: bytes, scratch: str, targets: Sequence[str], separate_files: bool = False
+    ) -> None:
         """`publish_all` one item."""
 
     def move(self, source: str, target: str) -> None:
@@ -123,7 +125,7 @@ class Files(Protocol):
 
     # Others
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Read a regular file in pieces, for attachments of any size. Errors as `read`."""
 
     def replace(self, data: bytes, scratch: str, path: str) -> None:
@@ -153,14 +155,14 @@ class Files(Protocol):
     def now(self) -> float:
         """Return the time by the clock that sets mtimes here, in seconds."""
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
+    def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Hold the lock file `path` for long, against every other holder on this machine.
 
         It is free again when its holder dies. `errors.Busy` when it stays held
-        for `patience` seconds: a stopped process must not hang every agent.
+        for `timeout` seconds: a stopped process must not hang every agent.
         """
 
-    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:
+    def locked_briefly(self, path: str, timeout: float = 10.0) -> AbstractContextManager[Note]:
         """Hold the lock file `path` for one step, as `locked`, and give what it notes.
 
         On one file the two exclude each other; this one loads nothing that is slow.

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from xw.errors import Damaged, XwError
-from xw.files import Look, Publication, locks
+from xw.files import Publication, Stat, locks
 from xw.files.batch import Singles, attempt, publish_each, read_each
 from xw.files.disk import fsync
 from xw.files.ownership import Kept, Owner, is_planted, is_root, keep
@@ -65,19 +65,19 @@ class LocalFiles(Singles):
         """Return the absolute path, for people and for programs that are handed a file."""
         return f"{self.root}/{relative}" if relative else self.root
 
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+    def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         with self._walk() as walk:  # one for all: their folders are opened once
-            return [attempt(walk.names, folder) for folder in folders]
+            return [attempt(walk.list_folder, folder) for folder in folders]
 
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+    def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
         with self._walk() as walk:
-            return [attempt(walk.look, path) for path in paths]
+            return [attempt(walk.stat, path) for path in paths]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         with self._walk() as walk:
             yield from read_each(walk.read, paths, limit)
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Read it piece by piece; for root, Damaged also for a hard link to another user's file."""
         with self._walk() as walk:
             handle = walk.open_regular(path)
@@ -109,17 +109,17 @@ class LocalFiles(Singles):
             self._publish_by(walk, item)
 
     def _publish_by(self, walk: Walk, item: Publication) -> None:
-        data, scratch, targets, _, apart = item
+        data, scratch, targets, _, separate_files = item
         made: list[str] = []
         temporaries: list[str] = []
         try:
             if self._links:
                 try:
                     # All are written before the first is seen: a full disk then stops all.
-                    while len(temporaries) < (len(targets) if apart else 1):
+                    while len(temporaries) < (len(targets) if separate_files else 1):
                         temporaries.append(self._write_scratch(walk, data, scratch))
                     for index, target in enumerate(targets):
-                        self._link(walk, temporaries[index if apart else 0], target, data, made)
+                        self._link(walk, temporaries[index if separate_files else 0], target, data, made)
                 finally:
                     for temporary in temporaries:
                         walk.unlink(temporary)
@@ -229,7 +229,7 @@ class LocalFiles(Singles):
             try:
                 walk.make_folder(path, self._folder_mode)
             except FileExistsError:
-                kind = walk.look(path).kind
+                kind = walk.stat(path).kind
                 if kind == "link":
                     walk.folder(path)  # raises NotADirectoryError, which says that it is a link
                 if kind != "folder":
@@ -250,13 +250,13 @@ class LocalFiles(Singles):
     def now(self) -> float:
         return time.time()
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:
+    def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:
         """Hold filelock's lock, in a file that is made, with mode and owner, only where it is missing."""
-        return locks.locked(self._open_lock(path), self.path(path), patience)
+        return locks.locked(self._open_lock(path), self.path(path), timeout)
 
-    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[locks.Note]:
+    def locked_briefly(self, path: str, timeout: float = 10.0) -> AbstractContextManager[locks.Note]:
         """Hold a bare `flock`, on the same file."""
-        return locks.locked_briefly(self._open_lock(path), self.path(path), patience)
+        return locks.locked_briefly(self._open_lock(path), self.path(path), timeout)
 
     def held(self, path: str) -> bool:
         with self._walk() as walk, suppress(FileNotFoundError):
@@ -314,7 +314,7 @@ class LocalFiles(Singles):
 
     def _rename_new(self, walk: Walk, data: bytes, scratch: str, target: str, made: list[str]) -> None:
         with suppress(FileNotFoundError):
-            walk.look(target)
+            walk.stat(target)
             self._must_equal(walk, target, data)
             return
         _rename_scratch(walk, self._write_scratch(walk, data, scratch), target)

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 _RETRY_S = 0.002
 _ASKED_S = 1.0
-"""How long one who only asks may delay a holder beyond its patience: if stopped, it must not hang that."""
+"""How long one who only asks may delay a holder beyond its timeout: if stopped, it must not hang that."""
 
 
 @contextmanager
-def locked(handle: int, path: str, patience: float) -> Iterator[None]:
-    """Hold the lock on an open file for long, and close the file. Busy after `patience` seconds."""
+def locked(handle: int, path: str, timeout: float) -> Iterator[None]:
+    """Hold the lock on an open file for long, and close the file. Busy after `timeout` seconds."""
     try:
-        _take(_by_filelock, handle, path, patience)
+        _take(_by_filelock, handle, path, timeout)
         yield
     finally:
         os.close(handle)
 
 
 @contextmanager
-def locked_briefly(handle: int, path: str, patience: float) -> Iterator["Note"]:
-    """Hold the lock on an open file for one step, and close the file. Busy after `patience` seconds."""
+def locked_briefly(handle: int, path: str, timeout: float) -> Iterator["Note"]:
+    """Hold the lock on an open file for one step, and close the file. Busy after `timeout` seconds."""
     try:
-        _take(_by_flock, handle, path, patience)
+        _take(_by_flock, handle, path, timeout)
         yield Note(handle)
     finally:
         os.close(handle)
@@ -59,13 +59,13 @@ def held(handle: int) -> bool:
         os.close(handle)
 
 
-def _take(take: "Callable[[int], bool]", handle: int, path: str, patience: float) -> None:
-    deadline = time.monotonic() + patience
+def _take(take: "Callable[[int], bool]", handle: int, path: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while not take(handle):
         late = time.monotonic() - deadline
         if late >= _ASKED_S or (late >= 0 and not _is_free(handle)):
             raise Busy(
-                f"{path}: another xw process has held this lock for {patience:.0f} s: "
+                f"{path}: another xw process has held this lock for {timeout:.0f} s: "
                 f"is it stopped? `fuser {path}` names it"
             )
         time.sleep(_RETRY_S)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from xw.errors import Damaged, Usage
-from xw.files import Look, Publication
+from xw.files import Publication, Stat
 from xw.files import sftp_packets as sftp
 from xw.files.batch import Singles
 from xw.files.contract import Note
@@ -55,17 +55,17 @@ class SftpFiles(Singles):
 
     # Looking
 
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        return self._reader.names_of(folders)
+    def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+        return self._reader.list_folders(folders)
 
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
-        return self._reader.look_all(paths)
+    def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
+        return self._reader.stat_all(paths)
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
         return self._reader.read_all(paths, limit)
 
-    def chunks(self, path: str) -> Iterator[bytes]:
-        return self._reader.chunks(path)
+    def read_chunks(self, path: str) -> Iterator[bytes]:
+        return self._reader.read_chunks(path)
 
     def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
         asks = self._remote.sync(folders)
@@ -95,7 +95,7 @@ class SftpFiles(Singles):
             asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
             made, _ = self._remote.ask([*asks, Ask(sftp.remove(probe))])
             raised(self._remote.named(self._remote.first_error(made, ""), ""))
-            self._learn_time(sftp.look_of(made[1]).mtime, began)
+            self._learn_time(sftp.attributes_of(made[1]).mtime, began)
         return time.time() + (self._ahead or 0.0)
 
     def _learn_time(self, mtime: float, began: float) -> None:
@@ -180,7 +180,7 @@ class SftpFiles(Singles):
         )
 
     def _is_same_file(self, left: Reply, there: Reply, source: str, target: str) -> bool:
-        looks = sftp.look_of(left), sftp.look_of(there)
+        looks = sftp.attributes_of(left), sftp.attributes_of(there)
         if {look.kind for look in looks} != {"file"} or looks[0].size != looks[1].size:
             return False
         try:
@@ -204,7 +204,7 @@ class SftpFiles(Singles):
         ]
 
     def remove_folder(self, path: str) -> None:
-        if self.look(path).kind != "folder":
+        if self.stat(path).kind != "folder":
             raise numbered(errno.ENOTDIR, self._remote.shown(path))  # a link's folder is another's
         (found,) = self._remote.listed([path])
         if isinstance(found, OSError):
@@ -244,7 +244,7 @@ class SftpFiles(Singles):
         return sftp.lstat(full) if path else sftp.stat_of(full)
 
     def _must_be_folder(self, path: str, reply: Reply) -> None:
-        kind = sftp.look_of(reply).kind
+        kind = sftp.attributes_of(reply).kind
         if kind == "link":
             raise self._remote.linked(path)
         if kind != "folder":
@@ -281,11 +281,11 @@ class SftpFiles(Singles):
         unsynced = self._remote.synced(folders, replies[3 * len(full) :])
         raised(next(iter(unsynced.values()), None))
 
-    def locked(self, path: str, patience: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
+    def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
         """Raise Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
-    def locked_briefly(self, path: str, patience: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
+    def locked_briefly(self, path: str, timeout: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
         """Raise Usage, as `locked`."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 

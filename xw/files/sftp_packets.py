@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xw.files import Look
+from xw.files import Stat
 from xw.words import FileKind
 
 INIT, VERSION, STATUS, HANDLE, DATA, NAME, ATTRS = 1, 2, 101, 102, 103, 104, 105
@@ -193,18 +193,18 @@ def data_of(reply: Reply) -> bytes:
     return _take_string(reply.body, 0)[0] if reply.kind == DATA else b""
 
 
-def look_of(reply: Reply) -> Look:
+def attributes_of(reply: Reply) -> Stat:
     """Return the attributes in an answer."""
-    return _take_look(reply.body, 0)[0]
+    return _take_stat(reply.body, 0)[0]
 
 
-def names_of(reply: Reply) -> Iterator[tuple[str, Look]]:
+def names_of(reply: Reply) -> Iterator[tuple[str, Stat]]:
     """Return the names in an answer to `list_folder`, each with its attributes, links not followed."""
     count, at = int.from_bytes(reply.body[:4], "big"), 4
     for _ in range(count):
         name, at = _take_string(reply.body, at)
         _, at = _take_string(reply.body, at)  # the line that `ls -l` would show
-        look, at = _take_look(reply.body, at)
+        look, at = _take_stat(reply.body, at)
         if name not in (b".", b".."):
             yield os.fsdecode(name), look
 
@@ -238,7 +238,7 @@ def _take_string(body: bytes, at: int) -> tuple[bytes, int]:
     return body[at + 4 : end], end
 
 
-def _take_look(body: bytes, at: int) -> tuple[Look, int]:
+def _take_stat(body: bytes, at: int) -> tuple[Stat, int]:
     size = mode = mtime = 0
     flags = int.from_bytes(body[at : at + 4], "big")
     at += 4
@@ -254,4 +254,4 @@ def _take_look(body: bytes, at: int) -> tuple[Look, int]:
         count, at = int.from_bytes(body[at : at + 4], "big"), at + 4
         for _ in range(2 * count):
             _, at = _take_string(body, at)
-    return Look(_KINDS.get(stat.S_IFMT(mode), "other"), size, float(mtime), stat.S_IMODE(mode)), at
+    return Stat(_KINDS.get(stat.S_IFMT(mode), "other"), size, float(mtime), stat.S_IMODE(mode)), at

@@ -143,13 +143,13 @@ class Publisher:
         last = [sftp.fsync(handle)] if self._remote.can(sftp.FSYNC) else []
         *synced, measured = wire.all([*last, sftp.fstat(handle)])
         raised(self._remote.first_error([*synced, measured], path))
-        if sftp.look_of(measured).size != size:
+        if sftp.attributes_of(measured).size != size:
             raise numbered(errno.EIO, self._remote.shown(path))
         return size, hashed.hexdigest()
 
     def _scratch_names(self, item: Publication) -> list[str]:
         """Return for each target the scratch file it is made of: one for all where there are links."""
-        if self._links and not item.apart:
+        if self._links and not item.separate_files:
             return [new_name(item.scratch)] * len(item.targets)
         return [new_name(item.scratch) for _ in item.targets]
 
@@ -171,7 +171,7 @@ class Publisher:
         error = self._remote.first_error(replies, name)
         if error or not opened(replies):
             return error
-        look = sftp.look_of(replies[-1])
+        look = sftp.attributes_of(replies[-1])
         self._learn(look.mtime, began)
         if look.size != len(data):
             return numbered(errno.EIO, self._remote.shown(name))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from xw.bursts import bursts
 from xw.errors import Damaged
-from xw.files import Look
+from xw.files import Stat
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import CHUNK, Reply, Request
 from xw.files.sftp_remote import Remote, numbered, raised
@@ -21,7 +21,7 @@ class Reader:
         self._remote = remote
         self._sizes: dict[str, dict[str, int]] = {}  # folder → its regular files, as last listed
 
-    def names_of(self, folders: Sequence[str]) -> list[list[str] | OSError]:
+    def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         """List folders, and remember the sizes of their regular files for `read_all`."""
         found: list[list[str] | OSError] = []
         for folder, listed in zip(folders, self._remote.listed(folders), strict=True):
@@ -35,11 +35,11 @@ class Reader:
                 found.append(list(listed))
         return found
 
-    def look_all(self, paths: Sequence[str]) -> list[Look | OSError]:
+    def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
         """Look at all paths in one burst."""
         replies = self._remote.all([sftp.lstat(self._remote.full(path)) for path in paths])
         return [
-            self._remote.error(reply, path) or sftp.look_of(reply)
+            self._remote.error(reply, path) or sftp.attributes_of(reply)
             for path, reply in zip(paths, replies, strict=True)
         ]
 
@@ -73,9 +73,9 @@ class Reader:
                 found.append(self._joined(path, replies[path], limit))
         return found
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """Read a file ahead of its reader, by half the window."""
-        (looked,) = self.look_all([path])
+        (looked,) = self.stat_all([path])
         if isinstance(looked, OSError):
             raise looked
         if looked.kind != "file":
@@ -122,7 +122,7 @@ class Reader:
                 unseen.append(path)
             else:
                 found[path] = size
-        for path, look in zip(unseen, self.look_all(unseen), strict=True):
+        for path, look in zip(unseen, self.stat_all(unseen), strict=True):
             if isinstance(look, OSError):
                 found[path] = look
             else:
@@ -134,7 +134,7 @@ class Reader:
         error = self._remote.error(replies[0], path) or self._remote.error(measured, path)
         if error:
             return error
-        look = sftp.look_of(measured)
+        look = sftp.attributes_of(measured)
         if look.kind != "file":
             return _odd(look.kind)
         if look.size > limit:
@@ -150,7 +150,7 @@ class Reader:
             return data
         # It has grown since it was listed, or the server gives less than it was asked for.
         try:
-            data = b"".join(self.chunks(path))
+            data = b"".join(self.read_chunks(path))
         except (OSError, Damaged) as problem:
             return problem
         return data if len(data) <= limit else _too_large(limit)

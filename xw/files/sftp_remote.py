@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from xw.files import Look
+from xw.files import Stat
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import ATTRS, FAILURE, HANDLE, NAME, Reply, Request
 from xw.files.sftp_wire import Ask, Wire
@@ -68,7 +68,7 @@ class Remote:
         """Return True if the server has an extension."""
         return extension in self.link.wire().extensions
 
-    def listed(self, folders: Sequence[str]) -> list[dict[str, Look] | OSError]:
+    def listed(self, folders: Sequence[str]) -> list[dict[str, Stat] | OSError]:
         """Return the contents of each folder, by name; links not followed."""
         asks = [
             Ask(sftp.open_folder(self.full(folder)), _listing(self._pages.get(folder, _PAGES)))
@@ -81,12 +81,12 @@ class Remote:
             for folder, pages, (look,) in zip(folders, replies, looks, strict=False)
         ]
 
-    def _collected(self, folder: str, replies: list[Reply], look: Reply) -> dict[str, Look] | OSError:
+    def _collected(self, folder: str, replies: list[Reply], look: Reply) -> dict[str, Stat] | OSError:
         opened, *pages = replies
         error = self.error(opened, folder)
-        if folder and look.kind == ATTRS and sftp.look_of(look).kind == "link":
+        if folder and look.kind == ATTRS and sftp.attributes_of(look).kind == "link":
             return self.linked(folder)
-        if error and look.kind == ATTRS and sftp.look_of(look).kind != "folder":
+        if error and look.kind == ATTRS and sftp.attributes_of(look).kind != "folder":
             return numbered(errno.ENOTDIR, error.filename)
         if error:
             return error
@@ -94,8 +94,8 @@ class Remote:
             return self._long_list(folder)
         return self._joined(folder, pages)
 
-    def _joined(self, folder: str, pages: list[Reply]) -> dict[str, Look] | OSError:
-        found: dict[str, Look] = {}
+    def _joined(self, folder: str, pages: list[Reply]) -> dict[str, Stat] | OSError:
+        found: dict[str, Stat] = {}
         for count, page in enumerate(pages, start=1):
             if page.code == sftp.EOF:
                 self._pages[folder] = count + 1
@@ -106,7 +106,7 @@ class Remote:
             found.update(sftp.names_of(page))
         return found
 
-    def _long_list(self, folder: str) -> dict[str, Look] | OSError:
+    def _long_list(self, folder: str) -> dict[str, Stat] | OSError:
         """List a folder with more names than were asked for, from its beginning to its end."""
         wire = self.link.wire()
         (opened,) = wire.all([sftp.open_folder(self.full(folder))])
@@ -136,7 +136,7 @@ class Remote:
         links = {
             folder
             for folder, (look,) in zip(above, looks, strict=True)
-            if look.kind == ATTRS and sftp.look_of(look).kind == "link"
+            if look.kind == ATTRS and sftp.attributes_of(look).kind == "link"
         }
         behind = {path: [folder for folder in _folders_of(path) if folder in links] for path in paths}
         return {path: self.linked(folders[0]) for path, folders in behind.items() if folders}
@@ -186,7 +186,7 @@ class Remote:
         error = self.error(reply, path)
         if error or size is None:
             return error
-        look = sftp.look_of(reply)
+        look = sftp.attributes_of(reply)
         return None if (look.kind, look.size) == ("file", size) else self.unkept(deed, path)
 
     def discard(self, paths: Sequence[str]) -> None:

@@ -55,7 +55,7 @@ class Ask(NamedTuple):
 class Wire:
     """An SFTP session on a stream.
 
-    `patience` says how many seconds the next answer may take. `window` is how
+    `timeout` says how many seconds the next answer may take. `window` is how
     many bytes of answers may be under way: with more, a server that cannot get
     rid of its answers stops reading requests, and both sides wait for ever.
     `trip` is called once for each round trip.
@@ -65,7 +65,7 @@ class Wire:
         self,
         stream: Stream,
         name: str,
-        patience: Callable[[], float],
+        timeout: Callable[[], float],
         window: int = 1 << 20,
         trip: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,7 +74,7 @@ class Wire:
         self.broken = False
         self._stream = stream
         self._name = name
-        self._patience = patience
+        self._patience = timeout
         self._number = 0
         self._inward = bytearray()
         self._awaited: dict[int, int] = {}  # number → about how many bytes

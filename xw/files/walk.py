@@ -12,7 +12,7 @@ import stat
 from contextlib import suppress
 
 from xw.errors import Damaged
-from xw.files import Look
+from xw.files import Stat
 from xw.files.disk import fsync
 from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of, share
 
@@ -85,7 +85,7 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
 
-    def names(self, path: str) -> list[str]:
+    def list_folder(self, path: str) -> list[str]:
         """Return the names in a folder."""
         self._spare()
         handle = self.listed(path)
@@ -178,14 +178,14 @@ class Walk:
         """Return who gets what root makes at a path."""
         return self._heir or owner_of(self._at(path)[0])
 
-    def look(self, path: str) -> Look:
+    def stat(self, path: str) -> Stat:
         """Return what lies at a path, a link not followed."""
         found = self._stat(path)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
         at = found.st_mtime
         if kind == "file" and found.st_uid != os.geteuid() and not found.st_mode & stat.S_IWGRP:
             at = max(at, found.st_ctime)  # a move could not set its mtime, only its owner can
-        return Look(kind, found.st_size, at, stat.S_IMODE(found.st_mode))
+        return Stat(kind, found.st_size, at, stat.S_IMODE(found.st_mode))
 
     def open_regular(self, path: str) -> int:
         """Return a handle to read a regular file, which its caller closes. Damaged for anything else."""

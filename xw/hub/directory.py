@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from xw.errors import Unreadable
-    from xw.files import Look
+    from xw.files import Stat
     from xw.files.contract import Files
     from xw.finding import Finding
     from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
@@ -119,8 +119,8 @@ class DirectoryHub:
     def instances(self) -> list[str]:
         """List the folders that have a card."""
         self._must_be_there()
-        names = [name for name in sorted(self.files.names("")) if _is_free(name)]
-        looks = self.files.look_all([path for name in names for path in (name, f"{name}/{layout.CARD}")])
+        names = [name for name in sorted(self.files.list_folder("")) if _is_free(name)]
+        looks = self.files.stat_all([path for name in names for path in (name, f"{name}/{layout.CARD}")])
         return [name for index, name in enumerate(names) if _is_instance(looks[2 * index : 2 * index + 2])]
 
     def everyone(self) -> list[str]:
@@ -133,7 +133,7 @@ class DirectoryHub:
         """Look for the folder and its card."""
         if not _is_free(name):
             return False
-        looks = self.files.look_all([name, f"{name}/{layout.CARD}"])
+        looks = self.files.stat_all([name, f"{name}/{layout.CARD}"])
         if any(isinstance(look, OSError) for look in looks):
             self._must_be_there()
         return _is_instance(looks)
@@ -156,7 +156,7 @@ class DirectoryHub:
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Make the folders, then write the card."""
         layout.check_name(name)
-        looks = self.files.look_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
+        looks = self.files.stat_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
         folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
         new = (folder, card_there) != INSTANCE
         if new:
@@ -181,7 +181,7 @@ class DirectoryHub:
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         """Look for all, copy the attachments, publish what is left in one batch."""
-        looks = self.files.look_all([path for parcel in parcels for path in self._looked_at(parcel)])
+        looks = self.files.stat_all([path for parcel in parcels for path in self._looked_at(parcel)])
         if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
             self._must_be_there()  # else a hub that is gone would make every name unknown
         outcomes: list[XwError | None] = []
@@ -219,7 +219,7 @@ class DirectoryHub:
             self._must_be_there()
             return None
         try:
-            return Located(state, self.files.look(mailbox.at(INBOX[state], name)).mtime)
+            return Located(state, self.files.stat(mailbox.at(INBOX[state], name)).mtime)
         except FileNotFoundError:
             return self.locate(to, name)  # it has moved on, which it can do at most three times
 
@@ -374,7 +374,7 @@ class DirectoryHub:
     def _must_be_there(self) -> None:
         """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""
         try:
-            self.files.look(layout.HUB_FILE)
+            self.files.stat(layout.HUB_FILE)
         except (FileNotFoundError, NotADirectoryError):
             raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
 
@@ -386,7 +386,7 @@ class DirectoryHub:
         except FileNotFoundError:
             self._must_be_there()
             try:
-                self.files.look(self.mailbox(owner).at(INBOX["pending"]))
+                self.files.stat(self.mailbox(owner).at(INBOX["pending"]))
             except FileNotFoundError:
                 raise NotFound(
                     f"{self.url} has no mailbox for {owner!r}: `xw init --name {owner}` makes one"
@@ -444,7 +444,7 @@ class DirectoryHub:
         return XwError(str(explain(error)))
 
 
-def _hidden(looks: "Iterable[Look | OSError]") -> XwError | None:
+def _hidden(looks: "Iterable[Stat | OSError]") -> XwError | None:
     """Return why a mailbox cannot be looked into: then nobody knows whether it has the message."""
     for look in looks:
         if isinstance(look, OSError) and not isinstance(look, (FileNotFoundError, NotADirectoryError)):
@@ -462,7 +462,7 @@ def _is_free(name: str) -> bool:
     return layout.is_name(name) and name not in layout.RESERVED
 
 
-def _is_instance(looks: "Sequence[Look | OSError]") -> bool:
+def _is_instance(looks: "Sequence[Stat | OSError]") -> bool:
     """Return True if a folder and the card in it, as they were looked at, are an instance's."""
     for look in looks:
         if isinstance(look, PermissionError):
@@ -526,7 +526,7 @@ class DirectoryPublisher:
         theirs = [f"{self._pending(one)}/{name}" for one in to]
         ours = [self._own.at(folder, name) for folder in own]
         targets = [*ours, *theirs] if own_first else [*theirs, *ours]
-        self._hub.files.publish(data, self._own.at(layout.SCRATCH), targets, apart=separate)
+        self._hub.files.publish(data, self._own.at(layout.SCRATCH), targets, separate_files=separate)
 
     def _pending(self, to: str) -> str:
         return f"{to}/{INBOX['pending']}"

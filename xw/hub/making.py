@@ -27,12 +27,12 @@ def make_hub(
     `group` is the name of the Unix group that shares it, `share` prepares its folder for that.
     """
     try:
-        files.look(layout.HUB_FILE)
+        files.stat(layout.HUB_FILE)
         return False
     except (FileNotFoundError, NotADirectoryError):
         pass
     try:
-        there = files.names("")
+        there = files.list_folder("")
     except FileNotFoundError:
         there = []
     # What another `init` is writing, or left there when it was killed, is nobody's.

@@ -39,8 +39,8 @@ class DirectoryRooms:
 
     def names(self) -> list[str]:
         """Look for a definition in each folder."""
-        found = sorted(filter(layout.is_name, self._hub.files.names("")))
-        looks = self._hub.files.look_all([f"{name}/{layout.ROOM}" for name in found])
+        found = sorted(filter(layout.is_name, self._hub.files.list_folder("")))
+        looks = self._hub.files.stat_all([f"{name}/{layout.ROOM}" for name in found])
         return [
             name
             for name, look in zip(found, looks, strict=True)

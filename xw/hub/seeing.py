@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from xw import layout, presence
 from xw.errors import Damaged, Unreachable, XwError, explain, unforeseen
-from xw.files import Look
+from xw.files import Stat
 from xw.files.contract import Files
 from xw.hub.contract import Outgoing
 from xw.hub.sighting import Peer, Sighting, fields
@@ -31,10 +31,10 @@ def see(
     `listed` are the listings of their `pending_folders`, if one has them already.
     What is no instance, or none any more, is left out.
     """
-    folders = files.names_of(pending_folders(names)) if listed is None else listed
+    folders = files.list_folders(pending_folders(names)) if listed is None else listed
     paths = [f"{name}/{part}" for name in names for part in (*_READ, *presence.MARKS)]
     paths += names
-    looks = dict(zip(paths, files.look_all(paths), strict=True))
+    looks = dict(zip(paths, files.stat_all(paths), strict=True))
     wanted = [
         f"{name}/{part}"
         for name in names
@@ -57,7 +57,7 @@ def see(
 def _sighting(
     old: Sighting,
     waiting: list[str] | OSError,
-    looks: Mapping[str, Look | OSError],
+    looks: Mapping[str, Stat | OSError],
     texts: Mapping[str, bytes | OSError | Damaged],
 ) -> Sighting:
     """Return what is seen of an instance now; `old` is what was seen before, with its name."""
@@ -89,11 +89,11 @@ def _times(before: Sighting | None) -> tuple[float, float]:
     return (before.card_at, before.presence_at) if before else (0.0, 0.0)
 
 
-def _mtime(look: Look | Exception) -> float | None:
+def _mtime(look: Stat | Exception) -> float | None:
     return None if isinstance(look, Exception) else look.mtime
 
 
-def _kind(look: Look | Exception) -> str:
+def _kind(look: Stat | Exception) -> str:
     return "" if isinstance(look, Exception) else look.kind
 
 

@@ -111,7 +111,7 @@ class SshHub(DirectoryHub):
 
     def ping(self) -> None:
         """Look at the hub's directory."""
-        self.files.look("")
+        self.files.stat("")
 
     def close(self) -> None:
         """Close the connection, also under a flight of another thread."""

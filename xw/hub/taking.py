@@ -24,7 +24,7 @@ def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bo
     own = [mailbox.at(INBOX[state]) for state in STATES]
     # `pending/` twice, as `in_order` wants it, and before the states that its messages move on to.
     wanted = [*([""] if everyone else []), own[0], *own, *pending_folders(names)]
-    listed = files.names_of(wanted)
+    listed = files.list_folders(wanted)
     top = _must(listed.pop(0)) if everyone else []
     first, *folders = [_must(found) for found in listed[: 1 + len(own)]]
     folders[0] = in_order(first, folders[0])
@@ -54,7 +54,7 @@ def fetch(
 def attachment(mailbox: Mailbox, folder: str, name: str) -> Iterator[bytes]:
     """Yield an attachment in pieces."""
     try:
-        yield from mailbox.files.chunks(mailbox.attachment(folder, name))
+        yield from mailbox.files.read_chunks(mailbox.attachment(folder, name))
     except PermissionError as error:
         raise Unreadable(str(explain(error))) from None
 

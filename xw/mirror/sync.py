@@ -242,7 +242,7 @@ class _Run:
         """Put the presence that was written here on the hub, unless it has been put there."""
         path = f"{self._owner}/{layout.PRESENCE}"
         try:
-            written = self._mirror.files.look(path).mtime
+            written = self._mirror.files.stat(path).mtime
             if written == self._notes.state(self._owner).shown:
                 return
             data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
@@ -254,4 +254,4 @@ class _Run:
 
 
 def _states(mailbox: Mailbox) -> dict[str, State]:
-    return layout.furthest([mailbox.files.names(mailbox.at(INBOX[state])) for state in STATES])
+    return layout.furthest([mailbox.files.list_folder(mailbox.at(INBOX[state])) for state in STATES])

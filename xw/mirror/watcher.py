@@ -75,7 +75,7 @@ class MirrorWatcher:
     def _hold(self, mailbox: Mailbox, held: ExitStack) -> None:
         """Take the lock by which commands know that a mailbox is kept; some may just be looking at it."""
         try:
-            held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), patience=_HOLD_S))
+            held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), timeout=_HOLD_S))
         except Busy:
             where = f"{self._root}/{mailbox.owner}"
             raise Refused(f"another `xw sync --watch` keeps {where} already") from None
