@@ -1,1 +1,1 @@
-"""What both a person and a program can do: verbs that take an instance, return values and print nothing."""
+"""Verbs for people and programs: they take an instance, return values and print nothing."""

@@ -1,4 +1,4 @@
-"""What speaks against a soon answer: a bridge that died, a long silence, a room that nobody runs."""
+"""Reasons to expect no answer soon: a dead bridge, a long silence, a room that nobody runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,15 +8,15 @@ from xw.hub.sighting import Peer
 from xw.instance import Instance
 from xw.text import first_line, span
 
-_WHY = 100  # characters of what a bridge says
+_WHY = 100  # characters of a bridge's reason
 LONG_S = 3600.0
-"""Somebody who reads mail by hand may be silent so long without being called absent."""
+"""A person who reads mail by hand may be silent this long without counting as absent."""
 
 
 def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for each of these peers who may not answer soon, as far as is known without asking."""
+    """Yield a sentence for each peer who may not answer soon, as far as is known without asking the hub."""
     for name in names:
-        with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
+        with suppress(XwError, OSError):  # unknown or unreachable: nothing to report
             peer = instance.carrier.known(name)
             said = _absence(instance, peer) if peer else None
             if said:
@@ -24,8 +24,10 @@ def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
 
 
 def held_back(instance: Instance, name: str) -> str | None:
-    """Return a sentence where a peer's bridge runs and holds mail back, as far as is known without asking."""
-    with suppress(XwError, OSError):  # unknown, or out of reach: nothing to report of it
+    """Return a sentence if a peer's bridge runs and holds mail back, as far as is known without asking the
+    hub.
+    """
+    with suppress(XwError, OSError):  # unknown or unreachable: nothing to report
         peer = instance.carrier.known(name)
         if peer and peer.bridge_state == "waits":
             return f"the bridge of {name} holds mail back: {first_line(peer.waits_for, _WHY)}"

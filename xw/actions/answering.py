@@ -1,4 +1,4 @@
-"""Which message a reply answers when its sender does not name it. Called by `sending`."""
+"""Find the message that a reply answers when its sender does not name one. Called by `sending`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,10 +17,10 @@ _WIDTH = 60
 
 
 def only_open(instance: Instance, peers: Sequence[str]) -> Message | None:
-    """Return the one open task or question of these peers; None if there is none.
+    """Return the only open task or question from these peers; None if there is none.
 
-    Open is what was received from them, is not done and has no reply of one's
-    own. Usage, which lists them, where several are open.
+    A message is open if it is pending or being processed and has no reply from this instance. Raise Usage,
+    with a list, if several are open.
     """
     found = {message.id: message for message in _received(instance, peers)}
     for answered in _answered(instance) if found else ():
@@ -47,7 +47,7 @@ def _received(instance: Instance, peers: Sequence[str]) -> Iterator[Message]:
 
 
 def _answered(instance: Instance) -> Iterator[str]:
-    """Yield the ids that one's own replies answer."""
+    """Yield the ids that this instance's replies answer."""
     mailbox = instance.mailbox
     for name in mailbox.names(layout.SENT):
         parts = layout.file_name(name)

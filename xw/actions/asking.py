@@ -1,11 +1,10 @@
-"""Asking: send a question, wait for its answer, and report why none will come.
+"""`ask`: send a question, wait for its answer, and report why none will come.
 
-An answer is a message whose `re` names the question, from one of those who were
-asked, and that says something. A notice of failure (`failure`) is none, and counts only from them and
-from postmaster. The wait ends with an error as soon as nobody is left to answer:
-each one asked has failed, or has put the question away (done, failed,
-withdrawn) and no answer followed. Ids of different senders are never compared:
-whatever came into the inbox after the question was sent is looked at.
+An answer is a message from an instance that was asked; its `re` names the question, and it has a text. A
+failure notice (`failure`) is no answer, and counts only from those instances and from postmaster. The wait
+ends with an error as soon as nobody is left to answer: each instance asked has failed, or has settled the
+question (done, failed, withdrawn) without an answer. Ids of different senders are never compared; every
+message that arrives after the question was sent is read.
 """
 
 import time
@@ -27,12 +26,12 @@ from xw.post import Sent
 from xw.rooms import payload
 
 GRACE_S = 2.0
-"""An answer may still travel so long after its question was put away."""
+"""An answer may arrive this long after its question was settled."""
 
-_LOOK_S = 1.0  # between two looks at where the question lies, on a hub whose files are here
-_FAR_LOOK_S = 5.0  # … or at what the mirror knows of the recipients, on a hub elsewhere
-# The hub itself is asked once a recipient was seen to act. Times there are whole seconds, so this may be
-# missed: the hub is also asked after so long, more rarely where `sync --watch` has the connection.
+_LOOK_S = 1.0  # between two checks of the question's state, on a local hub
+_FAR_LOOK_S = 5.0  # … or of what the mirror knows about the recipients, on a remote hub
+# The hub itself is asked after a recipient has acted. Its times are whole seconds, so an act may be
+# missed: it is also asked after this long, less often while `sync --watch` has the connection.
 _BLIND_S, _KEPT_BLIND_S = 15.0, 60.0
 
 _GONE = "gone"
@@ -46,7 +45,7 @@ Tell = Callable[[str], None]
 
 
 class Asked(NamedTuple):
-    """A question that was sent, its answer, and the notices of those asked who cannot give one."""
+    """A question that was sent, its answer, and the failure notices of other recipients."""
 
     sent: Sent
     reply: Message
@@ -54,7 +53,7 @@ class Asked(NamedTuple):
 
 
 class NoAnswer(XwError):
-    """Nobody asked will answer; `notices` are the messages that say so, still pending."""
+    """No recipient will answer; `notices` are their failure notices, still pending."""
 
     word = "no-answer"
 
@@ -72,11 +71,10 @@ def ask(
     tell: Tell,
     asleep: Asleep = nullcontext,
 ) -> Asked:
-    """Send a question and return its answer, which is left pending.
+    """Send a question and return its answer, which stays pending.
 
-    `sent` is called once the question is durable, before the wait; `tell` hears
-    that one of several recipients cannot answer. Raise NoAnswer once none of
-    them will, TimedOut after `timeout` seconds.
+    `sent` is called once the question is durable, before the wait; `tell` gets a line when one of several
+    recipients cannot answer. Raise NoAnswer once none of them will, TimedOut after `timeout` seconds.
     """
     incoming = _Arrived(instance.mailbox)
     question = send(instance, "question", body, to)
@@ -100,14 +98,14 @@ def ask(
 
 
 class _Arrived:
-    """What comes into an inbox after this was made."""
+    """The messages that arrive in an inbox after this object was made."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._seen = {name for folder in ARRIVED for name in mailbox.names(folder)}
 
     def fresh(self) -> Iterator[Message]:
-        """Yield what was not there at the last call, handled or not."""
+        """Yield the messages that arrived since the last call, handled or not."""
         for folder in ARRIVED:
             pending = folder == INBOX["pending"]
             for name in self._mailbox.pending() if pending else self._mailbox.names(folder):
@@ -119,7 +117,7 @@ class _Arrived:
 
 
 class _Fate:
-    """What becomes of a question with each of those who were asked."""
+    """The progress of a question with each of its recipients."""
 
     def __init__(self, instance: Instance, question: Sent, tell: Tell) -> None:
         self.notices: list[Message] = []
@@ -129,26 +127,28 @@ class _Fate:
         self._asked = (*question.delivered, *question.waiting)
         self._failed: set[str] = set()
         self._looked = time.monotonic()
-        self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked, for each
+        self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked about each
         self._far = instance.carrier.look_again_s is not None
         self._seen = {name: instance.carrier.sighting(name) for name in self._asked}
-        self._ended: dict[str, str] = {}  # who has put the question away, into which state; or is gone
+        self._ended: dict[str, str] = {}  # recipients who settled the question, or left; and how
         self._asked_bridges = float("-inf")
-        self._held: set[str] = set()  # those of whose bridge it was told that it holds mail back
+        self._held: set[str] = set()  # recipients whose bridge was reported to hold mail back
         self._ended_at: float | None = None
         self._collected = not self._far
 
     def is_answer(self, message: Message) -> bool:
-        """Return True if a message answers the question; note a failure; NoAnswer if it is the last."""
+        """Return True if a message answers the question; record a failure notice. Raise NoAnswer after the
+        last.
+        """
         returned = message.sender == layout.POSTMASTER
         if not returned and message.sender not in self._asked:
-            # `ask` prints the body alone, and nobody could see that it is another's.
+            # `ask` prints the body alone, which would hide that another instance wrote it.
             self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
             return False
         reason = failure.sentence(message)
         if not payload.is_failure_notice(message):
             if failure.is_notice(message):
-                return False  # of another message, whatever it says it answers
+                return False  # about another message, whatever its `re` says
             if not failure.is_empty(message):
                 return True
             reason = f"{message.sender} handled {layout.short_id(self._question.id)}, and its answer is empty"
@@ -160,9 +160,10 @@ class _Fate:
         return False
 
     def check(self, last: bool) -> float:
-        """Look where the question lies; the seconds until the next look. NoAnswer if no answer can come.
+        """Look up the question's state; return the seconds until the next check. Raise NoAnswer if none can
+        come.
 
-        With `last` no time is left to wait for an answer that may still travel.
+        With `last`, do not wait for an answer that may still be on its way.
         """
         now = time.monotonic()
         if self._ended_at is None:
@@ -174,7 +175,7 @@ class _Fate:
             self._ended_at = now
         left = GRACE_S - (now - self._ended_at)
         if not last and left <= 0 and not self._collected:
-            # An answer gets there before its question is put away: it may have come since the last sync.
+            # An answer reaches the hub before its question is settled, perhaps after the last sync.
             self._collected = True
             self._instance.carrier.refresh(even_watched=True)
             return 0.0
@@ -192,7 +193,7 @@ class _Fate:
         wanted = [name for name in wanted if not self._travels(name) and not self._is_idle(name)]
         for name in wanted:
             self._asked_at[name] = self._looked
-            with suppress(XwError, OSError):  # out of reach for now: the answer may come all the same
+            with suppress(XwError, OSError):  # unreachable for now; the answer may still come
                 found = hub.locate(name, self._question.name)
                 if found and found.state in ("done", "failed"):
                     self._ended[name] = found.state
@@ -202,10 +203,10 @@ class _Fate:
             self._instance.carrier.rest()
 
     def _tell_of_bridges(self, names: list[str]) -> None:
-        """Tell once of each bridge that holds mail back, as its presence says."""
+        """Report each bridge that holds mail back, once, as its presence says."""
         now = time.monotonic()
         if now - self._asked_bridges < _FAR_LOOK_S:
-            return  # it may mean listing 100,000 files
+            return  # this may list 100,000 files
         self._asked_bridges = now
         for name in names:
             held = None if name in self._held else held_back(self._instance, name)
@@ -214,7 +215,7 @@ class _Fate:
                 self._tell(held)
 
     def _is_idle(self, name: str) -> bool:
-        """Return True if the hub need not be asked: in the mirror, the recipient has done nothing since."""
+        """Return True if the hub need not be asked: the mirror shows no sign of the recipient since."""
         carrier = self._instance.carrier
         before, seen = self._seen[name], carrier.sighting(name)
         self._seen[name] = seen
@@ -227,12 +228,12 @@ class _Fate:
         return not acted or seen.oldest == self._question.name
 
     def _travels(self, name: str) -> bool:
-        """Return True if the question still waits in the outbox: the hub need not be asked for it."""
+        """Return True if the question is still in the outbox: the hub need not be asked about it."""
         return name in self._question.waiting and self._question.name in self._instance.mailbox.outbox(name)
 
     def _returned(self) -> set[str]:
-        """Return the recipients from whom the question came back."""
-        # Its notice is there a moment before what it tells of is put away.
+        """Return the recipients whose copy of the question was returned."""
+        # The notice appears a moment before the refused message is moved.
         return self._instance.mailbox.refused(self._question.name) or set(self._asked[:1])
 
     def _why(self) -> str:

@@ -1,4 +1,4 @@
-"""Bridges: run one, find chats, and which of them `xw.json` names."""
+"""Run a bridge, list chats, and read the bridges of `xw.json`."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from xw.instance import Instance
 if TYPE_CHECKING:
     from xw.shapes import upkeep
 
-_STARTED = ("command", "acp")  # by the bridge, so that their target is a command line
+_STARTED = ("command", "acp")  # the bridge starts these, so their target is a command line
 AGAIN_S = 5.0
-"""So often a bridge of `xw up` looks for what it lacks."""
+"""How often a bridge of `xw up` looks for the program or lock that it lacks."""
 
 
 class Wanted(NamedTuple):
-    """A bridge as it was asked for; None and empty where `xw.json` is to say."""
+    """A bridge as requested; None and empty values come from `xw.json`."""
 
     kind: str | None = None
     target: str | None = None
@@ -32,14 +32,14 @@ class Wanted(NamedTuple):
 
 
 def plan(instance: Instance, wanted: Wanted) -> Plan:
-    """What to do: as asked, else as `xw.json` has it for this instance. Usage."""
+    """Return the bridge to run: as requested, else from this instance's entry in `xw.json`. Raise Usage."""
     configured = entry(instance.config, instance.name)
     asked = wanted.kind or configured.kind
     if not asked:
         raise Usage(f"which kind of chat? Give one of {', '.join(KINDS)}, or a `bridge` for it in xw.json")
     if asked not in KINDS:
         raise Usage(f"unknown kind of bridge {asked!r}: use {', '.join(KINDS)}")
-    # What xw.json says of another kind of chat does not fit this one.
+    # The entry in xw.json fits only its own kind of chat.
     base = configured if asked == configured.kind else Wanted()
     target = wanted.target or base.target
     if not target:
@@ -54,14 +54,14 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
 
 
 def entry(config: Config, name: str) -> Wanted:
-    """The bridge that `xw.json` names for an instance; empty where it names none."""
+    """Return the bridge that `xw.json` names for an instance; an empty value if it names none."""
     said = config.instances.get(name, {}).get("bridge") or {}
-    assert isinstance(said, dict)  # config has seen to it
+    assert isinstance(said, dict)  # checked by config
     return Wanted(said.get("kind"), said.get("target"), said.get("options", {}), said.get("notify", False))
 
 
 def options_of(words: Sequence[str]) -> dict[str, str]:
-    """The options in words of the form `name=value`. Usage."""
+    """Return the options in words of the form `name=value`. Raise Usage for any other word."""
     pairs = [word.partition("=") for word in words]
     for name, equals, _ in pairs:
         if not (name and equals):
@@ -70,14 +70,15 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
 
 
 def command_line(words: Sequence[str]) -> str | None:
-    """A command's words as one target; None for none."""
+    """Return a command's words as a target; None for no words."""
     return shlex.join(words) if words else None
 
 
 def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell, patient: bool = False) -> None:
-    """Take the instance's mail through a chat until `stop`. Busy where another bridge does.
+    """Take the instance's mail through a chat until `stop`.
 
-    NotFound where the chat's program is not there. With `patient`, both are said once and waited for.
+    Raise Busy if another bridge does, NotFound if the chat's program is missing. With `patient`, report these
+    errors once and wait.
     """
     told, woken = "", Event()
     while not stop.asked():
@@ -94,7 +95,7 @@ def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell, patient: bool = 
 
 
 class Chats(NamedTuple):
-    """The chats of this machine with their kinds, and why those of other kinds cannot be listed."""
+    """This machine's chats by kind, and why the chats of some kinds cannot be listed."""
 
     found: list[tuple[str, Found]]
     problems: list[tuple[str, str]]
@@ -109,9 +110,10 @@ class Chats(NamedTuple):
 
 
 def chats(kind: str | None, options: Mapping[str, str]) -> Chats:
-    """List the chats that a bridge could be pointed at; without `kind`, each gets the options that it has.
+    """List the chats that a bridge can use; without `kind`, of all kinds, each with the options that it
+    knows.
 
-    Raise Usage for an option that none of them has; for a single kind, also what keeps it from being listed.
+    Raise Usage for an option that no kind has. For a single kind, raise what prevents the listing.
     """
     if kind and kind not in KINDS:
         raise Usage(f"unknown kind of bridge {kind!r}: use {', '.join(KINDS)}")

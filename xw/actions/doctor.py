@@ -1,4 +1,4 @@
-"""Find everything that is wrong, with the way to fix it: doctor."""
+"""`doctor`: find every problem, and the command that fixes it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,13 +22,13 @@ _STALE_CLAIM = 3600.0
 _OLD_MAIL = 86400.0
 _OLD_OUTBOX = 60.0
 _SKEW = 5.0
-_WHY = 100  # characters of why a bridge holds mail back
+_WHY = 100  # characters of a bridge's reason to hold mail back
 _SHOWN = 5  # ids in one finding
 _LOOKED_AT = 1000  # pending files that doctor reads
 
 
 def doctor(options: Options) -> Iterator[Finding]:
-    """Look at everything that can be wrong, from the configuration on, as far as one can reach."""
+    """Yield findings from the configuration on, as far as this process can reach."""
     for wrong in owners.wrong(options):
         yield Finding("bad", wrong.code, wrong.what, wrong.fix)
     found, instance = config.NONE, None
@@ -39,7 +39,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         instance = open_instance(options)
     except (XwError, OSError) as error:
         yield of_error(error)
-    with suppress(Usage):  # the working directory is gone, which was told above
+    with suppress(Usage):  # the working directory is gone, as reported above
         for mirror in stranded(found, options.hub, root=instance.root if instance else ""):
             yield _unsent(mirror)
     if instance is None:
@@ -56,7 +56,7 @@ def _unsent(mirror: Stranded) -> Finding:
 
 
 def _of(instance: Instance) -> Iterator[Finding]:
-    """Look at an instance: its mailbox, its hub, its mail, its bridge."""
+    """Check an instance: its mailbox, its hub, its mail, its bridge."""
     yield Finding("ok", "hub", f"{instance.name} on the hub {instance.hub.url}")
     for hub, waiting in project.hubs_apart(instance.hub.url):
         what = f"a linked worktree has a hub of its own, {hub}, with {waiting} pending messages"
@@ -76,12 +76,12 @@ def _of(instance: Instance) -> Iterator[Finding]:
                 yield Finding("bad", "room-down", what, f"xw room run {name}", waiting, instance=name)
         except (XwError, OSError) as error:
             yield of_error(error)
-        except Exception as bug:  # noqa: BLE001  # what was found until then is worth telling
+        except Exception as bug:  # noqa: BLE001  # the findings so far are worth reporting
             yield of_error(Bug(unforeseen(bug)))
 
 
 def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
-    """Look at the mirror, and at each step of the way to its hub; report the first that fails."""
+    """Check the mirror, and each step of the way to its hub; report the first that fails."""
     state = mirror.notes.state(mirror.mailbox.owner)
     if state.at:
         age = clock.now() / clock.SECOND - state.at
@@ -127,7 +127,7 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     yield from _outbox(instance)
     for peer in mailbox.waiting_for():
         waiting: list[str] = []
-        with suppress(PermissionError):  # which was told above
+        with suppress(PermissionError):  # reported above
             waiting = mailbox.outbox(peer)
         yield from _aged("outbox", f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
     letters = mailbox.names(INBOX["failed"])
@@ -144,13 +144,15 @@ def _mail(instance: Instance) -> Iterator[Finding]:
 
 def _unreadable(name: str, error: XwError) -> Finding:
     """Return the finding for a message that cannot be read."""
-    # Errors of the other kinds say what to do.
+    # The other errors name their fix.
     fix = "xw check --failed" if isinstance(error, Damaged) else ""
     return of_error(error)._replace(what=f"{name}: {error}", fix=fix)
 
 
 def _outbox(instance: Instance) -> Iterator[Finding]:
-    """What lies in the outbox and is no folder of mail, or cannot be read: each holds up one peer at most."""
+    """Report entries of the outbox that are not folders of mail or cannot be read; each blocks at most one
+    peer.
+    """
     mailbox = instance.mailbox
     outbox = mailbox.at(layout.OUTBOX)
     for name in filter(layout.is_name, mailbox.files.list_folder(outbox)):
@@ -171,7 +173,7 @@ def _outbox(instance: Instance) -> Iterator[Finding]:
                 why = data if isinstance(data, Damaged) else data.strerror
                 yield _blocked(f"{instance.root}/{path}: {why}")
             elif isinstance(data, bytes):
-                with suppress(Damaged):  # which the next sync returns
+                with suppress(Damaged):  # the next sync returns it to its sender
                     try:
                         decode(path.rpartition("/")[2], data)
                     except Unreadable as error:
@@ -183,11 +185,11 @@ def _blocked(what: str) -> Finding:
 
 
 def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
-    """Whether ids go on from a time at which the clock once stood, in the future."""
+    """Report ids in the future: the clock was once ahead, and new ids continue from there."""
     try:
         last = mailbox.files.read(mailbox.at(layout.LOCK), layout.MESSAGE_LIMIT).decode("ascii", "replace")
     except (FileNotFoundError, Damaged):
-        return  # nothing was sent yet
+        return  # no message sent yet
     ahead = (clock.from_stamp(last) - now) / clock.SECOND if layout.is_stamp(last) else 0.0
     if ahead > _SKEW:
         what = f"the last id given out is {span(ahead)} in the future: until then"
@@ -196,7 +198,7 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
 
 
 def _bridge(instance: Instance) -> Iterator[Finding]:
-    """Whether the bridge runs that should: without it, mail waits unseen."""
+    """Report a configured bridge that does not run: its instance's mail waits unseen."""
     seen = presence.read(instance.mailbox)
     kind = seen.bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
@@ -219,7 +221,7 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
 
 
 def _unseen_program(instance: Instance, kind: str, configured: object) -> Iterator[Finding]:
-    """Report a bridge that types into a program which it cannot see, behind ssh, docker or the like."""
+    """Report a bridge that types into a program it cannot see, behind ssh, docker or the like."""
     options = configured.get("options", {}) if isinstance(configured, dict) else {}
     inside = str(options.get("inside", ""))
     if kind == "tmux":
@@ -237,7 +239,7 @@ def _unseen_program(instance: Instance, kind: str, configured: object) -> Iterat
 
 
 def _aged(code: Code, what: str, names: list[str], now: int, limit: float, fix: str) -> Iterator[Finding]:
-    """Yield how many there are, as bad if the oldest is older than `limit` seconds."""
+    """Yield the number of `names`, as bad if the oldest is older than `limit` seconds."""
     if not names:
         return
     age = (now - clock.from_stamp(layout.time_of(names[0]))) / clock.SECOND

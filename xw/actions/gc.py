@@ -1,4 +1,4 @@
-"""Removing what is old: gc. Fit for cron: one at a time, own mailbox only, never mail that waits."""
+"""`gc`: remove old mail. Safe in cron: one at a time, only this instance's mailbox, never waiting mail."""
 
 from xw import layout
 from xw.errors import Busy
@@ -7,10 +7,10 @@ from xw.sweep import Swept
 
 
 def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
-    """Remove what was handled or sent more than `days` days ago, and its attachments.
+    """Remove messages handled or sent more than `days` days ago, with their attachments.
 
-    None while another gc runs. Never touches pending, processing or the outbox, the sent copy of what is not
-    delivered yet, what the hub elsewhere has not been told is handled, nor the record of a room that is open.
+    Return None while another gc runs. Keep pending and processing mail, the outbox, sent copies that are not
+    delivered yet, mail that the remote hub does not know to be handled, and an open room's record.
     """
     mailbox = instance.mailbox
     try:

@@ -1,4 +1,4 @@
-"""Reading and finishing what has arrived: check, read, done."""
+"""Read and finish received mail: read, done, and the dead letters. `pending` has `check`."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -11,20 +11,20 @@ from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from xw.shapes import mail
 
 
 class DeadLetter(NamedTuple):
-    """A file in `failed/`: its name, the note beside it, and the message if it is one."""
+    """A file in `failed/`: its name, its note, and the message if it can be read."""
 
     name: str
     why: dict[str, str]
     message: Message | None
 
     def to_json(self) -> "mail.DeadLetter":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {
             "name": self.name,
             "id": layout.id_of(self.name),
@@ -36,35 +36,35 @@ class DeadLetter(NamedTuple):
 
 
 class Enclosed(NamedTuple):
-    """An attachment as it lies here: what the message says of it, its path, and what is wrong or None."""
+    """An attachment: as the message describes it, its local path, and what is wrong with it or None."""
 
     file: Attachment
     path: str
     problem: str | None
 
     def to_json(self) -> "mail.Enclosed":
-        """Return it for programs: as in the message, with its path here and what is wrong with it."""
+        """Return the object that `--json` prints: the message's entry, the local path and the problem."""
         name, size, sha256 = self.file
         return {"name": name, "size": size, "sha256": sha256, "path": self.path, "problem": self.problem}
 
 
 class Opened(NamedTuple):
-    """A message that was read: where it lies, and its attachments."""
+    """A message that was read, its place and its attachments."""
 
     message: Message
     place: Place
     enclosed: list[Enclosed]
 
     def to_json(self) -> "mail.Opened":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         files = [file.to_json() for file in self.enclosed]
         return {**self.message.to_json(), "state": self.place.state, "files": files}
 
 
 class Finished(NamedTuple):
-    """What `done` did to one id: True if the message moved, False if it was done before, or the error.
+    """The result of `done` for one id: True if the message moved, False if it was done before, or the error.
 
-    `name` is the message's file name, `message` what it says; None where it cannot be read.
+    `name` is the message's file name and `message` its content; None if it cannot be read.
     """
 
     token: str
@@ -74,7 +74,7 @@ class Finished(NamedTuple):
     message: Message | None = None
 
     def to_json(self) -> "mail.Finished":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         found = layout.file_name(self.name) if self.name else None
         return {
             "token": self.token,
@@ -91,9 +91,9 @@ class Finished(NamedTuple):
 def dead_letters(
     instance: Instance, limit: int, kind: str | None = None, sender: str | None = None
 ) -> tuple[list[DeadLetter], int]:
-    """Return the newest that lie in `failed/`, at most `limit`, oldest first; and how many lie there.
+    """Return the newest `limit` files in `failed/`, oldest first, and the number of all.
 
-    With `kind` or `sender`, only messages of that type or sender, as their file names tell.
+    With `kind` or `sender`, count only file names of that type or sender.
     """
     folder = INBOX["failed"]
     names = instance.mailbox.files.list_folder(instance.mailbox.at(folder))
@@ -106,7 +106,7 @@ def dead_letters(
 
 
 def _time_or_none(text: str | None) -> str | None:
-    """Return a note's time in UTC; None where it has none that can be read."""
+    """Return a note's time in UTC, or None if it is missing or invalid."""
     try:
         return clock.utc(text or "")
     except (ValueError, OverflowError):
@@ -121,13 +121,15 @@ def _is_of(name: str, kind: str | None, sender: str | None) -> bool:
 
 
 def read(instance: Instance, token: str) -> Opened:
-    """The message that `token` names, wherever it lies. NotFound; Damaged, then it has gone to `failed/`."""
+    """Return the message that `token` names, in any folder. Raise NotFound, or Damaged after moving it to
+    `failed/`.
+    """
     place, message = open_named(instance.mailbox, token)
     return Opened(message, place, enclosed(instance, message))
 
 
 def open_named(mailbox: Mailbox, token: str, *groups: Iterable[str] | None) -> tuple[Place, Message]:
-    """The message that `token` names, and where it lies; see `Mailbox.find` and `open_message`."""
+    """Return the message that `token` names, and its place; see `Mailbox.find` and `open_message`."""
     last = None
     while True:
         place = mailbox.find(token, *groups)
@@ -136,11 +138,13 @@ def open_named(mailbox: Mailbox, token: str, *groups: Iterable[str] | None) -> t
         except FileNotFoundError:
             if place == last:
                 raise
-            last = place  # where it lay: another command or a bridge has moved it on
+            last = place  # not there any more: another command or a bridge has moved it
 
 
 def open_message(mailbox: Mailbox, place: Place) -> Message:
-    """The message at a place. Damaged, naming the file, which goes from `pending/` to `failed/`."""
+    """Return the message at a place. Raise Damaged with its file name; from `pending/`, it moves to
+    `failed/`.
+    """
     try:
         return mailbox.read(place)
     except Unreadable as error:
@@ -148,14 +152,14 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
     except Damaged as error:
         folder = place.folder
         if folder == INBOX["pending"]:
-            with suppress(OSError):  # where it cannot be moved, it is left
+            with suppress(OSError):  # a file that cannot be moved stays
                 mailbox.quarantine("pending", place.name, str(error))
                 folder = INBOX["failed"]
         raise Damaged(f"{place.name} cannot be shown: {error}; it lies in {folder}/, untouched") from None
 
 
 def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
-    """A message's attachments, those that an `info` of `xw attach` announces included."""
+    """Return a message's attachments, including those that an `info` of `xw attach` announces."""
     listed = [(message.id, file) for file in message.attachments]
     listed += [(message.attached_to, file) for file in message.attached]
     mailbox = instance.mailbox
@@ -171,7 +175,7 @@ def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
 
 
 def done(instance: Instance, tokens: Sequence[str]) -> list[Finished]:
-    """Move messages to `done`. One wrong id does not keep the others back."""
+    """Move messages to `done`, and return each result; an invalid id does not stop the others."""
     return [_finish(instance, token) for token in tokens]
 
 
@@ -185,14 +189,14 @@ def _finish(instance: Instance, token: str) -> Finished:
             raise NotFound(
                 f"{token} is a dead letter: `xw check --failed` says why, `xw retry` sends it again"
             )
-        message = mailbox.glance(place)  # what cannot be read can be settled all the same
+        message = mailbox.glance(place)  # an unreadable message can be settled too
         return Finished(token, mailbox.settle(place.name), None, place.name, message)
     except XwError as error:
         return Finished(token, False, error)
 
 
 def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
-    """The error of acting, as if one had received it, on a message that one has sent."""
+    """Return the error for marking a message done that this instance has sent."""
     short, message = layout.short_id(place.name), mailbox.glance(place)
     whom = f" to {', '.join(message.to)}" if message else ""
     return NotFound(
@@ -201,7 +205,7 @@ def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
 
 
 def not_sent(place: Place, act: str) -> NotFound:
-    """The error of acting, as if one had sent it, on a message that one has received."""
+    """Return the error for a sender's command on a message that this instance has received."""
     short, name = layout.short_id(place.name), layout.file_name(place.name)
     sender = name.sender if name else "another"
     return NotFound(f"{sender} sent you {short}, it is in {place.folder}: {act}; `xw read {short}` prints it")

@@ -1,4 +1,4 @@
-"""`xw sync --watch`: keep the mirrors of this xw.json's instances fresh until told to stop."""
+"""`xw sync --watch`: keep the mirrors of an xw.json's instances up to date until stopped."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ from xw.errors import NotFound, Usage
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.mirror.watcher import MirrorWatcher
 
-_LOOK_S = 2.0  # between two looks whether the `xw up` that started this is still there
+_LOOK_S = 2.0  # between two checks that the `xw up` that started this still runs
 
 
 def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
-    """Sync for ever; returns on SIGTERM, ^C or when its `xw up` is gone. Usage on a hub that is a directory.
+    """Sync until SIGTERM, ^C or the end of its `xw up`. Raise Usage if the hub is a local directory.
 
-    With `--as` for that instance alone, else for all of `xw.json` that have a mirror.
+    With `--as`, sync that instance's mirror; else all mirrors of the instances in `xw.json`.
     """
     if options.offline:
         raise Usage("keeping mirrors in step needs the network: leave out --offline")
@@ -30,7 +30,7 @@ def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
     if not found_mirrors:
         url = instances[0].hub.url
         raise Usage(f"{url} is a directory here: mail arrives by itself, there is nothing to keep in step")
-    # A worktree's own mirror first: only from here is it kept.
+    # A worktree's own mirror first: only a process in the worktree syncs it.
     first = next((mirror for mirror in found_mirrors if mirror.hint), found_mirrors[0])
     for mirror in found_mirrors:
         if mirror.files.root != first.files.root:
@@ -59,6 +59,6 @@ def _having_mirrors(options: Options, names: list[str]) -> Iterator[Instance]:
             yield open_instance(options._replace(name=name))
             some = True
         except NotFound as error:
-            missing = error  # it has not joined the hub from this machine
+            missing = error  # this instance has not joined the hub from this machine
     if missing and not some:
         raise missing

@@ -1,7 +1,7 @@
-"""`xw up`: the programs that `xw.json` names, each a child that is restarted when it dies.
+"""`xw up`: start the programs that `xw.json` names, and restart each one that dies.
 
-Each child leads a session of its own. A chat program that it starts stays in
-that session whatever process group it has, so the end of `up` finds them all.
+Each child leads its own session. A chat program that it starts stays in that session whatever its process
+group, so `up` finds them all when it ends.
 """
 
 import os
@@ -24,27 +24,28 @@ from xw.errors import Usage
 from xw.instance import Options
 
 GRACE_S = 10.0
-"""A program has so long to end by itself."""
+"""How long a program may take to end after SIGTERM."""
 
 STEADY_S = 60.0
-"""One that ran so long is restarted at once."""
+"""A program that ran this long is restarted without a pause."""
 
-_FIRST_S, _LAST_S = 0.5, 60.0  # between restarts of one that keeps dying
+_FIRST_S, _LAST_S = 0.5, 60.0  # pause between restarts of a program that keeps dying
 PARENT = "XW_UP"
-"""The environment variable that tells a program whose child it is."""
+"""Environment variable with the process id of the `xw up` that started a program."""
 
 
 class Program(NamedTuple):
-    """A child: what to call it in reports, and its command line."""
+    """A child process: its name in reports, and its command line."""
 
     name: str
     argv: tuple[str, ...]
 
 
 def programs(found: Config, options: Options, names: Sequence[str]) -> list[Program]:
-    """The bridges that `xw.json` names, for these instances or all; before them what keeps mirrors fresh.
+    """Return the bridges of these instances (default: all) in `xw.json`, preceded by the sync of their
+    mirrors.
 
-    Usage where there is nothing to start.
+    Raise Usage if there is nothing to start.
     """
     for name in names:
         if name not in found.instances:
@@ -53,7 +54,7 @@ def programs(found: Config, options: Options, names: Sequence[str]) -> list[Prog
             )
     asked = list(dict.fromkeys(names or found.instances))
     bridged = [name for name in asked if found.instances[name].get("bridge")]
-    # One for all: the mirrors of one xw.json have one connection.
+    # One sync for all: the mirrors of one xw.json share a connection.
     mirrored = bool(found.instances) and config.is_remote(config.hub_url(options.hub, os.environ, found))
     if not mirrored and (not bridged or (names and bridged != asked)):
         whom = next(name for name in asked if name not in bridged) if names else "an instance"
@@ -65,15 +66,15 @@ def programs(found: Config, options: Options, names: Sequence[str]) -> list[Prog
         if value
         for word in (flag, value)
     ]
-    xw = (sys.executable, "-P", "-m", "xw")  # -P: not the `xw` of whatever directory this is
+    xw = (sys.executable, "-P", "-m", "xw")  # -P: never import `xw` from the current directory
     syncing = [Program("sync", (*xw, "sync", "--watch", *more))] if mirrored else []
     return syncing + [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
 
 
 def launch(wanted: Sequence[Program], tell: Tell) -> bool:
-    """Run programs until SIGINT, SIGTERM or SIGHUP; then end them and all that they started.
+    """Run programs until SIGINT, SIGTERM or SIGHUP, then end them and everything that they started.
 
-    Returns True; False where every one ended for good because it cannot work as configured.
+    Return False if every program ended permanently because it cannot work as configured, else True.
     """
     children = [_Child(program, tell) for program in wanted]
     with _Signals() as signals:
@@ -90,13 +91,13 @@ def launch(wanted: Sequence[Program], tell: Tell) -> bool:
 
 
 def orphaned(environ: Mapping[str, str]) -> Callable[[], bool] | None:
-    """Tells whether the `xw up` that started this process is gone; None if none did."""
+    """Return a check whether the `xw up` that started this process is gone; None if none started it."""
     parent = environ.get(PARENT, "")
     return (lambda: str(os.getppid()) != parent) if parent == str(os.getppid()) else None
 
 
 class _Child:
-    """One program: started, started again with back-off, given up when its arguments are wrong."""
+    """A program: started, restarted with back-off, and given up if its arguments are invalid."""
 
     def __init__(self, program: Program, tell: Tell) -> None:
         self.hopeless = False
@@ -109,7 +110,7 @@ class _Child:
         self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
 
     def tend(self, now: float) -> float:
-        """Start or bury the process if it is time to. Seconds until it must be looked at again."""
+        """Start or reap the process if it is time to; return the seconds until the next call."""
         if self._process is not None and self._process.poll() is not None:
             self._bury(self._process.returncode, now)
         if self._process is not None or self.hopeless:
@@ -130,7 +131,7 @@ class _Child:
 
     def _bury(self, code: int, now: float) -> None:
         self._process = None
-        # A chat program may outlive its bridge, whose successor reads the answer; the others are forgotten.
+        # A chat program may outlive its bridge, and the next bridge reads its answer: keep living sessions.
         self.sessions = {session for session in self.sessions if members(session)}
         if code == Usage.code:
             self.hopeless = True
@@ -143,17 +144,17 @@ class _Child:
         self._tell(f"{self._program.name}: ended with {code}, starts again in {delay:g} s")
 
     def ask_to_end(self) -> None:
-        """SIGTERM, to the program alone: it ends what it started."""
+        """Send SIGTERM to the program alone: it ends its own children."""
         if self._process is not None:
             self._process.terminate()
 
     def ended(self) -> bool:
-        """Whether the process is gone."""
+        """Return True once the process is gone."""
         return self._process is None or self._process.poll() is not None
 
 
 class _Signals:
-    """Turns signals into wake-ups, a child's end included, without anything running inside a handler."""
+    """Wakes the main loop on signals, including a child's end, without running code in a handler."""
 
     def __init__(self) -> None:
         self.stop = False
@@ -176,7 +177,7 @@ class _Signals:
         self._writer.close()
 
     def wait(self, timeout: float) -> None:
-        """Return after a signal, or the time."""
+        """Return after a signal, or after `timeout` seconds."""
         select.select([self._reader], [], [], max(0.0, timeout))
         with suppress(BlockingIOError):
             while self._reader.recv(64):
@@ -194,7 +195,7 @@ def _end(children: Sequence[_Child], signals: _Signals) -> None:
         signals.wait(min(1.0, deadline - time.monotonic()))
     sessions = {session for child in children for session in child.sessions}
     deadline = time.monotonic() + GRACE_S
-    # Again and again: a process may have started another one while it was being killed.
+    # Repeat: a process may have started another one while it was being killed.
     while (left := [pid for session in sessions for pid in members(session)]) and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
@@ -224,8 +225,8 @@ def _session_of(pid: int) -> int | None:
 
 
 def _living() -> list[int]:
-    """Return all processes that `ps` shows, zombies left out; none where it does not tell."""
-    # One `-o` for each column: to BSD and macOS, all that follows the first `=` is a header.
+    """Return all processes that `ps` lists, without zombies; an empty list if `ps` fails."""
+    # One `-o` for each column: BSD and macOS take everything after the first `=` as a header.
     command = ["ps", "-A", "-o", "pid=", "-o", "stat="]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
@@ -239,4 +240,4 @@ def _leader_of(pid: int) -> int | None:
     try:
         return os.getsid(pid)
     except OSError:
-        return None  # it has ended, or is not ours to ask about
+        return None  # it has ended, or belongs to another user

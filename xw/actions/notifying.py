@@ -1,4 +1,4 @@
-"""Protocol messages and presence: what an instance says of itself, to all or to one."""
+"""Send protocol messages and record presence: status, handoff, compaction, error, heartbeat."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from xw.protocol import Payload
 
 
 class Told(NamedTuple):
-    """What was said: its text, and the message that carries it, if one does."""
+    """The text of a notification, and the message that carries it, if any."""
 
     text: str
     sent: Sent | None
 
 
 def status(instance: Instance, state: str, task: str, progress: str) -> Told:
-    """Say what one does: in the presence, believed for 15 minutes, and as an info to all."""
+    """Announce the current activity: in the presence for 15 minutes, and as an info to all."""
     payload = protocol.make("STATUS_UPDATE", status=state, task=task, progress=progress)
     assert isinstance(payload, protocol.StatusUpdate)
     presence.say(instance.mailbox, presence.SHOWN_AS[state], payload.task, payload.progress)
@@ -26,7 +26,7 @@ def status(instance: Instance, state: str, task: str, progress: str) -> Told:
 
 
 def handoff(instance: Instance, task: str, to: str | None, context: str, priority: str) -> Told:
-    """Give a task to one other agent, as a task; `to` may be left out where there is one peer."""
+    """Hand a task over to another agent; `to` defaults to the only peer."""
     names = list(dict.fromkeys(sending.split([to]))) if to else []
     if len(names) > 1 or layout.EVERYONE in names:
         raise Usage(f"a task is handed to one agent, not to {to}: name one with --to; nothing was sent")
@@ -35,7 +35,7 @@ def handoff(instance: Instance, task: str, to: str | None, context: str, priorit
 
 
 def compaction(instance: Instance, summary: str, retained: list[str], task: str) -> Told:
-    """Tell all that one's context was compacted, and what was kept of it."""
+    """Tell all that this agent's context was compacted, and what it kept."""
     return _tell_all(
         instance,
         protocol.make("CONTEXT_COMPACTION", summary=summary, retained=retained, current_task=task),
@@ -43,7 +43,7 @@ def compaction(instance: Instance, summary: str, retained: list[str], task: str)
 
 
 def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bool) -> Told:
-    """Tell all that something went wrong."""
+    """Report an error to all."""
     return _tell_all(
         instance,
         protocol.make("ERROR_NOTICE", error=text, recoverable=recoverable, needs_assistance=needs_assistance),
@@ -51,7 +51,7 @@ def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bo
 
 
 def heartbeat(instance: Instance, state: str, task: str, ttl_s: float, message: bool) -> Told:
-    """Give a sign of life: in the presence, and with `message` as an info to all."""
+    """Renew the presence for `ttl_s` seconds; with `message`, also send an info to all."""
     payload = protocol.make("HEARTBEAT", status=state, task=task)
     assert isinstance(payload, protocol.Heartbeat)
     presence.say(instance.mailbox, payload.status, payload.task, ttl_s=ttl_s)
@@ -62,7 +62,7 @@ def _tell_all(instance: Instance, payload: Payload) -> Told:
     try:
         return _send(instance, "info", payload, [layout.EVERYONE])
     except NotFound:
-        return Told(_text(instance, payload), None)  # nobody there yet who could be told
+        return Told(_text(instance, payload), None)  # no peer yet
 
 
 def _send(instance: Instance, kind: str, payload: Payload, to: list[str]) -> Told:

@@ -1,8 +1,8 @@
-"""Files of a project that belong to the wrong user, and the command that gives them back: for `doctor`.
+"""Find a project's files that belong to the wrong user, and the command that fixes each: for `doctor`.
 
-A root that ran an xw which did not know better, or another program, left them.
-Only looks: to change an owner by a path is for a person who has read the
-command. A hard link to a file outside the hub is never in such a command.
+Such files come from root running an older xw, or from another program. This module changes nothing: a person
+should read a command that changes owners by path before it runs. No command names a hard link to a file
+outside the hub.
 """
 
 import os
@@ -20,7 +20,7 @@ from xw.files.local import LocalFiles
 from xw.hub.directory import facts
 from xw.instance import Options
 
-_LISTED = 8  # paths in a command; more are named by their mailbox
+_LISTED = 8  # paths in a command; for more, it names the mailbox
 
 
 class Wrong(NamedTuple):
@@ -32,7 +32,7 @@ class Wrong(NamedTuple):
 
 
 def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator[Wrong]:
-    """Yield the files that their users cannot use in a project, its hub (or mirror) and mailbox."""
+    """Yield the files that their users cannot use in a project, its hub (or mirror) and its mailbox."""
     try:
         path = config.in_force(options.config, environ)
         if path:
@@ -43,15 +43,15 @@ def wrong(options: Options, environ: Mapping[str, str] = os.environ) -> Iterator
         group = not config.is_remote(url) and facts(LocalFiles(url), url).group
         yield from _shared(root, name) if group else _private(root, name)
     except (XwError, OSError):
-        return  # doctor itself says what is in the way
+        return  # doctor reports this itself
 
 
 def _beside(path: str) -> Iterator[Wrong]:
-    """Yield root's files at the places that `init` makes in a user's project."""
+    """Yield root's files at the paths that `init` creates in a user's project."""
     folder = os.path.dirname(path)
     own = f"{folder}/.xw"
     places = [path, own]
-    if not os.path.islink(own):  # behind a link may lie what root means to keep
+    if not os.path.islink(own):  # the target of a link may be root's on purpose
         places += [f"{own}/{name}" for name in (".gitignore", "config.lock", "hub", "hub/hub.json")]
     owner = _stat(folder)
     roots = [place for place in places if (found := _stat(place)) and found.st_uid == 0]
@@ -60,7 +60,7 @@ def _beside(path: str) -> Iterator[Wrong]:
 
 
 def _private(root: str, name: str) -> Iterator[Wrong]:
-    """Yield the files of other users in a private mailbox, and root's mailboxes in a user's hub."""
+    """Yield other users' files in a private mailbox, and root's mailboxes in a user's hub."""
     hub, box = _stat(root), f"{root}/{name}"
     owner = _stat(box)
     if not hub or not owner:
@@ -90,7 +90,7 @@ def _private(root: str, name: str) -> Iterator[Wrong]:
 
 
 def _shared(root: str, name: str) -> Iterator[Wrong]:
-    """Yield the files in a mailbox of a group hub that its group cannot use."""
+    """Yield the files in a group hub's mailbox that the group cannot use."""
     box = f"{root}/{name}"
     own = f"{box}/{layout.BRIDGE}/"
     hub = _stat(root)
@@ -127,7 +127,7 @@ def _give(owner: os.stat_result, paths: list[str]) -> Iterator[Wrong]:
 
 
 def _planted(path: str, names: Mapping[tuple[int, int], int]) -> bool:
-    """Return True for a file with more names than these: it may be one of root's, linked here."""
+    """Return True if a file has more names than those listed: it may be a link to one of root's files."""
     found = _stat(path)
     if found is None or not stat.S_ISREG(found.st_mode) or found.st_nlink == 1:
         return False
@@ -140,7 +140,7 @@ def _inode(path: str) -> tuple[int, int]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """Yield all paths below a folder, no link followed; without folders that cannot be listed."""
+    """Yield all paths below a folder; skip folders that cannot be listed, and follow no links."""
     for above, folders, files in os.walk(folder):
         for name in (*folders, *files):
             yield f"{above}/{name}"
@@ -150,7 +150,7 @@ def _stat(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
     except OSError:
-        return None  # it is not there, or not to be seen
+        return None  # missing, or not accessible
 
 
 def _some(paths: list[str]) -> str:

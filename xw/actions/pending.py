@@ -1,8 +1,7 @@
-"""`check`: which pending messages are shown, in which order, and what settles itself on the way.
+"""`check`: choose and order the pending messages to show, and settle those that need nobody.
 
-Priority decides which are shown where there are more than the limit: urgent ones, then tasks, questions,
-replies, infos; within each the higher `priority` first, then the older; last what has expired. They are
-shown in the order sent.
+Above the limit, priority decides: urgent mail, then tasks, questions, replies, infos; within a type the
+higher `priority`, then the older; expired mail last. The chosen messages are shown in the order sent.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -16,26 +15,26 @@ from xw.message import Message
 from xw.record import NamedTuple
 from xw.reports import Reports
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from xw.shapes import mail
 
 SHOWN = 20
 MOST = 1000
-"""The highest limit: what is shown is held in memory, up to 1 MiB a message."""
+"""The highest limit: shown messages are held in memory, up to 1 MiB each."""
 ALL = 10**9
 _GLANCED = 200
-"""Files that are parsed to find the threads of what is shown, however much is pending."""
+"""At most this many files are parsed to find the threads of shown messages."""
 _SEARCHED = 5000
-"""Of the newest tasks and questions, and of the newest mail of any type, that is searched for urgent mail."""
+"""This many of the newest tasks and questions, and of the newest mail, are searched for urgent mail."""
 _SEARCHED_SIZE = 64 * 1024 * 1024
-_MARKS = (b'"urgent"', b'"priority"')  # as a field's name; in a body the quotes have a backslash before them
-_USUAL = 5  # the priority of a message that gives none
+_MARKS = (b'"urgent"', b'"priority"')  # as field names; in a body, JSON escapes the quotes
+_USUAL = 5  # the priority of a message without the field
 _RANK = {"task": 0, "question": 1, "reply": 2, "info": 3}
 
 
 class Wanted(NamedTuple):
-    """Which pending messages `check` shows: at most `limit`, of one type, of one sender, the newest."""
+    """The messages that `check` shows: at most `limit`, of a type, from a sender, or the newest."""
 
     limit: int = SHOWN
     type: str | None = None
@@ -43,15 +42,16 @@ class Wanted(NamedTuple):
     newest: bool = False
 
     def fits(self, name: str) -> bool:
-        """Return whether the message with this file name is one of those."""
+        """Return True if the message with this file name has the wanted type and sender."""
         _, kind, sender, _ = name.split(".")
         return self.type in (None, kind) and self.sender in (None, sender)
 
 
 class Pending(NamedTuple):
-    """The pending messages that are shown, how many fit in all, and what could not be read (name, reason).
+    """The messages to show, the number that match, and those that could not be read, as (name, reason).
 
-    `set_aside` went to `failed/`; `newer` stays in `pending/`, until xw or its permissions allow reading it.
+    Files in `set_aside` went to `failed/`. Those in `newer` stay in `pending/` until a newer xw or new
+    permissions allow reading them.
     """
 
     messages: list[Message]
@@ -71,7 +71,7 @@ class Pending(NamedTuple):
 
 
 def most(everything: bool, limit: int | None) -> int:
-    """Return how many messages are shown, as `--all` and `--limit` say. Usage."""
+    """Return how many messages `--all` and `--limit` show. Raise Usage if the limit is out of range."""
     if limit is not None and (everything or not 0 < limit <= MOST):
         raise Usage(f"--limit {limit}: give a number from 1 to {MOST:,}, without --all")
     return ALL if everything else limit or SHOWN
@@ -80,8 +80,8 @@ def most(everything: bool, limit: int | None) -> int:
 def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen
     """Return the pending messages to show, in the order sent.
 
-    Parses at most `limit` and some 200 files, and 5,000 expired ones, and searches the bytes of 10,000,
-    however much is pending.
+    However much is pending, this parses at most `limit` plus about 200 files plus 5,000 expired ones, and
+    searches the bytes of 10,000.
     """
     mailbox, now = instance.mailbox, instance.now()
     strays: list[tuple[str, NoMessage]] = []
@@ -89,7 +89,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
     if wanted.type or wanted.sender:
         names = [name for name in names if wanted.fits(name)]
     found: dict[str, Message] = {}
-    late: list[Message] = []  # they take no place of what can still be acted on
+    late: list[Message] = []  # expired; they must not displace mail that can still be acted on
     reports = Reports()
     set_aside = [(name, str(error)) for name, error in strays if not isinstance(error, Unreadable)]
     newer = [(name, str(error)) for name, error in strays if isinstance(error, Unreadable)]
@@ -120,7 +120,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:
-    """Return the names, those first that are to be shown; `found` as `_with_threads`."""
+    """Return the names, the first to show first; for `found` see `_with_threads`."""
     if wanted.newest:
         return reversed(names)
     if len(names) <= wanted.limit:
@@ -130,11 +130,11 @@ def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collectio
 
 
 def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
-    """Yield the names: urgent ones, then by type, by priority and by age."""
+    """Yield the names: urgent ones first, then by type, priority and age."""
     by_type: dict[str, list[str]] = {kind: [] for kind in layout.TYPES}
     for name in names:
         by_type[_type(name)].append(name)
-    # Urgent mail has come of late, or has been shown before. What asks for something is searched first.
+    # Older urgent mail has been shown before, so the newest is enough. Tasks and questions come first.
     asking = sorted(by_type["task"] + by_type["question"])
     searched = dict.fromkeys([*asking[: -_SEARCHED - 1 : -1], *names[: -_SEARCHED - 1 : -1]])
     special = {
@@ -154,9 +154,10 @@ def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
 def _with_threads(
     glance: "_Glance", ranked: Iterable[str], names: list[str], limit: int, found: Collection[str]
 ) -> Iterator[str]:
-    """Yield the ranked names, each before the same sender's older mail of its thread where that fits in.
+    """Yield the ranked names, each followed by its sender's older mail of the same thread while there is
+    room.
 
-    `found` are those of the yielded names that will be shown: what has expired, say, takes no room.
+    `found` holds the yielded names that will be shown; expired mail, for one, takes no room.
     """
     given: set[str] = set()
     for name in ranked:
@@ -172,20 +173,22 @@ def _with_threads(
 
 
 class _Glance:
-    """Reads pending files for what their names do not tell; parses at most `_GLANCED` for their threads."""
+    """Reads pending files for what their names do not show; parses at most `_GLANCED` of them."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._read: dict[str, Message | None] = {}
 
     def at(self, name: str) -> Message | None:
-        """Return the message, or None where it cannot be read, or enough have been."""
+        """Return the message, or None if it cannot be read or `_GLANCED` files have been."""
         if name not in self._read and len(self._read) < _GLANCED:
             self._read[name] = self._mailbox.glance(Place(INBOX["pending"], name))
         return self._read.get(name)
 
     def marked(self, names: list[str]) -> Iterator[Message]:
-        """Yield those of the messages that say how urgent they are, as far as `_SEARCHED_SIZE` goes."""
+        """Yield the messages with a priority or urgency of their own, within the first `_SEARCHED_SIZE`
+        bytes.
+        """
         folder, left = INBOX["pending"], _SEARCHED_SIZE
         paths = [self._mailbox.at(folder, name) for name in names]
         # Searching a file's bytes takes a third of the time of parsing it.
@@ -201,7 +204,9 @@ class _Glance:
                     yield message
 
     def older(self, name: str, names: list[str], given: set[str]) -> list[str]:
-        """Return the same sender's older pending mail of a message's thread, oldest first, if not given."""
+        """Return the file names of the sender's older pending mail in the thread, oldest first, without those
+        in `given`.
+        """
         message = self.at(name)
         if message is None or message.thread is None:
             return []
@@ -218,5 +223,5 @@ class _Glance:
 
 
 def _type(name: str) -> str:
-    """Return the type in a message's file name; a pattern would take its time for each of 100,000."""
+    """Return the type in a message's file name, without a regular expression: it runs 100,000 times."""
     return name.split(".", 2)[1]

@@ -1,4 +1,4 @@
-"""Where `init` writes in a project, what it finds there, and how git is to treat it."""
+"""A project's files for `init`: where to write, what is there, and how to keep it out of git."""
 
 import fcntl
 import glob
@@ -24,17 +24,17 @@ _GIT_S = 10.0  # for `git ls-files`, which answers from the index
 
 
 def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]) -> tuple[str, Config]:
-    """Return the path of the configuration to write, and what it says now.
+    """Return the path of the configuration to write, and its present content.
 
-    `given` and `hub` are the file and the hub that the user names. Never above
-    the project: beside its hub, where there is one and xw.json was lost; else in
-    a linked worktree the main one's. Refused where that one is another user's.
+    `given` and `hub` are the file and the hub that the user names. The file is never above the project: it
+    goes beside the project's hub if xw.json was lost, else in a linked worktree into the main one. Raise
+    Refused if the main worktree is another user's.
     """
     if given:
         path = os.path.abspath(os.path.expanduser(given))
     else:
         cwd = config.here()
-        # A hub that is named here is for here, whatever the main worktree uses.
+        # A hub named on the command line is for this folder, whatever the main worktree uses.
         found = config.nearest(cwd) if hub else config.locate(None, environ, cwd)
         if found and found != config.user_file():
             path = found
@@ -44,7 +44,7 @@ def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]
 
 
 def _project(cwd: str) -> str:
-    """Return the folder for an xw.json, for who works in `cwd` and finds none."""
+    """Return the folder for a new xw.json, for a user in `cwd`."""
     place = config.worktree(cwd)
     why = config.not_followed(place)
     if why:
@@ -53,9 +53,9 @@ def _project(cwd: str) -> str:
 
 
 def mailboxes(hub: Hub, url: str, path: str) -> dict[str, dict[str, object]]:
-    """Return the entries of an xw.json that was lost, from the cards in the project's own hub; no rooms.
+    """Return the entries of a lost xw.json, from the cards in the project's own hub, without rooms.
 
-    Nothing of a hub that other projects share: there a name may be anybody's.
+    A hub shared by other projects gives no entries: its names may be anybody's.
     """
     files = LocalFiles(url)
     found = {}
@@ -63,19 +63,21 @@ def mailboxes(hub: Hub, url: str, path: str) -> dict[str, dict[str, object]]:
         try:
             card = parse_object(files.read(f"{name}/{layout.CARD}", _CARD_LIMIT))
         except (OSError, Damaged):
-            card = {}  # `xw peers` tells
+            card = {}  # `xw peers` reports it
         if card.get("kind") != "room" and not os.path.exists(f"{url}/{name}/{layout.ROOM}"):
             found[name] = card_of({key: value for key, value in card.items() if value != "agent"})
     return found
 
 
 def card_of(entry: Mapping[str, object]) -> dict[str, object]:
-    """Return the keys of an instance's entry that its card has too."""
+    """Return the keys of an instance's entry that belong on its card too."""
     return {key: entry[key] for key in ("kind", "description", "capabilities", "model") if entry.get(key)}
 
 
 def name_of(hub: Mapping[str, object], url: str, made: str) -> str:
-    """Return who calls `init` without a name, where xw.json is lost and these are in its hub. Usage."""
+    """Return the name for `init` without one, given the mailboxes that a lost xw.json had. Raise Usage if
+    ambiguous.
+    """
     if made in hub or not hub:
         return made
     if len(hub) == 1:
@@ -88,7 +90,7 @@ def name_of(hub: Mapping[str, object], url: str, made: str) -> str:
 
 
 def hubs_apart(url: str) -> list[tuple[str, int]]:
-    """Return the hubs in this checkout's linked worktrees but `url`, and how many messages wait in each."""
+    """Return the other hubs in this checkout's linked worktrees, and how many messages wait in each."""
     found = []
     for root in places.hubs_beside(config.here(needed=False)):
         hub = f"{root}/{PROJECT_HUB}"
@@ -102,18 +104,18 @@ def hubs_apart(url: str) -> list[tuple[str, int]]:
 
 
 def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
-    """Have git ignore what xw keeps: `.xw/`, an untracked xw.json, and `kept`, the hub or mirror."""
+    """Make git ignore xw's files: `.xw/`, an untracked xw.json, and `kept`, the hub or mirror."""
     folder = os.path.dirname(path)
     ignore(folder)
     above, inner, _ = f"{kept}/".partition("/.xw/")
     if inner and above != folder and not os.path.exists(f"{above}/.xw/.gitignore"):
         ignore(above)
     elif not inner and places.checkout(kept):
-        with suppress(OSError):  # it has one, or it is another's hub
+        with suppress(OSError):  # it has a .gitignore, or the hub is another user's
             LocalFiles(kept).publish(b"*\n", "", [".gitignore"])
     names = [os.path.basename(path)]
     if os.path.islink(f"{folder}/{NAME}"):
-        names.append(NAME)  # git sees the link, and not the .gitignore behind it
+        names.append(NAME)  # git sees the link, but not the .gitignore in its target
     for name in names:
         problem = _exclude(folder, name)
         if problem:
@@ -122,7 +124,7 @@ def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
 
 
 def _exclude(folder: str, name: str) -> str:
-    """List a file in the checkout's `info/exclude`; why that failed, or nothing."""
+    """Add a file to the checkout's `info/exclude`; return why that failed, or ""."""
     top = places.checkout(folder)
     common = places.common_dir(top) if top else None
     plain = name.replace(".", "").replace("-", "").replace("_", "").isalnum()
@@ -137,7 +139,7 @@ def _exclude(folder: str, name: str) -> str:
         os.close(handle)
         return f"{common}/info/exclude is {PLANTED if planted else 'no regular file'}"
     with open(handle, "r+b") as file:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # of two at once, the second finds the first one's line
+        fcntl.flock(handle, fcntl.LOCK_EX)  # of two processes, the second sees the first one's line
         text = file.read()
         if {name.encode(), f"/{name}".encode()} & {line.rstrip() for line in text.splitlines()}:
             return ""
@@ -151,7 +153,7 @@ def _exclude(folder: str, name: str) -> str:
 
 
 def _open_exclude(common: str) -> tuple[int, Owner]:
-    """Return a handle of `info/exclude`, made where it is missing; and who owns the folder."""
+    """Return a handle of `info/exclude`, made if missing, and the owner of its folder."""
     with Walk(common) as walk:
         with suppress(FileExistsError):
             walk.make_folder("info", None)
@@ -159,14 +161,14 @@ def _open_exclude(common: str) -> tuple[int, Owner]:
             with suppress(FileNotFoundError):
                 flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
                 return walk.open("info/exclude", flags), walk.owner("info")
-            with suppress(FileExistsError):  # another process has made it since
+            with suppress(FileExistsError):  # another process has just made it
                 return walk.create("info/exclude", 0o644, os.O_RDWR | os.O_APPEND), walk.owner("info")
 
 
 def _is_tracked(folder: str, name: str) -> bool:
-    """Ask git whether it tracks a file; False where there is no git to ask."""
+    """Return True if git tracks a file; False without git."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    # Without what the repository's own configuration may have git run: this may be root in a user's project.
+    # Disable the command that a repository may configure: this may be root in a user's project.
     command = ["git", "-c", "core.fsmonitor=false", "ls-files", "--error-unmatch", "--", name]
     try:
         asked = subprocess.run(

@@ -1,4 +1,4 @@
-"""Rooms: make one, run it, speak to it, look at it."""
+"""Rooms: create, run, speak and look."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from xw.shapes.files import RoomLimits
 
 DEFAULTS = Limits()
-_AGAIN_S = 5.0  # how long a coordinator waits where the disk or the hub fails it
-_POLL_S = 2.0  # between two looks at a room on another host
+_AGAIN_S = 5.0  # a coordinator's pause after a failure of the disk or the hub
+_POLL_S = 2.0  # between two reads of a room on another host
 
 
 class Opened(NamedTuple):
-    """A room to look into, and its hub."""
+    """A room opened for reading, and its hub."""
 
     name: str
     hub: Hub
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
 
 
 class Room(NamedTuple):
-    """A room as it stands: how it was made, what it has come to, what waits for it, and what `runs` says."""
+    """A room's definition, its state, the mail that waits for it, and the result of `runs`."""
 
     name: str
     definition: Definition
@@ -52,7 +52,7 @@ class Room(NamedTuple):
     running: bool | None
 
     def to_json(self) -> "shapes.RoomState":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         state, made = self.state, self.definition
         return {
             "name": self.name,
@@ -94,7 +94,7 @@ def create(
     limits: Limits = DEFAULTS,
     moderator: str = "",
 ) -> Opened:
-    """Make a room on the hub. NotFound where a member is not there, Refused where the name is taken."""
+    """Make a room on the hub. Raise NotFound if a member is missing, Refused if the name is taken."""
     layout.check_name(name)
     hub = _shared(options)
     if name in members:
@@ -107,19 +107,19 @@ def create(
     taken = Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
     if hub.rooms().exists(name):
         raise taken
-    if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition was left half made
+    if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition is half made: go on
         raise Refused(f"there is an instance {name!r} already: choose another name for the room")
     about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
     card = {"name": name, "kind": ROOM, "description": about}
     try:
         hub.rooms().make(name, card, definition.encode(made))
     except FileExistsError:
-        raise taken from None  # by somebody who made it at the same moment
+        raise taken from None  # another process made it at the same moment
     return open_room(options, name)
 
 
 def open_room(options: Options, name: str) -> Opened:
-    """Return a room, to look into. Raise NotFound if there is none."""
+    """Return a room for reading. Raise NotFound if there is none."""
     hub = _shared(options)
     if not hub.rooms().exists(layout.check_name(name)):
         raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
@@ -127,7 +127,7 @@ def open_room(options: Options, name: str) -> Opened:
 
 
 def open_to_run(options: Options, name: str) -> Instance:
-    """Return a room as the instance to run it as. Raise NotFound, or Usage where it cannot run."""
+    """Return a room as the instance that runs it. Raise NotFound, or Usage if it cannot run here."""
     room = open_room(options, name)
     elsewhere = room.hub.limits().no_coordinator
     if elsewhere:
@@ -139,12 +139,12 @@ def open_to_run(options: Options, name: str) -> Instance:
 
 @contextmanager
 def coordinator(room: Instance) -> Iterator[Coordinator]:
-    """The room's one coordinator, having begun. Busy where another process runs the room."""
+    """Yield the room's only coordinator, begun. Raise Busy if another process runs the room."""
     mailbox = room.mailbox
     made = definition.read(_view(room))
     with ExitStack() as held:
         try:
-            # Wait a second: `runs` holds the lock for a moment.
+            # Wait up to a second: `runs` takes the lock briefly.
             held.enter_context(mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), timeout=1.0))
         except Busy:
             raise Busy(
@@ -156,7 +156,7 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
 
 
 def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
-    """Run a room until it is closed; the state it ended in. `trouble` is told what made it wait."""
+    """Run a room until it is closed; return its final state. `trouble` gets each error that makes it wait."""
     pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
     with coordinator(room) as running, Arrivals([pending]) as arriving:
         while True:
@@ -170,14 +170,14 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
             except XwError as error:
                 trouble(error)
                 pause = _AGAIN_S
-            except Exception as bug:  # noqa: BLE001  # a fault of xw's: seen, and not the end of the room
+            except Exception as bug:  # noqa: BLE001  # report a bug of xw's, and keep the room running
                 trouble(XwError(unforeseen(bug)))
                 pause = _AGAIN_S
             arriving.wait(pause)
 
 
 def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Sent:
-    """Ask a room to do something (`payload.COMMANDS`); it tells when it has, or why not."""
+    """Send a room a command (`payload.COMMANDS`); it answers when done, or why it refused."""
     _must_be_room(instance, room)
     body = " ".join(word for word in ("please", deed, name) if word)
     protocol = payload.write(payload.CONTROL, {"do": deed, "name": name or instance.name})
@@ -186,7 +186,7 @@ def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Se
 
 
 def say(instance: Instance, room: str, text: str) -> Sent:
-    """Say something in a room."""
+    """Send a line to a room."""
     _must_be_room(instance, room)
     if not text.strip():
         raise Usage("the text is empty: nothing was said")
@@ -195,17 +195,17 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 
 
 def names(options: Options) -> list[str]:
-    """Return the rooms of the hub, closed ones too."""
+    """Return the names of the hub's rooms, closed ones included."""
     return _shared(options).rooms().names()
 
 
 def runs(hub: Outgoing, name: str) -> bool | None:
-    """Return whether a coordinator runs the room; None if that cannot be told from here."""
+    """Return whether a coordinator runs the room; None if this machine cannot know."""
     return None if hub.limits().no_coordinator else hub.rooms().runs(name)
 
 
 def unheard(hub: Outgoing) -> Iterator[tuple[str, int]]:
-    """Yield the open rooms that nobody runs, as far as is known here, and how much mail waits for each."""
+    """Yield each open room that nobody runs, as far as this machine knows, and how much mail waits for it."""
     if hub.limits().no_coordinator:
         return
     rooms = hub.rooms()
@@ -217,7 +217,7 @@ def unheard(hub: Outgoing) -> Iterator[tuple[str, int]]:
 
 
 def look(room: Opened | Instance) -> Room:
-    """Return a room as it stands."""
+    """Return a room's current state."""
     made = definition.read(_view(room))
     state = State(room.name, made)
     state.replay(_view(room), room.now())
@@ -226,21 +226,21 @@ def look(room: Opened | Instance) -> Room:
 
 
 def transcript(room: Opened | Instance, follow: bool = False, left_out: LeftOut = ignore) -> Iterator[Entry]:
-    """Yield what was said in a room, oldest first; with `follow`, then what comes until it is closed.
+    """Yield what was said in a room, oldest first; with `follow`, go on until it is closed.
 
-    `left_out` hears of what cannot be read.
+    `left_out` gets each message that cannot be read.
     """
     reader = Transcript(_view(room), left_out)
     if not follow:
         yield from reader.fresh()
         return
     folders: list[str] = []
-    if not room.hub.limits().no_coordinator:  # then the hub is a directory here
+    if not room.hub.limits().no_coordinator:  # then the hub is a local directory
         mailbox = f"{room.hub.url}/{room.name}"
         folders = [f"{mailbox}/{folder}" for folder in (INBOX["done"], layout.SENT)]
     with Arrivals(folders) if folders else Arrivals([], _POLL_S) as woken:
         while True:
-            over = not room.hub.rooms().is_open(room.name)  # asked first: what closed it can be read then
+            over = not room.hub.rooms().is_open(room.name)  # asked first: its last line is read then
             for entry in reader.fresh():
                 yield entry
                 if entry.event == payload.CLOSED:
@@ -255,7 +255,7 @@ def _view(room: Opened | Instance) -> RoomView:
 
 
 def check_author(room: Opened | Instance, name: str) -> None:
-    """NotFound for a name that is neither on the hub nor has spoken in the room."""
+    """Raise NotFound if a name is not on the hub and has not spoken in the room."""
     known = room.hub.instances()
     if name not in known and not any(entry.author == name for entry in transcript(room)):
         where = f"no peer {name!r} on {room.hub.url}, and nobody of that name spoke in {room.name}"
@@ -272,7 +272,7 @@ def _must_be_room(instance: Instance, room: str) -> None:
 
 
 def _shared(options: Options) -> Hub:
-    """Return the hub itself, here or elsewhere, connected. Unreachable, Refused."""
+    """Return the hub itself, local or remote, connected. Raise Unreachable or Refused."""
     found = load_config(options)
     url = config.hub_url(options.hub, os.environ, found)
     if not config.is_remote(url):
@@ -286,7 +286,9 @@ def _shared(options: Options) -> Hub:
 
 
 def _owner(options: Options) -> str:
-    """Who makes the room, where that is known: anybody with the files may make one."""
+    """Return the name of the instance that makes the room, or "" if unknown: any user of the files may make
+    one.
+    """
     try:
         return open_instance(options).name
     except (Usage, NotFound):

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what `--json` prints and of the format's files: schema."""
+"""`schema`: the JSON Schemas of `--json` output and of the format's files."""
 
 import os
 
@@ -11,13 +11,13 @@ KINDS = ("commands", "files")
 
 
 def names(kind: str) -> list[str]:
-    """Return the names for which there is a schema: of the commands, or of the files."""
+    """Return the names that have a schema: commands or files, as `kind` says."""
     found = sorted(os.listdir(os.path.join(shipped.folder(_FOLDER), kind)))
     return [name.removesuffix(".json").replace("_", " ") if kind == "commands" else name for name in found]
 
 
 def schema(name: str) -> str:
-    """Return the text of the schema of a command's output, or of a file of the format. NotFound."""
+    """Return the JSON Schema of a command's output or of a file of the format. Raise NotFound."""
     known = {kind: names(kind) for kind in KINDS}
     for kind in KINDS:
         if name in known[kind]:

@@ -1,4 +1,4 @@
-"""Sending: send, reply, attach, retry."""
+"""Send mail: send, reply, attach, retry."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,10 +23,10 @@ def send(
     expires: str | None = None,
     more: Fields | None = None,
 ) -> Sent:
-    """Send a message; `re` and the names in `to` as a person gives them, `expires` in RFC 3339.
+    """Send a message; `re` and `to` as typed by a person, `expires` in RFC 3339.
 
-    Without `to`: the sender of the message that `re` names, else the only peer. A
-    reply without `re` answers the one open task or question of its recipients; Usage if several are open.
+    Without `to`, send to the sender of the message that `re` names, or to the only peer. A reply without `re`
+    answers the only open task or question of its recipients; raise Usage if several are open.
     """
     known = layout.type_of(kind)
     if known is None:
@@ -55,25 +55,27 @@ def send(
 
 
 def _only_open(instance: Instance, names: Sequence[str]) -> Message | None:
-    from xw.actions.answering import only_open  # seldom needed, and `send` is called all the time
+    from xw.actions.answering import only_open  # rarely needed, and `send` runs all the time
 
     return only_open(instance, names)
 
 
 def _hops(instance: Instance) -> Fields:
-    """What is sent in the middle of a bridge's turn counts as an automatic answer: two agents cannot loop."""
+    """Return the hop count of the messages now in a turn, so that mail sent from a bridge cannot loop between
+    two agents.
+    """
     mailbox, folder = instance.mailbox, INBOX["processing"]
     hops = 0
     for name in mailbox.files.list_folder(mailbox.at(folder)):
         if name.endswith(layout.TURN):
-            with suppress(OSError, NoMessage):  # the turn has ended meanwhile, or it is another user's file
+            with suppress(OSError, NoMessage):  # the turn has ended, or the file is another user's
                 message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
                 hops = max(hops, message.answered_hops)
     return {"hops": hops} if hops else {}
 
 
 def recipients(instance: Instance, to: Sequence[str], answered: Message | None) -> tuple[str, ...]:
-    """Return the names that a message goes to: `all` expanded to agents and people, nobody twice."""
+    """Return the recipients, each once; `all` becomes every agent and person on the hub."""
     if not to:
         return _unnamed(instance, answered)
     names: list[str] = []
@@ -88,12 +90,12 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
 
 
 def split(to: Sequence[str]) -> list[str]:
-    """Return the names given with `--to`: each alone, or several with commas or blanks between them."""
+    """Return the names given with `--to`, which may hold several separated by commas or blanks."""
     return [name for given in to for name in given.replace(",", " ").split() or [given]]
 
 
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
-    """Add files to a message one has sent; its recipients get an `info` about it."""
+    """Add files to a message that this instance sent; its recipients get an `info` about them."""
     place, message = open_named(instance.mailbox, token, [layout.SENT], *RECEIVED)
     if place.folder != layout.SENT:
         reply = f"`xw reply {message.short} TEXT --attach FILE` sends files back"
@@ -103,11 +105,11 @@ def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
 
 
 def retry(instance: Instance, token: str) -> Sent:
-    """Send a dead letter again as a new message, with `retry_of`.
+    """Send a dead letter again as a new message with `retry_of`.
 
-    From one's own `inbox/failed/` it goes to one's own `pending/` once more,
-    still from its sender; what was refused, or failed with its recipients, goes
-    to those that it did not reach.
+    A message from this instance's `inbox/failed/` returns to its own `pending/`, still from the original
+    sender. A message that the hub refused, or that its recipients failed, goes to the recipients it did not
+    reach.
     """
     mailbox = instance.mailbox
     place, message = open_named(mailbox, token, [INBOX["failed"], layout.REFUSED, layout.SENT])
@@ -132,7 +134,7 @@ def retry(instance: Instance, token: str) -> Sent:
 
 
 def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
-    """The recipients that a message did not reach: refused by the hub, or failed in their mailbox."""
+    """Return the recipients that a message did not reach: the hub refused it, or it is in their `failed/`."""
     refused = instance.mailbox.refused(message.file_name)
     located = {to: instance.hub.locate(to, message.file_name) for to in message.to}
     return tuple(to for to, there in located.items() if to in refused or (there and there.state == "failed"))
@@ -143,7 +145,7 @@ def _answered(instance: Instance, token: str | None) -> Message | None:
 
 
 def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
-    """The recipients of a message that names none."""
+    """Return the recipients of a message sent without `--to`."""
     if answered:
         if answered.sender == layout.POSTMASTER:
             raise Usage("nobody reads answers to postmaster: name a recipient with --to; nothing was sent")

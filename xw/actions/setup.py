@@ -1,4 +1,4 @@
-"""Making and describing: init, who, peers, sync, prompt."""
+"""Set up and describe: init, who, peers, sync, prompt."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -31,9 +31,9 @@ _README = "README.md"
 
 
 class Made(NamedTuple):
-    """What `init` made: the instance, whether hub and mailbox are new.
+    """The result of `init`: the instance, and whether its hub and mailbox are new.
 
-    `there` are the others on a hub that it joins, `recorded` those of them that it wrote into a new xw.json.
+    `there` are the other names on the hub it joined, `recorded` those that it wrote into a new xw.json.
     """
 
     instance: Instance
@@ -43,7 +43,7 @@ class Made(NamedTuple):
     recorded: tuple[str, ...] = ()
 
     def to_json(self) -> "upkeep.Made":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {
             "format": 1,
             "name": self.instance.name,
@@ -57,9 +57,9 @@ class Made(NamedTuple):
 
 
 class Who(NamedTuple):
-    """Name, hub, configuration in force (None without a file), pending messages.
+    """Name, hub, configuration in force (None without a file), and number of pending messages.
 
-    `mirror` is the worktree's own mirror, where it carries a sandboxed agent's mail.
+    `mirror` is the worktree's own mirror if it carries a sandboxed agent's mail.
     """
 
     name: str
@@ -69,14 +69,15 @@ class Who(NamedTuple):
     mirror: str | None
 
     def to_json(self) -> "upkeep.Who":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {"format": 1, **self._asdict()}  # type: ignore[typeddict-item]
 
 
 class Synced(NamedTuple):
-    """What `sync` did: the peers it found, and what it moved.
+    """The result of `sync`: the peers on the hub, and the mail that moved.
 
-    `adopted` counts messages taken from another mirror; `not_adopted` tells of those that stay there.
+    `adopted` counts messages taken from another mirror; `not_adopted` has a sentence for each that stays
+    there.
     """
 
     peers: list[Peer]
@@ -85,7 +86,7 @@ class Synced(NamedTuple):
     not_adopted: tuple[str, ...] = ()
 
     def to_json(self, adopted: int = 0) -> "upkeep.Synced":
-        """Return it for programs; `adopted` messages were taken from another mirror first."""
+        """Return the object that `--json` prints; `adopted` messages were taken from another mirror first."""
         report = self.report
         flushed = report.flushed
         return {
@@ -109,7 +110,7 @@ def _id(name: str) -> str:
 
 
 def _quietly(text: str) -> None:
-    """Tell nobody."""
+    """Discard a report."""
 
 
 def init(
@@ -120,11 +121,10 @@ def init(
     tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
 ) -> Made:
-    """Make hub and mailbox where they are missing, and the entry in `xw.json`; harmless when repeated.
+    """Make the hub and mailbox if missing, and the entry in `xw.json`; repeating it is harmless.
 
-    Without `name`: the environment's, else made from the directory's name.
-    `group` is the name of the Unix group that shares a new hub.
-    `tell` hears of a new hub on another host before it is made, and of one that is not durable.
+    Without `name`, use the environment's, or the directory's. `group` is the Unix group that shares a new
+    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable.
     """
     shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
@@ -159,12 +159,12 @@ def init(
 
 
 def _register(hub: Hub, name: str, entry: Mapping[str, object], first: bool) -> bool:
-    """Register an instance; return True if it is new. Refused if `first`, and the name is taken."""
+    """Register an instance; return True if it is new. Raise Refused if `first` and the name is taken."""
     if first and hub.knows(name):
         raise _taken(hub.url, name)
     try:
         return hub.register(name, {"name": name, "kind": "agent", **project.card_of(entry)}, first)
-    except FileExistsError:  # of two at once, the other was faster
+    except FileExistsError:  # another process was faster
         raise _taken(hub.url, name) from None
     except OSError as error:
         if error.errno not in DENIED:
@@ -181,31 +181,31 @@ def _taken(url: str, name: str) -> Refused:
 
 
 def who(instance: Instance) -> Who:
-    """Who one is, and where."""
+    """Return the instance's name, hub, configuration and number of pending messages."""
     pending = len(instance.mailbox.pending())
     mirror = instance.root if getattr(instance.hub, "hint", "") else None
     return Who(instance.name, instance.hub.url, instance.config.path, pending, mirror)
 
 
 def peers(instance: Instance) -> list[Peer]:
-    """Return what the hub shows of every other instance."""
+    """Return every other instance on the hub, as the hub describes it."""
     return [peer for peer in instance.hub.peers() if peer.name != instance.name]
 
 
 def sync(instance: Instance, progress: Progress | None = None) -> Synced:
-    """Deliver what waits in the outbox, bring a mirror in step, and write the peers into `xw.json`.
+    """Deliver the outbox, update a mirror, and write the peers into `xw.json`.
 
-    Unreachable or Refused where the hub cannot be had.
+    Raise Unreachable or Refused if the hub is not available.
     """
     report = instance.carrier.sync(progress)
     return Synced(_write_peers(instance), report)
 
 
 def _write_peers(instance: Instance) -> list[Peer]:
-    """Write the other instances on the hub into `xw.json`, where they are not so written; those."""
+    """Update the other instances in `xw.json` where they have changed; return them."""
     seen = peers(instance)
     path = instance.config.path
-    # Another hub's, by --hub, are not this project's.
+    # Peers on a hub given by --hub are not this project's.
     if (
         path
         and instance.config.hub
@@ -218,7 +218,7 @@ def _write_peers(instance: Instance) -> list[Peer]:
 
 
 def prompt(instance: Instance) -> str:
-    """The instructions for this instance's system prompt, filled in."""
+    """Return the instructions for this instance's system prompt."""
     names = [name for name in instance.hub.instances() if name != instance.name]
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     text = shipped.text(_TEMPLATE, _PROMPT)
@@ -244,14 +244,14 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
 
 
 def _written(given: str | None, url: str) -> str:
-    """A hub as `xw.json` is to name it: words and URLs as they were given, paths absolute."""
+    """Return the hub for `xw.json`: names and URLs as given, paths absolute."""
     if not given:
         return places.PROJECT_HUB
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
 def _hub(url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]) -> tuple[bool, Hub]:
-    """Return whether the hub at `url` was made now, and the hub."""
+    """Return the hub at `url`, and whether it is new."""
     if config.is_remote(url):
         if offline:
             raise Usage("joining a hub on another host needs the network: leave out --offline")

@@ -1,7 +1,7 @@
-"""The Unix group that `init --group NAME` shares a new hub with: which it is, and its hold on the folder.
+"""The Unix group of `init --group NAME`: find it, and make the new hub's folder for it.
 
-What is made in that folder later gets the group from the folder (`walk`), so
-the maker's primary group never matters. Called by `setup`.
+Files made in that folder inherit its group (`walk`), so their maker's primary group does not matter. Called
+by `setup`.
 """
 
 import os
@@ -15,18 +15,20 @@ from xw.hub import making
 from xw.hub.directory import Facts
 
 NEEDS_NAME = "--group takes the name of a Unix group: `xw init --group NAME`; `id -Gn` lists yours"
-_LARGEST = 2**32 - 2  # the number after it means "leave the group as it is"
+_LARGEST = 2**32 - 2  # the next number means "keep the group"
 
 
 class UnixGroup(NamedTuple):
-    """A group as the user named it, and its number."""
+    """A group's name as the user gave it, and its number."""
 
     name: str
     number: int
 
 
 def group_named(name: str) -> UnixGroup:
-    """Return the group of this name or number, which this process belongs to or is root. Usage, Refused."""
+    """Return the group with this name or number. Raise Usage if there is none, Refused if this user is not in
+    it.
+    """
     if not name or name.startswith("-"):
         raise Usage(NEEDS_NAME)
     found = UnixGroup(name, _number(name))
@@ -39,7 +41,7 @@ def group_named(name: str) -> UnixGroup:
 
 
 def check_group(url: str, about: Facts, group: UnixGroup) -> None:
-    """Raise Usage unless the hub in the directory `url` is shared with this group already."""
+    """Raise Usage unless the hub in the directory `url` is already shared with this group."""
     making.check_group(url, about._replace(unix_group=""), group.name)
     if os.stat(url).st_gid != group.number:
         has = group_of(url)
@@ -49,7 +51,9 @@ def check_group(url: str, about: Facts, group: UnixGroup) -> None:
 
 
 def make_folder(url: str, group: UnixGroup) -> None:
-    """Make the folder of a new hub for a group, or give it an empty one of this user. Usage, Refused."""
+    """Make a new hub's folder for a group, or give the group this user's empty folder. Raise Usage or
+    Refused.
+    """
     name = quote(group.name)
     try:
         share_root(url, 0o2770, group.number)

@@ -1,4 +1,4 @@
-"""The texts that come with xw: in the installed package, or at their places in a checkout."""
+"""The texts that come with xw: in the installed package, or in a checkout."""
 
 import os
 
@@ -9,7 +9,7 @@ _CHECKOUT = os.path.dirname(_PACKAGE)
 
 
 def folder(name: str) -> str:
-    """Return the path of a folder with this name. Raise XwError if this installation lacks it."""
+    """Return the path of the folder with this name. Raise XwError if this installation lacks it."""
     last = os.path.basename(name)
     for path in (os.path.join(_PACKAGE, last), os.path.join(_CHECKOUT, name)):
         if os.path.isdir(path):

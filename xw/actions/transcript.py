@@ -1,4 +1,4 @@
-"""What was said, and where it is: log, trace."""
+"""`log` and `trace`: the transcript, and the places of a message's copies."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -19,17 +19,17 @@ from xw.words import Where
 if TYPE_CHECKING:
     from xw.shapes import mail
 
-Tell = Callable[[str, XwError], None]  # is given a file's name and why it cannot be shown
+Tell = Callable[[str, XwError], None]  # gets a file's name and why it cannot be shown
 Asleep = Callable[[], AbstractContextManager[None]]
-"""What is entered while a thread sleeps, so that others may act for the same instance."""
+"""A context entered while a thread sleeps, so that others may act for the same instance."""
 
-_TICK = clock.SECOND // 100  # of the kernel's clock for files, at most
-_SAME = clock.SECOND // 20  # a file made so close to the time in its name was made by the send itself
+_TICK = clock.SECOND // 100  # the longest tick of the kernel's clock for files
+_SAME = clock.SECOND // 20  # a file made this close to the time in its name was sent from here
 _FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
 
 
 class Line(NamedTuple):
-    """A message of the transcript, and where it lies."""
+    """A message of the transcript, and its place."""
 
     message: Message
     place: Place
@@ -40,10 +40,10 @@ class Line(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which messages a transcript is to show; None and empty select all.
+    """The messages that a transcript shows; None and empty select all.
 
-    `thread` is any message of the thread, as an id; `since` microseconds since the epoch, compared with
-    when a message arrived on this machine, or was sent from it.
+    `thread` is the id of any message of the thread. `since` is in microseconds since the epoch, compared with
+    the time at which a message arrived on this machine or was sent from it.
     """
 
     thread: str | None = None
@@ -53,11 +53,10 @@ class Selection(NamedTuple):
 
 
 class Traced(NamedTuple):
-    """Where one recipient's copy of a message is.
+    """The state of one recipient's copy of a message.
 
-    It is `unreached` on a hub that cannot be reached now, `unknown` once it was
-    handled and removed; `since` in microseconds, None where unknown; `reply` the
-    id of the recipient's first answer.
+    It is `unreached` on a hub that cannot be reached now, and `unknown` once it was handled and removed.
+    `since` is in microseconds, None if unknown. `reply` is the id of the recipient's first answer.
     """
 
     to: str
@@ -72,9 +71,9 @@ class Traced(NamedTuple):
 
 
 def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[Line, None, None]:
-    """The transcript of inbox, done and sent, oldest first; `left_out` hears of what cannot be read.
+    """Yield the transcript of received and sent mail, oldest first; `left_out` gets each unreadable message.
 
-    NotFound for a thread, or a peer, that nothing here is of.
+    Raise NotFound if no message belongs to the thread, or the peer is unknown.
     """
     yield from _lines(instance, _all_places(instance), _resolved(instance, selection), left_out)
 
@@ -82,7 +81,7 @@ def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[L
 def follow(
     instance: Instance, selection: Selection, left_out: Tell, asleep: Asleep = nullcontext
 ) -> Generator[Line, None, None]:
-    """Yield the transcript as `log` does, then each message as it arrives or is sent. Endless."""
+    """Yield the transcript as `log` does, then each message that arrives or is sent. Endless."""
     resolved = _resolved(instance, selection)
     folders = [f"{instance.root}/{instance.mailbox.at(folder)}" for folder in _FOLDERS]
     seen: set[str] = set()
@@ -97,9 +96,9 @@ def follow(
 
 
 def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
-    """A sent message, and where each recipient's copy of it is."""
+    """Return a sent message, and the state of each recipient's copy."""
     mailbox = instance.mailbox
-    place, message = open_named(mailbox, token, None, *RECEIVED)  # None is the group of what was sent
+    place, message = open_named(mailbox, token, None, *RECEIVED)  # None is the group of sent mail
     if place.folder in INBOX.values():
         raise not_sent(place, "`xw trace` follows what you send")
     returned = mailbox.refused(place.name)
@@ -118,14 +117,14 @@ def _trace_one(instance: Instance, message: Message, to: str, returned: bool, re
     except OSError:
         if not waits:
             raise
-        located = None  # what keeps the recipient's mailbox from being read has kept the message here
+        located = None  # the mailbox that cannot be read could not be written either
     if located:
         return Traced(to, located.state, int(located.since * clock.SECOND), reply)
     return Traced(to, "outbox" if waits else "unknown", message.sent if waits else None, reply)
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:
-    """Return the id of the first answer from each recipient; `re` decides, whatever their clocks say."""
+    """Return the id of each recipient's first answer; `re` decides, because clocks differ."""
     found: dict[str, str] = {}
     for place in _all_places(instance):
         name = layout.file_name(place.name)
@@ -142,7 +141,7 @@ def _all_places(instance: Instance) -> list[Place]:
     places: dict[str, Place] = {}
     for folder in _FOLDERS:
         for name in instance.mailbox.names(folder):
-            places.setdefault(name, Place(folder, name))  # to oneself: the inbox's copy stands for both
+            places.setdefault(name, Place(folder, name))  # sent to oneself: the inbox's copy stands for both
     return [places[name] for name in sorted(places)]
 
 
@@ -155,7 +154,7 @@ def _resolved(instance: Instance, selection: Selection) -> Selection:
 
 
 def _check_peer(instance: Instance, peer: str | None) -> None:
-    """NotFound for a name that is neither on the hub nor in any message."""
+    """Raise NotFound if a name is neither on the hub nor in any message."""
     if peer is None:
         return
     known = instance.hub.instances()
@@ -172,11 +171,11 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
             continue
         try:
             line = _read(instance, place)
-        except OSError as error:  # one file that cannot be read hides no other message
+        except OSError as error:  # an unreadable file must not hide other messages
             left_out(place.name, explain(error))
         except NoMessage as error:
             left_out(place.name, error)
-        except Exception as bug:  # noqa: BLE001  # one message hides no other
+        except Exception as bug:  # noqa: BLE001  # one message must not hide the others
             left_out(place.name, Unreadable(unforeseen(bug)))
         else:
             if line and _selected(line.message, selection):
@@ -184,12 +183,12 @@ def _lines(instance: Instance, places: list[Place], selection: Selection, left_o
 
 
 def _arrived(instance: Instance, place: Place) -> int:
-    """Return when a message got onto this machine, in microseconds, by this machine's clock; 0 if it is gone.
+    """Return when a message reached this machine, in microseconds of its clock; 0 if it is gone.
 
-    A file's mtime is when it got into its present folder, so it arrived then or before; its birth tells
-    which. What was sent from here has the time in its name to the microsecond, which a file's is not.
+    A file's mtime is when it got into its present folder, and so an upper limit; its birth time is exact. A
+    message sent from here has its time in its name, more precise than the file's.
     """
-    from xw.files.birth import birth  # it loads ctypes
+    from xw.files.birth import birth  # imported here because it loads ctypes
 
     for folder in dict.fromkeys((place.folder, *_FOLDERS)):
         path = f"{instance.root}/{instance.mailbox.at(folder, place.name)}"
@@ -197,21 +196,21 @@ def _arrived(instance: Instance, place: Place) -> int:
             arrived = os.lstat(path).st_mtime
             made = birth(path)
         except OSError:
-            continue  # moved on since it was listed
+            continue  # moved since it was listed
         arrived = arrived if made is None else min(made, arrived)
         sent = clock.from_stamp(layout.time_of(place.name))
-        # The kernel stamps files with the time of its last tick.
+        # The kernel uses the time of its last tick for files.
         latest = round(arrived * clock.SECOND) + _TICK
         return sent if abs(sent - latest) < _SAME else latest
     return 0
 
 
 def _silent(name: str, error: XwError) -> None:
-    """What cannot be read is told elsewhere."""
+    """Ignore a message that cannot be read: another command reports it."""
 
 
 def _read(instance: Instance, place: Place) -> Line | None:
-    """The message at a place, or where it has moved on to since it was listed; None if it is gone."""
+    """Return the message at a place, or where it has moved since it was listed; None if it is gone."""
     for folder in dict.fromkeys((place.folder, *_FOLDERS)):
         found = place._replace(folder=folder)
         try:

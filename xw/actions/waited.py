@@ -1,8 +1,7 @@
-"""What `wait --new` remembers: which pending messages its last call on this machine has seen.
+"""The memory of `wait --new`: the pending messages that its last call on this machine has seen.
 
-Without it, mail that arrives while an agent handles what one `wait --new` has
-returned would be pending at the next call, and new to none. It is a help, not a
-record: where it cannot be read or written, new is what arrives from now on.
+Without it, mail that arrives while an agent handles the last result would be pending at the next call, and
+new to none. It is only a help: if it cannot be read or written, mail is new that arrives from now on.
 """
 
 import json
@@ -15,28 +14,28 @@ from xw.mailbox import Mailbox
 from xw.message import parse_object
 
 BELIEVED_S = 3600.0
-"""After so long a wait is no longer the next in a row, and what came meanwhile is `check`'s to show."""
+"""After this long a wait starts afresh, and `check` shows the mail that arrived in between."""
 
-_MOST = 20_000  # names; beyond, the note would cost more than it helps
+_MOST = 20_000  # names; a longer note would cost more than it helps
 _LIMIT = 2 * 1024 * 1024  # bytes
 
 
 def seen(mailbox: Mailbox) -> set[str]:
-    """Return the names of pending messages that are not new: those that the last call saw, or else all."""
+    """Return the pending names that are not new: those that the last call saw, or without a note all."""
     pending = set(mailbox.pending())
     noted = _noted(mailbox)
     return pending if noted is None else pending & noted
 
 
 def note(mailbox: Mailbox, names: set[str]) -> None:
-    """Remember the names of the messages that a call has seen, besides those that others noted meanwhile."""
-    with suppress(OSError, XwError):  # a full or read-only disk: the next call goes without
+    """Remember the names that a call has seen, in addition to those that other calls noted."""
+    with suppress(OSError, XwError):  # a full or read-only disk: the next call has no note
         kept = (names | (_noted(mailbox) or set())).intersection(mailbox.pending())
         if len(kept) <= _MOST:
             data = json.dumps({"at": time.time(), "names": sorted(kept)}).encode()
             mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.WAITED))
             return
-    # With the older note in force, the same message would be new at every call.
+    # An outdated note would make the same message new at every call.
     with suppress(OSError, XwError):
         mailbox.files.remove(mailbox.at(layout.WAITED))
 

@@ -1,4 +1,6 @@
-"""Waiting for mail: arrivals, wait; `asking` waits for an answer, `Lookout` for when to look again."""
+"""Wait for mail: arrivals, wait, and `Lookout`, which decides when to look again. `asking` waits for an
+answer.
+"""
 
 import time
 from collections.abc import Callable, Collection, Generator
@@ -15,18 +17,18 @@ from xw.message import Message
 from xw.reports import Reports
 from xw.watch import Arrivals
 
-_LEAST_S = 1.0  # that a sync of a mirror is given, also when less is left of the time to wait
+_LEAST_S = 1.0  # minimum for the sync of a mirror, even if less of the wait is left
 _GROWTH = 1.25
 ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
-"""Where mail that has arrived lies, in the order in which it moves on."""
+"""The folders of received mail, in the order in which messages move."""
 
 
 def arrivals(
     instance: Instance, left_out: Tell, types: Collection[str] = layout.TYPES, asleep: Asleep = nullcontext
 ) -> Generator[Message, None, None]:
-    """Yield each pending message of these types once, oldest first, then each as it arrives. Endless.
+    """Yield each pending message of these types once, oldest first, then each new one. Endless.
 
-    `left_out` hears of what cannot be read: it went to `failed/`, or, where it is Unreadable, stays.
+    `left_out` gets each message that cannot be read: it went to `failed/`, or stays if it is Unreadable.
     """
     seen: set[str] = set()
     reports = Reports()
@@ -36,7 +38,7 @@ def arrivals(
             strays: list[tuple[str, NoMessage]] = []
             names = instance.mailbox.pending(strays)
             for name, error in strays:
-                if name not in left:  # what cannot be moved away is told once
+                if name not in left:  # a file that cannot be moved is reported once
                     left_out(name, error)
             left = {name for name, error in strays if isinstance(error, Unreadable)}
             fresh = [name for name in names if name not in seen and _type(name) in types]
@@ -64,10 +66,10 @@ def wait(
     passed: set[str] | None = None,
     asleep: Asleep = nullcontext,
 ) -> Message:
-    """Return the oldest pending message that has not expired, waiting for it if need be.
+    """Return the oldest pending message that has not expired; wait until there is one.
 
-    With `re`, the first message that answers that one, pending or handled. TimedOut after `timeout` seconds.
-    `passed` are the names of messages to pass over (`waited.seen`); those that are looked at join it.
+    With `re`, return the first message that answers it, pending or handled. Raise TimedOut after `timeout`
+    seconds. Skip the names in `passed` (`waited.seen`), and add the names that were looked at.
     """
     place = instance.mailbox.find(re) if re else None
     wanted = place.name.partition(".")[0] if place else None
@@ -94,17 +96,17 @@ def _await(
 
 
 class Lookout:
-    """Returns from `wait` when it is worth looking at an instance's mail again. A context manager.
+    """Returns from `wait` when an instance's mail is worth another look. A context manager.
 
-    A mirror is synced meanwhile, less and less often while nothing arrives: a wait
-    of hours must cost neither the battery nor the data volume.
+    Meanwhile it syncs a mirror, less often the longer nothing arrives: a wait of hours must not drain the
+    battery or the data plan.
     """
 
     def __init__(self, instance: Instance, asleep: Asleep = nullcontext) -> None:
         self._instance = instance
         self._asleep = asleep
         self._woken = Arrivals([f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"])
-        # Between two syncs of a mirror: at first, and once nothing has arrived for a minute.
+        # Between two syncs of a mirror: at first, and after a minute without mail.
         self._look_again_s = instance.carrier.look_again_s
         self._least, self._most = self._look_again_s or (0.0, 0.0)
         self._pause = self._least
@@ -120,13 +122,13 @@ class Lookout:
         self._woken.__exit__(kind, error, trace)
 
     def wait(self, left: float | None, most: float = float("inf")) -> None:
-        """Wait until something arrived, or it is time to look anyway; for at most `most` seconds.
+        """Return when mail arrived, when it is time to look anyway, or after `most` seconds.
 
-        `left` seconds are left of the whole time to wait.
+        `left` is the rest of the whole wait in seconds.
         """
         ends = float("inf") if left is None else time.monotonic() + left
         if time.monotonic() >= self._next:
-            # A limit that is nearly over is no reason to call the hub unreachable.
+            # The end of the wait must not make the hub look unreachable.
             self._instance.carrier.refresh(max(ends - time.monotonic(), _LEAST_S))
             self._next = self._after(time.monotonic(), ends)
         pause = min(most, min(ends, self._next) - time.monotonic())
@@ -137,13 +139,15 @@ class Lookout:
             self._next = min(self._next, time.monotonic() + self._pause)
 
     def _after(self, now: float, ends: float) -> float:
-        """Return when to sync next; also shortly before the wait ends, so that it ends with fresh mail."""
+        """Return when to sync next; one sync falls shortly before the wait ends, so that it ends with fresh
+        mail.
+        """
         pause, self._pause = self._pause, min(self._pause * _GROWTH, self._most)
         return min(now + pause, max(now + self._least, ends - self._least))
 
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
-    """Return the recipients of one's own message; nobody if it is another's, or cannot be read."""
+    """Return the recipients of this instance's message; () for another's message or an unreadable one."""
     message = instance.mailbox.glance(place)
     return message.to if message and message.sender == instance.name else ()
 
@@ -151,11 +155,11 @@ def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
 def _first(
     instance: Instance, wanted: str | None, asked: tuple[str, ...], passed: set[str]
 ) -> Message | None:
-    """Return the oldest pending message, or the first one anywhere in the inbox that answers `wanted`.
+    """Return the oldest pending message, or the first in the whole inbox that answers `wanted`.
 
-    `re` decides what answers: the times in two senders' names come from two clocks. Only those in
-    `asked`, if it is known, can answer, and postmaster for them. What has expired is passed over.
-    `passed` are the names that are known not to answer; they are not read again.
+    `re` decides, because the times in two senders' names come from two clocks. If `asked` is not empty, only
+    these instances can answer, and postmaster for them. Expired messages are skipped. `passed` are names
+    known not to answer; they are not read again.
     """
     mailbox = instance.mailbox
     for folder in ARRIVED if wanted else ARRIVED[:1]:
