@@ -38,7 +38,6 @@ NOT_DONE = {
     "README.md",
     "xw/actions/rooms.py",
     "xw/actions/sending.py",
-    "xw/cli/commands.py",
     "xw/clock.py",
     "xw/config.py",
     "xw/files/own_folder.py",

@@ -38,7 +38,9 @@ def test_init_in_an_empty_directory(empty: Path) -> None:
 def test_second_init_adds_an_instance(empty: Path) -> None:
     """A second `init --name bob` joins the same hub, and tells each agent to say who it is."""
     call(empty, "init")
-    made = call(empty, "init", "--name", "bob", "--kind", "human", "--describe", "Tests.", "--can", "python")
+    made = call(
+        empty, "init", "--name", "bob", "--kind", "human", "--describe", "Tests.", "--capability", "python"
+    )
     assert made.code == 0
     assert "(was there)\nmailbox  bob (made)\n" in made.out
     assert "export XW_NAME=bob" in made.out

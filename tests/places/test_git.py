@@ -166,7 +166,7 @@ def test_what_a_card_says_comes_back(repository: Repository) -> None:
         "human",
         "--describe",
         "Me.",
-        "--can",
+        "--capability",
         "decide",
     )
     ok(repository.folder, "room", "create", "den", "--members", "coder,lead")

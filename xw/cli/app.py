@@ -58,6 +58,7 @@ def build(act: Execute) -> typer.Typer:
     app = typer.Typer(
         name="xw",
         help="Durable mail between AI coding agents and people, in plain files.",
+        epilog="`xw COMMAND --help` explains a command, with an example.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -68,7 +69,8 @@ def build(act: Execute) -> typer.Typer:
         if group not in groups:
             groups[group] = typer.Typer(help=GROUPS[group], rich_markup_mode=None)
             app.add_typer(groups[group], name=group)
-        groups[group].command(name=name, help=command.help)(_function(command, act))
+        epilog = f"Example: {command.example}"
+        groups[group].command(name=name, help=command.help, epilog=epilog)(_function(command, act))
     return app
 
 

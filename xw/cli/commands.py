@@ -1,8 +1,8 @@
 """Every command, as data: the one definition that `quick`, typer and the documents share.
 
-`run` names the function that carries a command out: `module:function` below
-`xw.cli`, called with a `Call` and one keyword for each parameter. `hot` marks
-what agents call all the time; `quick` answers it without typer.
+Each text of help starts with a verb and has at most 60 characters; a test
+looks. `quick` answers the commands marked `hot`, which agents call all the
+time, without typer.
 """
 
 from xw.layout import TYPES
@@ -30,11 +30,11 @@ class Param(NamedTuple):
 
     @property
     def absent(self) -> object:
-        """The value when it is not given."""
+        """Return the value that an absent parameter has."""
         return [] if self.many else False if self.kind == "switch" else self.default
 
 
-# The kinds that are numbers: how they are read, their largest value, what a user is told.
+# The kinds that are numbers: their type, largest value, and the words for both in an error.
 NUMBERS: "dict[ParamKind, tuple[type[int] | type[float], float, str]]" = {
     "number": (int, float("inf"), "a whole number, 0 or more"),
     "decimal": (float, 1e9, "a number from 0 to 1,000,000,000"),
@@ -42,13 +42,16 @@ NUMBERS: "dict[ParamKind, tuple[type[int] | type[float], float, str]]" = {
 
 
 class Command(NamedTuple):
-    """A command: its name, one line of help, who carries it out, what it takes.
+    """A command: its name, a line of help, an example, its function and its parameters.
 
-    A name of two words is a command of the group in `GROUPS` that the first one names.
+    A name of two words belongs to the group in `GROUPS` that the first word
+    names. `run` is `module:function` below `xw.cli`, called with a `Call` and
+    one keyword for each parameter.
     """
 
     name: str
     help: str
+    example: str
     run: str
     params: tuple[Param, ...] = ()
     hot: bool = False
@@ -61,74 +64,76 @@ GROUPS = {
 
 COMMON = (
     Param("as_name", "--as", "Act as this instance.", metavar="NAME"),
-    Param("hub", "--hub", "Use this hub: a path, a URL, or a bare word for a named hub.", metavar="URL"),
+    Param("hub", "--hub", "Use this hub: a path, a URL, or a named hub's bare name.", metavar="URL"),
     Param("config", "--config", "Use this xw.json.", metavar="FILE"),
     Param("offline", "--offline", "Stay off the network.", kind="switch"),
     Param("as_json", "--json", "Print JSON.", kind="switch"),
 )
 
 _ID = Param(
-    "token",
-    help="The short id, 4 or more of its first characters, or the file name.",
-    required=True,
-    metavar="ID",
+    "token", help="Give a short id (or its first 4 characters) or a file name.", required=True, metavar="ID"
 )
 _IDS = _ID._replace(name="tokens", many=True)
-_TO = Param("to", "--to", "Recipient; may be repeated; 'all': agents and people.", many=True, metavar="NAME")
-_BODY = Param("body", help="The text; '-' reads it from standard input.", metavar="BODY")
+_TO = Param(
+    "to", "--to", "Send to NAME; repeatable; 'all': every agent and person.", many=True, metavar="NAME"
+)
+_BODY = Param("body", help="Write the text; '-' reads it from standard input.", metavar="BODY")
 _FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
-_ATTACH = Param("attachments", "--attach", "Send a file along; may be repeated.", many=True, metavar="FILE")
-_EXPIRES = Param("expires", "--expires", "When it is too late: 2h, 3d, or a date.", metavar="WHEN")
-_RE = Param("re", "--re", "The message that this one answers.", metavar="ID")
-_ROOM = Param("name", help="The room.", required=True, metavar="ROOM")
-_WHO = Param("member", "--member", "Another instance than yourself.", metavar="NAME")
+_ATTACH = Param("attachments", "--attach", "Send a file along; repeatable.", many=True, metavar="FILE")
+_EXPIRES = Param("expires", "--expires", "Set when it expires: 2h, 3d, or a date.", metavar="WHEN")
+_RE = Param("re", "--re", "Answer this message.", metavar="ID")
+_ROOM = Param("name", help="Name the room.", required=True, metavar="ROOM")
+_WHO = Param("member", "--member", "Act on this instance instead of yourself.", metavar="NAME")
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
-_TASK = Param("task", "--task", "What you work on.", metavar="TEXT")
-_TYPE = Param("kind", help="What it asks for.", required=True, choices=TYPES, metavar="TYPE")
+_TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
+_TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
 
-def _timeout(default: float | None, text: str) -> Param:
-    return Param("timeout", "--timeout", text, kind="decimal", default=default, metavar="SECONDS")
+def _seconds(name: str, flag: str, text: str, default: float | None) -> Param:
+    return Param(name, flag, text, kind="decimal", default=default, metavar="SECONDS")
 
 
-def _limit(name: str, text: str, kind: "ParamKind", default: object, none: str = " 0 is no limit.") -> Param:
+def _limit(name: str, text: str, default: int) -> Param:
     flag = f"--{name.replace('_', '-')}"
-    return Param(name, flag, text + none, kind=kind, default=default, metavar="N")
+    return Param(name, flag, text, kind="number", default=default, metavar="N")
 
 
 COMMANDS = (
     Command(
         "init",
         "Make a hub and a mailbox here, or join a hub.",
+        'xw init --name alice --describe "keeps the release notes"',
         "setup:init",
         (
-            Param("name", "--name", "The instance's name; default: the directory's.", metavar="NAME"),
-            Param("kind", "--kind", "What it is.", choices=("agent", "human", "room")),
-            Param("describe", "--describe", "One line for the peers.", metavar="TEXT"),
-            Param("model", "--model", "The model it runs on.", metavar="TEXT"),
-            Param("capabilities", "--can", "A capability; may be repeated.", many=True, metavar="WORD"),
+            Param("name", "--name", "Name the instance; default: the directory's name.", metavar="NAME"),
+            Param("kind", "--kind", "Choose what the instance is.", choices=("agent", "human", "room")),
+            Param("describe", "--describe", "Describe it to its peers in one line.", metavar="TEXT"),
+            Param("model", "--model", "Name the model that it runs on.", metavar="TEXT"),
+            Param("capabilities", "--capability", "Add a capability; repeatable.", many=True, metavar="WORD"),
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
         ),
     ),
-    Command("who", "Show your name, hub, configuration and pending mail.", "setup:who"),
-    Command("peers", "List the other instances on the hub.", "setup:peers"),
+    Command("who", "Show your name, hub, configuration and pending mail.", "xw who", "setup:who"),
+    Command("peers", "List the other instances on the hub.", "xw peers", "setup:peers"),
     Command(
         "check",
-        "List pending messages: 20 by priority, oldest first.",
+        "List pending messages: the 20 most urgent, oldest first.",
+        "xw check --from alice",
         "inbox:check",
         (
             Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),
-            Param("everything", "--all", "List all of them.", kind="switch"),
-            Param("limit", "--limit", "List at most so many; 20 if not given.", kind="number", metavar="N"),
-            Param("kind", "--type", "List those of this type only.", choices=TYPES, metavar="TYPE"),
-            Param("sender", "--from", "List those of this sender only.", metavar="NAME"),
+            Param("everything", "--all", "List every message.", kind="switch"),
+            Param("limit", "--limit", "List at most N messages; default: 20.", kind="number", metavar="N"),
+            Param("kind", "--type", "List only messages of this type.", choices=TYPES, metavar="TYPE"),
+            Param("sender", "--from", "List only messages from this sender.", metavar="NAME"),
             Param("newest", "--newest", "Choose the newest, and list them newest first.", kind="switch"),
         ),
         hot=True,
     ),
     Command(
         "read",
-        "Print a message and its attachments' paths.",
+        "Print a message and the paths of its attachments.",
+        "xw read k7f3q2m9",
         "inbox:read",
         (_ID, Param("thread", "--thread", "Print its whole thread.", kind="switch")),
         hot=True,
@@ -136,35 +141,47 @@ COMMANDS = (
     Command(
         "send",
         "Send a task, question, reply or info.",
+        'xw send --to bob task "Review sums.py" --attach sums.py',
         "outgoing:send",
         (_TYPE, _BODY._replace(required=False), _TO, _RE, _ATTACH, _EXPIRES, _FILE),
         hot=True,
     ),
     Command(
         "reply",
-        "Answer a message; `send reply --re ID` to its sender.",
+        "Answer a message; short for `send reply --re ID`.",
+        'xw reply k7f3q2m9 "Line 2 subtracts."',
         "outgoing:reply",
         (_ID, _BODY, _ATTACH, _FILE),
         hot=True,
     ),
-    Command("done", "Mark messages as handled.", "inbox:done", (_IDS,), hot=True),
+    Command(
+        "done", "Mark messages as handled.", "xw done k7f3q2m9 4sq2289a", "inbox:done", (_IDS,), hot=True
+    ),
     Command(
         "attach",
         "Add files to a message that you sent.",
+        "xw attach k7f3q2m9 notes.txt",
         "outgoing:attach",
-        (_ID, Param("files", help="The files.", many=True, required=True, metavar="FILE")),
+        (_ID, Param("files", help="Name the files to add.", many=True, required=True, metavar="FILE")),
     ),
-    Command("retry", "Send a dead letter again.", "outgoing:retry", (_ID,)),
+    Command(
+        "retry",
+        "Send a dead letter again, as a new message.",
+        "xw retry k7f3q2m9",
+        "outgoing:retry",
+        (_ID,),
+    ),
     Command(
         "sync",
         "Deliver the outbox, collect mail, refresh peers in xw.json.",
+        "xw sync --watch",
         "setup:sync",
         (
-            Param("watch", "--watch", "Keep doing so, for every instance of this xw.json.", kind="switch"),
+            Param("watch", "--watch", "Keep syncing every instance in this xw.json.", kind="switch"),
             Param(
                 "adopted",
                 "--adopt",
-                "First take the unsent mail of another mirror, as `xw doctor` names it.",
+                "Take over unsent mail that `xw doctor` found elsewhere.",
                 metavar="FOLDER",
             ),
         ),
@@ -172,123 +189,146 @@ COMMANDS = (
     Command(
         "ask",
         "Send a question, wait for its reply, print it.",
+        'xw ask --to bob --timeout 120 "Which branch?"',
         "waiting:ask",
-        (_BODY, _TO, _FILE, _timeout(60.0, "How long to wait.")),
+        (_BODY, _TO, _FILE, _seconds("timeout", "--timeout", "Stop waiting after so long.", 60.0)),
     ),
     Command(
         "wait",
-        "Wait for mail, or for the answer to a message.",
+        "Wait for mail, or for the reply to a message.",
+        "xw wait --re k7f3q2m9 --timeout 300",
         "waiting:wait",
         (
-            _RE._replace(help="Wait for the answer to this message."),
-            Param("new", "--new", "Wait for mail that the last such call has not seen.", kind="switch"),
-            _timeout(None, "How long to wait; default: for ever."),
+            _RE._replace(help="Wait for the reply to this message."),
+            Param("new", "--new", "Ignore mail that is pending already.", kind="switch"),
+            _seconds("timeout", "--timeout", "Stop waiting after so long; default: never.", None),
         ),
     ),
     Command(
         "watch",
         "Print a line, or run a command, for each message.",
+        "xw watch --exec 'xw read $XW_ID >> mail.txt'",
         "waiting:watch",
         (
             Param(
-                "execute", "--exec", "Run CMD in a shell for each message (its JSON on stdin).", metavar="CMD"
+                "execute", "--exec", "Run CMD in a shell for each message, its JSON on stdin.", metavar="CMD"
             ),
         ),
     ),
     Command(
         "log",
         "Print the transcript of received and sent messages.",
+        "xw log --with bob --since 2h",
         "transcript:log",
         (
-            Param("thread", "--thread", "Only the thread of this message.", metavar="ID"),
-            Param("peer", "--with", "Only messages from or to this peer.", metavar="NAME"),
-            Param("room", "--room", "The conversation in this room, as the room heard it.", metavar="ROOM"),
-            Param("grep", "--grep", "Only bodies that contain this text.", metavar="TEXT"),
-            Param("since", "--since", "Only since then: 2h, 3d, or a date.", metavar="WHEN"),
-            Param("follow", "--follow", "Go on as messages come and go.", kind="switch"),
-            Param("form", "--format", "How to print.", choices=("text", "markdown", "json"), default="text"),
+            Param("thread", "--thread", "Print only the thread of this message.", metavar="ID"),
+            Param("peer", "--with", "Print only messages from or to this peer.", metavar="NAME"),
+            Param("room", "--room", "Print the conversation in this room.", metavar="ROOM"),
+            Param("grep", "--grep", "Print only messages that contain this text.", metavar="TEXT"),
+            Param("since", "--since", "Print only messages since 2h, 3d, or a date.", metavar="WHEN"),
+            Param("follow", "--follow", "Keep printing as messages come and go.", kind="switch"),
+            Param(
+                "form",
+                "--format",
+                "Choose the form of the output.",
+                choices=("text", "markdown", "json"),
+                default="text",
+            ),
         ),
     ),
     Command(
         "room create",
-        "Make a room: members talk, a policy decides who is next.",
+        "Make a room: members talk, a policy gives them turns.",
+        'xw room create tea --members alice,bob --seed "Tea?"',
         "room:create",
         (
-            _ROOM._replace(help="Its name, as of any instance."),
-            Param("members", "--members", "Its members.", default="", metavar="A,B,C"),
-            Param("policy", "--policy", "Who speaks next.", choices=_POLICIES, default="round-robin"),
-            Param("seed", "--seed", "What it is about, and the first thing said in it.", metavar="TEXT"),
+            _ROOM._replace(help="Name the room; the rules are those for instances."),
+            Param("members", "--members", "List its members.", default="", metavar="A,B,C"),
+            Param("policy", "--policy", "Choose who speaks next.", choices=_POLICIES, default="round-robin"),
+            Param("seed", "--seed", "Open the conversation with this topic.", metavar="TEXT"),
             Param(
-                "moderator", "--moderator", "Who names the next; default: the first member.", metavar="NAME"
+                "moderator", "--moderator", "Let NAME moderate; default: the first member.", metavar="NAME"
             ),
-            _limit("turns", "Turns in all.", "number", 100),
-            _limit("per_minute", "Messages of one member in a minute.", "number", 6),
-            _limit("words", "Words in all.", "number", 20_000),
-            _limit("quiet", "Seconds of silence that end it.", "decimal", 600.0),
-            _limit("answer", "Seconds after which a member is passed over.", "decimal", 300.0, ""),
-            _limit("memory", "How many of the last lines one who joins is given.", "number", 20, ""),
+            _limit("turns", "Close it after N turns; 0: no limit.", 100),
+            _limit("per_minute", "Allow each member N messages a minute; 0: no limit.", 6),
+            _limit("words", "Close it after N words; 0: no limit.", 20_000),
+            _seconds("quiet", "--quiet", "Close it after so long a silence; 0: no limit.", 600.0),
+            _seconds("answer", "--answer", "Pass over a member that takes longer to answer.", 300.0),
+            _limit("memory", "Show a joining member the last N lines.", 20),
         ),
     ),
-    Command("room run", "Run a room until it is closed.", "room:run", (_ROOM,)),
-    Command("room list", "List the rooms of the hub.", "room:list_"),
-    Command("room show", "Show a room: status, limits, members.", "room:show", (_ROOM,)),
-    Command("room say", "Say something in a room, at any moment.", "room:speak", (_ROOM, _BODY, _FILE)),
+    Command("room run", "Run a room until it is closed.", "xw room run tea", "room:run", (_ROOM,)),
+    Command("room list", "List the rooms of the hub.", "xw room list", "room:list_"),
+    Command("room show", "Show a room: status, limits, members.", "xw room show tea", "room:show", (_ROOM,)),
+    Command(
+        "room say",
+        "Say something in a room, at any moment.",
+        'xw room say tea "And water?"',
+        "room:speak",
+        (_ROOM, _BODY, _FILE),
+    ),
     Command(
         "room join",
-        "Join a room; joining again repeats the last lines.",
+        "Join a room; join again to repeat the last lines.",
+        "xw room join tea",
         "room:join",
         (_ROOM, _WHO),
     ),
-    Command("room leave", "Leave a room.", "room:leave", (_ROOM, _WHO)),
-    Command("room pause", "Let a room give no more turns.", "room:pause", (_ROOM,)),
-    Command("room resume", "Let a paused room go on.", "room:resume", (_ROOM,)),
-    Command("room close", "End a room.", "room:close", (_ROOM,)),
-    Command("trace", "Show where a message that you sent is.", "transcript:trace", (_ID,)),
-    Command("prompt", "Print the instructions for your system prompt.", "setup:prompt"),
+    Command("room leave", "Leave a room.", "xw room leave tea", "room:leave", (_ROOM, _WHO)),
+    Command("room pause", "Stop a room from giving turns.", "xw room pause tea", "room:pause", (_ROOM,)),
+    Command("room resume", "Let a paused room continue.", "xw room resume tea", "room:resume", (_ROOM,)),
+    Command("room close", "Close a room permanently.", "xw room close tea", "room:close", (_ROOM,)),
+    Command(
+        "trace", "Show where a message that you sent is.", "xw trace k7f3q2m9", "transcript:trace", (_ID,)
+    ),
+    Command("prompt", "Print the instructions for your system prompt.", "xw prompt", "setup:prompt"),
     Command(
         "gc",
         "Remove mail that was handled or sent long ago.",
+        "xw gc --days 7 --dry-run",
         "upkeep:gc",
         (
             Param(
                 "days",
                 "--days",
-                "How long to keep it; default: retention_days in xw.json.",
+                "Keep mail for N days; default: retention_days in xw.json.",
                 kind="number",
                 metavar="N",
             ),
-            Param("dry_run", "--dry-run", "Only say what would go.", kind="switch"),
-            Param("verbose", "--verbose", "Say what went.", kind="switch"),
+            Param("dry_run", "--dry-run", "List what to remove, and remove nothing.", kind="switch"),
+            Param("verbose", "--verbose", "Report how much was removed.", kind="switch"),
         ),
     ),
     Command(
         "notify status",
-        "Report what you do: in your presence, and to all.",
+        "Report what you are doing, to all and in your presence.",
+        'xw notify status working --task "the parser"',
         "notify:status",
         (
             Param(
                 "state",
-                help="What you are.",
+                help="Choose your status.",
                 required=True,
                 choices=("idle", "working", "blocked", "completed"),
                 metavar="STATUS",
             ),
             _TASK,
-            Param("progress", "--progress", "How far you are: 80%.", metavar="TEXT"),
+            Param("progress", "--progress", "Report your progress, such as 80%.", metavar="TEXT"),
         ),
     ),
     Command(
         "notify handoff",
-        "Give a task to another agent.",
+        "Hand a task over to another agent.",
+        'xw notify handoff --to bob "Review the parser"',
         "notify:handoff",
         (
-            Param("task", help="The task.", required=True, metavar="TASK"),
-            Param("to", "--to", "Who is to do it; default: the only peer.", metavar="NAME"),
-            Param("context", "--context", "What one must know for it.", metavar="TEXT"),
+            Param("task", help="Describe the task.", required=True, metavar="TASK"),
+            Param("to", "--to", "Give it to NAME; default: the only peer.", metavar="NAME"),
+            Param("context", "--context", "Add background that the task needs.", metavar="TEXT"),
             Param(
                 "priority",
                 "--priority",
-                "How urgent it is.",
+                "Choose how urgent it is.",
                 choices=("low", "medium", "high"),
                 default="medium",
             ),
@@ -297,72 +337,76 @@ COMMANDS = (
     Command(
         "notify compaction",
         "Tell all that your context was compacted.",
+        'xw notify compaction "two days on the parser"',
         "notify:compaction",
         (
-            Param("summary", help="What it was about.", required=True, metavar="SUMMARY"),
-            Param("retained", "--retained", "What you kept; may be repeated.", many=True, metavar="TEXT"),
+            Param("summary", help="Summarise the old context.", required=True, metavar="SUMMARY"),
+            Param("retained", "--retained", "List what you kept; repeatable.", many=True, metavar="TEXT"),
             _TASK,
         ),
     ),
     Command(
         "notify error",
         "Tell all that something went wrong.",
+        'xw notify error "the disk is full" --needs-assistance',
         "notify:error",
         (
-            Param("text", help="What went wrong.", required=True, metavar="ERROR"),
-            Param("recoverable", "--recoverable", "You can go on.", kind="switch"),
-            Param("assistance", "--needs-assistance", "Somebody must help.", kind="switch"),
+            Param("text", help="Describe the error.", required=True, metavar="ERROR"),
+            Param("recoverable", "--recoverable", "Say that you can continue.", kind="switch"),
+            Param("assistance", "--needs-assistance", "Ask for help.", kind="switch"),
         ),
     ),
     Command(
         "notify heartbeat",
-        "Renew your presence; with --message also tell all.",
+        "Renew your presence; with --message, tell all as well.",
+        'xw notify heartbeat busy --task "the tests" --ttl 600',
         "notify:heartbeat",
         (
             Param(
                 "state",
-                help="What you are; default: alive.",
+                help="Choose your status.",
                 choices=("alive", "busy", "idle"),
                 default="alive",
                 metavar="STATUS",
             ),
             _TASK,
-            Param(
-                "ttl", "--ttl", "How long it is believed.", kind="decimal", default=30.0, metavar="SECONDS"
-            ),
-            Param("message", "--message", "Tell all, too.", kind="switch"),
+            _seconds("ttl", "--ttl", "Stay valid for so long.", 30.0),
+            Param("message", "--message", "Tell all as well.", kind="switch"),
         ),
     ),
     Command(
         "bridge",
         "Show your mail to a chat program, and file its answers.",
+        "xw bridge tmux --target claude",
         "bridge:bridge",
         (
-            Param("kind", help="socket, tmux, command or acp; default: as in xw.json.", metavar="KIND"),
-            Param("words", help="After `--`: the command to run.", many=True, metavar="COMMAND"),
-            Param("target", "--target", "Which chat: a socket, a pane, a command line.", metavar="TEXT"),
-            Param("notify", "--notify", "Only say that there is mail; claim nothing.", kind="switch"),
+            Param("kind", help="Choose socket, tmux, command or acp; default: xw.json's.", metavar="KIND"),
+            Param("words", help="Run this command, given after `--`.", many=True, metavar="COMMAND"),
+            Param("target", "--target", "Name the chat: a socket, a pane, a command line.", metavar="TEXT"),
+            Param("notify", "--notify", "Announce mail only; claim nothing.", kind="switch"),
             Param(
                 "options",
                 "--option",
-                "A setting of this kind of chat; may be repeated.",
+                "Set an option of this kind of chat; repeatable.",
                 many=True,
                 metavar="NAME=VALUE",
             ),
-            Param("listing", "--list", "Show the chats on this machine.", kind="switch"),
+            Param("listing", "--list", "List the chats on this machine.", kind="switch"),
         ),
     ),
     Command(
         "up",
         "Run and restart the bridges that xw.json names, and sync.",
+        "xw up alice bob",
         "up:up",
-        (Param("names", help="These instances only.", many=True, metavar="NAME"),),
+        (Param("names", help="Run only the bridges of these instances.", many=True, metavar="NAME"),),
     ),
     Command(
         "schema",
         "Print the JSON Schema of a command's output, or list all.",
+        "xw schema check",
         "schema:schema",
-        (Param("words", help="A command, or a file of the format.", many=True, metavar="NAME"),),
+        (Param("words", help="Name a command, or a file of the format.", many=True, metavar="NAME"),),
     ),
-    Command("doctor", "Find everything that is wrong, and say how to fix it.", "upkeep:doctor"),
+    Command("doctor", "Find problems, and print how to fix each.", "xw doctor", "upkeep:doctor"),
 )
