@@ -13,7 +13,8 @@ from tests.cli.team import PATIENCE, XW, call
 from tests.files.memory import MemoryFiles
 from xw import clock, layout
 from xw.files.local import LocalFiles
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.mailbox import Mailbox, Place
 from xw.post import Draft, send
 
@@ -25,7 +26,7 @@ _START = 1_795_238_400_000_000
 def test_a_clock_that_goes_back(steps: list[int]) -> None:
     """Ids increase also when the clock stands still or goes back, and follow it when it runs ahead."""
     files = MemoryFiles(time.time)
-    found(files, "memory", "", group=False, links=True)
+    create_hub(files, "memory", "", group=False, links=True)
     hub = DirectoryHub(files, "memory")
     for name in ("alice", "bob"):
         hub.register(name, {})

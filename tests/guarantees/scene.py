@@ -21,7 +21,8 @@ from tests.guarantees import traced
 from xw import clock, layout, post
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
@@ -72,7 +73,7 @@ class Ground:
     def build(self) -> None:
         """Make all of it, with some mail in every state."""
         self.work.mkdir()
-        found(self.hub.files, "test", "a hub\n", group=False, links=True)
+        create_hub(self.hub.files, "test", "a hub\n", group=False, links=True)
         for name in NAMES:
             self.hub.register(name, {"name": name, "kind": "agent"})
         listed = ", ".join(f'"{name}": {{}}' for name in NAMES)

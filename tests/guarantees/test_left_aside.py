@@ -15,7 +15,8 @@ from tests.guarantees.scene import Ground
 from tests.guarantees.test_disk import fill, xw
 from tests.guarantees.test_disk import small_disk as small_disk  # a fixture
 from xw.files.local import LocalFiles
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.layout import INBOX
 
 BOB, MAL, GROUP = 61001, 61002, 61000
@@ -27,7 +28,7 @@ class Shared:
     def __init__(self, work: Path) -> None:
         self.work = work
         files = LocalFiles(f"{work}/hub", group=True)
-        found(files, "test", "a hub\n", group=True, links=True)
+        create_hub(files, "test", "a hub\n", group=True, links=True)
         for name in ("bob", "mal"):
             DirectoryHub(files, f"{work}/hub").register(name, {"name": name, "kind": "agent"})
         (work / "xw.json").write_text('{"format": 1, "hub": "./hub", "instances": {"bob": {}, "mal": {}}}\n')

@@ -28,7 +28,8 @@ from xw import clock, config, layout, post
 from xw.actions import gc as sweeping
 from xw.actions import sending
 from xw.hub.contract import Outgoing, Parcel
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.instance import Instance
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox
@@ -68,7 +69,7 @@ class Broken(RuleBasedStateMachine):
         self._dead = False
         self.hub_files = MemoryFiles(lambda: self.seconds, self._fault)
         self.afar_files = MemoryFiles(lambda: self.seconds, self._fault)
-        found(self.hub_files, "test", "", group=False, links=True)
+        create_hub(self.hub_files, "test", "", group=False, links=True)
         self.hub = DirectoryHub(self.hub_files, "test")
         for name in (*OWNERS, "dave"):
             self.hub.register(name, {"name": name})

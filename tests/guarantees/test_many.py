@@ -16,7 +16,8 @@ from tests.files.memory import MemoryFiles
 from tests.guarantees import traced
 from tests.guarantees.worker import LAST
 from xw.files.local import LocalFiles
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox, Place
 from xw.message import encode
@@ -26,7 +27,7 @@ SENDERS = tuple(f"sender-{number}" for number in range(8))
 
 def make(root: Path, *more: str) -> DirectoryHub:
     hub = DirectoryHub(LocalFiles(str(root)), str(root))
-    found(hub.files, "test", "", group=False, links=True)
+    create_hub(hub.files, "test", "", group=False, links=True)
     for name in (*SENDERS, *more):
         hub.register(name, {})
     return hub

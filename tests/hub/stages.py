@@ -17,7 +17,8 @@ from xw.errors import Damaged, Unreadable
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub, Move
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.hub.ssh import SshHub
 from xw.layout import INBOX, MESSAGE_LIMIT, STATES
 from xw.mailbox import Mailbox, Place
@@ -77,7 +78,7 @@ class DirectoryStage:
         vanish: Callable[[], None],
         backdate: Callable[[str, float], None],
     ) -> None:
-        found(files, "test", "", group=False, links=True)
+        create_hub(files, "test", "", group=False, links=True)
         self.files = files
         self.url = url
         self.again = connect

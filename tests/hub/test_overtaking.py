@@ -7,7 +7,9 @@ from xw import clock, post
 from xw.errors import XwError
 from xw.files.local import LocalFiles
 from xw.hub.contract import Parcel
-from xw.hub.directory import DirectoryHub, DirectoryPublisher, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.giving import DirectoryPublisher
+from xw.hub.making import create_hub
 from xw.mailbox import Mailbox
 from xw.post import Draft
 
@@ -26,7 +28,7 @@ class Refusing(DirectoryHub):
             def takes(self, to: str) -> bool:
                 return hub.writable and super().takes(to)
 
-        return Opening(self, owner)
+        return Opening(self.files, owner)
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
         """See `contract.Hub.deliver`."""
@@ -36,7 +38,7 @@ class Refusing(DirectoryHub):
 def test_a_later_message_waits_behind_an_earlier_one(tmp_path: Path) -> None:
     """While one waits for a recipient, the next one to it waits too; to others it is delivered."""
     files = LocalFiles(str(tmp_path))
-    found(files, "test", "", group=False, links=True)
+    create_hub(files, "test", "", group=False, links=True)
     hub = Refusing(files, str(tmp_path))
     for name in ("alice", "bob", "carol"):
         hub.register(name, {"name": name})

@@ -11,7 +11,8 @@ from xw.bridges.chat import Reply
 from xw.bridges.loop import Bridge
 from xw.files import Publication
 from xw.files.local import LocalFiles
-from xw.hub.directory import DirectoryHub, found
+from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.instance import Instance
 from xw.mailbox import Mailbox, Place
 from xw.message import Fields, Message
@@ -134,7 +135,7 @@ class World:
         self.root = str(root)
         self.time = START
         self.files = CrashingFiles(self.root)
-        found(self.files, "test", "", group=False, links=True)
+        create_hub(self.files, "test", "", group=False, links=True)
         self.hub = DirectoryHub(self.files, self.root)
         for name in NAMES:
             self.hub.register(name, {"name": name})

@@ -72,7 +72,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a closed mailbox is not an unknown one",
-        "xw/hub/directory.py",
+        "xw/hub/giving.py",
         "held.get(parcel.to) or _hidden(found) or",
         "held.get(parcel.to) or",
         (f"{_SECOND}::test_a_closed_mailbox",),

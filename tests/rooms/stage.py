@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from xw import config, post
 from xw.files.local import LocalFiles
-from xw.hub import directory
 from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -40,7 +40,7 @@ class Stage:
     def __init__(self, folder: Path, make: Make = LocalFiles) -> None:
         self.root = str(folder / "hub")
         self.files = make(self.root)
-        directory.found(self.files, "test", "", group=False, links=True)
+        create_hub(self.files, "test", "", group=False, links=True)
         self.hub = DirectoryHub(self.files, self.root)
         self.time = START
 

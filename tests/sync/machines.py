@@ -6,8 +6,8 @@ from tests.ssh.server import OBEDIENT, ServerLink
 from xw import clock, post
 from xw.files.local import LocalFiles
 from xw.files.sftp import SftpFiles
-from xw.hub import directory
 from xw.hub.directory import DirectoryHub
+from xw.hub.making import create_hub
 from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.mirror.policy import MirrorCarrier
@@ -58,7 +58,7 @@ class Machine:
 def found_hub(root: Path, *names: str) -> DirectoryHub:
     """A hub in a directory, with mailboxes for `names`, as its own machine sees it."""
     files = LocalFiles(str(root))
-    directory.found(files, "hub", "a hub\n", group=False, links=True)
+    create_hub(files, "hub", "a hub\n", group=False, links=True)
     hub = DirectoryHub(files, str(root))
     for name in names:
         hub.register(name, {"name": name, "kind": "agent"})

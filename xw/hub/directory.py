@@ -1,9 +1,8 @@
 """A hub that is a directory: on this machine, or wherever `Files` reach.
 
-`<hub>/<instance>/` are the mailboxes. Where the sender's own mailbox lies in
-the same directory, delivery is the one publish that `post` makes; else a
-parcel is put into the recipient's mailbox here. The half that takes mail out
-is in `taking`, which commands on a directory never load.
+`<hub>/<instance>/` are the mailboxes. This module knows which instances there
+are; it gives mail through `giving` and takes it through `taking`, which are
+loaded only when they are needed. `making` makes such a hub.
 """
 
 import json
@@ -11,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, explain
-from xw.files import Publication
-from xw.files.batch import is_file
+from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError
 from xw.layout import INBOX, INSTANCE
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -21,7 +18,7 @@ from xw.record import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from subprocess import Popen
 
@@ -30,15 +27,14 @@ if TYPE_CHECKING:
     from xw.files.contract import Files
     from xw.finding import Finding
     from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+    from xw.hub.giving import DirectoryPublisher
     from xw.hub.rooms import DirectoryRooms
     from xw.hub.sighting import Peer, Sighting
-    from xw.message import Attachment
     from xw.sweep import Swept
     from xw.words import State
 
 LEAST = '{"format": 1, "name": "hub"}'  # a hub.json that will do
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
-_LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 
 
 class Facts(NamedTuple):
@@ -54,13 +50,13 @@ class Facts(NamedTuple):
 
 
 def facts(files: "Files", url: str) -> Facts:
-    """The facts of the hub in `files`. Unreachable where there is none."""
+    """Return what the `hub.json` in `files` says. Raise Unreachable if there is none."""
     try:
         found = parse_object(files.read(layout.HUB_FILE, _LIMIT))
         version = found["format"]
         if version != layout.FORMAT:
             if type(version) is not int:
-                raise Damaged("its format is no number")
+                raise Damaged("its format is not a number")
             raise XwError(
                 f"the hub {url} has format {version}, this xw knows format {layout.FORMAT}: upgrade xw"
             )
@@ -71,23 +67,8 @@ def facts(files: "Files", url: str) -> Facts:
     except (KeyError, Damaged) as error:
         problem = f"{error} is missing" if isinstance(error, KeyError) else error
         raise XwError(
-            f"{url}/{layout.HUB_FILE} is damaged ({problem}): put it right by hand; {LEAST} is enough"
+            f"{url}/{layout.HUB_FILE} is damaged ({problem}): fix it by hand; {LEAST} is enough"
         ) from None
-
-
-def found(files: "Files", name: str, readme: str, *, group: bool, links: bool, unix_group: str = "") -> None:
-    """Make a hub of an empty directory. Durable; harmless where there is one."""
-    files.make_folder("")
-    about = {"format": layout.FORMAT, "name": name, "created": clock.rfc3339(clock.now())}
-    if group:
-        about["group"] = True
-    if unix_group:
-        about["unix_group"] = unix_group
-    if not links:
-        about["publish"] = "rename"
-    # First what makes it a hub: whoever died in between left a hub, not a directory of something else.
-    files.replace((json.dumps(about, indent=2) + "\n").encode(), "", layout.HUB_FILE)
-    files.replace(readme.encode(), "", "README.md")
 
 
 class DirectoryHub:
@@ -139,12 +120,14 @@ class DirectoryHub:
         return _is_instance(looks)
 
     def peer(self, name: str) -> "Peer":
-        """Read card, presence and the number of pending messages."""
         from xw.hub.seeing import see
 
-        seen = see(self.files, [name], {}) if self.knows(name) else []
+        seen = see(self.files, [name], {}) if _is_free(name) else []
         if not seen:
-            raise self._unknown(name)
+            from xw.hub.giving import unknown
+
+            self.knows(name)  # raises if the hub is gone, or if nobody can look into it
+            raise unknown(self.files, self.url, name)
         return seen[0].peer(self.files.now())
 
     def peers(self) -> "list[Peer]":
@@ -176,38 +159,14 @@ class DirectoryHub:
         return new
 
     def publisher(self, owner: str) -> "DirectoryPublisher":
-        """Return one for the mailbox of `owner` on this hub."""
-        return DirectoryPublisher(self, owner)
+        from xw.hub.giving import DirectoryPublisher
+
+        return DirectoryPublisher(self.files, owner)
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
-        """Look for all, copy the attachments, publish what is left in one batch."""
-        looks = self.files.stat_all([path for parcel in parcels for path in self._looked_at(parcel)])
-        if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
-            self._must_be_there()  # else a hub that is gone would make every name unknown
-        outcomes: list[XwError | None] = []
-        held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
-        ready: list[int] = []
-        for index, parcel in enumerate(parcels):
-            found = looks[index * _LOOKS : (index + 1) * _LOOKS]
-            folder, card, *states = [None if isinstance(look, OSError) else look.kind for look in found]
-            known = (folder, card) == INSTANCE
-            error = held.get(parcel.to) or _hidden(found) or self._prepare(parcel, known, any(states))
-            outcomes.append(error)
-            if error and not isinstance(error, (NotFound, Refused)):
-                held[parcel.to] = error
-            elif not error and not any(states):
-                ready.append(index)
-        published = self.files.publish_all([self._publication(parcels[index]) for index in ready])
-        for index, problem in zip(ready, published, strict=True):
-            if problem is not None:
-                parcel = parcels[index]
-                error = held.get(parcel.to) or self._outcome(parcel, problem)
-                outcomes[index] = error
-                if not isinstance(error, Refused):
-                    held[parcel.to] = error  # one outcome for all that wait behind
-            elif self.progress:
-                self.progress(parcels[index].name, len(parcels[index].data), len(parcels[index].data))
-        return outcomes
+        from xw.hub.giving import Delivery
+
+        return Delivery(self.files, self.url, self._must_be_there, self.progress).deliver(parcels)
 
     def locate(self, to: str, name: str) -> "Located | None":
         """Look in each state, in the order in which messages move."""
@@ -224,17 +183,15 @@ class DirectoryHub:
             return self.locate(to, name)  # it has moved on, which it can do at most three times
 
     def now(self) -> float:
-        """Return the time by the clock that sets mtimes there."""
         return self.files.now()
 
     def limits(self) -> "Limits":
-        """Nothing is far: look again soon."""
+        """Look again soon, since nothing is far."""
         from xw.hub.contract import Limits
 
         return Limits(look_again_s=(2.0, 2.0))
 
     def rooms(self) -> "DirectoryRooms":
-        """Return those in this directory."""
         from xw.hub.rooms import DirectoryRooms
 
         return DirectoryRooms(self, here=True)
@@ -251,13 +208,11 @@ class DirectoryHub:
     def fetch(
         self, owner: str, messages: "Sequence[tuple[State, str]]"
     ) -> "Iterator[bytes | Unreadable | Damaged | None]":
-        """Read the files in bursts."""
         from xw.hub import taking
 
         return taking.fetch(self.mailbox(owner), messages, self._must_be_there)
 
     def attachment(self, owner: str, folder: str, name: str) -> "Iterator[bytes]":
-        """Read the file in pieces."""
         from xw.hub import taking
 
         with self._telling_absence(owner):
@@ -282,7 +237,6 @@ class DirectoryHub:
             return self.mailbox(owner).quarantine(state, name, reason)
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
-        """Read the note beside the file."""
         note = self.mailbox(owner).why(name)
         if not note:
             self._must_be_there()
@@ -291,13 +245,11 @@ class DirectoryHub:
     # Keeping
 
     def show(self, owner: str, presence: bytes) -> None:
-        """Replace the file."""
         mailbox = self.mailbox(owner)
         with self._telling_absence(owner):
             self.files.replace(presence, mailbox.at(layout.SCRATCH), f"{owner}/{layout.PRESENCE}")
 
     def sweep(self, owner: str, days: int, dry_run: bool) -> "Swept":
-        """Sweep the mailbox."""
         from xw.sweep import sweep
 
         with self._telling_absence(owner):
@@ -346,17 +298,14 @@ class DirectoryHub:
         return f"{self.url} cannot be written from here" if is_closed(f"{self.url}/{owner}") else ""
 
     def within(self, seconds: float) -> "AbstractContextManager[None]":  # noqa: ARG002  # a disk has no limit
-        """Limit nothing."""
         from contextlib import nullcontext
 
         return nullcontext()
 
     def connect(self) -> None:
-        """Raise Unreachable if the hub is gone."""
         self._must_be_there()
 
     def ping(self) -> None:
-        """Raise Unreachable if the hub is gone."""
         self._must_be_there()
 
     def close(self) -> None:
@@ -365,14 +314,8 @@ class DirectoryHub:
             with suppress(OSError):
                 self._pushing.stdin.close()
 
-    def _unknown(self, name: str) -> NotFound:
-        """Why a name that is not registered has no mail: a closed room has kept all but its card."""
-        if layout.is_name(name) and is_file(self.files, f"{name}/{layout.ROOM}"):
-            return NotFound(f"the room {name!r} on {self.url} is closed: `xw log --room {name}` shows it")
-        return NotFound(f"no peer {name!r} on {self.url}")
-
     def _must_be_there(self) -> None:
-        """Unreachable where the hub is gone, so that its absence is not taken for that of a peer."""
+        """Raise Unreachable if the hub is gone, so that its absence is not taken for that of a peer."""
         try:
             self.files.stat(layout.HUB_FILE)
         except (FileNotFoundError, NotADirectoryError):
@@ -401,61 +344,6 @@ class DirectoryHub:
             self._must_be_there()
             raise
 
-    def _looked_at(self, parcel: "Parcel") -> list[str]:
-        mailbox = self.mailbox(parcel.to)
-        states = [mailbox.at(INBOX[state], parcel.name) for state in layout.STATES]
-        return [parcel.to, f"{parcel.to}/{layout.CARD}", *states]
-
-    def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
-        """See to all but the publishing: the files, or a message that an earlier try brought."""
-        if not known:
-            return self._unknown(parcel.to)
-        if self.files.divided(parcel.sender, parcel.to):
-            return XwError(_apart(parcel.sender, parcel.to))
-        target = self.mailbox(parcel.to)
-        try:
-            if parcel.files:
-                from xw.hub.handover import hand_over
-            for file in parcel.files:
-                wrong = hand_over(
-                    parcel.read, target, parcel.folder, file, self.progress, added=_is_added(parcel)
-                )
-                if wrong:  # for good: waiting would keep it, and all behind it, in the outbox for ever
-                    return Refused(wrong)
-        except OSError as error:
-            return XwError(str(explain(error)))
-        try:
-            if there:
-                target.accept(parcel.name, parcel.data)  # makes sure that it is durable
-        except OSError as error:
-            return self._outcome(parcel, error)
-        return None
-
-    def _publication(self, parcel: "Parcel") -> Publication:
-        # In the sender's own scratch folder, which its own gc cleans.
-        scratch = self.mailbox(parcel.sender).at(layout.SCRATCH)
-        target, *later = (self.mailbox(parcel.to).at(INBOX[state], parcel.name) for state in layout.STATES)
-        return Publication(parcel.data, scratch, (target,), tuple(later))
-
-    def _outcome(self, parcel: "Parcel", error: OSError) -> XwError:
-        if isinstance(error, FileExistsError):
-            return Refused(f"{parcel.to} has another message named {parcel.name}")
-        # What keeps a message out now may let it in later; only the hub's word is for good.
-        return XwError(str(explain(error)))
-
-
-def _hidden(looks: "Iterable[Stat | OSError]") -> XwError | None:
-    """Return why a mailbox cannot be looked into: then nobody knows whether it has the message."""
-    for look in looks:
-        if isinstance(look, OSError) and not isinstance(look, (FileNotFoundError, NotADirectoryError)):
-            return XwError(str(explain(look)))
-    return None
-
-
-def _is_added(parcel: "Parcel") -> bool:
-    """Return True for files of an earlier message, which `xw attach` adds to it."""
-    return not parcel.name.startswith(f"{parcel.folder}.")
-
 
 def _is_free(name: str) -> bool:
     """Return True if an instance may have this name."""
@@ -483,50 +371,3 @@ def _is_room(card: bytes | Exception) -> bool:
 
 def _card_bytes(card: Mapping[str, object]) -> bytes:
     return (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _apart(sender: str, to: str) -> str:
-    return (
-        f"{sender} and {to} belong to different users, and mail that root brings from one to the other "
-        f"could be read by one alone: share a hub made with `xw init --group NAME`"
-    )
-
-
-class DirectoryPublisher:
-    """A `contract.Publisher` for a mailbox that lies in the hub's directory."""
-
-    def __init__(self, hub: DirectoryHub, owner: str) -> None:
-        self._hub = hub
-        self._own = hub.mailbox(owner)
-
-    def takes(self, to: str) -> bool:
-        """Try whether the recipient's `pending/` can be written."""
-        files = self._hub.files
-        if files.divided(self._own.owner, to):
-            raise Refused(f"{_apart(self._own.owner, to)}; nothing was sent")
-        return files.writable(self._pending(to))
-
-    def bring(self, to: str, folder: str, file: "Attachment", added: bool) -> str | None:
-        """Copy the file into the recipient's mailbox."""
-        from xw.hub.handover import hand_over
-
-        return hand_over(self._own.reader(folder), self._hub.mailbox(to), folder, file, added=added)
-
-    def publish(
-        self,
-        name: str,
-        data: bytes,
-        to: Sequence[str],
-        own: Sequence[str],
-        *,
-        own_first: bool,
-        separate: bool,
-    ) -> None:
-        """Link one file to all of them, or write one for each."""
-        theirs = [f"{self._pending(one)}/{name}" for one in to]
-        ours = [self._own.at(folder, name) for folder in own]
-        targets = [*ours, *theirs] if own_first else [*theirs, *ours]
-        self._hub.files.publish(data, self._own.at(layout.SCRATCH), targets, separate_files=separate)
-
-    def _pending(self, to: str) -> str:
-        return f"{to}/{INBOX['pending']}"

@@ -1,14 +1,15 @@
 """Make a directory hub, wherever its files lie."""
 
 import errno
+import json
 import os
 from collections.abc import Callable
 
-from xw import layout
+from xw import clock, layout
 from xw.errors import Refused, Usage
 from xw.files.batch import is_file
 from xw.files.contract import Files
-from xw.hub.directory import LEAST, Facts, found
+from xw.hub.directory import LEAST, Facts
 
 NO_LINKS = "its SFTP server says OK to hard links and makes none"
 
@@ -48,7 +49,7 @@ def make_hub(
     tell(f"making a hub at {url}")
     files.make_folder("")
     parts = [part for part in url.split("/") if part not in ("", ".xw", "hub")]
-    found(
+    create_hub(
         files,
         parts[-1],
         readme,
@@ -57,6 +58,23 @@ def make_hub(
         links=has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
     )
     return True
+
+
+def create_hub(
+    files: "Files", name: str, readme: str, *, group: bool, links: bool, unix_group: str = ""
+) -> None:
+    """Make a hub of an empty directory. Durable; harmless where there is one."""
+    files.make_folder("")
+    about = {"format": layout.FORMAT, "name": name, "created": clock.rfc3339(clock.now())}
+    if group:
+        about["group"] = True
+    if unix_group:
+        about["unix_group"] = unix_group
+    if not links:
+        about["publish"] = "rename"
+    # First what makes it a hub: whoever died in between left a hub, not a directory of something else.
+    files.replace((json.dumps(about, indent=2) + "\n").encode(), "", layout.HUB_FILE)
+    files.replace(readme.encode(), "", "README.md")
 
 
 def has_links(files: Files, tell: Callable[[str], None]) -> bool:
