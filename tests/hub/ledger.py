@@ -44,7 +44,7 @@ class Server:
     """
 
     def __init__(self) -> None:
-        self.identity = secrets.token_hex(16)
+        self.identity = ""
         self.made = False
         self.cut = False
         self.closed: set[str] = set()
@@ -84,9 +84,11 @@ class LedgerHub:
 
     # Who
 
-    def identity(self) -> str:
+    def identity(self, known: str = "") -> str:
         """Return the server's."""
-        return self._reached().identity
+        server = self._reached()
+        server.identity = server.identity or known or secrets.token_hex(16)
+        return server.identity
 
     def instances(self) -> list[str]:
         """List the cards."""

@@ -20,7 +20,7 @@ from xw.hub.contract import Hub, Move
 from xw.hub.directory import DirectoryHub
 from xw.hub.making import create_hub
 from xw.hub.ssh import SshHub
-from xw.layout import INBOX, MESSAGE_LIMIT, STATES
+from xw.layout import HUB_ID, INBOX, MESSAGE_LIMIT, STATES
 from xw.mailbox import Mailbox, Place
 from xw.words import State
 
@@ -59,6 +59,9 @@ class Stage(Protocol):
 
     def age(self, to: str, name: str, days: int) -> None:
         """Let a message, and its files, have been moved last so many days ago."""
+
+    def lose_identity(self) -> None:
+        """Let the hub have no id, as one that was restored from an older backup."""
 
     def cut(self) -> None:
         """Make the hub unreachable."""
@@ -140,6 +143,10 @@ class DirectoryStage:
         if message_id in self.files.list_folder(f"{to}/attachments"):
             self._backdate(f"{to}/attachments/{message_id}", time.time() - days * 86400)
 
+    def lose_identity(self) -> None:
+        """See `Stage.lose_identity`."""
+        self.files.remove(HUB_ID)
+
     def end(self) -> None:
         """See `Stage.end`."""
         self.hub.close()
@@ -201,6 +208,10 @@ class LedgerStage:
     def age(self, to: str, name: str, days: int) -> None:
         """See `Stage.age`."""
         self.server.entries[to][name].since = time.time() - days * 86400
+
+    def lose_identity(self) -> None:
+        """See `Stage.lose_identity`."""
+        self.server.identity = ""
 
     def cut(self) -> None:
         """See `Stage.cut`."""

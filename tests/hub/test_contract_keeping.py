@@ -12,6 +12,7 @@ from xw.hub.contract import Hub, Move
 from xw.mailbox import Mailbox
 from xw.words import State
 
+OTHER = "otherotherotherotherotherot"[:26]
 BUSY = b'{"status": "busy", "task": "the parser", "ttl_s": 60}'
 
 
@@ -84,7 +85,17 @@ def test_identity(stage: Stage) -> None:
     there = stage.again()
     identity = stage.hub.identity()
     assert identity
-    assert {there.identity(), stage.hub.identity()} == {identity}
+    assert {there.identity(), stage.hub.identity(), there.identity(OTHER)} == {identity}
+    there.close()
+
+
+def test_an_identity_that_was_lost(stage: Stage) -> None:
+    """The first who knows the id of a hub that has none gives it back; nobody after that changes it."""
+    identity = stage.hub.identity()
+    stage.lose_identity()
+    there = stage.again()
+    assert there.identity(identity) == identity
+    assert {stage.hub.identity(OTHER), stage.hub.identity()} == {identity}
     there.close()
 
 

@@ -20,7 +20,7 @@ from xw.hub.handover import hand_over
 from xw.instance import Instance
 from xw.mailbox import Mailbox
 from xw.message import decode
-from xw.mirror.notes import mirror_url
+from xw.mirror.notes import about
 from xw.post import files_of
 
 
@@ -180,7 +180,7 @@ def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator
 
 
 def _named(path: str, name: str, waiting: int, found: Config, environ: Mapping[str, str]) -> Stranded:
-    url = mirror_url(LocalFiles(path))
+    url = about(LocalFiles(path)).url
     sync = f"xw sync{_by_file(found, environ)} --as {name}"
     adopting = f"{sync} --adopt {quote(path)}"
     if not url:

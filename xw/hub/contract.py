@@ -216,8 +216,12 @@ class Hub(Outgoing, Protocol):
     progress: Progress | None
     """Hears how far attachments have come that are being delivered."""
 
-    def identity(self) -> str:
-        """Return the hub's id, made once; empty where an older xw made the hub and it cannot be written."""
+    def identity(self, known: str = "") -> str:
+        """Return the hub's id, made once and then the same for all who ask.
+
+        Where it has none, `known` becomes it, which a mirror remembers of a hub that was restored from an
+        older backup; else a new one. Empty where it has none and cannot be written.
+        """
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Register an instance, or replace its card; return True if it is new. Durable; may be repeated.

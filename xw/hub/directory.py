@@ -282,12 +282,12 @@ class DirectoryHub:
         self._must_be_there()
         yield Finding("ok", "connected", f"the hub's directory {self.url} is there")
 
-    def identity(self) -> str:
+    def identity(self, known: str = "") -> str:
         """Read `hub.id`, made where it is missing."""
         from xw.hub.identity import identity_in
 
         self._must_be_there()  # an empty mount point gets no id
-        return identity_in(self.files)
+        return identity_in(self.files, known)
 
     # The connection: there is none
 

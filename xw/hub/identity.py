@@ -1,23 +1,30 @@
 """The id of a directory hub: 128 random bits in the file `hub.id`, made once."""
 
 import os
+import re
 from base64 import b32encode
-from contextlib import suppress
 
 from xw import layout
+from xw.errors import Damaged
 from xw.files.contract import Files
 
 _LIMIT = 64  # bytes; an id has 26 and a line break
+_is_id = re.compile("[a-z2-7]{26}").fullmatch
 
 
-def identity_in(files: Files) -> str:
-    """Return the id of the hub in `files`, made where it is missing; of two who make one, the first wins.
+def identity_in(files: Files, known: str = "") -> str:
+    """Return the id of the hub in `files`; where it has none, `known` becomes it, else a new one.
 
-    Empty where there is none and none can be made, as on a read-only disk.
+    Of several who make one at once, the first wins. Empty where there is none that can be read and none
+    can be made, as on a read-only disk.
     """
-    with suppress(FileNotFoundError):
+    try:
         return _read(files)
-    made = b32encode(os.urandom(16)).decode().rstrip("=").lower()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return ""
+    made = known or new_identity()
     try:
         files.publish(f"{made}\n".encode(), "", [layout.HUB_ID])
     except FileExistsError:
@@ -27,5 +34,14 @@ def identity_in(files: Files) -> str:
     return _read(files)
 
 
+def new_identity() -> str:
+    """Return 128 random bits as an id."""
+    return b32encode(os.urandom(16)).decode().rstrip("=").lower()
+
+
 def _read(files: Files) -> str:
-    return files.read(layout.HUB_ID, _LIMIT).decode("ascii", "replace").strip()
+    try:
+        text = files.read(layout.HUB_ID, _LIMIT).decode("ascii", "replace").strip()
+    except Damaged:
+        return ""
+    return text if _is_id(text) else ""

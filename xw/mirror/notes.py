@@ -2,7 +2,7 @@
 
 `peers.json` holds what syncs saw of peers, `away.json` since when and why the
 hub cannot be reached, `machine` the word by which the hub tells this mirror's
-claims from another's, `mirror.json` which hub it is. Each mailbox has a note of
+claims from another's, `mirror.json` which hub it is: its id and its URLs. Each mailbox has a note of
 when it was last synced, and of the peers that it has lately written to.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
-ABOUT = "mirror.json"  # the URL of the hub whose mirror it is; a later xw may keep more there
+ABOUT = "mirror.json"  # a later xw may keep more there
 _LIMIT = 16 * 1024 * 1024
 _WORD = 32  # letters that tell a machine from others
 # After a failure, commands that sync in the background leave the network alone for this
@@ -54,6 +54,21 @@ class SyncState(NamedTuple):
     def in_backoff(self) -> bool:
         """Return whether the last try failed so lately that the next should wait."""
         return 0 <= time.time() - self.failed < _RETRY_AFTER_S
+
+
+class About(NamedTuple):
+    """Which hub a mirror is of: its id and its URLs, newest last.
+
+    `id` is None where nobody has asked the hub yet, empty where it had none to give.
+    """
+
+    id: str | None = None
+    urls: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """The newest URL; empty where none was noted."""
+        return self.urls[-1] if self.urls else ""
 
 
 class Notes:
@@ -125,7 +140,6 @@ class Notes:
         self._keep(name, self.state(name)._replace(at=time.time(), missing=_told(missing)))
         with suppress(FileNotFoundError):
             self.files.remove(AWAY)
-        self.note_url()
 
     def shown(self, name: str, at: float) -> None:
         """Keep the mtime of the presence that the hub has been given."""
@@ -135,11 +149,21 @@ class Notes:
         about = {"at": state.at, "missing": state.missing, "shown": state.shown}
         self.files.replace(json.dumps(about).encode(), "", f"{name}/{layout.SYNCED}")
 
+    def about(self) -> About:
+        """Return which hub the mirror is of, as far as it was noted: its folder's name does not tell."""
+        return about(self.files)
+
     def note_url(self) -> None:
-        """Keep which hub the mirror is of: its folder's name does not tell."""
-        if mirror_url(self.files) != self.url:
-            about = {**self._object(ABOUT), "urls": [self.url]}
-            self.files.replace((json.dumps(about, indent=1) + "\n").encode(), "", ABOUT)
+        """Keep the URL of the hub, of which nothing is known yet."""
+        if not self.about().urls:
+            self.note_hub(About(None, (self.url,)))
+
+    def note_hub(self, hub: About) -> None:
+        """Keep which hub the mirror is of."""
+        if self.about() != hub:
+            kept = {**self._object(ABOUT), "id": hub.id, "urls": list(hub.urls)}
+            kept = {key: value for key, value in kept.items() if value is not None}
+            self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
 
     def failed(self, why: str) -> None:
         """Keep why the hub cannot be reached just now."""
@@ -187,13 +211,18 @@ class Notes:
             return b""
 
 
-def mirror_url(files: "Files") -> str:
-    """Return the URL of the hub whose mirror it is; empty where none was noted, or none that can be read."""
+def about(files: "Files") -> About:
+    """Return which hub the mirror in `files` is of; what was not noted, or cannot be read, is missing."""
     try:
-        urls: Any = parse_object(files.read(ABOUT, _LIMIT)).get("urls")
+        found = parse_object(files.read(ABOUT, _LIMIT))
     except (OSError, Damaged):
-        return ""
-    return urls[-1] if isinstance(urls, list) and urls and isinstance(urls[-1], str) else ""
+        return About()
+    identity, urls = found.get("id"), found.get("urls")
+    listed = urls if isinstance(urls, list) else []
+    return About(
+        identity if isinstance(identity, str) else None,
+        tuple(url for url in listed if isinstance(url, str) and url),
+    )
 
 
 def _told(missing: "Sequence[tuple[str, str]]") -> str:

@@ -17,6 +17,7 @@ from xw.mailbox import Mailbox
 from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
 from xw.mirror.plan import Advance, Fetch, Settle, plan
+from xw.mirror.recognise import recognise
 from xw.record import NamedTuple
 from xw.words import State
 
@@ -52,7 +53,9 @@ def sync(
     mailbox, notes = mirror.mailbox, mirror.notes
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
         try:
-            run = _Run(mirror, mirror.remote(), progress or _silent)
+            hub = mirror.remote()
+            recognise(mirror, hub, everyone)
+            run = _Run(mirror, hub, progress or _silent)
             run.pull(everyone)
             notes.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
             closed = mirror.closed()
