@@ -1,14 +1,16 @@
-"""Where bytes live: one contract (`contract.py`), one file for each kind of place."""
+"""Where bytes live: one contract (`contract.py`), and one file for each kind of place."""
 
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.words import FileKind
 
 
 class Stat(NamedTuple):
-    """The attributes of a path: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds."""
+    """A path's attributes: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds since
+    the epoch.
+    """
 
     kind: "FileKind"
     size: int
@@ -17,10 +19,10 @@ class Stat(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """Data to make appear under each of `targets`, written first in the folder `scratch`.
+    """Data to publish under each of `targets`, written first in the folder `scratch`.
 
-    `moved_to` is where others may move it at once: found there, it was published. With `apart`
-    each target is a file of its own, with an mtime of its own.
+    `moved_to` are names to which others may move it at once; a file there counts as published. With
+    `separate_files`, each target is a file of its own, with its own mtime.
     """
 
     data: bytes

@@ -1,6 +1,6 @@
-"""The calls of `contract.Files` for one thing, each made of the call for several, and what those share.
+"""The single calls of `contract.Files`, each made of the batch call, and what batches share.
 
-A place writes the calls for several; whatever else it is, it inherits the others from `Singles`.
+An implementation writes the batch calls and inherits the single ones from `Singles`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from xw.errors import Damaged
 from xw.files import Publication
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar, TypeVarTuple, Unpack
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
 
 
 class Singles:
-    """The methods for one thing: each is its batch of one, and raises the outcome that is an error."""
+    """The single methods: each makes a batch of one, and raises its error."""
 
     def list_folder(self: "Files", folder: str) -> list[str]:
-        """Return the names in a folder: `list_folders`."""
+        """Return the names in a folder; see `list_folders`."""
         return only(self.list_folders((folder,)))
 
     def stat(self: "Files", path: str) -> "Stat":
-        """Return what lies at a path: `stat_all`."""
+        """Return a path's attributes; see `stat_all`."""
         return only(self.stat_all((path,)))
 
     def read(self: "Files", path: str, limit: int) -> bytes:
-        """Return a regular file's bytes: `read_all`."""
+        """Return a regular file's bytes; see `read_all`."""
         return only(self.read_all((path,), limit))
 
     def publish(
         self: "Files", data: bytes, scratch: str, targets: Sequence[str], separate_files: bool = False
     ) -> None:
-        """Make `data` appear under each target name: `publish_all`."""
+        """Publish `data` under each target name; see `publish_all`."""
         only(self.publish_all((Publication(data, scratch, tuple(targets), separate_files=separate_files),)))
 
     def move(self: "Files", source: str, target: str) -> None:
-        """Rename a file or folder: `move_all`."""
+        """Rename a file or folder; see `move_all`."""
         only(self.move_all(((source, target),)))
 
     def remove(self: "Files", path: str) -> None:
-        """Remove a file: `remove_all`."""
+        """Remove a file; see `remove_all`."""
         only(self.remove_all((path,)))
 
     def sync(self: "Files", folder: str) -> None:
-        """Make durable what a folder shows: `sync_all`."""
+        """Make a folder's present content durable; see `sync_all`."""
         only(self.sync_all((folder,)))
 
     def make_folder(self: "Files", path: str) -> None:
-        """Make a folder, and those above it: `make_folders`."""
+        """Make a folder and its missing parents; see `make_folders`."""
         self.make_folders((path,))
 
 
 def only(outcomes: "Iterable[_Result | OSError | Damaged]") -> "_Result":
-    """Return the outcome of a batch of one; raise it where it is an error."""
+    """Return the only outcome of a batch, or raise it if it is an error."""
     (outcome,) = outcomes
     if isinstance(outcome, (OSError, Damaged)):
         raise outcome
@@ -67,7 +67,7 @@ def only(outcomes: "Iterable[_Result | OSError | Damaged]") -> "_Result":
 
 
 def attempt(step: "Callable[[*_Args], _Result]", *args: "Unpack[_Args]") -> "_Result | OSError":
-    """Return what a step returns, or its OSError."""
+    """Return the result of a step, or its OSError."""
     try:
         return step(*args)
     except OSError as error:
@@ -77,7 +77,7 @@ def attempt(step: "Callable[[*_Args], _Result]", *args: "Unpack[_Args]") -> "_Re
 def read_each(
     read: "Callable[[str, int], bytes]", paths: Sequence[str], limit: int
 ) -> Iterator[bytes | OSError | Damaged]:
-    """Yield what `read` returns for each path, or its error."""
+    """Yield the bytes that `read` returns for each path, or its error."""
     for path in paths:
         try:
             data = read(path, limit)
@@ -90,7 +90,7 @@ def read_each(
 def publish_each(
     publish: "Callable[[Publication], None]", items: Sequence[Publication]
 ) -> list[OSError | None]:
-    """Publish the items one after the other, but none that would overtake one that failed."""
+    """Publish items one after the other; an item that would overtake a failed one fails with its error."""
     held: dict[str, OSError] = {}
     outcomes: list[OSError | None] = []
     for item in items:
@@ -104,7 +104,7 @@ def publish_each(
 
 
 def is_file(files: "Files", path: str) -> bool:
-    """Return True if a regular file lies at a path; False also where the folder above is none, or missing."""
+    """Return True if a path is a regular file; False if it, or its folder, does not exist."""
     try:
         return files.stat(path).kind == "file"
     except (FileNotFoundError, NotADirectoryError):
@@ -112,12 +112,12 @@ def is_file(files: "Files", path: str) -> bool:
 
 
 def held_back(held: dict[str, OSError], item: Publication) -> OSError | None:
-    """Return the error for which an item must wait, so that it does not overtake an earlier one."""
+    """Return the error of an earlier item for the same folder, which this item must not overtake, or None."""
     return next((held[folder] for folder in _folders(item) if folder in held), None)
 
 
 def hold_back(held: dict[str, OSError], item: Publication, error: OSError) -> None:
-    """Note that what follows an item into its folders must wait; not where the item is refused for good."""
+    """Make later items for the same folders fail too, unless this item was refused permanently."""
     if not isinstance(error, FileExistsError):
         held.update(dict.fromkeys(_folders(item), error))
 

@@ -1,7 +1,7 @@
-"""When a file came to be, where the file system tells: what no later rename, link or change of times alters.
+"""A file's birth time, which no later rename, link or change of times alters.
 
-Python's `os.stat` does not give it on Linux, so the system call is made here.
-Used for `log --since`, which asks when a message arrived on this machine.
+Python's `os.stat` does not return it on Linux, so this module makes the system call. `log --since` uses it to
+find when a message arrived on this machine.
 """
 
 import ctypes
@@ -13,11 +13,11 @@ _AT_FDCWD = -100
 _NO_FOLLOW = 0x100
 _BIRTH = 0x800
 _SIZE = 256  # of Linux's `struct statx`
-_BIRTH_AT = 80  # where its stx_btime lies: seconds and nanoseconds
+_BIRTH_AT = 80  # offset of its stx_btime: seconds and nanoseconds
 
 
 def birth(path: str) -> float | None:
-    """Return when a file was made, in seconds since the epoch; None where nobody knows. FileNotFoundError."""
+    """Return when a file was made, in seconds since the epoch; None if unknown. Raise FileNotFoundError."""
     found = os.lstat(path)
     told = getattr(found, "st_birthtime", None)  # macOS, BSD
     if told is not None:
@@ -33,5 +33,5 @@ def birth(path: str) -> float | None:
 
 @cache
 def _statx() -> "ctypes._NamedFuncPointer | None":
-    """Return the C library's `statx`, or None where it has none."""
+    """Return the C library's `statx`, or None if it has none."""
     return getattr(ctypes.CDLL(None), "statx", None)

@@ -1,22 +1,21 @@
-"""The one place where bytes are pushed to the disk: all durability of `local` rests on this call.
+"""Push bytes to the disk: all durability of `local` rests on this one call.
 
-On Linux and the BSDs `fsync` waits for the drive. On macOS it stops at the
-drive's cache, which a power cut empties; F_FULLFSYNC reaches the disk there.
-Source: fcntl(2) and fsync(2) of macOS.
+On Linux and the BSDs `fsync` waits for the drive. On macOS it stops at the drive's cache, which a power cut
+empties; F_FULLFSYNC reaches the disk there. Source: fcntl(2) and fsync(2) of macOS.
 """
 
 import errno
 import fcntl
 import os
 
-# What a file system or a driver that lacks F_FULLFSYNC says. Never EIO or ENOSPC: after a failed sync
-# a second one would lie.
+# Errors of a file system or driver without F_FULLFSYNC. Never EIO or ENOSPC: after a failed sync, a second
+# one would report success wrongly.
 _UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, errno.ENOSYS))
 
 
 def fsync(handle: int) -> None:
-    """Make durable what a file or folder holds. OSError."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS alone has it
+    """Make the content of an open file or folder durable. OSError."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # only macOS has it
     if full is not None:
         try:
             fcntl.fcntl(handle, full)

@@ -1,10 +1,10 @@
-"""Name the Unix group of a folder, and its members."""
+"""Names of Unix groups, and their members."""
 
 import os
 
 
 def group_of(folder: str) -> str:
-    """Return the name of the Unix group of a folder, its number where it has none."""
+    """Return the name of a folder's Unix group, or its number if it has no name."""
     return group_name(os.lstat(folder).st_gid)
 
 
@@ -23,7 +23,7 @@ def members(folder: str) -> str:
 
 
 def group_name(number: int) -> str:
-    """Return the name of a Unix group, its number where it has none."""
+    """Return the name of a Unix group, or its number if it has no name."""
     import grp
 
     try:

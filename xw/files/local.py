@@ -1,8 +1,7 @@
 """Files in a local directory: the durable, atomic steps that all of xw rests on.
 
-The order of the steps is the guarantee: write, fsync the file, link, fsync the
-folder, only then return. Take one away and a power cut loses mail.
-Called for mailboxes and directory hubs; attachments and locks too.
+The order of the steps is the guarantee: write, fsync the file, link, fsync the folder, and only then return.
+Without one of them, a power cut loses mail. Used for mailboxes, directory hubs, attachments and locks.
 """
 
 import errno
@@ -27,11 +26,9 @@ PLANTED = "a hard link to another user's file"
 class LocalFiles(Singles):
     """`contract.Files` in the directory `root`.
 
-    With `group`, folders are 2770 and files 0660 instead of 0700 and 0600.
-    Without `links`, for file systems that have no hard links, files are
-    published by rename, which is safe because their names carry their hash.
-
-    No link below the root is followed, in any part of a path (`walk`).
+    With `group`, folders are 2770 and files 0660 instead of 0700 and 0600. Without `links`, for file systems
+    that have no hard links, files are published by rename, which is safe because their names contain their
+    hash. No link below the root is followed, in any part of a path (`walk`).
     """
 
     def __init__(self, root: str, *, group: bool = False, links: bool = True) -> None:
@@ -43,7 +40,7 @@ class LocalFiles(Singles):
         self._heir: Owner | None = None
 
     def give_to(self, folder: str) -> None:
-        """Let root give what it makes from now on to the owner of this folder, not of each one above it."""
+        """Make this folder's owner the owner of everything that root makes from now on."""
         if is_root():
             with self._walk() as walk:
                 self._heir = walk.owner(folder)
@@ -62,11 +59,11 @@ class LocalFiles(Singles):
         return False
 
     def path(self, relative: str) -> str:
-        """Return the absolute path, for people and for programs that are handed a file."""
+        """Return the absolute path, for people and other programs."""
         return f"{self.root}/{relative}" if relative else self.root
 
     def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
-        with self._walk() as walk:  # one for all: their folders are opened once
+        with self._walk() as walk:  # one walk for all: it opens each folder once
             return [attempt(walk.list_folder, folder) for folder in folders]
 
     def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
@@ -78,7 +75,9 @@ class LocalFiles(Singles):
             yield from read_each(walk.read, paths, limit)
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
-        """Read it piece by piece; for root, Damaged also for a hard link to another user's file."""
+        """Yield the file's bytes in chunks. As root, also raise Damaged for a hard link to another user's
+        file.
+        """
         with self._walk() as walk:
             handle = walk.open_regular(path)
             planted = self._is_planted(walk, handle, path)
@@ -91,17 +90,17 @@ class LocalFiles(Singles):
             os.close(handle)
 
     def open(self, path: str) -> int:
-        """Return a handle to read a regular file, which its caller closes. Damaged for anything else."""
+        """Return a handle to read a regular file; the caller closes it. Damaged for anything else."""
         with self._walk() as walk:
             return walk.open_regular(path)
 
     def create(self, path: str) -> int:
-        """Return a handle of a new, empty file, not synced; its caller closes it. FileExistsError."""
+        """Return a handle of a new, empty file, not synced; the caller closes it. FileExistsError."""
         with self._walk() as walk:
             return walk.create(path, self._file_mode, os.O_RDWR)
 
     def publish_all(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """Publish one item after the other, by links, or by renames where there are none."""
+        """Publish one item after the other, by links, or by renames if there are none."""
         return publish_each(self._publish, items)
 
     def _publish(self, item: Publication) -> None:
@@ -115,7 +114,7 @@ class LocalFiles(Singles):
         try:
             if self._links:
                 try:
-                    # All are written before the first is seen: a full disk then stops all.
+                    # Write all files before linking one: a full disk then stops all of them.
                     while len(temporaries) < (len(targets) if separate_files else 1):
                         temporaries.append(self._write_scratch(walk, data, scratch))
                     for index, target in enumerate(targets):
@@ -129,7 +128,7 @@ class LocalFiles(Singles):
             for folder in dict.fromkeys(_folder(target) for target in targets):
                 walk.sync(folder)
         except OSError:
-            # Not acknowledged, so not to be seen: best effort, since the disk is failing already.
+            # It is not acknowledged, so nobody may see it. Best effort: the disk is already failing.
             for target in made:
                 with suppress(OSError):
                     walk.unlink(target)
@@ -141,7 +140,7 @@ class LocalFiles(Singles):
             walk.sync(_folder(path))
 
     def rewrite(self, data: bytes, scratch: str, path: str) -> None:
-        """Replace a file and keep its mode and, as far as this user may, its owner."""
+        """Replace a file; keep its mode and, as far as this user may, its owner."""
         with self._walk() as walk:
             kept = walk.kept(path)
             _rename_scratch(walk, self._write_scratch(walk, data, scratch, kept), path)
@@ -174,20 +173,20 @@ class LocalFiles(Singles):
 
     def _move(self, source: str, target: str) -> None:
         with self._walk() as walk:
-            walk.folder(_folder(target))  # before anything is changed: it may be none
+            walk.folder(_folder(target))  # check that it is a folder before changing anything
             # The time first: after a crash between the two steps, gc must not find
-            # a file that is done already but still has the time it arrived at.
-            with suppress(PermissionError):  # another user's, of which `look` then tells another time
+            # a file that is done but still has its time of arrival.
+            with suppress(PermissionError):  # another user's file: `stat` uses its ctime instead
                 walk.touch(source)
             walk.rename(source, target)
             with suppress(FileNotFoundError):
-                walk.unlink(source)  # between two links to one file, rename succeeds and does nothing
+                walk.unlink(source)  # between two links to one file, rename does nothing
             try:
-                # The target first: the file may then be found in both places, never in none.
+                # The target first: after a crash the file is in one or both places, never in none.
                 walk.sync(_folder(target))
                 walk.sync(_folder(source))
             except OSError:
-                # Not durable, so not done: left there, the next try would take it for moved,
+                # Undo it, because it is not durable: the next try would take it for moved,
                 # and acknowledge it.
                 with suppress(OSError):
                     walk.rename(target, source)
@@ -212,7 +211,7 @@ class LocalFiles(Singles):
 
     def _make_with_above(self, path: str) -> None:
         if not path:
-            from xw.files.roots import make_root  # what reads and sends mail never needs it
+            from xw.files.roots import make_root  # reading and sending mail never needs it
 
             make_root(self.root, self._folder_mode)
             return
@@ -221,7 +220,7 @@ class LocalFiles(Singles):
             self._make_folder(path, above)
         except FileNotFoundError:
             self._make_with_above(above)
-            # Again a FileNotFoundError: the folder above is there, and takes none: one of /proc, for example.
+            # A second FileNotFoundError means that the folder above accepts no folders, such as one of /proc.
             self._make_folder(path, above)
 
     def _make_folder(self, path: str, above: str) -> None:
@@ -231,10 +230,10 @@ class LocalFiles(Singles):
             except FileExistsError:
                 kind = walk.stat(path).kind
                 if kind == "link":
-                    walk.folder(path)  # raises NotADirectoryError, which says that it is a link
+                    walk.folder(path)  # raises a NotADirectoryError that names the link
                 if kind != "folder":
                     raise
-            # Also where it was there: whoever made it may have died before syncing it.
+            # Also if it existed: its maker may have died before syncing it.
             walk.sync(above)
 
     def sync_all(self, folders: Sequence[str]) -> list[OSError | None]:
@@ -242,7 +241,7 @@ class LocalFiles(Singles):
             return [attempt(walk.sync, folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
-        """Ask the system, which answers True for root."""
+        """Ask the system, which always answers True for root."""
         with self._walk() as walk, suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=walk.folder(folder))
         return False
@@ -251,11 +250,11 @@ class LocalFiles(Singles):
         return time.time()
 
     def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:
-        """Hold filelock's lock, in a file that is made, with mode and owner, only where it is missing."""
+        """Hold filelock's lock; a missing lock file is made with mode and owner."""
         return locks.locked(self._open_lock(path), self.path(path), timeout)
 
     def locked_briefly(self, path: str, timeout: float = 10.0) -> AbstractContextManager[locks.Note]:
-        """Hold a bare `flock`, on the same file."""
+        """Hold a bare `flock` on the same file."""
         return locks.locked_briefly(self._open_lock(path), self.path(path), timeout)
 
     def held(self, path: str) -> bool:
@@ -267,7 +266,7 @@ class LocalFiles(Singles):
         return Walk(self.root, self._heir, self.group)
 
     def _open_lock(self, path: str) -> int:
-        """Return a handle of a lock file; make it, with mode and owner, only where it is missing."""
+        """Return a handle of a lock file; if it is missing, make it with mode and owner."""
         with self._walk() as walk:
             while True:
                 with suppress(FileNotFoundError):
@@ -275,14 +274,14 @@ class LocalFiles(Singles):
                     planted = self._is_planted(walk, handle, path)
                     if stat.S_ISREG(os.fstat(handle).st_mode) and not planted:
                         return handle
-                    os.close(handle)  # a note would be written into it
+                    os.close(handle)  # a note would overwrite the other user's file
                     why = PLANTED if planted else "no regular file"
                     raise PermissionError(errno.EPERM, why, self.path(path))
-                with suppress(FileExistsError):  # another process has made it since
+                with suppress(FileExistsError):  # another process has just made it
                     return walk.create(path, self._file_mode, os.O_RDWR)
 
     def _is_planted(self, walk: Walk, handle: int, path: str) -> bool:
-        """Return True where this is root, and another user's file was linked into a place of ours."""
+        """Return True if this process is root, and another user has linked a file into this place."""
         return is_root() and is_planted(handle, walk.heir(path), self.group)
 
     def _write_scratch(self, walk: Walk, data: bytes, scratch: str, kept: Kept | None = None) -> str:
@@ -299,7 +298,7 @@ class LocalFiles(Singles):
                 os.close(handle)
         except OSError as error:
             error.filename = error.filename or self.path(temporary)
-            # After a failed fsync a second one would lie: throw the file away.
+            # After a failed fsync a second one may report success wrongly: discard the file.
             with suppress(OSError):
                 walk.unlink(temporary)
             raise

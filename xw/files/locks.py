@@ -1,7 +1,7 @@
-"""Locks between the processes of one machine: `flock` on a file, which ends with its holder.
+"""Locks between the processes of a machine: `flock` on a file, released when its holder dies.
 
-`local` opens the files, without following links. A lock that outlives one step is filelock's; the short
-one of `send` is a bare `flock`, which spares it filelock's import. Each excludes the other (decision 34).
+`local` opens the files, without following links. A lock that outlives a step is filelock's. The short lock of
+`send` is a bare `flock`, to avoid importing filelock. Each excludes the other (decision 34).
 """
 
 import fcntl
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 from xw.errors import Busy
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RETRY_S = 0.002
 _ASKED_S = 1.0
-"""How long one who only asks may delay a holder beyond its timeout: if stopped, it must not hang that."""
+"""How long a process that only asks may delay another beyond its timeout, should the first be stopped."""
 
 
 @contextmanager
@@ -42,16 +42,16 @@ def locked_briefly(handle: int, path: str, timeout: float) -> Iterator["Note"]:
 
 
 def lock_new(handle: int) -> None:
-    """Lock a file that this process has just made, until no process has it open that inherited it."""
+    """Lock a file that this process has just made, until every process that inherits its handle has ended."""
     from filelock import lock_descriptor
 
-    lock_descriptor(handle, poll_interval=_RETRY_S)  # nobody but one who asks can have it
+    lock_descriptor(handle, poll_interval=_RETRY_S)  # at most a process that only asks has it now
 
 
 def held(handle: int) -> bool:
-    """Return True if somebody holds the lock on an open file, and close the file.
+    """Return True if a process holds the lock on an open file, and close the file.
 
-    A shared lock asks, which any number of askers get at once; a holder that meets one tries again.
+    It asks with a shared lock, which any number of askers may have at once; a holder that meets one retries.
     """
     try:
         return not _is_free(handle)
@@ -72,7 +72,7 @@ def _take(take: "Callable[[int], bool]", handle: int, path: str, timeout: float)
 
 
 def _by_filelock(handle: int) -> bool:
-    from filelock import lock_descriptor  # 40 ms; `check`, `send` and the like do without
+    from filelock import lock_descriptor  # 40 ms, which `check`, `send` and the like avoid
 
     return lock_descriptor(handle, blocking=False)
 
@@ -82,7 +82,7 @@ def _by_flock(handle: int) -> bool:
 
 
 def _is_free(handle: int) -> bool:
-    """Return True if nobody holds the lock, though others may be asking the same."""
+    """Return True if no process holds the lock; others may be asking at the same time."""
     if not _flock(handle, fcntl.LOCK_SH):
         return False
     fcntl.flock(handle, fcntl.LOCK_UN)
@@ -98,7 +98,7 @@ def _flock(handle: int, kind: int) -> bool:
 
 
 class Note:
-    """The note in the lock file that is open: its first 64 bytes."""
+    """The note in an open lock file: its first 64 bytes."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle

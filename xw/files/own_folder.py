@@ -1,6 +1,6 @@
-"""A project's own folder, `.xw`: people link it to another disk, so it is a root, which may be a link.
+"""A project's own folder, `.xw`. It is a root, which may be a link: people link it to another disk.
 
-Called for what lies in it beside hubs and mirrors, which are roots themselves.
+Used for its files beside hubs and mirrors, which are roots themselves.
 """
 
 import os
@@ -15,7 +15,7 @@ NAME = ".xw"
 
 
 def check_link(project: str) -> None:
-    """Raise Unreachable if `.xw` is a link that leads nowhere, Refused for root if another user made it.
+    """Raise Unreachable if `.xw` is a broken link; as root, raise Refused if another user made the link.
 
     Another user's link could lead root to any folder of the machine.
     """
@@ -31,7 +31,7 @@ def check_link(project: str) -> None:
 
 
 def check_way(path: str) -> None:
-    """Raise Refused for root if a link of another user is in the path of a hub or mirror."""
+    """As root, raise Refused if another user's link is in the path of a hub or mirror."""
     while is_root() and path not in ("", "/"):
         with suppress(OSError):
             _check_maker(path)
@@ -39,14 +39,14 @@ def check_way(path: str) -> None:
 
 
 def _check_maker(path: str) -> None:
-    """Raise Refused if a path is a link that another user than root made."""
+    """Raise Refused if a path is a link made by a user other than root."""
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode) and found.st_uid:
         raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
 
 
 def own_folder(project: str) -> LocalFiles:
-    """Return the files in a project's `.xw`, which is made where it is missing. Errors as `check_link`."""
+    """Return the files in a project's `.xw`, which is made if missing. Errors as in `check_link`."""
     check_link(project)
     files = LocalFiles(f"{project}/{NAME}")
     files.make_folder("")
@@ -54,7 +54,7 @@ def own_folder(project: str) -> LocalFiles:
 
 
 def ignore(project: str) -> None:
-    """Have git ignore what lies in a project's `.xw`; a `.gitignore` that is there stays as it is."""
+    """Make git ignore a project's `.xw`; an existing `.gitignore` stays as it is."""
     files = own_folder(project)
     if not os.path.lexists(files.path(".gitignore")):
         files.replace(b"*\n", "", ".gitignore")

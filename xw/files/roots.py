@@ -1,7 +1,7 @@
-"""The root of local files, and the folders above it: made where they are missing, durable.
+"""Make the root of local files and its missing parents, durable.
 
-Unlike what lies below the root, its path may pass through links: the user
-named it. Called by `local`; by `init` for a root that a Unix group shares.
+Unlike paths below the root, its own path may pass through links, because the user named it. Called by
+`local`, and by `init` for a root that a Unix group shares.
 """
 
 import errno
@@ -12,16 +12,17 @@ from xw.files.walk import Walk
 
 
 def make_root(root: str, mode: int) -> None:
-    """Make the folder at an absolute path, of this mode, and those above it of the usual one. OSError."""
+    """Make the folder at an absolute path with this mode, and its missing parents with the usual mode.
+    OSError.
+    """
     _make_root(root, mode, None)
 
 
 def share_root(root: str, mode: int, group: int) -> None:
-    """Make a root as `make_root`, for a Unix group, which can also pass the folders above that are new.
+    """Make a root as `make_root` does, for a Unix group; its new parents let the group pass.
 
-    A folder that is there and not the group's yet is given to it where it is
-    this user's own; root's must be empty, since others may have put a link to
-    something of root's in its place. PermissionError names the root otherwise.
+    An existing folder is given to the group if it is this user's. Root's own must be empty, since others may
+    have replaced it by a link. Otherwise raise a PermissionError that names the root.
     """
     _make_root(root, mode, group)
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -45,12 +46,12 @@ def _make_root(root: str, mode: int, group: int | None) -> None:
         _make(above, root, mode, group)
     except FileNotFoundError:
         _make_above(above, group)
-        # Again a FileNotFoundError: the folder above is there, and takes none: one of /proc, for example.
+        # A second FileNotFoundError means that the folder above accepts no folders, such as one of /proc.
         _make(above, root, mode, group)
 
 
 def _make_above(folder: str, group: int | None) -> None:
-    """Make a folder that is not ours alone, and those above it where they are missing."""
+    """Make a folder that others may use too, and its missing parents."""
     above = os.path.dirname(folder)
     if not os.path.isdir(above):
         _make_above(above, group)
@@ -64,5 +65,5 @@ def _make(above: str, folder: str, mode: int | None, group: int | None) -> None:
         except FileExistsError:
             if not os.path.isdir(folder):
                 raise
-        # Also where it was there: whoever made it may have died before syncing it.
+        # Also if it existed: its maker may have died before syncing it.
         walk.sync("")

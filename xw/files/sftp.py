@@ -1,9 +1,8 @@
-"""Files on another host, over SFTP: as durable and atomic as `local`, in few round trips.
+"""Files on another host over SFTP: as durable and atomic as `local`, in few round trips.
 
-The steps and their order are those of `local`; the requests of one step travel
-together, and none goes before the answers that it rests on. Durable
-where the server has OpenSSH's extensions; `durable` says so. Sessions come from
-a `Link` (`xw.files.ssh`, or a test's own).
+The steps and their order are those of `local`. The requests of a step travel together, and none is sent
+before the answers that it depends on. Durable if the server has OpenSSH's extensions; `durable` tells.
+Sessions come from a `Link` (`xw.files.ssh`, or a test's own).
 """
 
 import errno
@@ -26,8 +25,8 @@ from xw.files.sftp_wire import Ask
 class SftpFiles(Singles):
     """`contract.Files` in the directory `root` of the host that `link` leads to.
 
-    `root` is absolute, or relative to where the login lands. `group` and
-    `links` as for `local.LocalFiles`. Times of files are whole seconds here.
+    `root` is absolute, or relative to the login's home. `group` and `links` as in `local.LocalFiles`. File
+    times are whole seconds here.
     """
 
     def __init__(self, link: Link, root: str, *, group: bool = False, links: bool = True) -> None:
@@ -41,19 +40,19 @@ class SftpFiles(Singles):
         self._publisher = Publisher(
             self._remote, self._file_mode, links=links, read=self.read, learn=self._learn_time
         )
-        self._ahead: float | None = None  # how far the hub's clock is ahead of ours
+        self._ahead: float | None = None  # seconds by which the hub's clock is ahead of ours
 
     @property
     def round_trips(self) -> int:
-        """The number of round trips that the link has made."""
+        """Number of round trips that the link has made."""
         return self._link.round_trips
 
     @property
     def durable(self) -> bool:
-        """True if the server can make files and folders durable, publish by link and replace."""
+        """True if the server can sync files and folders, publish by link, and replace."""
         return {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= self._link.wire().extensions
 
-    # Looking
+    # Reading
 
     def list_folders(self, folders: Sequence[str]) -> list[list[str] | OSError]:
         return self._reader.list_folders(folders)
@@ -73,7 +72,7 @@ class SftpFiles(Singles):
         return [unsynced.get(folder) for folder in folders]
 
     def writable(self, folder: str) -> bool:
-        """Try, with a file that is gone again at once."""
+        """Try to create a file, and remove it at once."""
         probe = self._remote.full(new_name(folder))
         made, _ = self._remote.ask(
             [Ask(sftp.open_new(probe, self._file_mode), _nothing), Ask(sftp.remove(probe))]
@@ -81,15 +80,15 @@ class SftpFiles(Singles):
         return opened(made)
 
     def foreign(self, path: str) -> bool:  # noqa: ARG002  # the contract's
-        """Return False: the server tells no names of users."""
+        """Return False: the server sends no user names."""
         return False
 
     def divided(self, one: str, other: str) -> bool:  # noqa: ARG002  # the contract's
-        """Return False: the server makes its login's files."""
+        """Return False: the server gives every file to its login."""
         return False
 
     def now(self) -> float:
-        """Return the time of the last file written here, aged since; to a second."""
+        """Return the mtime of the last file written here plus the time since, in whole seconds."""
         if self._ahead is None:
             probe, began = self._remote.full(new_name("")), time.time()
             asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
@@ -99,9 +98,9 @@ class SftpFiles(Singles):
         return time.time() + (self._ahead or 0.0)
 
     def _learn_time(self, mtime: float, began: float) -> None:
-        """Note what a file written between `began` and now, by our clock, tells of the hub's."""
+        """Set the hub's clock from a file written between `began` and now, by our clock."""
         ended = time.time()
-        # Times of files are cut to whole seconds; where that explains the difference, the clocks agree.
+        # File times are cut to whole seconds; if that explains the difference, the clocks agree.
         agree = mtime <= ended and began < mtime + 1
         self._ahead = 0.0 if agree else mtime + 0.5 - (began + ended) / 2
 
@@ -144,7 +143,7 @@ class SftpFiles(Singles):
             asks.append(Ask(sftp.set_time(self._remote.full(source), now, links=links)))
             asks.append(Ask(self._remote.rename(source, target)))
             asks += [Ask(sftp.lstat(self._remote.full(path))) for path in (source, target)]
-        # The targets first: after a cut a file may then be found in both places, never in none.
+        # The targets first: after a power cut the file is in one or both places, never in none.
         folders = list(
             dict.fromkeys(
                 [folder_of(target) for _, target in moves] + [folder_of(source) for source, _ in moves]
@@ -160,20 +159,20 @@ class SftpFiles(Singles):
             _, (reply,), (left,), (there,) = replies[4 * index : 4 * index + 4]
             error = self._remote.named(self._remote.error(reply, source), folder_of(target))
             linked = behind.get(target) or behind.get(source)
-            # Behind a link both names may be one file in one folder: removing the source would lose it.
+            # Behind a link both names may be the same file: removing the source would lose it.
             error = error or (None if linked else self._moved(left, there, source, target))
             lost = linked or unsynced.get(folder_of(target)) or unsynced.get(folder_of(source))
             if lost and not error:
-                # Not durable, so not done: left there, the next try would take it for moved.
+                # Undo it, because it is not durable: the next try would take it for moved.
                 undo.append(self._remote.rename(target, source))
             outcomes.append(error or lost)
         self._remote.all(undo)
         return outcomes
 
     def _moved(self, left: Reply, there: Reply, source: str, target: str) -> OSError | None:
-        """Return the error of a rename to which the server said OK, from a look at both names after it."""
+        """Return the error of a rename that the server reported as done, judging by both names after it."""
         if left.code == sftp.OK and there.code == sftp.OK and self._is_same_file(left, there, source, target):
-            # Between two links to one file, rename succeeds and does nothing.
+            # Between two links to the same file, rename succeeds and does nothing.
             return self.remove_all([source])[0]
         return self._remote.not_gone(left, "a rename", target) or self._remote.not_there(
             there, "a rename", target
@@ -186,7 +185,7 @@ class SftpFiles(Singles):
         try:
             return same(self.read, target, self.read(source, looks[0].size))
         except (OSError, Damaged):
-            return False  # it went meanwhile, and then it is told as a rename that was not done
+            return False  # it is gone, which the caller reports as a rename that was not done
 
     def remove_all(self, paths: Sequence[str]) -> list[OSError | None]:
         full = [self._remote.full(path) for path in paths]
@@ -205,7 +204,7 @@ class SftpFiles(Singles):
 
     def remove_folder(self, path: str) -> None:
         if self.stat(path).kind != "folder":
-            raise numbered(errno.ENOTDIR, self._remote.shown(path))  # a link's folder is another's
+            raise numbered(errno.ENOTDIR, self._remote.shown(path))  # never follow a link
         (found,) = self._remote.listed([path])
         if isinstance(found, OSError):
             raise found
@@ -221,7 +220,7 @@ class SftpFiles(Singles):
 
     def make_folders(self, paths: Sequence[str]) -> None:
         wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
-        # Those there already too: whoever made them may have died before syncing.
+        # Also those that exist: their maker may have died before syncing.
         above = list(dict.fromkeys(folder_of(path) for path in paths if path))
         looks = [Ask(self._look_at_folder(path)) for path in wanted]
         replies = self._remote.ask([*looks, *self._remote.sync(above)])
@@ -239,7 +238,7 @@ class SftpFiles(Singles):
             raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
 
     def _look_at_folder(self, path: str) -> Request:
-        """Look at a folder; only the root may be a link."""
+        """Return the request for a folder's attributes; only the root may be a link."""
         full = self._remote.full(path)
         return sftp.lstat(full) if path else sftp.stat_of(full)
 
@@ -251,7 +250,9 @@ class SftpFiles(Singles):
             raise numbered(errno.EEXIST, self._remote.shown(path))
 
     def _make_above(self) -> OSError | None:
-        """Make the folders above the root, with the server's usual mode; what it would not make, if any."""
+        """Make the parents of the root with the server's usual mode; return the error that stopped it, if
+        any.
+        """
         parts = self.root.rstrip("/").split("/")
         above = [path for path in ("/".join(parts[:count]) for count in range(1, len(parts))) if path]
         replies = self._remote.all([sftp.make_folder(path, 0o777) for path in above])
@@ -270,7 +271,7 @@ class SftpFiles(Singles):
         replies = self._remote.ask([*map(Ask, [*requests, *modes, *looks]), *self._remote.sync(folders)])
         steps = zip(missing, replies, replies[len(full) :], replies[2 * len(full) :], strict=False)
         for path, (made,), (mode,), (look,) in steps:
-            # Failure: another was faster, and then its mode can be set too.
+            # Any other failure: another process was faster, and the mode can still be set.
             if made.code == sftp.NO_SUCH_FILE:
                 raised(refused)
             if not (failed(made) and mode.code == sftp.OK):
@@ -282,7 +283,7 @@ class SftpFiles(Singles):
         raised(next(iter(unsynced.values()), None))
 
     def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
-        """Raise Usage: SFTP has no locks, and a lock of this machine would not keep another one out."""
+        """Raise Usage: SFTP has no locks, and a lock on this machine would not exclude other machines."""
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def locked_briefly(self, path: str, timeout: float = 10.0) -> AbstractContextManager[Note]:  # noqa: ARG002  # the contract's
@@ -290,7 +291,7 @@ class SftpFiles(Singles):
         raise Usage(f"{self._remote.shown(path)}: a lock over SFTP is not possible; lock a local file")
 
     def held(self, path: str) -> bool:  # noqa: ARG002  # the contract's
-        """Return False: nobody can lock."""
+        """Return False: there are no locks."""
         return False
 
 
@@ -300,7 +301,7 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _there(made: Reply) -> bool:
-    """Return True if a folder exists after an attempt to make it; `Failure` usually means: before, too."""
+    """Return True if a folder exists after an attempt to make it; `Failure` usually means it did before."""
     return made.code == sftp.OK or failed(made)
 
 

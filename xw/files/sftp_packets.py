@@ -1,9 +1,8 @@
 """SFTP version 3, packet by packet: requests as bytes, answers as values.
 
-Sources: draft-ietf-secsh-filexfer-02, and OpenSSH's PROTOCOL file (section 4)
-for the extensions. Nothing here sends anything; `sftp_wire` does. Paramiko's
-own client is not used: it turns every status but two into an `OSError` without
-a number, and cannot send the requests of a step together.
+Sources: draft-ietf-secsh-filexfer-02, and OpenSSH's PROTOCOL file (section 4) for the extensions. This module
+sends nothing; `sftp_wire` does. Paramiko's own client is not used: it turns all but two status codes into an
+`OSError` without a number, and cannot send the requests of a step together.
 """
 
 import errno
@@ -28,12 +27,12 @@ POSIX_RENAME = "posix-rename@openssh.com"
 LSETSTAT = "lsetstat@openssh.com"
 STATVFS = "statvfs@openssh.com"
 
-CHUNK = 32 * 1024  # every server must take a packet of 34,000 bytes, and no more
+CHUNK = 32 * 1024  # every server must accept packets up to 34,000 bytes
 _READ, _WRITE, _CREATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES, _HAS_MORE = 0x01, 0x02, 0x04, 0x08, 0x80000000
 _KINDS: dict[int, FileKind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
-# What the standard's codes hide behind them: OpenSSH's errno_to_portable, read backwards.
+# The errno behind a standard code: OpenSSH's errno_to_portable, read backwards.
 _NUMBERS = {
     NO_SUCH_FILE: errno.ENOENT,
     DENIED: errno.EACCES,
@@ -43,7 +42,7 @@ _NUMBERS = {
 
 
 class Request(NamedTuple):
-    """A request without its number; `answer` is about how many bytes its answer will have."""
+    """A request without its number; `answer` is the approximate size of its answer in bytes."""
 
     kind: int
     body: bytes
@@ -58,16 +57,18 @@ class Reply(NamedTuple):
 
     @property
     def code(self) -> int:
-        """The status code; OK for an answer other than a status."""
+        """The status code; OK for an answer that is not a status."""
         return int.from_bytes(self.body[:4], "big") if self.kind == STATUS else OK
 
     def error(self, path: str) -> OSError | None:
-        """Return the error that an answer reports for `path`. Its errno is None for a bare `Failure`."""
+        """Return the error that an answer reports for `path`, or None. Its errno is None for a bare
+        `Failure`.
+        """
         if self.code == OK:
             return None
         number = _NUMBERS.get(self.code)
         if number is None:
-            # Named later, where the server can be asked for more: a full disk, a quota, another file system.
+            # The caller asks the server for the cause later: a full disk, a quota, another file system.
             return OSError(None, "the server says only `Failure` (a quota, or another file system?)", path)
         return OSError(number, os.strerror(number), path)
 
@@ -81,12 +82,12 @@ class Space(NamedTuple):
 
 
 def open_read(path: str) -> Request:
-    """Open a file or a folder for reading; a folder so opened can be synced."""
+    """Open a file or folder for reading; an open folder can be synced."""
     return Request(3, _text(path) + struct.pack(">II", _READ, 0))
 
 
 def open_new(path: str, mode: int) -> Request:
-    """Create a file; it must not exist. The mode travels along, else it would be 0644."""
+    """Create a file that must not exist. Sends the mode too; otherwise it would be 0644."""
     return Request(3, _text(path) + struct.pack(">III", _WRITE | _CREATE | _EXCLUSIVE, _HAS_MODE, mode))
 
 
@@ -113,12 +114,12 @@ def writes(handle: bytes, data: bytes, offset: int = 0) -> list[Request]:
 
 
 def lstat(path: str) -> Request:
-    """Ask for a path's attributes, a link not followed."""
+    """Ask for a path's attributes, without following a link."""
     return Request(7, _text(path))
 
 
 def stat_of(path: str) -> Request:
-    """Ask for a path's attributes, a link followed."""
+    """Ask for a path's attributes, following a link."""
     return Request(17, _text(path))
 
 
@@ -128,7 +129,7 @@ def fstat(handle: bytes) -> Request:
 
 
 def set_mode(path: str, mode: int) -> Request:
-    """Change a path's mode: the one sent when it was made went through the server's umask."""
+    """Change a path's mode: the mode sent on creation went through the server's umask."""
     return Request(9, _text(path) + struct.pack(">II", _HAS_MODE, mode))
 
 
@@ -138,7 +139,7 @@ def set_open_mode(handle: bytes, mode: int) -> Request:
 
 
 def set_time(path: str, seconds: int, *, links: bool) -> Request:
-    """Change the mtime of a path, or with `links` of a link itself (where the server can)."""
+    """Change a path's mtime; with `links`, a link's own (if the server can)."""
     times = struct.pack(">III", _HAS_TIMES, seconds, seconds)
     return extended(LSETSTAT, path, tail=times) if links else Request(9, _text(path) + times)
 
@@ -149,7 +150,7 @@ def open_folder(path: str) -> Request:
 
 
 def list_folder(handle: bytes) -> Request:
-    """Ask for the next names of a folder; OpenSSH gives 100."""
+    """Ask for the next names of a folder; OpenSSH sends 100."""
     return Request(12, _string(handle), 32 * 1024)
 
 
@@ -169,12 +170,12 @@ def remove_folder(path: str) -> Request:
 
 
 def rename(source: str, target: str) -> Request:
-    """Rename; never overwrites."""
+    """Rename a path; never overwrites."""
     return Request(18, _text(source) + _text(target))
 
 
 def extended(name: str, *paths: str, tail: bytes = b"") -> Request:
-    """Return a request of an extension."""
+    """Return an extension's request."""
     return Request(EXTENDED, _text(name) + b"".join(map(_text, paths)) + tail)
 
 
@@ -189,7 +190,7 @@ def handle_of(reply: Reply) -> bytes:
 
 
 def data_of(reply: Reply) -> bytes:
-    """Return the bytes in an answer to `read`; none at the end of the file."""
+    """Return the bytes in an answer to `read`; empty at the end of the file."""
     return _take_string(reply.body, 0)[0] if reply.kind == DATA else b""
 
 
@@ -199,11 +200,11 @@ def attributes_of(reply: Reply) -> Stat:
 
 
 def names_of(reply: Reply) -> Iterator[tuple[str, Stat]]:
-    """Return the names in an answer to `list_folder`, each with its attributes, links not followed."""
+    """Yield the names in an answer to `list_folder`, each with its attributes; links are not followed."""
     count, at = int.from_bytes(reply.body[:4], "big"), 4
     for _ in range(count):
         name, at = _take_string(reply.body, at)
-        _, at = _take_string(reply.body, at)  # the line that `ls -l` would show
+        _, at = _take_string(reply.body, at)  # the line as in `ls -l`
         look, at = _take_stat(reply.body, at)
         if name not in (b".", b".."):
             yield os.fsdecode(name), look

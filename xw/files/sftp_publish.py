@@ -1,8 +1,7 @@
-"""Publishing over SFTP: many messages in two round trips, none linked before its bytes are durable.
+"""Publish over SFTP: many messages in two round trips, none linked before its bytes are durable.
 
-First all files are written, synced and measured in the scratch folder; when all
-answers are in, the good ones are linked to their names, the scratch files
-removed and the folders synced. Used by `sftp` alone.
+First all files are written, synced and measured in the scratch folder. When all answers are in, the good
+files are linked to their names, the scratch files removed, and the folders synced. Used by `sftp` alone.
 """
 
 import errno
@@ -20,14 +19,14 @@ from xw.files.sftp_packets import CHUNK, Reply, Request
 from xw.files.sftp_remote import Remote, failed, folder_of, numbered, opened, raised
 from xw.files.sftp_wire import Ask, Wire
 
-_ON_THE_WAY = 64  # writes of an attachment that are sent before the first must be answered
+_ON_THE_WAY = 64  # writes of an attachment sent before waiting for the first answer
 
 Read = Callable[[str, int], bytes]
 Learn = Callable[[float, float], None]
 
 
 class Publisher:
-    """Writes into `remote`; `read` reads a file back, `learn` hears an mtime and when its write began."""
+    """Writes into `remote`. `read` reads a file back; `learn` gets an mtime and the time its write began."""
 
     def __init__(self, remote: Remote, mode: int, *, links: bool, read: Read, learn: Learn) -> None:
         self._remote = remote
@@ -37,7 +36,7 @@ class Publisher:
         self._learn = learn
 
     def publish(self, items: Sequence[Publication]) -> list[OSError | None]:
-        """Publish items in two bursts; one outcome for each. None overtakes one that failed."""
+        """Publish items in two bursts; return an outcome for each. No item overtakes one that failed."""
         scratch = [self._scratch_names(item) for item in items]
         names = [name for several in scratch for name in dict.fromkeys(several)]
         data = {name: item.data for item, several in zip(items, scratch, strict=True) for name in several}
@@ -51,7 +50,7 @@ class Publisher:
         ]
         held: dict[str, OSError] = {}
         good = [not _held(held, item, error) for item, error in zip(items, written, strict=True)]
-        # The bad first: on a full disk it is they who take the room that the links of the good need.
+        # The bad ones first: on a full disk they take the space that the links need.
         names.sort(key=lambda name: name not in bad)
         linking = [pair for pair, fine in zip(zip(items, scratch, strict=True), good, strict=True) if fine]
         linked = iter(self._link(linking, names, len(bad)))
@@ -67,9 +66,9 @@ class Publisher:
     def write(
         self, files: dict[str, bytes], targets: Sequence[str]
     ) -> tuple[dict[str, OSError], dict[str, OSError]]:
-        """Write new files with these bytes, sync and measure each; return name → error.
+        """Write, sync and measure new files with these bytes; return name → error.
 
-        And target → error, for those of `targets` that lie behind a link.
+        Also return target → error, for those of `targets` that are behind a link.
         """
         asks = [
             Ask(sftp.open_new(self._remote.full(name), self._mode), self._writing(data), closes=True)
@@ -83,13 +82,13 @@ class Publisher:
         for (name, data), replies in zip(files.items(), replies_to, strict=False):
             error = self._written(name, data, replies, began) or behind.get(name)
             if error:
-                # Asked while the file still takes its space, else a full disk would look well.
+                # Ask while the file still takes its space, or a full disk would seem to have room.
                 named = self._remote.named(error, folder_of(name), len(data))
                 bad[name] = named or error
         return bad, behind
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """Write an attachment without waiting for the answer to each write; return its size and SHA-256."""
+        """Write an attachment without waiting for each write's answer; return its size and SHA-256."""
         wire, folder = self._remote.link.wire(), folder_of(path)
         above, looks = self._remote.look_above([path])
         reply, there, *seen = wire.all(
@@ -125,7 +124,7 @@ class Publisher:
         return size, digest
 
     def _pour(self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """Write, sync and measure; the writes one after the other, without waiting for each."""
+        """Write, sync and measure a file, without waiting for each write's answer."""
         size, hashed = 0, sha256()
         flying: deque[int] = deque(wire.send([sftp.set_open_mode(handle, self._mode)]))
         try:
@@ -148,7 +147,7 @@ class Publisher:
         return size, hashed.hexdigest()
 
     def _scratch_names(self, item: Publication) -> list[str]:
-        """Return for each target the scratch file it is made of: one for all where there are links."""
+        """Return the scratch file for each target: the same for all if the server has links."""
         if self._links and not item.separate_files:
             return [new_name(item.scratch)] * len(item.targets)
         return [new_name(item.scratch) for _ in item.targets]
@@ -180,9 +179,9 @@ class Publisher:
     def _link(
         self, items: list[tuple[Publication, list[str]]], names: list[str], bad: int
     ) -> list[tuple[OSError | None, list[str]]]:
-        """Give the files their names; return for each item its error, and the targets that it made.
+        """Give the files their names; return each item's error, and the targets that it made.
 
-        `names` are all scratch files, which go; the first `bad` of them before the others are linked.
+        `names` are all scratch files, to be removed; the first `bad` of them before the others are linked.
         """
         full = self._remote.full
         asks: list[Ask] = []
@@ -192,7 +191,7 @@ class Publisher:
                     asks.append(Ask(sftp.extended(sftp.HARDLINK, full(name), full(target))))
                 else:
                     asks.append(Ask(sftp.rename(full(name), full(target))))
-                # At once: its owner may move it on.
+                # In the same burst: its owner may soon move it.
                 asks.append(Ask(sftp.lstat(full(target))))
         folders = list(dict.fromkeys(folder_of(target) for item, _ in items for target in item.targets))
         removes = [Ask(sftp.remove(full(name))) for name in names]
@@ -214,7 +213,7 @@ class Publisher:
         return found
 
     def _linked(self, reply: Reply, look: Reply, target: str, item: Publication) -> OSError | None:
-        """Return the error of a link; None if the target exists already with the same bytes."""
+        """Return the error of a link, or None if the target already exists with the same bytes."""
         if reply.code == sftp.OK:
             deed = "a hard link" if self._links else "a rename"
             error = self._remote.not_there(look, deed, target, len(item.data))
@@ -228,7 +227,7 @@ class Publisher:
         return numbered(errno.EEXIST, self._remote.shown(target))
 
     def _moved_on(self, look: Reply, item: Publication) -> bool:
-        """Return True if a target that is gone already was moved on by its owner."""
+        """Return True if the owner has already moved the new target."""
         if look.code != sftp.NO_SUCH_FILE:
             return False
         looks = self._remote.all([sftp.lstat(self._remote.full(path)) for path in item.moved_to])
@@ -236,7 +235,7 @@ class Publisher:
 
 
 def _held(held: dict[str, OSError], item: Publication, error: OSError | None) -> OSError | None:
-    """Return the error of an item: its own, or that of an earlier one which it must not overtake."""
+    """Return an item's error: its own, or that of an earlier item that it must not overtake."""
     error = error or held_back(held, item)
     if error:
         hold_back(held, item, error)
@@ -250,7 +249,7 @@ def new_name(scratch: str) -> str:
 
 
 def same(read: Read, path: str, data: bytes) -> bool:
-    """Return True if the file at `path` holds these bytes."""
+    """Return True if the file at `path` has these bytes."""
     try:
         return read(path, len(data)) == data
     except (OSError, Damaged):

@@ -1,4 +1,4 @@
-"""Looking and reading over SFTP: listings, looks and files, many in one burst. Used by `sftp` alone."""
+"""Read over SFTP: listings, attributes and files, many in one burst. Used by `sftp` alone."""
 
 import errno
 from collections import deque
@@ -15,7 +15,7 @@ from xw.words import FileKind
 
 
 class Reader:
-    """Reads in `remote`; remembers which regular files a folder held when it was last listed."""
+    """Reads in `remote`; remembers the regular files in each folder it has listed."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -36,7 +36,7 @@ class Reader:
         return found
 
     def stat_all(self, paths: Sequence[str]) -> list[Stat | OSError]:
-        """Look at all paths in one burst."""
+        """Return all paths' attributes, in one burst."""
         replies = self._remote.all([sftp.lstat(self._remote.full(path)) for path in paths])
         return [
             self._remote.error(reply, path) or sftp.attributes_of(reply)
@@ -44,7 +44,7 @@ class Reader:
         ]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """Read files in bursts; those just listed are not looked at again."""
+        """Yield files, read in bursts; skip the request for the size of a file that was just listed."""
         sizes = self._regular(paths)
 
         def weight(path: str) -> int:
@@ -74,7 +74,7 @@ class Reader:
         return found
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
-        """Read a file ahead of its reader, by half the window."""
+        """Yield a file's bytes, reading ahead by half the window."""
         (looked,) = self.stat_all([path])
         if isinstance(looked, OSError):
             raise looked
@@ -84,7 +84,7 @@ class Reader:
         (reply,) = wire.all([sftp.open_read(self._remote.full(path))])
         raised(self._remote.error(reply, path))
         handle = wire.opened(reply)
-        # Half the window: others may use this session while the reader pauses.
+        # Half the window: others may use this session while the caller pauses.
         depth = min(looked.size // CHUNK + 1, wire.window // 2 // CHUNK or 1)
         flying: deque[int] = deque()
         here = sent = 0
@@ -100,7 +100,7 @@ class Reader:
                 piece = sftp.data_of(reply)
                 yield piece
                 here += len(piece)
-                if len(piece) < CHUNK:  # what is under way was asked for at the wrong offsets
+                if len(piece) < CHUNK:  # the requests already sent have wrong offsets
                     wire.forget(flying)
                     flying.clear()
                     sent = here
@@ -109,9 +109,9 @@ class Reader:
             wire.end(handle)
 
     def _regular(self, paths: Sequence[str]) -> dict[str, int | OSError | Damaged]:
-        """Return the size of each regular file, the reason for anything else. Known where just listed.
+        """Return each regular file's size, or the reason for anything else. Known sizes cost no request.
 
-        Opening a FIFO would hang the server, so nothing is opened unseen.
+        Opening a FIFO would hang the server, so a path is opened only after its kind is known.
         """
         found: dict[str, int | OSError | Damaged] = {}
         unseen: list[str] = []
@@ -148,7 +148,7 @@ class Reader:
                 break
         if len(data) == look.size:
             return data
-        # It has grown since it was listed, or the server gives less than it was asked for.
+        # The file has grown since it was listed, or the server returns less than requested.
         try:
             data = b"".join(self.read_chunks(path))
         except (OSError, Damaged) as problem:
@@ -157,7 +157,7 @@ class Reader:
 
 
 def _reading(size: int) -> Callable[[bytes], list[Request]]:
-    """Read a file of this size, and measure it."""
+    """Return the requests that read a file of this size, and measure it."""
     offsets = range(0, size + 1, CHUNK)
     return lambda handle: [*(sftp.read(handle, offset) for offset in offsets), sftp.fstat(handle)]
 

@@ -1,6 +1,6 @@
-"""A directory of another host: paths, errors and the steps that every change over SFTP ends with.
+"""A directory on another host: paths, errors, and the steps that end every change over SFTP.
 
-Below `sftp` and `sftp_publish`, which know what the steps are for.
+Below `sftp` and `sftp_publish`, which know the purpose of the steps.
 """
 
 import errno
@@ -14,22 +14,22 @@ from xw.files.sftp_packets import ATTRS, FAILURE, HANDLE, NAME, Reply, Request
 from xw.files.sftp_wire import Ask, Wire
 from xw.files.walk import LINK
 
-_PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one to hear that there are no more
+_PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one for the end of the list
 _MANY_PAGES = 64
-_SLACK = 64 * 1024  # bytes; a file takes more of a disk than it has
+_SLACK = 64 * 1024  # bytes; a file takes more disk space than its size
 
 
 class Link(Protocol):
     """A source of sessions."""
 
-    name: str  # the host, for messages
+    name: str  # the host, for error texts
 
     def wire(self) -> Wire:
-        """Return this thread's session; open one if it has none, or a broken one. Unreachable, Refused."""
+        """Return this thread's session; open a new one if needed. Unreachable, Refused."""
 
     @property
     def round_trips(self) -> int:
-        """The number of round trips that its sessions have made."""
+        """Number of round trips that its sessions have made."""
 
 
 class Remote:
@@ -38,30 +38,30 @@ class Remote:
     def __init__(self, link: Link, root: str) -> None:
         self.link = link
         self.root = root
-        self._pages: dict[str, int] = {}  # folder → how many READDIR requests it takes
+        self._pages: dict[str, int] = {}  # folder → number of READDIR requests it needs
 
     def full(self, path: str) -> str:
-        """Return a path as the server takes it."""
+        """Return a path in the server's form."""
         return f"{self.root.rstrip('/')}/{path}" if path and self.root else path or self.root or "."
 
     def shown(self, path: str) -> str:
-        """Return a path as people are shown it."""
+        """Return a path in the form shown to people."""
         return f"{self.link.name}:{self.full(path)}"
 
     def ask(self, asks: Sequence[Ask]) -> list[list[Reply]]:
-        """Make one exchange, on this thread's session."""
+        """Make one exchange on this thread's session; return the answers to each ask."""
         return self.link.wire().exchange(asks) if asks else []
 
     def all(self, requests: Sequence[Request]) -> list[Reply]:
-        """Make one exchange of requests without handles."""
+        """Make one exchange of requests without handles; return the answers."""
         return self.link.wire().all(requests) if requests else []
 
     def error(self, reply: Reply, path: str) -> OSError | None:
-        """Return the error that an answer reports for `path`."""
+        """Return the error that an answer reports for `path`, or None."""
         return reply.error(self.shown(path))
 
     def first_error(self, replies: Iterable[Reply], path: str) -> OSError | None:
-        """Return the first error that the answers report for `path`."""
+        """Return the first error that the answers report for `path`, or None."""
         return next(filter(None, (self.error(reply, path) for reply in replies)), None)
 
     def can(self, extension: str) -> bool:
@@ -69,7 +69,7 @@ class Remote:
         return extension in self.link.wire().extensions
 
     def listed(self, folders: Sequence[str]) -> list[dict[str, Stat] | OSError]:
-        """Return the contents of each folder, by name; links not followed."""
+        """Return each folder's content by name; links are not followed."""
         asks = [
             Ask(sftp.open_folder(self.full(folder)), _listing(self._pages.get(folder, _PAGES)))
             for folder in folders
@@ -107,7 +107,7 @@ class Remote:
         return found
 
     def _long_list(self, folder: str) -> dict[str, Stat] | OSError:
-        """List a folder with more names than were asked for, from its beginning to its end."""
+        """Return the content of a folder that has more names than one burst fetches."""
         wire = self.link.wire()
         (opened,) = wire.all([sftp.open_folder(self.full(folder))])
         error = self.error(opened, folder)
@@ -122,17 +122,17 @@ class Remote:
             wire.end(handle)
         return self._joined(folder, pages)
 
-    # Links: only the root may be one. A server follows those above the last part of a path.
+    # Links: only the root may be one. A server follows links in all but the last part of a path.
 
     def look_above(self, paths: Iterable[str]) -> tuple[list[str], list[Ask]]:
-        """Return the folders in which paths lie, below the root, and the requests that look at them."""
+        """Return the parent folders of paths, below the root, and the requests for their attributes."""
         above = list(dict.fromkeys(folder for path in paths for folder in _folders_of(path)))
         return above, [Ask(sftp.lstat(self.full(folder))) for folder in above]
 
     def links_above(
         self, paths: Iterable[str], above: Sequence[str], looks: Sequence[list[Reply]]
     ) -> dict[str, OSError]:
-        """Return path → error, for those that lie behind a link, by what `look_above` saw."""
+        """Return path → error for the paths behind a link, from the answers to `look_above`."""
         links = {
             folder
             for folder, (look,) in zip(above, looks, strict=True)
@@ -142,13 +142,13 @@ class Remote:
         return {path: self.linked(folders[0]) for path, folders in behind.items() if folders}
 
     def linked(self, folder: str) -> OSError:
-        """Return the error of a folder that is a link."""
+        """Return the error for a folder that is a link."""
         return NotADirectoryError(errno.ENOTDIR, LINK, self.shown(folder))
 
-    # The end of every change
+    # The steps that end every change
 
     def sync(self, folders: Iterable[str]) -> list[Ask]:
-        """Return the requests that make changes of folders durable; none if the server cannot."""
+        """Return the requests that make changes in folders durable; empty if the server cannot."""
         if not self.can(sftp.FSYNC):
             return []
         return [
@@ -156,7 +156,7 @@ class Remote:
         ]
 
     def synced(self, folders: Iterable[str], replies: Iterable[list[Reply]]) -> dict[str, OSError]:
-        """Return folder → error, for the folders that have one."""
+        """Return folder → error for the folders that could not be synced."""
         found = {}
         for folder, answers in zip(folders, replies, strict=False):
             error = self.first_error(answers, folder)
@@ -165,22 +165,22 @@ class Remote:
         return found
 
     def rename(self, source: str, target: str) -> Request:
-        """Rename in place of what is at `target`, where the server can; atomic."""
+        """Return the request for an atomic rename that replaces the target, if the server can."""
         if self.can(sftp.POSIX_RENAME):
             return sftp.extended(sftp.POSIX_RENAME, self.full(source), self.full(target))
         return sftp.rename(self.full(source), self.full(target))
 
     def unkept(self, deed: str, path: str) -> OSError:
-        """Return the error of a server that says OK and does nothing: what it says is looked at, always."""
+        """Return the error for a server that reports success and does nothing: every change is verified."""
         said = f"the server said OK to {deed} and did not do it"
         return OSError(errno.EPROTO, said, self.shown(path))
 
     def not_gone(self, reply: Reply, deed: str, path: str) -> OSError | None:
-        """Return the error if the look at a path still shows something after `deed`, which takes it away."""
+        """Return an error if a path still exists after `deed`, which removes it."""
         return None if reply.code != sftp.OK else self.unkept(deed, path)
 
     def not_there(self, reply: Reply, deed: str, path: str, size: int | None = None) -> OSError | None:
-        """Return the error if the look at a path does not show what `deed` makes: a file of `size` bytes."""
+        """Return an error unless a path is a file (of `size` bytes) after `deed`, which makes it."""
         if reply.code == sftp.NO_SUCH_FILE:
             return self.unkept(deed, path)
         error = self.error(reply, path)
@@ -190,13 +190,13 @@ class Remote:
         return None if (look.kind, look.size) == ("file", size) else self.unkept(deed, path)
 
     def discard(self, paths: Sequence[str]) -> None:
-        """Remove files, best effort: their disk is failing already."""
+        """Remove files, best effort: their disk is already failing."""
         self.all([sftp.remove(self.full(path)) for path in paths])
 
     def named(self, error: OSError | None, folder: str, size: int = 0) -> OSError | None:
-        """Return an error with its number, where the server gave none: a full and a read-only disk differ.
+        """Return an error with its errno, if the server sent none: a full disk differs from a read-only one.
 
-        `size` is how many bytes were to be written in `folder`.
+        `size` is the number of bytes to be written in `folder`.
         """
         if error is None or error.errno is not None:
             return error
@@ -212,18 +212,18 @@ class Remote:
 
 
 def numbered(number: int, shown: str) -> OSError:
-    """Return the OSError of a number, in its own class."""
+    """Return the OSError with this errno, of the matching class."""
     return OSError(number, os.strerror(number), shown)
 
 
 def raised(error: OSError | None) -> None:
-    """Raise it, if there is one."""
+    """Raise an error, if there is one."""
     if error:
         raise error
 
 
 def folder_of(path: str) -> str:
-    """Return the folder in which a path lies."""
+    """Return the folder of a path."""
     return path.rpartition("/")[0]
 
 
@@ -238,7 +238,7 @@ def failed(reply: Reply) -> bool:
 
 
 def opened(replies: Sequence[Reply]) -> bool:
-    """Return True if an open gave a handle."""
+    """Return True if an open returned a handle."""
     return replies[0].kind == HANDLE
 
 

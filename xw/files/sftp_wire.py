@@ -1,15 +1,12 @@
-"""One SFTP session: sends the requests of a step together and waits for all their answers.
+"""An SFTP session: send the requests of a step together, and wait for all answers.
 
-A round trip is a burst sent while nothing was awaited.
-For one thread at a time. Whatever goes wrong on the way is `Unreachable`, and
-the session is then of no more use. Used by the other files of `sftp`.
+A round trip is a burst sent while no answer was pending. For one thread at a time. Every failure of the
+connection is `Unreachable`, after which the session is unusable. Used by the other files of `sftp`.
 
-Work on a file needs its handle, which the server gives in its answer to the
-open: two round trips. OpenSSH numbers handles from 0 and gives out the one
-closed last, so while none is open the next is known, and the open, the work
-and the close travel together. A guess is always checked: where it was wrong
-(another server), the work, which then met no open file, is done again with the
-true handle, and nothing is guessed any more.
+Work on a file needs its handle, which the server returns from the open: two round trips. OpenSSH numbers
+handles from 0 and reuses the one closed last, so while none is open the next one is known, and the open, the
+work and the close travel together. Each guess is checked. If it was wrong (another server), the work met no
+open file; it is repeated with the true handle, and the session stops guessing.
 """
 
 import struct
@@ -20,31 +17,31 @@ from xw.errors import Unreachable
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import HANDLE, Reply, Request
 
-_FLUSH = 64 * 1024  # bytes of requests that are handed to the stream at once
-_BIGGEST = 4 << 20  # bytes of an answer: anything larger is no SFTP
-_TOGETHER = 64  # handles open at once where handles cannot be guessed
+_FLUSH = 64 * 1024  # bytes of requests written to the stream at once
+_BIGGEST = 4 << 20  # bytes of an answer; anything larger is not SFTP
+_TOGETHER = 64  # handles open at once if handles cannot be guessed
 
 
 class Stream(Protocol):
     """A channel or a socket."""
 
     def sendall(self, data: bytes, /) -> None:
-        """Send all. OSError."""
+        """Send all bytes. OSError."""
 
     def recv(self, size: int, /) -> bytes:
-        """Return some bytes; none at the end. OSError."""
+        """Return some bytes; empty at the end. OSError."""
 
     def settimeout(self, seconds: float, /) -> None:
-        """Limit the seconds that the other two may take, before TimeoutError."""
+        """Set the timeout of `sendall` and `recv` in seconds; they raise TimeoutError."""
 
     def close(self) -> None:
-        """End it."""
+        """Close the stream."""
 
 
 class Ask(NamedTuple):
-    """A request; or an open, and with `work` what to do with its handle before it is closed again.
+    """A request; or an open, and in `work` the requests for its handle before it is closed.
 
-    With `closes` the close must succeed: a server without fsync may write no sooner.
+    With `closes`, the close must succeed: a server without fsync may write only then.
     """
 
     first: Request
@@ -55,10 +52,9 @@ class Ask(NamedTuple):
 class Wire:
     """An SFTP session on a stream.
 
-    `timeout` says how many seconds the next answer may take. `window` is how
-    many bytes of answers may be under way: with more, a server that cannot get
-    rid of its answers stops reading requests, and both sides wait for ever.
-    `trip` is called once for each round trip.
+    `timeout` returns the seconds that the next answer may take. `window` is the number of answer bytes that
+    may be pending: with more, a server that cannot send its answers stops reading requests, and both sides
+    wait for ever. `trip` is called for each round trip.
     """
 
     def __init__(
@@ -77,8 +73,8 @@ class Wire:
         self._patience = timeout
         self._number = 0
         self._inward = bytearray()
-        self._awaited: dict[int, int] = {}  # number → about how many bytes
-        self._under_way = 0  # the sum of these
+        self._awaited: dict[int, int] = {}  # request number → approximate bytes of its answer
+        self._under_way = 0  # their sum
         self._arrived: dict[int, Reply] = {}
         self._unwanted: set[int] = set()
         self._open: set[bytes] = set()
@@ -87,10 +83,10 @@ class Wire:
         self._guessing = sftp.FSYNC in self.extensions
 
     def exchange(self, asks: Sequence[Ask]) -> list[list[Reply]]:
-        """Send all, in order, and wait for all answers: of each ask, those to its first and its work.
+        """Send all, in order, and wait; return for each ask the answers to its first request and its work.
 
-        Work whose open failed has no answers. The close's answer is left out, unless
-        `closes` and it is bad: then it comes last.
+        Work whose open failed has no answers. The answer to the close is left out, unless `closes` is set and
+        the close failed: then it comes last.
         """
         if self._guessing and not self._open:
             return self._exchange_guessing(asks)
@@ -101,7 +97,7 @@ class Wire:
         return found
 
     def send(self, requests: Sequence[Request]) -> list[int]:
-        """Send requests without waiting; return their numbers, each for `wait` or `forget`."""
+        """Send requests without waiting; return their numbers for `wait` or `forget`."""
         numbers: list[int] = []
         outward = bytearray()
         if requests and len(self._awaited) == len(self._unwanted):
@@ -128,34 +124,34 @@ class Wire:
         return self._arrived.pop(number)
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Drop the answers to requests that were sent, now or when they come."""
+        """Discard the answers to requests that were sent, now or when they arrive."""
         for number in numbers:
             if self._arrived.pop(number, None) is None and number in self._awaited:
                 self._unwanted.add(number)
 
     def all(self, requests: Sequence[Request]) -> list[Reply]:
-        """Send requests and wait for their answers."""
+        """Send requests; return their answers."""
         return [self.wait(number) for number in self.send(requests)]
 
     def opened(self, reply: Reply) -> bytes:
-        """Note that a handle stays open, and return it."""
+        """Record that a handle stays open, and return it."""
         handle = sftp.handle_of(reply)
         self._open.add(handle)
         return handle
 
     def end(self, handle: bytes) -> None:
-        """Close a handle, without waiting."""
+        """Close a handle without waiting."""
         if not self.broken:
             self.forget([self.begin_end(handle)])
 
     def begin_end(self, handle: bytes) -> int:
-        """Close a handle; the number of the request, for `wait` or `forget`."""
+        """Close a handle; return the request's number for `wait` or `forget`."""
         (number,) = self.send([sftp.close(handle)])
         self._closed(handle)
         return number
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self.broken = True
         self._stream.close()
 
@@ -188,7 +184,9 @@ class Wire:
         return found
 
     def _work(self, asks: Sequence[Ask], found: list[list[Reply]]) -> list[list[Reply]]:
-        """Do the work of those asks whose open gave a handle; return the answers so far and those to it."""
+        """Send the work of the asks whose open returned a handle; return the answers so far plus those to the
+        work.
+        """
         sent: list[tuple[list[int], int]] = []
         for ask, (first, *_) in zip(asks, found, strict=True):
             if ask.work is None or first.kind != HANDLE:
@@ -233,7 +231,7 @@ class Wire:
         self._fill(4)
         size = 4 + int.from_bytes(self._inward[:4], "big")
         if not 5 <= size <= _BIGGEST:
-            # What a shell's start-up files print comes first and reads as a length.
+            # Output of a shell's start-up files comes first, and looks like a length.
             raise self._lost("it does not speak SFTP: does a start-up file there print something?")
         self._fill(size)
         packet = bytes(self._inward[4:size])
@@ -274,7 +272,7 @@ def _unclosed(ask: Ask, close: Reply) -> list[Reply]:
 
 
 def _parts(asks: Sequence[Ask]) -> list[list[Ask]]:
-    """Return the asks in order, in parts that each open no more than `_TOGETHER` handles."""
+    """Return the asks in order, in parts that open at most `_TOGETHER` handles each."""
     parts: list[list[Ask]] = [[]]
     opens = 0
     for ask in asks:

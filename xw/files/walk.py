@@ -1,9 +1,8 @@
 """Paths below a root, without following a link in any part of them.
 
-A folder is opened part by part, each from the one above, and everything else
-is done by name in an open folder: a link that somebody puts in the way, before
-or meanwhile, is an error and not a way out of the root. Only the root itself
-may be a link: the user named it. `local` does all its work through this.
+A folder is opened part by part, each from its parent, and everything else is done by name in an open folder.
+A link that another user puts in the way, before or during the walk, is an error and not a way out of the
+root. Only the root itself may be a link, because the user named it. `local` does all its work through this.
 """
 
 import errno
@@ -16,28 +15,27 @@ from xw.files import Stat
 from xw.files.disk import fsync
 from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of, share
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.words import FileKind
 
-# O_PATH: to pass through a folder takes the permission to search it, not to list it.
+# O_PATH: passing through a folder needs the permission to search it, not to list it.
 _THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CREATE = os.O_CREAT | os.O_EXCL
-# O_NONBLOCK: opening a FIFO that somebody put into a mailbox must not hang its owner.
+# O_NONBLOCK: a FIFO that another user put into a mailbox must not hang its owner.
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _KINDS: "dict[int, FileKind]" = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-_MANY = 64  # no path here has as many parts
+_MANY = 64  # no path here has that many parts
 LINK = "a symbolic link, which xw does not follow"
 
 
 class Walk:
-    """One operation below `root`: its folders stay open, each opened once, until `close`.
+    """An operation below `root`: its folders stay open, each opened once, until `close`.
 
-    Paths are relative to the root. Every OSError names the absolute path.
-    What root makes gets the owner `heir`, or that of the folder it is made in.
-    With `group`, what is made gets the group of the folder it is made in, also
-    where that folder lacks setgid or its mount ignores it.
+    Paths are relative to the root. Every OSError names the absolute path. Files that root makes get the owner
+    `heir`, or the owner of their folder. With `group`, they get the group of their folder, even if the folder
+    lacks setgid or its mount ignores it.
     """
 
     __slots__ = ("_folders", "_group", "_heir", "_root")
@@ -60,7 +58,7 @@ class Walk:
             os.close(self._folders.popitem()[1])
 
     def folder(self, path: str) -> int:
-        """Return a handle to reach what lies in a folder; not to list or sync it. NotADirectoryError."""
+        """Return a handle for names in a folder, not for listing or syncing it. NotADirectoryError."""
         handle = self._folders.get(path)
         if handle is not None:
             return handle
@@ -79,7 +77,7 @@ class Walk:
         return handle
 
     def listed(self, path: str) -> int:
-        """Return a handle to list or sync a folder. Its caller closes it."""
+        """Return a handle to list or sync a folder; the caller closes it."""
         try:
             return os.open(".", _LISTED, dir_fd=self.folder(path))
         except OSError as error:
@@ -95,7 +93,7 @@ class Walk:
             os.close(handle)
 
     def sync(self, path: str) -> None:
-        """Make durable what a folder shows."""
+        """Make a folder's present content durable."""
         self._spare()
         handle = self.listed(path)
         try:
@@ -106,7 +104,7 @@ class Walk:
             os.close(handle)
 
     def open(self, path: str, flags: int, mode: int = 0) -> int:
-        """Return a handle of a file, as `os.open`. Its caller closes it."""
+        """Return a file's handle, as `os.open` does; the caller closes it."""
         self._spare()
         folder, name = self._at(path)
         try:
@@ -115,7 +113,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def create(self, path: str, mode: int, access: int = os.O_WRONLY) -> int:
-        """Return a handle of a new file of exactly this mode. FileExistsError."""
+        """Return a handle of a new file with exactly this mode. FileExistsError."""
         handle = self.open(path, _CREATE | access, mode)
         try:
             if is_root():
@@ -131,9 +129,9 @@ class Walk:
         return handle
 
     def make_folder(self, path: str, mode: int | None, group: int | None = None) -> None:
-        """Make a new folder of exactly this mode, without one as the umask wants it. FileExistsError.
+        """Make a new folder with exactly this mode, or without one with the umask's. FileExistsError.
 
-        With `group`, that group's: it can pass the folder whatever the umask.
+        With `group`, give it to that group, which may pass it whatever the umask.
         """
         folder, name = self._at(path)
         if group is None and self._group:
@@ -144,7 +142,7 @@ class Walk:
                 return
             try:
                 handle = os.open(name, _LISTED | os.O_NOFOLLOW, dir_fd=folder)
-            except PermissionError:  # a umask that takes away the owner's own permissions
+            except PermissionError:  # the umask removes the owner's own permissions
                 os.chmod(name, mode or 0o700, dir_fd=folder)
                 return
             try:
@@ -162,12 +160,12 @@ class Walk:
             raise self._named(error, path) from None
 
     def owner(self, path: str) -> Owner:
-        """Return the owner of what lies at a path, a link not followed."""
+        """Return a path's owner, without following a link."""
         found = self._stat(path)
         return Owner(found.st_uid, found.st_gid)
 
     def kept(self, path: str) -> Kept | None:
-        """Return what a file's successor takes over; None where there is no regular file."""
+        """Return the owner and mode that a file's successor takes over; None if it is not a regular file."""
         with suppress(FileNotFoundError):
             found = self._stat(path)
             if stat.S_ISREG(found.st_mode):
@@ -175,20 +173,20 @@ class Walk:
         return None
 
     def heir(self, path: str) -> Owner:
-        """Return who gets what root makes at a path."""
+        """Return the owner of a path that root makes."""
         return self._heir or owner_of(self._at(path)[0])
 
     def stat(self, path: str) -> Stat:
-        """Return what lies at a path, a link not followed."""
+        """Return a path's attributes, without following a link."""
         found = self._stat(path)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "other")
         at = found.st_mtime
         if kind == "file" and found.st_uid != os.geteuid() and not found.st_mode & stat.S_IWGRP:
-            at = max(at, found.st_ctime)  # a move could not set its mtime, only its owner can
+            at = max(at, found.st_ctime)  # only its owner could set the mtime on a move
         return Stat(kind, found.st_size, at, stat.S_IMODE(found.st_mode))
 
     def open_regular(self, path: str) -> int:
-        """Return a handle to read a regular file, which its caller closes. Damaged for anything else."""
+        """Return a handle to read a regular file; the caller closes it. Damaged for anything else."""
         try:
             handle = self.open(path, _READ)
         except OSError as error:
@@ -207,7 +205,7 @@ class Walk:
         handle = self.open_regular(path)
         try:
             data = b""
-            # One byte over the limit is enough to know; a sparse file may claim terabytes.
+            # Stop one byte past the limit: a sparse file may claim terabytes.
             while len(data) <= limit and (piece := os.read(handle, limit + 1 - len(data))):
                 data = data + piece if data else piece
         finally:
@@ -217,7 +215,7 @@ class Walk:
         return data
 
     def touch(self, path: str) -> None:
-        """Set the mtime to now, a link's own."""
+        """Set a path's mtime to now; a link's own, if it is one."""
         folder, name = self._at(path)
         try:
             os.utime(name, dir_fd=folder, follow_symlinks=False)
@@ -239,7 +237,7 @@ class Walk:
         try:
             os.rename(name, new, src_dir_fd=source_at, dst_dir_fd=target_at)
         except PermissionError as error:
-            # The folder that refuses is at fault, not the file.
+            # Name the folder that refuses, not the file.
             refusing = target if os.access(".", os.W_OK, dir_fd=source_at) else source
             raise self._named(error, refusing.rpartition("/")[0]) from None
         except OSError as error:
@@ -254,7 +252,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def remove_tree(self, path: str) -> None:
-        """Remove a folder and all below it; links in it go, what they point to stays."""
+        """Remove a folder and everything below it; links are removed, their targets stay."""
         from shutil import rmtree
 
         folder, name = self._at(path)
@@ -264,7 +262,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def _spare(self) -> None:
-        """Close the folders if many are open, before the next step: a process may have 1,024 files open."""
+        """Close the folders if many are open: a process may be limited to 1,024 open files."""
         if len(self._folders) > _MANY:
             self.close()
 
@@ -277,7 +275,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def _at(self, path: str) -> tuple[int, str]:
-        """Return a handle of the folder that a path's last part lies in, and that part."""
+        """Return a handle of the folder that contains a path, and the path's last part."""
         above, _, name = path.rpartition("/")
         return self.folder(above), name or "."
 
@@ -297,10 +295,12 @@ class Walk:
 
     def _named(self, error: OSError, path: str, second: str | None = None) -> OSError:
         names = (self._full(path),) if second is None else (self._full(path), None, self._full(second))
-        return OSError(error.errno, error.strerror, *names)  # of the class that the number says
+        return OSError(error.errno, error.strerror, *names)  # OSError picks the class for the number
 
     def _unopened(self, error: OSError, path: str, inside: int | None) -> OSError:
-        """Return the error of a folder that cannot be opened; for a link the same on every system."""
+        """Return the error for a folder that cannot be opened, with the same errno for a link on every
+        system.
+        """
         full = self._full(path)
         if path and error.errno in (errno.ENOTDIR, errno.ELOOP):
             with suppress(OSError):

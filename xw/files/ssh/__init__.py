@@ -1,1 +1,1 @@
-"""Connecting to a hub's host by SSH, and proving that it is the right one; `link` is the way in."""
+"""Connect to a hub's host by SSH, and verify its identity; start reading at `link`."""

@@ -1,7 +1,7 @@
-"""A host key signed by an authority: OpenSSH's host certificates, checked as ssh(1) checks them.
+"""Check OpenSSH's host certificates, host keys signed by an authority, as ssh(1) does.
 
-Format: OpenSSH's PROTOCOL.certkeys. Paramiko takes a certificate for the plain
-key inside it and looks no further, so whoever accepts one must come here.
+Format: OpenSSH's PROTOCOL.certkeys. Paramiko accepts a certificate as the plain key inside it and checks
+nothing else, so code that accepts a certificate must call this module.
 """
 
 import time
@@ -12,16 +12,16 @@ import paramiko
 from paramiko.message import Message
 
 _HOST = 2
-# How many numbers or strings the public key inside takes, by its type.
+# The number of fields in the public key inside, by type.
 _FIELDS = {"ssh-rsa": 2, "ssh-ed25519": 1, "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2}
 _FIELDS["ecdsa-sha2-nistp521"] = 2
 SUFFIX = "-cert-v01@openssh.com"
-# The same for keys that no host proves itself with here, but that a list of keys may hold.
+# The same for keys that xw accepts from no host, but that a list of keys may contain.
 _OTHERS = {"ssh-dss": 4, "sk-ssh-ed25519@openssh.com": 2, "sk-ecdsa-sha2-nistp256@openssh.com": 3}
 
 
 class Certificate(NamedTuple):
-    """What a certificate says; `signed` is what `signature` covers."""
+    """A certificate's content; `signed` are the bytes that `signature` covers."""
 
     kind: int
     principals: tuple[str, ...]
@@ -34,12 +34,12 @@ class Certificate(NamedTuple):
 
 
 def is_certificate(blob: bytes) -> bool:
-    """Whether a key, as the protocol sends it, is a certificate."""
+    """Return True if a key, as the protocol sends it, is a certificate."""
     return Message(blob).get_text().endswith(SUFFIX)
 
 
 def is_key(blob: bytes) -> bool:
-    """Return whether the bytes are a whole public key, or a whole certificate of a known type."""
+    """Return True if the bytes are a whole public key, or a whole certificate of a known type."""
     message = Message(blob)
     try:
         key_type = message.get_text()
@@ -50,7 +50,7 @@ def is_key(blob: bytes) -> bool:
         return False
     parts = {**_FIELDS, **_OTHERS}.get(key_type, 0)
     filled = [message.get_binary() for _ in range(parts)]
-    # The length again: paramiko pads what is cut off.
+    # Check the length: paramiko pads truncated fields.
     size = 4 + len(key_type) + sum(4 + len(part) for part in filled)
     return bool(filled) and all(filled) and size == len(blob)
 
@@ -69,7 +69,7 @@ def plain_key(blob: bytes) -> bytes:
 
 
 def plain(blob: bytes) -> bytes:
-    """Return a key without its certificate; what is none, or of an unknown type, as it is."""
+    """Return a certificate's key; return any other key unchanged."""
     try:
         return plain_key(blob) if is_certificate(blob) else blob
     except ValueError:
@@ -77,7 +77,7 @@ def plain(blob: bytes) -> bytes:
 
 
 def parse(blob: bytes) -> Certificate:
-    """The parts of a certificate. ValueError."""
+    """Return the parts of a certificate. ValueError."""
     message = Message(blob)
     plain = message.get_text().removesuffix(SUFFIX)
     if plain not in _FIELDS:
@@ -87,14 +87,14 @@ def parse(blob: bytes) -> Certificate:
         message.get_binary()
     message.get_int64()  # the serial number
     kind = message.get_int()
-    message.get_binary()  # the key's id, for people
+    message.get_binary()  # the key's id, a text for people
     inner = Message(message.get_binary())
     principals = []
     while inner.get_remainder():
         principals.append(inner.get_text())
     after, before = message.get_int64(), message.get_int64()
     critical = message.get_binary()
-    message.get_binary()  # extensions, of which a host's has none
+    message.get_binary()  # extensions, unused for hosts
     message.get_binary()
     authority = message.get_binary()
     signed = message.get_so_far()
@@ -106,7 +106,7 @@ def parse(blob: bytes) -> Certificate:
 def why_not(
     blob: bytes, host: str, authorities: Iterable[bytes], now: float | None = None, allowed: str = ""
 ) -> str | None:
-    """Why the certificate does not prove that this is `host`; None where it does.
+    """Return why the certificate does not prove that this is `host`; None if it does.
 
     `allowed` is the value of `CASignatureAlgorithms`.
     """
@@ -116,7 +116,7 @@ def why_not(
             Message(certificate.authority).get_text(), certificate.authority
         )
         good = authority.verify_ssh_sig(certificate.signed, Message(certificate.signature))
-    except Exception as error:  # noqa: BLE001  # paramiko's and cryptography's, of a key that none can use
+    except Exception as error:  # noqa: BLE001  # paramiko's or cryptography's error for an unusable key
         return f"its certificate cannot be read ({error})"
     if certificate.authority not in authorities:
         return "its certificate is signed by an authority that known_hosts does not name for it"

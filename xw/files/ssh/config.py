@@ -1,8 +1,8 @@
-"""The options of `~/.ssh/config` that count for a host, as `ssh -G` prints them. Used by `route`.
+"""The options of `~/.ssh/config` for a host, as `ssh -G` prints them. Used by `route`.
 
-ssh(1) alone decides what its files mean: sections, includes, `Match`, canonical
-names, the system's own file. Nothing is connected; only a `Match exec` runs.
-Where there is no such program, `without_ssh` reads the simple part of a file.
+ssh(1) alone decides the meaning of its files: sections, includes, `Match`, canonical names, the system's
+file. It connects to nothing; only a `Match exec` runs. Without an `ssh` program, `without_ssh` reads the
+simple part of a file.
 """
 
 import os
@@ -19,14 +19,14 @@ from xw.files.ssh.target import Target
 from xw.files.ssh.without_ssh import Options
 
 _USUAL_S = 10.0
-# As sftp(1) asks for a subsystem, so that `Match` sees the same; nothing of the user's may run.
+# Ask for a subsystem as sftp(1) does, so that `Match` sees the same; run none of the user's commands.
 _ASIDE = ("RemoteCommand=none", "PermitLocalCommand=no", "ClearAllForwardings=yes", "RequestTTY=no")
-# What dbclient, or an ssh before 7.6, says of -G and these options.
+# The replies of dbclient, and of an ssh before 7.6, to -G and these options.
 _FOREIGN = ("usage:", "command-line: line 0: bad configuration option", "exited:")
 
 
 class Configuration(NamedTuple):
-    """What counts for a host; `home` and `local_user` are whose configuration it is."""
+    """The options for a host; `home` and `local_user` are the configuration's user."""
 
     options: Options
     home: str
@@ -37,19 +37,19 @@ class Configuration(NamedTuple):
         return self.options.get(option, (otherwise,))[0]
 
     def is_on(self, option: str, otherwise: str = "no") -> bool:
-        """Return whether a switch is on."""
+        """Return True if a switch is on."""
         return self.one(option, otherwise).lower() not in ("", "no", "none", "false")
 
 
 def lookup(
     target: Target, budget: Budget, environ: Mapping[str, str], jumps: str = "", onward: str = ""
 ) -> Configuration:
-    """Return what counts for a host.
+    """Return the options for a host.
 
-    `jumps` are the hosts to jump over, where somebody has already said so; `onward` is the place that it
-    is jumped over to reach. Raise Usage for an invalid configuration, Unreachable where ssh takes too long.
+    `jumps` are the hosts to jump over, if already known; `onward` is the place that the jump leads to. Raise
+    Usage if the configuration is invalid, Unreachable if ssh takes too long.
     """
-    # ssh(1) looks for the home in the user database, whatever HOME says, and refuses a user without an entry.
+    # ssh(1) takes the home from the user database, not from HOME, and refuses a user without an entry.
     account = _account()
     path = shutil.which("ssh", path=environ.get("PATH"))
     if path and account:
@@ -58,7 +58,7 @@ def lookup(
             return Configuration(_parse(ended, target.host), account.pw_dir, account.pw_name)
     try:
         user = getuser()
-    except (KeyError, OSError):  # the second since Python 3.13
+    except (KeyError, OSError):  # OSError since Python 3.13
         raise Usage(
             f"user id {os.getuid()} has no name on this machine: set LOGNAME to one, "
             f"here `export LOGNAME={target.user or 'NAME'}`"
@@ -76,7 +76,7 @@ def _account() -> pwd.struct_passwd | None:
 def _ask(
     path: str, target: Target, limit: float, environ: Mapping[str, str], jumps: str, onward: str
 ) -> Ended | None:
-    """Return what `ssh -G` says; None if this ssh is not OpenSSH's, or too old for the question."""
+    """Return the result of `ssh -G`; None if this ssh is not OpenSSH's, or too old."""
     command = [path, "-G", *(f"-o{option}" for option in _ASIDE)]
     command += ["-p", str(target.port)] if target.port else []
     command += ["-l", target.user] if target.user else []
@@ -99,7 +99,7 @@ def _ask(
 def _parse(ended: Ended, host: str) -> Options:
     if ended.code:
         why = _why(ended)
-        if "Could not resolve" in why:  # a name to canonicalize
+        if "Could not resolve" in why:  # a name that ssh should canonicalize
             raise Unreachable(f"{host}: {why}: is the network up?")
         advice = "give it to yourself and `chmod go-w` it" if "Bad owner" in why else "fix it"
         raise Usage(f"ssh rejects its configuration for {host}: {why}: {advice}; `ssh -G {host}` tries it")

@@ -1,7 +1,7 @@
-"""The keys to log in with: those the configuration names, the agent's, the usual files. Never a prompt.
+"""The keys to log in with: those in the configuration, the agent's, the usual files. Never a prompt.
 
-Whatever a file or the agent holds, one key that cannot be used is an entry in
-`Unusable`, and the others are tried. Used by `login` alone.
+Each unusable key in a file or the agent becomes an entry in `Unusable`, and the others are tried. Used by
+`login` alone.
 """
 
 import io
@@ -26,19 +26,19 @@ from xw.files.ssh.route import Route, allowed
 from xw.files.ssh.stream import socket_of_agent
 
 _ANSWER = 15.0  # seconds for the agent
-_SECURITY_KEY = "sk-"  # how the types begin of keys that live in a token, which somebody has to touch
+_SECURITY_KEY = "sk-"  # prefix of the types of keys in a token that a person must touch
 _CERTIFICATE = "-cert.pub"
 
 
 class Unusable(NamedTuple):
-    """Files that hold keys which cannot be used, and why."""
+    """Files whose keys cannot be used, and why."""
 
     locked: list[str]
     wrong: list[str]
 
 
 class Key(NamedTuple):
-    """A key to try, and what messages call it; as itself, or with `certificate` as what that certifies."""
+    """A key to try, its name in error texts, and the `certificate` to show with it, if any."""
 
     key: paramiko.PKey
     name: str
@@ -46,10 +46,10 @@ class Key(NamedTuple):
 
 
 class Signer(paramiko.PKey):
-    """A key as paramiko is to use it: one that cannot sign gives a signature that no server takes.
+    """A key for paramiko; if it cannot sign, it returns a signature that no server accepts.
 
-    Paramiko signs in the connection's own thread, where an error would end the
-    connection, and with it the chance of every other key.
+    Paramiko signs in the connection's own thread, where an error would end the connection before the other
+    keys are tried.
     """
 
     def __init__(self, key: Key, unusable: Unusable) -> None:
@@ -66,19 +66,19 @@ class Signer(paramiko.PKey):
         return self._key.key.asbytes()
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Message:
-        """Return the signature, or an empty one."""
+        """Return the signature, or an empty one on failure."""
         try:
             made = self._key.key.sign_ssh_data(data, algorithm)
-            return Message(made) if isinstance(made, bytes) else made  # an agent's is bytes
-        except Exception as error:  # noqa: BLE001  # an agent, a token or a library: each has its own errors
+            return Message(made) if isinstance(made, bytes) else made  # an agent returns bytes
+        except Exception as error:  # noqa: BLE001  # agents, tokens and libraries each have their own errors
             self._unusable.wrong.append(f"{self._key.name} ({first_line(error)})")
             return Message()
 
 
 def keys(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
-    """Yield the keys to try, each once: named ones first, since sshd counts the tries (MaxAuthTries).
+    """Yield the keys to try, each once: configured ones first, because sshd limits the tries (MaxAuthTries).
 
-    Those of a security key come last: each try may ask somebody to touch it.
+    Keys in a security token come last: each try may ask a person to touch it.
     """
     last: list[Key] = []
     for key in _with_certificates(route, unusable, held):
@@ -93,20 +93,20 @@ def keys(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Itera
 
 
 def _is_accepted(key: Key, said: str) -> bool:
-    """Return whether `PubkeyAcceptedAlgorithms` allows a key, or what certifies it."""
+    """Return True if `PubkeyAcceptedAlgorithms` allows a key, or its certificate."""
     name = key.certificate.key_type if key.certificate else key.key.get_name()
     signs = name.replace("ssh-rsa", "rsa-sha2-512"), name.replace("ssh-rsa", "rsa-sha2-256")
     return bool(allowed(said, signs))
 
 
 def _with_certificates(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
-    """Yield the keys, each with what `CertificateFile` has for it before the key alone."""
+    """Yield the keys, each first with its certificate in `CertificateFile`, if any, then alone."""
     certified: dict[bytes, list[PublicBlob]] = {}
     for path in route.certificates:
         try:
             blob = PublicBlob.from_file(path)
             certified.setdefault(certificate.plain_key(blob.key_blob), []).append(blob)
-        except Exception as error:  # noqa: BLE001  # what a library says of a file must not end a command
+        except Exception as error:  # noqa: BLE001  # no library error about a file may end a command
             unusable.wrong.append(f"{path} ({first_line(error)})")
     for key in _in_order(route, unusable, held):
         if key.certificate is None:
@@ -134,7 +134,7 @@ def _in_order(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> 
 
 @contextmanager
 def agent_keys(route: Route, unusable: Unusable, budget: Budget) -> Iterator[dict[bytes, AgentKey]]:
-    """Yield the keys that the agent holds, by their public half; they can be used inside the `with`."""
+    """Yield the agent's keys, by their public half; they are usable inside the `with`."""
     stream = socket_of_agent(route.agent, budget(_ANSWER)) if route.agent else None
     if stream is None:
         yield {}
@@ -142,30 +142,30 @@ def agent_keys(route: Route, unusable: Unusable, budget: Budget) -> Iterator[dic
     with stream:
         agent = AgentSSH()
         found: dict[bytes, AgentKey] = {}
-        # One that is locked or does not answer has no more keys to offer.
+        # A locked or silent agent offers no more keys.
         with suppress(paramiko.SSHException, OSError, TypeError, ValueError):
-            agent._conn = stream  # type: ignore[attr-defined]  # the public way in knows one agent only
+            agent._conn = stream  # type: ignore[attr-defined]  # paramiko's constructor takes no stream
             kind, listed = agent._send_message(cSSH2_AGENTC_REQUEST_IDENTITIES)  # type: ignore[attr-defined]
             for _ in range(listed.get_int() if kind == SSH2_AGENT_IDENTITIES_ANSWER else 0):
                 if not listed.get_remainder():
-                    break  # it promised more keys than it sent
+                    break  # it sent fewer keys than it announced
                 blob, comment = listed.get_binary(), listed.get_binary().decode(errors="replace")
                 try:
                     found[blob] = AgentKey(agent, blob, comment)
-                except Exception as error:  # noqa: BLE001  # of a type that paramiko reads and cannot use
+                except Exception as error:  # noqa: BLE001  # a type that paramiko reads but cannot use
                     unusable.wrong.append(f"the agent's {comment} ({first_line(error)})")
         yield found
 
 
 def _of_file(path: str, held: dict[bytes, AgentKey], unusable: Unusable) -> Iterator[Key]:
-    """Yield the key in a file: through the agent where that holds it, which saves the passphrase."""
+    """Yield the key in a file; the agent's copy, if it has one, needs no passphrase."""
     public = _public(path)
     if public in held:
         yield Key(held[public], path)
         return
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise ValueError("not a regular file")  # a FIFO would hang every command
+            raise ValueError("not a regular file")  # reading a FIFO would hang every command
         key = _load(path, unusable)
         if key.public_blob is not None:
             yield Key(key, path, key.public_blob)
@@ -173,8 +173,8 @@ def _of_file(path: str, held: dict[bytes, AgentKey], unusable: Unusable) -> Iter
     except (FileNotFoundError, NotADirectoryError):
         return
     except (paramiko.PasswordRequiredException, TypeError):
-        unusable.locked.append(path)  # TypeError: cryptography's word for a missing passphrase
-    except Exception as error:  # noqa: BLE001  # what a library says of a file must not end a command
+        unusable.locked.append(path)  # cryptography raises TypeError if a passphrase is missing
+    except Exception as error:  # noqa: BLE001  # no library error about a file may end a command
         if "password" in str(error).lower() or "encrypted" in str(error).lower():
             unusable.locked.append(path)
         else:
@@ -182,7 +182,7 @@ def _of_file(path: str, held: dict[bytes, AgentKey], unusable: Unusable) -> Iter
 
 
 def _load(path: str, unusable: Unusable) -> paramiko.PKey:
-    """Return the key in a file, with the certificate beside it; without one that cannot be used."""
+    """Return the key in a file, with the certificate beside it if that is usable."""
     try:
         return paramiko.PKey.from_path(path)
     except Exception as error:
@@ -196,16 +196,17 @@ def _load(path: str, unusable: Unusable) -> paramiko.PKey:
 
 
 def _without_certificate(path: str) -> paramiko.PKey | None:
+    """Return the key in a file without the certificate beside it; None if there is no key."""
     with open(path, encoding="ascii", errors="replace") as file:
         text = file.read()
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        with suppress(Exception):  # it is a key of another type, or none: the caller has the reason
+        with suppress(Exception):  # another type of key, or none: the caller has the reason
             return kind.from_private_key(io.StringIO(text))
     return None
 
 
 def _public(path: str) -> bytes:
-    """Return the public key beside a private one, or none."""
+    """Return the public key beside a private one, or empty bytes."""
     beside = path if path.endswith(".pub") else path + ".pub"
     try:
         if not os.path.isfile(beside):
@@ -217,5 +218,5 @@ def _public(path: str) -> bytes:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's first line, or its name where it says nothing."""
+    """Return an error's first line, or its class name if it has no text."""
     return str(error).partition("\n")[0] or type(error).__name__

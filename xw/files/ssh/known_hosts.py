@@ -1,9 +1,8 @@
-"""Is this host the one it says it is? `known_hosts` as OpenSSH reads it, line by line.
+"""Check a host's identity: `known_hosts` as OpenSSH reads it, line by line.
 
-Paramiko gives up on a whole file for one line with a marker, so this
-reads the lines itself: hashed names, patterns, `[host]:port`, `@revoked` and
-`@cert-authority`. Format: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A key here is
-its type and its bytes as the protocol sends them.
+Paramiko rejects a whole file for one line with a marker, so this module reads the lines itself: hashed names,
+patterns, `[host]:port`, `@revoked` and `@cert-authority`. Format: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A key
+here is its type and its bytes as the protocol sends them.
 """
 
 import base64
@@ -25,7 +24,7 @@ _MARKERS = ("@revoked", "@cert-authority")
 
 
 class Line(NamedTuple):
-    """One key that a file knows; `marker` is empty, `@revoked` or `@cert-authority`."""
+    """A key in a file; `marker` is empty, `@revoked` or `@cert-authority`."""
 
     marker: str
     names: str
@@ -35,28 +34,28 @@ class Line(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the files say of a key, and where: known, unknown, changed, other-type or revoked."""
+    """The status of a key (known, unknown, changed, other-type or revoked), and the place in the files."""
 
     state: str
     line: Line | None = None
 
 
 def read(paths: Iterable[str]) -> list[Line]:
-    """The lines of those files that can be read; what is no key is left out, as OpenSSH does."""
+    """Return the lines of the readable files; like OpenSSH, skip lines without a valid key."""
     lines: list[Line] = []
     for path in paths:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 lines += filter(None, (_parse(text, f"{path}:{at}") for at, text in enumerate(file, start=1)))
         except OSError:
-            continue  # a missing file knows no hosts
+            continue  # a missing file has no keys
     return lines
 
 
 def ask(command: Sequence[str], budget: Budget) -> list[Line]:
     """Return the lines that a `KnownHostsCommand` prints.
 
-    Raise Refused if it fails, since it may know what is revoked; Unreachable if it takes too long.
+    Raise Refused if it fails, because it may know revoked keys; Unreachable if it takes too long.
     """
     shown = f"its KnownHostsCommand {command[0]}"
     limit = budget(_COMMAND_S)
@@ -75,21 +74,21 @@ def ask(command: Sequence[str], budget: Budget) -> list[Line]:
 
 
 def name_of(host: str, port: int) -> str:
-    """The name under which the files know a host."""
+    """Return a host's name in the files."""
     return host if port == PORT else f"[{host}]:{port}"
 
 
 def of_host(lines: Sequence[Line], host: str, port: int) -> list[Line]:
-    """The lines about a host."""
+    """Return the lines about a host."""
     name = name_of(host, port).lower()
     return [line for line in lines if _matches(line.names, name)]
 
 
 def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: bytes) -> Verdict:
-    """What the lines say of the key that a host has shown."""
+    """Return the lines' verdict on the key that a host has shown."""
     found = _verdict(of_host(lines, host, port), key_type, blob)
     if found.state in ("unknown", "other-type") and port != PORT:
-        # OpenSSH too takes the key it knows for the default port.
+        # Like OpenSSH, accept the key known for the default port.
         plain = _verdict(of_host(lines, host, PORT), key_type, blob)
         if plain.state in ("known", "revoked"):
             return plain
@@ -97,17 +96,19 @@ def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: by
 
 
 def authorities(lines: Sequence[Line], host: str, port: int) -> list[Line]:
-    """The authorities whose certificates count for a host."""
+    """Return the authorities whose certificates are valid for a host."""
     return [line for line in of_host(lines, host, port) if line.marker == "@cert-authority"]
 
 
 def revoked(lines: Sequence[Line], host: str, port: int, blob: bytes) -> Line | None:
-    """The line that takes a key, the one in a certificate, or an authority's, out of use."""
+    """Return the line that revokes a key, the key in a certificate, or an authority's key; None if there is
+    none.
+    """
     return _revoked(of_host(lines, host, port), blob)
 
 
 def fingerprint(blob: bytes) -> str:
-    """A key's fingerprint, as OpenSSH shows it."""
+    """Return a key's fingerprint, as OpenSSH prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
@@ -126,7 +127,7 @@ def _verdict(lines: Sequence[Line], key_type: str, blob: bytes) -> Verdict:
 
 
 def _revoked(lines: Sequence[Line], blob: bytes) -> Line | None:
-    key = plain(blob)  # ssh(1) too takes a certificate and the key in it for one
+    key = plain(blob)  # like ssh(1), treat a certificate and its key as one
     return next((line for line in lines if line.marker == "@revoked" and plain(line.blob) == key), None)
 
 
@@ -140,7 +141,7 @@ def _parse(text: str, place: str) -> Line | None:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return None
-    # The type is in the bytes as well; a line where they differ is none.
+    # The bytes contain the type too; ignore a line whose types differ.
     length = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + length] != key_type.encode():
         return None
@@ -148,13 +149,13 @@ def _parse(text: str, place: str) -> Line | None:
 
 
 def matches_any(value: str, patterns: Iterable[str]) -> bool:
-    """Return whether a value fits one of the patterns, and none of those that begin with `!`."""
+    """Return True if a value matches one of the patterns, and none of those that begin with `!`."""
     fits = {pattern for pattern in patterns if matches(value, pattern.removeprefix("!"))}
     return bool(fits) and not any(pattern.startswith("!") for pattern in fits)
 
 
 def matches(value: str, pattern: str) -> bool:
-    """Return whether a value fits a pattern, in which only `*` and `?` have a meaning."""
+    """Return True if a value matches a pattern, in which only `*` and `?` are special."""
     return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 

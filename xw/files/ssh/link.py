@@ -1,8 +1,7 @@
 """One connection to each host for the whole process, and a session on it for each thread that needs one.
 
-`link_to` gives the link to a target; `SftpFiles` takes its sessions from it. A
-link connects when it is needed, and again after it broke. Whoever holds to a
-limit says so with `within`: then every step, connecting included, ends by then.
+`link_to` returns the link to a target; `SftpFiles` takes its sessions from it. A link connects when it is
+first used, and again after it broke. `within` sets a deadline for every step, connecting included.
 """
 
 import logging
@@ -27,26 +26,26 @@ from xw.files.ssh.route import Route, find
 from xw.files.ssh.stream import Watched, open_stream
 from xw.files.ssh.target import Target
 
-_ANSWER = 15.0  # seconds for any one answer, where no limit says less
-_PERSISTENCE = 20.0  # seconds to go on trying a host that is too busy to talk, where no limit says less
+_ANSWER = 15.0  # seconds for any one answer, unless a deadline is nearer
+_PERSISTENCE = 20.0  # seconds to retry a host that is too busy to talk, unless a deadline is nearer
 _KEEPALIVE = 15
-_LINE = 256  # bytes of an answer of one line
+_LINE = 256  # bytes; the longest one-line answer
 
-# Its words go to nobody: what matters comes as an exception, and a log line on stderr is noise for agents.
+# Silence paramiko: errors come as exceptions, and a log line on stderr is noise for agents.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 
 class _Channel:
-    """A channel as `Wire` wants it: paramiko's own errors become OSErrors."""
+    """A channel for `Wire`: paramiko's own errors become OSErrors."""
 
     def __init__(self, inner: paramiko.Channel) -> None:
-        self.ended = False  # by the other side
+        self.ended = False  # True once the other side has closed it
         self._inner = inner
         self._number = inner.get_id()
 
     @property
     def refused(self) -> bool:
-        """Did the server refuse to start what was asked for?"""
+        """True if the server refused to start the requested program."""
         transport = self._inner.get_transport()
         return isinstance(transport, Transport) and self._number in transport.refused
 
@@ -69,18 +68,18 @@ class _Channel:
 
     def settimeout(self, seconds: float, /) -> None:
         self._inner.settimeout(seconds)
-        # While keys are exchanged anew nothing can be sent, and paramiko's own limit for that is longer.
+        # While keys are renewed nothing can be sent, and paramiko's own timeout for that is longer.
         self._inner.get_transport().clear_to_send_timeout = seconds
 
     def close(self) -> None:
-        with suppress(paramiko.SSHException, OSError, EOFError):  # it was lost before
+        with suppress(paramiko.SSHException, OSError, EOFError):  # the connection is already lost
             self._inner.close()
 
 
 class SshLink:
     """The connection to a host; see `sftp_remote.Link`. Its methods may be called from any thread.
 
-    `find` looks up the route, each time that it connects; `called` names the host until then.
+    `find` looks up the route on each connect; `called` names the host until then.
     """
 
     def __init__(self, called: str, find: Callable[[Budget], Route]) -> None:
@@ -90,17 +89,17 @@ class SshLink:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._mine = threading.local()
-        # Weak: with its thread ends a session too, for a server allows but ten on a connection.
+        # Weak: a session ends with its thread, because a server allows only ten on a connection.
         self._wires: WeakSet[Wire] = WeakSet()
         self._idle: list[Wire] = []
         self._trips = 0
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """In this thread everything on this link ends in so many seconds: Unreachable, if need be.
+        """Give every use of this link in this thread `seconds` in all; raise Unreachable after that.
 
-        On leaving, other threads may use its session: a program can have more threads than a server
-        allows sessions.
+        On leaving, other threads may use its session: a program can have more threads than a server allows
+        sessions.
         """
         before = self._limit()
         ends = time.monotonic() + seconds
@@ -116,16 +115,16 @@ class SshLink:
 
     @property
     def round_trips(self) -> int:
-        """How many round trips its sessions have made; those of connecting do not count."""
+        """Number of round trips that its sessions have made; connecting does not count."""
         return self._trips
 
     @property
     def up(self) -> bool:
-        """Whether the connection stands, as far as is known."""
+        """True if the connection exists, as far as is known."""
         return self._transport is not None and self._transport.is_active()
 
     def wire(self) -> Wire:
-        """See `sftp_remote.Link.wire`."""
+        """Return this thread's session; see `sftp_remote.Link.wire`."""
         wire: Wire | None = getattr(self._mine, "wire", None)
         while wire is None or wire.broken or not self.up:
             try:
@@ -136,16 +135,16 @@ class SshLink:
         return wire
 
     def run(self, command: str) -> paramiko.Channel:
-        """Start a command on the host; its channel. Unreachable, Refused. For a helper that watches there."""
+        """Start a command on the host, such as the watch helper; return its channel. Unreachable, Refused."""
         channel = self._channel()
         _ask_channel(channel, "exec", command)
         channel.settimeout(self._budget(_ANSWER))
         return channel
 
     def lines(self, command: str) -> Iterator[str]:
-        """What a command on the host prints, line by line, for as long as it runs. Unreachable, Refused."""
+        """Yield the lines that a command on the host prints, until it ends. Unreachable, Refused."""
         channel = self.run(command)
-        channel.settimeout(None)  # it may be silent for hours; a lost link ends it
+        channel.settimeout(None)  # it may be silent for hours; losing the link ends it
         try:
             yield from channel.makefile("r", -1)
         except (paramiko.SSHException, EOFError, OSError) as error:
@@ -154,21 +153,21 @@ class SshLink:
             channel.close()
 
     def answer(self, command: str) -> str:
-        """Return the first line that a short command on the host prints; empty where none runs there."""
+        """Return the first line that a short command on the host prints; empty if it cannot run commands."""
         channel = self.run(command)
         data = b""
         try:
-            channel.shutdown_write()  # a server that starts SFTP whatever the command ends with its input
+            channel.shutdown_write()  # a server that starts SFTP for every command ends at the end of input
             while b"\n" not in data and len(data) < _LINE and (piece := channel.recv(_LINE)):
                 data += piece
         except (paramiko.SSHException, EOFError, OSError):
-            return ""  # too slow or cut off: whoever asks goes on without the answer
+            return ""  # too slow or cut off: the caller goes on without the answer
         finally:
             channel.close()
         return data.decode(errors="replace").partition("\n")[0].strip()
 
     def tunnel(self, host: str, port: int) -> paramiko.Channel:
-        """A connection from the host onwards to another. Unreachable."""
+        """Return a connection from the host to another host. Unreachable."""
         try:
             return self.transport().open_channel(
                 "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=self._budget(_ANSWER)
@@ -177,7 +176,7 @@ class SshLink:
             raise Unreachable(f"{self.name}: cannot jump on to {host} port {port} ({error})") from None
 
     def transport(self) -> Transport:
-        """The connection, made where there is none. Unreachable, Refused."""
+        """Return the connection, made if there is none. Unreachable, Refused."""
         if not self._lock.acquire(timeout=self._budget(_PERSISTENCE)):
             raise Unreachable(f"{self.name}: still connecting; try again")
         try:
@@ -189,12 +188,12 @@ class SshLink:
             self._lock.release()
 
     def close(self) -> None:
-        """End the connection and all sessions on it."""
+        """Close the connection and all its sessions."""
         for wire in list(self._wires):
             wire.close()
         if self._transport is not None:
             self._transport.close()
-        if self._via is not None:  # it may be what has died
+        if self._via is not None:  # the jump host may be the cause
             self._via.close()
 
     def _limit(self) -> float:
@@ -202,7 +201,7 @@ class SshLink:
         return ends
 
     def _budget(self, usual: float) -> float:
-        """How long a step may take: so long, or what is left of the limit."""
+        """Return the seconds that a step may take: `usual`, or the time left until the deadline."""
         return max(0.01, min(usual, self._limit() - time.monotonic()))
 
     def _connect(self) -> Transport:
@@ -217,7 +216,7 @@ class SshLink:
                 if time.monotonic() + pause > ends:
                     raise
                 time.sleep(pause)
-        raise AssertionError  # the pauses do not end
+        raise AssertionError  # the pauses are endless
 
     def _try_to_connect(self, route: Route) -> Transport:
         if self._via is not None:
@@ -237,12 +236,12 @@ class SshLink:
     def _session(self) -> Wire:
         channel = self._channel()
         stream = _Channel(channel)
-        # Not waited for: paramiko would wait without a limit, and the greeting can follow at once.
+        # Do not wait: paramiko would wait without a limit, and the greeting can follow at once.
         _ask_channel(channel, "subsystem", "sftp")
         try:
             wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            # A refusal is one also where the connection has ended since.
+            # A refusal stays a refusal, even if the connection has ended since.
             if stream.refused or (self.up and stream.ended):
                 raise Refused(
                     f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
@@ -265,7 +264,7 @@ class SshLink:
             ) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
             if "imeout" in str(error):
-                transport.close()  # a host that does not answer now will not on the next try either
+                transport.close()  # a host that does not answer now will not answer a retry
             raise Unreachable(f"{self.name}: it does not answer ({error})") from None
 
 
@@ -276,7 +275,7 @@ def _ask_channel(channel: paramiko.Channel, kind: str, what: str) -> None:
     message.add_string(kind)
     message.add_boolean(True)
     message.add_string(what)
-    channel._event_pending()  # type: ignore[attr-defined]  # as invoke_subsystem does
+    channel._event_pending()  # type: ignore[attr-defined]  # as in paramiko's invoke_subsystem
     channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
 
 
@@ -285,7 +284,7 @@ _links_lock = threading.Lock()
 
 
 def link_to(target: Target) -> SshLink:
-    """Return the link to a target's host, the same for all in this process. It does not connect yet."""
+    """Return the link to a target's host, the same for the whole process. It is not connected yet."""
     host = target._replace(path="")
     return _link(host, host.login, lambda budget: find(host, budget))
 
@@ -296,5 +295,5 @@ def _jump_to(route: Route) -> SshLink:
 
 def _link(key: Target | Route, called: str, find: Callable[[Budget], Route]) -> SshLink:
     with _links_lock:
-        # A child process must not speak on its parent's connection.
+        # A child process must not use its parent's connection.
         return _links.setdefault((os.getpid(), key), SshLink(called, find))

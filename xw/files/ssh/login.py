@@ -1,4 +1,4 @@
-"""Logging in with one key after the other, and saying why none was taken. Used by `link` alone."""
+"""Log in with one key after the other, and explain why none was accepted. Used by `link` alone."""
 
 import os
 
@@ -11,17 +11,17 @@ from xw.files.ssh.reach import Transport
 from xw.files.ssh.route import Route
 from xw.files.ssh.target import PORT
 
-_ANSWER = 15.0  # seconds; sshd may look up the user in a directory far away
+_ANSWER = 15.0  # seconds; sshd may look up the user in a remote directory
 
 
 def log_in(transport: Transport, route: Route, budget: Budget) -> None:
-    """Prove who we are. Refused, with what to do; Unreachable."""
+    """Log in. Raise Refused, with what to do, or Unreachable."""
     unusable = Unusable([], [])
     tried: list[str] = []
     with agent_keys(route, unusable, budget) as held:
         for key in keys(route, unusable, held):
             transport.auth_timeout = budget(_ANSWER)
-            if key.name not in tried:  # once with its certificate, once without
+            if key.name not in tried:  # a key may come twice: with its certificate and without
                 tried.append(key.name)
             if _accepted(transport, route, key, unusable):
                 return
@@ -31,7 +31,7 @@ def log_in(transport: Transport, route: Route, budget: Budget) -> None:
 
 
 def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) -> bool:
-    """Whether the server takes a key. Refused where it takes none; Unreachable."""
+    """Return True if the server accepts a key. Raise Refused if it accepts no keys at all, or Unreachable."""
     try:
         missing = transport.auth_publickey(route.user, Signer(key, unusable))
     except paramiko.BadAuthenticationType as error:
@@ -40,7 +40,7 @@ def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) 
     except paramiko.AuthenticationException as error:
         if "timeout" in str(error).lower():
             raise Unreachable(f"{route}: it does not answer the login; try again") from None
-    except Exception as error:  # noqa: BLE001  # paramiko hands on whatever ended its own thread
+    except Exception as error:  # noqa: BLE001  # paramiko passes on any error of its own thread
         if not transport.is_active():
             why = first_line(error)
             raise Unreachable(f"{route}: the connection was lost while logging in ({why})") from None

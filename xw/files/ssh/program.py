@@ -1,7 +1,7 @@
 """Run a helper program within a time limit. Used by `config` and `known_hosts`.
 
-`subprocess.run` alone does not do: it waits for whatever a helper left in the
-background, and its limit leaves the helper's own children running.
+`subprocess.run` alone is not enough: it waits for a helper's background processes, and its timeout leaves the
+helper's children running.
 """
 
 import os
@@ -14,7 +14,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import IO, NamedTuple
 
 Budget = Callable[[float], float]
-"""Return how many seconds a step may take that usually may take so many."""
+"""Takes a step's usual limit in seconds; returns the limit that is left for it."""
 
 _PIECE = 65536
 
@@ -28,9 +28,9 @@ class Ended(NamedTuple):
 
 
 def run(command: Sequence[str], limit: float, environ: Mapping[str, str] | None = None) -> Ended:
-    """Run a program to its end, with nothing to read on its stdin, and return what it printed.
+    """Run a program with an empty stdin to its end, and return its output.
 
-    Raise TimeoutError after `limit` seconds, with the program and its children killed; OSError if it
+    Raise TimeoutError after `limit` seconds, when the program and its children are killed; OSError if it
     cannot be started.
     """
     ends = time.monotonic() + limit
@@ -51,13 +51,13 @@ def run(command: Sequence[str], limit: float, environ: Mapping[str, str] | None 
             raise TimeoutError from None
         finally:
             if process.returncode is None:
-                with suppress(ProcessLookupError):  # it has ended meanwhile
+                with suppress(ProcessLookupError):  # it has just ended
                     os.killpg(process.pid, signal.SIGKILL)
         return Ended(code, os.fsdecode(out), os.fsdecode(err))
 
 
 def _read(out: IO[bytes], err: IO[bytes], ends: float) -> tuple[bytes, bytes]:
-    """Return all of `out`, and what `err` holds by then: a background process may keep that one open."""
+    """Return all of `out`, and the present content of `err`: a background process may keep `err` open."""
     said = {out: b"", err: b""}
     with DefaultSelector() as selector:
         for pipe in said:

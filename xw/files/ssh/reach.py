@@ -1,7 +1,7 @@
-"""From a stream to a connection whose host is proven: key exchange, host key, certificate, revocation.
+"""Turn a stream into a connection to a verified host: key exchange, host key, certificate, revocation.
 
-Every step has a timeout and its own message. Nothing is asked of anybody: what
-OpenSSH would ask is an error that says what to type. Used by `link` alone.
+Every step has a timeout and its own error text. There are no prompts: where OpenSSH would ask, an error names
+the command to type. Used by `link` alone.
 """
 
 import base64
@@ -30,29 +30,29 @@ _PLAIN = (
     "rsa-sha2-256",
 )
 _SIGNED = tuple(name + certificate.SUFFIX for name in _PLAIN)
-# What OpenSSH does not offer either, unless the configuration asks for it.
+# Like OpenSSH, offer these only if the configuration asks for them.
 _WEAK = ("*-cbc", "hmac-md5*", "hmac-sha1-96")
-_CURVE = "curve25519-sha256"  # by paramiko's name for it, the older one
+_CURVE = "curve25519-sha256"  # in paramiko, under its older name
 _SIGNS = {"rsa-sha2-512": "ssh-rsa", "rsa-sha2-256": "ssh-rsa"}  # algorithm → type of key
 
 
 class Dropped(Unreachable):
-    """The host took the connection and let go before a word: too many connect at once, as a rule."""
+    """The host closed the connection before its greeting, usually because too many connect at once."""
 
 
 class Transport(paramiko.Transport):
-    """A transport that offers what the route allows, and keeps the host's key as it was sent.
+    """A transport that offers the route's algorithms, and keeps the host's key as it was sent.
 
-    `refused` are the numbers of channels on which the server would not start what it was asked for.
+    `refused` are the numbers of the channels whose request the server refused.
     """
 
     def __init__(self, stream: Watched, route: Route, host_keys: tuple[str, ...]) -> None:
-        super().__init__(stream)  # type: ignore[arg-type]  # all that paramiko uses of a socket
+        super().__init__(stream)  # type: ignore[arg-type]  # it has all the methods that paramiko uses
         known = paramiko.Transport._kex_info  # type: ignore[attr-defined]  # not in the stubs
         self._kex_info = {**known, _CURVE: known[f"{_CURVE}@libssh.org"]}
         self._wanted = host_keys
         self.refused: set[int] = set()
-        # Its own attributes say only that a channel is closed, as after any loss.
+        # Paramiko's own attributes only say that a channel is closed, as after any loss.
         handlers = paramiko.Transport._channel_handler_table  # type: ignore[attr-defined]  # not in the stubs
         self._channel_handler_table = {**handlers, MSG_CHANNEL_FAILURE: self._request_refused}
         self.blob = b""
@@ -76,7 +76,7 @@ class Transport(paramiko.Transport):
 
 
 class Shown(NamedTuple):
-    """A host's key as messages show it."""
+    """A host's key as error texts show it."""
 
     name: str
     type: str
@@ -84,7 +84,7 @@ class Shown(NamedTuple):
 
 
 def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what the configuration allows of the algorithms that are known. Usage where that is nothing."""
+    """Return the known algorithms that the configuration allows. Raise Usage if there are none."""
     usual = tuple(name for name in known if not any(known_hosts.matches(name, weak) for weak in _WEAK))
     found = allowed(said, known if said else usual)
     if not found:
@@ -95,7 +95,7 @@ def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tu
 
 
 def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
-    """Exchange keys on a stream and make sure of the host. Unreachable, Refused."""
+    """Exchange keys on a stream, and verify the host. Unreachable, Refused."""
     host, port = (route.known_as, PORT) if route.known_as else (route.host, route.port)
     try:
         lines = known_hosts.read(route.known_hosts) + _commanded(route, host, port, budget)
@@ -122,10 +122,10 @@ def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
     except XwError:
         transport.close()
         raise
-    except Exception as error:  # noqa: BLE001  # paramiko hands on whatever a strange host made of its thread
+    except Exception as error:  # noqa: BLE001  # paramiko passes on any error of its own thread
         transport.close()
         stream.close()
-        if stream.command is not None and stream.command.returncode in (126, 127):  # the shell's word for it
+        if stream.command is not None and stream.command.returncode in (126, 127):  # the shell's codes for it
             raise Unreachable(
                 f"{route}: its ProxyCommand cannot be run: `{route.command}`; `ssh -G {route.host}` shows it"
             ) from None
@@ -145,7 +145,7 @@ def _silent(route: Route, limit: float) -> Unreachable:
 
 
 def _host_keys(route: Route, lines: list[known_hosts.Line], host: str, port: int) -> tuple[str, ...]:
-    """What to offer: certificates if an authority counts here, then the types known, then the rest."""
+    """Return the algorithms to offer: certificates if an authority applies, then known types, then others."""
     about = known_hosts.of_host(lines, host, port) or known_hosts.of_host(lines, host, PORT)
     types = {line.type for line in about if not line.marker}
     signed = _SIGNED if known_hosts.authorities(lines, host, port) else ()
@@ -156,7 +156,7 @@ def _host_keys(route: Route, lines: list[known_hosts.Line], host: str, port: int
 def _commanded(
     route: Route, host: str, port: int, budget: Budget, blob: bytes = b""
 ) -> list[known_hosts.Line]:
-    """What the `KnownHostsCommand` knows, before a key was shown (to order the types) and after."""
+    """Return the `KnownHostsCommand`'s keys: before a key was shown (to order the types), and after."""
     if not route.known_hosts_command:
         return []
     shown = {
@@ -171,7 +171,7 @@ def _commanded(
 
 
 def _check_address(route: Route, address: str, lines: list[known_hosts.Line], blob: bytes) -> None:
-    """Refused where the address is known, with another key: `CheckHostIP`."""
+    """Raise Refused if the address is known with another key: `CheckHostIP`."""
     if address == route.host or ipaddress.ip_address(address.partition("%")[0]).is_loopback:
         return
     found = known_hosts.verdict(lines, address, route.port, Message(blob).get_text(), blob)
@@ -234,7 +234,7 @@ def _why_not_known(route: Route, found: known_hosts.Verdict, shown: Shown) -> st
 
 
 def _short(key_type: str) -> str:
-    """A type of key as ssh-keyscan's -t takes it."""
+    """Return a type of key in the form of ssh-keyscan's -t."""
     return "ecdsa" if key_type.startswith("ecdsa") else key_type.removeprefix("ssh-")
 
 

@@ -1,8 +1,7 @@
-"""`RevokedHostKeys`: keys that no host may show any more, as ssh(1) reads its files.
+"""`RevokedHostKeys`: keys that no host may show any more, in files read as ssh(1) does. Used by `reach`.
 
-A file is a list of public keys, one a line without host names, or a binary key
-revocation list (KRL). A key is refused where a file names it, or cannot be
-read: a list that is gone must not let in the key that it held. Used by `reach`.
+A file is a list of public keys, one a line without host names, or a binary key revocation list (KRL). A key
+is refused if a file names it or cannot be read: a missing list must not let in a key that it revoked.
 """
 
 import base64
@@ -19,7 +18,7 @@ from xw.files.ssh import certificate
 _KRL = b"SSHKRL\n\0"
 _LIMIT = 64 << 20  # bytes
 _QUERY = 10.0  # seconds for ssh-keygen
-# What `ssh-keygen -Q` prints of a key that the list revokes; anything else that fails is an error.
+# `ssh-keygen -Q` prints this for a revoked key; any other failure is an error.
 _SAYS_REVOKED = "REVOKED"
 
 
@@ -36,7 +35,7 @@ def why_refused(blob: bytes, files: Iterable[str]) -> str | None:
 
 
 def _read(path: str) -> bytes:
-    # Without O_NONBLOCK a FIFO would hang every command.
+    # Without O_NONBLOCK, a FIFO would hang every command.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             raise ValueError("not a regular file")
@@ -47,13 +46,13 @@ def _read(path: str) -> bytes:
 
 
 def _holds(data: bytes, path: str, blob: bytes) -> bool:
-    """Return whether a file's bytes revoke a key. OSError or ValueError if they cannot be used."""
+    """Return True if a file's bytes revoke a key. Raise OSError or ValueError if they cannot be used."""
     if data.startswith(_KRL):
         return _krl_holds(path, blob)
     shown = {certificate.plain(blob)}
     if certificate.is_certificate(blob):
         shown.add(certificate.parse(blob).authority)
-    # In order: ssh(1) too reads no further than the line that decides.
+    # In order: like ssh(1), stop at the line that decides.
     return any(
         certificate.plain(_key(line, at)) in shown
         for at, line in enumerate(data.split(b"\n"), start=1)
@@ -62,19 +61,19 @@ def _holds(data: bytes, path: str, blob: bytes) -> bool:
 
 
 def _key(line: bytes, at: int) -> bytes:
-    """Return the key of a line. ValueError: a line that ssh(1) cannot read makes it refuse every host."""
+    """Return the key of a line. Raise ValueError if ssh(1) cannot read it, and so would refuse every host."""
     fields = line.split()
     try:
         key_type, blob = fields[0].decode("ascii"), base64.b64decode(fields[1], validate=True)
         if certificate.is_key(blob) and Message(blob).get_text() == key_type:
             return blob
     except (IndexError, UnicodeDecodeError, binascii.Error):
-        pass  # reported below, as any other line that is no key
+        pass  # reported below, like any other invalid line
     raise ValueError(f"line {at} is not a public key")
 
 
 def _krl_holds(path: str, blob: bytes) -> bool:
-    """Ask ssh-keygen, which alone knows the binary format. OSError or ValueError if it cannot tell."""
+    """Ask ssh-keygen, the only reader of the binary format. Raise OSError or ValueError if it fails."""
     key = f"{Message(blob).get_text()} {base64.b64encode(blob).decode()}\n"
     try:
         run = subprocess.run(

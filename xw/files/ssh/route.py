@@ -1,8 +1,7 @@
-"""The way to a host as `~/.ssh/config` tells it: real name, port, user, keys, jump hosts.
+"""The way to a host according to `~/.ssh/config`: real name, port, user, keys, jump hosts.
 
-`config` says what the configuration means. What ssh(1) would obey is obeyed here too; where xw cannot,
-and the connection would be less safe for it, the host is refused with the option's name. Values of files
-and commands are complete.
+`config` interprets the configuration. xw obeys what ssh(1) would obey; where it cannot, and the connection
+would be less safe, it refuses the host and names the option. Values of files and commands are complete.
 """
 
 import os
@@ -18,16 +17,16 @@ from xw.files.ssh.config import Configuration, lookup
 from xw.files.ssh.program import Budget
 from xw.files.ssh.target import PORT, Target, hop
 
-_HOPS = 8  # hosts to jump over: more is a loop
+_HOPS = 8  # jump hosts; more means a loop
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
-# `ssh -G` prints all keys that it would try, whether or not the configuration names them.
+# `ssh -G` prints every key that it would try, configured or not.
 _IS_USUAL = re.compile(r"(~|/.*)/\.ssh/id_(rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk|xmss)").fullmatch
-_USUAL_KEYS = 4  # at least so many in every version
+_USUAL_KEYS = 4  # at least this many in every version
 _CONNECT_S = 10.0
 
 
 class Algorithms(NamedTuple):
-    """Lists of algorithms that may be used; empty where that is not known."""
+    """Lists of permitted algorithms; empty if unknown."""
 
     host_keys: str = ""
     authorities: str = ""
@@ -38,26 +37,26 @@ class Algorithms(NamedTuple):
 
 
 class Route(NamedTuple):
-    """All that is needed to connect to a host. `named` are keys that the configuration names."""
+    """Everything needed to connect to a host. `named` are the keys that the configuration names."""
 
     host: str
     port: int
     user: str
     named: tuple[str, ...]
     usual: tuple[str, ...]
-    """The keys to try where it names none, and does not say `none`."""
+    """The keys to try if it names none, and does not say `none`."""
     certificates: tuple[str, ...]
     identities_only: bool
     agent: str | None
     known_hosts: tuple[str, ...]
     known_hosts_command: tuple[str, ...]
-    """Its words; `%` tokens that speak of the host's key are still in them."""
+    """Its words; `%` tokens about the host's key are not replaced yet."""
     known_as: str | None
     check_address: bool
-    """Must the address be known with the host's key as well?"""
+    """True if the address must be known with the host's key as well."""
     revoked: tuple[str, ...]
     rsa_bits: int
-    """Bits that an RSA host key must have."""
+    """Minimum bits of an RSA host key."""
     algorithms: Algorithms
     family: int
     bind: str | None
@@ -78,15 +77,15 @@ class Route(NamedTuple):
 def find(
     target: Target, budget: Budget = lambda usual: usual, environ: Mapping[str, str] = os.environ
 ) -> Route:
-    """Return the route to a target, by the user's configuration and then the system's.
+    """Return the route to a target, from the user's configuration and then the system's.
 
-    Raise Usage if that is invalid or asks for what xw cannot do, Unreachable if ssh takes too long over it.
+    Raise Usage if it is invalid or needs what xw cannot do, Unreachable if ssh takes too long.
     """
     return _Finder(budget, environ).route(target, _HOPS)
 
 
 class _Finder:
-    """Asks for one host after the other: the target, and those to jump over."""
+    """Finds the route to a host, and to its jump hosts."""
 
     def __init__(self, budget: Budget, environ: Mapping[str, str]) -> None:
         self._budget = budget
@@ -108,7 +107,7 @@ class _Finder:
         values = _Values(target.host, found, self._environ)
         named, usual = values.keys()
         place = f"[{found.one('hostname')}]:{found.one('port')}"
-        # Only one of the two counts, and ssh prints that one.
+        # Only one of the two applies, and ssh prints that one.
         jumps, command = values.way("proxyjump"), values.way("proxycommand")
         via = self._via(jumps, left, place) if jumps else None
         return Route(
@@ -135,17 +134,17 @@ class _Finder:
         )
 
     def _via(self, jumps: str, left: int, onward: str) -> Route:
-        """Return the last of the hosts to jump over, which is reached through those before it."""
+        """Return the route to the last jump host, which is reached through those before it."""
         before, _, last = jumps.rpartition(",")
         try:
             target = hop(last.strip())
-        except Usage:  # it speaks of a hub's URL
+        except Usage:  # its text is about a hub's URL
             raise ValueError(f"invalid host {last!r} in ProxyJump {jumps}") from None
         return self.route(target, left - 1, before, onward)
 
 
 class _Values:
-    """A host's options as xw needs them: files and commands, `~`, tokens and variables replaced."""
+    """A host's options in xw's form: in files and commands, `~`, tokens and variables are replaced."""
 
     def __init__(self, name: str, found: Configuration, environ: Mapping[str, str]) -> None:
         self._found = found
@@ -153,19 +152,19 @@ class _Values:
         self._tokens = _tokens(name, found)
 
     def way(self, option: str) -> str | None:
-        """Return the jump hosts or the command that lead to the host; None without."""
+        """Return the jump hosts or the command that lead to the host, or None."""
         text = self._found.one(option)
         if text.lower() in ("", "none"):
             return None
         return expand(text, {token: self._tokens[token] for token in ("%%", "%h", "%n", "%p", "%r")})
 
     def paths(self, option: str) -> tuple[str, ...]:
-        """Return the files of an option that names one in each line."""
+        """Return the files of an option that names one on each line."""
         said = (path for path in self._found.options.get(option, ()) if path.lower() != "none")
         return tuple(self._home(expand(path, self._tokens, self._environ)) for path in said)
 
     def keys(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the keys that the configuration names, and the usual ones where it names none."""
+        """Return the keys that the configuration names, and the usual ones if it names none."""
         listed = self.paths("identityfile")
         if len(listed) < _USUAL_KEYS or not all(map(_IS_USUAL, listed)):
             return listed, ()
@@ -174,8 +173,8 @@ class _Values:
         return (), (*first, *filter(os.path.exists, found.values()))
 
     def files(self, option: str) -> tuple[str, ...]:
-        """Return the files of an option that names several in one line, as ssh prints it: without quotes."""
-        # A name with a blank is one that is there; of anything else nobody knows where it ends.
+        """Return the files of an option that names several on one line, which ssh prints without quotes."""
+        # A name with a blank counts if the file exists; otherwise its end is unknown.
         files = [self._home(path) for path in _apart(self._found.one(option))]
         for path in files:
             if " " in path and not os.path.exists(path):
@@ -185,7 +184,7 @@ class _Values:
         return tuple(path for path in files if path.lower() not in ("", "none"))
 
     def revoked(self) -> tuple[str, ...]:
-        """Return the files of `RevokedHostKeys`, with the tokens that later versions of ssh know."""
+        """Return the files of `RevokedHostKeys`, with the tokens of later ssh versions."""
         said = self._found.one("revokedhostkeys", "none")
         if said.lower() == "none":
             return ()
@@ -201,11 +200,11 @@ class _Values:
         return self._environ.get(said[1:]) if said.startswith("$") else self._home(said)
 
     def known_hosts_command(self) -> tuple[str, ...]:
-        """Return the words of `KnownHostsCommand`; `%` tokens about the host's key are still in them."""
+        """Return the words of `KnownHostsCommand`; `%` tokens about the host's key are not replaced yet."""
         said = self._found.one("knownhostscommand", "none")
         if said.lower() == "none":
             return ()
-        words = [] if "\\" in said else shlex.split(said)  # a backslash means something else to ssh
+        words = [] if "\\" in said else shlex.split(said)  # ssh treats a backslash differently
         if not words or not words[0].startswith("/"):
             raise ValueError(f"KnownHostsCommand {said}: it needs an absolute path, and no backslashes")
         later = {token: token for token in ("%%", "%f", "%H", "%I", "%K", "%t")}
@@ -216,7 +215,9 @@ class _Values:
 
 
 def expand(text: str, tokens: Mapping[str, str], environ: Mapping[str, str] | None = None) -> str:
-    """Return a value with its `%` tokens, with `environ` its `${VARIABLES}` too. ValueError: unknown."""
+    """Return a value with its `%` tokens replaced, and with `environ` its `${VARIABLES}`. ValueError if
+    unknown.
+    """
     known = {**tokens, **{f"${{{name}}}": value for name, value in (environ or {}).items()}}
 
     def value(found: re.Match[str]) -> str:
@@ -228,7 +229,7 @@ def expand(text: str, tokens: Mapping[str, str], environ: Mapping[str, str] | No
 
 
 def _tokens(name: str, found: Configuration) -> dict[str, str]:
-    """Return what the `%` tokens stand for, of the host called `name`."""
+    """Return the values of the `%` tokens for the host called `name`."""
     host, port, user = found.one("hostname"), found.one("port"), found.one("user")
     here = socket.gethostname()
     return {
@@ -248,12 +249,12 @@ def _tokens(name: str, found: Configuration) -> dict[str, str]:
 
 
 def _apart(said: str) -> list[str]:
-    """Return the files that ssh prints in one line, without quotes: a `/` or `~` after a blank begins one."""
+    """Return the files that ssh prints on one line without quotes: each begins with `/` or `~`."""
     return re.split(" (?=[/~])", said)
 
 
 def _refuse(found: Configuration, host: str) -> None:
-    """Raise Usage for what ssh(1) would obey and xw cannot."""
+    """Raise Usage for an option that ssh(1) would obey and xw cannot."""
     methods = found.one("preferredauthentications", "publickey").lower().split(",")
     if not found.is_on("pubkeyauthentication", "yes") or "publickey" not in methods:
         option = "PubkeyAuthentication" if "publickey" in methods else "PreferredAuthentications"
@@ -273,18 +274,18 @@ def _port(said: str) -> int:
 
 
 def _seconds(said: str) -> float:
-    """Return how long a connection may take to stand."""
+    """Return the timeout for connecting, in seconds."""
     return float(said) if said.isascii() and said.isdigit() and int(said) else _CONNECT_S
 
 
 def _family(found: Configuration) -> int:
-    """Return the family of addresses that `AddressFamily` asks for."""
+    """Return the address family of `AddressFamily`."""
     said = found.one("addressfamily").lower()
     return {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(said, socket.AF_UNSPEC)
 
 
 def allowed(said: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Return the known algorithms that a list allows, in its order; all where it says nothing."""
+    """Return the known algorithms that a list allows, in its order; all if the list is empty."""
     names = tuple(known)
     return tuple(name for name in dict.fromkeys(said.split(",")) if name in names) if said else names
 

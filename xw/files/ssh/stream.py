@@ -1,6 +1,6 @@
 """A stream of bytes to a host: addresses, TCP, or its ProxyCommand. Used by `reach`, `link` and `keys`.
 
-Every step has a timeout and its own message.
+Every step has a timeout and its own error text.
 """
 
 import errno
@@ -21,14 +21,14 @@ from xw.files.ssh.route import Route
 
 _LOOK_UP = 10.0
 _SEND = 15.0
-_HEAD_START = 0.25  # seconds for an address before the next is tried as well: RFC 8305
+_HEAD_START = 0.25  # seconds before the next address is tried as well: RFC 8305
 
 
 class Watched:
-    """A socket, or a jump host's channel, on which nobody waits for ever to send.
+    """A socket, or a jump host's channel, whose `send` cannot wait for ever.
 
-    Paramiko tries again for as long as the other side takes nothing: a stopped
-    host would hold the sender for good.
+    Paramiko retries for as long as the other side takes nothing: a stopped host would block the sender
+    permanently.
     """
 
     def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = _SEND) -> None:
@@ -36,10 +36,10 @@ class Watched:
         self._inner = inner
         self._limit = limit
         self._stuck: float | None = None
-        self._closed = False  # paramiko looks at this
+        self._closed = False  # paramiko reads this attribute
 
     def send(self, data: bytes) -> int:
-        """Send some; TimeoutError to try again, another OSError after the limit."""
+        """Send some bytes. Raise TimeoutError to try again, another OSError after the limit."""
         try:
             sent = self._inner.send(data)
         except TimeoutError:
@@ -52,46 +52,47 @@ class Watched:
         return sent
 
     def recv(self, size: int) -> bytes:
-        """Receive some."""
+        """Return some received bytes."""
         return self._inner.recv(size)
 
     @property
     def address(self) -> str:
-        """The address at the other end."""
+        """Return the address at the other end."""
         return str(self._inner.getpeername()[0])
 
     def settimeout(self, seconds: float | None) -> None:
-        """How long `send` and `recv` wait."""
+        """Set the timeout of `send` and `recv`."""
         self._inner.settimeout(seconds)
 
     def close(self) -> None:
-        """End it."""
+        """Close the stream, and end its ProxyCommand."""
         self._closed = True
-        with suppress(paramiko.SSHException, OSError, EOFError):  # a channel whose own connection is gone
+        with suppress(paramiko.SSHException, OSError, EOFError):  # the channel's connection is gone
             self._inner.close()
         if self.command is not None:
             if self.command.poll() is None:
-                # With all that it started, and not asked: one that is stopped or deaf would never end.
+                # Kill it with all its children: one that is stopped or ignores signals would never end.
                 with suppress(ProcessLookupError):
                     os.killpg(self.command.pid, signal.SIGKILL)
             self.command.wait()
 
 
 def open_stream(route: Route, budget: Budget) -> Watched:
-    """A TCP connection to a host, or to its ProxyCommand. Unreachable."""
+    """Return a TCP connection to a host, or its ProxyCommand. Unreachable."""
     if route.command is not None:
         return _command(route)
     stream = _race(route, _addresses(route, budget), budget(route.connect_s))
     stream.settimeout(None)
-    # Without this each answer waited for 40 ms.
+    # Without this, each answer takes 40 ms longer.
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Watched(stream)
 
 
 def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> socket.socket:
-    """The first connection that stands. Each address has a head start before the next is tried beside it:
+    """Return the first connection that succeeds. Unreachable.
 
-    one that swallows all packets, as IPv6 often does, must not use up the time. Unreachable.
+    Each address has a head start before the next is tried beside it: an address that drops all packets, as
+    IPv6 often does, must not use up the time.
     """
     ends = time.monotonic() + limit
     waiting, problem = list(addresses), None
@@ -124,7 +125,7 @@ def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> 
 
 
 def _begin(route: Route, address: "socket._RetAddress") -> socket.socket:
-    """A socket that is connecting. OSError."""
+    """Return a socket that is connecting. OSError."""
     family, kind, protocol, _, place = address
     stream = socket.socket(family, kind, protocol)
     try:
@@ -141,7 +142,7 @@ def _begin(route: Route, address: "socket._RetAddress") -> socket.socket:
 
 
 def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
-    """What the name resolves to. In a thread of its own: looking up has no timeout."""
+    """Return the addresses of the host's name. Uses a thread, because a lookup has no timeout."""
     found: list[socket._RetAddress] = []
     problems: list[OSError] = []
 
@@ -188,12 +189,12 @@ def _command(route: Route) -> Watched:
 
 
 def socket_of_agent(path: str, limit: float) -> "socket.socket | None":
-    """A connection to the agent at `path`; None where there is none. Its answers have a timeout too."""
+    """Return a connection to the agent at `path`, with a timeout for its answers; None without an agent."""
     stream = socket.socket(socket.AF_UNIX)
     try:
         stream.settimeout(limit)
         stream.connect(os.fspath(path))
     except OSError:
-        stream.close()  # an agent that is gone is as good as none
+        stream.close()  # the agent is gone
         return None
     return stream

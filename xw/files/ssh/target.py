@@ -6,17 +6,17 @@ from urllib.parse import unquote
 
 from xw.errors import Usage
 
-# No leading dash: the name stands in the commands that error messages suggest.
+# No leading dash: error texts suggest commands with this name.
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]", re.ASCII).fullmatch
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@\\-]*", re.ASCII).fullmatch
 
 
 PORT = 22
-"""The port of a host for which nothing else is said."""
+"""The default port."""
 
 
 class Target(NamedTuple):
-    """Where a hub lies. None where `~/.ssh/config` decides; a relative `path` starts at the login's home."""
+    """A hub's place. None leaves the choice to `~/.ssh/config`; a relative `path` starts at the home."""
 
     host: str
     user: str | None
@@ -25,7 +25,7 @@ class Target(NamedTuple):
 
     @property
     def login(self) -> str:
-        """The user, host and port, as far as they are given."""
+        """The user, host and port, as far as given."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
 
@@ -36,7 +36,7 @@ class Target(NamedTuple):
 
 
 def parse(url: str) -> Target:
-    """The parts of a URL. Usage, where it is none."""
+    """Return the parts of a URL. Raise Usage if it is invalid."""
     if url.startswith("ssh://"):
         place, slash, path = url[len("ssh://") :].partition("/")
         path = slash + unquote(path)
@@ -45,7 +45,7 @@ def parse(url: str) -> Target:
         if port == "":
             raise _wrong(url, "the port is missing after `:`")
     else:
-        # A bracketed host has colons of its own.
+        # A bracketed host contains colons.
         place, _, path = url.partition(":") if "[" not in url else _bracketed(url)
         login, host, port = _split(place)
         digits, colon, rest = path.partition(":")
@@ -64,7 +64,7 @@ def parse(url: str) -> Target:
 
 
 def hop(text: str) -> Target:
-    """One host of a ProxyJump: `[user@]host[:port]` or an `ssh://` URL."""
+    """Return a host of a ProxyJump: `[user@]host[:port]` or an `ssh://` URL."""
     return parse(f"ssh://{text.removeprefix('ssh://').rstrip('/')}/~")
 
 

@@ -1,8 +1,8 @@
-"""`~/.ssh/config` where there is no `ssh` to ask: by paramiko's reader, as far as it is simple. For `config`.
+"""Read the simple part of `~/.ssh/config` with paramiko, if there is no `ssh` program. For `config`.
 
-That reader knows less than ssh(1) and takes what it does not know for granted
-(a `Match` that it cannot decide counts for every host). So whatever it reads
-otherwise than ssh(1) is refused by name: never another host, never a weaker check.
+Paramiko's reader knows less than ssh(1), and accepts what it does not know (a `Match` that it cannot decide
+applies to every host). So anything that it reads differently from ssh(1) is refused by name: never another
+host, never a weaker check.
 """
 
 import glob
@@ -34,14 +34,14 @@ _READ = (
     "proxycommand", "proxyjump", "proxyusefdpass", "pubkeyauthentication", "requiredrsasize",
     "revokedhostkeys",
 )  # fmt: skip
-# Lists that are simple unless they add to the usual algorithms or take away.
+# Lists that are simple unless they add to or remove from the defaults.
 _LISTS = (
     "casignaturealgorithms", "ciphers", "hostkeyalgorithms", "kexalgorithms", "macs",
     "pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes",
 )  # fmt: skip
-# What ssh(1) expands before it prints it.
+# Options that ssh(1) expands before printing.
 _EXPANDED = ("userknownhostsfile", "globalknownhostsfile", "identityagent")
-# How the options begin that change neither the way to a host nor how it is proven.
+# Prefixes of options that change neither the way to a host nor the proof of its identity.
 _OTHERS = (
     "addkeystoagent", "batchmode", "canonical", "clearall", "compression", "connectionattempts", "control",
     "enable", "escapechar", "exiton", "fingerprint", "fork", "forward", "gateway", "gssapi", "hashknownhosts",
@@ -53,14 +53,14 @@ _OTHERS = (
 
 
 class _Reader(paramiko.SSHConfig):
-    """Paramiko's reader without its tokens, which know neither `%%` nor a port from the command line."""
+    """Paramiko's reader without its tokens, which support neither `%%` nor a port from the command line."""
 
-    TOKENS_BY_CONFIG_KEY: dict[str, list[str]] = {}  # noqa: RUF012  # paramiko's own, of which none is left
+    TOKENS_BY_CONFIG_KEY: dict[str, list[str]] = {}  # noqa: RUF012  # overrides paramiko's
 
 
 def lookup(target: Target, user: str, jumps: str) -> Options:
-    """Return what counts for a host, as far as it is simple. Raise Usage, by name, for what is not."""
-    # What is given comes first, since the first value counts.
+    """Return the options for a host. Raise Usage with an option's name if it is not simple."""
+    # Given values come first, because the first value counts.
     given = {"Port": target.port, "User": target.user, "ProxyJump": jumps}
     text = "".join(f"{option} {value}\n" for option, value in given.items() if value)
     for path in (os.path.expanduser("~/.ssh/config"), _SYSTEM):
@@ -79,7 +79,7 @@ def lookup(target: Target, user: str, jumps: str) -> Options:
 
 
 def _checked(path: str) -> str:
-    """Return a file's text, nothing if there is none. Raise Usage for a line that paramiko misreads."""
+    """Return a file's text, empty if there is none. Raise Usage for a line that paramiko misreads."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             about = os.fstat(file.fileno())
@@ -102,7 +102,7 @@ def _checked(path: str) -> str:
 
 
 def _why_not(option: str, value: str, folder: str) -> str:
-    """Return what a line holds that paramiko misreads; nothing if it can be left to it."""
+    """Return the part of a line that paramiko misreads; empty if it reads the line correctly."""
     if option == "match" or (option == "canonicalizehostname" and value.lower() not in ("no", "false")):
         return f"`{option} {value}`"
     if option == "include" and any(_includes(word, folder) for word in value.split()):
@@ -115,27 +115,27 @@ def _why_not(option: str, value: str, folder: str) -> str:
 
 
 def _includes(word: str, folder: str) -> bool:
-    """Return whether an `Include` names a file that is there, or one that nobody here can find."""
+    """Return True if an `Include` names an existing file, or one that cannot be found from here."""
     pattern = os.path.join(folder, os.path.expanduser(word))
     return bool(glob.glob(pattern)) or re.search(r"[$%\"']", word) is not None
 
 
 def _keep_one_way(options: Options) -> None:
-    """Drop the second of `ProxyJump` and `ProxyCommand`; a jump over none leaves room for a command."""
+    """Drop the second of `ProxyJump` and `ProxyCommand`; `ProxyJump none` leaves room for a command."""
     order = [option for option in options if option in ("proxyjump", "proxycommand")]
     if len(order) == 2 and options["proxyjump"][0].lower() != "none":
         del options[order[1]]
 
 
 def _check(option: str, value: str) -> None:
-    """Raise Usage unless an option is one whose value means what it says, or one that does not matter."""
+    """Raise Usage unless an option's value can be taken as it stands, or does not matter."""
     simple = option in _READ or option.startswith(_OTHERS)
     if option in _LISTS:
         simple = re.fullmatch(r"[\w@.][\w@.,-]*", value, re.ASCII) is not None
     if option in _EXPANDED and re.search(r"%|\$\{", value):
         simple = False
     if option == "connecttimeout" and not (value.isdigit() or value.lower() == "none"):
-        simple = False  # a time with a unit
+        simple = False  # it has a unit
     if not simple:
         raise Usage(
             f"~/.ssh/config: xw cannot tell what `{option} {value}` means: leave it out, or {_INSTALL}"
