@@ -213,7 +213,8 @@ class LedgerHub:
         """Return states and sightings."""
         states = {name: entry.state for name, entry in self._entries(owner).items()}
         shown = [name for name in self.instances() if everyone or name in known]
-        return Survey(states, tuple(self._sighting(name, known.get(name)) for name in shown))
+        seen = tuple(self._sighting(name, known.get(name)) for name in shown)
+        return Survey(states, seen, nameless=everyone and not self.server.identity)
 
     def fetch(
         self, owner: str, messages: Sequence[tuple[State, str]]

@@ -94,7 +94,9 @@ def test_an_identity_that_was_lost(stage: Stage) -> None:
     identity = stage.hub.identity()
     stage.lose_identity()
     there = stage.again()
+    assert there.survey("bob", {}, everyone=True).nameless
     assert there.identity(identity) == identity
+    assert not there.survey("bob", {}, everyone=True).nameless
     assert {stage.hub.identity(OTHER), stage.hub.identity()} == {identity}
     there.close()
 

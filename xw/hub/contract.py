@@ -64,12 +64,14 @@ class Located(NamedTuple):
 class Survey(NamedTuple):
     """What a mailbox holds: the state of each message by file name, and the peers asked about.
 
-    `strays` are names among the pending messages that no message can have.
+    `strays` are names among the pending messages that no message can have. `nameless` is True where the hub
+    was seen to have no id; only if all instances were asked for.
     """
 
     states: Mapping[str, State]
     peers: tuple[Sighting, ...] = ()
     strays: tuple[str, ...] = ()
+    nameless: bool = False
 
 
 class Move(NamedTuple):

@@ -33,7 +33,8 @@ def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bo
     new = [name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *names)]
     if new:
         peers = sorted(peers + see(files, new, {}))
-    return Survey(layout.furthest(folders), tuple(peers), strays)
+    nameless = everyone and layout.HUB_ID not in top
+    return Survey(layout.furthest(folders), tuple(peers), strays, nameless)
 
 
 def fetch(

@@ -54,9 +54,10 @@ def sync(
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
         try:
             hub = mirror.remote()
-            recognise(mirror, hub, everyone)
+            recognise(mirror, hub)
             run = _Run(mirror, hub, progress or _silent)
-            run.pull(everyone)
+            if run.pull(everyone).nameless:
+                recognise(mirror, hub, again=True)
             notes.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
             closed = mirror.closed()
             if closed:
@@ -92,14 +93,15 @@ class _Run:
         self._advanced: list[str] = []
         self.missing: list[tuple[str, str]] = []  # what lies on the hub and not here, and why
 
-    def pull(self, everyone: bool) -> None:
-        """Do here what the hub shows."""
+    def pull(self, everyone: bool) -> Survey:
+        """Do here what the hub shows, and return it."""
         found = self._survey(everyone)
         actions = plan(_states(self._mirror), found.states)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
         later = [action for action in actions if isinstance(action, Advance)]
         self._advanced = [action.name for action in later if self._advance(action)]
+        return found
 
     def push(self) -> Report:
         """Do on the hub what was done here; return what all of it came to."""
