@@ -70,6 +70,11 @@ class Message(NamedTuple):
         return clock.from_stamp(layout.time_of(self.id))
 
     @property
+    def files(self) -> tuple[str, tuple[Attachment, ...]]:
+        """Return the id below which its files lie, and the files that travel with it."""
+        return (self.attached_to, self.attached) if self.attached else (self.id, self.attachments)
+
+    @property
     def attached_to(self) -> str:
         """Return the id of the message that its `attached` files lie with."""
         return self.re or self.id

@@ -2,8 +2,8 @@
 
 On a hub whose directory holds the sender's mailbox too, sending is one publish
 into the recipients' `pending/` and the sender's `sent/`. Everything else waits
-in `outbox/<to>/` until `flush` has delivered it, in order. One lock per mailbox
-covers giving out ids, sending and flushing, so nothing overtakes.
+in `outbox/<to>/` until `outbox.flush` has delivered it, in order. One lock per
+mailbox covers giving out ids, sending and flushing, so nothing overtakes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,16 +12,10 @@ from contextlib import suppress
 from xw import clock, layout
 from xw.attachments import Staged, stage_files
 from xw.errors import (
-    Damaged,
     NotFound,
     Refused,
     Unreachable,
-    Unreadable,
     Usage,
-    XwError,
-    explain,
-    is_general,
-    unforeseen,
 )
 from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
@@ -30,7 +24,7 @@ from xw.record import NamedTuple
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
     from xw.files.contract import Note
-    from xw.hub.contract import Outgoing, Parcel, Publisher
+    from xw.hub.contract import Outgoing, Publisher
     from xw.shapes import mail
     from xw.words import Type
 
@@ -82,14 +76,6 @@ class Sent(NamedTuple):
         }
 
 
-class Flushed(NamedTuple):
-    """What a flush did: delivered and returned (recipient, file name), and what still waits, with why."""
-
-    delivered: tuple[tuple[str, str], ...]
-    returned: tuple[tuple[str, str], ...]
-    waiting: dict[str, XwError]
-
-
 def send(
     mailbox: Mailbox,
     hub: "Outgoing",
@@ -111,7 +97,9 @@ def send(
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
         if behind.intersection(draft.to) and publisher:  # else the mail travels, with the next sync
-            behind = set(_deliver(mailbox, hub, *_parcels(mailbox)).waiting)
+            from xw.outbox import deliver
+
+            behind = set(deliver(mailbox, hub).waiting)
         staged = stage_files(mailbox, draft.attachments, sums=draft.sums)
         try:
             message, data = _compose(mailbox, draft, staged, _next_time(mailbox, note, now))
@@ -186,20 +174,6 @@ def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock
             mailbox.place(copy, message_id, file.name)
         mailbox.accept(name, data)
     return Sent(message_id, name, (mailbox.owner,), ())
-
-
-def flush(mailbox: Mailbox, hub: "Outgoing") -> Flushed:
-    """Deliver what waits in the outbox, each recipient's oldest first.
-
-    What the hub refuses for good comes back as an `info` from postmaster.
-    """
-    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
-        found = _parcels(mailbox)
-        if hub.publisher(mailbox.owner):
-            return _deliver(mailbox, hub, *found)
-    # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
-    # delivers a prefix of the same order, and what was delivered twice is there once.
-    return _deliver(mailbox, hub, *found)
 
 
 def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None:
@@ -289,136 +263,8 @@ def _publish(
 
 
 def _hand_over(publisher: "Publisher", to: str, message: Message) -> None:
-    folder, files = files_of(message)
+    folder, files = message.files
     for file in files:
         wrong = publisher.bring(to, folder, file, added=bool(message.attached))
         if wrong:
             raise Refused(f"{wrong}; nothing was sent")
-
-
-def files_of(message: Message) -> tuple[str, tuple[Attachment, ...]]:
-    """Return the id below which the files of a message lie, and those that travel with it."""
-    if message.attached:
-        return message.attached_to, message.attached
-    return message.id, message.attachments
-
-
-def _parcels(mailbox: Mailbox) -> "tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]":
-    """Return what waits in the outbox, each recipient's oldest first, and the damaged copies sent back.
-
-    Third, the recipients whose next message cannot be read now, and why.
-    """
-    from xw.hub.contract import Parcel
-
-    parcels: list[Parcel] = []
-    returned: list[tuple[str, str]] = []
-    stuck: dict[str, XwError] = {}
-    for to in mailbox.waiting_for():
-        try:
-            names = mailbox.outbox(to)
-        except PermissionError as error:
-            stuck[to] = explain(error)
-            continue
-        for name in names:
-            path = mailbox.at(f"{layout.OUTBOX}/{to}", name)
-            try:
-                data = mailbox.files.read(path, layout.MESSAGE_LIMIT)
-                folder, files = files_of(decode(name, data))
-                reader = mailbox.reader(folder)
-                parcels.append(Parcel(to, name, data, mailbox.owner, folder, files, reader))
-            except FileNotFoundError:
-                continue  # another flush has delivered it meanwhile
-            except Unreadable as error:
-                stuck[to] = type(error)(f"{name}: {error}")
-                break  # so that none overtakes
-            except Damaged as damage:
-                if _return_damaged(mailbox, to, name, damage):
-                    returned.append((to, name))
-            except XwError:
-                raise
-            except OSError as error:  # another user's file, the disk below it: it keeps nobody else's mail
-                if is_general(error):
-                    raise
-                if mailbox.files.foreign(path):
-                    continue  # another user put it there, and it is no mail of the owner's; `doctor` names it
-                stuck[to] = explain(error)
-                break
-            except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
-                stuck[to] = XwError(f"{name}: {unforeseen(bug)}")
-                break
-    return parcels, returned, stuck
-
-
-def _deliver(
-    mailbox: Mailbox,
-    hub: "Outgoing",
-    parcels: "Sequence[Parcel]",
-    damaged: Sequence[tuple[str, str]],
-    stuck: dict[str, XwError],
-) -> Flushed:
-    from xw.bursts import bursts
-
-    delivered, returned = [], [*damaged]
-    waiting: dict[str, XwError] = {}
-    for burst in bursts(parcels, lambda parcel: len(parcel.data)):
-        part = [parcel for parcel in burst if parcel.to not in waiting]  # so that none overtakes
-        for parcel, error in zip(part, _outcomes(hub, part), strict=True):
-            if error is None:
-                with suppress(FileNotFoundError):  # another flush has delivered it as well
-                    mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
-                delivered.append((parcel.to, parcel.name))
-            elif isinstance(error, (NotFound, Refused)):
-                _return(mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error))
-                returned.append((parcel.to, parcel.name))
-            else:
-                waiting[parcel.to] = error
-    return Flushed(tuple(delivered), tuple(returned), stuck | waiting)
-
-
-def _outcomes(hub: "Outgoing", parcels: "Sequence[Parcel]") -> "list[XwError | None]":
-    """Return the outcomes of `hub.deliver`; after a fault in xw, deliver each parcel alone."""
-    try:
-        return hub.deliver(parcels)
-    except (XwError, OSError):
-        raise
-    except Exception as bug:  # noqa: BLE001  # the one that brings it out waits, and its successors
-        if len(parcels) == 1:
-            return [XwError(unforeseen(bug))]
-    outcomes: list[XwError | None] = []
-    held: dict[str, XwError] = {}  # so that none overtakes
-    for parcel in parcels:
-        error = held.get(parcel.to) or _outcomes(hub, [parcel])[0]
-        outcomes.append(error)
-        if error and not isinstance(error, (NotFound, Refused)):
-            held[parcel.to] = error
-    return outcomes
-
-
-def _return_damaged(mailbox: Mailbox, to: str, name: str, damage: Damaged) -> bool:
-    """Give a damaged outbox copy back to its sender; False for another user's that cannot be moved."""
-    try:
-        _return(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
-    except OSError:
-        if mailbox.files.foreign(mailbox.at(f"{layout.OUTBOX}/{to}", name)):
-            return False  # it is no mail of the owner's, and must not hold that back
-        raise
-    return True
-
-
-def _return(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
-    """Give a message that no hub will take back to its sender, with the reason."""
-    from xw import failure
-
-    message_id = name.partition(".")[0]
-    fields: Fields = {
-        "from": layout.POSTMASTER,
-        "type": "info",
-        "to": [mailbox.owner],
-        "re": message_id,
-        "thread": thread or message_id,
-        "body": failure.returned(to, layout.REFUSED, message_id, reason),
-        "protocol": failure.payload("refused", reason, message_id, to),
-    }
-    # With the time of the original, so that doing this again after a crash makes the same file.
-    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))
-    mailbox.refuse(to, name, reason)

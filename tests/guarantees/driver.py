@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 
-from xw import clock, layout, post
+from xw import clock, layout, outbox, post
 from xw.__main__ import run
 from xw.cli import quick
 from xw.cli.commands import COMMANDS
@@ -64,7 +64,7 @@ def send_from_mirror(body: str, *to: str) -> None:
 
 def flush() -> None:
     """Deliver what waits in that mailbox's outbox."""
-    flushed = post.flush(*_mirror())
+    flushed = outbox.flush(*_mirror())
     for to, name in flushed.delivered:
         _say(f"{layout.short_id(name)} delivered to {to}")
     assert not flushed.waiting, flushed.waiting

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from tests.files.memory import MemoryFiles
-from xw import clock, config, layout, post
+from xw import clock, config, layout, outbox, post
 from xw.actions import gc as sweeping
 from xw.actions import sending
 from xw.hub.contract import Outgoing, Parcel
@@ -136,7 +136,7 @@ class Broken(RuleBasedStateMachine):
     @rule(plan=trouble)
     def flush(self, plan: Trouble) -> None:
         with self._trouble(plan):
-            assert not post.flush(self.dave, self.from_afar).returned
+            assert not outbox.flush(self.dave, self.from_afar).returned
 
     @rule(owner=owners, plan=trouble)
     def claim(self, owner: str, plan: Trouble) -> None:
@@ -275,7 +275,7 @@ class Broken(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once all is repaired, everything promised is with its recipient."""
-        post.flush(self.dave, self.from_afar)
+        outbox.flush(self.dave, self.from_afar)
         held = self._held()
         assert all(key in held or key in self.swept for key in self.promised), "lost"
         assert not any(self.dave.outbox(to) for to in self.dave.waiting_for()), "left in the outbox"

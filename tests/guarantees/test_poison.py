@@ -51,7 +51,7 @@ def poison(team: Team) -> str:
     return found
 
 
-READING = ("xw.mailbox.decode", "xw.post.decode", "xw.sweep.decode", "xw.mirror.sync.decode")
+READING = ("xw.mailbox.decode", "xw.outbox.decode", "xw.sweep.decode", "xw.mirror.sync.decode")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_an_outbox_delivers_around_it(tmp_path: Path, monkeypatch: pytest.Monkey
     alice = Machine(tmp_path / "hub", tmp_path / "a", "alice")
     for to, body in (("bob", "before"), ("bob", POISON), ("bob", "after"), ("carol", "to carol")):
         alice.send(to, body)
-    inject(monkeypatch, "xw.post.decode")
+    inject(monkeypatch, "xw.outbox.decode")
     report = alice.sync()
     assert sorted(to for to, _ in report.flushed.delivered) == ["bob", "carol"]
     assert FAULT in str(report.flushed.waiting["bob"])

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.hub.stages import Stage
-from xw import clock, layout, post
+from xw import clock, layout, outbox, post
 from xw.errors import Busy, NotFound, Unreachable, XwError
 from xw.hub.contract import Parcel
 from xw.mailbox import Mailbox, Place
@@ -26,7 +26,7 @@ def test_what_was_sent_waits_and_arrives_in_order(stage: Stage, mirror: Mirror, 
     """Mail that has to travel is acknowledged in the outbox, and a flush delivers it in order."""
     sent = [send(mailbox, mirror, body, "bob", "carol") for body in ("one", "two", "three")]
     assert all(one.waiting for one in sent[:1])
-    flushed = post.flush(mailbox, mirror)
+    flushed = outbox.flush(mailbox, mirror)
     assert not flushed.waiting
     for to in ("bob", "carol"):
         assert sorted(stage.held(to)) == [one.name for one in sent]
@@ -39,7 +39,7 @@ def test_offline_mail_stays_in_the_outbox(stage: Stage, mirror: Mirror, mailbox:
     sent = send(mailbox, mirror, "one", "bob")
     stage.cut()
     with pytest.raises(Unreachable):
-        post.flush(mailbox, mirror)
+        outbox.flush(mailbox, mirror)
     assert mailbox.outbox("bob") == [sent.name]
     assert mailbox.pending() == []
     assert mailbox.names(layout.REFUSED) == []
@@ -50,13 +50,13 @@ def test_a_peer_that_takes_nothing_now(stage: Stage, mirror: Mirror, mailbox: Ma
     stage.close("bob")
     first = send(mailbox, mirror, "one", "bob", "carol")
     second = send(mailbox, mirror, "two", "bob", "carol")
-    flushed = post.flush(mailbox, mirror)
+    flushed = outbox.flush(mailbox, mirror)
     assert set(flushed.waiting) == {"bob"}
     assert mailbox.outbox("bob") == [first.name, second.name]
     assert sorted(stage.held("carol")) == [first.name, second.name]
     stage.open("bob")
     third = send(mailbox, mirror, "three", "bob")
-    post.flush(mailbox, mirror)
+    outbox.flush(mailbox, mirror)
     assert sorted(stage.held("bob")) == [first.name, second.name, third.name]
 
 
@@ -74,7 +74,7 @@ def test_what_the_hub_refuses_comes_back(stage: Stage, mirror: Mirror, mailbox: 
     folder, gone = mailbox.at(f"{layout.OUTBOX}/bob"), mailbox.at(f"{layout.OUTBOX}/dave")
     mailbox.files.move(folder, gone)
     for _ in range(2):
-        flushed = post.flush(mailbox, mirror)
+        flushed = outbox.flush(mailbox, mirror)
     assert flushed.returned == ()
     (name,) = mailbox.pending()
     told = mailbox.read(Place(layout.INBOX["pending"], name))
@@ -96,7 +96,7 @@ def test_attachments_travel(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> N
         more={"attached": [late._asdict()]},
     )
     post.send(mailbox, mirror, draft, _clock)
-    post.flush(mailbox, mirror)
+    outbox.flush(mailbox, mirror)
     assert stage.file("bob", message_id, "late.txt") == b"late"
     assert len(stage.held("bob")) == 2
 
@@ -159,7 +159,7 @@ def test_nothing_overtakes_in_a_later_burst(
         return [XwError("full") for _ in parcels] if len(calls) == 1 else deliver(parcels)
 
     monkeypatch.setattr(stage.hub, "deliver", first_fails)
-    post.flush(mailbox, mirror)
+    outbox.flush(mailbox, mirror)
     assert calls[0] == 1
     assert mailbox.outbox("bob") == [one.name for one in sent]
 
@@ -178,7 +178,7 @@ def test_an_unreadable_copy_holds_back_its_recipient_alone(
 
     monkeypatch.setattr(mailbox.files, "read", refused)
     third = send(mailbox, mirror, "three", "bob", "carol")
-    flushed = post.flush(mailbox, mirror)
+    flushed = outbox.flush(mailbox, mirror)
     assert [*flushed.waiting] == ["bob"]
     assert f"{first.name}: Permission denied" in str(flushed.waiting["bob"])
     assert mailbox.outbox("bob") == [first.name, third.name]
@@ -199,7 +199,7 @@ def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
 
     monkeypatch.setattr(mailbox.files, "list_folder", refused)
     sent = send(mailbox, mirror, "two", "carol")
-    flushed = post.flush(mailbox, mirror)
+    flushed = outbox.flush(mailbox, mirror)
     assert f"{closed}: Permission denied" in str(flushed.waiting["bob"])
     assert sorted(stage.held("carol")) == [sent.name]
     assert mailbox.find(sent.id).folder == layout.SENT

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.team import Result, Team, ended, until
 from tests.loop.processes import bridge, script
-from xw import clock, failure, post
+from xw import clock, failure, outbox, post
 from xw.bridges import answer
 from xw.instance import Instance, Options, open_instance
 from xw.mailbox import Place
@@ -208,7 +208,7 @@ def test_what_comes_back_is_no_answer(team: Team) -> None:
     """A question that the hub returns ends the ask that waits for its answer."""
     alice = instance(team, "alice")
     ask, question = start(team)
-    post._return(alice.mailbox, "bob", question.file_name, None, "bob takes no mail")
+    outbox.return_to_sender(alice.mailbox, "bob", question.file_name, None, "bob takes no mail")
     result = ended(ask)
     assert (result.code, result.out) == (1, "") and "Not delivered to bob: bob takes no mail" in result.err
     (name,) = alice.mailbox.names("inbox/done")

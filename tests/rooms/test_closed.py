@@ -5,7 +5,7 @@ import pytest
 from tests.cli.team import Team
 from tests.rooms.stage import Stage
 from tests.rooms.test_commands import create, finish
-from xw import post
+from xw import outbox
 from xw.actions.gc import gc
 from xw.errors import NotFound, Refused
 from xw.layout import CARD, INBOX, SENT
@@ -113,7 +113,7 @@ def test_mail_from_an_outbox_comes_back(stage: Stage) -> None:
     stage.ask("owner", "talk", "close")
     room.step()
     alice = stage.instance("alice")
-    assert post.flush(alice.mailbox, alice.hub).returned
+    assert outbox.flush(alice.mailbox, alice.hub).returned
     (told,) = [body for body in stage.events("alice") if body.startswith("Not delivered")]
     assert "the room 'talk'" in told and "is closed" in told
 

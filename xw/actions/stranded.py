@@ -21,7 +21,6 @@ from xw.instance import Instance
 from xw.mailbox import Mailbox
 from xw.message import decode
 from xw.mirror.notes import about
-from xw.post import files_of
 
 
 class Stranded(NamedTuple):
@@ -148,7 +147,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     except FileNotFoundError:
         return False  # a sync of that mirror has delivered it meanwhile
     message = decode(name, data)
-    folder, files = files_of(message)
+    folder, files = message.files
     for file in files:
         wrong = hand_over(source.reader(folder), target, folder, file, added=bool(message.attached))
         if wrong:

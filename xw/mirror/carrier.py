@@ -119,10 +119,10 @@ class Direct:
 
     def sync(self, progress: "Progress | None" = None) -> "Report":  # noqa: ARG002  # no file travels
         """Deliver what waits in the outbox."""
-        from xw import post
+        from xw import outbox
         from xw.mirror.sync import Report
 
-        return Report((), (), (), post.flush(self._mailbox, self._hub), (), mirrored=False)
+        return Report((), (), (), outbox.flush(self._mailbox, self._hub), (), mirrored=False)
 
     def known(self, name: str) -> "Peer | None":
         """Look at the hub."""

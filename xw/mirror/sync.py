@@ -6,7 +6,7 @@ may be repeated, so the next sync completes one that was cut off anywhere.
 
 from collections.abc import Sequence
 
-from xw import layout, post
+from xw import layout, outbox
 from xw.errors import Damaged, Newer, NotFound, Refused, Unreadable, XwError, explain, unforeseen
 from xw.files.batch import is_file
 from xw.hub.contract import Hub, Move, Progress, Survey
@@ -33,7 +33,7 @@ class Report(NamedTuple):
     fetched: tuple[str, ...]
     settled: tuple[str, ...]
     advanced: tuple[str, ...]
-    flushed: post.Flushed
+    flushed: outbox.Flushed
     problems: tuple[tuple[str, str], ...]
     mirrored: bool = True
 
@@ -106,7 +106,7 @@ class _Run:
     def push(self) -> Report:
         """Do on the hub what was done here; return what all of it came to."""
         # What is sent first: a move that the hub refuses must not hold it back.
-        flushed = post.flush(self._mirror, self._outgoing)
+        flushed = outbox.flush(self._mirror, self._outgoing)
         self._notes.drop_interest(self._owner, {to for to, _ in flushed.returned})
         settled = self._settle()
         self._show_presence()

@@ -9,7 +9,7 @@ nothing twice. After an exception, repeat the step: it reads the files again.
 
 from collections.abc import Sequence
 
-from xw import layout, post
+from xw import layout, outbox, post
 from xw.clock import SECOND
 from xw.errors import XwError, explain, unforeseen
 from xw.faults import Faults
@@ -280,4 +280,4 @@ class Coordinator:
         """Try again to deliver the outbox. Return whether it is empty."""
         if not self._mailbox.waiting_for():
             return True
-        return not post.flush(self._mailbox, self._hub).waiting
+        return not outbox.flush(self._mailbox, self._hub).waiting

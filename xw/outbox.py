@@ -1,0 +1,160 @@
+"""The outbox: what waits for each recipient is delivered in order, or comes back to its sender.
+
+`flush` is what a sync calls. `post` puts mail into the outbox, and calls
+`deliver` where older mail to the same recipient still waits there.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from xw import clock, failure, layout
+from xw.bursts import bursts
+from xw.errors import Damaged, NotFound, Refused, Unreadable, XwError, explain, is_general, unforeseen
+from xw.hub.contract import Outgoing, Parcel
+from xw.mailbox import Mailbox
+from xw.message import Fields, decode, encode
+
+
+class Flushed(NamedTuple):
+    """What a flush did: delivered and returned (recipient, file name), and what still waits, with why."""
+
+    delivered: tuple[tuple[str, str], ...]
+    returned: tuple[tuple[str, str], ...]
+    waiting: dict[str, XwError]
+
+
+def flush(mailbox: Mailbox, hub: Outgoing) -> Flushed:
+    """Deliver what waits in the outbox, each recipient's oldest first.
+
+    What the hub refuses permanently comes back as an `info` from postmaster.
+    """
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
+        found = _parcels(mailbox)
+        if hub.publisher(mailbox.owner):
+            return _deliver(mailbox, hub, *found)
+    # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
+    # delivers a prefix of the same order, and what was delivered twice is there once.
+    return _deliver(mailbox, hub, *found)
+
+
+def deliver(mailbox: Mailbox, hub: Outgoing) -> Flushed:
+    """Deliver what waits in the outbox, as `flush` does, for a caller that holds the mailbox's lock."""
+    return _deliver(mailbox, hub, *_parcels(mailbox))
+
+
+def _parcels(mailbox: Mailbox) -> tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]:
+    """Return what waits in the outbox, each recipient's oldest first, and the damaged copies sent back.
+
+    Third, the recipients whose next message cannot be read now, and why.
+    """
+    parcels: list[Parcel] = []
+    returned: list[tuple[str, str]] = []
+    stuck: dict[str, XwError] = {}
+    for to in mailbox.waiting_for():
+        try:
+            names = mailbox.outbox(to)
+        except PermissionError as error:
+            stuck[to] = explain(error)
+            continue
+        for name in names:
+            path = mailbox.at(f"{layout.OUTBOX}/{to}", name)
+            try:
+                data = mailbox.files.read(path, layout.MESSAGE_LIMIT)
+                folder, files = decode(name, data).files
+                reader = mailbox.reader(folder)
+                parcels.append(Parcel(to, name, data, mailbox.owner, folder, files, reader))
+            except FileNotFoundError:
+                continue  # another flush has delivered it meanwhile
+            except Unreadable as error:
+                stuck[to] = type(error)(f"{name}: {error}")
+                break  # so that none overtakes
+            except Damaged as damage:
+                if _return_damaged(mailbox, to, name, damage):
+                    returned.append((to, name))
+            except XwError:
+                raise
+            except OSError as error:  # another user's file, the disk below it: it keeps nobody else's mail
+                if is_general(error):
+                    raise
+                if mailbox.files.foreign(path):
+                    continue  # another user put it there, and it is no mail of the owner's; `doctor` names it
+                stuck[to] = explain(error)
+                break
+            except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
+                stuck[to] = XwError(f"{name}: {unforeseen(bug)}")
+                break
+    return parcels, returned, stuck
+
+
+def _deliver(
+    mailbox: Mailbox,
+    hub: Outgoing,
+    parcels: Sequence[Parcel],
+    damaged: Sequence[tuple[str, str]],
+    stuck: dict[str, XwError],
+) -> Flushed:
+    delivered, returned = [], [*damaged]
+    waiting: dict[str, XwError] = {}
+    for burst in bursts(parcels, lambda parcel: len(parcel.data)):
+        part = [parcel for parcel in burst if parcel.to not in waiting]  # so that none overtakes
+        for parcel, error in zip(part, _outcomes(hub, part), strict=True):
+            if error is None:
+                with suppress(FileNotFoundError):  # another flush has delivered it as well
+                    mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
+                delivered.append((parcel.to, parcel.name))
+            elif isinstance(error, (NotFound, Refused)):
+                return_to_sender(
+                    mailbox, parcel.to, parcel.name, decode(parcel.name, parcel.data).thread, str(error)
+                )
+                returned.append((parcel.to, parcel.name))
+            else:
+                waiting[parcel.to] = error
+    return Flushed(tuple(delivered), tuple(returned), stuck | waiting)
+
+
+def _outcomes(hub: Outgoing, parcels: Sequence[Parcel]) -> list[XwError | None]:
+    """Return the outcomes of `hub.deliver`; after a fault in xw, deliver each parcel alone."""
+    try:
+        return hub.deliver(parcels)
+    except (XwError, OSError):
+        raise
+    except Exception as bug:  # noqa: BLE001  # the one that brings it out waits, and its successors
+        if len(parcels) == 1:
+            return [XwError(unforeseen(bug))]
+    outcomes: list[XwError | None] = []
+    held: dict[str, XwError] = {}  # so that none overtakes
+    for parcel in parcels:
+        error = held.get(parcel.to) or _outcomes(hub, [parcel])[0]
+        outcomes.append(error)
+        if error and not isinstance(error, (NotFound, Refused)):
+            held[parcel.to] = error
+    return outcomes
+
+
+def _return_damaged(mailbox: Mailbox, to: str, name: str, damage: Damaged) -> bool:
+    """Give a damaged outbox copy back to its sender; False for another user's that cannot be moved."""
+    try:
+        return_to_sender(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
+    except OSError:
+        if mailbox.files.foreign(mailbox.at(f"{layout.OUTBOX}/{to}", name)):
+            return False  # it is no mail of the owner's, and must not hold that back
+        raise
+    return True
+
+
+def return_to_sender(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
+    """Give a message that no hub will take back to its sender, with the reason."""
+    message_id = name.partition(".")[0]
+    fields: Fields = {
+        "from": layout.POSTMASTER,
+        "type": "info",
+        "to": [mailbox.owner],
+        "re": message_id,
+        "thread": thread or message_id,
+        "body": failure.returned(to, layout.REFUSED, message_id, reason),
+        "protocol": failure.payload("refused", reason, message_id, to),
+    }
+    # With the time of the original, so that doing this again after a crash makes the same file.
+    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))
+    mailbox.refuse(to, name, reason)
