@@ -1,4 +1,4 @@
-"""What `xw.json` and a card must look like, in pydantic; asked when one is written or looks wrong."""
+"""The schema of `xw.json` and of cards, in pydantic; used when one is written or looks wrong."""
 
 from typing import Annotated, Literal
 
@@ -19,13 +19,13 @@ class Bridge(BaseModel):
     model_config = _STRICT
 
     kind: str = Field(min_length=1, description="socket, tmux, command or acp.")
-    target: str = Field("", description="Which chat: a socket, a pane, a command line.")
-    notify: bool = Field(False, description="Only say in the chat that there is mail; claim nothing.")
+    target: str = Field("", description="The chat: a socket, a pane or a command line.")
+    notify: bool = Field(False, description="Only announce new mail in the chat; claim nothing.")
     options: dict[str, str] = Field({}, description="Settings of this kind of chat.")
 
 
 class Instance(BaseModel):
-    """An instance as `xw.json` describes it; its card says the same."""
+    """An instance in `xw.json`; its card has the same keys."""
 
     model_config = _STRICT
 
@@ -41,20 +41,22 @@ class Config(BaseModel):
 
     model_config = _STRICT
 
-    dialect: str = Field("", alias="$schema", description="Where an editor finds this JSON Schema.")
+    dialect: str = Field("", alias="$schema", description="The place of this JSON Schema, for editors.")
     format: Literal[1]
     hub: str = Field(min_length=1, description="A path from this file's folder, a URL, or a hub's name.")
-    instances: dict[Name, Instance] = Field({}, description="Those that act from here.")
-    peers: dict[str, object] = Field({}, description="The others; an explicit `xw sync` writes them.")
-    offline_s: float = Field(5.0, gt=0, lt=1e9, description="Seconds that a sync may take on the side.")
-    retention_days: int = Field(30, ge=1, description="Days until `xw gc` removes what is handled.")
+    instances: dict[Name, Instance] = Field({}, description="The instances that act from this project.")
+    peers: dict[str, object] = Field(
+        {}, description="The other instances; an explicit `xw sync` writes them."
+    )
+    offline_s: float = Field(5.0, gt=0, lt=1e9, description="Seconds that an automatic sync may take.")
+    retention_days: int = Field(30, ge=1, description="Days until `xw gc` removes handled mail.")
 
 
 _LEVELS: tuple[type[BaseModel], ...] = (Config, Instance, Instance, Bridge)  # by the depth of a key
 
 
 def check(data: object, path: str) -> None:
-    """Usage with the file, the key and what is expected there, where `data` is no configuration."""
+    """Raise Usage with the file, the key and the expected value unless `data` is a valid configuration."""
     try:
         parsed = Config.model_validate(data)
     except ValidationError as error:

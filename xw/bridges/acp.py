@@ -82,7 +82,7 @@ class AcpChat:
         turn = str(json.loads(mark)["turn"])
         self._turns = {turn: self._agent.prompt(text, lambda outcome: self._keep(turn, outcome))}
         with suppress(TimeoutError):
-            # An agent that is gone shows at once; an answer at once is as good.
+            # A failed start shows at once, and so may an answer.
             error = self._turns[turn].exception(timeout=0.05)
             if isinstance(error, OSError):
                 raise Uncertain(f"{self._program.name}: ended while the text was sent: {error}") from error

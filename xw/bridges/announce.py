@@ -1,7 +1,7 @@
 """`--notify`: announce new mail in a chat, for agents that can run `xw` themselves.
 
-Claim nothing and answer nothing. The announcer notes each announcement on disk
-first, so that it announces no mail twice: each announcement is a paid turn.
+The announcer claims nothing and answers nothing. Each announcement is a paid turn, so it is noted on disk
+first, and no message is announced twice.
 """
 
 import json

@@ -27,7 +27,7 @@ from xw.bridges.names import (
 
 
 class Kind(Enum):
-    """The kind of a process, as seen by somebody who types to it."""
+    """The kind of a process, from the view of a person who types to it."""
 
     SHELL = "a shell"
     REPL = "a REPL"

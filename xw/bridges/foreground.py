@@ -47,7 +47,7 @@ class Process(NamedTuple):
 
 
 class State(Enum):
-    """The state of xw's knowledge about a terminal's owner."""
+    """How much xw knows about a terminal's owner."""
 
     KNOWN = "known"
     """A program with a profile."""
@@ -56,7 +56,7 @@ class State(Enum):
     """A shell, a REPL or a tool."""
     WRAPPER = "wrapper"
     UNSURE = "unsure"
-    """Nobody can tell now; this may pass."""
+    """Unknown at the moment; this may pass."""
 
 
 class Owner(NamedTuple):
@@ -105,7 +105,7 @@ def _walk(process: Process, processes: Sequence[Process], known: Callable[[str],
         if told and len(below) == 1 and told[0].state in (State.KNOWN, State.WRAPPER):
             return told[0]
         if told:
-            # Nobody can tell: it runs a tool, or a shell in it reads the terminal.
+            # Unknown: it runs a tool, or a shell in it reads the terminal.
             return _shared(process, *children)
     for child, one in zip(children, below, strict=True):
         # A program's own tools do not read the terminal; an editor that it opened does.

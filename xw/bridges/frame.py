@@ -97,7 +97,7 @@ def _first_line(mail: Mail) -> str:
 
 
 def _looks_like_frame(line: str) -> bool:
-    # Full-width and other variants of a letter look like it, and a blank Braille sign like a blank.
+    # Full-width and other variants of a letter look like it, and a blank Braille pattern like a blank.
     kept = (sign for sign in line[:_SEEN].replace("\u2800", " ") if not unicodedata.combining(sign))
     plain = unicodedata.normalize("NFKC", " ".join("".join(kept).split())[:80])
     if _ODD_WORD.match(plain):

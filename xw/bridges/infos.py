@@ -1,7 +1,7 @@
 """Choose the pending infos that a bridge shows above the next message; settle expired and outdated ones.
 
-Called by `loop`, which settles those that were shown. An info that cannot be
-shown or moved never delays the message below it.
+Called by `loop`, which settles those that were shown. An info that cannot be shown or moved never delays the
+message below it.
 """
 
 from collections.abc import Callable

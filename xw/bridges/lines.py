@@ -86,7 +86,7 @@ class LinesChat:
                 raise Uncertain(f"{self._program.name}: ended while the text was sent") from error
 
     def seen(self, mark: str, text: str) -> bool | None:  # noqa: ARG002 (the mark suffices)
-        """Return True for a text with an answer, else None: nobody can see into a pipe."""
+        """Return True for a text with an answer, else None: a pipe cannot be inspected."""
         return True if self._answer(json.loads(mark)) is not None else None
 
     def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark suffices)

@@ -22,7 +22,7 @@ PYTHON = re.compile(r"(>>>|\.\.\.)\s?")
 
 
 class NotNow(ChatGone):
-    """Nobody can tell now whether xw may type there; this may pass."""
+    """xw cannot tell at the moment whether it may type there; this may pass."""
 
 
 class Asked(NamedTuple):

@@ -1,7 +1,7 @@
 """A chat's own files: a program's input, its output and its lock, kept for the next bridge.
 
 Called by the chats that start a program. As everywhere, files that root makes belong to the directory's
-owner, and xw follows no link that somebody put there.
+owner, and xw follows no link that another user put there.
 """
 
 import os
@@ -36,7 +36,7 @@ class OwnFiles:
                 raise ChatGone(f"{path} is a symbolic link, which xw does not follow: remove it")
 
     def make(self, folder: str = "") -> None:
-        """Make the directory itself, or a folder in it, unless it exists. Raise ChatGone as `check` does."""
+        """Make the directory itself, or a folder in it, unless it exists. Raise ChatGone like `check`."""
         self.check()
         self.files.make_folder(folder)
 

@@ -154,7 +154,7 @@ def _guarded(pane: str, act: str, state: str | None, otherwise: str = "") -> lis
 
 def _state(seen: Screen, cursor: bool) -> str:
     """Return tmux's condition that a pane still matches this screen: program, no mode, perhaps the cursor."""
-    # Characters with a meaning in a condition match any; the rest of the name tells programs apart.
+    # Characters that are special in a condition match any; the rest of the name identifies the program.
     program = re.sub(r"[^\w.+-]+", "*", seen.program, flags=re.ASCII)
     wanted, found = f"{seen.pid}|000|{program}", "#{pane_pid}|#{?pane_in_mode,1,0}"
     found += "#{?pane_synchronized,1,0}#{?pane_input_off,1,0}|#{pane_current_command}"

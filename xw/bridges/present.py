@@ -1,6 +1,6 @@
-"""Choose the mail that gets a turn, and write the text that presents it.
+"""Choose the mail that gets a turn, and write the text that presents it. For `loop` and `announce`.
 
-Claim, settle and send nothing; `loop` and `announce` call this module.
+It claims, settles and sends nothing.
 """
 
 from collections.abc import Iterator

@@ -72,11 +72,11 @@ class Profile(NamedTuple):
     """Marks its block as a tool's, not the answer's."""
     indent: int = 0
     one_line: bool = False
-    """True if the program takes each newline for Enter: xw types a visible sign instead."""
+    """True if the program takes each newline for Enter: xw types a visible character instead."""
     limit: int = 0
     """The longest text in bytes; 0 = any. Programs take pastes of hundreds of kilobytes."""
     signs: tuple[tuple[str, str], ...] = ()
-    """Characters that the program would not take as text, each with the sign to type instead."""
+    """Characters that the program would not take as text, each with the one to type instead."""
     submit: str = "Enter"
     pause_s: float = 0.15
     """Pause between the paste and the submit key."""

@@ -1,10 +1,9 @@
 """Recognise the errors that known agent programs print as an answer when their model's provider fails.
 
-They still end with exit status 0, or a normal stop reason. Only a short text that
-begins with such a mark is an error: an answer may speak of errors. Marks belong to
-programs; any output of an unknown program is its answer. `error_in` serves the
-command, acp and socket chats, `PROVIDER_ERROR` the reading of screens, where a profile
-has its program's own marks and a provider's error stands alone.
+Such a program still ends with exit status 0, or a normal stop reason. Only a short text that begins with a
+known mark is an error, because an answer may mention errors. Marks belong to programs; any output of an
+unknown program is its answer. `error_in` serves the command, acp and socket chats; `PROVIDER_ERROR` serves
+the reading of screens, where a profile has its program's own marks and a provider's error stands alone.
 """
 
 import os
@@ -111,6 +110,6 @@ def _names(program: Sequence[str]) -> Iterable[str]:
             try:
                 words += shlex.split(word)
             except ValueError:
-                words.append(word)  # not a command line: as it is
+                words.append(word)  # not a command line: take it as it is
     for word in words:
         yield re.sub(r"\.(js|mjs|cjs|py|exe)$", "", os.path.basename(word).partition("@")[0])

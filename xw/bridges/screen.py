@@ -1,7 +1,7 @@
-"""Read a terminal: is the program idle, has somebody typed, what is the answer.
+"""Read a terminal: is the program idle, has a person typed, and what is the answer?
 
-Pure functions of a screen and a profile; `panes.py` takes the screens, `tmux.py`
-acts on the results. In doubt, this module calls a program not ready.
+Pure functions of a screen and a profile; `panes.py` takes the screens, `tmux.py` acts on the results. In
+doubt, the program counts as not ready.
 """
 
 import re

@@ -12,7 +12,7 @@ _MARKS = re.compile(r"\s*(?:(?:[>│┃|❯›·:]+|\.\.\.+)\s*)*")
 """Marks that a program puts at the start of a continuation row."""
 
 _PASSED = frozenset("┃│| \t\xa0")
-"""Signs that may interrupt a text: blanks where it wraps, boxes at its sides."""
+"""Characters that may interrupt a text: blanks where it wraps, boxes at its sides."""
 
 
 class Place(NamedTuple):

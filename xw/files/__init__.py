@@ -8,9 +8,7 @@ if TYPE_CHECKING:
 
 
 class Stat(NamedTuple):
-    """A path's attributes: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds since
-    the epoch.
-    """
+    """A path's attributes: `kind` (file, folder, link or other), `size` in bytes, `mtime` in seconds."""
 
     kind: "FileKind"
     size: int

@@ -75,9 +75,7 @@ class LocalFiles(Singles):
             yield from read_each(walk.read, paths, limit)
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
-        """Yield the file's bytes in chunks. As root, also raise Damaged for a hard link to another user's
-        file.
-        """
+        """Yield the file's bytes in chunks. As root, raise Damaged also for a link to another user's file."""
         with self._walk() as walk:
             handle = walk.open_regular(path)
             planted = self._is_planted(walk, handle, path)

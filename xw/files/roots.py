@@ -12,9 +12,7 @@ from xw.files.walk import Walk
 
 
 def make_root(root: str, mode: int) -> None:
-    """Make the folder at an absolute path with this mode, and its missing parents with the usual mode.
-    OSError.
-    """
+    """Make the folder at an absolute path with this mode; its missing parents get the usual one. OSError."""
     _make_root(root, mode, None)
 
 

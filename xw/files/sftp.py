@@ -250,9 +250,7 @@ class SftpFiles(Singles):
             raise numbered(errno.EEXIST, self._remote.shown(path))
 
     def _make_above(self) -> OSError | None:
-        """Make the parents of the root with the server's usual mode; return the error that stopped it, if
-        any.
-        """
+        """Make the parents of the root with the server's usual mode; return the error that stopped it."""
         parts = self.root.rstrip("/").split("/")
         above = [path for path in ("/".join(parts[:count]) for count in range(1, len(parts))) if path]
         replies = self._remote.all([sftp.make_folder(path, 0o777) for path in above])

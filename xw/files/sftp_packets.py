@@ -61,9 +61,7 @@ class Reply(NamedTuple):
         return int.from_bytes(self.body[:4], "big") if self.kind == STATUS else OK
 
     def error(self, path: str) -> OSError | None:
-        """Return the error that an answer reports for `path`, or None. Its errno is None for a bare
-        `Failure`.
-        """
+        """Return the error that an answer reports for `path`, or None. A bare `Failure` has no errno."""
         if self.code == OK:
             return None
         number = _NUMBERS.get(self.code)

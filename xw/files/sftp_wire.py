@@ -184,9 +184,7 @@ class Wire:
         return found
 
     def _work(self, asks: Sequence[Ask], found: list[list[Reply]]) -> list[list[Reply]]:
-        """Send the work of the asks whose open returned a handle; return the answers so far plus those to the
-        work.
-        """
+        """Send the work of each ask whose open returned a handle; return all answers so far."""
         sent: list[tuple[list[int], int]] = []
         for ask, (first, *_) in zip(asks, found, strict=True):
             if ask.work is None or first.kind != HANDLE:

@@ -298,9 +298,7 @@ class Walk:
         return OSError(error.errno, error.strerror, *names)  # OSError picks the class for the number
 
     def _unopened(self, error: OSError, path: str, inside: int | None) -> OSError:
-        """Return the error for a folder that cannot be opened, with the same errno for a link on every
-        system.
-        """
+        """Return the error for a folder that cannot be opened; for a link, with the same errno everywhere."""
         full = self._full(path)
         if path and error.errno in (errno.ENOTDIR, errno.ELOOP):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Everyone hears, anyone answers: give a turn at once to all members with news, within their rates."""
+"""Everyone hears and anyone answers: give a turn at once to all members with news, within their rates."""
 
 from xw.rooms.scene import HUMAN, Scene
 

@@ -8,11 +8,11 @@ from xw.rooms.scene import Scene
 
 
 class Speakers(Protocol):
-    """Decides who speaks next: the names of the members to give a turn now, in order.
+    """Decides who speaks next: returns the members to give a turn now, in order.
 
-    Pure. Name only members of `Scene.present()` whose `Scene.free_at` is not after
-    `now` (microseconds). If empty, nobody speaks now, and the coordinator asks again
-    after the next line, or once the clock reaches a member's `free_at`.
+    Pure. It returns only members of `Scene.present()` whose `Scene.free_at` is not after `now`
+    (microseconds). If the result is empty, nobody speaks now, and the coordinator asks again after the next
+    line, or once the clock reaches a member's `free_at`.
     """
 
     def __call__(self, scene: Scene, now: int) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Record:
                     yield message, None
 
     def unnamed(self) -> Iterator[Message]:
-        """Yield the messages that may be lines or not, because nothing that the room sent names them."""
+        """Yield the messages that may or may not be lines, because no message of the room names them."""
         yield from self._unnamed.values()
 
     def _unseen(self, part: Part) -> list[str]:

@@ -1,4 +1,4 @@
-"""One after another: the member whose last turn is longest ago; a new member waits as long as all others."""
+"""Give the turn to the member whose last turn is longest ago; a new member waits as long as all others."""
 
 from xw.rooms.scene import HUMAN, Scene
 

@@ -1,4 +1,4 @@
-"""One room of a hub, as its readers reach it: on whatever hub, here or elsewhere."""
+"""A room of a hub, as its readers reach it on any kind of hub."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from xw.hub.contract import Rooms
 
 
 class RoomView(NamedTuple):
-    """A room by its name, among those of a hub."""
+    """A room's name, and the hub's rooms."""
 
     rooms: Rooms
     name: str

@@ -35,7 +35,7 @@ def spoken(line: Line, files: Mapping[File, str]) -> str:
 
 
 def event(room: str, text: str) -> str:
-    """Return the body of the room's own word on what has become of it."""
+    """Return the body of a room's event: its own statement about its state."""
     return f"{_mark(room)}{text}"
 
 

@@ -1,4 +1,4 @@
-"""The files of the format; `docs/format.md` says what they mean. `xw.json` is in `config_schema`."""
+"""The files of the format; `docs/format.md` explains them. `xw.json` is in `config_schema`."""
 
 from typing import Annotated, Any, NotRequired
 
@@ -36,18 +36,25 @@ Message = TypedDict(
         "room": NotRequired[Name | None],
         "author": NotRequired[Name | None],
         "hops": NotRequired[
-            Annotated[int, Field(ge=0, le=1_000_000, description="How many automatic answers led here.")]
+            Annotated[
+                int,
+                Field(
+                    ge=0, le=1_000_000, description="Number of automatic answers that led to this message."
+                ),
+            ]
         ],
         "rooms": NotRequired[list[Name]],
-        "retry_of": NotRequired[Annotated[Id | None, Field(description="The dead letter that it repeats.")]],
+        "retry_of": NotRequired[
+            Annotated[Id | None, Field(description="The dead letter that this one repeats.")]
+        ],
         "protocol": NotRequired[dict[str, Any] | None],
     },
 )
-Message.__doc__ = "A message. Readers keep fields that they do not know."
+Message.__doc__ = "A message. Readers keep unknown fields."
 
 
 class Card(TypedDict):
-    """`card.json`: who an instance is."""
+    """`card.json`: an instance's description of itself."""
 
     name: Name
     kind: InstanceKind
@@ -57,16 +64,16 @@ class Card(TypedDict):
 
 
 class Said(TypedDict):
-    """What an agent said of itself."""
+    """An agent's own status."""
 
     status: Status
     task: NotRequired[str]
     progress: NotRequired[str]
-    ttl_s: Annotated[float, Field(description="Seconds for which this is believed.")]
+    ttl_s: Annotated[float, Field(description="Seconds for which this is valid.")]
 
 
 class Serving(TypedDict):
-    """The bridge that runs."""
+    """The bridge that serves an instance."""
 
     kind: str
     ttl_s: float
@@ -81,34 +88,34 @@ class Presence(Said):
 
 
 class WhyNote(TypedDict):
-    """`<name>.why.json`: the reason beside a dead letter or a refused message."""
+    """`<name>.why.json`: the reason for a dead letter or a refused message, beside it."""
 
     kind: Annotated[str, Field(description="damaged, refused, failed, timeout, gone, uncertain, expired, …")]
     reason: str
     at: Time
-    name: NotRequired[Annotated[str, Field(description="The file's name, where it had to get another one.")]]
-    to: NotRequired[Annotated[Name, Field(description="Who refused it, of a message that was sent.")]]
+    name: NotRequired[Annotated[str, Field(description="The file's original name, if it had to change.")]]
+    to: NotRequired[Annotated[Name, Field(description="The recipient that refused it, for a sent message.")]]
 
 
 class RoomLimits(TypedDict):
-    """A room's limits; 0 is none."""
+    """A room's limits; 0 means none."""
 
     turns: Count
     per_minute: Count
     words: Count
-    quiet_s: Annotated[float, Field(ge=0, description="Seconds of silence that end the room.")]
-    answer_s: Annotated[float, Field(gt=0, description="Seconds that a member has for its answer.")]
+    quiet_s: Annotated[float, Field(ge=0, description="Seconds of silence after which the room closes.")]
+    answer_s: Annotated[float, Field(gt=0, description="Seconds that a member may take to answer.")]
     memory: Count
 
 
 class Room(TypedDict):
-    """`room.json`: what a room is, as it was made."""
+    """`room.json`: a room's definition, as it was made."""
 
     format: Format
     policy: Policy
     seed: str
     members: Annotated[dict[Name, InstanceKind], Field(description="Each member's kind.")]
-    moderator: Annotated[str, Field(description="The member who names the next, or empty.")]
-    owner: Annotated[str, Field(description="The instance that may rule it, or empty.")]
+    moderator: Annotated[str, Field(description="The member that names the next speakers, or empty.")]
+    owner: Annotated[str, Field(description="The instance that may give it commands, or empty.")]
     limits: RoomLimits
     created: Time

@@ -1,4 +1,4 @@
-"""What the commands about messages print with `--json`."""
+"""The `--json` output of the commands about messages."""
 
 from typing import Annotated, NotRequired
 
@@ -12,11 +12,11 @@ from xw.words import Kept, Type, Where
 
 
 class Error(TypedDict):
-    """A command that failed, in place of its result or with the part of it that was done."""
+    """A failed command: in place of its result, or together with the part that was done."""
 
     format: Format
-    error: Annotated[str, Field(description="What failed, why, and what to do: a sentence for people.")]
-    code: Annotated[ErrorCode, Field(description="The kind of error; it stays the same while words change.")]
+    error: Annotated[str, Field(description="A sentence for people: what failed, why, and what to do.")]
+    code: Annotated[ErrorCode, Field(description="The kind of error; unlike the sentence, it never changes.")]
     exit_code: Annotated[int, Field(ge=1, le=6)]
 
 
@@ -33,10 +33,10 @@ class Placed(Message):
 
 
 class Enclosed(files.Attachment):
-    """An attachment as it lies here."""
+    """An attachment, with its local path."""
 
     path: Path
-    problem: Annotated[str | None, Field(description="What is wrong with the file, or null.")]
+    problem: Annotated[str | None, Field(description="The problem with the file, or null.")]
 
 
 class Opened(Placed):
@@ -70,10 +70,10 @@ class Pending(TypedDict):
 
     format: Format
     messages: list[Message]
-    total: Annotated[Count, Field(description="How many fit in all.")]
-    set_aside: Annotated[list[Unshown], Field(description="Moved to failed/ now.")]
+    total: Annotated[Count, Field(description="Number of pending messages that match.")]
+    set_aside: Annotated[list[Unshown], Field(description="Just moved to failed/.")]
     newer: Annotated[
-        list[Unshown], Field(description="Left in pending/: xw may not or cannot read them yet.")
+        list[Unshown], Field(description="Left in pending/: this xw cannot read them, or has no permission.")
     ]
 
 
@@ -81,8 +81,8 @@ class DeadLetter(TypedDict):
     """A file in `failed/`, and the note beside it."""
 
     name: Annotated[str, Field(description="The file's name.")]
-    id: Annotated[Id | None, Field(description="Null where the name is no message's.")]
-    kind: Annotated[str | None, Field(description="Of the note: damaged, expired, timeout, …")]
+    id: Annotated[Id | None, Field(description="Null if the name is not a message's.")]
+    kind: Annotated[str | None, Field(description="The note's kind: damaged, expired, timeout, …")]
     reason: str | None
     at: Time | None
     message: Message | None
@@ -109,15 +109,21 @@ About.__doc__ = "A message that a command acted on."
 
 
 class Sent(TypedDict):
-    """A message that was sent, and for whom it is where. `id` is null where no message was needed."""
+    """A message that was sent, and each recipient's copy. `id` is null if no message was needed."""
 
     format: Format
     id: Id | None
-    delivered: Annotated[list[Name], Field(description="These have it.")]
-    outbox: Annotated[list[Name], Field(description="For these it waits in the outbox; a sync delivers it.")]
-    returned: Annotated[list[Name], Field(description="For these the hub refused it: an error goes with it.")]
-    about: Annotated[About | None, Field(description="The message that it answers, adds to or repeats.")]
-    # Where it was returned, the object is an Error as well.
+    delivered: Annotated[list[Name], Field(description="Recipients that have it.")]
+    outbox: Annotated[
+        list[Name], Field(description="Recipients for which it waits in the outbox; a sync delivers it.")
+    ]
+    returned: Annotated[
+        list[Name], Field(description="Recipients for which the hub refused it; the error is in this object.")
+    ]
+    about: Annotated[
+        About | None, Field(description="The message that this one answers, extends or repeats.")
+    ]
+    # For returned mail, the object is an Error as well.
     error: NotRequired[str]
     code: NotRequired[ErrorCode]
     exit_code: NotRequired[int]
@@ -126,28 +132,28 @@ class Sent(TypedDict):
 Finished = TypedDict(
     "Finished",
     {
-        "token": Annotated[str, Field(description="The ID as it was given.")],
+        "token": Annotated[str, Field(description="The ID as given.")],
         "id": Id | None,
         "type": Type | None,
         "from": Name | None,
-        "first_line": Annotated[str | None, Field(description="Null where it cannot be read.")],
-        "moved": Annotated[bool, Field(description="False where it was done before, or an error is given.")],
+        "first_line": Annotated[str | None, Field(description="Null if it cannot be read.")],
+        "moved": Annotated[bool, Field(description="False if it was done before, or after an error.")],
         "error": str | None,
         "code": ErrorCode | None,
     },
 )
-Finished.__doc__ = "What `done` did to one ID."
+Finished.__doc__ = "The result of `done` for one ID."
 
 
 class Done(TypedDict):
-    """What `done` did, in the order of the IDs."""
+    """The results of `done`, in the order of the IDs."""
 
     format: Format
     messages: list[Finished]
 
 
 class Traced(TypedDict):
-    """Where one recipient's copy of a message is."""
+    """The state of one recipient's copy of a message."""
 
     to: Name
     where: Where
@@ -156,7 +162,7 @@ class Traced(TypedDict):
 
 
 class Trace(TypedDict):
-    """Where a message that was sent is."""
+    """The state of a message that was sent."""
 
     format: Format
     id: Id

@@ -1,4 +1,4 @@
-"""What the commands of `xw room` print with `--json`, and `xw log --room`."""
+"""The `--json` output of the commands of `xw room`, and of `xw log --room`."""
 
 from typing import Annotated, Literal
 
@@ -21,29 +21,29 @@ class RoomMade(TypedDict):
 
 
 class RoomClosed(TypedDict):
-    """A room that was run until it was closed."""
+    """A room after its run: it was closed."""
 
     format: Format
     name: Name
-    closed: Annotated[str, Field(description="Why.")]
+    closed: Annotated[str, Field(description="The reason.")]
     turns: Count
     words: Count
 
 
 class Member(TypedDict):
-    """One who is in a room."""
+    """A member of a room."""
 
     name: Name
     kind: InstanceKind
     open: Annotated[Id | None, Field(description="The turn that it has not answered.")]
-    asked: Annotated[Time | None, Field(description="When that was given.")]
-    away: Annotated[bool, Field(description="It let a turn pass, and is passed over.")]
-    failures: Annotated[Count, Field(description="The turns in a row that it could not answer.")]
-    rests: Annotated[Time | None, Field(description="When one that cannot answer is asked again.")]
+    asked: Annotated[Time | None, Field(description="The time at which it got that turn.")]
+    away: Annotated[bool, Field(description="True if it let a turn pass, and gets no turns.")]
+    failures: Annotated[Count, Field(description="Number of turns in a row that it could not answer.")]
+    rests: Annotated[Time | None, Field(description="The time of its next turn, after failures.")]
 
 
 class RoomState(TypedDict):
-    """A room as it stands."""
+    """A room's current state."""
 
     name: Name
     status: RoomStatus
@@ -58,12 +58,12 @@ class RoomState(TypedDict):
     words: Count
     lines: Count
     pending: Count
-    running: Annotated[bool | None, Field(description="Null where that cannot be told from here.")]
+    running: Annotated[bool | None, Field(description="Null if unknown on this machine.")]
     members: list[Member]
 
 
 class RoomShown(RoomState):
-    """A room as it stands, alone."""
+    """A room's current state, for one room."""
 
     format: Format
 
@@ -77,7 +77,7 @@ class Rooms(TypedDict):
 
 
 class Entry(TypedDict):
-    """Something said in a room, or an event of the room's."""
+    """A line or an event of a room."""
 
     format: Format
     id: Id
@@ -85,6 +85,6 @@ class Entry(TypedDict):
     author: Name
     at: Time
     text: str
-    event: Annotated[RoomEvent | Literal[""], Field(description="Which event; empty for a line.")]
-    silent: Annotated[bool, Field(description="The member had its turn, and passed.")]
+    event: Annotated[RoomEvent | Literal[""], Field(description="The event; empty for a line.")]
+    silent: Annotated[bool, Field(description="True if the member passed.")]
     files: list[str]

@@ -1,6 +1,6 @@
-"""Which command prints which shape with `--json`, and which file of the format has which.
+"""The shape of each command's `--json` output, and of each file of the format.
 
-The schema of a command allows each of its shapes, and `mail.Error`.
+A command's schema allows each of its shapes, and `mail.Error`.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ FILES: dict[str, Any] = {
 }
 
 LINES = ("log", "watch")
-"""The commands that list things over time: they print an object a line."""
+"""The commands that list things over time: they print one object per line."""
 
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "init": (upkeep.Made,),

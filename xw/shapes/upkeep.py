@@ -1,4 +1,4 @@
-"""What the commands about instances and hubs print with `--json`."""
+"""The `--json` output of the commands about instances and hubs."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -11,7 +11,7 @@ from xw.words import BridgeState, Shown
 
 
 class Made(TypedDict):
-    """What `init` made, or found."""
+    """The instance, hub and files that `init` made or found."""
 
     format: Format
     name: Name
@@ -19,12 +19,16 @@ class Made(TypedDict):
     config: Path | None
     new_hub: bool
     new_mailbox: bool
-    there: Annotated[list[Name], Field(description="The others on a hub that is new to this directory.")]
-    recorded: Annotated[list[Name], Field(description="Those of them that were written into a new xw.json.")]
+    there: Annotated[
+        list[Name], Field(description="The other instances on a hub that is new to this directory.")
+    ]
+    recorded: Annotated[
+        list[Name], Field(description="The instances of `there` that were written into a new xw.json.")
+    ]
 
 
 class Who(TypedDict):
-    """Who one is, and where."""
+    """The instance's identity and place."""
 
     format: Format
     name: Name
@@ -38,7 +42,7 @@ class Peer(TypedDict):
     """Another instance on the hub; times by the hub's clock."""
 
     name: Name
-    kind: Annotated[str, Field(description="agent, human or room, as its card says.")]
+    kind: Annotated[str, Field(description="The kind in its card: agent, human or room.")]
     description: str
     capabilities: list[str]
     model: str
@@ -84,25 +88,23 @@ class Waiting(TypedDict):
 
 
 class Problem(TypedDict):
-    """A file, or a part of the hub, that stands in the way."""
+    """A file, or a part of the hub, that cannot be used."""
 
     name: str
     reason: str
 
 
 class Synced(TypedDict):
-    """What `sync` did."""
+    """The mail that `sync` moved."""
 
     format: Format
     peers: list[Name]
     delivered: list[Moved]
     returned: list[Moved]
     waiting: list[Waiting]
-    fetched: Annotated[list[Id], Field(description="Messages brought here.")]
-    settled: Annotated[
-        list[Id], Field(description="Messages of which the hub was told that they are handled.")
-    ]
-    advanced: Annotated[list[Id], Field(description="Messages that were handled elsewhere, and so here.")]
+    fetched: Annotated[list[Id], Field(description="Messages fetched to this machine.")]
+    settled: Annotated[list[Id], Field(description="Messages now marked as handled on the hub.")]
+    advanced: Annotated[list[Id], Field(description="Messages handled on another machine, and now here too.")]
     problems: list[Problem]
     adopted: Annotated[Count, Field(description="Messages taken from another mirror.")]
 
@@ -116,39 +118,41 @@ class Event(TypedDict):
 
 
 class Removed(TypedDict):
-    """What `gc` removed, or with --dry-run would remove: paths below the mailbox."""
+    """The paths below the mailbox that `gc` removed, or with --dry-run would remove."""
 
     messages: list[str]
     attachments: list[str]
     scratch: list[str]
     size: Annotated[int, Field(ge=0, description="Bytes.")]
-    left: Annotated[list[str], Field(description="Why something could not be removed.")]
+    left: Annotated[list[str], Field(description="Reasons why something could not be removed.")]
 
 
 class Swept(Removed):
-    """What `gc` did."""
+    """The result of `gc`."""
 
     format: Format
-    busy: Annotated[bool, Field(description="Another gc is at work: nothing was done.")]
-    elsewhere: Annotated[Removed | None, Field(description="The same for a hub on another host.")]
-    problem: Annotated[str | None, Field(description="Why the hub's copy was left for the next time.")]
+    busy: Annotated[bool, Field(description="True if another gc was running: nothing was done.")]
+    elsewhere: Annotated[Removed | None, Field(description="The paths removed on a remote hub.")]
+    problem: Annotated[str | None, Field(description="Why the remote hub was not swept.")]
 
 
 class Finding(TypedDict):
-    """One thing that `doctor` looked at."""
+    """A finding of `doctor`."""
 
     level: Level
     code: Code
-    instance: Annotated[Name | Literal[""], Field(description="Whom it is about; empty: the project.")]
+    instance: Annotated[
+        Name | Literal[""], Field(description="The instance concerned; empty for the project.")
+    ]
     what: str
     fix: Annotated[str, Field(description="What to do, or empty.")]
-    number: Annotated[Count | None, Field(description="How many messages, folders or files.")]
+    number: Annotated[Count | None, Field(description="Number of messages, folders or files.")]
     age_s: Annotated[Seconds | None, Field(description="The age of the oldest, or of the mirror.")]
-    skew_s: Annotated[Seconds | None, Field(description="How far a clock is ahead.")]
+    skew_s: Annotated[Seconds | None, Field(description="Seconds by which a clock is ahead.")]
 
 
 class Findings(TypedDict):
-    """What `doctor` found."""
+    """The findings of `doctor`."""
 
     format: Format
     findings: list[Finding]
@@ -158,14 +162,14 @@ class Chat(TypedDict):
     """A chat program on this machine."""
 
     kind: str
-    target: Annotated[str, Field(description="What to give as --target.")]
+    target: Annotated[str, Field(description="The value for --target.")]
     program: str
     state: Annotated[str, Field(description="`idle`, or why it cannot take a text now.")]
-    needs: Annotated[str, Field(description="Options without which a bridge would type nothing there.")]
+    needs: Annotated[str, Field(description="Options that a bridge needs before it types anything there.")]
 
 
 class Chats(TypedDict):
-    """The chats of this machine, and why those of other kinds cannot be listed."""
+    """The chats of this machine, and why the chats of some kinds cannot be listed."""
 
     format: Format
     chats: list[Chat]

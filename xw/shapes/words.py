@@ -1,4 +1,4 @@
-"""The scalars that all shapes are made of."""
+"""The scalars used by all shapes."""
 
 from typing import Annotated, Literal
 

@@ -101,9 +101,7 @@ def authorities(lines: Sequence[Line], host: str, port: int) -> list[Line]:
 
 
 def revoked(lines: Sequence[Line], host: str, port: int, blob: bytes) -> Line | None:
-    """Return the line that revokes a key, the key in a certificate, or an authority's key; None if there is
-    none.
-    """
+    """Return the line that revokes a key, the key in a certificate, or an authority's key; or None."""
     return _revoked(of_host(lines, host, port), blob)
 
 

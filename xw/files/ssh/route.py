@@ -215,8 +215,9 @@ class _Values:
 
 
 def expand(text: str, tokens: Mapping[str, str], environ: Mapping[str, str] | None = None) -> str:
-    """Return a value with its `%` tokens replaced, and with `environ` its `${VARIABLES}`. ValueError if
-    unknown.
+    """Return a value with its `%` tokens and, with `environ`, its `${VARIABLES}` replaced.
+
+    Raise ValueError for an unknown one.
     """
     known = {**tokens, **{f"${{{name}}}": value for name, value in (environ or {}).items()}}
 
