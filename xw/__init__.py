@@ -1,18 +1,17 @@
 """xw: durable mail between AI coding agents and people, in plain files.
 
-`xw.open` gives programs an `Agent` with all verbs; `docs/python-api.md` describes
-it. Importing xw loads nothing else: each name is loaded when it is first used.
+`xw.open` gives programs an `Agent` with all verbs; `docs/python-api.md` describes it. Importing xw loads
+nothing else: each name is loaded on its first use.
 
-The package's rows, from the top: cli (faces), agent (one surface for them),
-actions (verbs), bridges and rooms (flows), post, hub, sync and watch (travel),
-files and mailbox, then the words: message, layout, config, errors. A module
-imports only from its own or a lower row. `docs/architecture.md` has the whole
-in one page.
+The package's rows, from the top: cli (faces), agent (one surface for them), actions (verbs), bridges and
+rooms (flows), post, hub, sync and watch (travel), files and mailbox, then the words: message, layout, config,
+errors. A module imports only from its own or a lower row. `docs/architecture.md` describes the whole on one
+page.
 """
 
 __version__ = "0.1.0"
 
-TYPE_CHECKING = False  # read as true by type checkers
+TYPE_CHECKING = False  # type checkers read it as true
 if TYPE_CHECKING:
     from xw.actions.asking import Asked as Asked
     from xw.actions.asking import NoAnswer as NoAnswer
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from xw.rooms.transcript import Entry as Entry
     from xw.sweep import Swept as Swept
 
-# Where each public name lives; a test compares it with what type checkers are told above.
+# The module of each public name; a test compares this with the imports for type checkers above.
 _HOMES = {
     "actions.asking": "Asked NoAnswer",
     "actions.inbox": "DeadLetter Enclosed Finished Opened",
@@ -76,7 +75,7 @@ _NAMES = {name: module for module, names in _HOMES.items() for name in names.spl
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first used."""
+    """Load a public name on its first use."""
     if name not in _NAMES:
         raise AttributeError(f"module 'xw' has no attribute {name!r}")
     from importlib import import_module

@@ -3,8 +3,8 @@
 import os
 import sys
 
-# Before anything of xw is imported, and in words that Python 3.7 can parse: the rest is a traceback there.
-if sys.version_info < (3, 11):  # noqa: UP036  # pip refuses such a Python, a checkout does not
+# Before any import of xw, in syntax that Python 3.7 parses: any later line would be a traceback there.
+if sys.version_info < (3, 11):  # noqa: UP036  # pip checks the version, a checkout does not
     _FOUND = ".".join(map(str, sys.version_info[:2]))
     sys.exit(f"xw: Python {_FOUND} is not supported: use Python 3.11 or later")
 try:
@@ -16,11 +16,11 @@ except ImportError:
 
 from xw.cli import quick
 
-_INTERRUPTED = 130  # as shells report a process ended by ^C; `cli.call` says the same
+_INTERRUPTED = 130  # as shells report a process ended by ^C; the same value as in `cli.call`
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code."""
+    """Run a command; return its exit code."""
     arguments = quick.command_first(arguments)
     parsed = quick.parse(arguments)
     if parsed is None:
@@ -33,26 +33,26 @@ def run(arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run the command line of this process, and leave."""
+    """Run the command line of this process, and exit."""
     _open_streams()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        code = _INTERRUPTED  # before a command was under way
+        code = _INTERRUPTED  # before a command had begun
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
-        code = code or 1  # nobody reads what was written
-    # Not sys.exit: taking the interpreter apart costs each call a third of a bare start-up.
+        code = code or 1  # nobody reads the output
+    # Not sys.exit: shutting the interpreter down costs each call a third of a bare start.
     os._exit(code)
 
 
 def _open_streams() -> None:
-    """Put /dev/null where the caller closed a stream (`>&-`): a message's file must not get its number."""
+    """Open /dev/null for each stream that the caller closed (`>&-`): no message file may get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # as long as the process
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the end
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The attachments of one instance's messages: files in `attachments/<message id>/`.
 
-A `Mailbox` is one of these. Which files a message has is the message's to say;
-here they are written, durable, before it is published, and compared with what
-it says before they are shown.
+A base of `Mailbox`. The message lists its files; this module writes them, durable, before the message is
+published, and compares them with the list before they are shown.
 """
 
 import os
@@ -13,7 +12,7 @@ from xw.errors import Damaged, Refused, Usage, XwError
 from xw.message import Attachment, Message
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     ProblemKind = Literal["missing", "unreadable", "no file", "altered", "unchecked"]
 
 CHECKED = 64 * 1024 * 1024
-"""Bytes of a message's attachments that are hashed before they are shown."""
+"""Bytes of a message's attachments that are hashed before showing them."""
 _KINDS = {"folder": "folder", "link": "symbolic link"}
 
 
 class Problem(NamedTuple):
-    """What is wrong with an attachment; `text` says it for people. One that is `unchecked` may be sound."""
+    """A problem with an attachment; `text` describes it for people. If `unchecked`, it may be intact."""
 
     kind: "ProblemKind"
     text: str
@@ -38,7 +37,7 @@ class Problem(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """A file written into the scratch folder: its path there, bytes, and SHA-256 in hex."""
+    """A file in the scratch folder: its path there, its size in bytes, and its SHA-256 in hex."""
 
     path: str
     size: int
@@ -53,7 +52,7 @@ class Attachments:
         self.owner = owner
 
     def at(self, folder: str, name: str = "") -> str:
-        """Return the path of a folder of this mailbox, or of a name in it."""
+        """Return the path of a folder in this mailbox, or of a name in it."""
         return f"{self.owner}/{folder}/{name}" if name else f"{self.owner}/{folder}"
 
     def attachment(self, message_id: str, name: str) -> str:
@@ -61,23 +60,22 @@ class Attachments:
         return self.at(f"{layout.ATTACHMENTS}/{message_id}", name)
 
     def attachment_names(self, message_id: str) -> set[str]:
-        """Return the names of all files that lie with a message, whether it lists them or not."""
+        """Return the names of all files beside a message, listed by it or not."""
         try:
             return set(self.files.list_folder(self.at(layout.ATTACHMENTS, message_id)))
         except FileNotFoundError:
             return set()
 
     def keep_attachment(self, message_id: str, name: str, pieces: Iterable[bytes]) -> Attachment:
-        """Write an attachment that a message lists, whole or not at all, durable."""
+        """Write an attachment that a message lists, whole or not at all; durable."""
         staged = self.stage(pieces)
         self.place(staged, message_id, name)
         return Attachment(name, staged.size, staged.sha256)
 
     def keep_beside(self, message: Message, name: str, data: bytes) -> Attachment:
-        """Write a file of our own beside a message's, whole or not at all, durable.
+        """Write a file of our own beside a message's files, whole or not at all; durable.
 
-        It gets a name like `name` that no file there has; a file that an earlier
-        call made of the same bytes is returned again.
+        Its name is like `name`, but new; if an earlier call made a file with the same bytes, return that one.
         """
         taken = {file.name.lower() for file in (*message.attachments, *message.attached)}
         digest = layout.new_sha256(data).hexdigest()
@@ -99,17 +97,17 @@ class Attachments:
             return False
 
     def stage(self, pieces: Iterable[bytes]) -> Staged:
-        """Write a file whose message has no id yet, durable, out of sight."""
+        """Write a file for a message that has no id yet into the scratch folder; durable."""
         path = self.at(layout.SCRATCH, os.urandom(12).hex())
         return Staged(path, *self.files.store(pieces, path))
 
     def place(self, staged: Staged, message_id: str, name: str) -> None:
-        """Put a staged file where its message's readers look for it; atomic and durable."""
+        """Move a staged file to its message; atomic and durable."""
         self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
         self.files.move(staged.path, self.attachment(message_id, name))
 
     def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, Problem]:
-        """Return what is wrong with attachments, their bytes not read: name → problem."""
+        """Return the problems of attachments without reading their bytes: name → problem."""
         wrong: dict[str, Problem] = {}
         for file in files:
             try:
@@ -128,9 +126,9 @@ class Attachments:
         return wrong
 
     def unsound(self, message_id: str, files: Iterable[Attachment]) -> dict[str, Problem]:
-        """Return what is wrong with attachments, their bytes read: name → problem. For who shows them.
+        """Return the problems of attachments, found by reading their bytes: name → problem. For showing them.
 
-        Of one message at most `CHECKED` bytes are read; a file beyond that is `unchecked`.
+        Reads at most `CHECKED` bytes per message; a file beyond that is `unchecked`.
         """
         files = tuple(files)
         wrong = self.missing(message_id, files)
@@ -148,7 +146,7 @@ class Attachments:
         return wrong
 
     def has(self, message_id: str, file: Attachment) -> bool:
-        """Return True if a file is here as it was sent; above `CHECKED` bytes its size decides."""
+        """Return True if a file is here as it was sent; above `CHECKED` bytes, its size decides."""
         problem = self.unsound(message_id, [file]).get(file.name)
         return problem is None or problem.kind == "unchecked"
 
@@ -180,9 +178,9 @@ class Attachments:
 def stage_files(
     mailbox: Attachments, paths: Sequence[str], taken: set[str] | None = None, sums: Sequence[str] = ()
 ) -> dict[str, Staged]:
-    """Return durable copies of a user's files, by the names they will have. Usage if one cannot be read.
+    """Return durable copies of a user's files, by their later names. Raise Usage if one cannot be read.
 
-    Refused where one has not the SHA-256 in `sums`, if any are given.
+    Raise Refused if `sums` is given, and a file's SHA-256 differs.
     """
     taken = set() if taken is None else taken
     staged: dict[str, Staged] = {}
@@ -204,7 +202,7 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
 
     shown = visible(path, keep="")
     if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
-        # What lies in a mailbox is no link: whoever puts one there must not choose what is sent.
+        # Follow no link in a mailbox: whoever puts one there must not choose what is sent.
         try:
             yield from mailbox.files.read_chunks(path.removeprefix(f"{mailbox.files.root}/"))
         except Damaged as error:
@@ -212,7 +210,7 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
         return
     if os.path.isdir(path):
         raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
-    if not os.path.isfile(path):  # a FIFO would block for ever, and a device never end
+    if not os.path.isfile(path):  # a FIFO would block for ever, and a device would never end
         what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
         raise Usage(f"{shown}: {what} to attach; nothing was sent")
     try:

@@ -1,6 +1,6 @@
-"""Splitting what has to travel into bursts, so that a link that is slow or cut still brings some of it."""
+"""Split data into bursts, so that a slow or broken link still delivers some of it."""
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     _Item = TypeVar("_Item")
 
 _BURST = 256 * 1024  # bytes
-_LEAST = 1024  # bytes that an item counts for at least: each is some requests
+_LEAST = 1024  # minimum bytes to count per item: each costs some requests
 
 
 def bursts(items: "Iterable[_Item]", size: "Callable[[_Item], int]") -> "Iterator[list[_Item]]":
-    """The items in order, in lists of about 256 KiB; one that is larger is alone."""
+    """Yield the items in order, in lists of about 256 KiB; a larger item is alone in its list."""
     burst: list[_Item] = []
     room = _BURST
     for item in items:

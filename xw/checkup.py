@@ -1,4 +1,4 @@
-"""Check that a mailbox can be used, for `doctor`, wherever its files lie."""
+"""Check that a mailbox is usable, on any kind of `Files`: for `doctor`."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ LINKS_NEEDED = (
 
 
 def folders(mailbox: Mailbox, where: str = "") -> Generator[Finding, None, bool]:
-    """Yield findings about the folders of a mailbox; return whether all can be read."""
+    """Yield findings about a mailbox's folders; return True if all are readable."""
     paths = [mailbox.at(folder) for folder in layout.FOLDERS]
     looks, listed = mailbox.files.stat_all(paths), mailbox.files.list_folders(paths)
     missing, strange, open_to_others = [], [], []
@@ -47,7 +47,7 @@ def folders(mailbox: Mailbox, where: str = "") -> Generator[Finding, None, bool]
 
 
 def _readers(mailbox: Mailbox) -> str:
-    """Return who can read a mailbox, by its hub's modes."""
+    """Return who may read a mailbox, by its hub's modes."""
     if not mailbox.files.group:
         return "private"
     shared = "shared with a Unix group, whose members can read and forge all mail"
@@ -60,7 +60,7 @@ def _readers(mailbox: Mailbox) -> str:
 
 
 def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
-    """Yield a finding about whether files can be written durably; return whether they can."""
+    """Yield a finding if files cannot be written durably; return True if they can."""
     files, scratch = mailbox.files, mailbox.at(layout.SCRATCH)
     first, second = (f"{scratch}/doctor-{os.getpid()}-{number}" for number in (1, 2))
     fix = "serve the hub with OpenSSH's sftp-server"
@@ -73,7 +73,7 @@ def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
         files.publish(b"doctor\n", scratch, [first])
         files.remove(first)
     except OSError as error:
-        if error.errno != errno.EPROTO:  # a server that says OK and does nothing
+        if error.errno != errno.EPROTO:  # EPROTO is a server that reports success and does nothing
             fix = "make room, or fix the permissions"
         yield Finding("bad", "not-writable", f"cannot write durably {where}: {error.strerror}", fix)
         return False

@@ -1,9 +1,8 @@
-"""Time as xw writes and reads it: whole microseconds since the Unix epoch, in UTC.
+"""Time in xw: whole microseconds since the Unix epoch, in UTC.
 
-Two spellings of one instant: `20261121T053012123456Z` in ids and file names,
-`2026-11-21T05:30:12.123456Z` (RFC 3339) inside messages. Written with `time`
-alone, because `datetime` would cost each `xw check` a fifth of a bare Python
-start-up; it is imported only where a person's own notation is read.
+An instant has two spellings: `20261121T053012123456Z` in ids and file names, `2026-11-21T05:30:12.123456Z`
+(RFC 3339) inside messages. Written with `time` alone, because importing `datetime` would cost each `xw check`
+a fifth of a bare Python start; only reading a time typed by a person imports it.
 """
 
 import re
@@ -12,10 +11,10 @@ from collections.abc import Callable
 
 from xw.errors import Usage
 
-Clock = Callable[[], int]  # microseconds since the epoch; an argument wherever time matters
+Clock = Callable[[], int]  # microseconds since the epoch; passed as an argument wherever time matters
 
 SECOND = 1_000_000
-_END = 253_402_300_800 * SECOND  # the year 10000, which has no place in an id
+_END = 253_402_300_800 * SECOND  # the year 10000, which an id cannot hold
 _SPELLED = len("2026-11-21T05:30:12.123456Z")
 _RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 _is_rfc3339 = re.compile(_RFC3339, re.ASCII).fullmatch
@@ -23,45 +22,45 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def now() -> int:
-    """The system's clock."""
+    """Return the system clock's time."""
     return time.time_ns() // 1000
 
 
 def stamp(at: int) -> str:
-    """`at` as in ids: `20261121T053012123456Z`."""
+    """Return a time in the form of ids: `20261121T053012123456Z`."""
     seconds, micros = divmod(at, SECOND)
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds)) + f"{micros:06d}Z"
 
 
 def spell(stamped: str) -> str:
-    """An id's time in RFC 3339: `2026-11-21T05:30:12.123456Z`."""
+    """Return an id's time in RFC 3339: `2026-11-21T05:30:12.123456Z`."""
     s = stamped
     return f"{s[:4]}-{s[4:6]}-{s[6:8]}T{s[9:11]}:{s[11:13]}:{s[13:15]}.{s[15:21]}Z"
 
 
 def is_stamp(stamped: str) -> bool:
-    """Whether a time in the form of an id's is one that there is: no 13th month, no 61st second."""
+    """Return True if a time in an id's form exists: no 13th month, no 61st second."""
     return stamp(from_stamp(stamped)) == stamped
 
 
 def rfc3339(at: int) -> str:
-    """`at` as in messages."""
+    """Return a time in the form of messages."""
     return spell(stamp(at))
 
 
 def utc(text: str) -> str:
-    """Return an RFC 3339 time as `rfc3339` spells it. Raise ValueError as `from_rfc3339`."""
-    spelled = len(text) == _SPELLED and text[-1] == "Z"  # as xw writes it; `datetime` costs its import
+    """Return an RFC 3339 time in the form of `rfc3339`. Raise ValueError like `from_rfc3339`."""
+    spelled = len(text) == _SPELLED and text[-1] == "Z"  # xw's own form needs no import of `datetime`
     return text if spelled else rfc3339(min(from_rfc3339(text), _END - 1))
 
 
 def brief(at: int) -> str:
-    """`at` to the second, for people: `2026-11-21T05:30:12Z`, which `when` reads too."""
+    """Return a time to the second, for people: `2026-11-21T05:30:12Z`. `when` reads it too."""
     return f"{rfc3339(at)[:19]}Z"
 
 
 def from_stamp(stamped: str) -> int:
-    """The microseconds of an id's time (its form has been checked by `layout`)."""
+    """Return the microseconds of an id's time, whose form `layout` has checked."""
     year, month, day = int(stamped[:4]), int(stamped[4:6]), int(stamped[6:8])
     # Days since the epoch in the proleptic Gregorian calendar, years counted from March.
     year -= month <= 2
@@ -72,18 +71,19 @@ def from_stamp(stamped: str) -> int:
 
 
 def from_rfc3339(text: str) -> int:
-    """The microseconds of an RFC 3339 time; ValueError if it is none or has no offset."""
+    """Return the microseconds of an RFC 3339 time. Raise ValueError if it is invalid or has no offset."""
     from datetime import datetime
 
-    if not _is_rfc3339(text):  # `fromisoformat` takes much else, with any character for the T
+    if not _is_rfc3339(text):  # `fromisoformat` accepts other forms too, and any character for the T
         raise ValueError(f"{text!r} is no RFC 3339 time")
     return round(datetime.fromisoformat(text).timestamp() * SECOND)
 
 
 def when(text: str, at: int, future: bool) -> int:
-    """A person's WHEN: `90s`, `10m`, `2h`, `3d`, `1w` from `at` (ahead or back), a date, or RFC 3339.
+    """Return the time that a person means: `90s`, `10m`, `2h`, `3d` or `1w` from `at`, a date, or RFC 3339.
 
-    Usage where it is none, or no time between 1970 and the year 9999.
+    `future` decides whether a span counts ahead or back. Raise Usage if the text is invalid, or the time is
+    not between 1970 and 9999.
     """
     number, unit = text[:-1], text[-1:]
     from datetime import datetime
@@ -93,7 +93,7 @@ def when(text: str, at: int, future: bool) -> int:
             span = int(number) * _UNITS[unit] * SECOND
             found = at + span if future else at - span
         else:
-            # Without an offset: local time.
+            # A time without an offset is local.
             found = round(datetime.fromisoformat(text).astimezone().timestamp() * SECOND)
         if not 0 <= found < _END:
             raise ValueError(text)
@@ -106,11 +106,11 @@ def when(text: str, at: int, future: bool) -> int:
 
 
 def seconds(value: object) -> float | None:
-    """A number of seconds, or a time in seconds, that may lie in a file; None for anything else."""
+    """Return a number from a file as seconds; None if it is not a usable number."""
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
-    return float(value) if usable else None  # type: ignore[arg-type]  # `usable` has seen to it
+    return float(value) if usable else None  # type: ignore[arg-type]  # checked by `usable`
 
 
 def rounded(seconds: float | None) -> float | None:
-    """Return a duration to the millisecond, for programs; None as it is."""
+    """Return a duration rounded to the millisecond, for programs; None stays None."""
     return None if seconds is None else round(seconds, 3)

@@ -1,8 +1,8 @@
-"""The stable words by which programs tell errors and findings apart; docs/commands.md lists them."""
+"""The stable codes of errors and findings, for programs; docs/commands.md lists them."""
 
 from typing import Literal
 
-# The `word` of each class in errors.py, and `bug` for a fault in xw itself.
+# The `word` of each class in errors.py, and `bug` for a bug in xw.
 ErrorCode = Literal[
     "failed",
     "busy",
@@ -20,7 +20,7 @@ ErrorCode = Literal[
 
 Level = Literal["ok", "note", "bad"]
 
-# A code says what the finding is about, the level whether it is in order; docs/commands.md lists them.
+# The code names a finding's subject, the level its seriousness; docs/commands.md lists them.
 Code = Literal[
     # configuration and files of the project
     "config",
@@ -54,7 +54,7 @@ Code = Literal[
     "dead-letters",
     "refused-mail",
     "ids-ahead",
-    # who serves it
+    # the bridge and other readers of the mail
     "bridge",
     "bridge-down",
     "bridge-waits",

@@ -1,36 +1,36 @@
-"""Every error that xw raises on purpose, each with its exit code.
+"""Every error that xw raises on purpose, with its exit code.
 
     XwError          1  the operation failed
-    ├── Bug          1  a fault in xw itself
+    ├── Bug          1  a bug in xw itself
     ├── Busy         1  another process holds the lock
     ├── NoMessage    1  no message can be read from a file
     │   ├── Damaged      the file is not the message that its name promises: it may be set aside
-    │   └── Unreadable   the file cannot be read here and now, and so not judged: it stays where it is
-    │       └── Newer    … because a later version of xw wrote it: nothing is wrong with it
+    │   └── Unreadable   this process cannot read the file, and so cannot judge it: it stays
+    │       └── Newer    … because a later version of xw wrote it: the file is intact
     ├── Usage        2  wrong arguments or configuration
-    ├── NotFound     3  no such (or ambiguous) message or peer
+    ├── NotFound     3  no such message or peer, or an ambiguous one
     ├── TimedOut     4
     ├── Unreachable  5  the hub cannot be reached
     └── Refused      6  permission, host key, size or policy
 
-An error's text is one line for the person or agent who reads it: what, why,
-what to do. Operating system errors stay `OSError` below the command line and
-are translated in one place, `explain`.
+An error's text is one line for the person or agent who reads it: what failed, why,
+and what to do. Operating system errors stay `OSError` below the command line;
+`explain` translates them.
 """
 
 import errno
 import os
 from collections.abc import Mapping
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.codes import ErrorCode
 
 
 class XwError(Exception):
-    """The operation failed; `code` is the process's exit code, `word` names the kind of error to programs.
+    """The operation failed; `code` is the process's exit code, `word` the kind of error for programs.
 
-    `told` is what was done all the same, for programs.
+    `told` is what was done before the failure, for programs.
     """
 
     code = 1
@@ -39,19 +39,19 @@ class XwError(Exception):
 
 
 class Bug(XwError):
-    """A fault in xw itself; `unforeseen` has the sentence."""
+    """A bug in xw itself; `unforeseen` has the sentence."""
 
     word = "bug"
 
 
 class Busy(XwError):
-    """Another process of this machine holds the lock."""
+    """Another process on this machine holds the lock."""
 
     word = "busy"
 
 
 class NoMessage(XwError):
-    """No message can be read from a file; catch it where the reason makes no difference."""
+    """No message can be read from a file; catch it if the reason does not matter."""
 
 
 class Damaged(NoMessage):
@@ -61,33 +61,33 @@ class Damaged(NoMessage):
 
 
 class Unreadable(NoMessage):
-    """A file cannot be read here and now, and so cannot be judged; it stays where it is."""
+    """This process cannot read a file, and so cannot judge it; the file stays."""
 
     word: "ErrorCode" = "unreadable"
 
 
 class Newer(Unreadable):
-    """A message has a format that this version of xw does not know; nothing is wrong with it."""
+    """This version of xw does not know a message's format; the file is intact."""
 
     word = "newer-format"
 
 
 class Usage(XwError):
-    """Wrong arguments, or a configuration that cannot be used."""
+    """The arguments or the configuration are invalid."""
 
     code = 2
     word = "usage"
 
 
 class NotFound(XwError):
-    """No such message or peer, or more than one that fits."""
+    """There is no such message or peer, or more than one matches."""
 
     code = 3
     word = "not-found"
 
 
 class TimedOut(XwError):
-    """What was waited for did not come in time."""
+    """Something did not arrive in time."""
 
     code = 4
     word = "timed-out"
@@ -101,14 +101,14 @@ class Unreachable(XwError):
 
 
 class Refused(XwError):
-    """Not allowed: permission, host key, size or policy."""
+    """The operation is not allowed: permission, host key, size or policy."""
 
     code = 6
     word = "refused"
 
 
 def unforeseen(bug: Exception) -> str:
-    """Return one line for an unexpected exception: a fault in xw, which is reported and ends nothing."""
+    """Return one line for an unexpected exception: a bug in xw, which is reported and ends nothing."""
     text = " ".join(str(bug).split())
     return f"a fault in xw ({type(bug).__name__}: {text[:200]}): please report it"
 
@@ -130,12 +130,15 @@ _FIXES = {
 
 
 def is_general(error: OSError) -> bool:
-    """Return True if reading another file would fail alike: it is not the trouble of this one."""
+    """Return True if other files would give the same error: this file is not its cause."""
     return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
 
 
 def explain(error: OSError | XwError) -> XwError:
-    """The user's sentence and exit code for an operating system error; one of ours has them already."""
+    """Return an operating system error as an XwError, with a sentence and an exit code.
+
+    An XwError is returned unchanged.
+    """
     if isinstance(error, XwError):
         return error
     code, fix = _FIXES.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))

@@ -1,8 +1,7 @@
-"""What a schema expects, in our words: pydantic's own speak to programmers.
+"""Explain schema errors in xw's words: pydantic's own texts are for programmers.
 
-Takes the errors of `config_schema` and `protocol`, the two modules that know
-pydantic; a test gives both all sorts of data, so that no kind of error is
-left to pydantic's words.
+It takes the errors of `config_schema` and `protocol`, the two modules that use pydantic. A test feeds both
+all sorts of data, so that none of pydantic's texts remains.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,17 +35,17 @@ _WORDS = {
 
 
 def expected(error: Mapping[str, Any]) -> str:
-    """What a pydantic error wants in its place: `a string`, `1`, `'agent', 'human' or 'room'`."""
+    """Return what a pydantic error expects: `a string`, `1`, `'agent', 'human' or 'room'`."""
     words = _WORDS.get(error["type"])
     return words.format(**error.get("ctx", {})) if words else str(error["msg"])
 
 
 def found(error: Mapping[str, Any]) -> str:
-    """What stands there, cut and made visible."""
+    """Return the value found instead, shortened and made visible."""
     return visible(repr(error["input"])[:80], keep="")
 
 
 def unknown(name: object, known: Iterable[str]) -> str:
-    """What there is in place of a key that there is not: the nearest known ones, or all."""
+    """Return the alternatives to an unknown key: the nearest known ones, or all."""
     names = list(known)
     return nearest(str(name), names) or f" (known: {', '.join(names)})"

@@ -1,12 +1,11 @@
-"""The payload FAILURE: what a bridge, a worker or the hub reports in place of an answer.
+"""The payload FAILURE: a report by a bridge, a worker or the hub that there is no answer.
 
     {"kind": "FAILURE", "failure": "timeout", "reason": "no answer within 60 s", "re": "2026…-k7f3q2m9"}
 
-An `info` to whoever waits for the answer carries it; so does the reply of a chat
-that ended its turn and said nothing (`empty`). Who may report a failure is for
-the reader to judge: `asking` and rooms trust those who were asked. What versions
-before the payload write, and read, is in `_older` and `_is_empty_of_older`, and nowhere else.
-`docs/protocol.md` is the reference.
+It is in an `info` to everyone who waits for the answer, and in the reply of a chat that ended its turn
+without a word (`empty`). The reader judges who may report a failure: `asking` and rooms trust only the
+instances that were asked. `_older` and `_is_empty_of_older` alone know the texts of versions before this
+payload. `docs/protocol.md` is the reference.
 """
 
 import re
@@ -29,24 +28,24 @@ Kind = Literal[
     "unanswerable",
     "uncertain",
 ]
-"""Why a message was not answered; all but `empty` also stand in the notes of dead letters."""
+"""Why a message was not answered; the notes of dead letters have all but `empty` too."""
 
 KIND = "FAILURE"
 EMPTY_ANSWER = "(the chat's answer was empty)"
-"""The body of a reply to a chat that ended its turn well and said nothing, for people and older versions."""
+"""The body of the reply if a chat ended its turn without a word, for people and older versions."""
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_NOTICE = "No answer from {} "  # followed by what was asked; how versions without the payload say it
+_NOTICE = "No answer from {} "  # followed by the question; the text of versions without the payload
 _RETURN = "Not delivered to {}: "
-_SENTENCE = 2000  # characters; whoever wrote the notice may have put anything there
+_SENTENCE = 2000  # characters; another program may have written anything there
 _OLDER_NOTICE = re.compile(r"[^(]*\(([a-z]+)\): ")
 _OLDER_RETURN = re.compile(r"Not delivered to ([a-z0-9-]+): ")
 
 
 class Failure(NamedTuple):
-    """Why the message `re` gets no answer: kind (`failed` for one that this xw does not know) and reason.
+    """The failure of the message `re`: its kind (`failed` for an unknown one) and reason.
 
-    `to` is the recipient from whom postmaster returned it, as far as it tells.
+    `to` is the recipient from whom postmaster returned it, if known.
     """
 
     kind: Kind
@@ -56,26 +55,26 @@ class Failure(NamedTuple):
 
 
 def payload(kind: Kind, reason: str, about: str, to: str = "") -> Fields:
-    """Return the value of the field `protocol`; `about` is the id of the message that failed."""
+    """Return the value of the field `protocol`; `about` is the id of the failed message."""
     fields: Fields = {"kind": KIND, "failure": kind, "reason": " ".join(reason.split()), "re": about}
     return fields | {"to": to} if to else fields
 
 
 def notice(name: str, message: Message, kind: Kind, reason: str) -> str:
-    """Return the body that reports a failure of `message`, which `name` was to answer."""
+    """Return the body that reports a failure of `message`, which `name` should have answered."""
     return f"{_NOTICE.format(name)}to your {message.type} {message.short} ({kind}): {reason}"
 
 
 def returned(to: str, kept: str, message_id: str, reason: str) -> str:
-    """Return the body of postmaster's note that a message for `to` came back; `kept` is where it lies."""
+    """Return the body of postmaster's info that a message for `to` was returned; `kept` is its folder."""
     again = f"`xw retry {layout.short_id(message_id)}` sends it again"
     return f"{_RETURN.format(to)}{reason}. It lies in {kept}/; {again}."
 
 
 def sentence(message: Message) -> str:
-    """Return what a notice of failure reports, for one line of xw's own, which names who reports it."""
+    """Return a failure notice as one line, to which xw adds the name of its sender."""
     found = read(message)
-    if found is None:  # a room's refusal
+    if found is None:  # it is a room's refusal
         return f"No answer from {message.sender}: {_line(message.body)}"
     about, reason = layout.short_id(found.re), _line(found.reason)
     if message.sender == layout.POSTMASTER:
@@ -89,26 +88,26 @@ def _line(text: str) -> str:
 
 
 def is_empty(message: Message) -> bool:
-    """Return whether an answer says nothing, by itself or as a bridge reports of its chat."""
+    """Return True if an answer has no text, or its bridge reports that its chat gave none."""
     if message.attachments:
         return False
     return not message.body.strip() or _of(message).get("failure") == "empty" or _is_empty_of_older(message)
 
 
 def is_notice(message: Message) -> bool:
-    """Return whether a message has the payload FAILURE, whatever message that is about."""
+    """Return True if a message has the payload FAILURE, whatever message it is about."""
     return message.type == "info" and bool(_of(message))
 
 
 def read(message: Message) -> Failure | None:
-    """Return the failure that a message reports; None if it reports none."""
+    """Return the failure that a message reports, or None."""
     if message.type != "info" or message.re is None:
         return None
     found = _of(message)
     if not found:
         return _older(message, message.re)
     if found.get("re", message.re) != message.re:
-        return None  # about another message than the one that it says it answers
+        return None  # it is about another message than its `re`
     kind = _kind(found.get("failure"))
     reason, to = found.get("reason"), found.get("to")
     return Failure(
@@ -125,13 +124,13 @@ def _kind(value: object) -> Kind:
 
 
 def _of(message: Message) -> Fields:
-    """Return the payload FAILURE of a message; empty if it has none."""
+    """Return a message's payload FAILURE; empty if it has none."""
     found = message.fields.get("protocol")
     return found if isinstance(found, dict) and found.get("kind") == KIND else {}
 
 
-# Versions before the payload, such as 4ec1bb6, share hubs with this one: they write no payload, and know a
-# failure by how its body begins, so what `notice` and `returned` write must go on beginning so.
+# Versions before the payload, such as 4ec1bb6, share hubs with this one. They write no payload, and recognise
+# a failure by the beginning of its body, so the beginnings in `notice` and `returned` must never change.
 
 
 def _older(message: Message, about: str) -> Failure | None:
@@ -139,7 +138,7 @@ def _older(message: Message, about: str) -> Failure | None:
     returned = _OLDER_RETURN.match(message.body) if message.sender == layout.POSTMASTER else None
     if returned:
         return Failure("refused", message.body[returned.end() :], about, returned[1])
-    # And how it begins: what an agent sends itself during its turn counts as automatic too, and is an answer.
+    # `hops` alone is not enough: an answer that an agent sends itself during its turn has hops too.
     if message.hops and message.body.startswith(_NOTICE.format(message.sender)):
         said = _OLDER_NOTICE.match(message.body)
         return Failure(_kind(said and said[1]), message.body[said.end() :] if said else message.body, about)
@@ -147,5 +146,5 @@ def _older(message: Message, about: str) -> Failure | None:
 
 
 def _is_empty_of_older(message: Message) -> bool:
-    """Return whether it is the reply of a bridge without the payload to a chat that said nothing."""
+    """Return True for an older bridge's reply for a chat that gave no answer."""
     return not _of(message) and message.body.strip() == EMPTY_ANSWER

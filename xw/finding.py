@@ -1,7 +1,7 @@
-"""A finding of `doctor`: what is right or wrong, with a stable code and numbers for programs.
+"""A finding of `doctor`: something right or wrong, with a stable code and numbers for programs.
 
-The doctor's own checks yield findings, and so may every hub. Sentences may change from version to
-version; levels and codes may not.
+The doctor's own checks yield findings, and so may every hub. Sentences may change between versions; levels
+and codes may not.
 """
 
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """One thing that `doctor` looked at, and how to fix it where it is not in order.
+    """One result of `doctor`, and how to fix it if it is not in order.
 
-    `number` is how many messages, folders or files it is about, `age_s` the age of the oldest in
-    seconds, `skew_s` how far a clock is ahead in seconds; None where that says nothing. `instance`
-    is the one that it is about; `doctor` puts in its own where that is empty.
+    `number` counts the messages, folders or files concerned, `age_s` is the age of the oldest in seconds,
+    `skew_s` the seconds by which a clock is ahead; None if not applicable. `instance` is the instance
+    concerned; `doctor` adds its own if it is empty.
     """
 
     level: Level

@@ -1,19 +1,18 @@
 """An id as people and models write it: `k7f3`, `#k7f3`, `[k7f3q2m9]`, "id: k7f3q2m9", a file name.
 
-Cleans such a text and refuses what is too short to mean one message. Which
-message it names is `Mailbox.find`'s part.
+It cleans such a text, and rejects one too short to be unique. `Mailbox.find` finds the message.
 """
 
 from xw import layout
 from xw.errors import NotFound
 
-LEAST = 4  # characters of a short id; of 40 messages a shorter prefix often fits one that was not meant
+LEAST = 4  # characters of a short id; among 40 messages, a shorter prefix often matches the wrong one
 _AROUND = " \t\r\n\"'`<>[](){}#*_.,:;!?=…“”‘’«»"
 _LABELS = ("id", "re", "message", "msg", "mail")
 
 
 def wanted(token: str) -> str:
-    """Return the id in a text, in lower case: whole, or the start of a short one. NotFound if too short."""
+    """Return the id in a text, in lower case: whole, or the start of a short id. NotFound if too short."""
     text = _without_label(token.lower().strip(_AROUND))
     if text.endswith(".json"):  # a file name, perhaps with its path
         text = text.rpartition("/")[2].partition(".")[0]
@@ -24,7 +23,7 @@ def wanted(token: str) -> str:
 
 
 def may_be(token: str) -> bool:
-    """Return whether a text can be an id or the start of one; a word of prose seldom can."""
+    """Return True if a text can be an id or the start of one; few words of prose can."""
     text = _without_label(token.lower().strip(_AROUND))
     return layout.file_name(token.rpartition("/")[2]) is not None or layout.is_id_start(text)
 

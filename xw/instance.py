@@ -1,7 +1,6 @@
-"""An instance as a program acts for it: its mailbox, its hub, its configuration.
+"""An instance for a program that acts as it: its mailbox, its hub, its configuration.
 
-`open_instance` finds all three from options, environment and files; the verbs
-in `actions` take the result.
+`open_instance` finds all three from options, environment and files; the verbs in `actions` take the result.
 """
 
 import json
@@ -20,7 +19,7 @@ from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """Who, where and how, as the command line's common options say; None where not said."""
+    """The command line's common options; None if not given."""
 
     name: str | None = None
     hub: str | None = None
@@ -39,9 +38,9 @@ class Options(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One agent, human or room, with what is needed to act for it.
+    """An agent, human or room, with everything needed to act as it.
 
-    `root` is where its files lie; `carrier` brings its mail to and from `hub`, where that is needed.
+    `root` contains its files; `carrier` moves its mail to and from `hub` if needed.
     """
 
     mailbox: Mailbox
@@ -58,10 +57,10 @@ class Instance(NamedTuple):
 
 
 def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> Instance:
-    """The instance that the options, the environment and `xw.json` name.
+    """Return the instance that the options, the environment and `xw.json` name.
 
-    Usage where they name none, Unreachable where the hub is not there, NotFound
-    where the hub has no mailbox for it.
+    Raise Usage if they name none, Unreachable if the hub does not exist, NotFound if the hub has no mailbox
+    for it.
     """
     found = load_config(options, environ)
     name = config.whoami(options.name, environ, found)
@@ -72,7 +71,7 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         from xw.sandbox import hint
 
         files = LocalFiles(place.mirror)
-        # On this machine no network is needed, so never offline.
+        # A hub on this machine needs no network, so it is never offline.
         return _mirrored(name, files, url, lambda: DirectoryHub(None, url), found, hint=hint(place.root))
     try:
         files, hub = open_hub(url)
@@ -101,7 +100,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
     try:
         files.stat(f"{name}/{INBOX['pending']}")
     except (FileNotFoundError, NotADirectoryError):
-        open_it()  # Usage: of what is no URL there can be no mirror
+        open_it()  # raises Usage for an invalid URL, which can have no mirror
         raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
     files.give_to(name)
     hint = ""
@@ -129,14 +128,14 @@ def _mirrored(
 
 
 class _Place(NamedTuple):
-    """The mirror in the worktree `root`, which carries an instance's mail instead of the usual place."""
+    """The mirror in the worktree `root`, used for an instance's mail instead of the usual mailbox."""
 
     mirror: str
     root: str
 
 
 def _own_mirror(name: str, url: str, usual: str, found: Config, environ: Mapping[str, str]) -> _Place | None:
-    """Return the worktree's own mirror, where it carries the mail instead of `usual`; else None."""
+    """Return the worktree's own mirror if it is used instead of `usual`, else None."""
     if environ.get("XW_STATE"):
         return None
     place = config.worktree(config.here(needed=False)) or (
@@ -152,11 +151,11 @@ def _own_mirror(name: str, url: str, usual: str, found: Config, environ: Mapping
 
 
 def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
-    """Return how to get a hub where there is none; nothing that makes a second one."""
+    """Return how to get a hub if there is none; never a command that makes a second one."""
     from xw import places
 
     with suppress(OSError):
-        if os.listdir(url):  # mailboxes, perhaps, that lost their hub.json: `init` makes nothing of them
+        if os.listdir(url):  # perhaps mailboxes without their hub.json, which `init` cannot use
             return f" `xw init --hub {url}` tells what it lacks"
     cwd = config.here(needed=False)
     near = places.hub_near(cwd, config.worktree(cwd))
@@ -168,13 +167,13 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
 
 
 def load_config(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in force."""
+    """Return the configuration in force."""
     found = config.load(config.in_force(options.config, environ))
     return found if options.timeout is None else found._replace(offline_s=options.timeout)
 
 
 def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:
-    """The hub at an absolute URL. Unreachable where there is none, Refused as `check_way`."""
+    """Return the files and the hub at an absolute URL. Raise Unreachable if there is none, or Refused."""
     _check_way(url)
     about = facts(LocalFiles(url), url)
     files = LocalFiles(url, group=about.group, links=about.links)
@@ -182,7 +181,7 @@ def open_hub(url: str) -> tuple[LocalFiles, DirectoryHub]:
 
 
 def _check_way(path: str) -> None:
-    if is_root():  # for all others it would cost the start-up
+    if is_root():  # for other users it would only slow the start
         from xw.files.own_folder import check_way
 
         check_way(path)
@@ -191,7 +190,7 @@ def _check_way(path: str) -> None:
 def update_config(
     path: str, change: dict[str, object], instances: Mapping[str, object] | None = None
 ) -> None:
-    """Write keys of a configuration file anew, the file replaced whole under a lock; made if missing."""
+    """Change keys of a configuration file, made if missing; replaces the whole file, under a lock."""
     from xw.config_schema import check
     from xw.files.own_folder import own_folder
 

@@ -1,10 +1,9 @@
-"""The names of the format: folders, file names, ids. This module alone knows them.
+"""The names of the format: folders, file names, ids. Only this module knows them.
 
-A message lies in `<instance>/inbox/<state>/<id>.<type>.<from>.json`. Its id is
-`<UTC time to the microsecond>-<short id>`, the short id the first 40 bits of
-the SHA-256 of its bytes in Crockford's base32, so that a name tells when, what
-and from whom, sorts by time, and betrays altered bytes. `docs/format.md` is
-the standard.
+A message is the file `<instance>/inbox/<state>/<id>.<type>.<from>.json`. Its id is `<UTC time to the
+microsecond>-<short id>`; the short id is the first 40 bits of the SHA-256 of its bytes in Crockford's base32.
+So a name shows time, type and sender, sorts by time, and reveals altered bytes. `docs/format.md` is the
+standard.
 """
 
 import re
@@ -13,13 +12,13 @@ from xw import clock
 from xw.errors import Usage
 from xw.record import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xw.words import State, Type
 
-try:  # hashlib loads OpenSSL, which takes a fifth of a bare start-up; the built-in SHA-256 does not
+try:  # hashlib loads OpenSSL, a fifth of a bare start; the built-in SHA-256 does not
     from _sha2 import sha256  # Python 3.12 and later
 except ImportError:
     try:
@@ -30,9 +29,9 @@ except ImportError:
 new_sha256 = sha256
 FORMAT = 1
 TYPES: "tuple[Type, ...]" = ("task", "question", "reply", "info")
-# In the order to look: messages only move rightwards.
+# In the order to search: messages only move to the right.
 STATES: "tuple[State, ...]" = ("pending", "processing", "done", "failed")
-# Of the states of a message that lies in two, the higher counts.
+# If a message is in two states, the higher one counts.
 RANK: "dict[State, int]" = {"pending": 0, "processing": 1, "failed": 2, "done": 3}
 EVERYONE = "all"
 POSTMASTER = "postmaster"
@@ -48,22 +47,22 @@ ATTACHMENTS = "attachments"
 SENT = "sent"
 OUTBOX = "outbox"
 REFUSED = "outbox/failed"
-LOCK = "outbox/.lock"  # this folder never leaves its machine, nor do locks
+LOCK = "outbox/.lock"  # this folder stays on its machine, as all locks do
 GC_LOCK = "outbox/.gc.lock"
 BRIDGE_LOCK = "outbox/.bridge.lock"
 PRESENCE_LOCK = "outbox/.presence.lock"
-BRIDGE = "bridge"  # what a bridge and its chat remember on this machine
-TURN = ".turn.json"  # beside a claim: what its bridge has presented, and where capture began
+BRIDGE = "bridge"  # files of a bridge and its chat, on this machine only
+TURN = ".turn.json"  # beside a claim: the text its bridge presented, and where capture began
 ROOM_LOCK = "outbox/.room.lock"
 SYNC_LOCK = "outbox/.sync.lock"
 WATCH_LOCK = "outbox/.watch.lock"
-WAITED = "outbox/.waited.json"  # what `wait --new` has seen
-SYNCED = "outbox/.sync.json"  # of a mirror: when its mail was last collected
-INTEREST = "outbox/.peers.json"  # of a mirror: whom its owner has written to lately
+WAITED = "outbox/.waited.json"  # the messages that `wait --new` has seen
+SYNCED = "outbox/.sync.json"  # in a mirror: the time of the last collection
+INTEREST = "outbox/.peers.json"  # in a mirror: the peers to whom its owner has recently written
 INBOX = {state: f"inbox/{state}" for state in STATES}
 FOLDERS = (SCRATCH, *INBOX.values(), ATTACHMENTS, SENT, REFUSED)
-# What an instance's folder and its card are. A link to a mailbox is no instance of its own: its mail would
-# be addressed to another.
+# The kinds of an instance's folder and its card. A link to a mailbox is not an instance: its mail would be
+# addressed to another.
 INSTANCE = ("folder", "file")
 WHY = ".why.json"
 
@@ -77,11 +76,11 @@ _is_file_name = re.compile(rf"({_ID})\.({'|'.join(TYPES)})\.({_NAME})\.json", re
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 _SHORT = 8
 _TIME = 22
-_LAST = "99991231T235959999999Z"  # no id has a time after it
+_LAST = "99991231T235959999999Z"  # the latest time of an id
 
 
 class FileName(NamedTuple):
-    """What a message's file name says."""
+    """The parts of a message's file name."""
 
     id: str
     type: "Type"
@@ -92,54 +91,53 @@ class FileName(NamedTuple):
 
 
 def file_name(text: str) -> FileName | None:
-    """The parts of a message's file name, or None where it is none."""
+    """Return the parts of a message's file name, or None if it is not one."""
     match = _is_file_name(text)
     return FileName(*match.groups()) if match else None  # type: ignore[arg-type]  # a type of TYPES
 
 
 def id_of(text: str) -> str | None:
-    """Return the id in a message's file name; None where it is none."""
+    """Return the id in a message's file name, or None if it is not one."""
     return text.partition(".")[0] if is_message(text) else None
 
 
 def is_message(text: str) -> bool:
-    """Whether `text` has the form of a message's file name."""
+    """Return True if `text` has the form of a message's file name."""
     return _is_file_name(text) is not None
 
 
 def type_of(text: str) -> "Type | None":
-    """Return the type of message that `text` names; None if it names none."""
+    """Return the message type that `text` names, or None."""
     return next((one for one in TYPES if one == text), None)
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` can be an instance's name, reserved ones included."""
+    """Return True if `text` can be an instance's name, reserved ones included."""
     return _is_name(text) is not None
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the form of a whole id."""
+    """Return True if `text` has the form of a whole id."""
     return _is_id(text) is not None
 
 
 def is_id_start(text: str) -> bool:
-    """Whether `text`, in lower case, can be a whole id or the start of a short one."""
+    """Return True if `text`, in lower case, can be a whole id or the start of a short one."""
     short = len(text) <= _SHORT and not text.strip(_BASE32)
     return bool(text) and (short or is_id(text.upper()[:_TIME] + text[_TIME:]))
 
 
 def is_stamp(text: str) -> bool:
-    """Whether `text` is an id's time, one that there is and that another can follow."""
-    # A pattern more would take its time at each start.
+    """Return True if `text` is an id's time that exists and can have a successor."""
+    # Compiling another pattern would slow every start.
     return is_id(f"{text}-{_SHORT * '0'}") and clock.is_stamp(text) and text != _LAST
 
 
 def in_order(names: list[str], again: list[str]) -> list[str]:
-    """Return from two successive listings of `pending/` those messages whose earlier ones are listed too.
+    """Return the messages in two successive listings of `pending/` that cannot overtake an earlier one.
 
-    The kernel lists in steps: a listing may miss a message, and hold a later one
-    of that sender. The second has both. What is newer than the first one's is
-    left for the next look.
+    The kernel lists in steps: a listing may miss a message, and yet have a later one of the same sender. The
+    second listing has both. Messages newer than the first listing are left for the next call.
     """
     if again == names:
         return names
@@ -150,7 +148,7 @@ def in_order(names: list[str], again: list[str]) -> list[str]:
 
 
 def furthest(folders: "Sequence[Sequence[str]]") -> "dict[str, State]":
-    """Return the furthest state of each message in the folders of `STATES`."""
+    """Return each message's furthest state, from listings of the folders of `STATES`."""
     states: dict[str, State] = {}
     for state, names in zip(STATES, folders, strict=True):
         for name in names:
@@ -160,28 +158,28 @@ def furthest(folders: "Sequence[Sequence[str]]") -> "dict[str, State]":
 
 
 def sender_of(name: str) -> str:
-    """Return the sender that a message's file name gives."""
+    """Return the sender in a message's file name."""
     return name.removesuffix(".json").rpartition(".")[2]
 
 
 def short_id(message_id: str) -> str:
-    """The eight characters after the time, for people; of an id or a file name."""
+    """Return the short id, the eight characters after the time, of an id or a file name."""
     return message_id[_TIME + 1 : _TIME + 1 + _SHORT]
 
 
 def time_of(message_id: str) -> str:
-    """The time stamp of an id or a file name."""
+    """Return the time stamp of an id or a file name."""
     return message_id[:_TIME]
 
 
 def digest(data: bytes) -> str:
-    """The short id of a message's bytes."""
+    """Return the short id of a message's bytes."""
     number = int.from_bytes(sha256(data).digest()[:5], "big")
     return "".join(_BASE32[number >> shift & 31] for shift in range(35, -5, -5))
 
 
 def check_name(name: str) -> str:
-    """`name` if an instance may have it; Usage otherwise."""
+    """Return `name` if an instance may have it; else raise Usage."""
     if name in RESERVED:
         raise Usage(f"{name!r} is reserved: choose another name")
     if not is_name(name):
@@ -190,16 +188,16 @@ def check_name(name: str) -> str:
 
 
 def name_from(text: str) -> str:
-    """An instance name made from any text, such as a directory's name; may be empty."""
+    """Return an instance name made from any text, such as a folder's name; may be empty."""
     kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
     return "-".join(part for part in kept.split("-") if part)[:32].strip("-")
 
 
 def attachment_name(path: str, taken: set[str]) -> str:
-    """A harmless file name for an attachment, like its own and not in `taken` (lower case), which it joins.
+    """Return a safe file name for an attachment, like its own, that is not in `taken`, and add it there.
 
-    ASCII letters, digits, `.`, `_` and `-` stay, all else becomes `_`; it does
-    not begin with a dot or a dash, and has at most 100 characters.
+    ASCII letters, digits, `.`, `_` and `-` stay; other characters become `_`. It does not begin with a dot or
+    a dash, and has at most 100 characters. `taken` is in lower case.
     """
     base = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in base).lstrip(".-")
@@ -208,7 +206,7 @@ def attachment_name(path: str, taken: set[str]) -> str:
         stem, dot, ending = kept, "", ""
     stem = stem[:80] or "file"
     name, count = stem + dot + ending, 1
-    while name.lower() in taken:  # also where the disk ignores case
+    while name.lower() in taken:  # lower case, because some disks ignore case
         count += 1
         name = f"{stem}-{count}{dot}{ending}"
     taken.add(name.lower())
@@ -216,6 +214,6 @@ def attachment_name(path: str, taken: set[str]) -> str:
 
 
 def is_attachment_name(name: str) -> bool:
-    """Whether `name` may name a file below `attachments/<id>/`."""
+    """Return True if `name` may name a file below `attachments/<id>/`."""
     plain = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
     return plain and 0 < len(name) <= 120 and name[0] not in ".-"

@@ -1,8 +1,7 @@
-"""A message: one immutable JSON file, composed and read here and nowhere else.
+"""A message: one immutable JSON file, composed and read only in this module.
 
-`encode` gives the file's name and bytes; `decode` reads them back and lets
-nothing pass whose name and bytes disagree or whose fields have not the shape
-of `docs/format.md`. Fields that this version does not know stay in
+`encode` returns a file's name and bytes. `decode` reads them, and rejects a file whose name and bytes
+disagree, or whose fields do not match `docs/format.md`. Fields unknown to this version stay in
 `Message.fields`.
 """
 
@@ -14,7 +13,7 @@ from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unfor
 from xw.record import NamedTuple
 from xw.text import first_line
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from xw.shapes import mail
     from xw.words import Type
@@ -23,16 +22,16 @@ Fields = dict[str, object]
 STRAY = "the file's name is no message's name"
 _REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
 
-# Bounds that no honest writer exceeds, so that no number of a file's can break what calculates with it.
+# Bounds that no honest writer exceeds, so that no number in a file can break a calculation.
 HOPS = 1_000_000
 _SIZE = 2**63 - 1  # bytes of a file
-_DIGITS = 40  # of any whole number: 128 bits and a sign
-_DEPTH = 100  # of lists and objects in each other
-_ABOUT = 60  # characters of a message that is only named
+_DIGITS = 40  # of a whole number: 128 bits and a sign
+_DEPTH = 100  # of nested lists and objects
+_ABOUT = 60  # characters of the body in a message's one-line name
 
 
 class Attachment(NamedTuple):
-    """A file that goes with a message: cleaned name, size in bytes, SHA-256 in hex."""
+    """A file sent with a message: cleaned name, size in bytes, SHA-256 in hex."""
 
     name: str
     size: int
@@ -40,7 +39,7 @@ class Attachment(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message as read from its file; `fields` is the whole object, unknown fields included."""
+    """A message read from its file; `fields` is the whole object, unknown fields included."""
 
     id: str
     type: "Type"
@@ -61,12 +60,12 @@ class Message(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The name of the message's file in every folder that it passes."""
+        """The name of the message's file, in every folder."""
         return str(layout.FileName(self.id, self.type, self.sender))
 
     @property
     def sent(self) -> int:
-        """When it was sent, in microseconds since the epoch."""
+        """The time of sending, in microseconds since the epoch."""
         return clock.from_stamp(layout.time_of(self.id))
 
     @property
@@ -76,36 +75,36 @@ class Message(NamedTuple):
 
     @property
     def attached_to(self) -> str:
-        """Return the id of the message that its `attached` files lie with."""
+        """The id of the message whose folder has its `attached` files."""
         return self.re or self.id
 
     @property
     def hops(self) -> int:
-        """How many automatic answers led here."""
+        """The number of automatic answers that led to this message."""
         hops = self.fields.get("hops", 0)
         return hops if isinstance(hops, int) else 0
 
     @property
     def urgent(self) -> bool:
-        """Return whether its sender marked it so."""
+        """True if its sender marked it urgent."""
         return self.fields.get("urgent") is True
 
     @property
     def priority(self) -> int:
-        """Return its priority, 0 to 9, 9 first; 5 where it gives none."""
+        """Its priority, from 0 to 9 (first); 5 if not given."""
         given = self.fields.get("priority", 5)
         return given if type(given) is int and 0 <= given <= 9 else 5
 
     @property
     def report(self) -> str | None:
-        """Return the kind of a report of which only the sender's latest counts; None for all other mail."""
+        """The kind of a report that a later one from its sender replaces; None for all other mail."""
         payload = self.fields.get("protocol")
         kind = payload.get("kind") if isinstance(payload, dict) else None
         return kind if self.type == "info" and kind in _REPORTS else None
 
     @property
     def answered_hops(self) -> int:
-        """Return the `hops` of an automatic answer to it."""
+        """The `hops` of an automatic answer to this message."""
         return min(self.hops + 1, HOPS)
 
     def to_json(self) -> "mail.Message":
@@ -113,27 +112,26 @@ class Message(NamedTuple):
         told = {"format": layout.FORMAT, "id": self.id, **self.fields}
         if self.expires:
             told["expires"] = clock.utc(self.expires)
-        return told  # type: ignore[return-value]  # _SHAPE has seen to it
+        return told  # type: ignore[return-value]  # checked by _SHAPE
 
     def about(self) -> "mail.About":
-        """Return what names it to a program: id, type, sender, and how its body begins."""
+        """Return its id, type, sender and the beginning of its body, for programs."""
         first = first_line(self.body, _ABOUT)
         return {"id": self.id, "type": self.type, "from": self.sender, "first_line": first}
 
     def expired(self, at: int) -> bool:
-        """Whether the time it was wanted for is over."""
+        """Return True if the message has expired at this time."""
         return self.expires is not None and clock.from_rfc3339(self.expires) <= at
 
 
 def encode(fields: Fields, at: int) -> tuple[str, bytes]:
-    """The file name and bytes of the message `fields`, sent at `at` (microseconds).
+    """Return the file name and bytes of the message `fields`, sent at `at` (microseconds).
 
-    `format` and `sent` are added here. Refused above 1 MiB; Usage where the
-    text is not valid Unicode.
+    Adds `format` and `sent`. Raise Refused above 1 MiB, Usage if a text is not valid Unicode.
     """
     stamped = clock.stamp(at)
     whole = {"format": layout.FORMAT, "sent": clock.spell(stamped), **fields}
-    # A field to a line, so that `cat` shows a message a person can read.
+    # One field per line, so that a person can read a message with `cat`.
     lines = (f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in whole.items())
     try:
         data = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
@@ -147,15 +145,15 @@ def encode(fields: Fields, at: int) -> tuple[str, bytes]:
 
 
 def decode(file_name: str, data: bytes) -> Message:
-    """The message in `data`; Damaged with the reason where name and bytes are not a message's.
+    """Return the message in `data`. Raise Damaged, with the reason, if name and bytes are not a message's.
 
-    Newer where the file is intact but of a later format; Unreadable where reading it shows a fault of xw's.
+    Raise Newer if the file is intact but has a later format, Unreadable if a bug in xw prevents reading it.
     """
     try:
         return _decode(file_name, data)
     except XwError:
         raise
-    except Exception as bug:  # whatever one message does to us, it does to itself alone
+    except Exception as bug:  # a bug that one message triggers must not affect the others
         raise Unreadable(unforeseen(bug)) from bug
 
 
@@ -187,7 +185,7 @@ def _decode(file_name: str, data: bytes) -> Message:
         name.id,
         name.type,
         name.sender,
-        tuple(fields["to"]),  # type: ignore[arg-type]  # _SHAPE has seen to it
+        tuple(fields["to"]),  # type: ignore[arg-type]  # checked by _SHAPE
         str(fields["body"]),
         fields.get("re"),  # type: ignore[arg-type]
         fields.get("thread"),  # type: ignore[arg-type]
@@ -199,9 +197,9 @@ def _decode(file_name: str, data: bytes) -> Message:
 
 
 def parse_object(data: bytes) -> Fields:
-    """Return the one JSON object in `data`. Damaged.
+    """Return the only JSON object in `data`. Raise Damaged.
 
-    It has no duplicate key, NaN, infinity, lone surrogate, endless number or bottomless nesting.
+    It has no duplicate key, NaN, infinity, lone surrogate, oversized number or excessive nesting.
     """
     try:
         text = data.decode()
@@ -212,7 +210,7 @@ def parse_object(data: bytes) -> Fields:
             parse_float=_finite,
             parse_int=_bounded,
         )
-        if "\\u" in text:  # only an escape can make a surrogate that has no partner
+        if "\\u" in text:  # only an escape can make a lone surrogate
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # UnicodeError and JSONDecodeError are ValueErrors
         raise Damaged(f"it is not valid JSON in UTF-8: {error}") from None
@@ -256,7 +254,7 @@ def _bounded(number: str) -> int:
 
 def _finite(number: str) -> float:
     value = float(number)
-    if value in (float("inf"), float("-inf")):  # which would be written as what is not JSON
+    if value in (float("inf"), float("-inf")):  # JSON cannot represent it
         raise ValueError(f"{number[:40]} is too large a number")
     return value
 

@@ -1,8 +1,7 @@
-"""Linked git worktrees and the folders near one: where a project's configuration and mail belong.
+"""Linked git worktrees and the folders near one: the places of a project's configuration and mail.
 
-Reads what git wrote, as gitrepository-layout(5) and git-worktree(1) describe
-it, without running git: it is on the way of every command in a worktree.
-`config` asks it where a `.git` is a file, and for the text of an error.
+It reads git's files, as gitrepository-layout(5) and git-worktree(1) describe them, without running git,
+because every command in a worktree needs it. `config` uses it if `.git` is a file, and for an error's text.
 """
 
 import os
@@ -12,16 +11,16 @@ from xw import layout
 from xw.errors import Refused
 from xw.record import NamedTuple
 
-_LIMIT = 64 * 1024  # bytes of a file of git's; the real ones have a line or a page
+_LIMIT = 64 * 1024  # bytes of git's files, which usually have a line or a page
 _BARE = "xw"  # the folder in a git directory without a main worktree
-PROJECT_HUB = ".xw/hub"  # where `init` makes one that is not named
+PROJECT_HUB = ".xw/hub"  # the hub that `init` makes by default
 
 
 class Linked(NamedTuple):
-    """A linked worktree: its top folder, and where its configuration belongs.
+    """A linked worktree: its top folder, and the place of its configuration.
 
-    `home` is the main worktree, or `<git dir>/xw` where there is none; where it
-    may not be followed it is empty, and `why` says so.
+    `home` is the main worktree, or `<git dir>/xw` if there is none. If xw may not use it, it is empty, and
+    `why` has the reason.
     """
 
     root: str
@@ -29,7 +28,7 @@ class Linked(NamedTuple):
     why: str = ""
 
     def beside(self, folder: str) -> str:
-        """Return the folder of `home` that corresponds to one of this worktree. Refused without `home`."""
+        """Return the folder of `home` for a folder of this worktree. Raise Refused without `home`."""
         if not self.home:
             raise Refused(f"{self.why}: name the hub with --hub or XW_HUB, or the file with --config")
         inner = os.path.relpath(folder, self.root)
@@ -37,11 +36,11 @@ class Linked(NamedTuple):
 
 
 class Foreign(Exception):
-    """A file of git's belongs to another user, which the text says."""
+    """A file of git's belongs to another user, named in the text."""
 
 
 def checkout(folder: str) -> str | None:
-    """Return the top of the git checkout that contains a folder, whatever its kind; None outside of one."""
+    """Return the top of the git checkout of any kind that contains a folder; None if there is none."""
     while True:
         if os.path.exists(f"{folder}/.git"):
             return folder
@@ -52,7 +51,7 @@ def checkout(folder: str) -> str | None:
 
 
 def linked(root: str) -> Linked | None:
-    """Return what the `.git` file in `root` says; None where it is of no linked worktree."""
+    """Return the linked worktree that the `.git` file in `root` describes; None if it describes none."""
     try:
         git_dir = _git_dir(root)
         if git_dir is None:
@@ -82,7 +81,7 @@ def common_dir(root: str) -> str | None:
 
 
 def foreign(path: str) -> str:
-    """Return why a file is not followed: it, or the link to it, is another user's; empty where it may be."""
+    """Return why xw does not follow a file: it, or its link, is another user's. Empty if xw may follow it."""
     try:
         _owned(path)
     except Foreign as error:
@@ -91,9 +90,9 @@ def foreign(path: str) -> str:
 
 
 def hub_near(folder: str, place: Linked | None) -> str | None:
-    """Return the folder whose project's hub a command run in `folder` most likely wants; None without one.
+    """Return the folder whose project's hub a command run in `folder` probably means; None if there is none.
 
-    The main worktree comes first, then `folder` and those above it in its checkout.
+    The order is: the main worktree, then `folder` and its parents in its checkout.
     """
     top = checkout(folder)
     near = [place.home] if place and place.home else []
@@ -105,7 +104,7 @@ def hub_near(folder: str, place: Linked | None) -> str | None:
 
 
 def hubs_beside(folder: str) -> list[str]:
-    """Return the linked worktrees of this checkout that have a hub of their own."""
+    """Return the linked worktrees of this checkout that have their own hub."""
     top = checkout(folder)
     common = common_dir(top) if top else None
     try:
@@ -122,10 +121,10 @@ def hubs_beside(folder: str) -> list[str]:
 
 
 def advice(cwd: str, place: Linked | None, why: str, name: str | None, otherwise: str) -> str:
-    """Return what to do in `cwd` where no xw.json is found: join the hub that is near, or go elsewhere.
+    """Return what to do in `cwd` without an xw.json: join a near hub, or go to another folder.
 
-    `why` is the reason not to follow `place`, `name` the instance of XW_NAME. Never a command that makes
-    a second hub: `otherwise` is the advice where neither a hub is near nor a name is set.
+    `why` is the reason not to follow `place`, `name` the instance of XW_NAME. Never advises a command that
+    makes a second hub; `otherwise` is the advice if no hub is near and no name is set.
     """
     from shlex import quote
 
@@ -152,13 +151,13 @@ def _has_hub(folder: str) -> bool:
         found, around = os.lstat(f"{folder}/{PROJECT_HUB}/{layout.HUB_FILE}"), os.lstat(folder)
     except OSError:
         return False
-    # Root works in a user's project as that user.
+    # Root acts as the user in whose project it works.
     user = os.geteuid() or around.st_uid
     return stat.S_ISREG(found.st_mode) and found.st_uid == user
 
 
 def _git_dir(root: str) -> str | None:
-    """Return the git directory that the file `.git` names; None where it is no such file. Foreign."""
+    """Return the git directory that the file `.git` names; None if it is not such a file. Raise Foreign."""
     text = _read(_owned(f"{root}/.git"))
     if text is None or not text.startswith(b"gitdir: "):
         return None
@@ -167,14 +166,14 @@ def _git_dir(root: str) -> str | None:
 
 
 def _main(common: str) -> str:
-    """Return the main worktree of a git directory, or the place for xw in one that has none."""
+    """Return the main worktree of a git directory, or xw's folder in a git directory without one."""
     said = {**_core(f"{common}/config"), **_core(f"{common}/config.worktree")}
     if said.get("worktree"):
         return os.path.realpath(os.path.join(common, said["worktree"]))
     bare = said.get("bare", "false").lower() not in ("false", "no", "off", "0", "")
     if os.path.basename(common) == ".git" and not bare:
         return os.path.dirname(common)
-    return f"{common}/{_BARE}"  # bare, or apart from its worktree, which git then does not know either
+    return f"{common}/{_BARE}"  # bare, or separate from a worktree that git does not know either
 
 
 def _core(path: str) -> dict[str, str]:
@@ -240,6 +239,6 @@ def _read(path: str, checked: bool = True) -> bytes | None:
 
 
 def _line(text: bytes) -> str:
-    """Return the path in a file of git's, which ends with line breaks; empty where there is no path in it."""
+    """Return the path in a file of git's, which ends with line breaks; empty if it has none."""
     named = text.rstrip(b"\r\n")
     return "" if b"\0" in named else os.fsdecode(named)

@@ -1,16 +1,15 @@
-"""An instance's last sign of life: what its files show, and how they are made to.
+"""An instance's last sign of life, written by itself and judged by others.
 
-`presence.json` holds what the instance said of itself and for how long that is
-to be believed; its age is the file's mtime, by the clock of the disk it lies
-on. Two speak through it, and neither wipes out the other: the agent, through
-`xw notify`, and its bridge, whose heartbeats keep what the agent said until
-that runs out.
+`presence.json` has the instance's own status and the time for which it is
+valid; its age is the file's mtime, by the clock of its disk. Two processes
+write it without erasing each other's part: the agent, through `xw notify`, and
+its bridge, whose heartbeats keep the agent's part until that expires.
 
     status, task, progress, ttl_s     what to show, and for how long
     said    {status, task, progress, ttl_s}   the agent's own part
-    bridge  {kind, ttl_s, waits_for}  of a bridge that runs, or died without a word; why it holds mail back
+    bridge  {kind, ttl_s, waits_for}  a bridge that runs, or has died; why it holds mail back
 
-Without the file, the last change of its folders tells when it last did anything.
+Without the file, the last change of its folders is its last activity.
 """
 
 import json
@@ -28,15 +27,15 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SHOWN_AS: dict[str, Status] = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
-# Folders that change only when their owner acts: claims, finishes, sends. `sent/` never leaves its machine.
+# Folders that change only when their owner claims, finishes or sends. `sent/` stays on its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
 
 class Presence(NamedTuple):
-    """Status (alive, busy, idle, gone or `-`), task, progress, and when last seen in seconds, if ever.
+    """Status (alive, busy, idle, gone or `-`), task, progress, and the time last seen in seconds, if any.
 
-    `bridge` is the kind of the bridge that runs, or that ended without taking
-    its leave; empty if there is none. `waits_for` is why it holds mail back.
+    `bridge` is the kind of the bridge that runs, or that ended without notice; empty if there is none.
+    `waits_for` is its reason to hold mail back.
     """
 
     status: Shown
@@ -49,7 +48,7 @@ class Presence(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """What a bridge is at: a status, what it works on, and why it holds mail back, empty if it does not."""
+    """A bridge's status, its current task, and its reason to hold mail back, or empty."""
 
     status: Status
     task: str = ""
@@ -57,22 +56,22 @@ class Doing(NamedTuple):
 
 
 def read(mailbox: Mailbox) -> Presence:
-    """The presence of a mailbox's owner, by the clock of the files it lies on."""
+    """Return the presence of a mailbox's owner, by the clock of the mailbox's disk."""
     text, at = _text_of(mailbox)
     changed = max(filter(None, (_mtime(mailbox, mark) for mark in MARKS)), default=None)
     return judge(text, at, changed, mailbox.files.now())
 
 
 def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
-    """What a `presence.json` of this text and mtime is worth at `now`.
+    """Return the presence in a `presence.json` with this text and mtime, as valid at `now`.
 
-    `changed` is when the folders last changed, in seconds; the status is `-` without a presence.
+    `changed` is the time of the folders' last change in seconds; without a file, the status is `-`.
     """
     said, age = _parsed(text), max(0.0, now - at)
     status, ttl = said.get("status"), clock.seconds(said.get("ttl_s"))
     known = next((one for one in STATUSES if one == status), None)
     if known is None or ttl is None:
-        return Presence("-", "", "", changed)  # none yet, or not one that this version understands
+        return Presence("-", "", "", changed)  # none yet, or in a form unknown to this version
     return Presence(
         "gone" if age > ttl else known,
         _text(said.get("task")),
@@ -85,7 +84,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
 def say(
     mailbox: Mailbox, status: Status, task: str = "", progress: str = "", ttl_s: float = SAID_TTL_S
 ) -> None:
-    """Write what the agent says of itself."""
+    """Write the agent's own status."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said: dict[str, object] = {"status": status, "task": task, "progress": progress, "ttl_s": ttl_s}
@@ -97,11 +96,11 @@ def say(
 
 
 def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
-    """Write a bridge's heartbeat; keep what the agent said of itself while it is believed."""
+    """Write a bridge's heartbeat; keep the agent's own status while it is valid."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
-        # Its peers must know why mail waits; versions without `waits_for` show the task.
+        # Peers must see why mail waits; versions without `waits_for` show the task.
         task = f"mail waits: {doing.waits_for}" if doing.waits_for else doing.task
         shown: dict[str, object] = {"status": doing.status, "task": task, "progress": ""}
         if said:
@@ -117,7 +116,7 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
 
 
 def leave(mailbox: Mailbox) -> None:
-    """A bridge that ends in good order says so; what the agent said stays while it is believed."""
+    """Record the orderly end of a bridge; keep the agent's own status while it is valid."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
@@ -125,12 +124,12 @@ def leave(mailbox: Mailbox) -> None:
 
 
 def runs(mailbox: Mailbox, lock: str) -> bool:
-    """Whether a process of this machine holds this lock: the mailbox's bridge, or a room's coordinator."""
+    """Return True if a process on this machine holds this lock of a bridge or a room's coordinator."""
     return mailbox.files.held(mailbox.at(lock))
 
 
 def _load(mailbox: Mailbox) -> tuple[dict[str, object], float]:
-    """The object in the file and its age in seconds; empty where there is none that can be read."""
+    """Return the object in the file and its age in seconds; empty if it cannot be read."""
     text, at = _text_of(mailbox)
     return _parsed(text), max(0.0, mailbox.files.now() - at)
 
@@ -163,7 +162,7 @@ def _store(mailbox: Mailbox, presence: dict[str, object]) -> None:
 
 
 def _left(part: object, age: float) -> dict[str, object]:
-    """A part of the file with the time that is left to it; empty where that has run out."""
+    """Return a part of the file with its remaining time; empty if it has expired."""
     if not isinstance(part, dict):
         return {}
     ttl = clock.seconds(part.get("ttl_s"))

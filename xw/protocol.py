@@ -1,14 +1,14 @@
-"""Protocol messages: typed payloads, each with one fixed readable form that other tools parse too.
+"""Protocol messages: typed payloads, each with a fixed readable form that other tools can parse.
 
     [PROTOCOL:STATUS_UPDATE] from alice at 2026-11-21T05:30:12.123Z
     Status: working
     Task: the parser
     Progress: 80%
 
-A message carries both: the payload in its field `protocol`, this text in its
-body. `parse` finds such text in a body or in what a chat printed; the header
-may end in ` seq=<n>`, and a blank line ends the text. `docs/protocol.md` is the
-reference. pydantic costs 100 ms, so only what handles such messages imports this.
+A message carries both: the payload in its field `protocol`, this text in its body. `parse` finds such text in
+a body or in a chat's output; the header may end in ` seq=<n>`, and a blank line ends the text.
+`docs/protocol.md` is the reference. Only code that handles such messages imports this module, because
+pydantic costs 100 ms.
 """
 
 import re
@@ -26,12 +26,12 @@ MARK = "[PROTOCOL:"
 
 
 def _one_line(value: object) -> object:
-    """Line breaks and runs of blanks become one space: a value is the rest of one line."""
+    """Replace line breaks and runs of blanks by one space: a value is the rest of a line."""
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _items(value: object) -> object:
-    """The items as reading them back gives them, which splits on a comma and a space."""
+    """Return the items as they would be read back, split at each comma and space."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         return value
     parts = (part.strip() for item in value for part in " ".join(item.split()).split(", "))
@@ -43,7 +43,7 @@ Said = Annotated[Line, Field(min_length=1)]
 
 
 class _Payload(BaseModel):
-    """What all kinds have in common: strict, frozen, no other fields."""
+    """The base of all kinds: strict, frozen, no other fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -58,7 +58,7 @@ class ContextCompaction(_Payload):
 
 
 class StatusUpdate(_Payload):
-    """What the agent does now."""
+    """The agent's current activity."""
 
     kind: Literal["STATUS_UPDATE"] = "STATUS_UPDATE"
     status: Literal["idle", "working", "blocked", "completed"]
@@ -67,7 +67,7 @@ class StatusUpdate(_Payload):
 
 
 class TaskHandoff(_Payload):
-    """Another agent is to go on with a task."""
+    """A request to another agent to take over a task."""
 
     kind: Literal["TASK_HANDOFF"] = "TASK_HANDOFF"
     task: Said
@@ -76,7 +76,7 @@ class TaskHandoff(_Payload):
 
 
 class ErrorNotice(_Payload):
-    """Something went wrong."""
+    """An error report."""
 
     kind: Literal["ERROR_NOTICE"] = "ERROR_NOTICE"
     error: Said
@@ -93,9 +93,9 @@ class Heartbeat(_Payload):
 
 
 class Failure(_Payload):
-    """There is no answer to the message `re`; `failure` is the kind: timeout, gone, refused …
+    """A report that the message `re` gets no answer; `failure` is the kind: timeout, gone, refused …
 
-    `to` is the recipient from whom it came back; it stands in the payload alone.
+    `to` is the recipient that returned it; only the payload has it.
     """
 
     kind: Literal["FAILURE"] = "FAILURE"
@@ -107,8 +107,8 @@ class Failure(_Payload):
 
 Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat | Failure
 
-# Labels and their order are fixed; a field that is empty has no line. `kind` is what tells payloads apart,
-# so the kind of a failure is its field `failure`.
+# Labels and their order are fixed; an empty field has no line. `kind` names the payload, so the kind of a
+# failure is its field `failure`.
 LABELS: dict[str, dict[str, str]] = {
     "CONTEXT_COMPACTION": {"Summary": "summary", "Retained": "retained", "Current task": "current_task"},
     "STATUS_UPDATE": {"Status": "status", "Task": "task", "Progress": "progress"},
@@ -124,7 +124,7 @@ LABELS: dict[str, dict[str, str]] = {
 
 
 class Notice(NamedTuple):
-    """A protocol message found in a text: who sent it, when (as written), its number if it has one."""
+    """A protocol message found in a text: its sender, its time (as written), its number if any."""
 
     sender: str
     at: str
@@ -133,14 +133,14 @@ class Notice(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A text that begins like a protocol message and is none: its first line, and what is wrong."""
+    """A text that begins like a protocol message but is invalid: its first line, and the problem."""
 
     header: str
     problem: str
 
 
 _ADAPTER: TypeAdapter[Payload] = TypeAdapter(Annotated[Payload, Field(discriminator="kind")])
-# A terminal program may put a bullet or a bar before what its model says.
+# A terminal program may put a bullet or a bar before its model's words.
 _HEADER = re.compile(r"[^\w\[\n]*(\[PROTOCOL:.*)")
 _WHOLE = re.compile(
     r"\[PROTOCOL:(?P<kind>[A-Z_]+)\] from (?P<sender>[a-z0-9][a-z0-9-]{0,31}) "
@@ -151,12 +151,12 @@ _TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def make(kind: str, **fields: object) -> Payload:
-    """The payload of this kind. Usage, naming the field and what is expected there."""
+    """Return the payload of this kind. Raise Usage with the field and the expected value."""
     return load({"kind": kind, **fields})
 
 
 def load(fields: object) -> Payload:
-    """The payload that a message's field `protocol` holds. Usage where it is none."""
+    """Return the payload in a message's field `protocol`. Raise Usage if it is invalid."""
     try:
         return _ADAPTER.validate_python(_tuples(fields))
     except ValidationError as error:
@@ -164,12 +164,12 @@ def load(fields: object) -> Payload:
 
 
 def dump(payload: Payload) -> dict[str, object]:
-    """The payload as it lies in a message's field `protocol`."""
+    """Return the payload in the form of a message's field `protocol`."""
     return payload.model_dump(mode="json")
 
 
 def render(payload: Payload, sender: str, at: str, seq: int | None = None) -> str:
-    """The readable form. `at` is RFC 3339, of which milliseconds are written."""
+    """Return the readable form. `at` is RFC 3339, written to the millisecond."""
     number = "" if seq is None else f" seq={seq}"
     lines = [f"{MARK}{payload.kind}] from {sender} at {_to_millis(at)}{number}"]
     for label, field in LABELS[payload.kind].items():
@@ -180,7 +180,7 @@ def render(payload: Payload, sender: str, at: str, seq: int | None = None) -> st
 
 
 def parse(text: str) -> list[Notice | Malformed]:
-    """Every protocol message in a text, in order; in place of one that is malformed, what is wrong."""
+    """Return every protocol message in a text, in order; a Malformed for an invalid one."""
     found: list[Notice | Malformed] = []
     if MARK not in text:
         return found
@@ -206,7 +206,7 @@ def _read(header: str, lines: Iterable[str]) -> Notice | Malformed:
     fields: dict[str, object] = {"kind": kind}
     for line in lines:
         if not line.strip() or line.lstrip().startswith("[") or _HEADER.match(line):
-            break  # a bracket: another message, or the end of the frame that a bridge shows mail in
+            break  # a bracket: another message, or the end of a bridge's frame
         problem = _take(line, LABELS[kind], fields)
         if problem:
             return Malformed(header, problem)
@@ -218,7 +218,7 @@ def _read(header: str, lines: Iterable[str]) -> Notice | Malformed:
 
 
 def _take(line: str, labels: dict[str, str], fields: dict[str, object]) -> str | None:
-    """Read one `Label: value` line into `fields`; what is wrong with it, or None."""
+    """Read a `Label: value` line into `fields`; return its problem, or None."""
     label, colon, value = line.strip().partition(":")
     shown = visible(line.strip()[:60], keep="")
     if not colon:
@@ -243,7 +243,7 @@ def _spelled(value: object) -> str:
 
 
 def _tuples(fields: object) -> object:
-    """JSON has lists where the frozen payload has tuples."""
+    """Replace JSON's lists by the tuples of the frozen payload."""
     if not isinstance(fields, dict):
         return fields
     return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
@@ -255,7 +255,7 @@ def _to_millis(at: str) -> str:
 
 def _problem(error: ValidationError) -> str:
     first: Any = error.errors()[0]
-    # Each label is its field's name as people write it, so the name is good for both.
+    # Each label is its field's name in words, so the name fits both forms.
     place = visible(str(first["loc"][1]), keep="") if first["loc"] else "the payload"
     if first["type"] in ("extra_forbidden", "invalid_key"):
         return f"no field is called {place!r}{unknown(place, LABELS[first['loc'][0]].values())}"

@@ -1,11 +1,10 @@
-"""`NamedTuple` without its price: typing's, to the type checker; a dozen lines here, to Python.
+"""`NamedTuple` without the import of `typing`: for type checkers typing's own, for Python the class below.
 
-Importing `typing` costs a third of a bare Python start-up, which each
-`xw check` of each agent would pay. Frozen values of the modules on that path
-are declared with this class, exactly as with `typing.NamedTuple`.
+Importing `typing` costs a third of a bare Python start, for each `xw check` of each agent. Modules on that
+path declare frozen values with this class, exactly as with `typing.NamedTuple`.
 """
 
-TYPE_CHECKING = False  # type checkers read a variable of this name as true
+TYPE_CHECKING = False  # type checkers read it as true
 
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple

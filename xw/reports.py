@@ -1,20 +1,20 @@
-"""Reports of which only the sender's latest counts: STATUS_UPDATE, HEARTBEAT, CONTEXT_COMPACTION.
+"""Reports that the sender's latest one replaces: STATUS_UPDATE, HEARTBEAT, CONTEXT_COMPACTION.
 
-Tells which earlier report a later one makes needless. Whoever shows mail asks:
-`check`, `watch`, bridges; moving it to `done/` is `Mailbox.supersede`.
+Finds the earlier report that a later one replaces, for code that shows mail: `check`, `watch`, bridges.
+`Mailbox.supersede` moves it to `done/`.
 """
 
 from xw.message import Message
 
 
 class Reports:
-    """The reports that were shown, of each sender and kind the latest."""
+    """The reports shown so far: the latest of each sender and kind."""
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], Message] = {}
 
     def superseded(self, message: Message) -> Message | None:
-        """Note a message that is shown; return the report that is needless now, which may be the message."""
+        """Record a message that is shown; return the report that it outdates, which may be this message."""
         if message.report is None:
             return None
         key = (message.sender, message.report)

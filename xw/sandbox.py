@@ -1,8 +1,7 @@
-"""A worktree's own mirror, where the hub or its usual mirror cannot be written: in a sandbox.
+"""A worktree's own mirror, for a sandbox that cannot write the hub or its usual mirror.
 
-Once made it stays in use, also by commands outside the sandbox, so that
-`xw sync --watch` there moves what a sandboxed agent has left in it.
-`instance` asks, for hubs that do not lie in the worktree.
+Once made it stays in use, for commands outside the sandbox too, so that `xw sync --watch` there moves the
+sandboxed agent's mail. `instance` uses it for hubs outside the worktree.
 """
 
 import os
@@ -27,10 +26,10 @@ def hint(root: str) -> str:
 
 
 def carries(mirror: str, name: str, usual: str, root: str) -> bool:
-    """Return whether the mirror in the worktree `root` carries the mail of `name`.
+    """Return True if the mirror in the worktree `root` carries the mail of `name`.
 
-    It is made where the mailbox in `usual`, the hub's directory or its usual
-    mirror, is closed to this process.
+    Make the mirror if the mailbox in `usual`, the hub's directory or its usual mirror, is closed to this
+    process.
     """
     if os.path.isdir(f"{mirror}/{name}/{INBOX['pending']}"):
         return True
@@ -39,12 +38,12 @@ def carries(mirror: str, name: str, usual: str, root: str) -> bool:
     try:
         _make(Mailbox(LocalFiles(mirror), name), Mailbox(LocalFiles(usual), name), root)
     except (OSError, XwError):
-        return False  # nothing here can be written either: the usual one says so
+        return False  # the worktree is not writable either: the usual place reports that
     return True
 
 
 def _make(mailbox: Mailbox, usual: Mailbox, root: str) -> None:
-    """Make a mirror with the pending mail and the peers of the usual one, as far as they can be read."""
+    """Make a mirror with the usual mirror's pending mail and peers, as far as they are readable."""
     from xw.files.own_folder import ignore
 
     ignore(root)
@@ -56,7 +55,7 @@ def _make(mailbox: Mailbox, usual: Mailbox, root: str) -> None:
     from xw.hub.handover import hand_over
 
     for name in usual.names(INBOX["pending"]):
-        with suppress(OSError, XwError):  # the next sync brings it, and says what is wrong with it
+        with suppress(OSError, XwError):  # the next sync fetches it, and reports any problem
             message = usual.read(Place(INBOX["pending"], name))
             for file in message.attachments:
                 hand_over(usual.reader(message.id), mailbox, message.id, file)

@@ -1,8 +1,7 @@
-"""The kinds of hub that lie elsewhere: one line each, by the scheme of their URL.
+"""The kinds of remote hub: one line each, by the scheme of their URL.
 
-A hub that is a directory of this machine needs no line, and loads none of the
-others. A line names the module of a kind, which `hub.opening` loads when such a
-hub is used.
+A hub in a local directory needs no line, and loads none of the others. A line names the module of a kind;
+`hub.opening` loads it when such a hub is used.
 """
 
 SCHEMES = {
@@ -11,7 +10,7 @@ SCHEMES = {
 
 
 def of(url: str) -> str:
-    """Return the scheme of a hub elsewhere, empty for a directory; that of `[user@]host:path` is ssh."""
+    """Return the scheme of a remote hub's URL, empty for a directory; `[user@]host:path` is ssh."""
     scheme, marked, _ = url.partition("://")
     if marked:
         return scheme if scheme in SCHEMES else ""
@@ -19,5 +18,5 @@ def of(url: str) -> str:
 
 
 def forms() -> str:
-    """Return how the URLs of hubs elsewhere are written, for an error."""
+    """Return the forms of remote hubs' URLs, for an error's text."""
     return f"{', '.join(f'{scheme}://…' for scheme in SCHEMES)} or user@host:path"

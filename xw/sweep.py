@@ -1,4 +1,4 @@
-"""Remove from a mailbox what is old: handled and sent messages, attachments nobody needs, scratch files."""
+"""Remove old mail from a mailbox: handled and sent messages, unneeded attachments, scratch files."""
 
 from collections.abc import Set
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from xw.shapes import upkeep
 
 _DAY = 86400.0
-_FOR_EVER = 1_000_000  # days; a number without end has no place in a time
-_STALE_SCRATCH = _DAY  # nothing takes a day to write
+_FOR_EVER = 1_000_000  # days; a larger number would overflow a time
+_STALE_SCRATCH = _DAY  # no file takes a day to write
 _SWEPT = (INBOX["done"], INBOX["failed"], layout.SENT)
 
 
 class Swept(NamedTuple):
-    """What gc removed, or would remove: paths below the mailbox by kind, and their bytes in all.
+    """The paths that gc removed, or would remove, below the mailbox by kind, and their total bytes.
 
-    `elsewhere` is what it removed on a hub elsewhere; `problem` why it could not look there.
-    `left` is what could not be removed, such as another user's folder, and why, with its path.
+    `elsewhere` is the same for the remote hub; `problem` is why that was not swept. `left` has a sentence,
+    with the path, for each thing that could not be removed, such as another user's folder.
     """
 
     messages: list[str]
@@ -41,7 +41,7 @@ class Swept(NamedTuple):
         return {**self.removed(), "format": 1, "busy": False, "elsewhere": elsewhere, "problem": self.problem}
 
     def removed(self) -> "upkeep.Removed":
-        """Return what was removed from this one place, and what could not be."""
+        """Return the paths removed here, and what could not be removed."""
         return {
             "messages": self.messages,
             "attachments": self.attachments,
@@ -52,17 +52,17 @@ class Swept(NamedTuple):
 
 
 def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None = frozenset()) -> Swept:
-    """Sweep one mailbox, but for the messages named in `unhandled`; None: for all but what was sent."""
+    """Sweep a mailbox; keep the messages named in `unhandled`. If it is None, remove only sent ones."""
     now = mailbox.files.now()
     before = now - min(days, _FOR_EVER) * _DAY
     messages: dict[str, Stat] = {}
     folders = (INBOX["failed"],) if _is_open_room(mailbox) else _SWEPT
     for folder in folders if unhandled is not None else set(folders) & {layout.SENT}:
         messages |= _older(mailbox, folder, before)
-    # Messages first: a crash in between leaves files without a message, which the next run finds.
+    # Messages first: a crash in between leaves attachments without a message, which the next run finds.
     closed: dict[str, OSError] = {}
     waiting = _waiting(mailbox, closed)
-    unsent = {place.name for place in waiting}  # such a sent copy is the sender's only one
+    unsent = {place.name for place in waiting}  # its sent copy is the only one
     needed = (unhandled or set()) | unsent
     messages = {
         path: look
@@ -72,9 +72,9 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     }
     staying = [place for place in _staying(mailbox) + waiting if "/".join(place) not in messages]
     kept = {place.name.partition(".")[0] for place in staying}
-    attached = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # mail there may need them
+    attached = {} if closed else _older(mailbox, layout.ATTACHMENTS, before)  # closed folders may need them
     removed = {path.rpartition("/")[2].partition(".")[0] for path in messages}
-    # Files come before their message: those of one that is being delivered just now have none yet.
+    # Attachments precede their message: a message being delivered now has only its attachments.
     stale = now - _STALE_SCRATCH
     attachments = {
         path: look
@@ -92,7 +92,7 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
         staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
         attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
         if attachments:
-            # A gc that died may have removed their messages unsynced: they must not come back without files.
+            # A gc that died may not have synced: its removed messages must not return without attachments.
             for error in filter(None, mailbox.files.sync_all([mailbox.at(folder) for folder in _SWEPT])):
                 raise error
         left |= _remove(mailbox, attachments)
@@ -103,37 +103,37 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
 
 
 def _is_open_room(mailbox: Mailbox) -> bool:
-    """Return whether handled and sent messages are the record of an open room."""
+    """Return True if handled and sent messages are the record of an open room."""
     return all(is_file(mailbox.files, mailbox.at(file)) for file in (layout.ROOM, layout.CARD))
 
 
 def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Stat]:
-    """Return what lies in a folder since before a time: path below the mailbox → look."""
+    """Return the content of a folder older than a time: path below the mailbox → attributes."""
     names = mailbox.files.list_folder(mailbox.at(folder))
     looks = mailbox.files.stat_all([mailbox.at(folder, name) for name in names])
     return {
         f"{folder}/{name}": look
         for name, look in zip(names, looks, strict=True)
-        if isinstance(look, Stat) and look.mtime < before  # no Stat: another machine's gc was here first
+        if isinstance(look, Stat) and look.mtime < before  # no Stat: another machine's gc removed it
     }
 
 
 def _sizes(mailbox: Mailbox, folders: list[str]) -> tuple[dict[str, int], dict[str, XwError]]:
-    """Return the bytes of the files in each folder; and why some cannot be listed: they are left."""
+    """Return the bytes of the files in each folder, and errors for folders that cannot be listed."""
     sizes: dict[str, int] = {}
     left: dict[str, XwError] = {}
     for folder in folders:
         try:
             sizes[folder] = sum(look.size for look in _older(mailbox, folder, float("inf")).values())
         except FileNotFoundError:
-            continue  # another machine's gc was here first
+            continue  # another machine's gc has just removed it
         except OSError as error:
             left[folder] = explain(error)
     return sizes, left
 
 
 def _remove(mailbox: Mailbox, found: dict[str, Stat]) -> dict[str, XwError]:
-    """Remove what was found; what could not be removed, and why. One that stays keeps no other."""
+    """Remove files and folders; return path → error for those that stay."""
     left: dict[str, XwError] = {}
     files = [path for path, look in found.items() if look.kind != "folder"]
     for path, error in zip(files, mailbox.files.remove_all([mailbox.at(p) for p in files]), strict=True):
@@ -150,13 +150,13 @@ def _remove(mailbox: Mailbox, found: dict[str, Stat]) -> dict[str, XwError]:
 
 
 def _staying(mailbox: Mailbox) -> list[Place]:
-    """All messages here but for those in the outbox."""
+    """Return all messages of a mailbox except those in the outbox."""
     folders = (*INBOX.values(), layout.SENT)
     return [Place(folder, name) for folder in folders for name in mailbox.names(folder)]
 
 
 def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
-    """List the outbox, dead letters too; folders of it that cannot be listed go to `closed`."""
+    """Return the messages in the outbox, refused ones too; add folders that cannot be listed to `closed`."""
     places = [Place(layout.REFUSED, name) for name in mailbox.names(layout.REFUSED)]
     for peer in mailbox.waiting_for():
         try:
@@ -167,22 +167,22 @@ def _waiting(mailbox: Mailbox, closed: dict[str, OSError]) -> list[Place]:
 
 
 def _not_announced(mailbox: Mailbox, found: dict[str, Stat], staying: list[Place]) -> dict[str, Stat]:
-    """Of folders of attachments those to which no `info` of `xw attach` that stays has added files."""
+    """Return the attachment folders to which no remaining `info` of `xw attach` has added files."""
     infos = [place for place in staying if found and ".info." in place.name]
     paths = [mailbox.at(*place) for place in infos]
     kept: set[str] = set()
     for place, data in zip(infos, mailbox.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
         if isinstance(data, FileNotFoundError):
-            return {}  # it moves on just now: the next run reads it, and does the rest
+            return {}  # it is being moved: the next run reads it, and does the rest
         if isinstance(data, OSError) and not mailbox.files.foreign(mailbox.at(*place)):
-            return {}  # it cannot be read now: nobody knows what it announces
+            return {}  # it cannot be read now, so what it announces is unknown
         if not isinstance(data, bytes):
             continue
         try:
             message = decode(place.name, data)
             if message.attached:
                 kept.add(f"{layout.ATTACHMENTS}/{message.attached_to}")
-        except Exception as error:  # noqa: BLE001  # of a newer format, or a fault of xw's: what it may announce stays
+        except Exception as error:  # noqa: BLE001  # newer, or a bug in xw: keep what it may announce
             if not isinstance(error, Damaged):
                 kept |= {path for path in found if path.rpartition("/")[2].encode() in data}
     return {path: look for path, look in found.items() if path not in kept}

@@ -1,16 +1,15 @@
-"""Text that is safe and short to show: on a terminal, in one line, in a chat.
+"""Make text safe and short to show: on a terminal, in one line, in a chat.
 
-Bodies, names and file names are written by others. Printed raw, an escape
-sequence in them moves the cursor or retitles the window, a bidi control
-reorders the line, and tag characters carry words that only a model reads.
-Every face and every bridge prints through `visible`.
+Other people write bodies, names and file names. Printed raw, an escape sequence in them moves the cursor or
+changes the window's title, a bidi control reorders the line, and tag characters carry words that only a model
+reads. Every face and every bridge prints through `visible`.
 
 On the start-up path of `xw check`: no typing, re, dataclasses or pathlib here.
 """
 
 _ELLIPSIS = "…"
 
-# Ranges of code points (both ends included) that a reader does not see, or that act on the terminal.
+# Ranges of code points (both ends included) that are invisible, or that control the terminal.
 _HIDDEN = (
     (0x00, 0x1F),  # C0: escape sequences, bell, carriage return …
     (0x7F, 0x9F),  # DEL and C1: one-byte escape sequences
@@ -37,14 +36,14 @@ _HIDDEN = (
 
 
 def escaped(code: int) -> str:
-    r"""One code point as Python writes it: `\x1b`, `\u202e`, `\U000e0041`."""
+    r"""Return a code point as Python writes it: `\x1b`, `\u202e`, `\U000e0041`."""
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class _Shown(dict[int, str]):
-    """For `str.translate`: decides about a character once, then remembers it."""
+    """A table for `str.translate` that decides about a character once, and then remembers it."""
 
     def __init__(self, keep: str) -> None:
         self.keep = keep
@@ -60,10 +59,10 @@ _TABLES: dict[str, _Shown] = {}
 
 
 def visible(text: str, keep: str = "\n\t") -> str:
-    r"""The text with every control and invisible character, `keep` apart, spelled out as an escape.
+    r"""Return the text with every control and invisible character, except those in `keep`, as an escape.
 
-    Nothing is removed. A body that holds the four characters `\x1b` looks
-    the same as one that holds ESC: this is for showing, not for storing.
+    Nothing is removed. A body with the four characters `\x1b` looks the same as one with ESC: use this for
+    showing, not for storing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -74,14 +73,14 @@ def visible(text: str, keep: str = "\n\t") -> str:
 
 
 def first_line(text: str, width: int) -> str:
-    """The first line that is not blank, made visible, at most `width` characters."""
+    """Return the first line that is not blank, made visible, with at most `width` characters."""
     line = next((line for line in text.split("\n", 20) if line.strip()), "").strip()
     line = visible(line[: width + 1], keep="")
     return line if len(line) <= width else line[: width - 1] + _ELLIPSIS
 
 
 def span(seconds: float) -> str:
-    """A length of time in one unit: `4s`, `3m`, `5h`, `2d`."""
+    """Return a duration in one unit: `4s`, `3m`, `5h`, `2d`."""
     seconds = max(0, int(seconds))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
@@ -90,7 +89,7 @@ def span(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes as people read it: `512 B`, `1.4 KiB`, `3.0 MiB`."""
+    """Return a number of bytes for people: `512 B`, `1.4 KiB`, `3.0 MiB`."""
     if count < 1024:
         return f"{count} B"
     unit = 1 if count < 1 << 20 else 2 if count < 1 << 30 else 3
@@ -98,7 +97,7 @@ def size(count: int) -> str:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean …?)`, naming up to three known words like `word`, or nothing."""
+    """Return ` (did you mean …?)` with up to three known words like `word`, or an empty string."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, known, n=3, cutoff=0.5)

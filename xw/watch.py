@@ -1,9 +1,8 @@
-"""Wake-ups: something may have changed in a folder, look again.
+"""Wake-ups: something may have changed in a folder, so look again.
 
-A wake-up carries no mail. It comes from the kernel through watchdog, and every
-few seconds anyway, because the kernel's queue can overflow. Names with a leading
-dot wake nobody: they are xw's own notes and locks, and a part that keeps a note
-in a folder which it watches would wake itself for ever.
+A wake-up carries no mail. It comes from the kernel through watchdog, and every few seconds anyway, because
+the kernel's queue can overflow. Names with a leading dot wake nobody: they are xw's own notes and locks, and
+code that writes a note into a folder it watches would wake itself for ever.
 """
 
 import errno
@@ -25,11 +24,11 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-# It says on stderr that a watch which is being closed is closed.
+# watchdog logs the normal end of a watch on stderr.
 logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 RESCAN_S = 5.0
-# Where the kernel gives no watch: a user has 128 inotify instances by default, and many agents use them up.
+# Used without a kernel watch: a user has 128 inotify instances by default, and many agents use them up.
 _POLL_S = 0.5
 _USED_UP = (errno.EMFILE, errno.ENOSPC)
 
@@ -37,9 +36,8 @@ _USED_UP = (errno.EMFILE, errno.ENOSPC)
 class Arrivals:
     """Wakes its caller when a file without a leading dot appears in one of the folders (absolute paths).
 
-    A context manager. The watch is on when it is entered, so a caller that
-    enters, looks, then waits misses nothing. Where the kernel has no watch left,
-    it wakes twice a second instead. FileNotFoundError for a folder that is gone.
+    A context manager. The watch begins on entering, so a caller that enters, looks, then waits misses
+    nothing. Without a kernel watch, it wakes twice a second. Raise FileNotFoundError if a folder is missing.
     """
 
     def __init__(self, folders: Sequence[str], rescan: float = RESCAN_S) -> None:
@@ -50,7 +48,7 @@ class Arrivals:
         self._folders: set[str] = set()
         for folder in folders:
             self.also(folder)
-        self._woken.clear()  # the caller looks first anyway
+        self._woken.clear()  # the caller looks before it waits
 
     def __enter__(self) -> "Arrivals":
         try:
@@ -67,9 +65,9 @@ class Arrivals:
             self._observer.join()
 
     def also(self, folder: str) -> None:
-        """Watch another folder as well; harmless where it is watched already.
+        """Watch another folder too; harmless if it is watched already.
 
-        The next `wait` returns at once then: something may have arrived there before.
+        The next `wait` then returns at once: something may have arrived there before.
         """
         if folder in self._folders or self._polls:
             return
@@ -81,16 +79,16 @@ class Arrivals:
         self._woken.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Return True when something may have arrived since the last call, False after `timeout` seconds.
+        """Return True if something may have arrived since the last call, False after `timeout` seconds.
 
-        After the rescan time at the latest.
+        Returns after the rescan time at the latest.
         """
         woken = self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
         self._woken.clear()
         return woken
 
     def _do_without(self, error: OSError) -> None:
-        """Poll from now on, where that is the kernel's limit; else say which folder is at fault."""
+        """Poll from now on if the kernel has no watch left; else raise the error with the folder's name."""
         if error.errno not in _USED_UP:
             gone = next((folder for folder in sorted(self._folders) if not os.path.isdir(folder)), None)
             raise OSError(error.errno, error.strerror or str(error), gone) from None
@@ -101,7 +99,7 @@ class Arrivals:
             self._observer.stop()
 
     def wake(self) -> None:
-        """End the present or next `wait`; may be called from a signal handler or another thread."""
+        """End the current or next `wait`; may be called from a signal handler or another thread."""
         self._woken.set()
 
 
@@ -110,7 +108,7 @@ class _Handler(FileSystemEventHandler):
         self._woken = woken
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        # A folder that is deleted is the watched one itself, whatever its name.
+        # A deleted folder is the watched folder itself, whatever its name.
         name = os.path.basename(os.fsdecode(event.dest_path or event.src_path))
         if isinstance(event, DirDeletedEvent) or not name.startswith("."):
             self._woken.set()
@@ -126,11 +124,10 @@ def _observer() -> BaseObserver:
     from watchdog.observers.inotify_c import InotifyConstants, Mask
 
     class Incoming(InotifyEmitter):
-        """Asks the kernel for arrivals alone.
+        """Asks the kernel for arrivals only.
 
-        With departures, watchdog holds each of them back for half a second to
-        pair it with an arrival, and all later events with it; messages
-        that are claimed leave `pending/` all the time.
+        If it also asked for departures, watchdog would hold each back for half a second to pair it with an
+        arrival, and delay all later events; claimed messages leave `pending/` all the time.
         """
 
         def get_event_mask_from_filter(self) -> Mask:

@@ -1,8 +1,7 @@
-"""The closed sets of the format, one Literal each, which the type checker holds every use against.
+"""The closed sets of the format, one Literal each; the type checker verifies every use.
 
-`docs/format.md` says what the words mean; `failure` and `codes` have those of their own subjects.
-Importing `typing` takes a third of a bare start-up, so modules on that path import this
-for the type checker alone.
+`docs/format.md` explains the words; `failure` and `codes` have their own. Importing `typing` takes a third of
+a bare start, so modules on that path import this one for the type checker only.
 """
 
 from typing import Literal
@@ -10,16 +9,16 @@ from typing import Literal
 Type = Literal["task", "question", "reply", "info"]
 State = Literal["pending", "processing", "done", "failed"]
 Kept = Literal[State, "sent", "outbox"]
-"""Where a copy of a message lies in its mailbox."""
+"""The folder of a message's copy in its mailbox."""
 Where = Literal[State, "outbox", "returned", "unreached", "unknown"]
-"""Where one recipient's copy of a sent message is."""
+"""The state of one recipient's copy of a sent message."""
 
 InstanceKind = Literal["agent", "human", "room"]
 Status = Literal["alive", "busy", "idle"]
 Shown = Literal[Status, "gone", "-"]
-"""A status as others see it: `gone` past its time, `-` where none was ever given."""
+"""A status as others see it: `gone` once expired, `-` if there never was one."""
 BridgeState = Literal["none", "runs", "waits", "died"]
-"""Of a bridge, as far as its heartbeats tell; one that `waits` runs, and holds mail back."""
+"""A bridge's state by its heartbeats; one that `waits` runs and holds mail back."""
 
 Policy = Literal["free", "round-robin", "mention", "moderator"]
 RoomStatus = Literal["open", "paused", "closed"]
