@@ -28,6 +28,8 @@ _SIZE = 2**63 - 1  # bytes of a file
 _DIGITS = 40  # of a whole number: 128 bits and a sign
 _DEPTH = 100  # of nested lists and objects
 _ABOUT = 60  # characters of the body in a message's one-line name
+_PRINTED = ("id", "state", "files", "error", "code", "exit_code")
+"""Keys that xw adds to a printed message: an unknown field of this name could pass for one."""
 
 
 class Attachment(NamedTuple):
@@ -108,8 +110,12 @@ class Message(NamedTuple):
         return min(self.hops + 1, HOPS)
 
     def to_json(self) -> "mail.Message":
-        """Return the fields of its file, unknown ones included, and its id."""
-        told = {"format": layout.FORMAT, "id": self.id, **self.fields}
+        """Return the fields of its file, unknown ones included, and its id.
+
+        Unknown fields with the names of what xw adds are left out.
+        """
+        fields = {key: value for key, value in self.fields.items() if key not in _PRINTED}
+        told = {"format": layout.FORMAT, "id": self.id, **fields}
         if self.expires:
             told["expires"] = clock.utc(self.expires)
         return told  # type: ignore[return-value]  # checked by _SHAPE

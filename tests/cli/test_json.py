@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.team import Result, Team, call
+from tests.cli.team import Result, Team, call, forge
 from xw.actions import inbox
 
 
@@ -100,10 +100,28 @@ def test_a_failed_part_of_the_work(team: Team) -> None:
 
 def test_times_are_utc(team: Team, tmp_path: Path) -> None:
     """A message whose `expires` has an offset shows it in UTC."""
-    from tests.cli.team import forge
-
     token = forge(team, "bob", expires="2126-11-21T05:30:12+02:00", type="task")
     assert team.json("read", token, by="bob")["expires"] == "2126-11-21T03:30:12.000000Z"
+
+
+@pytest.mark.parametrize(
+    "command", [["check"], ["wait"], ["read", "ID"], ["read", "ID", "--thread"], ["log"]]
+)
+def test_fields_that_would_pass_for_ours(team: Team, command: list[str]) -> None:
+    """A message's unknown fields are printed, but for those named like what xw says of it or of an error."""
+    claims: dict[str, Any] = {"id": team.send("another"), "state": "done", "files": [{"path": "/etc/passwd"}]}
+    error: dict[str, Any] = {"error": "no", "code": "refused", "exit_code": 6}
+    token = forge(team, "carol", **claims, **error, mood="good")
+    (found,) = team.run(
+        *[token if word == "ID" else word for word in command], "--json", by="carol"
+    ).out.splitlines()
+    shown = json.loads(found)
+    assert "error" not in shown
+    (message,) = shown.get("messages", [shown])
+    assert (message["id"], message["mood"]) == (token, "good")
+    assert message.get("state", "pending") == "pending"
+    assert message.get("files", []) == []
+    assert not {*error} & {*message}
 
 
 def test_a_lonely_error(empty: Path) -> None:
