@@ -1,4 +1,4 @@
-"""Run the benchmarks and print a table; exit 1 where a target is missed. Arguments select by name."""
+"""Run the benchmarks and print a table; exit 1 if a target is missed. Arguments select by name."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The baselines: the bare system calls that a send and a watch stand for, without xw.
+"""The baselines: the bare system calls of a send and a watch, without xw.
 
-Run as `python bare.py FOLDER` it is the send of `xw send`, as a whole process.
+Run as `python bare.py FOLDER`, it is the counterpart of `xw send`, as a whole process.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a bridge costs: from a message's file to its text in a tmux pane, and while nothing happens."""
+"""A bridge's costs: from a message's file to its text in a tmux pane, and while idle."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the commands cost that agents call all the time, as whole processes of the installed script."""
+"""The costs of the commands that agents call all the time, as whole processes of the installed script."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What sending and waiting cost a program that uses xw as a library."""
+"""The costs of sending and waiting in a program that uses xw as a library."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
-"""A chat program for a tmux pane: says through a pipe when a text reaches it, and answers each line.
+"""A chat program for a tmux pane: reports through a pipe when a text arrives, and answers each line.
 
-`python pane.py PIPE`. It looks as `llm chat` does, which takes single lines and has the shortest rest.
+`python pane.py PIPE`. It looks like `llm chat`, which takes single lines and has the shortest pause.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the benchmarks work on: a project with alice and bob, and the folders of `bare` beside it."""
+"""The subject of the benchmarks: a project with alice and bob, and the folders of `bare` beside it."""
 
 import os
 

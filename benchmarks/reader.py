@@ -1,7 +1,7 @@
-"""A process that waits for mail and says when it has read each message (monotonic nanoseconds).
+"""A process that waits for mail and reports when it has read each message (monotonic nanoseconds).
 
-`python -m benchmarks.reader xw|bare FOLDER claim|leave`: the folder is a
-project with the instance bob, or one with the folders of `bare`.
+`python -m benchmarks.reader xw|bare FOLDER claim|leave`: the folder is a project with the instance bob, or
+one with the folders of `bare`.
 """
 
 import os

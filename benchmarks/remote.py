@@ -1,4 +1,4 @@
-"""What distance costs: commands on a mirror, and mail that is pushed, with 100 ms between client and hub."""
+"""The cost of distance: commands on a mirror, and pushed mail, with 100 ms between client and hub."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What a room costs: the coordinator's own time for a turn, and reading a long conversation."""
+"""A room's costs: the coordinator's own time for a turn, and reading a long conversation."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Measuring in interleaved pairs, and what is reported."""
+"""Measure in interleaved pairs, and report the ratios."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What holds for every test: who may run it, and that it never sees this machine's own mail."""
+"""Rules for every test: who may run it, and that it never sees this machine's own mail."""
 
 import compileall
 import os
@@ -108,6 +108,6 @@ def _nobodys_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(autouse=True)
 def _no_mirrors_noted(_nobodys_machine: None) -> Iterator[None]:
-    """What one test noted of its mirrors is not told in another."""
+    """Keep one test's notes about mirrors from the next."""
     yield
     shutil.rmtree(Path(os.environ["XDG_STATE_HOME"], "xw/mirrors"), ignore_errors=True)

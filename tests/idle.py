@@ -1,4 +1,4 @@
-"""What idle processes cost, counted by the kernel: CPU time, wake-ups, bytes read and written."""
+"""The cost of idle processes, counted by the kernel: CPU time, wake-ups, bytes read and written."""
 
 import os
 import time
@@ -39,7 +39,7 @@ def tree(*roots: int) -> list[int]:
 
 
 def cost(processes: Iterable[int]) -> Cost:
-    """What processes have cost so far."""
+    """Return the cost of processes so far."""
     cpu, wakes, calls = 0, 0, 0
     for process in processes:
         with suppress(OSError):  # it has ended meanwhile

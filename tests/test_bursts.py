@@ -1,4 +1,4 @@
-"""What travels is split into bursts."""
+"""Data is split into bursts."""
 
 from xw.bursts import bursts
 

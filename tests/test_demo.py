@@ -52,7 +52,7 @@ def check_panes(shown: str, *expected: str) -> None:
 
 
 def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
-    """What any command prints is said in the panes, and in the room; it is told who it is."""
+    """The output of any command appears in the panes and in the room; the command gets its name."""
     ended = subprocess.run(
         [sys.executable, DEMO.with_name("panes.py"), tmp_path / "place", "sed", "-n", "1s/Answer.*//p"],
         capture_output=True,
@@ -65,7 +65,7 @@ def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
 
 
 def test_without_tmux_it_says_so(tmp_path: Path) -> None:
-    """Where there is no tmux, the part that needs it is left out, and the demo goes on to its end."""
+    """Without tmux, the part that needs it is left out, and the demo goes on to its end."""
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "ls").symlink_to(str(shutil.which("ls")))

@@ -60,7 +60,7 @@ class Session:
         self._environ = {**kept, "HOME": str(place.parent), "COLUMNS": "100"}
 
     def run(self, step: Step) -> str:
-        """What the command prints here, its document's ids replaced by those of this run."""
+        """Return the command's output, with the document's ids replaced by those of this run."""
         command, endless = _TIMEOUT.subn("exec ", self.translated(step.command))
         with subprocess.Popen(
             ["sh", "-c", command],

@@ -10,7 +10,7 @@ CHECKOUT = Path(__file__).parent.parent
 
 
 def run(*command: str, cwd: Path = CHECKOUT) -> str:
-    """What a command printed that must succeed, run without this process's PYTHON variables."""
+    """Return the output of a command that must succeed, run without this process's PYTHON variables."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     ran = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)

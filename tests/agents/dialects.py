@@ -24,7 +24,7 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the model says, or the tool that it calls first."""
+    """The model's text, or the tool that it calls first."""
 
     text: str = ""
     delay_s: float = 0.0
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What came since the model last spoke."""
+    """The messages since the model's last turn."""
 
     text: str
     tools: tuple[str, ...]

@@ -1,6 +1,6 @@
 """A home directory in which each agent program starts without questions and asks only the tests' model.
 
-The settings are the programs' own; what each one prevents is said beside it.
+The settings are the programs' own; a comment beside each names its purpose.
 """
 
 import json

@@ -1,13 +1,12 @@
-"""A model server for agent programs: it says what a test told it to, in the four protocols that they speak.
+"""A model server for agent programs: it gives the answers of the test, in the four protocols of the programs.
 
     POST /v1/messages                                   Anthropic
     POST /v1/chat/completions, /v1/responses            OpenAI
     POST /v1beta/models/M:[streamG|g]enerateContent     Gemini
 
-An answer is chosen by a marker that the newest turn of a request holds; without
-one the server repeats the turn's last line. Programs also ask on the side, for
-titles and the like, in any number: tests look for their own text, and count
-nothing. It listens on 127.0.0.1 alone.
+A marker in the newest turn of a request selects the answer; without one the server repeats the turn's last
+line. Programs also send requests of their own, for titles and the like, in any number, so tests look for
+their own text and count nothing. It listens on 127.0.0.1 alone.
 """
 
 import itertools
@@ -65,7 +64,7 @@ class Model:
         return [turn.text for turn in self.turns if marker in turn.text]
 
     def answer(self, turn: Turn) -> Answer:
-        """What to say to a turn."""
+        """Return the answer to a turn."""
         self.turns.append(turn)
         marker = max(self._says, key=turn.text.rfind, default="")  # a turn may hold older ones too
         if not marker or marker not in turn.text:

@@ -20,7 +20,7 @@ _NODE = "node@24.21.0"
 
 
 class Program(NamedTuple):
-    """An agent program, with its command lines, each empty where it has no such face."""
+    """An agent program and its command lines; one is empty if the program has no such interface."""
 
     package: str
     """As npm or pip want it, with its version."""

@@ -31,7 +31,7 @@ class Stage:
             self.xw("init", "--name", name)
 
     def xw(self, *arguments: str, name: str = "alice", status: int = 0) -> str:
-        """What an `xw` command prints."""
+        """Return the output of an `xw` command."""
         done = subprocess.run(
             [XW, *arguments],
             cwd=self.work,
@@ -57,7 +57,7 @@ class Stage:
         until(lambda: "ready" in self.told(), 30)
 
     def told(self) -> str:
-        """What the bridge has reported so far."""
+        """Return the bridge's reports so far."""
         return self._log.read_text("utf-8") if self._log.exists() else ""
 
     def marker(self) -> str:

@@ -55,7 +55,7 @@ class Terminal(Stage):
         return next((one.program, one.state) for one in list_panes(self.server) if one.target == self.pane)
 
     def press(self, *keys: str) -> None:
-        """What a person does."""
+        """Press keys, as a person does."""
         self.tmux.run("send-keys", "-t", self.pane, *keys)
 
     def until(self, condition: Callable[[], object]) -> None:

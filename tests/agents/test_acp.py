@@ -63,7 +63,7 @@ def test_second_turn_is_in_the_same_session(agent: Stage) -> None:
 
 
 def test_tools_are_denied(agent: Stage) -> None:
-    """What asks for a person's leave is refused by the bridge's policy, and mail goes on."""
+    """The bridge's policy refuses a tool that needs permission, and mail goes on."""
     first, second = agent.marker(), agent.marker()
     agent.model.says(first, "After the tool.", call=TOOLS[agent.name])
     agent.model.says(second, "Next.")

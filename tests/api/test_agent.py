@@ -1,4 +1,4 @@
-"""What an Agent does, on a hub in a directory and over SSH alike: verbs, values, errors."""
+"""The Agent's verbs, values and errors, alike on a hub in a directory and over SSH."""
 
 from itertools import islice
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_values_are_frozen(act: Open) -> None:
 
 
 def test_dead_letters_are_listed_and_sent_again(either: Open) -> None:
-    """What a command would print with `check --failed` is a value, and `retry` repeats the message."""
+    """`dead_letters` returns what `check --failed` prints, and `retry` sends the message again."""
     alice, bob = either("alice"), either("bob")
     task = alice.send("bob", "task", "x")
     bob.check()

@@ -27,7 +27,7 @@ print(sorted(name for name in set(sys.modules) - before if name.startswith("xw")
 
 
 def test_type_checkers_see_what_there_is() -> None:
-    """What `xw/__init__.py` imports for type checkers is what it gives programs, name by name."""
+    """`xw/__init__.py` imports for type checkers exactly the names that it gives programs."""
     tree = ast.parse(inspect.getsource(xw))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     homes = {str(one.asname): f"{node.module}" for node in imports for one in node.names if one.asname}

@@ -51,6 +51,6 @@ class Agent:
         return TmuxChat(self.pane, profile=profile, server=self.server, **options)
 
     def records(self, kind: str) -> list[str]:
-        """What the program noted of one kind: submitted, executed, command, approved, key."""
+        """Return the program's records of one kind: submitted, executed, command, approved, key."""
         text = self.log.read_text("utf-8") if self.log.exists() else ""
         return [record[kind] for record in map(json.loads, text.splitlines()) if kind in record]

@@ -49,7 +49,7 @@ def test_turns_of_one_session(start: Open) -> None:
 
 
 def test_words_before_a_tool_are_no_answer(start: Open) -> None:
-    """What the agent said before it used a tool is not the answer."""
+    """The agent's text before a tool call is not the answer."""
     assert "let me look" not in ask(start(), "tool").text
 
 
@@ -156,7 +156,7 @@ def test_close_leaves_no_process(start: Open) -> None:
 
 
 def test_programs_that_are_no_agents(tmp_path: Path) -> None:
-    """A program that ends, or is not there, is said to be no agent."""
+    """A program that ends, or is missing, is reported as not an agent."""
     assert "no such command" in (AcpChat(Program(["xw-none"]), tmp_path).ready() or "")
     with pytest.raises(ChatGone, match="cannot be started"):
         AcpChat(Program(["false"]), tmp_path).mark()
@@ -232,7 +232,7 @@ def test_allow_leaves_the_mode_alone(agent: Agent, tmp_path: Path) -> None:
     ],
 )
 def test_an_agent_that_cannot_be_made_to_ask(agent: Agent, words: tuple[str, ...], why: str) -> None:
-    """Without a mode that asks, or where the agent does not take it, it is not used; the cure is told."""
+    """An agent without a mode that asks, or that rejects it, is not used; the error names the fix."""
     chat = agent(*words)
     for act in (chat.start, chat.mark):
         with pytest.raises(Unusable, match=why) as refused:
@@ -242,7 +242,7 @@ def test_an_agent_that_cannot_be_made_to_ask(agent: Agent, words: tuple[str, ...
 
 
 def test_an_agent_that_asks_by_its_configuration(agent: Agent, tmp_path: Path) -> None:
-    """A person may say that an agent asks though it offers no mode; opencode is told to, and believed."""
+    """A user may declare that an agent asks though it offers no mode; opencode is configured to ask."""
     assert ask(agent("modes=", asks=True), "hm").text
     other = tmp_path / "opencode"
     run = f"exec {' '.join(AGENT)} modes=build option"
@@ -257,7 +257,7 @@ def test_an_agent_that_asks_by_its_configuration(agent: Agent, tmp_path: Path) -
 
 @pytest.mark.parametrize("mode", ["auto", "yolo", "acceptEdits"])
 def test_an_agent_that_leaves_its_mode(agent: Agent, tmp_path: Path, mode: str) -> None:
-    """An agent that switches itself to a mode that may ask nobody is ended; its turn is no answer."""
+    """An agent that switches to a mode that may not ask is ended, and its turn is not an answer."""
     chat = agent()
     with pytest.raises((ChatFailed, Uncertain), match=f"switched to mode '{mode}'"):
         ask(chat, f"mode:{mode} delay:5")
@@ -332,7 +332,7 @@ def test_an_agent_may_switch_to_a_harmless_mode(agent: Agent) -> None:
 
 
 def test_an_error_says_what_its_data_says(agent: Agent) -> None:
-    """What a JSON-RPC error says besides its message is part of the reason."""
+    """The data of a JSON-RPC error is part of the reason, beside its message."""
     with pytest.raises(ChatFailed, match="Internal error: usage limit reached"):
         ask(agent(), "broke")
 
@@ -360,5 +360,5 @@ def test_a_providers_error_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_an_answer_before_a_last_tool_is_the_answer(agent: Agent) -> None:
-    """Where nothing is said after the last tool, what was said before it is the answer."""
+    """If no text follows the last tool call, the text before it is the answer."""
     assert ask(agent(), "only-tool:The answer is 42.") == Reply("The answer is 42.")

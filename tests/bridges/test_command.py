@@ -152,7 +152,7 @@ def test_close_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_lines_keep_one_process(lines: LinesChat) -> None:
-    """Texts go to one process, newlines and all; its log lines and answers to others are no answers."""
+    """All texts go to one process, newlines included; its log lines and unknown ids are ignored."""
     assert ask(lines, "[mail]\n\x7f漢\n[end]") == "heard:\n[mail]\n\x7f漢\n[end]"
     first = lines._process.pid if lines._process else 0
     assert ask(lines, "y" * 300_000) == "heard:\n" + "y" * 300_000
@@ -175,7 +175,7 @@ def test_lines_error(lines: LinesChat) -> None:
     ],
 )
 def test_lines_of_other_shapes(tmp_path: Path, fields: str, outcome: str) -> None:
-    """An error that is null is none; what holds no text is no answer, rather than the word None."""
+    """A null error is not an error; a line without a text is not an answer, nor the word None."""
     script = (
         f"import json; print('{{\"id\": \"%s\", {fields}}}' % json.loads(input())['id'], flush=True); input()"
     )
@@ -232,7 +232,7 @@ sys.stdin.read()
 
 
 def test_lines_daemon_of_an_earlier_bridge(tmp_path: Path) -> None:
-    """What an earlier bridge's program left running holds up mail for the answer's time, and no longer."""
+    """A process left by an earlier bridge delays mail for the time limit of its answer, and no longer."""
     now = [time.time()]
     first = LinesChat(Program(["sh", "-c", "sleep 300 & read line"], 5), tmp_path, lambda: now[0])
     now[0] += 1000  # the time counts from the last text, not from the start

@@ -1,4 +1,4 @@
-"""What the docstrings of `Chat` promise, kept by every implementation."""
+"""Every implementation keeps the promises in the docstrings of `Chat`."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A provider's error and an interruption are no answers; an answer that quotes them is one."""
+"""A provider's error or an interruption is not an answer; an answer that quotes one is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -139,7 +139,7 @@ def test_failure_in_a_pane(agent: Callable[..., Agent]) -> None:
 
 
 def test_failure_in_lines(agent: Callable[..., Agent]) -> None:
-    """An unknown program's error is a failure as well, and nothing of an earlier turn is told."""
+    """An unknown program's error is a failure too, and its reason has no text of an earlier turn."""
     chat = agent("--lines").chat(GENERIC._replace(pause_s=0.0, settle_s=0.05))
     until(lambda: chat.ready() is None)
     mark, text = ask(chat, "say:swordfish")

@@ -1,4 +1,4 @@
-"""Whoever has a terminal is told by its processes: a shell is a shell, whatever it calls itself."""
+"""A terminal's processes decide who owns it: a shell is a shell, whatever it calls itself."""
 
 import shlex
 import sys
@@ -191,13 +191,13 @@ def test_nothing_is_recognised_by_an_argument(line: str) -> None:
     ],
 )
 def test_programs_are_recognised(lines: list[str], expected: str | None) -> None:
-    """A program is known by its name or its script's; a shell is no chat program."""
+    """A program is known by its name or its script's; a shell is not a chat program."""
     assert recognised(*lines) == expected
 
 
 @pytest.mark.parametrize("proc", ["/proc", "/nowhere"])
 def test_real_processes(tmux_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proc: str) -> None:
-    """A shell, a program in it and a shell inside of that are told apart, by /proc as well as by ps."""
+    """/proc and ps both distinguish a shell, a program in it, and a shell inside that."""
     monkeypatch.setattr(module, "_PROC", proc)
     claude = program(tmp_path / "a folder", "claude")
     if proc != "/proc":
@@ -233,7 +233,7 @@ def test_executable_that_may_not_be_seen(tmux_server: str, monkeypatch: pytest.M
 
 
 def test_ps_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where neither /proc nor ps tells, nobody knows, and that is no program."""
+    """If neither /proc nor ps answers, the owner is unknown, and counts as no program."""
     monkeypatch.setattr(module, "_PROC", "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")  # where there is no ps
     assert owner(foreground("/dev/null"), known).state is State.UNSURE

@@ -16,7 +16,7 @@ def mail(body: str, **fields: Any) -> Mail:
 
 
 def test_whole_form() -> None:
-    """Who, type, id and age stand above the body, attachments and what is expected below it."""
+    """Type, id, sender and age are above the body; attachments and the expected reply are below it."""
     text = framed(mail("hello\nthere", attachments=("/home/bob/plan.md",)))
     assert text == (
         "[mail k7f3q2m9] question from alice, 3 min old\n"
@@ -48,7 +48,7 @@ def test_late_mail_is_marked(age_s: float, late: bool) -> None:
     ("seconds", "text"), [(-5, "0 s"), (59.9, "59 s"), (60, "1 min"), (7200, "2 h"), (200000, "2 days")]
 )
 def test_ages(seconds: float, text: str) -> None:
-    """An age is told in its largest unit; a clock ahead of ours makes it zero."""
+    """An age is shown in its largest unit; a clock ahead of ours makes it zero."""
     assert age(seconds) == text
 
 
@@ -147,7 +147,7 @@ def test_notice_carries_nothing_of_the_body() -> None:
 
 @given(st.text())
 def test_any_body_stays_between_the_lines(body: str) -> None:
-    """Whatever the body, the frame has one first and one last line, and nothing unprintable inside."""
+    """With any body, the frame has one first and one last line, and only printable characters."""
     lines = framed(mail(body)).split("\n")
     assert [n for n, line in enumerate(lines) if line.startswith("[mail ")] == [0]
     assert [n for n, line in enumerate(lines) if line.startswith("[end ")] == [len(lines) - 1]

@@ -1,4 +1,4 @@
-"""What a bridge that root runs leaves in a user's mailbox is the user's, and no link there is followed."""
+"""Files that root's bridge leaves in a user's mailbox belong to the user, and no link there is followed."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def test_the_note_of_inside(state: Path, tmp_path: Path) -> None:
 
 
 def test_links_in_the_folder(state: Path, tmp_path: Path) -> None:
-    """A link to a file of root's, put in place of an output, is no answer: nobody is sent that file."""
+    """A link to root's file in place of an output is not read as an answer: nobody gets that file."""
     (tmp_path / "secret").write_text("secret")
     chat = CommandChat(Program(["cat"]), state)
     mark = chat.mark()

@@ -1,4 +1,4 @@
-"""A provider's error is no answer, though the program that prints it ends well."""
+"""A provider's error is not an answer, even if the program that prints it exits with status 0."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_an_error_is_recognised(program: tuple[str, ...], text: str) -> None:
 
 @pytest.mark.parametrize(("program", "text"), ANSWERS)
 def test_an_answer_is_left_alone(program: tuple[str, ...], text: str) -> None:
-    """What only speaks of errors, or comes from an unknown program, is an answer."""
+    """A text that only mentions errors, or comes from an unknown program, is an answer."""
     assert error_in(program, text) is None
 
 

@@ -67,7 +67,7 @@ def test_answer_is_read_alone(path: Path) -> None:
 
 @pytest.mark.parametrize("path", recorded("tool"), ids=lambda p: p.stem)
 def test_tool_use_is_no_answer(path: Path) -> None:
-    """What the program did on the way is left out of the answer."""
+    """The program's tool calls are left out of the answer."""
     program, _, text, _, rows = load(path)
     said = answer(rows, PROFILES[program], text).text
     assert said.startswith(("TOOL-RESULT", "STUB-REPLY")), said
@@ -168,7 +168,7 @@ def replaced(name: str, found: str, row: str) -> Screen:
 
 
 def test_answer_that_looks_busy() -> None:
-    """Words of an answer are no sign of work: mail would wait for as long as they stand there."""
+    """Words of an answer are not a sign of work, or mail would wait as long as they are on the screen."""
     gemini = replaced("gemini", "Last: all", "  Press esc to cancel the dialog.")
     assert not_ready(gemini, PROFILES["gemini"]) is None
     working = replaced("gemini", "Last: all", " ⠧ Thinking... (esc to cancel, 1s)")
@@ -182,7 +182,7 @@ def test_answer_that_looks_busy() -> None:
 
 
 def test_pi_shows_its_work_in_the_rule() -> None:
-    """From 1.6 on pi is busy where the rule above its input says so, and that row is no answer."""
+    """From 1.6 on, pi is busy if the rule above its input says so, and that row is not part of an answer."""
     rule = "── ⠹ Working " + "─" * 107
     _, _, text, screen, rows = load(RECORDED[0].with_name("pi-done.json"))
     upper = max(n for n in range(screen.cursor_y) if screen.rows[n].startswith("─" * 20))

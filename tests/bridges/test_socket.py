@@ -97,7 +97,7 @@ def test_long_text_goes_in_parts(serve: Serve, build: str) -> None:
 @pytest.mark.parametrize("dialect", ["direct", "registry"])
 @pytest.mark.parametrize("line", ["x" * 300, "word " * 200, "漢字 " * 60, "ä" * 900])
 def test_lines_of_any_length_fit_into_the_parts(dialect: str, line: str) -> None:
-    """What the limit allows goes in, also where cuts at the ends of its lines would need too many parts."""
+    """A text within the limit goes in, even if cuts at line ends would need too many parts."""
     chat = SocketChat("/tmp/never")
     chat._dialect = dialect
     room = chat.limit - len(text_of("").encode())
@@ -109,7 +109,7 @@ def test_lines_of_any_length_fit_into_the_parts(dialect: str, line: str) -> None
 
 
 def test_text_of_any_size_is_refused_over_the_limit(serve: Serve) -> None:
-    """What would cost too many turns is refused before anything is sent."""
+    """A text that needs too many turns is refused before anything is sent."""
     server = serve()
     chat = chat_with(server)
     mark = chat.mark()
@@ -161,7 +161,7 @@ def test_error_of_the_model(serve: Serve, build: str) -> None:
 
 
 def test_person_in_the_same_chat(serve: Serve) -> None:
-    """What a person asks before and after is not taken for the bridge's turn."""
+    """A person's question before or after is not taken for the bridge's turn."""
     server = serve()
     chat = chat_with(server)
     server.input("a person's question")
@@ -183,7 +183,7 @@ def test_new_bridge_goes_on_capturing(serve: Serve) -> None:
 
 
 def test_cleared_history(serve: Serve) -> None:
-    """A history that somebody cleared leaves it uncertain, and the answer lost: both are said."""
+    """After a person clears the history, the text is uncertain and the answer is lost; both are reported."""
     server = serve()
     server.input("earlier")
     chat = chat_with(server)
@@ -197,7 +197,7 @@ def test_cleared_history(serve: Serve) -> None:
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_secret(serve: Serve, build: str) -> None:
-    """With the secret the handshake is made; without it, or with another, nothing goes in and it is said."""
+    """The handshake succeeds with the secret; without it or with another, nothing goes in, with an error."""
     server = serve(build=build, secret="s3cret")
     chat = chat_with(server, secret="s3cret")
     mark = chat.mark()

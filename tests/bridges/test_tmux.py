@@ -151,7 +151,7 @@ def test_answer_is_whole_with_scrollback(agent: Start) -> None:
 
 
 def test_cut_answer_says_so(agent: Start) -> None:
-    """A program on the alternate screen keeps one screen: what is missing is said, not hidden."""
+    """A program on the alternate screen keeps one screen: a note reports the missing part."""
     chat = agent("--alt").chat()
     mark, text = ask(chat, "lines:200")
     reply = until(lambda: chat.capture(mark, text))
@@ -209,7 +209,7 @@ def test_dialog_is_never_answered(agent: Start) -> None:
 
 @pytest.mark.parametrize("keys", ["half a line", "x", "漢", " "])
 def test_half_typed_line_is_left_alone(agent: Start, keys: str) -> None:
-    """What a person is typing is neither sent nor mixed with mail; once it is gone, mail goes on."""
+    """A line that a person is typing is neither sent nor mixed with mail; once it is gone, mail goes on."""
     fake = agent()
     chat = fake.chat()
     fake.tmux.run("send-keys", "-t", fake.pane, "-l", keys)
@@ -470,7 +470,7 @@ def test_program_that_ends_after_the_last_look(
 
 @pytest.mark.parametrize("name", ["a, b}#x", "#{pane_id}", "é", "~[!-]\\"])
 def test_odd_names_are_compared(tmux_server: str, name: str) -> None:
-    """Whatever a program calls itself, it is still itself, and another is not."""
+    """A program with an odd name is recognised as itself, and another program is not."""
     with pane(tmux_server, f"bash -c {shlex.quote(f'exec -a {shlex.quote(name)} cat')}") as shell:
         until(lambda: shell.program not in ("bash", ""))
         seen = shell.tmux.look(shell.id)
@@ -486,7 +486,7 @@ def test_odd_names_are_compared(tmux_server: str, name: str) -> None:
 
 
 def test_restarted_program_is_another(tmux_server: str, tmp_path: Path) -> None:
-    """A program that died in its turn and was started again has not answered: its half is no answer."""
+    """A program that died during its turn and was restarted has not answered: half a text is no answer."""
     claude = program(tmp_path / "bin", "claude")
     loop = f"while :; do {claude} --log {claude}.log; sleep 0.1; done"
     with pane(tmux_server, f"bash -c {shlex.quote(loop)}") as wrapped:

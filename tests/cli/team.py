@@ -26,7 +26,7 @@ PATIENCE = 60.0  # seconds until a condition that does not come is a failure
 
 
 class Result(NamedTuple):
-    """What a command did: its exit code, and what it printed."""
+    """A command's exit code and output."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ class Team:
         return call(self.folder, *arguments, environ=_environ(by), stdin=stdin)
 
     def ok(self, *arguments: str, by: str | None = "alice", stdin: bytes = b"") -> str:
-        """What a command printed that must succeed, with nothing on stderr."""
+        """Return the output of a command that must succeed, with nothing on stderr."""
         result = self.run(*arguments, by=by, stdin=stdin)
         assert (result.code, result.err) == (0, ""), result
         return result.out
@@ -64,7 +64,7 @@ class Team:
         return self.hub / name
 
     def names(self, owner: str, folder: str) -> list[str]:
-        """What lies in a folder of a mailbox, sorted."""
+        """Return the names in a folder of a mailbox, sorted."""
         return sorted(os.listdir(self.box(owner) / folder))
 
     def pending(self, owner: str) -> list[str]:
@@ -137,7 +137,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def watches(pid: int, folder: Path) -> bool:
-    """Whether a process has asked the kernel to tell it of changes in a folder."""
+    """Return True if a process has asked the kernel to watch a folder."""
     inode = f"ino:{folder.stat().st_ino:x} "
     with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended
         for descriptor in os.listdir(f"/proc/{pid}/fdinfo"):

@@ -83,7 +83,7 @@ def test_several_recipients(team: Team) -> None:
 
 
 def test_other_types_answer_nothing_unasked(team: Team) -> None:
-    """An info or a question of one's own is no reply, and names nothing."""
+    """An info, or a question of one's own, is not a reply and names no message."""
     team.send("well?", kind="question")
     for kind in ("info", "question", "task"):
         assert team.json("send", kind, "hm", "--to", "alice", by="bob")["about"] is None
@@ -152,7 +152,7 @@ def test_one_of_two_is_done(team: Team) -> None:
 
 
 def test_a_claimed_question_is_waited_for(team: Team) -> None:
-    """A claim by a worker is no end: the question is waited for as long as was asked."""
+    """A worker's claim does not end the wait: it lasts as long as requested."""
     ask = team.start("ask", "--to", "bob", "--timeout", "4", "well?")
     until(lambda: team.pending("bob"))
     (file,) = (team.box("bob") / "inbox/pending").iterdir()
@@ -165,13 +165,13 @@ def _asked(team: Team) -> str:
 
 
 def test_who_reads_by_hand_is_not_called_absent(team: Team) -> None:
-    """Nothing is said of somebody who was there a moment ago, with a bridge or without."""
+    """A recipient seen a moment ago is not reported as absent, with a bridge or without."""
     lines = _asked(team).splitlines()
     assert len(lines) == 2 and lines[0].startswith("xw: asked bob") and "within 0 s" in lines[1]
 
 
 def test_who_was_last_seen_hours_ago_is_named(team: Team) -> None:
-    """A long silence is said, and the ask waits all the same."""
+    """A recipient's long silence is reported, and `ask` waits all the same."""
     then = time.time() - 3 * 3600 - 60
     for folder in ("inbox/processing", "inbox/done", "sent"):
         os.utime(team.box("bob") / folder, (then, then))
@@ -179,7 +179,7 @@ def test_who_was_last_seen_hours_ago_is_named(team: Team) -> None:
 
 
 def test_a_dead_bridge_is_named(team: Team) -> None:
-    """A bridge that died without taking its leave is said."""
+    """A bridge that died without notice is reported."""
     bridge = team.start("bridge", "command", "--", "cat", by="bob")
     until(lambda: "bridge command" in team.ok("peers"))
     bridge.send_signal(signal.SIGKILL)
@@ -200,14 +200,14 @@ def test_a_bridge_that_xw_json_names_and_nobody_runs(team: Team) -> None:
 
 
 def test_a_room_that_nobody_runs(team: Team) -> None:
-    """A question to a room without a coordinator is said to wait for one."""
+    """`ask` reports that a question to a room without a coordinator waits for one."""
     team.ok("room", "create", "salon", "--members", "bob,carol", "--policy", "round-robin")
     result = team.run("ask", "--to", "salon", "--timeout", "0", "well?")
     assert "nobody runs the room salon: `xw room run salon`" in result.err
 
 
 def test_a_recipient_that_leaves_the_hub(team: Team) -> None:
-    """An ask ends when whom it asked is no longer there: exit 1, which says so."""
+    """`ask` ends with exit 1 and a reason once its recipient has left the hub."""
     ask = team.start("ask", "--to", "bob", "--timeout", "600", "well?")
     until(lambda: team.pending("bob"))
     team.box("bob").rename(team.folder / "gone")
@@ -216,7 +216,7 @@ def test_a_recipient_that_leaves_the_hub(team: Team) -> None:
 
 
 def test_a_bridge_that_holds_mail_back(team: Team) -> None:
-    """Why a bridge does not present mail is said by `ask`, once, and by `doctor`."""
+    """`ask` reports once why a bridge holds mail back, and so does `doctor`."""
     bridge = {"kind": "tmux", "ttl_s": 1e6, "waits_for": "a dialog is open"}
     said = {"status": "alive", "task": "", "ttl_s": 1e6, "bridge": bridge}
     (team.box("bob") / "presence.json").write_text(json.dumps(said))

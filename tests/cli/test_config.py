@@ -175,7 +175,7 @@ _CONFIGS = st.fixed_dictionaries(
 @example({"format": 1, "hub": "h", "peers": {"\ud800": 1}})
 @example({"format": 1, "hub": "h", "instances": {"a": {"bridge": {"\ud800": 1}}}})
 def test_what_looks_right_is_right(data: object) -> None:
-    """What reading lets pass without a second look, the schema lets pass too, and can be used."""
+    """A configuration that reading accepts without the schema passes the schema too, and is usable."""
     try:
         parsed = parse_object(json.dumps(data).encode())
     except Damaged:

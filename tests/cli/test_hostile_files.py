@@ -253,7 +253,7 @@ def _write(folder: Path, name: str, data: bytes) -> None:
 
 
 def _dead(team: Team) -> dict[str, tuple[str, dict[str, str]]]:
-    """What lies in bob's failed/: the name that each file had, the one it has, and its note."""
+    """Return the content of bob's failed/: each file's old name, its new name, and its note."""
     folder = team.box("bob") / "inbox" / "failed"
     found = {}
     names = os.listdir(folder)
@@ -308,7 +308,7 @@ def test_hostile_files(team: Team, command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("what", list(_CASES)[:: max(1, len(_CASES) // 60)])
 def test_one_hostile_file_is_told(team: Team, what: str) -> None:
-    """A hostile file alone is told of on stderr with its reason, and nothing of it is shown as mail."""
+    """A single hostile file is reported on stderr with its reason, and nothing of it is shown as mail."""
     name, data = _CASES[what]
     _write(team.box("bob") / "inbox" / "pending", name, data)
     checked = team.run("check", by="bob")
@@ -429,7 +429,7 @@ def test_a_hostile_note_is_no_note(team: Team) -> None:
 
 
 def test_a_long_name_in_no_encoding(team: Team) -> None:
-    """A name of bytes that are no text, too long for a note beside it, still has its reason."""
+    """A file name in no encoding, too long for a note beside it, still gets its reason."""
     pending = os.fsencode(team.box("bob") / "inbox" / "pending")
     with open(pending + b"/" + b"\xff" * 250, "wb"):
         pass
@@ -489,7 +489,7 @@ def test_what_is_no_folder_in_the_outbox(team: Team, tmp_path: Path, stray: str)
 
 
 def test_a_link_in_place_of_a_folder(team: Team, tmp_path: Path) -> None:
-    """What lies behind a link in place of `pending/` is neither listed, moved nor written to."""
+    """Files behind a link in place of `pending/` are neither listed, moved nor changed."""
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")

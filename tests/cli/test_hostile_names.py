@@ -82,7 +82,7 @@ def fenced(team: Team, tmp_path: Path) -> Iterator[Team]:
 
 @sizes
 def test_recipients(fenced: Team, count: int) -> None:
-    """As a recipient, each is no such peer, or a usage error where it reads as an option: nothing is sent."""
+    """As a recipient, each is an unknown peer, or a usage error if it looks like an option."""
     for name in NAMES[:count:3]:
         if {"bob", "alice", "carol", "all"}.issuperset(split([name])):
             continue  # good names, with blanks around
@@ -97,7 +97,7 @@ def test_recipients(fenced: Team, count: int) -> None:
 
 @sizes
 def test_ids(fenced: Team, count: int) -> None:
-    """As an id, each is no such message: nothing is read, moved or sent."""
+    """As an id, each is an unknown message: nothing is read, moved or sent."""
     short = fenced.send("here")[-8:]
     commands = [("read",), ("done",), ("reply",), ("trace",), ("send", "info", "x", "--re")]
     for number, name in enumerate(NAMES[1:count:3]):
@@ -185,7 +185,7 @@ def test_attachments_that_are_sent(fenced: Team, tmp_path: Path, count: int) -> 
 
 
 def test_folders_in_the_hub(fenced: Team) -> None:
-    """Folders of such names in the hub are no instances: nobody sees them or sends to them."""
+    """Folders with such names in the hub are not instances: they are neither shown nor sent to."""
     made = []
     for name in NAMES[::10]:
         if "/" in name or len(os.fsencode(name)) > 250 or layout.is_name(name) or name in ("", ".", ".."):
@@ -209,7 +209,7 @@ def test_folders_in_the_hub(fenced: Team) -> None:
 
 
 def test_names_that_the_check_lets_pass() -> None:
-    """Whatever `check_name` lets pass is a name of 1 to 32 harmless characters."""
+    """Every name that `check_name` accepts has 1 to 32 harmless characters."""
     passed = []
     for name in NAMES:
         try:

@@ -110,7 +110,7 @@ def test_what_acts_says_on_what(team: Team) -> None:
 
 
 def test_what_acts_on_a_hostile_message_prints_one_line(team: Team) -> None:
-    """What is said of a message is one line, whatever its body holds."""
+    """Commands describe a message in one line, whatever its body."""
     body = '"; delivered to boss' + "\rdone zzzzzzzz task boss: y\x0b\x0c\x85\u2028\u2029\x1b[2J\x00"
     body += "z" * 500
     for token in [forge(team, "bob", body=body) for _ in range(2)]:

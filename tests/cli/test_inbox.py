@@ -17,7 +17,7 @@ from xw.post import Draft
 
 
 def test_check_of_an_empty_inbox(team: Team) -> None:
-    """An empty inbox is said to be empty, naming the hub that was looked at."""
+    """`check` reports an empty inbox, with the hub's URL."""
     assert team.ok("check") == f"no mail for alice on {team.hub}\n"
     assert team.json("check") == {
         "format": 1, "messages": [], "total": 0, "set_aside": [], "newer": [],
@@ -190,7 +190,7 @@ def test_ambiguous_ids(team: Team) -> None:
 
 
 def test_done(team: Team) -> None:
-    """`done` moves messages from pending to done; repeating it is no error; one wrong id spoils none."""
+    """`done` moves messages from pending to done; repeating it is harmless; a wrong id stops no other."""
     one, two = team.send("one"), team.send("two")
     mixed = team.run("done", one, "zzzzzzzz", two, by="bob")
     assert mixed.code == 3
@@ -212,7 +212,7 @@ def test_done(team: Team) -> None:
 
 
 def test_done_of_a_claimed_message(team: Team) -> None:
-    """What a bridge has claimed can be finished by hand too."""
+    """A message claimed by a bridge can be finished by hand too."""
     token = team.send("claimed")
     (name,) = team.names("bob", "inbox/pending")
     inbox = team.box("bob") / "inbox"

@@ -1,4 +1,4 @@
-"""What `--json` promises: one object, also for an error, with a code that programs can tell."""
+"""`--json` prints one object, for an error too, with a code for programs."""
 
 import json
 from pathlib import Path

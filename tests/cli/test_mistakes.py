@@ -52,7 +52,7 @@ def test_several_recipients_in_one_word(team: Team, given: tuple[str, ...]) -> N
 
 @pytest.mark.parametrize("given", ["", ",", " ", "bob,../carol", "everyone"])
 def test_recipients_that_are_none(team: Team, given: str) -> None:
-    """What names nobody sends nothing: exit 3, and how everybody is called."""
+    """A recipient that names nobody sends nothing: exit 3, with the known names."""
     refused = team.run("send", "info", "x", "--to", given)
     assert refused.code == 3 and "`--to all` is everybody" in refused.err
     assert team.names("alice", "sent") == []
@@ -82,7 +82,7 @@ def test_acting_on_the_wrong_side_of_a_message(team: Team) -> None:
     "given", ["ssh//host/x", "ssh://", "ssh:///", "user@host", "user@host/x", "https//host/x"]
 )
 def test_a_hub_with_a_sign_missing(empty: Path, given: str) -> None:
-    """A URL that lacks a sign is no folder to make: exit 2, nothing is written."""
+    """A URL with a missing character is not taken for a folder: exit 2, nothing is written."""
     refused = call(empty, "init", "--name", "z", "--hub", given)
     assert refused.code == 2 and "ssh://" in refused.err
     assert list(empty.iterdir()) == []

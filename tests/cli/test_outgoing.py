@@ -206,7 +206,7 @@ def test_only_attachments(team: Team, tmp_path: Path) -> None:
     "what", ["missing", "directory", "fifo", "socket link", "broken link", "unreadable name"]
 )
 def test_what_cannot_be_attached(team: Team, tmp_path: Path, what: str) -> None:
-    """What is no regular file is a usage error, nothing is sent, and no copy of the other files stays."""
+    """Anything but a regular file is a usage error; nothing is sent, and no copy of other files stays."""
     path = tmp_path / "thing"
     if what == "directory":
         path.mkdir()
@@ -284,7 +284,7 @@ def test_attach_never_replaces(team: Team, tmp_path: Path) -> None:
 
 
 def test_attach_only_to_what_was_sent(team: Team, tmp_path: Path) -> None:
-    """A message that one received, or that is not there, cannot be added to; nor can what is no file."""
+    """`attach` refuses received and unknown messages, and anything but a regular file."""
     token = team.send("x")
     (tmp_path / "f").write_text("x")
     assert team.run("attach", token, str(tmp_path / "f"), by="bob").code == 3
@@ -361,7 +361,7 @@ def test_retry_keeps_the_names_of_files(team: Team) -> None:
 
 
 def test_retry_of_what_is_no_dead_letter(team: Team) -> None:
-    """What has not failed is not sent again: exit 3."""
+    """A message that has not failed is not sent again: exit 3."""
     token = team.send("fine")
     refused = team.run("retry", token)
     assert refused.code == 3

@@ -55,7 +55,7 @@ def test_a_task_behind_infos_is_shown(team: Team) -> None:
 
 
 def test_urgent_and_priority_decide_first(team: Team) -> None:
-    """What a later xw marks as urgent, or gives a higher priority, is among those shown."""
+    """Mail that a later xw marks as urgent, or gives a higher priority, is among the shown messages."""
     crowd(team)
     for number in range(30):
         place(team, "bob", f"task {number}", type="task")
@@ -166,7 +166,7 @@ def test_a_later_report_settles_the_earlier(team: Team, kind: str) -> None:
 
 @pytest.mark.parametrize("odd", [{}, {"kind": []}, {"kind": None}, {"kind": "LATER_KIND"}])
 def test_an_odd_protocol_field_settles_nothing(team: Team, odd: object) -> None:
-    """What names no report is mail like any other."""
+    """A message whose protocol field names no report is ordinary mail."""
     for _ in range(2):
         place(team, "bob", "odd", protocol=odd)
     assert shown(team) == ["odd", "odd"]
@@ -199,7 +199,7 @@ def test_dead_letters_are_limited(team: Team) -> None:
 
 
 def test_options_choose_dead_letters(team: Team) -> None:
-    """`--type`, `--from` and `--newest` hold for `--failed`; what is no message has no type or sender."""
+    """`--type`, `--from` and `--newest` apply to `--failed`, and a file that is not mail has no type."""
     for number in range(3):
         place(team, "bob", f"info {number}", folder="inbox/failed")
         place(team, "bob", f"task {number}", folder="inbox/failed", type="task", sender="carol")
@@ -297,7 +297,7 @@ def test_what_has_expired_hides_nothing(team: Team) -> None:
 
 
 def test_wait_for_something_new_again_and_again(team: Team) -> None:
-    """What arrives between two waits is new to the second, and each message to one of them."""
+    """Mail that arrives between two waits is new to the second, and each message to one of them."""
     team.send("old")
     assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4
     for body in ("one", "two"):

@@ -124,7 +124,7 @@ def test_stdout_closed_early(team: Team, command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", ["check", "peers", "init", "doctor"])
 def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
-    """Where the directory was removed under its agent, as worktrees are, that is what is said."""
+    """If an agent's working directory was removed, as worktrees are, the error names that."""
     gone = _xw_in_shell(team, f"mkdir gone && cd gone && rmdir ../gone && {XW} {command}")
     assert gone.code == (1 if command == "doctor" else 2)
     assert "the directory that you are in is gone: cd to one that is there" in gone.out + gone.err
@@ -148,7 +148,7 @@ def test_a_configuration_named_from_a_directory_that_is_gone(team: Team, named: 
      ("send --help", 1), ("--version", 1), ("read zzzzzzzz", 3), ("log --follow", 1)],
 )  # fmt: skip
 def test_output_that_cannot_be_written(team: Team, command: str, code: int, unbuffered: str) -> None:
-    """A full disk behind `>` is told apart from the hub's: what was sent is sent, and is not sent again."""
+    """A full disk behind `>` differs from the hub's: the sent message is sent, and not sent again."""
     team.send("x", by="bob", to="alice")
     run = f"export PYTHONUNBUFFERED={unbuffered}; {XW} {command} >/dev/full"
     ran = _xw_in_shell(team, run)
@@ -209,7 +209,7 @@ def _xw_in_shell(team: Team, script: str) -> Result:
     ],
 )
 def test_a_terminal_that_is_not_utf8(team: Team, locale: dict[str, str]) -> None:
-    """Whatever the locale, a message in any script is printed, spelled out where it must be."""
+    """In any locale, a message in any script is printed, with escapes if needed."""
     token = team.send("žluťoučký kůň 🐎 日本")
     environ = {**os.environ, "XW_NAME": "bob", **locale}
     for arguments in (
@@ -268,7 +268,7 @@ main()
 
 
 def _on_a_terminal(team: Team, *arguments: str, by: str = "bob") -> bytes:
-    """What a command writes to a terminal of its own, stdout and stderr together."""
+    """Return a command's output on a terminal, stdout and stderr together."""
     leader, follower = pty.openpty()
     process = team.start(*arguments, by=by, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)

@@ -58,7 +58,7 @@ def _option(draw: st.DrawFn, param: Param) -> list[str]:
 
 
 def _agree(arguments: list[str]) -> bool:
-    """Whether quick answered; if it did, typer answers the same."""
+    """Return True if quick answered; check that typer then gives the same."""
     quickly = quick.parse(arguments)
     if quickly is None:
         return False
@@ -76,7 +76,7 @@ def _agree(arguments: list[str]) -> bool:
 @example(["send", "info", "-", "--file", "x"])
 @example(["reply", "abc", "text", "--attach", "f", "--as", "bob", "--offline"])
 def test_quick_and_typer_parse_alike(arguments: list[str]) -> None:
-    """Whatever quick takes upon itself, typer parses to the same command and values."""
+    """typer parses every call that quick accepts to the same command and values."""
     _agree(arguments)
 
 

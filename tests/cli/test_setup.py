@@ -257,7 +257,7 @@ def test_peers_shows_presence(team: Team) -> None:
 
 
 def test_peers_with_a_damaged_card(team: Team) -> None:
-    """A damaged card is said to be damaged, and the other peers are still shown."""
+    """`peers` reports a damaged card, and still shows the other peers."""
     for nonsense in ("", "[]", "[" * 60000, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")):
         (team.box("bob") / "card.json").write_text(nonsense, encoding="latin-1")
         shown = team.ok("peers").splitlines()
@@ -289,7 +289,7 @@ def test_sync_writes_the_peers(team: Team) -> None:
 
 
 def test_sync_delivers_the_outbox(team: Team) -> None:
-    """What could not be delivered waits in the outbox, is traced there, and `sync` delivers it in order."""
+    """Undelivered mail waits in the outbox, `trace` shows it there, and `sync` delivers it in order."""
     pending = team.box("bob") / "inbox" / "pending"
     pending.rename(pending.with_name("away"))
     pending.write_text("in the way")
@@ -311,7 +311,7 @@ def test_sync_delivers_the_outbox(team: Team) -> None:
 
 
 def test_sync_returns_what_is_refused_for_good(team: Team) -> None:
-    """Mail for a peer that is no longer there comes back as an info from postmaster, the original kept."""
+    """Mail for a peer that has left comes back as an info from postmaster; the original is kept."""
     pending = team.box("bob") / "inbox" / "pending"
     pending.rename(pending.with_name("away"))
     sent = team.json("send", "task", "lost", "--to", "bob")
@@ -366,7 +366,7 @@ def test_several_instances_and_no_name(team: Team) -> None:
 
 
 def test_who_am_i(team: Team) -> None:
-    """--as goes before XW_NAME, and may stand before the command; a name without a mailbox is no such."""
+    """--as overrides XW_NAME, and may precede the command; a name without a mailbox is not found."""
     assert team.json("who", "--as", "carol")["name"] == "carol"
     assert team.json("--as", "carol", "who")["name"] == "carol"
     assert "for carol" in team.ok("--as", "carol", "check")
@@ -431,7 +431,7 @@ def test_a_hub_that_is_gone(team: Team, command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("url", ["ssh://", "ssh://host:70000/hub", "ssh://host/../hub", "host:"])
 def test_a_hub_that_is_no_url(team: Team, url: str) -> None:
-    """What cannot name a hub elsewhere is a mistake, not a mirror that is missing."""
+    """An invalid URL of a remote hub is a usage error, not a missing mirror."""
     wrong = team.run("check", "--hub", url)
     assert (wrong.code, wrong.out) == (2, "")
     assert repr(url) in wrong.err

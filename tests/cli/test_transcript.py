@@ -104,7 +104,7 @@ def test_log_selects(team: Team, talk: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("when", ["yesterday", "", "0009-01-01", "99999999w", "-1d", "٣d"])
 def test_log_since_when(team: Team, when: str) -> None:
-    """A --since that is no time, or none that a message can have, is a usage error."""
+    """An invalid --since, or one that no message can have, is a usage error."""
     refused = team.run("log", f"--since={when}")
     assert (refused.code, refused.out) == (2, "")
     assert "is no time" in refused.err
@@ -158,7 +158,7 @@ def test_log_tells_its_zone(team: Team, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_log_of_nothing(team: Team) -> None:
-    """An empty transcript is no error."""
+    """An empty transcript is not an error."""
     assert team.ok("log") == ""
 
 
@@ -210,6 +210,6 @@ def test_trace_through_every_place(team: Team) -> None:
 
 
 def test_trace_of_what_one_has_not_sent(team: Team) -> None:
-    """`trace` is for the sender: for anybody else it is no such message."""
+    """`trace` finds only messages that this instance has sent."""
     token = team.send("x")
     assert team.run("trace", token, by="bob").code == 3

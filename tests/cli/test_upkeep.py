@@ -91,7 +91,7 @@ def test_gc_keeps_files_that_are_not_sent_yet(team: Team, tmp_path: Path) -> Non
 
 
 def test_gc_keeps_the_senders_copy_of_what_is_not_delivered(team: Team) -> None:
-    """What waits in the outbox, and what was refused, can be traced after a gc."""
+    """Mail in the outbox, and refused mail, can still be traced after a gc."""
     pending = team.box("bob") / "inbox" / "pending"
     pending.rename(pending.with_name("away"))
     waits = team.json("send", "info", "waits", "--to", "bob")["id"]
@@ -105,7 +105,7 @@ def test_gc_keeps_the_senders_copy_of_what_is_not_delivered(team: Team) -> None:
 
 
 def test_gc_keeps_what_is_young(team: Team, old: dict[str, str]) -> None:
-    """What got to done, failed or sent less than N days ago stays; what is done today counts from today."""
+    """Mail that came to done, failed or sent less than N days ago stays; `done` today counts from today."""
     team.ok("done", old["pending"], by="bob")
     assert team.ok("gc", "--days", "41", by="bob") == ""
     assert len(team.names("bob", "inbox/done")) == 2
@@ -179,7 +179,7 @@ def test_gc_from_cron(team: Team, old: dict[str, str]) -> None:
 
 
 def test_gc_of_folders_and_links_in_failed(team: Team, tmp_path: Path) -> None:
-    """What was set aside is removed whatever it is, and no link is followed."""
+    """Set-aside folders and links are removed too, and no link is followed."""
     (tmp_path / "precious").write_text("keep")
     pending = team.box("bob") / "inbox" / "pending"
     (pending / "folder" / "inner").mkdir(parents=True)
@@ -222,7 +222,7 @@ def test_doctor_on_a_sound_mailbox(team: Team) -> None:
 
 
 def _bad(team: Team, by: str = "bob") -> str:
-    """What doctor finds bad; it exits 1 and prints the same as JSON."""
+    """Return the bad findings of `doctor`; check that it exits 1 and that JSON has the same."""
     found = team.run("doctor", by=by)
     assert (found.code, found.err) == (1, ""), found
     listed = json.loads(team.run("doctor", "--json", by=by).out)["findings"]

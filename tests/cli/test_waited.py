@@ -1,4 +1,4 @@
-"""What `wait --new` has seen, and what it has not."""
+"""`wait --new` passes over the messages that it has seen, and no others."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def new(team: Team, *more: str) -> str | None:
 
 
 def test_waiting_for_an_answer_passes_over_nothing_else(team: Team) -> None:
-    """What `wait --new --re` looked at and did not show is new to the next wait."""
+    """A message that `wait --new --re` read but did not show is new to the next wait."""
     asked = team.send("a question", by="bob", to="alice", kind="question")
     assert new(team) is None
     team.send("a task", kind="task")
@@ -68,7 +68,7 @@ def test_what_could_not_be_printed_is_new(team: Team) -> None:
 
 
 def test_a_long_wait_keeps_what_others_noted(team: Team) -> None:
-    """A wait that began earlier and ends later forgets nothing; what is no longer pending is not kept."""
+    """A wait that began earlier and ends later forgets nothing, except mail that is no longer pending."""
     bob = Mailbox(LocalFiles(str(team.hub)), "bob")
     assert new(team) is None
     long = waited.seen(bob)

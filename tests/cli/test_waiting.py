@@ -75,7 +75,7 @@ def test_watch_exec(team: Team, started: Started) -> None:
 
 
 def test_watch_reports_nothing_twice_and_nothing_damaged(team: Team, started: Started) -> None:
-    """A damaged file among the arrivals goes to failed/, as is said; its neighbours are shown, once."""
+    """A damaged arrival goes to failed/, with a report; its neighbours are shown once."""
     watch = team.start("watch", by="bob")
     started.append(watch)
     team.send("one")
@@ -142,7 +142,7 @@ def test_wait_that_times_out(team: Team, timeout: str) -> None:
 @pytest.mark.parametrize("command", [("wait",), ("ask", "--to", "bob", "x")])
 @pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "-0.001", "soon", ""])
 def test_timeouts_that_are_none(team: Team, command: tuple[str, ...], timeout: str) -> None:
-    """A timeout that is no number is a usage error, and no question is sent."""
+    """A timeout that is not a number is a usage error, and no question is sent."""
     refused = team.run(*command, f"--timeout={timeout}")
     assert (refused.code, refused.out) == (2, "")
     assert "timeout" in refused.err
@@ -184,7 +184,7 @@ def test_ask_as_json_from_a_file(team: Team, started: Started) -> None:
 def test_ask_answered_with_a_file(
     team: Team, started: Started, tmp_path: Path, form: tuple[str, ...]
 ) -> None:
-    """The paths of the reply's files are told: it is done, and `check` shows it no more."""
+    """The paths of the reply's files are printed; the reply is done, and `check` no longer shows it."""
     (tmp_path / "list.txt").write_text("one\ntwo\n")
     ask = team.start("ask", "--to", "bob", "Which?", *form)
     started.append(ask)
@@ -246,7 +246,7 @@ def test_log_follow_selects(team: Team, started: Started) -> None:
 
 @pytest.mark.parametrize("command", [("watch",), ("wait",), ("log", "--follow"), ("ask", "--to", "bob", "x")])
 def test_the_hub_goes_away_meanwhile(team: Team, started: Started, command: tuple[str, ...]) -> None:
-    """Whoever waits on a hub that goes away ends with an error, not in silence."""
+    """A wait on a hub that disappears ends with an error."""
     process = team.start(*command)
     started.append(process)
     until(lambda: watches(process.pid, team.box("alice") / "inbox" / "pending"))

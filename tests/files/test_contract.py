@@ -1,4 +1,4 @@
-"""What every `Files` must do, one sentence of `xw/files/contract.py` at a time."""
+"""The duties of every `Files`, one sentence of `xw/files/contract.py` at a time."""
 
 import hashlib
 import os
@@ -208,7 +208,7 @@ def test_replace_that_fails_is_whole(place: Place) -> None:
 
 
 def test_store_that_fails_leaves_nothing(place: Place) -> None:
-    """Whichever step of a store fails, there is no file."""
+    """A store that fails at any step leaves no file."""
 
     def unchanged() -> None:
         assert place.files.list_folder("a") == []
@@ -228,7 +228,7 @@ def test_replace(place: Place) -> None:
 
 
 def test_store(place: Place) -> None:
-    """A stored file has the pieces' bytes; its size and hash are told."""
+    """A stored file has the given bytes; `store` returns its size and hash."""
     pieces = [os.urandom(70_000) for _ in range(3)]
     whole = b"".join(pieces)
     assert place.files.store(iter(pieces), "a/one") == (len(whole), hashlib.sha256(whole).hexdigest())
@@ -388,7 +388,7 @@ def test_looking_at_a_lock(place: Place, way: str) -> None:
 
 
 def test_a_lock_keeps_a_note(place: Place) -> None:
-    """What one holder keeps, the next recalls; at first there is nothing."""
+    """The next holder recalls the last holder's note; the first recalls an empty one."""
     if not place.locks:
         return
     with place.files.locked_briefly("a/.lock") as note:
@@ -461,7 +461,7 @@ def test_read_what_changed_since_it_was_listed(place: Place) -> None:
 
 
 def test_publish_several(place: Place) -> None:
-    """Each item is published or has its own error; one refused for good does not hold up the next."""
+    """Each item is published or has its own error; one refused permanently does not delay the next."""
     put(place.files, "a/2", b"other")
     items = [
         Publication(f"text {number}".encode(), "tmp", (f"a/{number}", f"b/{number}")) for number in range(4)

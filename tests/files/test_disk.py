@@ -1,4 +1,4 @@
-"""What reaches the disk on a Mac, whose own fsync stops at the drive's cache: seen with a Mac's fcntl."""
+"""On a Mac, whose own fsync stops at the drive's cache, data reaches the disk: tested with a Mac's fcntl."""
 
 import errno
 import fcntl

@@ -39,7 +39,7 @@ WRITING = ("publish", "publish apart", "replace", "replace a new one", "store")
 
 
 class Kernel:
-    """What was asked of the kernel, in order: names of changes, and paths that were synced."""
+    """The requests to the kernel, in order: names of changes, and synced paths."""
 
     def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""What only a real file system can hold: links, FIFOs, sparse files, other processes."""
+"""Cases of real file systems only: links, FIFOs, sparse files, other processes."""
 
 import os
 import resource

@@ -75,7 +75,7 @@ def said(ran: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize(("program", "way"), [(OURS, "locked"), (OURS, "locked_briefly"), (THEIRS, "")])
 def test_processes_exclude_each_other(files: LocalFiles, program: str, way: str) -> None:
-    """Whoever holds a lock, xw in either way or filelock by itself, keeps all others out while it lives."""
+    """The holder of a lock, by either way of xw or by filelock itself, excludes all others while it lives."""
     with process(files, program, way) as holder:
         assert said(holder) == "held"
         for ours in WAYS:
@@ -93,7 +93,7 @@ def test_processes_exclude_each_other(files: LocalFiles, program: str, way: str)
 
 
 def test_a_note_outlives_its_holder(files: LocalFiles) -> None:
-    """What the holder of the short lock noted is there for the next, also where a long lock came between."""
+    """The short lock's note is there for its next holder, even after a long lock in between."""
     with files.locked_briefly("a/.lock") as note:
         note.keep("kept by the dead")
     with process(files, OURS, "locked") as holder:

@@ -1,4 +1,4 @@
-"""What the suite cannot reach from outside: two callers of one place in memory, interleaved."""
+"""Cases that the suite cannot reach from outside: two callers of one place in memory, interleaved."""
 
 import pytest
 

@@ -34,7 +34,7 @@ def test_stamps_round_trip(at: int) -> None:
 
 @given(_MOMENTS.filter(lambda at: at < 4_102_444_800 * clock.SECOND))
 def test_rfc3339_round_trips(at: int) -> None:
-    """What is written in RFC 3339 is read as the same moment."""
+    """A time written in RFC 3339 is read as the same moment."""
     assert clock.from_rfc3339(clock.rfc3339(at)) == at
 
 
@@ -51,7 +51,7 @@ def test_stamps_sort_by_time(one: int, other: int) -> None:
      "99999999T999999999999Z"],
 )  # fmt: skip
 def test_times_that_there_are_none_of(stamped: str) -> None:
-    """A 13th month or a 61st second is no time."""
+    """A 13th month or a 61st second is not a time."""
     assert not clock.is_stamp(stamped)
 
 
@@ -72,7 +72,7 @@ def test_rfc3339_with_offsets(text: str, seconds: float) -> None:
      "١970-01-01T00:00:00Z"],
 )  # fmt: skip
 def test_what_is_not_rfc3339(text: str) -> None:
-    """Anything else is no RFC 3339 time, also where Python would read it."""
+    """Any other form is rejected, even if Python would read it."""
     with pytest.raises(ValueError, match=r"."):
         clock.from_rfc3339(text)
 
@@ -104,7 +104,7 @@ def test_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @example("9" * 5000 + "w", True)
 @example("1w", False)
 def test_any_text_is_a_time_or_a_usage_error(text: str, future: bool) -> None:
-    """Whatever one types is a time that an id can hold, or a usage error."""
+    """Any text is a time that an id can hold, or a usage error."""
     try:
         found = clock.when(text, 1_800_000_000 * clock.SECOND, future)
     except Usage:

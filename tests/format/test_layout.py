@@ -89,7 +89,7 @@ def test_names(name: str) -> None:
     "name", ["", "-a", "A", "a" * 33, "a_b", "a.b", "a b", "ä", "a\n", "١", "a/b", ".", ".."]
 )
 def test_names_that_are_none(name: str) -> None:
-    """What is not of the form is no name."""
+    """A text in another form is not a name."""
     assert not layout.is_name(name)
     with pytest.raises(Usage):
         layout.check_name(name)

@@ -70,7 +70,7 @@ _FIELDS = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(_FIELDS, st.integers(1, 4 * 10**15))
 def test_round_trip(fields: dict[str, Any], at: int) -> None:
-    """What is composed is read back whole, unknown fields included, under the name that its bytes give it."""
+    """A composed message is read back whole, unknown fields included, under the name made from its bytes."""
     name, data = encode(fields, at)
     message = decode(name, data)
     assert message.file_name == name
@@ -133,7 +133,7 @@ def test_text_that_is_not_unicode() -> None:
 
 
 def test_a_newer_format() -> None:
-    """An intact file of a later format is told from a damaged one, whatever else it holds."""
+    """An intact file of a later format differs from a damaged one, whatever else it contains."""
     data = b'{"format": 2}'
     with pytest.raises(Newer, match="upgrade"):
         decode(f"20261121T053012123456Z-{layout.digest(data)}.task.alice.json", data)

@@ -40,7 +40,7 @@ def test_each_command_has_one() -> None:
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
 def test_each_documented_example_is_valid(page: str) -> None:
-    """What the pages show of JSON output is valid."""
+    """Every JSON example on the pages is valid."""
     for step in steps((DOCS / page).read_text(encoding="utf-8")):
         validate.output(step.command.partition("xw ")[2].split(), step.output)
 

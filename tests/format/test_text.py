@@ -15,7 +15,7 @@ _BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def _acts(character: str) -> bool:
-    """Whether a character moves a cursor, starts a line, turns the reading order, or cannot be encoded."""
+    """Return True if a character moves a cursor, starts a line, changes the direction, or is unencodable."""
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
         unicodedata.bidirectional(character) in _BIDI
     )
@@ -50,7 +50,7 @@ def test_visible_leaves_text_as_it_is(given_text: str) -> None:
     ],
 )  # fmt: skip
 def test_how_characters_are_spelled(raw: str, shown: str) -> None:
-    """What cannot be shown is spelled out with its code."""
+    """A character that cannot be shown is replaced by its code."""
     assert text.visible(raw) == shown
 
 

@@ -1,8 +1,7 @@
-"""What tests run under strace besides `xw`: `python -m tests.guarantees.driver [--without PART] VERB …`.
+"""A program for tests to run under strace: `python -m tests.guarantees.driver [--without PART] VERB …`.
 
-The verbs do what bridges and remote hubs will do, by the library, and print
-an acknowledgement once it holds. PART takes one part of the durability out, to
-show that the checks notice.
+The verbs act as bridges and remote hubs do, through the library, and print an acknowledgement once it holds.
+PART removes one part of the durability, to show that the checks notice.
 """
 
 import os

@@ -18,7 +18,7 @@ _REQUIRED = ("O_EXCL", "O_NOFOLLOW")
 
 
 class _Written:
-    """What is known of a file that this run has made."""
+    """The state of a file that this run has made."""
 
     def __init__(self) -> None:
         self.synced = True  # empty: nothing to lose

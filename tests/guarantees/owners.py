@@ -50,7 +50,7 @@ def use_all(folder: Path) -> None:
 
 
 def become(user: int, groups: Sequence[int] = (), mask: int = 0o022) -> None:
-    """Make this process one of a user, for good."""
+    """Change this process's user, permanently."""
     os.umask(mask)
     if user != ROOT:
         os.setgroups(groups)

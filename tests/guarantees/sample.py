@@ -1,7 +1,4 @@
-"""What `make test` keeps of a fault campaign: some of its steps, each kind among them.
-
-`make torture` runs them all.
-"""
+"""The part of a fault campaign that `make test` runs: some steps of each kind. `make torture` runs all."""
 
 import zlib
 from collections.abc import Callable, Hashable, Sequence

@@ -203,7 +203,7 @@ def held(tree: Tree) -> dict[tuple[str, str], set[str]]:
 
 
 def promised(tree: Tree, removable: Iterable[str] = ()) -> Promise:
-    """What a tree holds now, and has to go on holding."""
+    """Return the content of a tree that must stay."""
     gone = set(removable)
     return {
         key: max(states, key=LEVELS.__getitem__) for key, states in held(tree).items() if key[1] not in gone
@@ -211,7 +211,7 @@ def promised(tree: Tree, removable: Iterable[str] = ()) -> Promise:
 
 
 def acknowledged(output: str, who: str) -> Promise:
-    """What a command's output promises."""
+    """Return the promises in a command's output."""
     promise: Promise = {}
     for line in output.splitlines():
         for pattern, state in ((_DELIVERED, "pending"), (_WAITS, "outbox")):

@@ -83,7 +83,7 @@ DAMAGES: list[Callable[[Path, Path], None]] = [
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_read_says_what_is_wrong(team: Team, tmp_path: Path, damage: Callable[[Path, Path], None]) -> None:
-    """Whatever lies in an attachment's place and is not what was sent is a PROBLEM, in text and JSON."""
+    """Anything in an attachment's place that is not the sent file is a PROBLEM, in text and JSON."""
     (team.folder / "plan.txt").write_text("the plan, version 1\n")
     sent = team.send("see", "--attach", str(team.folder / "plan.txt"))
     path = team.box("bob") / "attachments" / sent / "plan.txt"
@@ -96,7 +96,7 @@ def test_read_says_what_is_wrong(team: Team, tmp_path: Path, damage: Callable[[P
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_bridge_tells_the_chat(world: World, tmp_path: Path, damage: Callable[[Path, Path], None]) -> None:
-    """What a bridge presents names the file and its problem."""
+    """A bridge's text for the chat names the file and its problem."""
     (tmp_path / "plan.txt").write_text("the plan, version 1\n")
     name = _send(world, "see", str(tmp_path / "plan.txt"))
     damage(Path(world.root, "bob/attachments", name.partition(".")[0], "plan.txt"), tmp_path / "secret")
@@ -105,7 +105,7 @@ def test_a_bridge_tells_the_chat(world: World, tmp_path: Path, damage: Callable[
 
 
 def test_what_is_too_large_is_not_called_good(team: Team) -> None:
-    """Beyond 64 MiB of one message the bytes are not read, and that is said."""
+    """Beyond 64 MiB of one message, bytes are not read, and the output says so."""
     big = team.folder / "big.bin"
     big.touch()
     os.truncate(big, CHECKED + 1)
@@ -199,7 +199,7 @@ def test_retry_sends_no_file_that_was_swapped(team: Team, tmp_path: Path) -> Non
 def test_what_lies_at_the_recipients_does_not_pass_as_delivered(
     tmp_path: Path, damage: Callable[[Path, Path], None]
 ) -> None:
-    """Whoever put it there: the message's own file is brought, and no link is followed."""
+    """A file already at the recipient's is replaced by the message's own, and no link is followed."""
     files = LocalFiles(str(tmp_path / "hub"))
     files.make_folder("")
     alice, bob = Mailbox(files, "alice"), Mailbox(files, "bob")
@@ -228,7 +228,7 @@ def test_an_added_file_replaces_none(team: Team) -> None:
 
 
 def test_a_file_that_is_there_already_is_synced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever brought it may have died before the sync, and this delivery acknowledges it."""
+    """Delivery syncs an existing file before acknowledging it: its maker may have died before the sync."""
     alice, bob = (Mailbox(world.files, name) for name in ("alice", "bob"))
     kept = alice.keep_attachment("1", "plan.txt", [b"plan"])
     assert hand_over(alice.reader("1"), bob, "1", kept) is None
@@ -241,7 +241,7 @@ def test_a_file_that_is_there_already_is_synced(world: World, monkeypatch: pytes
 
 @pytest.mark.parametrize("by", ["bob", "alice"])
 def test_a_file_that_changes_after_the_look(team: Team, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
-    """What takes a file's place after `retry` has looked at it is not sent, whoever retries, and is named."""
+    """A file that was replaced after `retry` checked it is not sent, and is named."""
     (team.folder / "plan.txt").write_text("the plan, version 1\n")
     sent = team.send("see", "--attach", str(team.folder / "plan.txt"), kind="task")
     (name,) = team.names("bob", "inbox/pending")

@@ -111,7 +111,7 @@ def campaign(name: str, tmp_path: Path, full: bool) -> tuple[int, set[str]]:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_calls_that_fail(name: str, quick_disk: Path) -> None:
-    """Whichever call fails, nothing is acknowledged or half done, the error is told, and a retry works."""
+    """If any call fails, nothing is acknowledged or half done, the error is reported, and a retry works."""
     runs, met = campaign(name, quick_disk, full=False)
     assert runs >= 8
     assert {"EMFILE", "EIO", "EROFS"} <= met

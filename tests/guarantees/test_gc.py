@@ -1,4 +1,4 @@
-"""What gc must not take: the files of a message that is on its way."""
+"""gc must not remove the files of a message that is on its way."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What cannot be set aside is named and left: one file of another user, or a full disk, hides no mail."""
+"""A file that cannot be set aside is named and left: another user's file or a full disk hides no mail."""
 
 import json
 import os
@@ -81,7 +81,7 @@ LOOKING = (["check"], ["who"], ["wait", "--timeout", "5"], ["doctor"], ["log"], 
 @pytest.mark.root
 @pytest.mark.parametrize("kind", ["stray", "private stray", "damaged", "folder", "unreadable", "full folder"])
 def test_a_file_of_another_user(shared: Shared, kind: str) -> None:
-    """Whatever mal puts into bob's pending folder, bob's mail is shown, and he can finish it."""
+    """Whatever mal puts into bob's pending folder, bob sees his mail and can finish it."""
     sent = shared.run(MAL, "send", "task", "hello bob", "--to", "bob")
     assert sent.code == 0, sent
     (message,) = shared.pending.iterdir()
@@ -129,7 +129,7 @@ def test_what_is_left_is_named(shared: Shared) -> None:
 
 @pytest.mark.root
 def test_done_where_only_the_rename_is_allowed(shared: Shared) -> None:
-    """What its sender made unreadable after sending can be finished, and gc does not count it as old."""
+    """A message that its sender made unreadable can be finished, and gc does not count it as old."""
     shared.run(MAL, "send", "task", "hello bob", "--to", "bob")
     (message,) = shared.pending.iterdir()
     message.chmod(0o600)
@@ -165,7 +165,7 @@ def test_gc_goes_on_past_what_it_may_not_remove(shared: Shared) -> None:
 @pytest.mark.parametrize("state", ["full", "read-only"])
 @pytest.mark.parametrize("kind", ["stray", "damaged", "folder"])
 def test_a_disk_that_takes_nothing(small_disk: Path, state: str, kind: str) -> None:
-    """On a full or read-only disk what is no mail is named and left, and the mail is shown."""
+    """On a full or read-only disk, files that are not mail are named and left, and the mail is shown."""
     ground = Ground(small_disk / "work")
     ground.build()
     pending = ground.work / "hub/bob/inbox/pending"
@@ -192,7 +192,7 @@ def test_a_disk_that_takes_nothing(small_disk: Path, state: str, kind: str) -> N
 
 
 def test_a_flood_is_counted(tmp_path: Path) -> None:
-    """Of many files that are no mail a few are named, and the others counted."""
+    """Of many files that are not mail, a few are named, and the others counted."""
     ground = Ground(tmp_path / "work")
     ground.build()
     for number in range(40):

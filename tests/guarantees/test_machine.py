@@ -285,7 +285,7 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 def test_any_sequence_with_any_crash() -> None:
-    """Whatever is done in whatever order, and wherever it crashes, the promises hold."""
+    """The promises hold after any sequence of actions with any crash."""
     run_state_machine_as_test(
         Broken,
         settings=settings(

@@ -139,7 +139,7 @@ def killed_then_cut(
 
 @pytest.mark.parametrize("name", ["flush", "done, pending", "done, claimed", "fail", "gc"])
 def test_power_cut_after_a_kill(name: str, quick_disk: Path) -> None:
-    """What a killed process did and never synced is not taken for durable by the next one."""
+    """Unsynced changes of a killed process do not count as durable for the next one."""
 
     def each_kind(calls: Sequence[Call]) -> list[Call]:
         changing = [call for call in calls if call.act in ("fsync", "link", "unlink", "rename")]

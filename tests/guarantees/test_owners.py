@@ -85,7 +85,7 @@ def test_what_root_sends_can_be_read(project: Path) -> None:
 
 
 def test_an_outbox_that_root_fills(project: Path) -> None:
-    """What waits after root has sent it is the user's too: later syncs deliver it."""
+    """Mail that waits after root has sent it is the user's too: later syncs deliver it."""
     pending = project / ".xw/hub/coder/inbox/pending"
     pending.rename(project / "away")
     sent = run(project, ROOT, "lead", "send", "--to", "coder", "task", "late")
@@ -301,7 +301,7 @@ def hand_to_root(*paths: Path) -> None:
     ],
 )
 def test_doctor_gives_the_command(project: Path, names: tuple[str, ...]) -> None:
-    """What root has left is named by `doctor` with a command, after which all is well."""
+    """`doctor` names root's files and a command, after which all is well."""
     ok(project, USER, "lead", "send", "--to", "coder", "info", "x")
     ok(project, USER, "lead", "notify", "heartbeat")
     ok(project, USER, "lead", "gc")

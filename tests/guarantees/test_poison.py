@@ -114,7 +114,7 @@ def test_gc_keeps_what_it_may_announce(team: Team, monkeypatch: pytest.MonkeyPat
     "place", ["xw.bridges.present.framed", "xw.bridges.present.unfit", "xw.bridges.answer.reply"]
 )
 def test_a_bridge_fails_it_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """The poison goes to failed/ with the fault's text, its sender is told, the others are answered."""
+    """The poison goes to failed/ with the bug's text, its sender gets a notice, and others are answered."""
     for body in ("before", POISON, "after"):
         world.send(body)
     inject(monkeypatch, place)
@@ -197,7 +197,7 @@ def _poisoned(real: Any) -> Any:
 
 
 def test_a_sync_leaves_it_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What brings out a fault stays on the hub and is named; the mail around it is fetched."""
+    """A message that triggers a bug stays on the hub and is named; the other mail is fetched."""
     found_hub(tmp_path / "hub", "alice", "bob")
     alice = Machine(tmp_path / "hub", tmp_path / "a", "alice")
     bob = Machine(tmp_path / "hub", tmp_path / "b", "bob")
@@ -267,7 +267,7 @@ def test_bombs_are_damaged(name: str, field: str) -> None:
 
 @pytest.mark.parametrize("size", [2**63, 10**30, -1, True, 1.0])
 def test_sizes_have_a_bound(size: object) -> None:
-    """An attachment is no larger than a file can be."""
+    """An attachment's size is at most the largest file's."""
     files = [{"name": "a.txt", "size": size, "sha256": "0" * 64}]
     fields: Fields = {"from": "alice", "type": "info", "to": ["bob"], "body": "x"}
     for field in ("attachments", "attached"):
@@ -291,7 +291,7 @@ def test_hops_have_a_bound_that_answers_keep(world: World) -> None:
 @pytest.mark.parametrize("number", ["9" * 4300, "1e999", "-1", "[" * 10000, '"\u0661"', "true"])
 @pytest.mark.parametrize("file", ["card.json", "presence.json", "room.json", "why", "turn"])
 def test_bombs_in_other_files(team: Team, number: str, file: str) -> None:
-    """A number that no honest writer makes hides neither mail nor peers, and is no traceback anywhere."""
+    """A number that no honest writer makes hides neither mail nor peers, and causes no traceback."""
     first = team.send("a task", kind="task")
     team.send("more", kind="task")
     box = team.box("bob")
@@ -354,7 +354,7 @@ def test_a_turn_that_cannot_be_carried_out(world: World, what: str) -> None:
 
 @pytest.mark.parametrize("place", ["inbox/processing/NAME.turn.json", "attachments/ID"])
 def test_a_folder_in_the_way_of_a_turn(world: World, place: str) -> None:
-    """What lies in the place of a file that one message's turn needs fails that message alone."""
+    """A folder in place of a file that one message's turn needs fails that message alone."""
     world.program.limit = 300
     first, second = world.send("one " * 200), world.send("two")
     path = Path(world.root, "bob", place.replace("NAME", first).replace("ID", first.partition(".")[0]))
@@ -426,7 +426,7 @@ def test_a_chat_that_cannot_be_asked(world: World, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("place", ["sent", "inbox/processing", "inbox/tmp", "outbox"])
 def test_a_folder_of_all_messages_that_is_none(world: World, place: str) -> None:
-    """What bars the way of all mail fails none of it; once it is in order again, all are answered."""
+    """An obstacle to all mail fails none of it; once it is removed, all messages are answered."""
     for body in ("one", "two"):
         world.send(body)
     bridge, path = world.bridge(), Path(world.root, "bob", place)

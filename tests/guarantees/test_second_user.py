@@ -1,4 +1,4 @@
-"""What another user of a group hub closes or plants is named and left: it holds up nothing else."""
+"""Folders that another user of a group hub closes or plants are named and left; they delay nothing else."""
 
 import os
 from collections.abc import Callable
@@ -238,7 +238,7 @@ def test_what_another_plants(shared: Shared, kind: str) -> None:
     "place", ["inbox/processing/NAME.turn.json", "attachments/ID", "attachments/ID/body.txt"]
 )
 def test_a_bridge_whose_message_is_in_disorder(shared: Shared, place: str, kind: str) -> None:
-    """What another user puts in the way of one message's turn fails that message; the next is answered."""
+    """A folder that another user puts in the way of one turn fails that message; the next is answered."""
     shared.ok("mal", "send", "task", "the first " * 100, "--to", "bob")
     shared.ok("mal", "send", "task", "the second", "--to", "bob")
     first, second = sorted(os.listdir(shared.hub / "bob/inbox/pending"))

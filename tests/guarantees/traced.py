@@ -49,12 +49,12 @@ class Call(NamedTuple):
 
     @property
     def act(self) -> str:
-        """What it does, whether its paths are absolute or start from an open folder."""
+        """The kind of call, the same for absolute paths and for paths relative to an open folder."""
         return _ACTS.get(self.name, self.name)
 
     @property
     def acknowledges(self) -> bool:
-        """Whether it writes to standard output."""
+        """True if the call writes to standard output."""
         return self.name == "write" and self.fd == STDOUT
 
 

@@ -38,7 +38,7 @@ class Entry:
 
 
 class Server:
-    """What all connections to one ledger share, once it was `made`.
+    """The state shared by all connections to one ledger, once it was `made`.
 
     `cut` takes it off the network, `closed` keeps mail out.
     """

@@ -13,7 +13,7 @@ from xw.files.ssh.target import parse
 
 
 class Way(ServerLink):
-    """What `xw.hub.ssh` wants of a link; `cut` is set while there is no way."""
+    """The link that `xw.hub.ssh` needs; `cut` is True while the network is down."""
 
     def __init__(self) -> None:
         super().__init__(before=OBEDIENT)
@@ -26,7 +26,7 @@ class Way(ServerLink):
         return super().wire()
 
     def transport(self) -> None:
-        """Raise Unreachable while there is no way."""
+        """Raise Unreachable while the network is down."""
         if self.cut:
             raise Unreachable("hub: no route to host")
 

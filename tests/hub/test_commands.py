@@ -1,6 +1,6 @@
-"""Every command of docs/commands.md on hubs that are no directory here: no kind of hub is asked for.
+"""Every command of docs/commands.md on hubs that are not local directories: no command asks for the kind.
 
-All runs in this process, so that a hub takes part that only this process knows.
+All runs in this process, so that a hub known only to this process can take part.
 """
 
 import grp
@@ -18,7 +18,7 @@ from xw.errors import Unreachable
 
 
 def bodies(machine: Machine) -> list[str]:
-    """What `check` shows."""
+    """Return the bodies that `check` shows."""
     return [message["body"] for message in machine.json("check")["messages"]]
 
 
@@ -26,7 +26,7 @@ def bodies(machine: Machine) -> list[str]:
 
 
 def test_init(world: World, tmp_path: Path) -> None:
-    """The first makes the hub, the second joins it and is told who is there; repeating it is harmless."""
+    """The first init makes the hub, the second joins it and lists its instances; repeating it is harmless."""
     alice, bob = (Machine(tmp_path / name, name, world.url) for name in ("alice", "bob"))
     first = alice.ok("init", "--name", "alice", "--hub", world.url, "--describe", "keeps the notes")
     made = f"making a hub at {world.url}\nhub      {world.url} (made)\nmailbox  alice (made)\n"
@@ -72,7 +72,7 @@ def test_init_says_what_the_hub_cannot(world: World, tmp_path: Path) -> None:
 
 
 def test_who_and_prompt(alice: Machine, bob: Machine, world: World) -> None:
-    """who shows the hub's URL and what waits there; prompt names hub and peers."""
+    """`who` shows the hub's URL and the pending mail; `prompt` names the hub and the peers."""
     alice.send("bob", "one")
     who = bob.json("who")
     assert (who["name"], who["hub"], who["pending"]) == ("bob", world.url, 1)
@@ -159,7 +159,7 @@ def test_returned_mail(alice: Machine, bob: Machine, world: World) -> None:
 
 
 def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, world: World) -> None:
-    """What failed with bob has its reason on the hub too, and is sent again as a new message."""
+    """A message that failed at bob's has its reason on the hub too, and is sent again as a new message."""
     task = alice.send("bob", "try this")
     bob.ok("check")
     (name,) = bob.mailbox.pending()
@@ -174,7 +174,7 @@ def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, world: World) -> N
 
 
 def test_notifying(alice: Machine, bob: Machine) -> None:
-    """Each notice arrives, and what is said in the presence alone is shown to peers."""
+    """Each notice arrives, and peers see a status that is only in the presence."""
     notices = [
         ("handoff", "review the parser", "--to", "bob"),
         ("compaction", "two days of work"),
@@ -299,7 +299,7 @@ def test_doctor(alice: Machine, world: World) -> None:
 
 
 def test_doctor_without_a_mailbox_on_the_hub(alice: Machine, world: World) -> None:
-    """A mailbox that is missing on the hub is told, and how to make it; then all is well again."""
+    """`doctor` reports a mailbox missing on the hub, and how to make it; then all is well again."""
     world.remove("alice")
     told = alice.run("doctor")
     assert told.code == 1

@@ -1,4 +1,4 @@
-"""The commands that wait, on hubs that are no directory here; and that no command is left out."""
+"""The commands that wait, on hubs that are not local directories; and that no command is left out."""
 
 import ast
 import signal

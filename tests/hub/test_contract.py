@@ -1,4 +1,4 @@
-"""What every `Hub` must do for those who send, one sentence of `xw/hub/contract.py` at a time."""
+"""The duties of every `Hub` for senders, one sentence of `xw/hub/contract.py` at a time."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_peer_shows_what_waits(stage: Stage, mailbox: Mailbox) -> None:
 
 
 def test_deliver(stage: Stage, mailbox: Mailbox) -> None:
-    """What was delivered is pending with its recipient, byte for byte, and with nobody else."""
+    """A delivered message is pending at its recipient, byte for byte, and at nobody else."""
     sent = parcel(mailbox, "bob")
     before = stage.hub.now()
     assert stage.hub.deliver([sent]) == [None]
@@ -98,7 +98,7 @@ def test_deliver_again(stage: Stage, mailbox: Mailbox, state: State) -> None:
 
 
 def test_deliver_other_bytes_of_one_name(stage: Stage, mailbox: Mailbox) -> None:
-    """Other bytes under a name that is there are refused for good; the first stay."""
+    """Other bytes under an existing name are refused permanently; the first ones stay."""
     sent = parcel(mailbox, "bob")
     stage.hub.deliver([sent])
     (outcome,) = stage.hub.deliver([sent._replace(data=sent.data + b" ")])

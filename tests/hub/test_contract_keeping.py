@@ -1,4 +1,4 @@
-"""What every `Hub` shows, keeps, pushes and says of itself, one sentence of the contract at a time."""
+"""The views, upkeep, pushes and findings of every `Hub`, one sentence of the contract at a time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def test_show(stage: Stage) -> None:
 
 
 def test_sweep(stage: Stage, mailbox: Mailbox) -> None:
-    """What was handled too long ago goes, with its files; what is open, or was handled of late, stays."""
+    """Mail handled too long ago is removed with its files; open mail and recently handled mail stay."""
     states: tuple[State, ...] = ("done", "failed", "done", "pending", "processing")
     sent = [parcel(mailbox, "bob", body, (("data", b"x"),)) for body in "abcde"]
     stage.hub.deliver(sent)
@@ -109,7 +109,7 @@ def test_limits(stage: Stage) -> None:
 
 
 def test_findings(stage: Stage) -> None:
-    """A hub that is well has nothing bad to tell of a mailbox; one that is missing is told."""
+    """A healthy hub has no bad finding about a mailbox; a missing mailbox is one."""
     assert [one for one in stage.hub.findings("bob") if one.level == "bad"] == []
     assert "no-mailbox" in [one.code for one in stage.hub.findings("dave") if one.level == "bad"]
 
@@ -118,7 +118,7 @@ def test_findings(stage: Stage) -> None:
 
 
 def test_closed(stage: Stage) -> None:
-    """Who may change the mail of an instance is told no reason against it."""
+    """There is no reason against a user who may change an instance's mail."""
     assert stage.hub.closed("bob") == ""
 
 
@@ -184,7 +184,7 @@ def test_all_methods_are_here() -> None:
 
 @pytest.mark.parametrize("method", ASKED)
 def test_a_hub_that_is_away(stage: Stage, method: str) -> None:
-    """A hub that cannot be reached is no empty one: whatever is asked raises Unreachable."""
+    """An unreachable hub is not an empty one: every question raises Unreachable."""
     stage.hub.knows("bob")
     stage.cut()
     with pytest.raises(Unreachable):

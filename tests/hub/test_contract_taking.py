@@ -1,4 +1,4 @@
-"""What every `Hub` must do for the owner of a mailbox, one sentence of `xw/hub/contract.py` at a time."""
+"""The duties of every `Hub` for a mailbox's owner, one sentence of `xw/hub/contract.py` at a time."""
 
 import json
 
@@ -25,7 +25,7 @@ def sent(stage: Stage, mailbox: Mailbox) -> Parcel:
 
 
 def shown(stage: Stage, *names: str, known: dict[str, Sighting] | None = None) -> dict[str, Sighting]:
-    """What a survey shows of peers: those in `known`, by default of these names and without knowledge."""
+    """Return a survey's peers: those in `known`, by default these names without earlier knowledge."""
     found = stage.hub.survey("bob", known or {name: Sighting(name) for name in names})
     return {one.name: one for one in found.peers}
 
@@ -216,7 +216,7 @@ def test_claim_of_what_is_settled(stage: Stage, sent: Parcel, state: State) -> N
 
 
 def test_claim_of_what_was_taken_without_a_token(stage: Stage, mailbox: Mailbox, sent: Parcel) -> None:
-    """What is in processing already, or nowhere, was lost to somebody else."""
+    """A claim of a message that is already in processing, or gone, is lost to another claimer."""
     stage.settle("bob", sent.name, "processing")
     for name in (sent.name, parcel(mailbox, "bob").name):
         assert stage.hub.claim("bob", name, OURS) == "lost"
@@ -227,7 +227,7 @@ def test_claim_of_what_was_taken_without_a_token(stage: Stage, mailbox: Mailbox,
 
 
 def test_set_aside(stage: Stage, sent: Parcel) -> None:
-    """What is no mail goes to failed as it is, with the reason; once it is gone from there, False."""
+    """A file that is not mail goes to failed unchanged, with the reason; False once it is gone."""
     assert stage.hub.set_aside("bob", "pending", sent.name, "it is no mail")
     assert not stage.hub.set_aside("bob", "pending", sent.name, "it is no mail")
     assert stage.hub.survey("bob", {}).states == {sent.name: "failed"}
@@ -245,7 +245,7 @@ def test_set_aside_strays(stage: Stage, sent: Parcel) -> None:
 
 
 def test_why_without_a_note(stage: Stage, sent: Parcel) -> None:
-    """What has not failed, or is not there, has no note."""
+    """A message that has not failed, or is missing, has no note."""
     assert stage.hub.why("bob", sent.name) == {}
     stage.settle("bob", sent.name, "done")
     assert stage.hub.why("bob", sent.name) == {}

@@ -84,7 +84,7 @@ def test_what_the_hub_refuses_comes_back(stage: Stage, mirror: Mirror, mailbox: 
 
 
 def test_attachments_travel(stage: Stage, mirror: Mirror, mailbox: Mailbox) -> None:
-    """A file added to a message later is with the recipient before it is told of it."""
+    """A file added to a message later reaches the recipient before the info about it."""
     message_id = send(mailbox, mirror, "one", "bob").id
     late = mailbox.keep_attachment(message_id, "late.txt", [b"late"])
     draft = Draft(
@@ -146,7 +146,7 @@ def test_one_sends_at_a_time(
 def test_nothing_overtakes_in_a_later_burst(
     stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What could not be delivered holds back what follows, though the peer takes mail again by then."""
+    """An undelivered message holds back later ones, even if the peer accepts mail again by then."""
     large = "x" * 200_000  # each travels alone
     stage.close("bob")
     sent = [post.send(mailbox, mirror, Draft("task", ("bob",), large), _clock) for _ in range(3)]
@@ -208,7 +208,7 @@ def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
 def test_the_own_copy_is_made_last(
     stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who finds a message in `sent/` after a crash knows that every recipient has it, or the outbox."""
+    """A message in `sent/` after a crash is also at every recipient's or in the outbox."""
     published: list[list[str]] = []
     publish = mailbox.files.publish
 

@@ -185,7 +185,7 @@ def ended_once(condition: Callable[[], object], number: int = signal.SIGINT) -> 
 
 
 def printed() -> str:
-    """What the command that runs now has printed so far."""
+    """Return the output so far of the running command."""
     buffer = sys.stdout.buffer
     return buffer.getvalue().decode() if isinstance(buffer, io.BytesIO) else ""  # which `call` puts there
 

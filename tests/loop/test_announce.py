@@ -1,4 +1,4 @@
-"""`--notify`: a chat is told that there is mail, once, and nothing is claimed."""
+"""`--notify` announces mail in a chat, once, and claims nothing."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_told_once(world: World) -> None:
 
 @pytest.mark.parametrize("note", ["", "{}", "[1, null]", "[" * 100_000])
 def test_note_that_cannot_be_understood(world: World, note: str) -> None:
-    """What was announced is then not known any more: at worst it is announced once again."""
+    """After an unreadable note, an announcement is repeated at most once."""
     world.send("one")
     rest(announcer(world))
     Path(world.root, "bob/bridge/announced.json").write_text(note)
@@ -60,7 +60,7 @@ def test_note_that_cannot_be_understood(world: World, note: str) -> None:
 
 
 def test_several_in_one_turn(world: World) -> None:
-    """What has come together is announced together, five at a time; an info alone disturbs nobody."""
+    """Mail that arrives together is announced together, five at a time; an info alone is not announced."""
     world.send("by the way", "info")
     one = announcer(world)
     rest(one)
@@ -81,7 +81,7 @@ def test_expired_is_not_announced(world: World) -> None:
 
 
 def test_busy_chat(world: World) -> None:
-    """A chat that is busy is told later."""
+    """A busy chat gets the announcement later."""
     world.send("one")
     one = announcer(world)
     world.program.busy = "working"

@@ -87,7 +87,7 @@ def test_peers_show_the_bridge_and_its_death(team: Team) -> None:
 
 
 def test_bridge_that_was_ended_has_not_died(team: Team) -> None:
-    """After SIGTERM nobody is told of a dead bridge."""
+    """After SIGTERM no bridge is reported as dead."""
     assert bridge(team, "bob", "command", "--", "cat").end() == 0
     assert "; bridge" not in team.ok("peers") and "its bridge" not in team.run("doctor", by="bob").out
 
@@ -175,7 +175,7 @@ def test_path_is_looked_up_where_the_program_runs(team: Team, tmp_path: Path) ->
 
 
 def test_chat_that_is_not_there_yet(team: Team, tmp_path: Path) -> None:
-    """A socket without its chat is said to be at once; mail waits for it, and goes in when it comes."""
+    """A socket without its chat is reported at once; mail waits for the chat, and goes in when it comes."""
     path = tmp_path / "chat.sock"
     running = bridge(team, "bob", "socket", "--target", str(path), "--option", "settle=0.1")
     running.says("the chat is not ready, mail waits: " + str(path))
@@ -201,7 +201,7 @@ def test_pane_that_is_not_there_yet(team: Team, tmux_server: str, agent: Callabl
 
 
 def test_trouble_passes(team: Team) -> None:
-    """What keeps a bridge from going on is said, and so is that it goes on."""
+    """A bridge reports a problem that stops it, and the problem's end."""
     running = bridge(team, "bob", "command", "--", "tr", "a-z", "A-Z")
     pending = team.box("bob") / "inbox/pending"
     away = pending.rename(pending.with_name("away"))
@@ -255,7 +255,7 @@ def test_list(team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("kind", [[], ["acp"]], ids=str)
 def test_list_without_an_extra(team: Team, monkeypatch: pytest.MonkeyPatch, kind: list[str]) -> None:
-    """What one kind lacks is said on stderr with its cure, and the others are listed."""
+    """A missing package of one kind is reported on stderr with its fix, and the other kinds are listed."""
     monkeypatch.setitem(sys.modules, "acp", None)  # as where it is not installed
     for name in ("acp", "acp_agent", "acp_client"):
         monkeypatch.delitem(sys.modules, f"xw.bridges.{name}", raising=False)
@@ -306,7 +306,7 @@ def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest
 
 
 def test_doctor_tells_of_a_program_that_cannot_be_seen(team: Team, tmux_server: str) -> None:
-    """What is typed by a screen's looks alone is named as weaker, for a bridge of xw.json and any other."""
+    """`doctor` calls typing by a screen's look alone weaker, for a bridge of xw.json and any other."""
     weaker = "weaker than seeing its process"
     assert weaker not in team.run("doctor", by="bob").out
     options = ["--option", f"server={tmux_server}"]
@@ -322,7 +322,7 @@ def test_doctor_tells_of_a_program_that_cannot_be_seen(team: Team, tmux_server: 
 
 
 def test_notify_only(team: Team) -> None:
-    """With `--notify` the chat is told that there is mail, and it stays in pending/ for the agent to take."""
+    """With `--notify` the chat gets an announcement, and the mail stays in pending/ for the agent."""
     told = team.folder / "told"
     program = script(team.folder, f"cat >{told}.new; mv {told}.new {told}")
     bridge(team, "bob", "command", "--notify", "--", program)
@@ -354,7 +354,7 @@ def test_statuses(team: Team, said: str, shown: str) -> None:
 
 
 def test_notify_the_others(team: Team) -> None:
-    """A handoff is a task to one; compaction and error are infos to all; a heartbeat is no message at all."""
+    """A handoff is a task to one; compaction and error are infos to all; a heartbeat sends no message."""
     team.ok("notify", "handoff", "review it", "--to", "bob", "--priority", "high", "--context", "issue 4")
     team.ok(
         "notify", "compaction", "the tests", "--retained", "plan", "--retained", "names", "--task", "go on"
@@ -390,7 +390,7 @@ def test_alone(empty: Path) -> None:
 
 
 def test_hot_commands_stay_light(team: Team) -> None:
-    """What agents call all the time imports nothing that bridges and protocol messages need."""
+    """The commands that agents call all the time import nothing for bridges or protocol messages."""
     heavy = "{'pydantic', 'typer', 'watchdog', 'xw.protocol', 'xw.bridges'}"
     sent = team.send("hello", kind="question")
     for words in (["check"], ["read", sent], ["reply", sent, "hi"], ["send", "info", "x"], ["done", sent]):

@@ -60,7 +60,7 @@ def test_killed_while_presenting(world: World, dies: str) -> None:
 
 @pytest.mark.parametrize("dies", ["before", "after"])
 def test_killed_while_presenting_to_a_chat_that_cannot_tell(world: World, dies: str) -> None:
-    """Where nobody can tell, the message is uncertain and never shown again; the sender is told once."""
+    """If the chat cannot tell, the message is uncertain and never shown again; the sender gets one notice."""
     name = world.send("what is up?")
     world.program.dies, world.program.tells = dies, False
     with pytest.raises(Crash):
@@ -153,7 +153,7 @@ def test_next_bridge_is_to_another_kind_of_chat(world: World, dies: str, kind: s
     ],
 )
 def test_note_that_cannot_be_understood(world: World, note: str) -> None:
-    """Nobody knows whether the text went in: it is not shown again, its sender is told, and mail goes on."""
+    """After an unreadable note the text is not shown again, its sender gets a notice, and mail goes on."""
     name = world.send("what is up?")
     mailbox = Mailbox(world.files, "bob")
     mailbox.move("pending", "processing", name)

@@ -110,7 +110,7 @@ def test_script_that_runs_what_it_reads(world: World, tmux_server: str, tmp_path
 def test_copy_of_an_interpreter(
     world: World, tmux_server: str, tmp_path: Path, options: dict[str, str]
 ) -> None:
-    """A REPL in a file called claude is told by its bytes."""
+    """A REPL in a file called claude is recognised by its bytes."""
     with pane(tmux_server, python_copied(tmp_path)) as repl:
         until(lambda: repl.rows == [RULE, "❯"])
         assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
@@ -127,7 +127,7 @@ def test_script_called_claude(world: World, tmux_server: str, tmp_path: Path) ->
 
 
 def test_profile_of_another_program(world: World, tmux_server: str, tmp_path: Path) -> None:
-    """An unknown program that is said to be Claude shows that it is: a prompt alone is anybody's."""
+    """An unknown program declared to be Claude must show Claude's furniture: a prompt alone is not enough."""
     mine = script(tmp_path / "mine.py", f"import sys\nprint({RULE!r})\nx = input('❯ ')\nprint('[mail', x)\n")
     with pane(tmux_server, f"{PYTHON} {mine}") as chat:
         until(lambda: chat.rows == [RULE, "❯"])

@@ -1,4 +1,4 @@
-"""What is reported in place of an answer: `xw ask` and `xw wait` never take it for one."""
+"""`xw ask` and `xw wait` never take a failure notice for an answer."""
 
 import json
 import subprocess
@@ -162,7 +162,7 @@ def test_an_empty_answer_is_marked() -> None:
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_forged_failure_ends_nothing(team: Team, older: bool) -> None:
-    """Who was not asked cannot report that there is no answer; the answer is waited for."""
+    """A failure notice from an instance that was not asked ends nothing; the wait goes on."""
     ask, question = start(team)
     report(team, question, "gone", by="carol", older=older)
     wait = team.run("wait", "--re", question.id, "--timeout", "0.1")
@@ -183,7 +183,7 @@ def test_wait_shows_a_failure_as_what_it_is(team: Team) -> None:
 
 
 def test_one_of_two_fails(team: Team) -> None:
-    """Where several are asked, one failure is told and the others are waited for; the last one ends it."""
+    """Of several recipients, one failure is reported and the others are waited for; the last one ends it."""
     for answered in (True, False):
         ask = team.start("ask", "--to", "bob", "--to", "carol", "--timeout", "60", "well?")
         until(lambda: team.pending("bob"))
@@ -217,7 +217,7 @@ def test_what_comes_back_is_no_answer(team: Team) -> None:
 
 
 def test_a_room_that_refuses(team: Team) -> None:
-    """A room's word that it does not take a question is no answer to it."""
+    """A room's refusal of a question is not an answer to it."""
     team.ok("room", "create", "salon", "--members", "bob,carol", "--policy", "round-robin")
     run = team.start("room", "run", "salon")
     try:
@@ -238,7 +238,7 @@ def test_an_info_is_an_answer(team: Team) -> None:
 
 
 def test_a_damaged_message_is_reported(team: Team) -> None:
-    """A message that is damaged while a bridge has it fails, and its sender is told by what its name says."""
+    """A message damaged while a bridge has it fails, and the sender in its file name gets a notice."""
     bob = instance(team, "bob")
     token = team.send("later damaged", kind="question")
     (name,) = bob.mailbox.pending()

@@ -89,7 +89,7 @@ def test_protocol_message_that_cannot_be_written(world: World) -> None:
 def test_acp(
     world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], words: str, state: str, body: str
 ) -> None:
-    """A line that is no message costs nothing; an agent that ends is noticed though a child has its pipe."""
+    """An invalid line costs nothing; the end of an agent is noticed though a child holds its pipe."""
     world.send(words)
     ended, got = take(world, acp.open_chat(f"{sys.executable} {HERE}/acp_agent.py", {}, tmp_path / "state"))
     assert ended == state and body in got
@@ -97,7 +97,7 @@ def test_acp(
 
 
 def test_agent_that_cannot_be_started(world: World, tmp_path: Path) -> None:
-    """Mail waits for a program that is no agent; the loop is told each time, and decides how often to try."""
+    """Mail waits for a program that is not an agent; the loop gets each error, and decides when to retry."""
     world.send("hello")
     chat = acp.open_chat("false", {}, tmp_path / "state")
     bridge = Bridge(world.instance("bob"), chat, world.told.append)
@@ -122,7 +122,7 @@ def test_agent_that_must_not_be_used(world: World, tmp_path: Path) -> None:
 def test_socket_that_stops_answering(
     world: World, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A history that cannot be had for a while delays the answer; for good, the message ends in its time."""
+    """A history that is unavailable for a while delays the answer; permanently, the message times out."""
     for lasts in (False, True):
         folder = tmp_path / str(lasts)
         folder.mkdir()

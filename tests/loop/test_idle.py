@@ -1,7 +1,7 @@
-"""What each part of xw that stays costs while nothing happens, on a hub that is a directory.
+"""The idle cost of each part of xw that stays running, on a hub that is a directory.
 
-A part that keeps a note in a folder which it watches wakes itself for ever: its
-wake-ups tell. All parts run at the same time, as real processes.
+A part that writes a note into a folder it watches wakes itself for ever: its wake-ups show it. All parts run
+at the same time, as real processes.
 """
 
 import sys

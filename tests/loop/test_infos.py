@@ -27,7 +27,7 @@ def test_a_later_report_settles_the_earlier(world: World, kind: str) -> None:
 
 
 def test_a_report_that_is_uncertain_takes_no_other_with_it(world: World) -> None:
-    """The earlier reports are done, and of the one that may not have been shown the sender is told."""
+    """The earlier reports are done; the sender of the one that may not have been shown gets a notice."""
     for number in range(2):
         world.send(f"report {number}.", "info", by="carol", protocol={"kind": "HEARTBEAT"})
     world.send("and now?")

@@ -94,7 +94,7 @@ def test_room_turn_is_answered(world: World) -> None:
 
 
 def test_expired_is_not_shown(world: World) -> None:
-    """Mail past its time is not shown; it fails as expired, and its sender is told."""
+    """Expired mail is not shown; it fails as expired, and its sender gets a notice."""
     name = world.send("by noon", "task", expires=clock.rfc3339(START + 5 * clock.SECOND))
     world.time += 10 * clock.SECOND
     world.run(world.bridge())
@@ -104,7 +104,7 @@ def test_expired_is_not_shown(world: World) -> None:
 
 
 def test_expired_info_is_set_aside(world: World) -> None:
-    """An info past its time is not shown above anything; nobody is told."""
+    """An expired info is not shown above any message; no notice is sent."""
     name = world.send("lunch", "info", expires=clock.rfc3339(START + 5 * clock.SECOND))
     world.time += 10 * clock.SECOND
     world.send("hm?")
@@ -129,7 +129,7 @@ def test_chat_that_is_not_ready_makes_mail_wait(world: World) -> None:
 
 
 def test_three_failed_tries(world: World) -> None:
-    """What a ready chat does not take in three tries fails, with the reason, and its sender is told."""
+    """A message that a ready chat rejects three times fails with the reason, and its sender gets a notice."""
     world.send("an info", "info")
     name = world.send("take this")
     world.program.raises = [NotPresented("it did not")] * 3
@@ -172,7 +172,7 @@ def test_chat_that_is_gone_makes_mail_wait(world: World) -> None:
 
 
 def test_uncertain(world: World) -> None:
-    """Where nobody can tell whether a text went in, it fails as uncertain; its senders are told."""
+    """A text that may or may not have gone in fails as uncertain; its senders get a notice."""
     info = world.send("an info", "info", by="carol")
     name = world.send("perhaps")
     world.program.raises = [Uncertain("the link broke")]
@@ -190,7 +190,7 @@ def test_uncertain(world: World) -> None:
     ],
 )
 def test_no_answer(world: World, error: Exception, kind: str) -> None:
-    """A text that went in and got no answer is not shown again: it fails at once, the sender is told."""
+    """A text that got no answer is not shown again: it fails at once, and the sender gets a notice."""
     name = world.send("think")
     world.program.fails = error
     world.run(world.bridge())
@@ -277,7 +277,7 @@ def test_empty_answer(world: World) -> None:
 
 
 def test_sender_that_has_gone(world: World) -> None:
-    """An answer to somebody who is no longer there is kept, and its place is named."""
+    """An answer to a sender that has left is kept, and its path is reported."""
     name = world.send("bye", by="carol")
     Path(world.root, "carol/card.json").unlink()
     world.run(world.bridge())
@@ -310,7 +310,7 @@ def test_chat_too_narrow_for_anything(world: World) -> None:
 
 
 def test_text_that_the_chat_refuses(world: World) -> None:
-    """What a chat refuses for good fails as refused, with its reason."""
+    """A message that a chat refuses permanently fails as refused, with the chat's reason."""
     name = world.send("hello")
     world.program.raises = [Refused("no swearing")]
     world.run(world.bridge())
@@ -318,7 +318,7 @@ def test_text_that_the_chat_refuses(world: World) -> None:
 
 
 def test_attachments_are_named(world: World, tmp_path: Path) -> None:
-    """A message's files are shown as paths on this machine; one that is missing is said to be."""
+    """A message's files are shown as paths on this machine; a missing one is marked."""
     for name in ("here.txt", "gone.txt"):
         (tmp_path / name).write_text(name)
     draft = post.Draft("task", ("bob",), "see", attachments=(f"{tmp_path}/here.txt", f"{tmp_path}/gone.txt"))
@@ -352,7 +352,7 @@ def test_claimed_by_another_worker(world: World) -> None:
 
 
 def test_claim_lost_to_another_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another machine of this name has claimed is left to it, though the mirror still shows it."""
+    """A message claimed by another machine of this name is left to it, though the mirror still shows it."""
     name = world.send("whose?")
     world.send("mine")
     real = Direct.claim

@@ -1,4 +1,4 @@
-"""What docs/bridges.md and docs/protocol.md show works."""
+"""The examples of docs/bridges.md and docs/protocol.md work."""
 
 import json
 import re

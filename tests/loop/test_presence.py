@@ -27,7 +27,7 @@ def _age(bob: Mailbox, seconds: float) -> None:
 
 
 def test_status_is_believed_for_a_quarter_of_an_hour(bob: Mailbox) -> None:
-    """What an agent says of itself is shown for 15 minutes, and then it is gone."""
+    """An agent's status is shown for 15 minutes, and then it is gone."""
     presence.say(bob, "busy", "the parser", "80%")
     assert presence.read(bob)[:3] == ("busy", "the parser", "80%")
     _age(bob, 890)
@@ -113,7 +113,7 @@ def test_bridge_that_ends_in_order(bob: Mailbox) -> None:
     ],
 )
 def test_file_of_somebody_else(bob: Mailbox, content: str) -> None:
-    """A presence file that makes no sense is no presence, and is replaced by the next word."""
+    """An invalid presence file counts as none, and the next status replaces it."""
     Path(f"{bob.files.root}/bob/presence.json").write_text(content)
     assert presence.read(bob).status == "-"
     presence.beat(bob, "tmux", Doing("idle"))

@@ -69,7 +69,7 @@ def test_round_trip(payload: protocol.Payload, seq: int | None) -> None:
 
 @given(st.text(), st.text())
 def test_any_text_can_be_parsed(before: str, after: str) -> None:
-    """Whatever stands around or in place of a protocol message, the parser gives a list and no error."""
+    """The parser raises nothing, whatever text is around or in place of a protocol message."""
     protocol.parse(before + "\n[PROTOCOL:" + after)
     protocol.parse(f"{before}\n{HEAD}\n{after}")
 
@@ -113,7 +113,7 @@ def test_seq_and_decoration() -> None:
 
 
 def test_frame_ends_it() -> None:
-    """The last line of the frame that a bridge shows mail in is no part of the message."""
+    """The last line of a bridge's frame is not part of the message."""
     (found,) = protocol.parse(f"{HEAD}\nStatus: idle\n[end k7f3q2m9] no answer is expected")
     assert isinstance(found, Notice)
 
@@ -149,7 +149,7 @@ def test_other_tools_truth() -> None:
     ],
 )
 def test_malformed_is_named(text: str, problem: str) -> None:
-    """What begins like a protocol message and is none is reported with what is wrong with it."""
+    """An invalid text that begins like a protocol message is reported with its problem."""
     (found,) = protocol.parse(text)
     assert isinstance(found, Malformed) and problem in found.problem, found
 

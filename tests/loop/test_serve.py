@@ -48,7 +48,7 @@ def full(scratch: str) -> OSError:
 
 
 def test_each_trouble_is_said_once() -> None:
-    """The same trouble is told when it begins, another one when it takes its place, and the end of all."""
+    """A problem is reported when it begins, another when it replaces the first, and then the end of all."""
     gone = Unreachable("no route to the hub")
     script = Script(full("a"), full("b"), full("c"), gone, gone, None, None, gone, None)
     said = script.run()
@@ -72,7 +72,7 @@ def test_tries_become_rarer() -> None:
 
 
 def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
-    """A folder in the place of `presence.json`, or of its lock, is told once, and the bridge goes on."""
+    """A folder in place of `presence.json`, or of its lock, is reported once, and the bridge goes on."""
     world = World(tmp_path)
     for name in ("outbox/.presence.lock", "presence.json"):
         path = tmp_path / "bob" / name

@@ -37,7 +37,7 @@ def quit_claude(shell: Pane) -> None:
 
 
 def waits(world: World, running: Bridge, why: str) -> None:
-    """The message stays pending, and the reason is said in one line."""
+    """Check that the message stays pending, with a reason of one line."""
     for _ in range(3):
         running.step()
     status, _, reason = running.doing
@@ -147,7 +147,7 @@ def fake_client(folder: Path, name: str) -> Path:
     "name", ["docker", "podman", "kubectl", "nerdctl", "distrobox", "screen", "dtach", "expect"]
 )
 def test_wrapper(world: World, tmux_server: str, tmp_path: Path, name: str) -> None:
-    """What runs inside of a container client cannot be seen: nothing is typed, and the option is named."""
+    """A program inside a container client is invisible: nothing is typed, and the error names the option."""
     with pane(tmux_server, f"{fake_client(tmp_path / 'bin', name)} exec -it box -- {BASH}") as shell:
         until(lambda: shell.rows)
         shell.prompts("❯ ")
@@ -211,7 +211,7 @@ def test_ssh(world: World, tmux_server: str, tmp_path: Path) -> None:
     "command", ["{claude} --log {log} | tee copy", "sh -c '{claude} --log {log} | tee copy'"]
 )
 def test_pipe(world: World, tmux_server: str, claude: Path, command: str) -> None:
-    """Who reads the terminal at the end of a pipe is not certain: mail waits."""
+    """The reader of the terminal at the end of a pipe is uncertain: mail waits."""
     with pane(tmux_server, BASH) as shell:
         shell.prompts("$ ")
         shell.keys(

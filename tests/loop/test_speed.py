@@ -1,4 +1,4 @@
-"""What a bridge costs: the time from a file in pending/ to a text in the chat, and what it takes idle."""
+"""A bridge's costs: the time from a file in pending/ to a text in the chat, and its idle work."""
 
 import statistics
 import subprocess

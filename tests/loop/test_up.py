@@ -103,7 +103,7 @@ def test_ends_with_its_parent(team: Team, tagged: str) -> None:
 
 
 def test_wrong_configuration_is_not_tried_again(team: Team) -> None:
-    """What can never work is started once, and `up` ends when nothing else is left."""
+    """A program that can never work is started once, and `up` ends when no other is left."""
     configure(team, bob={"kind": "command", "target": "cat", "options": {"speed": "1"}})
     up = Running(team, "alice", "up")
     assert up.process.wait(30) == 2
@@ -111,7 +111,7 @@ def test_wrong_configuration_is_not_tried_again(team: Team) -> None:
 
 
 def test_program_that_is_not_there_yet(team: Team) -> None:
-    """What is missing is said once, not at every try; the bridge goes on when it is there."""
+    """A missing program is reported once, not at every try; the bridge goes on when it appears."""
     later = team.folder / "later"
     configure(team, bob={"kind": "command", "target": str(later)})
     up = Running(team, "alice", "up")

@@ -1,4 +1,4 @@
-"""What git takes away, and `init` after that."""
+"""The files that git removes, and `init` after that."""
 
 import fcntl
 import json
@@ -74,7 +74,7 @@ def test_the_exclude_file(bare_bones: Repository, before: bytes | None) -> None:
 def test_the_exclude_file_is_read_under_its_lock(
     bare_bones: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another process adds while it holds the lock is seen, and not added again."""
+    """A line that another process adds while it holds the lock is seen, and not added again."""
     exclude = bare_bones.folder / ".git/info/exclude"
     exclude.write_bytes(b"")
 
@@ -190,7 +190,7 @@ def test_a_shared_hub_is_only_listed(repository: Repository, tmp_path: Path) -> 
 
 
 def test_elsewhere_with_a_name(tmp_path: Path) -> None:
-    """Who has a name and is in no project is sent to it, and not told to make a hub."""
+    """A named agent outside any project is sent to its project, and never advised to make a hub."""
     for command in ("check", "who", "peers", "send info x", "sync", "wait"):
         lost = run(tmp_path, *command.split(), by="coder")
         assert (lost.code, lost.out) == (2, "")
@@ -209,7 +209,7 @@ def test_the_hub_of_another_worktree(bare_bones: Repository) -> None:
 
 
 def test_two_unnamed_inits_at_once(tmp_path: Path) -> None:
-    """Of two in folders of one name, one gets the mailbox and the other is told, whoever is first."""
+    """Of two inits in folders of one name, one gets the mailbox and the other an error, in any order."""
     for number in range(6):
         folders = [tmp_path / f"{number}{place}" / "proj" for place in "xy"]
         for folder in folders:

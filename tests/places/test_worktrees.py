@@ -1,4 +1,4 @@
-"""Which xw.json and which hub are in force in a git worktree, and what is said where none is."""
+"""The xw.json and the hub in force in a git worktree, and the error if there are none."""
 
 import json
 import os
@@ -172,7 +172,7 @@ def test_a_bare_repository(bare_bones: Repository, tmp_path: Path, place: str) -
 
 
 def test_a_git_directory_elsewhere(bare_bones: Repository, tmp_path: Path) -> None:
-    """A clone whose git directory lies elsewhere is no linked worktree: what is near it counts alone."""
+    """A clone with its git directory elsewhere is not a linked worktree: only folders near it count."""
     apart = tmp_path / "apart"
     git(tmp_path, "clone", "-q", f"--separate-git-dir={tmp_path}/gd", str(bare_bones.folder), str(apart))
     assert run(apart, "check", by="coder").code == 2
@@ -182,7 +182,7 @@ def test_a_git_directory_elsewhere(bare_bones: Repository, tmp_path: Path) -> No
 
 
 def test_a_core_worktree(repository: Repository, tmp_path: Path) -> None:
-    """Where git is told another place for the main worktree, that is the main one."""
+    """If git is configured with another place for the main worktree, that is the main one."""
     repository.folder.rename(tmp_path / "moved")
     bones = tmp_path / "bones"
     (tmp_path / "moved/.git").rename(bones)
@@ -218,7 +218,7 @@ def _huge(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_git_file_that_is_none(tmp_path: Path, make: "object") -> None:
-    """Whatever lies there as `.git`: one line, no traceback, no hang."""
+    """Any invalid `.git` file gives one line, no traceback and no hang."""
     make(tmp_path / ".git")  # type: ignore[operator]
     wrong = run(tmp_path, "check", by="coder")
     assert (wrong.code, wrong.out, wrong.err.count("\n")) == (2, "", 1)
@@ -232,7 +232,7 @@ def test_a_link_to_a_git_directory(repository: Repository, tmp_path: Path) -> No
 
 
 def test_a_main_worktree_that_is_gone(repository: Repository, tmp_path: Path) -> None:
-    """Where the main worktree was moved by hand, that is said, and no second hub is advised."""
+    """If the main worktree was moved by hand, the error names that, and advises no second hub."""
     repository.folder.rename(tmp_path / "moved")
     gone = run(repository.linked, "check", by="coder")
     assert gone.code == 2
@@ -245,7 +245,7 @@ def test_a_main_worktree_that_is_gone(repository: Repository, tmp_path: Path) ->
 @pytest.mark.root
 @pytest.mark.parametrize("what", ["xw.json", ".git", ".git/worktrees/linked"])
 def test_what_another_user_owns_is_not_followed(repository: Repository, what: str) -> None:
-    """Neither a git directory nor an xw.json of another user decides where mail goes, and that is said."""
+    """Another user's git directory or xw.json never decides where mail goes, and the error names it."""
     os.chown(repository.folder / what, 65534, 65534)
     refused = run(repository.linked, "check", by="coder")
     assert refused.code == 2

@@ -34,7 +34,7 @@ class Machine:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What is set besides for its commands."""
+        """Additional environment variables of its commands."""
         return {"XW_NAME": self.name}
 
     @property
@@ -62,7 +62,7 @@ class Machine:
         return call(self.folder, *arguments, environ=self.environ, stdin=stdin)
 
     def ok(self, *arguments: str, stdin: bytes = b"") -> str:
-        """What a command printed that must succeed, with nothing on stderr."""
+        """Return the output of a command that must succeed, with nothing on stderr."""
         result = self.run(*arguments, stdin=stdin)
         assert (result.code, result.err) == (0, ""), result
         return result.out

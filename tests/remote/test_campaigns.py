@@ -189,7 +189,7 @@ class Between:
         self.load = Load(alice, bob)
 
     def dumb(self, server: Sshd, how: str, command: Sequence[str]) -> tuple[Result, float]:
-        """What alice's command said while nothing came from the hub, and the seconds it took."""
+        """Return the output of alice's command while the hub is unresponsive, and the seconds it took."""
         if how == "server stopped":
             server.signal_all(signal.SIGSTOP)
         else:
@@ -265,7 +265,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("how", ["server stopped", "packets swallowed"])
 def test_each_command_keeps_its_limit(between: Between, known: Sshd, how: str, tmp_path: Path) -> None:
-    """When the link goes dumb each command returns within the limit plus a second."""
+    """On an unresponsive link, each command returns within its limit plus a second."""
     alice, limit = between.alice, 0.5
     sent = alice.send("bob", "trace this")
     alice.set(offline_s=limit)
@@ -457,7 +457,7 @@ def test_the_hubs_disk(trouble: str, join: Join, hub: Path, tmp_path: Path) -> N
 
 @pytest.mark.root
 def test_mail_of_a_read_only_hub(join: Join, hub: Path) -> None:
-    """What waits there is fetched and shown as fresh; only mail for it hears that it takes nothing."""
+    """Mail on a read-only hub is fetched and shown as fresh; only sending reports the hub's state."""
     with mounted(hub, "size=2m"):
         alice, bob = join("alice"), join("bob")
         alice.send("bob", "still to be had")
@@ -490,7 +490,7 @@ class Apart:
         self._ip("link", "set", self.name, how)
 
     def within(self) -> list[str]:
-        """What goes before a command that is to run there."""
+        """Return the words before a command that is to run there."""
         return ["ip", "netns", "exec", self.name]
 
     def remove(self) -> None:

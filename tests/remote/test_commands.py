@@ -230,7 +230,7 @@ def test_an_unknown_peer(alice: Machine, hub: Path) -> None:
 
 
 def test_what_is_no_instance(alice: Machine, bob: Machine, hub: Path) -> None:
-    """A link to a mailbox, and a folder whose card is no file, are nobody here either, as in a directory."""
+    """A link to a mailbox, or a folder whose card is not a file, is not an instance, as in a directory."""
     (hub / "bobby").symlink_to("bob")
     shutil.copytree(hub / "bob", hub / "odd")
     (hub / "odd/card.json").unlink()
@@ -249,7 +249,7 @@ def test_what_is_no_instance(alice: Machine, bob: Machine, hub: Path) -> None:
 
 
 def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
-    """Mail sent offline to one who is no more comes back as an info from postmaster; the original is kept."""
+    """Mail sent offline to a peer that has left comes back from postmaster; the original is kept."""
     known.stop()
     assert alice.run("send", "task", "still there?", "--to", "bob").code == 0
     known.start()
@@ -312,7 +312,7 @@ def test_everything_goes_on_offline(alice: Machine, bob: Machine, known: Sshd, h
 
 
 def test_offline_stays_off_the_network(alice: Machine, bob: Machine, known: Sshd) -> None:
-    """With --offline nothing connects and nothing is said of it; `sync` needs the network and says so."""
+    """With --offline nothing connects or is reported; `sync` needs the network and says so."""
     bob.send("alice", "unseen")
     before = logins(known)
     for arguments in (["check"], ["send", "info", "later", "--to", "bob"], ["log"], ["peers"], ["who"]):
@@ -389,7 +389,7 @@ def test_agents_on_the_hub_host_and_elsewhere(
 
 
 def test_what_an_unclean_name_would_do(alice: Machine, bob: Machine, hub: Path) -> None:
-    """A file on the hub that is no message is set aside there and shown to nobody."""
+    """A file on the hub that is not a message is set aside there and not shown."""
     (hub / "bob/inbox/pending/\x1b[2Jrubbish").write_text("x")
     checked = bob.run("check")
     assert (checked.code, "no mail for bob" in checked.out) == (0, True)

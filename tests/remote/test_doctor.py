@@ -1,4 +1,4 @@
-"""What can be wrong on the way to a hub on another host, there and in the mirror, and who says so."""
+"""Problems on the way to a remote hub, there and in the mirror, and the commands that report them."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
 def test_doctor_names_the_step_that_fails(
     alice: Machine, bob: Machine, known: Sshd, home: Home, hub: Path
 ) -> None:
-    """No mailbox there, no hub, an unknown host key, no server: each is named with what mends it."""
+    """A missing mailbox, hub, host key or server: `doctor` names each with its fix."""
 
     def bad() -> str:
         # A process of its own: this one would keep its connection.
@@ -135,7 +135,7 @@ DAMAGE = (
 
 @pytest.mark.parametrize("name", ["away.json", "bob/outbox/.sync.json", "peers.json"])
 def test_damaged_notes_of_the_mirror(name: str, alice: Machine, bob: Machine) -> None:
-    """The notes of a mirror may be damaged in any way: commands go on, and the next sync mends them."""
+    """With any damage to a mirror's notes, commands go on, and the next sync repairs them."""
     path = bob.mirror.parent / name
 
     def keys() -> list[str]:

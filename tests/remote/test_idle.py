@@ -1,4 +1,4 @@
-"""What `xw sync --watch` costs while nothing happens: the real program, a real sshd, counted from outside."""
+"""The idle cost of `xw sync --watch`: the real program, a real sshd, counted from outside."""
 
 import json
 import subprocess

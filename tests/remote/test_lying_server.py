@@ -30,7 +30,7 @@ class Lying:
         self.honest(False)
 
     def honest(self, now: bool) -> None:
-        """Whether the server does from now on what it says it has done."""
+        """Make the server honest, or lying again."""
         if now:
             self.mark.touch()
         else:
@@ -82,7 +82,7 @@ def test_a_file_is_not_delivered_without_its_message(lying: Lying, hub: Path, tm
 
 
 def test_init_says_it(lying: Lying, tmp_path: Path, hub: Path) -> None:
-    """Who joins such a hub hears of it; what `hub.json` is told to say then lets mail through."""
+    """Joining such a hub reports it; an entry in `hub.json` then lets mail through."""
     carol = Machine(tmp_path / "carol", "carol", lying.url)
     said = carol.ok("init", "--name", "carol", "--hub", lying.url)
     assert "says OK to hard links and makes none" in said
@@ -109,7 +109,7 @@ def test_a_new_hub(lying: Lying, tmp_path: Path) -> None:
 
 
 def test_a_move_that_was_not_made(tmp_path: Path, home: Home, keys: Keys, hub: Path) -> None:
-    """What was settled here and not there is told, and settled by the next sync of an honest server."""
+    """A message settled here but not there is reported, and settled by the next honest sync."""
     lying = Lying(tmp_path, home, keys, hub, "posix rename", where="inbox/done/")
     try:
         lying.alice.send("bob", "a job")

@@ -54,7 +54,7 @@ def spoil(place: Path, kind: str) -> None:
 
 
 def is_quiet(result: Result) -> bool:
-    """Whether a command said nothing but lines of its own."""
+    """Return True if a command printed only its own lines."""
     return "Traceback" not in result.err and "unforeseen" not in result.err and "bug" not in result.err
 
 
@@ -74,7 +74,7 @@ def test_no_command_minds(scene: tuple[Machine, Machine], kind: str) -> None:
 
 
 def test_sync_with_any_garbage(scene: tuple[Machine, Machine]) -> None:
-    """Whatever stands in the notes, a sync works, and says nothing of it."""
+    """With any garbage in the notes, a sync works and reports nothing about it."""
     alice, _ = scene
     for kind in GARBAGE:
         spoil(alice.mirror.parent, kind)

@@ -201,7 +201,7 @@ def test_adopting_overtakes_nothing(tmp_path: Path) -> None:
 
 
 def test_adopting_into_a_mailbox_that_is_incomplete(tmp_path: Path) -> None:
-    """Where a message cannot be taken, that is said, and what follows it to the same peer stays as well."""
+    """A message that cannot be taken over is reported, and later ones to the same peer stay too."""
     old, new = (Mailbox(LocalFiles(str(tmp_path / name)), "alice", mirror=True) for name in ("old", "new"))
     old.make()
     new.make()
@@ -219,7 +219,7 @@ def test_adopting_into_a_mailbox_that_is_incomplete(tmp_path: Path) -> None:
 
 
 def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:
-    """A folder that is no mirror, and the mirror in use, are harmless."""
+    """A folder that is not a mirror, and the mirror in use, are harmless."""
     result = alice.run("sync", "--adopt", str(tmp_path / "nowhere"))
     assert (result.code, "no mirror of 'alice'" in result.err) == (3, True)
     alice.ok("sync", "--adopt", str(alice.mirror.parent))
@@ -229,7 +229,7 @@ def test_adopting_nothing(alice: Machine, tmp_path: Path) -> None:
 def test_a_configuration_elsewhere(
     alice: Machine, bob: Machine, known: Sshd, by_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mirror beside an xw.json that is no longer used is named, with commands that reach it from there."""
+    """A mirror beside an unused xw.json is named, with commands that reach it from there."""
     mirror = left_behind(alice, known)
     moved = tmp_path / "elsewhere"
     moved.mkdir()
@@ -308,7 +308,7 @@ def test_a_note_of_its_url_that_cannot_be_read(
 
 
 def test_notes_of_mirrors_that_are_gone(alice: Machine, tmp_path: Path) -> None:
-    """A mirror that was removed is forgotten; what is no note is passed over; none of it ends a command."""
+    """A removed mirror is forgotten and an invalid note ignored; neither ends a command."""
     alice.ok("sync")
     notes = Path(config.noted_mirrors())
     (kept,) = [path for path in notes.iterdir() if str(alice.folder) in path.read_text()]

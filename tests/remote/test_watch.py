@@ -40,7 +40,7 @@ def watch(alice: Machine, bob: Machine, hub: Path) -> Watch:
 
 
 def test_mail_is_pushed(watch: Watch, alice: Machine, hub: Path, tmp_path: Path) -> None:
-    """What is delivered on the hub is in the mirror long before the next look would be due."""
+    """A message delivered on the hub is in the mirror long before the next regular look."""
     began = time.monotonic()
     for number in range(5):
         host_send(hub, tmp_path / "host", str(number), "alice")
@@ -180,7 +180,7 @@ def test_all_instances_of_a_machine_on_one_connection(
 
 
 def test_the_configuration_is_left_alone(watch: Watch, alice: Machine, join: Join) -> None:
-    """Who is new on the hub is known here, and xw.json is written by no sync but an explicit one."""
+    """A new peer on the hub is known here, and only an explicit sync writes xw.json."""
     path = alice.folder / "xw.json"
     before = path.read_bytes()
     join("carol")

@@ -56,7 +56,7 @@ def watched(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[tuple[Machine, 
 def test_mail_after_a_dropped_connection(
     watched: tuple[Machine, Watch], proxy: Proxy, hub: Path, tmp_path: Path
 ) -> None:
-    """What comes or is sent after a NAT dropped the connection travels once the silence was noticed."""
+    """After a NAT dropped the connection, mail travels both ways once the silence is noticed."""
     machine = watched[0]
     proxy.drop()
     began = time.monotonic()
@@ -68,7 +68,7 @@ def test_mail_after_a_dropped_connection(
 
 
 def test_a_server_that_stands_still_is_away(watched: tuple[Machine, Watch], known: Sshd) -> None:
-    """Where the server is stopped, that is said though nothing is sent; it is back when it goes on."""
+    """A stopped server is reported though nothing is sent; it is back when it goes on."""
     known.signal_all(signal.SIGSTOP)
     began = time.monotonic()
     try:
@@ -83,7 +83,7 @@ def test_a_server_that_stands_still_is_away(watched: tuple[Machine, Watch], know
 def test_mail_after_a_sleep(
     watched: tuple[Machine, Watch], proxy: Proxy, hub: Path, tmp_path: Path, dead: bool
 ) -> None:
-    """What came while this machine slept is here soon after, whether or not the connection survived."""
+    """Mail that came while this machine slept is here soon after, whether the connection survived or not."""
     machine, watch = watched
     watch.process.send_signal(signal.SIGSTOP)
     host_send(hub, tmp_path / "host", "second", "alice")

@@ -110,7 +110,7 @@ class Stage:
         return self.send(sender, room, deed, protocol=payload.write(payload.CONTROL, fields))
 
     def mail(self, name: str, kind: str | None = None) -> list[Message]:
-        """What waits for an instance."""
+        """Return the pending mail of an instance."""
         mailbox = Mailbox(self.files, name)
         found = [mailbox.read(Place(INBOX["pending"], file)) for file in mailbox.names(INBOX["pending"])]
         return [message for message in found if kind in (None, message.type)]

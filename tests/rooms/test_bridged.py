@@ -72,7 +72,7 @@ class Member:
 
     @property
     def said(self) -> str:
-        """What its processes reported."""
+        """Return the reports of its processes."""
         return (self._folder / f"reports-{self.name}").read_text()
 
     @property
@@ -118,7 +118,7 @@ def converse(stage: Stage, members: dict[str, Member], most: int) -> None:
 
 
 def check(stage: Stage, members: dict[str, Member], most: int) -> None:
-    """What must be true of the whole conversation."""
+    """Check the whole conversation."""
     check_room(stage.files, "talk", NAMES, reminded=["frail", "mute"])
     said = stage.said("talk")
     lines = [(author, text) for author, text in said if author in NAMES]
@@ -156,7 +156,7 @@ def test_five_bridged_members_100_turns(
     tmp_path: Path,
     record_property: Record,
 ) -> None:
-    """100 turns: what the programs saw and said is what the room has, once and in order."""
+    """In 100 turns, the room has what the programs saw and said, once and in order."""
     run(stage, join, tmp_path, 100, record_property)
 
 

@@ -30,7 +30,7 @@ def ended(stage: Stage) -> None:
     ],
 )
 def test_mail_to_a_closed_room_fails_at_once(team: Team, words: list[str]) -> None:
-    """Who writes to a closed room is told so by the command itself, and nothing is sent."""
+    """Sending to a closed room fails in the command itself, and nothing is sent."""
     create(team)
     finish(team)
     result = team.run(*words, by="bob")
@@ -103,7 +103,7 @@ def test_who_is_gone_is_not_told(stage: Stage) -> None:
 
 
 def test_mail_from_an_outbox_comes_back(stage: Stage) -> None:
-    """What waited in an outbox when the room was closed comes back from postmaster, with the reason."""
+    """Mail that was in an outbox when the room was closed comes back from postmaster, with the reason."""
     writable = stage.files.writable
     stage.add("owner")
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
@@ -142,7 +142,7 @@ def test_its_name_and_record_stay(team: Team) -> None:
 
 
 def test_an_open_rooms_card_is_safe(stage: Stage) -> None:
-    """No instance is made of an open room by registering its name anew; a room's own card may be mended."""
+    """Registering an open room's name anew makes no instance of it; a room's own card may be repaired."""
     stage.room("talk", "alice")
     with pytest.raises(Refused, match="room"):
         stage.hub.register("talk", {"name": "talk", "kind": "agent"})

@@ -68,7 +68,7 @@ def test_a_broadcast_goes_to_no_room(team: Team, broadcast: tuple[str, ...]) -> 
 
 
 def test_a_room_is_addressed_by_its_name(team: Team) -> None:
-    """A room that is named beside `all` gets the message; where only rooms are left, nobody is told."""
+    """A room named beside `all` gets the message; with only rooms left, `all` reaches nobody."""
     create(team)
     assert team.json("send", "info", "x", "--to", "all", "--to", "talk")["delivered"] == [
         "bob",
@@ -134,7 +134,7 @@ def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> No
 
 
 def test_common_options_before_a_command_of_two_words(team: Team) -> None:
-    """`xw --as bob room say …` is said by bob."""
+    """`xw --as bob room say …` speaks as bob."""
     create(team)
     assert team.run("--as", "bob", "room", "say", "talk", "by bob", by=None).code == 0
     finish(team)
@@ -227,7 +227,7 @@ def test_whether_a_room_runs(team: Team) -> None:
 
 
 def test_looking_at_a_room_does_not_keep_it_from_running(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks whether a room runs holds its lock for a moment, which its coordinator waits for."""
+    """A check whether a room runs holds its lock for a moment; the coordinator waits for it."""
     create(team)
     team.ok("room", "close", "talk")
     with ExitStack() as held:
@@ -245,7 +245,7 @@ def test_looking_at_a_room_does_not_keep_it_from_running(team: Team, monkeypatch
 
 
 def test_control_from_the_shell(team: Team) -> None:
-    """join, leave, pause and resume are told to the room, which tells its members."""
+    """join, leave, pause and resume go to the room, which informs its members."""
     create(team)
     for words in (["join"], ["pause"], ["resume"], ["leave"]):
         team.ok("room", *words, "talk")
@@ -354,7 +354,7 @@ def test_help_names_every_command(team: Team) -> None:
 
 
 def test_two_who_make_a_room_at_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where two looked before either had made it, the room is as one made it, and the other is told."""
+    """If two create a room at once, it is as one of them made it, and the other gets an error."""
     create(team)
     monkeypatch.setattr(DirectoryRooms, "exists", lambda rooms, name: False)
     second = team.run("room", "create", "talk", "--members", "alice", by="bob")

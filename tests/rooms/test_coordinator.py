@@ -85,7 +85,7 @@ def test_notices_to_everybody_are_no_lines(stage: Stage) -> None:
 
 
 def test_a_stranger_is_refused(stage: Stage) -> None:
-    """Who is no member is told so, and its words go to failed/ with the reason."""
+    """A stranger gets a refusal, and its words go to failed/ with the reason."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     stage.add("zoe")
     stage.send("zoe", "talk", "hello")
@@ -115,7 +115,7 @@ def test_a_line_is_not_older_than_what_the_room_said_before(stage: Stage) -> Non
 
 
 def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:
-    """It is told that it is no member, unless every member has it: an older xw's `all` counts rooms too."""
+    """A stranger gets a refusal unless every member has the message: an older xw's `all` counts rooms too."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     zoe = stage.add("zoe")
     for to in (("alice", "bob", "talk"), ("alice", "talk")):
@@ -129,7 +129,7 @@ def test_a_stranger_who_names_the_room_among_others(stage: Stage) -> None:
 @pytest.mark.parametrize("sender", ["alice", "zoe", "anna"])
 @pytest.mark.parametrize("kind", ["info", "task", "question"])
 def test_a_broadcast_of_an_older_xw(stage: Stage, sender: str, kind: Type) -> None:
-    """What everybody has already is neither passed on nor refused, by whatever coordinator comes later."""
+    """A message that every member already has is neither passed on nor refused, by any later coordinator."""
     talk = stage.room("talk", "alice bob carol", seed="x")
     room = stage.run(talk)
     stage.add("zoe")
@@ -212,7 +212,7 @@ def test_a_strangers_broadcast_to_an_empty_room(stage: Stage) -> None:
 
 
 def test_the_host_writes_to_all(stage: Stage) -> None:
-    """What the host writes as the room, to the room and every member, is a line."""
+    """A message from the host as the room, to the room and every member, is a line."""
     talk = stage.room("talk", "alice bob")
     room = stage.run(talk)
     _everybody(stage, "talk", own=True)
@@ -266,7 +266,7 @@ def test_agents_rule_only_themselves(stage: Stage, deed: str) -> None:
 
 
 def test_joining_and_leaving_are_said(stage: Stage) -> None:
-    """Whoever joins or leaves: all members are told, and the newcomer has the next turn of its round."""
+    """All members learn of each joining and leaving, and the newcomer has the next turn of its round."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     stage.add("carol")
     stage.ask("carol", "talk", "join")
@@ -280,7 +280,7 @@ def test_joining_and_leaving_are_said(stage: Stage) -> None:
 
 
 def test_a_newcomer_is_given_the_last_lines(stage: Stage) -> None:
-    """Who joins gets the topic and the last N lines with its first turn; who joins again gets them anew."""
+    """A new member gets the topic and the last N lines with its first turn, and again if it rejoins."""
     room = stage.run(stage.room("talk", "alice bob", seed="Tea or coffee?", memory=3))
     rounds(stage, room, "alice bob", 4)
     stage.answer("alice", "last")
@@ -302,7 +302,7 @@ def test_a_newcomer_is_given_the_last_lines(stage: Stage) -> None:
 
 
 def test_a_mute_member_is_passed_over_and_marked(stage: Stage) -> None:
-    """Who does not answer in time is passed over, once, until it says something; that line is not lost."""
+    """A member that does not answer in time is passed over until it speaks; that line is not lost."""
     room = stage.run(stage.room("talk", "alice bob carol", seed="x", answer_s=30))
     room.step()
     stage.answer("alice", "one")
@@ -334,7 +334,7 @@ def test_one_that_cannot_answer_is_passed_over_at_once(stage: Stage) -> None:
 
 
 def test_a_bridge_that_has_no_answer_ends_its_turn(stage: Stage) -> None:
-    """The automatic word that a turn failed is no line; a second one, after the turn, changes nothing."""
+    """The automatic notice of a failed turn is not a line; a second one, after the turn, changes nothing."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     room.step()
     turn = stage.turn("alice")
@@ -424,7 +424,7 @@ def test_a_chatterer_is_refused(stage: Stage) -> None:
 
 
 def test_the_room_says_that_one_speaks_too_often(stage: Stage) -> None:
-    """A member over its rate is told each time, the others once a minute; nobody gets a turn for it."""
+    """A member over its rate gets a notice each time, the others once a minute; nobody gets a turn for it."""
     room = stage.run(stage.room("talk", "alice bob", policy="mention", per_minute=2))
     for _ in range(2):
         for number in range(5):
@@ -526,7 +526,7 @@ def test_a_room_that_was_passed_over_hears_what_is_new(stage: Stage) -> None:
 
 @pytest.mark.parametrize("heard", [False, True])
 def test_an_answered_turn_is_not_brought_again(stage: Stage, heard: bool) -> None:
-    """What a member has answered and its gc has removed since, a new coordinator does not deliver anew."""
+    """A new coordinator does not deliver an answered turn again, even if its member's gc has removed it."""
     name = stage.room("talk", "alice bob", seed="x")
     stage.run(name).step()
     turn = stage.answer("alice", "a")

@@ -148,7 +148,7 @@ def play(stage: Stage, cut: int) -> bool:
 
 
 def happens(stage: Stage, at_step: int) -> None:
-    """What else comes about while the three talk."""
+    """Run the other events while the three talk."""
     if at_step == 1:
         stage.send("zoe", "talk", "let me in")
         stage.wait(6)
@@ -163,7 +163,7 @@ def happens(stage: Stage, at_step: int) -> None:
 
 
 def outcome(stage: Stage) -> list[tuple[str, str]]:
-    """What was said and done, times apart."""
+    """Return what was said and done, without times."""
     return stage.said("talk")
 
 

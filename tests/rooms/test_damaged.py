@@ -1,4 +1,4 @@
-"""Rooms whose files are damaged, missing or not to be written: each is told of, and hides nothing else."""
+"""Rooms whose files are damaged, missing or not writable: each is reported, and hides nothing else."""
 
 import shutil
 
@@ -39,7 +39,7 @@ def test_a_damaged_line_is_named(team: Team) -> None:
 
 
 def test_mail_that_is_left_in_a_closed_rooms_outbox(team: Team) -> None:
-    """Who runs a room to its end is told whose mail could not be delivered; running it again brings it."""
+    """Running a room to its end reports members with undelivered mail; running it again delivers it."""
     create(team)
     pending = team.box("bob") / "inbox" / "pending"
     pending.rmdir()
@@ -53,7 +53,7 @@ def test_mail_that_is_left_in_a_closed_rooms_outbox(team: Team) -> None:
 
 
 def test_who_looks_at_a_room_moves_nothing(team: Team) -> None:
-    """What is no mail in a room's mailbox is for the room to set aside, not for who looks at it."""
+    """Only the room itself sets aside files in its mailbox that are not mail; a reader moves nothing."""
     create(team)
     stray = team.box("talk") / "inbox" / "pending" / "stray"
     stray.touch()

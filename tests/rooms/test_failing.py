@@ -35,7 +35,7 @@ def again(stage: Stage, room: Coordinator) -> None:
 
 
 def test_a_failed_turn_is_not_used_up(stage: Stage) -> None:
-    """A turn that failed does not count, is told, and is given again after a rest, with the same lines."""
+    """A failed turn does not count, is reported, and is given again after a rest, with the same lines."""
     room = stage.run(stage.room("talk", "alice bob", seed="the seed", turns=2))
     room.step()
     fail(stage, room, "alice")

@@ -52,7 +52,7 @@ def test_a_members_file_comes_with_the_turn(stage: Stage, tmp_path: Path) -> Non
 
 
 def test_files_that_were_added_later(stage: Stage, tmp_path: Path) -> None:
-    """What `xw attach` adds to a line goes along too."""
+    """Files that `xw attach` adds to a line are passed on too."""
     from xw import post
     from xw.layout import SENT
     from xw.mailbox import Place
@@ -123,7 +123,7 @@ def test_a_file_that_has_changed_is_not_passed_on(stage: Stage, tmp_path: Path, 
 
 
 def test_a_room_in_a_room_passes_files_on(stage: Stage, tmp_path: Path) -> None:
-    """A file that is said in one room reaches the members of the other."""
+    """A file sent to one room reaches the members of the other."""
     stage.add("left", "room")
     stage.add("right", "room")
     stage.room("left", "alice right:room", policy="free")

@@ -43,7 +43,7 @@ def test_who_claims_to_be_a_room_keeps_within_its_rate(stage: Stage) -> None:
     [{"room": "other", "author": "bob"}, {"author": "talk", "hops": 7}, {"protocol": {"kind": "ROOM_WHAT"}}],
 )
 def test_forged_fields_change_no_author(stage: Stage, fields: dict[str, Any]) -> None:
-    """Whatever a message claims, its line is its mailbox's."""
+    """The author of a line is its mailbox, whatever the message claims."""
     room = stage.run(stage.room("talk", "alice bob"))
     stage.send("alice", "talk", "it is me", "task", **fields)
     room.step()
@@ -53,7 +53,7 @@ def test_forged_fields_change_no_author(stage: Stage, fields: dict[str, Any]) ->
 @pytest.mark.parametrize("whole", [95_000, 160_000])
 @pytest.mark.parametrize("letter", ["x", "\x01", '"', "\U0001f600", "\n", "\u2028"])
 def test_long_lines_never_make_a_turn_too_large(stage: Stage, letter: str, whole: int) -> None:
-    """Whatever lines consist of, and however many there are, the turn that shows them fits into a message."""
+    """With any number of lines of any content, the turn that shows them fits into a message."""
     room = stage.run(stage.room("talk", "alice bob carol", policy="mention", per_minute=0, words=0))
     for _ in range(10):
         stage.send("alice", "talk", f"a{whole * letter}z")

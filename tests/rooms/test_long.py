@@ -76,7 +76,7 @@ def converse(tmp_path: Path, most: int, record_property: Record) -> None:
 
 
 def check(stage: Stage, most: int) -> None:
-    """What must be true of the whole conversation."""
+    """Check the whole conversation."""
     check_room(stage.files, "talk", NAMES, reminded=["frail", "mute"])
     said = stage.said("talk")
     lines = [(author, text) for author, text in said if author in NAMES]

@@ -31,7 +31,7 @@ def had(member: Member, turned: int, heard: int) -> Member:
 
 
 def asked(policy: words.Policy, members: Sequence[Member], lines: list[Line], **more: object) -> str:
-    """Who speaks next, as one word."""
+    """Return the next speaker, as one word."""
     turns = max((member.turned for member in members), default=0)
     scene = Scene(tuple(members), lines, turns=turns)._replace(**more)  # type: ignore[arg-type]
     return "".join(POLICIES[policy].speakers(scene, NOW))
@@ -225,7 +225,7 @@ def test_the_moderators_word_decides(scene: Scene) -> None:
 
 @given(st.lists(st.sampled_from(["say", "say", "pass", "join", "leave"]), max_size=60), st.integers(2, 4))
 def test_round_robin_starves_nobody(deeds: list[str], size: int) -> None:
-    """Whoever joins, leaves or passes: between two turns of one member, all others who wait have theirs."""
+    """Between two turns of a member, all others who wait have theirs, whoever joins, leaves or passes."""
     names = [f"m{number}" for number in range(size)]
     members = {name: Member(name) for name in names}
     lines = said("room: go")

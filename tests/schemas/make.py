@@ -1,4 +1,4 @@
-"""Makes `docs/schemas/` from the types in `xw/shapes`: `make schemas`."""
+"""Make `docs/schemas/` from the types in `xw/shapes`: `make schemas`."""
 
 import json
 import shutil

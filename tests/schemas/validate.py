@@ -1,7 +1,7 @@
-"""Validates what commands print, and the files that they write, against `docs/schemas/`.
+"""Validate commands' output, and the files that they write, against `docs/schemas/`.
 
-More strictly than a user would: a key that the schema does not know is an error too,
-but for messages, which keep what they bring.
+Stricter than a user: a key unknown to the schema is an error too, except in messages, which keep unknown
+keys.
 """
 
 import json

@@ -93,7 +93,7 @@ SIMPLE = (
 def test_without_ssh(
     kind: str, home: Home, no_ssh: Callable[[str], Route], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is simple leads without `ssh` where it leads with it; all else is refused by name."""
+    """A simple configuration leads to the same route without `ssh`; all else is refused by name."""
     monkeypatch.setenv("XW_TRIED", "/from/environment")
     expected = plain(found(TEXTS[kind], home))
     if kind in SIMPLE:
@@ -105,7 +105,7 @@ def test_without_ssh(
 
 
 def plain(route: Route) -> Route:
-    """Return a route without the lists of algorithms, which only `ssh` knows where nothing is said."""
+    """Return a route without the lists of algorithms, which only `ssh` knows by default."""
     return route._replace(algorithms=Algorithms(), via=plain(route.via) if route.via else None)
 
 
@@ -193,7 +193,7 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG)
 def test_what_ssh_refuses(text: str, home: Home, tmp_path: Path) -> None:
-    """What ssh(1) refuses is a usage error of one line, which names file and line as ssh does."""
+    """A configuration that ssh(1) refuses is a usage error of one line, with file and line as in ssh."""
     (tmp_path / "outer").write_text(f"Include {tmp_path}/inner\n")
     (tmp_path / "inner").write_text("Port x\n")
     (tmp_path / "writable").touch()
@@ -223,7 +223,7 @@ def test_files_that_others_can_write(
 
 
 def test_a_name_that_cannot_be_resolved(home: Home) -> None:
-    """Where only the network knows the name, its absence is no error of the configuration."""
+    """If only the network knows the name, its absence is not an error of the configuration."""
     text = "CanonicalizeHostname yes\nCanonicalDomains no.invalid\nCanonicalizeFallbackLocal no\n"
     with pytest.raises(Unreachable, match="Could not resolve host"):
         found(text, home)
@@ -263,7 +263,7 @@ NOT_SIMPLE = {
 
 @pytest.mark.parametrize("text", NOT_SIMPLE)
 def test_refused_by_name_without_ssh(text: str, home: Home, no_ssh: Callable[[str], Route]) -> None:
-    """Whatever needs `ssh`, or is unknown to xw, is refused by name."""
+    """An option that needs `ssh`, or is unknown to xw, is refused by name."""
     (home.ssh / "x").touch()
     with pytest.raises(Usage, match=NOT_SIMPLE[text]) as caught:
         no_ssh(text)
@@ -286,7 +286,7 @@ def test_simple_without_ssh(home: Home, no_ssh: Callable[[str], Route]) -> None:
     ],
 )
 def test_what_xw_cannot_obey(option: str, value: str, home: Home, no_ssh: Callable[[str], Route]) -> None:
-    """What would make the connection safer, or another, and cannot be done here is refused by its name."""
+    """An option that would change the connection or make it safer, but is unsupported, is refused by name."""
     for read in (lambda text: found(text, home), no_ssh):
         with pytest.raises(Usage, match=option):
             read(f"Host hub\n {option} {value}\n")
@@ -294,7 +294,7 @@ def test_what_xw_cannot_obey(option: str, value: str, home: Home, no_ssh: Callab
 
 
 def test_an_include_in_a_section_of_another_host(home: Home) -> None:
-    """What is included where nothing counts does not count, a final pass included."""
+    """A file included in a section that does not apply does not apply, in a final pass either."""
     (home.ssh / "inner").write_text("Port 3\nHost *\n User x\nMatch final\n User y\n")
     for outer, expected in (("other", (22, USER)), ("hub", (3, "x"))):
         here = found(f"Host {outer}\n Include {home.ssh}/inner\n", home)
@@ -318,7 +318,7 @@ def test_a_command_that_does_not_end(known: Sshd, home: Home, tmp_path: Path) ->
 
 
 def test_a_command_that_leaves_something_running(home: Home, tmp_path: Path) -> None:
-    """What a `Match exec` leaves in the background, a tunnel as a rule, is neither waited for nor ended."""
+    """A background process of a `Match exec`, such as a tunnel, is neither waited for nor ended."""
     text = f'Match exec "sleep 60 & echo $! > {tmp_path}/left; true"\n Port 3\n'
     began = time.monotonic()
     assert found(text, home).port == 3
@@ -374,7 +374,7 @@ def test_tokens() -> None:
 
 
 def test_the_home_of_the_user_database(home: Home) -> None:
-    """Whatever HOME says, `~` is the home in which `ssh` looks for its configuration; without `ssh`, HOME."""
+    """`~` is the home where `ssh` finds its configuration, whatever HOME says; without `ssh`, it is HOME."""
     program(
         home, "printf '%s\\n' 'user x' 'hostname hub' 'port 22' 'identityfile ~/key' 'identityfile %d/key'"
     )

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or another's: what the server's bare `Failure` hides is told."""
+"""Full, read-only and other users' disks: xw finds the cause behind the server's bare `Failure`."""
 
 import errno
 import os
@@ -48,7 +48,7 @@ ACTS: dict[str, Callable[[SftpFiles], object]] = {
 @pytest.mark.root
 @pytest.mark.parametrize("act", ACTS)
 def test_a_full_disk(link: ServerLink, mounted: Callable[[str], Path], act: str) -> None:
-    """What does not fit raises ENOSPC, leaves nothing, and works once there is room."""
+    """A file that does not fit raises ENOSPC, leaves nothing, and works once there is room."""
     disk = mounted("size=512k")
     files = SftpFiles(link, str(disk))
     files.make_folders(["tmp", "a"])
@@ -153,7 +153,7 @@ def test_a_folder_of_another(tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
-    """Where the folders above the root are missing and may not be made, that is said, not that they are."""
+    """If the folders above the root may not be made, the error names that, not that they are missing."""
     link = ServerLink(user=NOBODY)
     try:
         with TemporaryDirectory() as folder:
@@ -219,7 +219,7 @@ def test_what_is_no_regular_file_is_damaged(
 
 
 def test_a_linked_folder_is_not_emptied(link: ServerLink, tmp_path: Path) -> None:
-    """Removing a folder removes links in it, not what they point to; a link is no folder."""
+    """Removing a folder removes links in it, not their targets; a link is not a folder."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/file").touch()

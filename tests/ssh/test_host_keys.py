@@ -15,7 +15,7 @@ from xw.files.ssh.target import parse
 
 
 class Case(NamedTuple):
-    """What known_hosts holds, made from the server's port; and what a refusal says, or None."""
+    """The content of known_hosts, made from the server's port; and the text of the refusal, or None."""
 
     lines: Callable[[int, Keys], str]
     refusal: str | None
@@ -83,7 +83,7 @@ def connect(server: Sshd) -> None:
 
 
 def openssh_accepts(server: Sshd, home: Home) -> bool:
-    """Whether ssh(1) would connect, asked nothing."""
+    """Return True if ssh(1) would connect without a question."""
     options: list[str | Path] = ["-F", home.config, "-i", home.ssh / "id_ed25519", "-o", "BatchMode=yes"]
     command = ["ssh", *options, "-o", "StrictHostKeyChecking=yes", "-p", str(server.port)]
     run = subprocess.run(
@@ -121,7 +121,7 @@ def test_hashed_names(known: Sshd, home: Home) -> None:
 
 @pytest.mark.parametrize("state", ["unknown", "changed"])
 def test_the_suggested_command_mends_it(server: Sshd, home: Home, keys: Keys, state: str) -> None:
-    """What a refusal tells to type makes the next try succeed."""
+    """The command that a refusal suggests makes the next try succeed."""
     if state == "changed":
         home.know(server, keys.stranger)
     with pytest.raises(Refused) as caught:

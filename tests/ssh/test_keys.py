@@ -183,7 +183,7 @@ def test_a_bad_certificate_beside_a_good_key(known: Sshd, home: Home, kind: str)
 
 
 def test_a_host_that_breaks_the_library(known: Sshd, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever ends paramiko's own thread while a host is greeted is one line."""
+    """Any error that ends paramiko's own thread during the greeting is one line."""
 
     def broken(*_: object) -> None:
         raise IndexError("index out of range")

@@ -203,7 +203,7 @@ def test_a_command_on_the_host(known: Sshd) -> None:
 
 
 def test_sessions_are_not_endless(tmp_path: Path, home: Home, keys: Keys) -> None:
-    """Where the server opens no more sessions, that is said."""
+    """If the server opens no more sessions, the error says so."""
     server = Sshd(tmp_path / "few", [keys.host], keys.accepted, ["MaxSessions 1"])
     home.know(server, keys.host)
     link, files = hub(server, "/")
@@ -238,7 +238,7 @@ def test_no_sftp_there(bare: Sshd) -> None:
 
 
 def test_no_sftp_there_and_the_connection_ends(bare: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal is told as that also where the connection ends in the same moment."""
+    """A refusal is reported as one, even if the connection ends at the same moment."""
     real = paramiko.Channel._request_failed  # type: ignore[attr-defined]  # not in the stubs
 
     def then_all_ends(self: paramiko.Channel, message: paramiko.Message) -> None:

@@ -79,7 +79,7 @@ def test_nothing_goes_through_a_link(scene: Scene, name: str) -> None:
 
 
 def test_of_several_only_what_lies_behind_it_fails(scene: Scene) -> None:
-    """What goes elsewhere in the same batch arrives, in the round trips that it takes without a link."""
+    """The other files of the same batch arrive, in as many round trips as without a link."""
     items = [Publication(b"x", "box/tmp", (target,)) for target in ("box/in/1", "box/out/2")]
     before = scene.files.round_trips
     outcomes = scene.files.publish_all(items)

@@ -20,7 +20,7 @@ from xw.files.ssh.target import parse
 
 
 def ssh_connects(server: Sshd, home: Home) -> bool:
-    """Whether ssh(1) connects and logs in, asked nothing."""
+    """Return True if ssh(1) connects and logs in without a question."""
     options: list[str | Path] = ["-F", home.config, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
     keys: list[str | Path] = (
         [] if "IdentityFile" in home.config.read_text() else ["-i", home.ssh / "id_ed25519"]
@@ -57,7 +57,7 @@ ALGORITHMS = {
 
 @pytest.mark.parametrize("said", ALGORITHMS)
 def test_algorithms(said: str, known: Sshd, home: Home) -> None:
-    """What the configuration does not allow is not used, though the server would take it."""
+    """An algorithm that the configuration does not allow is not used, though the server would accept it."""
     home.configure(said)
     assert ssh_connects(known, home) == ALGORITHMS[said]
     refusal = xw_says(known)
@@ -121,7 +121,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_a_known_hosts_command(kind: str, server: Sshd, home: Home, keys: Keys, tmp_path: Path) -> None:
-    """What a `KnownHostsCommand` prints counts beside the files, a revocation as well; it must succeed."""
+    """The output of a `KnownHostsCommand` counts beside the files, revocations too; it must succeed."""
     case = COMMANDS[kind]
     script = tmp_path / "command"
     (tmp_path / "lines").write_text(case.prints(server.port, keys))

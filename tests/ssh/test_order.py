@@ -141,7 +141,7 @@ def test_a_sync_that_fails_is_no_success(
 
 
 def test_a_hash_of_what_was_stored(files: SftpFiles) -> None:
-    """What `store` returns is of the bytes that are there."""
+    """`store` returns the hash of the stored bytes."""
     data = [b"x" * 40_000, b"y" * 40_000]
     assert files.store(data, "a/new") == (80_000, hashlib.sha256(b"".join(data)).hexdigest())
     assert files.read("a/new", 80_000) == b"".join(data)

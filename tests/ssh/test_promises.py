@@ -133,7 +133,7 @@ def test_a_close_that_fails(serve: Serve, act: str, guessing: bool) -> None:
 
 
 def test_nothing_is_linked_behind_what_was_not_written(serve: Serve) -> None:
-    """What follows a message that could not be written is not shown to its folder, not even for a moment."""
+    """A message after one that could not be written never appears in its folder, not even for a moment."""
     linked: list[bytes] = []
 
     def lies(kind: int, body: bytes) -> bool:
@@ -198,7 +198,7 @@ def test_several_of_which_one_is_a_lie(serve: Serve) -> None:
 
 
 def test_several_moves_and_removals(serve: Serve) -> None:
-    """Of a batch, each lie is told for its own item."""
+    """In a batch, each false answer is reported for its own item."""
     files = serve(nothing)
     for name in ("1", "2", "3"):
         files.publish(b"x", "tmp", [f"a/{name}"])
@@ -229,7 +229,7 @@ def test_no_more_round_trips(serve: Serve) -> None:
 
 
 def test_what_its_owner_moves_on_at_once_was_delivered(serve: Serve, tmp_path: Path) -> None:
-    """A target that is gone when it is looked at, but lies where its owner moves it, is no lie."""
+    """A target that its owner has already moved on counts as delivered."""
     files = serve(nothing)
     place = tmp_path / "place"
 

@@ -60,7 +60,7 @@ LISTS: dict[str, tuple[Callable[[str], str], str | None]] = {
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_list(known: Sshd, home: Home, keys: Keys, kind: str, tmp_path: Path) -> None:
-    """A plain list is read as ssh(1) reads it: a line that is no key refuses every host."""
+    """A plain list is read as ssh(1) reads it: an invalid line refuses every host."""
     path = tmp_path / "revoked"
     text, expected = LISTS[kind]
     path.write_bytes(text(public(keys.host)).encode())
@@ -180,7 +180,7 @@ def test_a_binary_list(known: Sshd, home: Home, keys: Keys, listed: bool, tmp_pa
 def test_a_binary_list_without_ssh_keygen(
     known: Sshd, home: Home, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no ssh-keygen to read a KRL, the host is refused, and why is said."""
+    """Without ssh-keygen to read a KRL, the host is refused, with that reason."""
     path = krl(tmp_path / "krl", keys.stranger)
     home.configure(f"RevokedHostKeys {path}")
     monkeypatch.setenv("PATH", str(tmp_path))

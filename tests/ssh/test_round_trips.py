@@ -80,7 +80,7 @@ def test_the_hubs_clock(
     monkeypatch.setattr("xw.files.sftp.time.time", lambda: real() - ahead)
 
     def is_now(look: Callable[[], float]) -> bool:
-        """Whether it is between the time before and the time after, to two seconds."""
+        """Return True if a time is between the time before and the time after, to two seconds."""
         before, found, after = real(), look(), real()
         return before - 2 <= found <= after + 2
 

@@ -65,7 +65,7 @@ def test_after_an_include(home: Home) -> None:
 
 
 def test_comments_at_the_end(home: Home) -> None:
-    """What follows a `#` is a comment, but within a word, in quotes or in a command."""
+    """A `#` begins a comment, but not within a word, in quotes or in a command."""
     home.configure(
         "Host hub # mine\n Port 45 # not 22\n User a#b\t# me\n"
         ' IdentityFile "~/a # b" # odd\n ProxyCommand true # %p\n'
@@ -86,7 +86,7 @@ def test_comments_at_the_end(home: Home) -> None:
     ],
 )
 def test_jump_or_command(first: str, second: str, via: str | None, command: str | None, home: Home) -> None:
-    """Of ProxyJump and ProxyCommand the one that is said first counts, as in OpenSSH."""
+    """Of ProxyJump and ProxyCommand, the first one applies, as in OpenSSH."""
     home.configure(f"Host hub\n {first}\nHost hub h*\n {second}\n")
     found = find(parse("ssh://hub/"))
     assert (found.via and found.via.host, found.command) == (via, command)
@@ -165,7 +165,7 @@ def test_proxy_command(known: Sshd, home: Home, tmp_path: Path) -> None:
 
 
 def _command(process: Path) -> bytes:
-    """What a process was started as; nothing where it has ended."""
+    """Return a process's command line; empty once it has ended."""
     try:
         return (process / "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):

@@ -53,7 +53,7 @@ def test_a_url_has_its_parts(url: str) -> None:
 
 @pytest.mark.parametrize("url", BAD)
 def test_a_wrong_url_says_why(url: str) -> None:
-    """What cannot be meant is a usage error with its reason, and no password is repeated."""
+    """An invalid URL is a usage error with its reason, and no password is repeated."""
     with pytest.raises(Usage, match=BAD[url]) as caught:
         parse(url)
     assert "secret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What the wire makes of servers that are slow, odd or broken."""
+"""The wire with servers that are slow, odd or broken."""
 
 import socket
 import struct
@@ -58,7 +58,7 @@ def test_a_server_that_says_nothing() -> None:
 
 
 def test_answers_in_another_order() -> None:
-    """Answers are told apart by their numbers, not by their order."""
+    """Answers are matched by their numbers, not by their order."""
     looks = [packet(sftp.STATUS, number, struct.pack(">I", 10 + number)) for number in (3, 1, 2)]
     wire = served(GREETING + b"".join(looks))
     assert [reply.code for reply in wire.all([sftp.lstat(name) for name in "abc"])] == [11, 12, 13]

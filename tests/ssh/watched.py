@@ -1,6 +1,6 @@
-"""What the real sftp-server is asked, in order, and what has been answered when the next is asked.
+"""The requests to the real sftp-server in order, and the answers already there at each one.
 
-`problems` says what a power cut could lose: the rules of docs/format.md, Publishing, over SFTP.
+`problems` returns what a power cut could lose: the rules of docs/format.md, Publishing, over SFTP.
 """
 
 from collections.abc import Iterator, Sequence
@@ -125,12 +125,12 @@ def _below(path: str, root: str) -> str:
 
 
 def problems(steps: Sequence[Step], scratch: Sequence[str] = ("tmp",)) -> list[str]:
-    """What could be lost. The entries of `scratch` folders need not be durable themselves."""
+    """Return what could be lost. The entries of `scratch` folders need not be durable themselves."""
     return [*_bytes(steps), *_names(steps, scratch)]
 
 
 def _done(step: Step, before: int | None = None) -> bool:
-    """Whether a step has its good answer, before the step `before` was sent."""
+    """Return True if a step had its good answer before the step `before` was sent."""
     return step.answered > 0 and (before is None or step.answered <= before)
 
 

@@ -70,7 +70,7 @@ def test_two_first_syncs_at_once(join: Join, hub: DirectoryHub, monkeypatch: pyt
 
 @pytest.mark.parametrize("text", [b"", b"no id\n", b"x" * 100, b"\xff\xfe"])
 def test_what_is_no_id(alice: Machine, hub: DirectoryHub, text: bytes) -> None:
-    """What is no id stays where it is and counts for nothing: mail travels, and the id known is kept."""
+    """An invalid id stays where it is and is ignored: mail travels, and the known id is kept."""
     identity = about(alice).id
     hub.files.replace(text, "", layout.HUB_ID)
     alice.send("bob", "all the same")

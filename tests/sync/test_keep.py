@@ -102,7 +102,7 @@ def test_a_broken_mailbox_holds_no_other_up(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where one instance's mailbox is gone from the hub, that is told once, and the others' mail goes on."""
+    """A mailbox that is gone from the hub is reported once, and the others' mail goes on."""
     hub.register("anna", {"name": "anna"})
     anna = join("anna", "east")
     shutil.rmtree(tmp_path / "hub/alice")

@@ -26,7 +26,7 @@ from xw.mirror.sync import sync
 
 
 def test_a_message_travels(alice: Machine, bob: Machine) -> None:
-    """What alice sends is pending in bob's mirror after her sync and his."""
+    """Alice's message is pending in bob's mirror after both have synced."""
     sent = alice.send("bob", "over there")
     assert sent.waiting == ("bob",)
     assert alice.sync().flushed.delivered == (("bob", sent.name),)
@@ -95,7 +95,7 @@ def test_other_bytes_of_the_right_size_are_not_taken_for_the_file(
 def test_what_may_not_be_read_stays_on_the_hub(
     what: str, alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
 ) -> None:
-    """A file without rights, as on a group's hub, holds nothing up; once it may be read it comes."""
+    """A file without read permission, as on a group's hub, delays nothing; once readable, it is fetched."""
     (tmp_path / "data.bin").write_bytes(b"data")
     shut = alice.send("bob", "shut", attachments=(str(tmp_path / "data.bin"),))
     shown = alice.send("bob", "shown")
@@ -131,7 +131,7 @@ def anna(alice: Machine, join: Join, hub: DirectoryHub) -> Machine:
 def test_each_instance_of_a_mirror_has_its_own_age(
     alice: Machine, anna: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the hub it is told how old one's own mail is, though another's was synced since."""
+    """Without the hub, the age of one's own mail is reported, though another's was synced since."""
     path = Path(anna.hub.files.root, anna.mailbox.at(layout.SYNCED))
     path.write_text(json.dumps({"at": time.time() - 7200, "missing": ""}))
     alice.sync()
@@ -151,7 +151,7 @@ def test_who_keeps_another_does_not_keep_this_one(alice: Machine, anna: Machine,
 
 
 def test_who_waits_for_another_sync_has_time_left(bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command waits for another sync of its mirror but half its limit: with none left a host looks dumb."""
+    """A command waits for another sync of its mirror only half its limit, or a slow host would seem dead."""
     waited: list[float] = []
     real = LocalFiles.locked
 
@@ -167,7 +167,7 @@ def test_who_waits_for_another_sync_has_time_left(bob: Machine, monkeypatch: pyt
 
 
 def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
-    """Under a `sync --watch` that has not synced for long, it is told how old the mail is."""
+    """If `sync --watch` has not synced for long, the age of the mail is reported."""
     path = Path(bob.hub.files.root, bob.mailbox.at(layout.SYNCED))
     with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
         assert bob.hub.refresh() is None
@@ -210,7 +210,7 @@ def test_a_dead_letter_whose_reason_may_not_be_read(
 
 
 def test_done_travels_back(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
-    """What bob has done is done on the hub after his sync."""
+    """A message that bob has done is done on the hub after his sync."""
     sent = alice.send("bob", "do it")
     alice.sync()
     bob.sync()
@@ -283,7 +283,7 @@ def test_a_damaged_mirror_copy_is_fetched_again(
 
 
 def test_damage_on_the_hub_is_set_aside_there(bob: Machine, hub: DirectoryHub, tmp_path: Path) -> None:
-    """A file in the hub's `pending/` that is no message goes to `failed/` there, with the reason."""
+    """A file in the hub's `pending/` that is not a message goes to `failed/` there, with the reason."""
     pending = tmp_path / "hub" / "bob" / "inbox" / "pending"
     (pending / "rubbish").write_text("x")
     (pending / "20261121T053012123456Z-k7f3q2m9.task.alice.json").write_text("{}")
@@ -295,7 +295,7 @@ def test_damage_on_the_hub_is_set_aside_there(bob: Machine, hub: DirectoryHub, t
 
 
 def test_an_unknown_recipient_comes_back(alice: Machine, hub: DirectoryHub) -> None:
-    """Mail for a peer that is no more comes back as an info from postmaster; the original is kept."""
+    """Mail for a peer that has left comes back as an info from postmaster; the original is kept."""
     sent = alice.send("bob", "anybody there?")
     os.remove(f"{hub.url}/bob/card.json")
     report = alice.sync()
@@ -383,7 +383,7 @@ def test_trouble_with_the_hub_is_no_refusal(
 
 
 def test_progress_both_ways(alice: Machine, bob: Machine, tmp_path: Path) -> None:
-    """How far a large file has come is told while it is delivered and while it is collected."""
+    """The progress of a large file is reported during delivery and during collection."""
     size = 3_000_000
     (tmp_path / "data.bin").write_bytes(os.urandom(size))
     alice.send("bob", "look", attachments=(str(tmp_path / "data.bin"),))
@@ -488,7 +488,7 @@ def test_asking_who_is_there_costs_the_same_however_many(alice: Machine, hub: Di
 
 
 def test_peers_are_remembered(alice: Machine) -> None:
-    """What a sync saw of the peers is shown without the network."""
+    """The peers of the last sync are shown without the network."""
     alice.link.close()
     assert alice.hub.instances() == ["alice", "bob"]
     assert alice.hub.peer("bob").kind == "agent"
@@ -520,7 +520,7 @@ def test_a_claim_is_made_on_the_hub(join: Join, alice: Machine, hub: DirectoryHu
 
 
 def test_a_claim_on_the_hubs_own_host_wins(alice: Machine, bob: Machine, hub: DirectoryHub) -> None:
-    """What an agent on the hub's host has claimed or finished, no mirror can claim."""
+    """A mirror cannot claim a message that an agent on the hub's host has claimed or finished."""
     names = [alice.send("bob", body).name for body in ("claimed", "done")]
     alice.sync()
     bob.sync()

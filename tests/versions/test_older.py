@@ -173,7 +173,7 @@ def test_in_one_checkout(pair: tuple[str, str], tmp_path: Path) -> None:
 
 
 def test_a_failure_of_an_older_bridge(older: str, tmp_path: Path) -> None:
-    """What an older bridge reports in words alone is a failure, also to `ask`."""
+    """A failure that an older bridge reports in words alone is a failure, for `ask` too."""
     ann, ben = Agent("ann", XW, tmp_path), Agent("ben", older, tmp_path)
     ann.run("init", "--name", "ann")
     ann.run("init", "--name", "ben")
