@@ -27,7 +27,7 @@ def publish(root: str, name: str) -> None:
 
 
 def arrivals(folder: str):  # type: ignore[no-untyped-def]  # typing would slow the process that this baseline is
-    """The names that appear in a folder, through raw inotify."""
+    """Yield the names that appear in a folder, through raw inotify."""
     from ctypes import CDLL
 
     created_or_moved_here = 0x100 | 0x80

@@ -42,7 +42,7 @@ def presenting() -> Iterator[Result]:
 
 
 def idle() -> Iterator[Result]:
-    """A socket bridge that has nothing to do: seconds of CPU, and memory, beside what is allowed."""
+    """Measure an idle socket bridge: seconds of CPU, and memory, beside the limits."""
     with scratch() as folder, socket(AF_UNIX) as chat:
         bob = pair(folder)[1]
         chat.bind(f"{folder}/chat.sock")

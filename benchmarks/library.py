@@ -18,7 +18,7 @@ _RATE = 1 / 0.7  # no less than 70 % of the bare rate
 
 
 def sending() -> Iterator[Result]:
-    """A durable send, beside the system calls that make one durable."""
+    """Measure a durable send, beside the system calls of one."""
     with scratch() as folder:
         alice, _ = pair(folder)
         yield compare(
@@ -56,7 +56,7 @@ def waking() -> Iterator[Result]:
 
 @contextmanager
 def _reader(kind: str, folder: str, then: str) -> Iterator[int]:
-    """A waiting reader, as the pipe that it answers through."""
+    """Start a waiting reader; yield the pipe on which it answers."""
     command = [sys.executable, "-m", "benchmarks.reader", kind, folder, then]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout

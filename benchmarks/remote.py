@@ -66,7 +66,7 @@ def _push(near: Instance, mirror: Instance) -> float:
 
 @contextmanager
 def _far_host(folder: Path) -> Iterator[tuple[Proxy, Instance]]:
-    """A server behind the delay, with alice and bob's hub on its own disk; alice as she is there."""
+    """Start a server behind the delay, with alice and bob's hub on its disk; yield alice as she is there."""
     home = folder / "home/.ssh"
     home.mkdir(parents=True, mode=0o700)
     key, host_key = keygen(home / "id_ed25519"), keygen(folder / "host")

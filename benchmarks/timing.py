@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 
 def compare(name: str, ours: Step, baseline: Step, limit: float, rounds: int) -> Result:
-    """The medians of both, measured in turn so that a busy moment of the machine meets both."""
+    """Return the medians of both, measured in turn so that a busy moment of the machine meets both."""
     ours(), baseline()
     pairs = [(ours(), baseline()) for _ in range(rounds)]
     return Result(name, median(pair[0] for pair in pairs), median(pair[1] for pair in pairs), limit)
@@ -59,7 +59,7 @@ def run(command: list[str], environ: dict[str, str]) -> float:
 
 @contextmanager
 def scratch() -> Iterator[str]:
-    """A directory on the disk of the checkout (a hub on a tmpfs would make every fsync free)."""
+    """Yield a directory on the disk of the checkout (a hub on a tmpfs would make every fsync free)."""
     (ROOT / "build").mkdir(exist_ok=True)
     folder = mkdtemp(prefix="bench-", dir=ROOT / "build")
     try:

@@ -24,7 +24,7 @@ class Cost(NamedTuple):
 
 
 def tree(*roots: int) -> list[int]:
-    """The processes and all below them."""
+    """Return the processes and all below them."""
     found, left = [], list(roots)
     while left:
         process = left.pop()

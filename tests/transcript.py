@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def steps(document: str) -> list[Step]:
-    """The commands of all console blocks of a document, in order."""
+    """Return the commands of all console blocks of a document, in order."""
     found: list[Step] = []
     for line in "".join(_BLOCK.findall(document)).splitlines():
         prompt = _PROMPT.match(line)
@@ -82,12 +82,12 @@ class Session:
         return output
 
     def translated(self, text: str) -> str:
-        """A text of the document with the ids of this run."""
+        """Return a text of the document with this run's ids."""
         return _ID.sub(lambda match: self._ids.get(match[0], match[0]), text)
 
 
 def masked(text: str) -> list[str]:
-    """The lines of a text, with all that differs from run to run taken out."""
+    """Return the lines of a text, with everything that differs between runs masked."""
     for pattern, mark in _VOLATILE:
         text = pattern.sub(mark, text)
     return [line.rstrip() for line in text.rstrip().splitlines()]

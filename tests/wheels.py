@@ -19,7 +19,7 @@ def run(*command: str, cwd: Path = CHECKOUT) -> str:
 
 
 def build(tree: Path, folder: Path) -> Path:
-    """The wheel of a tree, made in `folder`."""
+    """Return the wheel of a tree, made in `folder`."""
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(tree))
     (wheel,) = folder.glob("xw-*.whl")
     return wheel

@@ -35,7 +35,7 @@ class Agent:
         return ended.stdout.strip()
 
     def mail(self, *selected: str) -> Mail:
-        """The oldest pending message, or the one that is selected; waits for it."""
+        """Return the oldest pending message, or the selected one; wait for it."""
         message = json.loads(self.xw("wait", *selected, "--json"))
         return {**message, "id": message["id"].rpartition("-")[2]}
 

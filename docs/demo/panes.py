@@ -77,7 +77,7 @@ def main(place: Path, agent: list[str]) -> int:
 
 
 def open_panes(tmux: Tmux, agent: list[str]) -> dict[str, str]:
-    """A pane for each, side by side; their ids. Returns when each shows its prompt."""
+    """Open a pane for each, side by side; return their ids once each shows its prompt."""
     chat = [sys.executable, str(Path(__file__).with_name("chat.py"))]
     panes: dict[str, str] = {}
     for name in PEOPLE:

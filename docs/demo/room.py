@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def start(place: Path, command: list[str], quiet: bool = False) -> "subprocess.Popen[bytes]":
-    """A process that shows nothing but its errors; `quiet`: what it reports on stderr goes to a file."""
+    """Return a process that shows only its errors; with `quiet`, its stderr goes to a file."""
     with (place / "reports" if quiet else Path(os.devnull)).open("ab") as reports:
         errors = reports if quiet else None
         return subprocess.Popen(command, cwd=place, env=ENVIRON, stdout=subprocess.DEVNULL, stderr=errors)

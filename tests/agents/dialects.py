@@ -67,7 +67,7 @@ def _flat(value: Any) -> str:
 
 
 def _newest(items: list[tuple[str, str]], tools: list[str]) -> Turn:
-    """The turn that items of (role, text) end with; for a tool's result, with all that was said before."""
+    """Return the last turn of items of (role, text); for a tool's result, with all text before it."""
     spoke = max(
         (number for number, (role, _) in enumerate(items) if role in ("assistant", "model")), default=-1
     )

@@ -34,7 +34,7 @@ def prepare(home: Path, work: Path, port: int) -> None:
 
 
 def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
-    """The whole environment of a program, of its bridge and of `xw`; nothing of the real one leaks in."""
+    """Return the whole environment of a program, its bridge and `xw`; nothing of the real one is in it."""
     base = f"http://127.0.0.1:{port}"
     path = os.pathsep.join([search_path(names), sysconfig.get_path("scripts")])
     return {
@@ -65,7 +65,7 @@ def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
 
 
 def having(home: Path) -> list[int]:
-    """The processes that have this home."""
+    """Return the processes that have this home."""
     own, found = f"HOME={home}".encode(), []
     for number in (int(name) for name in os.listdir("/proc") if name.isdecimal()):
         with suppress(OSError):  # ended meanwhile, or somebody else's

@@ -50,7 +50,7 @@ class Model:
         self._server.server_close()
 
     def marker(self) -> str:
-        """A word that no other message has."""
+        """Return a word that no other message has."""
         return next(self._markers)
 
     def says(
@@ -60,7 +60,7 @@ class Model:
         self._says[marker] = Answer(text, delay_s, call)
 
     def asked(self, marker: str) -> list[str]:
-        """The turns that held the marker, as the program sent them."""
+        """Return the turns that held the marker, as the program sent them."""
         return [turn.text for turn in self.turns if marker in turn.text]
 
     def answer(self, turn: Turn) -> Answer:

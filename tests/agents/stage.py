@@ -61,7 +61,7 @@ class Stage:
         return self._log.read_text("utf-8") if self._log.exists() else ""
 
     def marker(self) -> str:
-        """A word that no other message has."""
+        """Return a word that no other message has."""
         return self.model.marker()
 
     def send(self, body: str) -> str:
@@ -73,7 +73,7 @@ class Stage:
         return self.xw("ask", "--to", "bob", "--timeout", f"{timeout_s:g}", body).rstrip("\n")
 
     def answer(self, short: str) -> str:
-        """The body of the reply to a message of alice's, once it is there."""
+        """Return the body of the reply to a message of alice's, once it is there."""
         reply = json.loads(self.xw("wait", "--json", "--re", short, "--timeout", f"{ANSWER_S:g}"))
         return str(reply["body"])
 

@@ -51,7 +51,7 @@ class Terminal(Stage):
         return not_ready(self.tmux.look(self.pane), PROFILES[self.name])
 
     def found(self) -> tuple[str, str]:
-        """The program and its state, as `xw bridge tmux --list` shows it."""
+        """Return the program and its state, as `xw bridge tmux --list` shows it."""
         return next((one.program, one.state) for one in list_panes(self.server) if one.target == self.pane)
 
     def press(self, *keys: str) -> None:

@@ -27,7 +27,7 @@ TOOLS = {
 
 
 def plain(text: str) -> str:
-    """An answer with the signs for lists that the programs draw undone."""
+    """Return an answer without the list marks that the programs draw."""
     return text.replace("• item", "- item").replace(" - item", "- item")
 
 

@@ -20,7 +20,7 @@ FAKE = CLAUDE._replace(name="fake", pause_s=0.02, settle_s=0.2)
 
 
 def until(condition: Callable[[], Any], limit_s: float = 60.0) -> Any:
-    """The condition's first true value; fails the test when there is none in time."""
+    """Return the condition's first true value; fail the test if there is none in time."""
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
         assert time.monotonic() < deadline, "what was waited for did not happen"
@@ -45,7 +45,7 @@ class Agent:
         self.pane = shown.strip()
 
     def chat(self, profile: Profile | None = FAKE, **options: Any) -> TmuxChat:
-        """A chat with this program, once it is there."""
+        """Return a chat with this program, once it is ready."""
         if profile:
             until(lambda: empty_input(self.tmux.look(self.pane), profile))
         return TmuxChat(self.pane, profile=profile, server=self.server, **options)

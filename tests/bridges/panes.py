@@ -17,7 +17,7 @@ BASH = "bash --norc --noprofile"
 
 
 def program(folder: Path, name: str) -> Path:
-    """The test's chat program in a file of this name, as an agent program is installed."""
+    """Return the test's chat program in a file of this name, as an agent program is installed."""
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_text(f"#!{sys.executable}\n" + HERE.joinpath("fake_agent.py").read_text("utf-8"), "utf-8")
@@ -72,7 +72,7 @@ class Pane:
 
 @contextmanager
 def pane(server: str, command: str, **size: int) -> Iterator[Pane]:
-    """A pane that is closed afterwards."""
+    """Yield a pane that is closed afterwards."""
     opened = Pane(server, command, **size)
     try:
         yield opened

@@ -20,7 +20,7 @@ def known(name: str) -> bool:
 
 
 def recognised(*lines: str) -> str | None:
-    """The profile by which mail goes to a chain of these command lines, each started by the one before."""
+    """Return the profile for a chain of these command lines, each started by the one before."""
     found = owner([Process(n + 1, n, 1, "", tuple(line.split())) for n, line in enumerate(lines)], known)
     profile = named(found.name) if found.state is State.KNOWN else None
     return profile.name if profile else "generic" if found.state is State.UNKNOWN else None

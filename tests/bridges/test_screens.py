@@ -161,7 +161,7 @@ def test_suggestion_is_told_from_typed_text(styled: str, column: int, expected: 
 
 
 def replaced(name: str, found: str, row: str) -> Screen:
-    """A recorded screen with one row of the answer replaced."""
+    """Return a recorded screen with one row of the answer replaced."""
     _, _, _, screen, _ = load(RECORDED[0].with_name(f"{name}-done.json"))
     assert any(found in shown for shown in screen.rows)
     return screen._replace(rows=tuple(row if found in shown else shown for shown in screen.rows))

@@ -51,7 +51,7 @@ class Team:
         return result.out
 
     def json(self, *arguments: str, by: str | None = "alice", stdin: bytes = b"") -> Any:
-        """The value that a command printed with `--json`."""
+        """Return the value that a command printed with `--json`."""
         return json.loads(self.ok(*arguments, "--json", by=by, stdin=stdin))
 
     def send(self, body: str, *more: str, by: str = "alice", to: str = "bob", kind: str = "info") -> str:
@@ -60,7 +60,7 @@ class Team:
         return str(sent["id"])
 
     def box(self, name: str) -> Path:
-        """An instance's mailbox."""
+        """Return an instance's mailbox."""
         return self.hub / name
 
     def names(self, owner: str, folder: str) -> list[str]:
@@ -68,7 +68,7 @@ class Team:
         return sorted(os.listdir(self.box(owner) / folder))
 
     def pending(self, owner: str) -> list[str]:
-        """The ids that wait for an instance."""
+        """Return the ids that wait for an instance."""
         return [name.partition(".")[0] for name in self.names(owner, "inbox/pending")]
 
     def start(self, *arguments: str, by: str = "alice", **options: Any) -> "subprocess.Popen[str]":
@@ -124,7 +124,7 @@ def call(folder: Path, *arguments: str, environ: dict[str, str] | None = None, s
 
 
 def ageless(text: str) -> str:
-    """The text with the age of what has just happened as `0s`, however slow the machine."""
+    """Return the text with the age of a new message as `0s`, however slow the machine."""
     return re.sub(r"\b[0-5]?[0-9]s\b", "0s", text)
 
 
@@ -158,7 +158,7 @@ def shown_on(terminal: int) -> bytes:
 
 
 def ended(process: "subprocess.Popen[str]") -> Result:
-    """A process's exit code and output, once it has ended."""
+    """Return a process's exit code and output, once it has ended."""
     out, err = process.communicate(timeout=PATIENCE)
     return Result(process.returncode, out, err)
 

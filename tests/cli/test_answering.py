@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("measured")
 
 
 def sent(team: Team, owner: str, token: str) -> Any:
-    """A message that an instance has received, as JSON."""
+    """Return a message that an instance has received, as JSON."""
     return team.json("read", token, by=owner)
 
 

@@ -26,7 +26,7 @@ _BODIES = [
 
 
 def _left(text: str) -> list[str]:
-    """The lines that stand at the left edge, whoever splits them."""
+    """Return the lines at the left edge, for every way to split lines."""
     return [line for line in text.splitlines() if line and not line[0].isspace()]
 
 

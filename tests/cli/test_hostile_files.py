@@ -29,18 +29,18 @@ _GOOD: dict[str, Any] = {
 
 
 def _name(data: bytes, stamp: str = _STAMP, kind: str = "task", sender: str = "alice") -> str:
-    """The name under which these bytes are what their short id says."""
+    """Return the file name whose short id is right for these bytes."""
     return f"{stamp}-{layout.digest(data)}.{kind}.{sender}.json"
 
 
 def _json(**change: object) -> bytes:
-    """A message with some fields changed, those that are ... left out."""
+    """Return a message with some fields changed, and without those that are `...`."""
     fields = {key: value for key, value in (_GOOD | change).items() if value is not ...}
     return json.dumps(fields).encode("utf-8", "surrogatepass")
 
 
 def _raw(**change: str) -> bytes:
-    """A message with some fields given as raw JSON."""
+    """Return a message with some fields given as raw JSON."""
     fields = {key: json.dumps(value) for key, value in _GOOD.items()} | change
     return ("{" + ", ".join(f'"{key}": {value}' for key, value in fields.items()) + "}").encode()
 

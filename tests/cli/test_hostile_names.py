@@ -44,7 +44,7 @@ sizes = pytest.mark.parametrize(
 
 
 def _names() -> list[str]:
-    """The same names on every run; none of them can hold what no argument can, a zero byte."""
+    """Return the same names on every run, without the zero byte, which no argument can have."""
     chance = random.Random(20261121)
     made = dict.fromkeys(_ABSOLUTE)
     while len(made) < COUNT:

@@ -11,7 +11,7 @@ from xw.actions import inbox
 
 
 def error_of(result: Result) -> Any:
-    """The error object of a command that failed; nothing else was printed."""
+    """Return the error object of a failed command; check that it printed nothing else."""
     assert (result.err, result.out.count("\n")) == ("", 1), result
     found = json.loads(result.out)
     assert found["format"] == 1

@@ -35,7 +35,7 @@ def crowd(team: Team, count: int = 88) -> None:
 
 
 def shown(team: Team, *options: str) -> list[str]:
-    """The bodies that `check` shows to bob, in its order."""
+    """Return the bodies that `check` shows to bob, in its order."""
     return [message["body"] for message in team.json("check", *options, by="bob")["messages"]]
 
 

@@ -20,7 +20,7 @@ _TEXT = st.one_of(_WORDS, st.text(max_size=8))
 
 
 def _typer(arguments: list[str]) -> tuple[str, dict[str, object]] | int:
-    """The command and values that typer parses, or its exit code where it does not get that far."""
+    """Return the command and values that typer parses, or its exit code."""
     parsed: list[tuple[str, dict[str, object]]] = []
 
     def act(command: Command, values: dict[str, object]) -> int:

@@ -13,7 +13,7 @@ from xw.mailbox import Mailbox
 
 
 def new(team: Team, *more: str) -> str | None:
-    """The body of what `wait --new` returns to bob; None where nothing is new."""
+    """Return the body that `wait --new` gives bob; None if nothing is new."""
     result = team.run("wait", "--new", "--timeout", "0", "--json", *more, by="bob")
     assert result.code in (0, 4), result
     return str(json.loads(result.out)["body"]) if result.code == 0 else None

@@ -27,7 +27,7 @@ Started = list["subprocess.Popen[str]"]
 
 
 def _line(process: "subprocess.Popen[str]") -> str:
-    """The next line that a process prints; blocks until it is there."""
+    """Return the next line of a process; block until it comes."""
     assert process.stdout
     line = process.stdout.readline()
     assert line, ended(process)

@@ -27,7 +27,7 @@ class Mac:
         patch.setattr(os, "fsync", self._plain)
 
     def of(self, kind: str) -> list[str]:
-        """The names of what was synced in this way, in order."""
+        """Return the names synced in this way, in order."""
         return [os.path.basename(path) for how, path in self.syncs if how == kind]
 
     def becomes_linux(self) -> None:

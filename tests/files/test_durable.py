@@ -69,7 +69,7 @@ class Kernel:
         return noted
 
     def synced_last(self) -> set[str]:
-        """The folders synced after the last change that gave or took a name."""
+        """Return the folders synced after the last change that gave or took a name."""
         last = max(
             (index for index, one in enumerate(self.asked) if one in _CHANGES and one != "unlink"), default=-1
         )
@@ -100,7 +100,7 @@ def test_the_folders_are_synced_after_the_change(
 
 
 def _folders(kernel: Kernel) -> set[str]:
-    """The folders that were synced once their last change was made."""
+    """Return the folders synced after their last change."""
     if kernel.asked.count("mkdir") > 1:  # each folder above is synced once the one below it is there
         return {one.partition(" ")[2] for one in kernel.asked if one.startswith("sync ")}
     return kernel.synced_last()

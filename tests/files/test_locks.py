@@ -59,7 +59,7 @@ def files(tmp_path: Path) -> LocalFiles:
 
 @contextmanager
 def process(files: LocalFiles, program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs a program; killed at the end."""
+    """Yield a process that runs a program; kill it at the end."""
     words = [sys.executable, "-c", program, files.root, *arguments]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ran:
         try:

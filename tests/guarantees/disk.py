@@ -94,11 +94,11 @@ class Disk:
             assert call.name in ("chmod", "fchmodat", "utimensat"), f"the model does not know {call.name}"
 
     def restart(self) -> None:
-        """The process has ended, and with it its handles."""
+        """Forget the handles of the process, which has ended."""
         self._handles.clear()
 
     def cuts(self) -> Iterator[dict[str, bytes]]:
-        """The trees that a power cut now may leave: path below the root to bytes."""
+        """Yield the trees that a power cut now may leave: path below the root → bytes."""
         changes = [change for change in self._changes if not change.folder.path.endswith(_SCRATCH)]
         assert 2 ** len(changes) <= _MOST, f"{len(changes)} unsynced changes: {[c.name for c in changes]}"
         scratch = [change for change in self._changes if change.folder.path.endswith(_SCRATCH)]
@@ -197,7 +197,7 @@ def _subsets(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
 
 
 def _overlaid(top: Folder, changes: Sequence[Change]) -> dict[int, dict[str, File | Folder]]:
-    """The names that folders have with some changes on top of what is safe, by folder."""
+    """Return the folders' names, by folder, with some changes added to the safe ones."""
     names: dict[int, dict[str, File | Folder]] = {}
     for change in changes:
         change.apply(names.setdefault(id(change.folder), dict(change.folder.synced)))

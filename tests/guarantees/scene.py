@@ -91,7 +91,7 @@ class Ground:
                 assert self.mailbox("bob").settle(sent.name)
 
     def mailbox(self, name: str) -> Mailbox:
-        """A mailbox on the hub."""
+        """Return a mailbox on the hub."""
         return self.hub.mailbox(name)
 
     def mirror(self) -> Mailbox:
@@ -113,7 +113,7 @@ class Ground:
         return post.send(mailbox, mirror, Draft("task", to, body, attachments=paths), clock.now)
 
     def names(self, name: str, state: State) -> list[str]:
-        """The short ids of an instance's messages in a state, oldest first."""
+        """Return the short ids of an instance's messages in a state, oldest first."""
         return [layout.short_id(file) for file in self.mailbox(name).names(INBOX[state])]
 
     def age(self, days: float, *folders: str) -> None:
@@ -135,13 +135,13 @@ class Ground:
         }
 
     def copy(self, work: Path) -> "Ground":
-        """The same ground at another place, times included."""
+        """Return the same ground at another place, times included."""
         shutil.copytree(self.work, work, symlinks=True)
         return Ground(work)
 
 
 def command(operation: Operation, ground: Ground, without: str | None = None) -> list[str]:
-    """The words to run: `{pending}` … stand for bob's oldest such message, `{sent}` for alice's last."""
+    """Return the words to run: `{pending}` … is bob's oldest such message, `{sent}` alice's last."""
     words = [
         word.format(
             pending=next(iter(ground.names("bob", "pending")), ""),
@@ -157,7 +157,7 @@ def command(operation: Operation, ground: Ground, without: str | None = None) ->
 
 
 def environment(operation: Operation) -> dict[str, str]:
-    """The environment of its process."""
+    """Return the environment of its process."""
     return traced.environment(
         XW_NAME=operation.who, PYTHONPATH=f"{_QUIET.name}:{sysconfig.get_path('purelib')}"
     )
@@ -166,10 +166,9 @@ def environment(operation: Operation) -> dict[str, str]:
 def steps(
     operation: Operation, ground: Ground, tmp_path: Path, without: str | None = None, every: bool = False
 ) -> list[traced.Call]:
-    """The calls of an operation on its ground's files, and its exit, found by a run on a copy.
+    """Return the calls of an operation on its ground's files, and its exit, found by a run on a copy.
 
-    Opening what is there changes nothing, so those are left out unless `every` is wanted. The copy runs
-    twice: the first run may have had to compile modules.
+    Calls that only open an existing file change nothing, so they are left out.
     """
     for attempt in ("warm", "dry"):
         copy = ground.copy(tmp_path / attempt)

@@ -130,7 +130,7 @@ def campaign(name: str, tmp_path: Path, full: bool) -> tuple[int, int]:
 
 
 def _folder(path: str, ground: Ground) -> str:
-    """The folder of a path below the ground, whatever copy of the ground it is in; ids are left out."""
+    """Return the folder of a path below the ground, without ids, for any copy of the ground."""
     parts = path.split("/")
     at = next((i for i, part in enumerate(parts) if part in ("hub", "mirror")), len(parts))
     return "/".join("id" if layout.is_id(part) else part for part in parts[at:-1])

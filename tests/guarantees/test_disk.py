@@ -37,7 +37,7 @@ BROKEN = ["send", "send two files to two", "done, pending", "done, claimed", "at
 
 
 def errors_of(call: traced.Call) -> tuple[str, ...]:
-    """The errors that a call may meet."""
+    """Return the errors that a call may meet."""
     creates = call.name == "openat" and "O_CREAT" in call.arguments
     return ERRORS.get("openat to create" if creates else call.act, ())
 

@@ -55,7 +55,7 @@ class Shared:
         return traced.Run(done.returncode, done.stdout, done.stderr, [])
 
     def command(self, user: int, command: Sequence[str]) -> list[str]:
-        """A command that runs another as a user."""
+        """Return a command that runs another as a user."""
         return ["setpriv", f"--reuid={user}", f"--regid={GROUP}", "--clear-groups", *command]
 
     def touch(self, path: Path, text: str = "x", mode: int = 0o644) -> None:

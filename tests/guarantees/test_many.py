@@ -52,7 +52,7 @@ def go(workers: list[subprocess.Popen[str]]) -> None:
 
 
 def finish(worker: subprocess.Popen[str]) -> list[list[str]]:
-    """The words of each line that a worker said, once it has ended well."""
+    """Return the words of each line of a worker, once it has ended without an error."""
     out, err = worker.communicate()
     assert (worker.returncode, err) == (0, "")
     return [line.split(" ", 2) for line in out.splitlines()]

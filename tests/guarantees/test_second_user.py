@@ -51,7 +51,7 @@ class Shared(NamedTuple):
         (self.hub / name).chmod(mode)
 
     def states(self, owner: str) -> dict[str, str]:
-        """Where the messages of an inbox lie."""
+        """Return the folder of each message in an inbox."""
         return {
             name: state
             for state, folder in layout.INBOX.items()
@@ -103,7 +103,7 @@ class Parrot:
 
 
 def instance(hub: str, name: str) -> Instance:
-    """An instance of the hub, as the process's own user acts for it."""
+    """Return an instance of the hub, opened by the process's own user."""
     files = LocalFiles(hub, group=True)
     mailbox, there = Mailbox(files, name), DirectoryHub(files, hub)
     return Instance(mailbox, there, Direct(mailbox, there), config.NONE, hub)

@@ -68,7 +68,7 @@ class Run(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment for a child."""
+    """Return the environment for a child."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("XW_")}
     kept.pop("PYTHONUNBUFFERED", None)
     # All is compiled when the tests begin (conftest): else each run would have other calls than the last.
@@ -95,17 +95,17 @@ def run(
 
 
 def killing(call: Call) -> str:
-    """The fault that kills the process as it enters a call: the call is not carried out."""
+    """Return the fault that kills the process as it enters a call, before the call runs."""
     return f"{call.name}:signal=SIGKILL:when={call.number}"
 
 
 def failing(call: Call, error: str) -> str:
-    """The fault that makes a call fail with an error such as `ENOSPC`, without being carried out."""
+    """Return the fault that makes a call fail with an error such as `ENOSPC`, before it runs."""
     return f"{call.name}:error={error}:when={call.number}"
 
 
 def parse(lines: Sequence[str]) -> list[Call]:
-    """The calls in a log of strace. Lines that are not understood are an error: nothing may be overlooked."""
+    """Return the calls in strace's log; raise for an unknown line, because nothing may be overlooked."""
     counts: dict[str, int] = {}
     calls: list[Call] = []
     for line in lines:
@@ -140,7 +140,7 @@ def _arguments(name: str, arguments: str) -> tuple[tuple[str, ...], int | None, 
 
 
 def _bytes(text: str) -> bytes:
-    """The bytes of a string as strace spells it, which is how Python spells them too."""
+    """Return the bytes of a string in strace's spelling, which is Python's too."""
     value = ast.literal_eval(f'b"{text}"')
     assert isinstance(value, bytes)
     return value

@@ -13,7 +13,7 @@ _times = itertools.count(1_795_239_012_000_000)
 def parcel(
     mailbox: Mailbox, to: str, body: str = "hello", files: tuple[tuple[str, bytes], ...] = ()
 ) -> Parcel:
-    """A message from the mailbox's owner, ready to travel; its files are put into the mailbox."""
+    """Return a message from the mailbox's owner, ready to travel, after adding its files to the mailbox."""
     fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
     name, data = encode(fields, next(_times))
     message_id = name.partition(".")[0]
@@ -22,6 +22,6 @@ def parcel(
 
 
 def state_of(stage: Stage, sent: Parcel) -> str | None:
-    """Where the hub has it."""
+    """Return a message's state on the hub."""
     located = stage.hub.locate(sent.to, sent.name)
     return located.state if located else None

@@ -133,7 +133,7 @@ def test_attachment(stage: Stage, sent: Parcel) -> None:
 
 
 def parcel_id(sent: Parcel) -> str:
-    """An id that no message has."""
+    """Return an id that no message has."""
     return sent.folder[:-1] + ("0" if sent.folder[-1] != "0" else "1")
 
 

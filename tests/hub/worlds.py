@@ -130,7 +130,7 @@ WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"ledger": 
 
 
 def hub_of(world: World) -> Hub:
-    """A connection of its own to the hub."""
+    """Return a separate connection to the hub."""
     return opening.open_hub(world.url)
 
 
@@ -191,7 +191,7 @@ def printed() -> str:
 
 
 def acting(machine: Machine) -> agent.Agent:
-    """The instance of a machine, for another thread than the one that runs commands.
+    """Return the instance of a machine, for another thread than the one that runs commands.
 
     Not to be closed: the command has the same connection.
     """

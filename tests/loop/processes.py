@@ -57,14 +57,14 @@ class Running:
 
 
 def bridge(team: Team, by: str, kind: str, *arguments: str) -> Running:
-    """A bridge that is ready."""
+    """Return a bridge that is ready."""
     running = Running(team, by, "bridge", kind, *arguments)
     running.says("ready")
     return running
 
 
 def script(folder: Path, text: str) -> str:
-    """A program of the shell; its path."""
+    """Write a shell program; return its path."""
     path = folder / f"program-{os.urandom(4).hex()}"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)

@@ -12,7 +12,7 @@ from xw.presence import Doing
 
 
 def announcer(world: World) -> Announcer:
-    """A new one for bob, as a new process would make it."""
+    """Return a new announcer for bob, as a new process would make it."""
     return Announcer(world.instance("bob"), ScriptedChat(world.program), world.told.append)
 
 

@@ -40,7 +40,7 @@ def copied(folder: Path) -> str:
 
 
 def python_copied(folder: Path) -> str:
-    """The interpreter in a file of Claude's name, with the prompt of Claude's input."""
+    """Return the interpreter in a file of Claude's name, with the prompt of Claude's input."""
     shutil.copy(Path(sys.executable).resolve(), folder / "claude")
     start = folder / "start.py"
     start.write_text(f"import sys\nsys.ps1 = {PROMPT!r}\n", "utf-8")
@@ -54,7 +54,7 @@ def linked(folder: Path) -> str:
 
 
 def container(folder: Path) -> str:
-    """A client that is a shell script, whose helper opens the terminal."""
+    """Return a client that is a shell script, whose helper opens the terminal."""
     spawn = f"import pty; pty.spawn({BASH.split()!r})"
     return script(folder / "docker", f"#!/bin/sh\n{PYTHON} -c {shlex.quote(spawn)}\n")
 

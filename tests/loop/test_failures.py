@@ -23,7 +23,7 @@ KINDS = (
 
 
 def start(team: Team, *more: str) -> tuple["subprocess.Popen[str]", Message]:
-    """An `ask` of alice's that waits, and the question that bob has got."""
+    """Start an `ask` of alice's; return it, and the question at bob's."""
     ask = team.start("ask", "--to", "bob", "--timeout", "60", "well?", *more)
     until(lambda: team.pending("bob"))
     bob = instance(team, "bob")
@@ -51,7 +51,7 @@ def report(
 
 
 def told(result: Result, form: tuple[str, ...]) -> str:
-    """The error of an `ask` that nobody answers."""
+    """Return the error of an `ask` that gets no answer."""
     if not form:
         assert (result.code, result.out) == (1, "")
         return result.err
@@ -131,7 +131,7 @@ QUESTION = "20261121T053012123456Z-k7f3q2m9"
 
 
 def info(body: str, sender: str = "bob", kind: str = "info", **fields: object) -> Message:
-    """A message as alice reads it."""
+    """Return a message as alice reads it."""
     whole: Fields = {"from": sender, "type": kind, "to": ["alice"], "re": QUESTION, "body": body, **fields}
     return decode(*encode(whole, clock.now()))
 

@@ -36,7 +36,7 @@ def _lines() -> list[str]:
 
 
 def residents(team: Team, pane: str, shell: str, server: str, socket: str) -> dict[str, list[str]]:
-    """The command line of each part that stays, by the name of who runs it."""
+    """Return the command line of each part that stays running, by name."""
     acp = [sys.executable, f"{HERE}/acp_agent.py", "modes=default"]
     terminal = ["--target", pane, "--option", f"server={server}", "--option", "profile=generic"]
     barred = ["--target", shell, "--option", f"server={server}"]

@@ -29,7 +29,7 @@ echo "the answer to $id"
 
 @contextmanager
 def command_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
-    """A command that logs what it is shown."""
+    """Yield a command that logs each text it gets."""
     log = folder / "shown"
     log.touch()
     program = script(folder, PROGRAM.format(log=log))
@@ -38,7 +38,7 @@ def command_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
 
 @contextmanager
 def lines_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
-    """A long-lived program that logs what it is shown."""
+    """Yield a long-lived program that logs each text it gets."""
     log = folder / "shown"
     log.touch()
     code = (
@@ -56,7 +56,7 @@ def lines_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
 
 @contextmanager
 def socket_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
-    """A WibWob with its wire's limits; its history tells what it was shown."""
+    """Yield a WibWob with its wire's limits; its history has each text it gets."""
     server = WibWob(folder / "chat.sock")
 
     def seen() -> list[str]:

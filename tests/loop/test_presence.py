@@ -37,7 +37,7 @@ def test_status_is_believed_for_a_quarter_of_an_hour(bob: Mailbox) -> None:
 
 
 def bridge(mailbox: Mailbox) -> tuple[str, str, str]:
-    """The status shown, the kind of the bridge, and its state."""
+    """Return the shown status, the bridge's kind and its state."""
     shown = presence.read(mailbox)
     return shown.status, shown.bridge, shown.bridge_state
 

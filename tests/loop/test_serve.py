@@ -43,7 +43,7 @@ class Script:
 
 
 def full(scratch: str) -> OSError:
-    """A full disk, found out at a scratch file, which has another name each time."""
+    """Return the error of a full disk at a scratch file, whose name changes each time."""
     return OSError(28, "No space left on device", scratch)
 
 

@@ -135,7 +135,7 @@ pty.spawn(["sh", "-c", 'stty rows 30 cols 100; exec "$@"', "sh", *command])
 
 
 def fake_client(folder: Path, name: str) -> Path:
-    """A program of this name that opens a terminal of its own and runs a command in it, as docker does."""
+    """Return a program of this name that runs a command in a terminal of its own, as docker does."""
     path = folder / name
     folder.mkdir(exist_ok=True)
     path.write_text(CLIENT, "utf-8")

@@ -39,7 +39,7 @@ def test_while_an_agent_starts(team: Team, tagged: str) -> None:
 
 
 def _dead_letters(team: Team) -> list[str]:
-    """The messages that failed; each has its note there before it comes itself."""
+    """Return the failed messages; each has its note before it appears."""
     return [name for name in team.names("bob", "inbox/failed") if not name.endswith(WHY)]
 
 

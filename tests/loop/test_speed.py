@@ -57,7 +57,7 @@ def _delays(team: Team, log: Path) -> list[float]:
 
 
 def _cpu_s(pid: int) -> float:
-    """The processor time that all threads of a process have had, to the nanosecond."""
+    """Return the processor time of all threads of a process, to the nanosecond."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("measured")
 
 
 def processes_with(variable: str) -> list[int]:
-    """The living processes that have this text in their environment, whoever their parent is now."""
+    """Return the living processes with this text in their environment, whoever their parent is."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -41,7 +41,7 @@ def tagged(team: Team, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def others(tag: str) -> list[int]:
-    """The test's processes, itself left out."""
+    """Return the test's processes without itself."""
     return [pid for pid in processes_with(tag) if pid != os.getpid()]
 
 

@@ -160,7 +160,7 @@ class World:
         return post.send(Mailbox(self.files, by), self.hub, draft, lambda: self.time).name
 
     def bridge(self, name: str = "bob") -> Bridge:
-        """A new bridge, as a new process would make it."""
+        """Return a new bridge, as a new process would make it."""
         return Bridge(self.instance(name), ScriptedChat(self.program), self.told.append, lambda: self.seconds)
 
     def run(self, bridge: Bridge, limit: int = 200) -> None:
@@ -183,9 +183,9 @@ class World:
         return [Filed(place.state, mailbox.read(place)) for place in sorted(places, key=lambda p: p.name)]
 
     def turns(self, name: str = "bob") -> list[str]:
-        """The turns that lie beside claims."""
+        """Return the turns that lie beside claims."""
         return [n for n in os.listdir(f"{self.root}/{name}/inbox/processing") if n.endswith(".turn.json")]
 
     def why(self, file_name: str, name: str = "bob") -> dict[str, str]:
-        """The note beside a dead letter."""
+        """Return the note beside a dead letter."""
         return Mailbox(self.files, name).why(file_name)

@@ -20,7 +20,7 @@ class Mutation(NamedTuple):
     tests: tuple[str, ...]
 
     def applied(self, text: str) -> str:
-        """The file's text with the step taken out. ValueError where it does not occur exactly once."""
+        """Return the file's text without the step. Raise ValueError unless it occurs exactly once."""
         if text.count(self.old) != 1:
             raise ValueError(
                 f"{self.step}: {self.file} holds its text {text.count(self.old)} times, not once"

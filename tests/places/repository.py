@@ -54,7 +54,7 @@ def init(folder: Path, *names: str) -> None:
 
 
 def instances(folder: Path) -> Any:
-    """The instances that a folder's xw.json names."""
+    """Return the instances that a folder's xw.json names."""
     return json.loads((folder / "xw.json").read_text())["instances"]
 
 

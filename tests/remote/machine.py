@@ -43,7 +43,7 @@ class Machine:
         return Path(config.mirror(self.url, config.load(str(self.folder / "xw.json")), {})) / self.name
 
     def instance(self) -> Instance:
-        """The instance, as its commands see it."""
+        """Return the instance, as its commands see it."""
         return open_instance(Options(self.name, config=str(self.folder / "xw.json")), {})
 
     @property
@@ -68,7 +68,7 @@ class Machine:
         return result.out
 
     def json(self, *arguments: str) -> Any:
-        """The value that a command printed with `--json`."""
+        """Return the value that a command printed with `--json`."""
         return json.loads(self.ok(*arguments, "--json"))
 
     def send(self, to: str, body: str, *more: str, kind: str = "task") -> str:
@@ -78,7 +78,7 @@ class Machine:
         return str(sent["id"])
 
     def pending(self) -> list[str]:
-        """The ids that wait in the mirror."""
+        """Return the ids that wait in the mirror."""
         return sorted(name.partition(".")[0] for name in os.listdir(self.mirror / "inbox/pending"))
 
     def set(self, **keys: object) -> None:

@@ -324,7 +324,7 @@ def test_a_file_that_takes_longer_than_the_limit(
         return clock() + passed
 
     def slow(*arguments: Any) -> Iterator[bytes]:
-        """The link stands still once the file is on its way, and the limit is over."""
+        """Yield the pieces over a link that stalls after the first, when the limit has passed."""
         nonlocal passed
         for piece in real(*arguments):
             between.proxy.stall()
@@ -383,7 +383,7 @@ def test_forty_agents_at_once(join: Join, known: Sshd, hub: Path) -> None:
 
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[None]:
-    """A small disk on a folder."""
+    """Yield a small disk on a folder."""
     folder.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
     try:

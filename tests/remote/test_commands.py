@@ -26,7 +26,7 @@ def logins(server: Sshd) -> int:
 
 
 def names(folder: Path) -> list[str]:
-    """The messages in a folder."""
+    """Return the messages in a folder."""
     return sorted(filter(layout.is_message, os.listdir(folder)))
 
 

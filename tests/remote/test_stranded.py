@@ -23,12 +23,12 @@ from xw.mirror.carrier import Direct
 
 
 def commands(line: str) -> list[list[str]]:
-    """The commands in backticks, without `xw`."""
+    """Return the commands in backticks, without `xw`."""
     return [shlex.split(part) for part in line.split("`")[1::2]]
 
 
 def named(machine: Machine, *arguments: str, code: int = 0) -> str:
-    """The one line on stderr in which a command names the mirror."""
+    """Return the one line on stderr in which a command names the mirror."""
     result = machine.run(*arguments)
     assert result.code == code, result
     (line,) = [line for line in (result.err + result.out).splitlines() if "unsent message" in line]

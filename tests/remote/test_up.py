@@ -54,7 +54,7 @@ def bridged(alice: Machine, bob: Machine) -> Machine:
 
 
 def started_here(tag: str, up: Up) -> list[int]:
-    """The living processes that came of `up`; the server's sessions inherit the tag too."""
+    """Return the living processes that `up` started, and the server's sessions, which inherit the tag."""
     return [pid for pid in others(tag) if f"XW_UP={up.process.pid}".encode() in _environ(pid)]
 
 

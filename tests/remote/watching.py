@@ -35,7 +35,7 @@ class Watch:
 
 
 def watchers(hub: Path) -> list[str]:
-    """The processes of this machine that have the hub as their directory."""
+    """Return the processes of this machine that have the hub as their directory."""
     found = []
     for entry in Path("/proc").iterdir():
         try:

@@ -45,7 +45,7 @@ class Stage:
         self.time = START
 
     def now(self) -> int:
-        """The clock of everybody here."""
+        """Return the time of everybody's clock."""
         self.time += 1000
         return self.time
 
@@ -54,19 +54,19 @@ class Stage:
         self.time += round(seconds * 1_000_000)
 
     def add(self, name: str, kind: str = "agent") -> Instance:
-        """An instance on the hub."""
+        """Add an instance to the hub, and return it."""
         self.hub.register(name, {"name": name, "kind": kind})
         return self.instance(name)
 
     def instance(self, name: str) -> Instance:
-        """An instance, as a program acts for it."""
+        """Return an instance of the hub."""
         mailbox = Mailbox(self.files, name)
         return Instance(mailbox, self.hub, Direct(mailbox, self.hub), config.NONE, self.root, self.now)
 
     def room(
         self, name: str, members: str, policy: Policy = "round-robin", seed: str = "", **limits: float
     ) -> str:
-        """A room of the members, who are made where they are missing; `x:human` is of another kind."""
+        """Make a room, and its missing members; `x:human` gives a member's kind. Return its name."""
         kinds = [(word.partition(":")[0], kind_of(word.partition(":")[2])) for word in members.split()]
         for member, kind in kinds:
             if not self.hub.knows(member):
@@ -83,7 +83,7 @@ class Stage:
         return RoomView(self.hub.rooms(), name)
 
     def run(self, name: str) -> Coordinator:
-        """A coordinator of the room, having begun."""
+        """Return a coordinator of the room after `begin`."""
         room = self.instance(name)
         found = Coordinator(room, State(name, definition.read(self.view(name))))
         found.begin()
@@ -116,7 +116,7 @@ class Stage:
         return [message for message in found if kind in (None, message.type)]
 
     def turn(self, name: str) -> Turn | None:
-        """The oldest turn that waits for a member."""
+        """Return the oldest turn that waits for a member."""
         return next((Turn(one.id, one.body, one) for one in self.mail(name, "question")), None)
 
     def answer(self, name: str, text: str) -> Turn:
@@ -132,10 +132,10 @@ class Stage:
         return [name for name in names if self.turn(name)]
 
     def events(self, name: str) -> list[str]:
-        """The texts of the infos that wait for an instance."""
+        """Return the texts of the infos that wait for an instance."""
         return [message.body for message in self.mail(name, "info")]
 
     def said(self, room: str) -> list[tuple[str, str]]:
-        """The conversation: author and text of each line, and of each event."""
+        """Return the conversation: author and text of each line, and of each event."""
         entries: list[Entry] = list(Transcript(self.view(room)).fresh())
         return [(entry.author, entry.text) for entry in entries]

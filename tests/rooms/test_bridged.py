@@ -83,7 +83,7 @@ class Member:
 
 
 def gather(stage: Stage, join: Join, folder: Path) -> dict[str, Member]:  # noqa: F811  # a fixture
-    """The five, `far` and `frail` on machines of their own."""
+    """Return the five; `far` and `frail` have machines of their own."""
     members = {}
     for name in NAMES:
         if name in ("far", "frail"):

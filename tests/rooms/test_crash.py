@@ -115,7 +115,7 @@ def check_room(files: LocalFiles, room: str, members: Sequence[str], reminded: S
 
 
 def play(stage: Stage, cut: int) -> bool:
-    """A conversation of three, its coordinator cut off before one change of files; whether it was."""
+    """Play a conversation of three, with a crash before change `cut`; return True if it was reached."""
     stage.room("talk", "a b c", seed="go", turns=8, answer_s=5)
     stage.add("zoe")
     stage.add("anna", "human")
@@ -208,7 +208,7 @@ def test_cut_off_at_every_change(
 
 
 def start(root: str, room: str) -> "subprocess.Popen[bytes]":
-    """A real coordinator, as a process."""
+    """Return a real coordinator, as a process."""
     command = [sys.executable, "-m", "xw", "room", "run", room, "--hub", root]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

@@ -11,7 +11,7 @@ from xw.rooms.transcript import Transcript
 
 
 def file(folder: Path, name: str, text: str) -> str:
-    """A file to attach."""
+    """Return a file to attach."""
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -19,7 +19,7 @@ def file(folder: Path, name: str, text: str) -> str:
 
 
 def contents(stage: Stage, turn: Turn, member: str) -> dict[str, str]:
-    """The turn's files as they lie with the member, by name."""
+    """Return the turn's files at the member's, by name."""
     mailbox = stage.instance(member).mailbox
     assert mailbox.missing(turn.id, turn.message.attachments) == {}
     read = {one.name: mailbox.attachment(turn.id, one.name) for one in turn.message.attachments}

@@ -23,7 +23,7 @@ SERVER = f"xw-layout-{os.getpid()}"
 
 
 def command_of(page: str) -> str:
-    """The page's one command, the three programs replaced by the demo's, on a tmux server of the test's."""
+    """Return the page's command with the demo's programs, on a tmux server of the test's."""
     found: list[str] = re.findall(r"^tmux new-session .*", (ROOT / "docs" / page).read_text(), re.MULTILINE)
     (command,) = found
     for name, program in PROGRAMS.items():

@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 def join(stage: Stage, *names: str) -> "subprocess.Popen[bytes]":
-    """A process in which these members answer their turns."""
+    """Start a process in which these members answer their turns, and return it."""
     return subprocess.Popen([sys.executable, crowd.__file__, stage.root, *names], stdin=subprocess.PIPE)
 
 

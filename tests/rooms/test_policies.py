@@ -26,7 +26,7 @@ def said(*words: str) -> list[Line]:
 
 
 def had(member: Member, turned: int, heard: int) -> Member:
-    """A member after a turn."""
+    """Return a member after a turn."""
     return member._replace(turned=turned, heard=heard)
 
 

@@ -35,7 +35,7 @@ def output(arguments: Sequence[str], text: str) -> None:
 
 
 def command_of(arguments: Sequence[str]) -> str:
-    """The command in a command line; empty where it is none."""
+    """Return the command in a command line; empty if there is none."""
     words = command_first(list(arguments))
     name = " ".join(words[: 2 if words and words[0] in GROUPS else 1])
     return name if name in _NAMES else ""

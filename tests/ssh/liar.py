@@ -115,7 +115,7 @@ def _exactly(stream: socket.socket, size: int) -> bytes:
 
 
 def forced(folder: Path, *names: str, where: str = "") -> str:
-    """A line for sshd's configuration: this filter before the server, for the `names` of requests.
+    """Return a line for sshd's configuration: this filter before the server, for the `names` of requests.
 
     While the file `honest` lies in the folder, all is done.
     """

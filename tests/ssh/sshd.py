@@ -23,12 +23,12 @@ def keygen(path: Path, *options: str) -> Path:
 
 
 def public(key: Path) -> str:
-    """The public half of a key: its type and its bytes in base64."""
+    """Return the public half of a key: its type and its bytes in base64."""
     return " ".join(Path(f"{key}.pub").read_text().split()[:2])
 
 
 def free_port() -> int:
-    """A port that nobody has; below those that outgoing connections get, so that none takes it meanwhile."""
+    """Return a free port below those of outgoing connections, so that none takes it meanwhile."""
     while True:
         port = 10_000 + secrets.randbelow(22_000)
         with socket.socket() as probe, suppress(OSError):
@@ -84,7 +84,7 @@ class Sshd:
                 time.sleep(0.01)
 
     def sessions(self) -> list[int]:
-        """The processes of the connections, those of each connection's user included."""
+        """Return the processes of the connections, including each connection's user process."""
         found, parents = [], [self.process.pid]
         while parents:
             parent = parents.pop()

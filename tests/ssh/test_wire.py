@@ -21,7 +21,7 @@ def packet(kind: int, number: int, body: bytes) -> bytes:
 
 
 def served(answers: bytes) -> Wire:
-    """A wire whose server says `answers`, whatever it is asked, and no more."""
+    """Return a wire whose server sends `answers` to any request, and then nothing."""
     ours, theirs = socket.socketpair()
 
     def serve() -> None:

@@ -110,7 +110,7 @@ def _step(request: Request, root: str, opened: str) -> Step | None:
 
 
 def _handle(request: Request) -> bytes:
-    """The handle that a request begins with, or an extension's after its name."""
+    """Return the handle at the start of a request, or after an extension's name."""
     at = _text(request.body, 0)[1] if request.kind == sftp.EXTENDED else 0
     return request.body[at + 4 : at + 4 + int.from_bytes(request.body[at : at + 4], "big")]
 

@@ -46,7 +46,7 @@ class Machine:
         return self.link.round_trips - before
 
     def bodies(self) -> list[str]:
-        """The bodies of the pending messages, oldest first."""
+        """Return the bodies of the pending messages, oldest first."""
         found = self.mailbox.read_each("inbox/pending", self.mailbox.pending())
         return [message.body for message in found if isinstance(message, Message)]
 
@@ -56,7 +56,7 @@ class Machine:
 
 
 def found_hub(root: Path, *names: str) -> DirectoryHub:
-    """A hub in a directory, with mailboxes for `names`, as its own machine sees it."""
+    """Return a new hub in a directory, with mailboxes for `names`, as seen on its own machine."""
     files = LocalFiles(str(root))
     create_hub(files, "hub", "a hub\n", group=False, links=True)
     hub = DirectoryHub(files, str(root))

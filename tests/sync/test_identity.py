@@ -19,7 +19,7 @@ def about(machine: Machine) -> About:
 
 
 def files_of(machine: Machine) -> Files:
-    """The hub's files, as a machine reaches them."""
+    """Return the hub's files, as a machine reaches them."""
     there = machine.hub.hub
     assert isinstance(there, DirectoryHub)
     return there.files

@@ -51,7 +51,7 @@ class Agent:
         return str(json.loads(self.run("send", *arguments, "--json").out)["id"])
 
     def pending(self) -> list[str]:
-        """The bodies of the pending messages."""
+        """Return the bodies of the pending messages."""
         return [message["body"] for message in json.loads(self.run("check", "--json").out)["messages"]]
 
 
