@@ -75,7 +75,7 @@ def test_it_looks_less_often_while_nothing_happens(
 
     waits = run(bob, monkeypatch, {10: news, 12: _stop})
     idle, after = waits.lasted[:10], waits.lasted[10:]
-    assert idle[:3] == [1.5, 2.25, 3.375]
+    assert idle[:3] == [1.0, 1.5, 2.25]
     assert idle == sorted(idle)
     assert idle[-3:] == [15.0] * 3
     assert after == [1.0, 1.5]

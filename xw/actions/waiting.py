@@ -9,6 +9,7 @@ from types import TracebackType
 
 from xw import layout
 from xw.actions.transcript import Asleep, Tell
+from xw.backoff import Pause
 from xw.errors import NoMessage, TimedOut, Unreadable
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -18,7 +19,6 @@ from xw.reports import Reports
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # minimum for the sync of a mirror, even if less of the wait is left
-_GROWTH = 1.25
 ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 """The folders of received mail, in the order in which messages move."""
 
@@ -108,8 +108,8 @@ class Lookout:
         self._woken = Arrivals([f"{instance.root}/{instance.mailbox.at(INBOX['pending'])}"])
         # Between two syncs of a mirror: at first, and after a minute without mail.
         self._look_again_s = instance.carrier.look_again_s
-        self._least, self._most = self._look_again_s or (0.0, 0.0)
-        self._pause = self._least
+        self._least, most = self._look_again_s or (0.0, 0.0)
+        self._pause = Pause(self._least, most, growth=1.25)
         self._next = 0.0 if self._look_again_s else float("inf")  # sync
 
     def __enter__(self) -> "Lookout":
@@ -135,15 +135,14 @@ class Lookout:
         with self._asleep():
             woken = self._woken.wait(None if pause == float("inf") else pause)
         if woken and self._look_again_s:
-            self._pause = self._least
-            self._next = min(self._next, time.monotonic() + self._pause)
+            self._pause.reset()
+            self._next = min(self._next, time.monotonic() + self._least)
 
     def _after(self, now: float, ends: float) -> float:
         """Return when to sync next; one sync falls shortly before the wait ends, so that it ends with fresh
         mail.
         """
-        pause, self._pause = self._pause, min(self._pause * _GROWTH, self._most)
-        return min(now + pause, max(now + self._least, ends - self._least))
+        return min(now + self._pause.longer(), max(now + self._least, ends - self._least))
 
 
 def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from threading import Event, Thread
 
 from xw import clock, layout
-from xw.backoff import pauses
+from xw.backoff import Pause, pauses
 from xw.errors import Busy, NotFound, Refused, Unreachable, XwError, explain, unforeseen
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -128,7 +128,7 @@ class MirrorWatcher:
         """Sync whenever something happens here or there. Raises when the link breaks."""
         with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
-            idle, listen_at, was_woken = _POLL_S[0], 0.0, True
+            pause, listen_at, was_woken = Pause(*_POLL_S, growth=1.5), 0.0, True
             while not self._stopped.is_set():
                 listen = self._deaf or time.monotonic() >= listen_at
                 self._deaf = False
@@ -141,12 +141,13 @@ class MirrorWatcher:
                     self._listen()
                 if moved and not was_woken:
                     self._pushed = False  # no push told of it: do not rely on them until the next one
-                idle = _POLL_S[0] if moved or self._pushed else min(idle * 1.5, _POLL_S[1])
+                if moved or self._pushed:
+                    pause.reset()
                 for mailbox in self._mailboxes:
                     for peer in mailbox.outboxes():
                         with suppress(PermissionError):  # another user's, which the sync has told
                             woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
-                was_woken = self._rest(woken, _FULL_S if self._pushed else idle)
+                was_woken = self._rest(woken, _FULL_S if self._pushed else pause.longer())
 
     def _rest(self, woken: Arrivals, seconds: float) -> bool:
         """Return True when woken, False after so many seconds. Raise Unreachable for a dead connection."""
