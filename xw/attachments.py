@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from xw import layout
 from xw.errors import Damaged, Refused, Usage, XwError
 from xw.message import Attachment, Message
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from xw import layout, schemes
 from xw.errors import Damaged, Usage
 from xw.message import parse_object
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

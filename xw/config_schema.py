@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xw import layout
 from xw.errors import Usage
-from xw.expected import expected, found, unknown
+from xw.schema_errors import expected, found, unknown
 from xw.text import visible
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

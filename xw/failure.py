@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from xw import layout
 from xw.message import Fields, Message
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 Kind = Literal[
     "damaged",

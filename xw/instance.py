@@ -17,7 +17,7 @@ from xw.hub.directory import DirectoryHub, facts
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 
 from xw import clock
 from xw.errors import Usage
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:

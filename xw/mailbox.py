@@ -16,7 +16,7 @@ from xw.attachments import Attachments
 from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError, explain, is_general, unforeseen
 from xw.layout import INBOX, in_order
 from xw.message import STRAY, Message, decode, parse_object
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

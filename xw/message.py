@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 from xw.text import first_line
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only

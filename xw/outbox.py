@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from xw import clock, failure, layout
-from xw.bursts import bursts
+from xw.batches import batches
 from xw.errors import Damaged, NotFound, Refused, Unreadable, XwError, explain, is_general, unforeseen
 from xw.hub.contract import Outgoing, Parcel
 from xw.mailbox import Mailbox
@@ -96,8 +96,8 @@ def _deliver(
 ) -> Flushed:
     delivered, returned = [], [*damaged]
     waiting: dict[str, XwError] = {}
-    for burst in bursts(parcels, lambda parcel: len(parcel.data)):
-        part = [parcel for parcel in burst if parcel.to not in waiting]  # so that none overtakes
+    for batch in batches(parcels, lambda parcel: len(parcel.data)):
+        part = [parcel for parcel in batch if parcel.to not in waiting]  # so that none overtakes
         for parcel, error in zip(part, _outcomes(hub, part), strict=True):
             if error is None:
                 with suppress(FileNotFoundError):  # another flush has delivered it as well

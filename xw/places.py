@@ -9,7 +9,7 @@ import stat
 
 from xw import layout
 from xw.errors import Refused
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 _LIMIT = 64 * 1024  # bytes of git's files, which usually have a line or a page
 _BARE = "xw"  # the folder in a git directory without a main worktree

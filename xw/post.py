@@ -19,7 +19,7 @@ from xw.errors import (
 )
 from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

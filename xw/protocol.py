@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from xw import clock
 from xw.errors import Usage
-from xw.expected import expected, found, unknown
+from xw.schema_errors import expected, found, unknown
 from xw.text import nearest, visible
 
 MARK = "[PROTOCOL:"

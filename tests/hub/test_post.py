@@ -143,7 +143,7 @@ def test_one_sends_at_a_time(
     assert mailbox.names(layout.SENT) == mailbox.outbox("bob") == sorted(stage.held("bob")) == []
 
 
-def test_nothing_overtakes_in_a_later_burst(
+def test_nothing_overtakes_in_a_later_batch(
     stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An undelivered message holds back later ones, even if the peer accepts mail again by then."""

@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "after one that waits, none to the same recipient overtakes",
         "xw/outbox.py",
-        "part = [parcel for parcel in burst if parcel.to not in waiting]",
-        "part = [*burst]",
+        "part = [parcel for parcel in batch if parcel.to not in waiting]",
+        "part = [*batch]",
         (*_POST, *_SYNC),
     ),
     Mutation(

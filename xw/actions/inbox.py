@@ -9,7 +9,7 @@ from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
 from xw.message import Attachment, Message
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:

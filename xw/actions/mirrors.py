@@ -14,7 +14,7 @@ from xw.errors import Damaged, XwError
 from xw.files.local import LocalFiles
 from xw.instance import Instance
 from xw.message import parse_object
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 _LIMIT = 64 * 1024
 

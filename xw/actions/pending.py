@@ -12,7 +12,7 @@ from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 from xw.reports import Reports
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only

@@ -2,7 +2,7 @@
 
 from xw import layout
 from xw.errors import NotFound, Refused, Unreadable, XwError
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

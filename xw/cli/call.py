@@ -9,7 +9,7 @@ from xw.cli.show import emit, flush
 from xw.config import Config, here, not_followed, worktree
 from xw.errors import Bug, Usage, XwError, explain, unforeseen
 from xw.instance import Instance, Options, open_instance
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 from xw.text import visible
 
 INTERRUPTED = 130  # as shells report a process ended by ^C

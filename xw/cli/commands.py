@@ -6,7 +6,7 @@ time, without typer.
 """
 
 from xw.layout import TYPES
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

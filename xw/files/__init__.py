@@ -1,6 +1,6 @@
 """Where bytes live: one contract (`contract.py`), and one file for each kind of place."""
 
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:

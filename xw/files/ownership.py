@@ -13,7 +13,7 @@ import os
 import stat
 from contextlib import suppress
 
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 
 class Owner(NamedTuple):

@@ -4,7 +4,7 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from xw.bursts import bursts
+from xw.batches import batches
 from xw.errors import Damaged
 from xw.files import Stat
 from xw.files import sftp_packets as sftp
@@ -44,14 +44,14 @@ class Reader:
         ]
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | Damaged]:
-        """Yield files, read in bursts; skip the request for the size of a file that was just listed."""
+        """Yield files, read in batches; skip the request for the size of a file that was just listed."""
         sizes = self._regular(paths)
 
         def weight(path: str) -> int:
             size = sizes[path]
             return size if isinstance(size, int) and size <= limit else 0
 
-        for part in bursts(paths, weight):
+        for part in batches(paths, weight):
             yield from self._read_burst({path: sizes[path] for path in part}, limit)
 
     def _read_burst(

@@ -14,7 +14,7 @@ from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError
 from xw.layout import INBOX, INSTANCE
 from xw.mailbox import Mailbox
 from xw.message import parse_object
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

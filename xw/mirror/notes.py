@@ -15,7 +15,7 @@ from contextlib import suppress
 from xw import clock, layout
 from xw.errors import Damaged
 from xw.message import parse_object
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:

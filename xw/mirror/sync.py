@@ -18,7 +18,7 @@ from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
 from xw.mirror.plan import Advance, Fetch, Settle, plan
 from xw.mirror.recognise import recognise
-from xw.record import NamedTuple
+from xw.named_tuple import NamedTuple
 from xw.words import State
 
 _TIMEOUT_S = 60.0  # for another sync of this mirror to finish

@@ -1,4 +1,4 @@
-"""Split data into bursts, so that a slow or broken link still delivers some of it."""
+"""Split data into batches, so that a slow or broken link still delivers some of it."""
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -7,20 +7,20 @@ if TYPE_CHECKING:
 
     _Item = TypeVar("_Item")
 
-_BURST = 256 * 1024  # bytes
+_BATCH_BYTES = 256 * 1024
 _LEAST = 1024  # minimum bytes to count per item: each costs some requests
 
 
-def bursts(items: "Iterable[_Item]", size: "Callable[[_Item], int]") -> "Iterator[list[_Item]]":
+def batches(items: "Iterable[_Item]", size: "Callable[[_Item], int]") -> "Iterator[list[_Item]]":
     """Yield the items in order, in lists of about 256 KiB; a larger item is alone in its list."""
-    burst: list[_Item] = []
-    room = _BURST
+    batch: list[_Item] = []
+    room = _BATCH_BYTES
     for item in items:
         weight = max(size(item), _LEAST)
-        if burst and weight > room:
-            yield burst
-            burst, room = [], _BURST
-        burst.append(item)
+        if batch and weight > room:
+            yield batch
+            batch, room = [], _BATCH_BYTES
+        batch.append(item)
         room -= weight
-    if burst:
-        yield burst
+    if batch:
+        yield batch
