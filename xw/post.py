@@ -162,7 +162,7 @@ def attach(
     return send(mailbox, hub, info, now)
 
 
-def requeue(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
+def repeat_dead_letter(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
     """Put a dead letter into its owner's `pending/` as a new message, still from its sender."""
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         fields = {key: value for key, value in message.fields.items() if key not in ("format", "sent")}

@@ -51,8 +51,8 @@ MUTATIONS = (
     Mutation(
         "over SFTP: a message's size is looked at where it has its name",
         "xw/files/sftp_publish.py",
-        "        if look.size != len(data):\n            return numbered(errno.EIO",
-        "        if False:\n            return numbered(errno.EIO",
+        "        if look.size != len(data):\n            return os_error(errno.EIO",
+        "        if False:\n            return os_error(errno.EIO",
         _SFTP,
     ),
     Mutation(
@@ -65,8 +65,8 @@ MUTATIONS = (
     Mutation(
         "over SFTP: an attachment's sync must succeed",
         "xw/files/sftp_publish.py",
-        "        raised(self._remote.first_error([*synced, measured], path))",
-        "        raised(self._remote.first_error([measured], path))",
+        "        raise_if(self._remote.first_error([*synced, measured], path))",
+        "        raise_if(self._remote.first_error([measured], path))",
         _SFTP,
     ),
     Mutation(
@@ -86,29 +86,29 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the sync of an attachment's folder must succeed",
         "xw/files/sftp_publish.py",
-        "            raised(self._remote.synced([folder], synced).get(folder))",
+        "            raise_if(self._remote.synced([folder], synced).get(folder))",
         "            pass",
         _SFTP,
     ),
     Mutation(
         "over SFTP: an attachment is looked at",
         "xw/files/sftp_publish.py",
-        '            raised(self._remote.not_there(looked[0], "writing a file", path, size))',
+        '            raise_if(self._remote.not_there(looked[0], "writing a file", path, size))',
         "            pass",
         _SFTP,
     ),
     Mutation(
         "over SFTP: what a server says it has linked is looked at",
         "xw/files/sftp_publish.py",
-        "            error = self._remote.not_there(look, deed, target, len(item.data))",
+        "            error = self._remote.not_there(look, change, target, len(item.data))",
         "            error = None",
         _SFTP,
     ),
     Mutation(
         "over SFTP: what a server says it has linked has its size",
         "xw/files/sftp_publish.py",
-        "            error = self._remote.not_there(look, deed, target, len(item.data))",
-        "            error = self._remote.not_there(look, deed, target)",
+        "            error = self._remote.not_there(look, change, target, len(item.data))",
+        "            error = self._remote.not_there(look, change, target)",
         _SFTP,
     ),
     Mutation(
@@ -156,7 +156,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the sync after a file is replaced must succeed",
         "xw/files/sftp.py",
-        "        raised(self._remote.synced([folder], synced).get(folder))",
+        "        raise_if(self._remote.synced([folder], synced).get(folder))",
         "        pass",
         _SFTP,
     ),
@@ -275,14 +275,14 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the sync of a removed folder must succeed",
         "xw/files/sftp.py",
-        "        raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))",
+        "        raise_if(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))",
         "        pass",
         _SFTP,
     ),
     Mutation(
         "over SFTP: a removed folder is looked at",
         "xw/files/sftp.py",
-        '        raised(self._remote.not_gone(left, "a removal", path))',
+        '        raise_if(self._remote.not_gone(left, "a removal", path))',
         "        pass",
         _SFTP,
     ),
@@ -296,7 +296,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the sync above an existing file must succeed",
         "xw/files/sftp.py",
-        "            raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))",
+        "            raise_if(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))",
         "            pass",
         _SFTP,
     ),
@@ -310,14 +310,14 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the sync above a new folder must succeed",
         "xw/files/sftp.py",
-        "        raised(next(iter(unsynced.values()), None))",
+        "        raise_if(next(iter(unsynced.values()), None))",
         "        pass",
         _SFTP,
     ),
     Mutation(
         "over SFTP: a new folder is looked at",
         "xw/files/sftp.py",
-        '            raised(self._remote.not_there(look, "making a folder", path))',
+        '            raise_if(self._remote.not_there(look, "making a folder", path))',
         "            pass",
         _SFTP,
     ),
@@ -359,7 +359,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the close of an attachment must succeed",
         "xw/files/sftp_publish.py",
-        "            raised(self._remote.error(wire.wait(closing), path))",
+        "            raise_if(self._remote.error(wire.wait(closing), path))",
         "            wire.wait(closing)",
         _SFTP,
     ),
@@ -373,7 +373,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: nothing is stored behind a link",
         "xw/files/sftp_publish.py",
-        "                raised(self._remote.links_above([path], above, [[look] for look in seen]).get(path))",
+        "                raise_if(self._remote.links_above([path], above, [[look] for look in seen]).get(path))",
         "                pass",
         _LINKS,
     ),

@@ -176,11 +176,11 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
             arriving.wait(pause)
 
 
-def ask(instance: Instance, room: str, deed: str, name: str | None = None) -> Sent:
+def ask(instance: Instance, room: str, command: str, name: str | None = None) -> Sent:
     """Send a room a command (`payload.COMMANDS`); it answers when done, or why it refused."""
     _must_be_room(instance, room)
-    body = " ".join(word for word in ("please", deed, name) if word)
-    protocol = payload.write(payload.CONTROL, {"do": deed, "name": name or instance.name})
+    body = " ".join(word for word in ("please", command, name) if word)
+    protocol = payload.write(payload.CONTROL, {"do": command, "name": name or instance.name})
     draft = Draft("info", (room,), body, more={"room": room, "protocol": protocol})
     return post.send(instance.mailbox, instance.hub, draft, instance.now)
 

@@ -120,7 +120,7 @@ def retry(instance: Instance, token: str) -> Sent:
         if problem.kind != "unchecked":
             raise Refused(f"{name} of {message.short} is not what was sent: {problem}; nothing was sent")
     if place.folder == INBOX["failed"]:
-        return post.requeue(mailbox, message, paths, instance.now)._replace(about=message)
+        return post.repeat_dead_letter(mailbox, message, paths, instance.now)._replace(about=message)
     to = _failed_at(instance, message)
     if not to:
         raise NotFound(f"{message.short} is no dead letter: `xw trace {message.short}` tells where it is")

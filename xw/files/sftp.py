@@ -18,7 +18,7 @@ from xw.files.contract import Note
 from xw.files.sftp_packets import Reply, Request
 from xw.files.sftp_publish import Publisher, new_name, same
 from xw.files.sftp_read import Reader
-from xw.files.sftp_remote import Link, Remote, failed, folder_of, numbered, opened, raised
+from xw.files.sftp_remote import Link, Remote, folder_of, is_failure, opened, os_error, raise_if
 from xw.files.sftp_wire import Ask
 
 
@@ -93,7 +93,7 @@ class SftpFiles(Singles):
             probe, began = self._remote.full(new_name("")), time.time()
             asks = [Ask(sftp.open_new(probe, self._file_mode), lambda handle: [sftp.fstat(handle)])]
             made, _ = self._remote.ask([*asks, Ask(sftp.remove(probe))])
-            raised(self._remote.named(self._remote.first_error(made, ""), ""))
+            raise_if(self._remote.with_errno(self._remote.first_error(made, ""), ""))
             self._learn_time(sftp.attributes_of(made[1]).mtime, began)
         return time.time() + (self._ahead or 0.0)
 
@@ -120,14 +120,14 @@ class SftpFiles(Singles):
             [Ask(self._remote.rename(name, path)), *looks, *self._remote.sync([folder])]
         )
         error = (
-            self._remote.named(self._remote.error(renamed, path), folder)
+            self._remote.with_errno(self._remote.error(renamed, path), folder)
             or self._remote.not_gone(left, "a rename", path)
             or self._remote.not_there(there, "a rename", path)
         )
         if error:
             self._remote.discard([name])
             raise error
-        raised(self._remote.synced([folder], synced).get(folder))
+        raise_if(self._remote.synced([folder], synced).get(folder))
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         return self._publisher.store(pieces, path)
@@ -157,7 +157,7 @@ class SftpFiles(Singles):
         undo: list[Request] = []
         for index, (source, target) in enumerate(moves):
             _, (reply,), (left,), (there,) = replies[4 * index : 4 * index + 4]
-            error = self._remote.named(self._remote.error(reply, source), folder_of(target))
+            error = self._remote.with_errno(self._remote.error(reply, source), folder_of(target))
             linked = behind.get(target) or behind.get(source)
             # Behind a link both names may be the same file: removing the source would lose it.
             error = error or (None if linked else self._moved(left, there, source, target))
@@ -194,7 +194,7 @@ class SftpFiles(Singles):
         replies = self._remote.ask([*asks, *self._remote.sync(folders)])
         unsynced = self._remote.synced(folders, replies[len(asks) :])
         return [
-            self._remote.named(self._remote.error(reply, path), folder_of(path))
+            self._remote.with_errno(self._remote.error(reply, path), folder_of(path))
             or self._remote.not_gone(left, "a removal", path)
             or unsynced.get(folder_of(path))
             for path, (reply,), (left,) in zip(
@@ -204,7 +204,7 @@ class SftpFiles(Singles):
 
     def remove_folder(self, path: str) -> None:
         if self.stat(path).kind != "folder":
-            raise numbered(errno.ENOTDIR, self._remote.shown(path))  # never follow a link
+            raise os_error(errno.ENOTDIR, self._remote.shown(path))  # never follow a link
         (found,) = self._remote.listed([path])
         if isinstance(found, OSError):
             raise found
@@ -214,9 +214,9 @@ class SftpFiles(Singles):
         self._remote.discard([f"{path}/{name}" for name, look in found.items() if look.kind != "folder"])
         steps = [Ask(step(self._remote.full(path))) for step in (sftp.remove_folder, sftp.lstat)]
         (removed,), (left,), *synced = self._remote.ask([*steps, *self._remote.sync([folder_of(path)])])
-        raised(self._remote.named(self._remote.error(removed, path), folder_of(path)))
-        raised(self._remote.not_gone(left, "a removal", path))
-        raised(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
+        raise_if(self._remote.with_errno(self._remote.error(removed, path), folder_of(path)))
+        raise_if(self._remote.not_gone(left, "a removal", path))
+        raise_if(self._remote.synced([folder_of(path)], synced).get(folder_of(path)))
 
     def make_folders(self, paths: Sequence[str]) -> None:
         wanted = dict.fromkeys(above for path in paths for above in ["", *_prefixes(path)])
@@ -230,12 +230,12 @@ class SftpFiles(Singles):
             if reply.code == sftp.NO_SUCH_FILE:
                 missing.append(path)
             else:
-                raised(self._remote.error(reply, path))
+                raise_if(self._remote.error(reply, path))
                 self._must_be_folder(path, reply)
         if missing:
             self._make(missing)
         else:
-            raised(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
+            raise_if(next(iter(self._remote.synced(above, replies[len(looks) :]).values()), None))
 
     def _look_at_folder(self, path: str) -> Request:
         """Return the request for a folder's attributes; only the root may be a link."""
@@ -247,7 +247,7 @@ class SftpFiles(Singles):
         if kind == "link":
             raise self._remote.linked(path)
         if kind != "folder":
-            raise numbered(errno.EEXIST, self._remote.shown(path))
+            raise os_error(errno.EEXIST, self._remote.shown(path))
 
     def _make_above(self) -> OSError | None:
         """Make the parents of the root with the server's usual mode; return the error that stopped it."""
@@ -271,14 +271,14 @@ class SftpFiles(Singles):
         for path, (made,), (mode,), (look,) in steps:
             # Any other failure: another process was faster, and the mode can still be set.
             if made.code == sftp.NO_SUCH_FILE:
-                raised(refused)
-            if not (failed(made) and mode.code == sftp.OK):
-                raised(self._remote.named(self._remote.error(made, path), folder_of(path)))
-            raised(self._remote.error(mode, path))
-            raised(self._remote.not_there(look, "making a folder", path))
+                raise_if(refused)
+            if not (is_failure(made) and mode.code == sftp.OK):
+                raise_if(self._remote.with_errno(self._remote.error(made, path), folder_of(path)))
+            raise_if(self._remote.error(mode, path))
+            raise_if(self._remote.not_there(look, "making a folder", path))
             self._must_be_folder(path, look)
         unsynced = self._remote.synced(folders, replies[3 * len(full) :])
-        raised(next(iter(unsynced.values()), None))
+        raise_if(next(iter(unsynced.values()), None))
 
     def locked(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:  # noqa: ARG002  # the contract's
         """Raise Usage: SFTP has no locks, and a lock on this machine would not exclude other machines."""
@@ -300,7 +300,7 @@ def _prefixes(path: str) -> list[str]:
 
 def _there(made: Reply) -> bool:
     """Return True if a folder exists after an attempt to make it; `Failure` usually means it did before."""
-    return made.code == sftp.OK or failed(made)
+    return made.code == sftp.OK or is_failure(made)
 
 
 def _nothing(_: bytes) -> list[Request]:

@@ -16,7 +16,7 @@ from xw.files import Publication
 from xw.files import sftp_packets as sftp
 from xw.files.batch import held_back, hold_back
 from xw.files.sftp_packets import CHUNK, Reply, Request
-from xw.files.sftp_remote import Remote, failed, folder_of, numbered, opened, raised
+from xw.files.sftp_remote import Remote, folder_of, is_failure, opened, os_error, raise_if
 from xw.files.sftp_wire import Ask, Wire
 
 _ON_THE_WAY = 64  # writes of an attachment sent before waiting for the first answer
@@ -83,8 +83,8 @@ class Publisher:
             error = self._written(name, data, replies, began) or behind.get(name)
             if error:
                 # Ask while the file still takes its space, or a full disk would seem to have room.
-                named = self._remote.named(error, folder_of(name), len(data))
-                bad[name] = named or error
+                known = self._remote.with_errno(error, folder_of(name), len(data))
+                bad[name] = known or error
         return bad, behind
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
@@ -98,13 +98,13 @@ class Publisher:
                 *(ask.first for ask in looks),
             ]
         )
-        if failed(reply) and there.code == sftp.OK:
-            raise numbered(errno.EEXIST, self._remote.shown(path))
-        raised(self._remote.named(self._remote.error(reply, path), folder))
+        if is_failure(reply) and there.code == sftp.OK:
+            raise os_error(errno.EEXIST, self._remote.shown(path))
+        raise_if(self._remote.with_errno(self._remote.error(reply, path), folder))
         handle, closing = wire.opened(reply), 0
         try:
             try:
-                raised(self._remote.links_above([path], above, [[look] for look in seen]).get(path))
+                raise_if(self._remote.links_above([path], above, [[look] for look in seen]).get(path))
                 size, digest = self._pour(wire, handle, pieces, path)
                 closing = wire.begin_end(handle)
             finally:
@@ -113,14 +113,14 @@ class Publisher:
             looked, *synced = self._remote.ask(
                 [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]
             )
-            raised(self._remote.error(wire.wait(closing), path))
-            raised(self._remote.synced([folder], synced).get(folder))
-            raised(self._remote.not_there(looked[0], "writing a file", path, size))
+            raise_if(self._remote.error(wire.wait(closing), path))
+            raise_if(self._remote.synced([folder], synced).get(folder))
+            raise_if(self._remote.not_there(looked[0], "writing a file", path, size))
         except (OSError, XwError) as error:
-            named = self._remote.named(error, folder, CHUNK) if isinstance(error, OSError) else error
+            known = self._remote.with_errno(error, folder, CHUNK) if isinstance(error, OSError) else error
             if not wire.broken:
                 self._remote.discard([path])
-            raise named or error from None
+            raise known or error from None
         return size, digest
 
     def _pour(self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
@@ -133,17 +133,17 @@ class Publisher:
                 for request in sftp.writes(handle, piece, size):
                     flying.extend(wire.send([request]))
                     while len(flying) > _ON_THE_WAY:
-                        raised(self._remote.error(wire.wait(flying.popleft()), path))
+                        raise_if(self._remote.error(wire.wait(flying.popleft()), path))
                 size += len(piece)
             while flying:
-                raised(self._remote.error(wire.wait(flying.popleft()), path))
+                raise_if(self._remote.error(wire.wait(flying.popleft()), path))
         finally:
             wire.forget(flying)
         last = [sftp.fsync(handle)] if self._remote.can(sftp.FSYNC) else []
         *synced, measured = wire.all([*last, sftp.fstat(handle)])
-        raised(self._remote.first_error([*synced, measured], path))
+        raise_if(self._remote.first_error([*synced, measured], path))
         if sftp.attributes_of(measured).size != size:
-            raise numbered(errno.EIO, self._remote.shown(path))
+            raise os_error(errno.EIO, self._remote.shown(path))
         return size, hashed.hexdigest()
 
     def _scratch_names(self, item: Publication) -> list[str]:
@@ -173,7 +173,7 @@ class Publisher:
         look = sftp.attributes_of(replies[-1])
         self._learn(look.mtime, began)
         if look.size != len(data):
-            return numbered(errno.EIO, self._remote.shown(name))
+            return os_error(errno.EIO, self._remote.shown(name))
         return None
 
     def _link(
@@ -215,16 +215,16 @@ class Publisher:
     def _linked(self, reply: Reply, look: Reply, target: str, item: Publication) -> OSError | None:
         """Return the error of a link, or None if the target already exists with the same bytes."""
         if reply.code == sftp.OK:
-            deed = "a hard link" if self._links else "a rename"
-            error = self._remote.not_there(look, deed, target, len(item.data))
+            change = "a hard link" if self._links else "a rename"
+            error = self._remote.not_there(look, change, target, len(item.data))
             return error and (None if self._moved_on(look, item) else error)
-        if not failed(reply):
+        if not is_failure(reply):
             return self._remote.error(reply, target)
         if look.code == sftp.NO_SUCH_FILE:
-            return self._remote.named(self._remote.error(reply, target), folder_of(target))
+            return self._remote.with_errno(self._remote.error(reply, target), folder_of(target))
         if same(self._read, target, item.data):
             return None
-        return numbered(errno.EEXIST, self._remote.shown(target))
+        return os_error(errno.EEXIST, self._remote.shown(target))
 
     def _moved_on(self, look: Reply, item: Publication) -> bool:
         """Return True if the owner has already moved the new target."""

@@ -9,7 +9,7 @@ from xw.errors import Damaged
 from xw.files import Stat
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import CHUNK, Reply, Request
-from xw.files.sftp_remote import Remote, numbered, raised
+from xw.files.sftp_remote import Remote, os_error, raise_if
 from xw.files.sftp_wire import Ask
 from xw.words import FileKind
 
@@ -82,7 +82,7 @@ class Reader:
             raise _odd(looked.kind)
         wire = self._remote.link.wire()
         (reply,) = wire.all([sftp.open_read(self._remote.full(path))])
-        raised(self._remote.error(reply, path))
+        raise_if(self._remote.error(reply, path))
         handle = wire.opened(reply)
         # Half the window: others may use this session while the caller pauses.
         depth = min(looked.size // CHUNK + 1, wire.window // 2 // CHUNK or 1)
@@ -96,7 +96,7 @@ class Reader:
                 reply = wire.wait(flying.popleft())
                 if reply.code == sftp.EOF:
                     return
-                raised(self._remote.error(reply, path))
+                raise_if(self._remote.error(reply, path))
                 piece = sftp.data_of(reply)
                 yield piece
                 here += len(piece)
@@ -142,7 +142,7 @@ class Reader:
         data = b""
         for piece in pieces:
             if piece.code not in (sftp.OK, sftp.EOF):
-                return self._remote.error(piece, path) or numbered(errno.EIO, self._remote.shown(path))
+                return self._remote.error(piece, path) or os_error(errno.EIO, self._remote.shown(path))
             data += sftp.data_of(piece)
             if len(data) % CHUNK:
                 break

@@ -87,7 +87,7 @@ class Remote:
         if folder and look.kind == ATTRS and sftp.attributes_of(look).kind == "link":
             return self.linked(folder)
         if error and look.kind == ATTRS and sftp.attributes_of(look).kind != "folder":
-            return numbered(errno.ENOTDIR, error.filename)
+            return os_error(errno.ENOTDIR, error.filename)
         if error:
             return error
         if all(page.kind == NAME for page in pages):
@@ -170,30 +170,30 @@ class Remote:
             return sftp.extended(sftp.POSIX_RENAME, self.full(source), self.full(target))
         return sftp.rename(self.full(source), self.full(target))
 
-    def unkept(self, deed: str, path: str) -> OSError:
+    def unkept(self, change: str, path: str) -> OSError:
         """Return the error for a server that reports success and does nothing: every change is verified."""
-        said = f"the server said OK to {deed} and did not do it"
+        said = f"the server said OK to {change} and did not do it"
         return OSError(errno.EPROTO, said, self.shown(path))
 
-    def not_gone(self, reply: Reply, deed: str, path: str) -> OSError | None:
-        """Return an error if a path still exists after `deed`, which removes it."""
-        return None if reply.code != sftp.OK else self.unkept(deed, path)
+    def not_gone(self, reply: Reply, change: str, path: str) -> OSError | None:
+        """Return an error if a path still exists after `change`, which removes it."""
+        return None if reply.code != sftp.OK else self.unkept(change, path)
 
-    def not_there(self, reply: Reply, deed: str, path: str, size: int | None = None) -> OSError | None:
-        """Return an error unless a path is a file (of `size` bytes) after `deed`, which makes it."""
+    def not_there(self, reply: Reply, change: str, path: str, size: int | None = None) -> OSError | None:
+        """Return an error unless a path is a file (of `size` bytes) after `change`, which makes it."""
         if reply.code == sftp.NO_SUCH_FILE:
-            return self.unkept(deed, path)
+            return self.unkept(change, path)
         error = self.error(reply, path)
         if error or size is None:
             return error
         look = sftp.attributes_of(reply)
-        return None if (look.kind, look.size) == ("file", size) else self.unkept(deed, path)
+        return None if (look.kind, look.size) == ("file", size) else self.unkept(change, path)
 
     def discard(self, paths: Sequence[str]) -> None:
         """Remove files, best effort: their disk is already failing."""
         self.all([sftp.remove(self.full(path)) for path in paths])
 
-    def named(self, error: OSError | None, folder: str, size: int = 0) -> OSError | None:
+    def with_errno(self, error: OSError | None, folder: str, size: int = 0) -> OSError | None:
         """Return an error with its errno, if the server sent none: a full disk differs from a read-only one.
 
         `size` is the number of bytes to be written in `folder`.
@@ -205,18 +205,18 @@ class Remote:
             if reply.kind == sftp.EXTENDED_REPLY:
                 space = sftp.space_of(reply)
                 if space.readonly:
-                    return numbered(errno.EROFS, error.filename)
+                    return os_error(errno.EROFS, error.filename)
                 if space.free < size + _SLACK or space.files == 0:
-                    return numbered(errno.ENOSPC, error.filename)
+                    return os_error(errno.ENOSPC, error.filename)
         return error
 
 
-def numbered(number: int, shown: str) -> OSError:
+def os_error(number: int, shown: str) -> OSError:
     """Return the OSError with this errno, of the matching class."""
     return OSError(number, os.strerror(number), shown)
 
 
-def raised(error: OSError | None) -> None:
+def raise_if(error: OSError | None) -> None:
     """Raise an error, if there is one."""
     if error:
         raise error
@@ -232,7 +232,7 @@ def _folders_of(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def failed(reply: Reply) -> bool:
+def is_failure(reply: Reply) -> bool:
     """Return True for the bare `Failure`, which hides EEXIST, ENOSPC, EDQUOT, EROFS and more."""
     return reply.code == FAILURE
 

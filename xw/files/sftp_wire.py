@@ -70,7 +70,7 @@ class Wire:
         self.broken = False
         self._stream = stream
         self._name = name
-        self._patience = timeout
+        self._timeout = timeout
         self._number = 0
         self._inward = bytearray()
         self._awaited: dict[int, int] = {}  # request number → approximate bytes of its answer
@@ -204,7 +204,7 @@ class Wire:
 
     def _greet(self) -> frozenset[str]:
         try:
-            self._stream.settimeout(self._patience())
+            self._stream.settimeout(self._timeout())
             self._stream.sendall(struct.pack(">IBI", 5, sftp.INIT, 3))
         except OSError as error:
             raise self._lost(error) from None
@@ -239,7 +239,7 @@ class Wire:
     def _fill(self, size: int) -> None:
         while len(self._inward) < size:
             try:
-                self._stream.settimeout(self._patience())
+                self._stream.settimeout(self._timeout())
                 data = self._stream.recv(1 << 16)
             except (OSError, EOFError) as error:
                 raise self._lost(error) from None
@@ -251,7 +251,7 @@ class Wire:
         if not outward:
             return
         try:
-            self._stream.settimeout(self._patience())
+            self._stream.settimeout(self._timeout())
             self._stream.sendall(bytes(outward))
         except (OSError, EOFError) as error:
             raise self._lost(error) from None

@@ -23,7 +23,7 @@ from xw.files.ssh.login import log_in
 from xw.files.ssh.program import Budget
 from xw.files.ssh.reach import Dropped, Transport, greet
 from xw.files.ssh.route import Route, find
-from xw.files.ssh.stream import Watched, open_stream
+from xw.files.ssh.stream import DeadlineSocket, open_stream
 from xw.files.ssh.target import Target
 
 _ANSWER = 15.0  # seconds for any one answer, unless a deadline is nearer
@@ -221,7 +221,7 @@ class SshLink:
     def _try_to_connect(self, route: Route) -> Transport:
         if self._via is not None:
             with self._via.within(self._budget(float("inf"))):
-                stream = Watched(self._via.tunnel(route.host, route.port))
+                stream = DeadlineSocket(self._via.tunnel(route.host, route.port))
             transport = greet(route, stream, self._budget)
         else:
             transport = greet(route, open_stream(route, self._budget), self._budget)

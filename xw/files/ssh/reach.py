@@ -17,7 +17,7 @@ from xw.errors import Refused, Unreachable, Usage, XwError
 from xw.files.ssh import certificate, known_hosts, revoked
 from xw.files.ssh.program import Budget
 from xw.files.ssh.route import Route, allowed, expand
-from xw.files.ssh.stream import Watched
+from xw.files.ssh.stream import DeadlineSocket
 from xw.files.ssh.target import PORT
 
 _HANDSHAKE = 15.0
@@ -46,7 +46,7 @@ class Transport(paramiko.Transport):
     `refused` are the numbers of the channels whose request the server refused.
     """
 
-    def __init__(self, stream: Watched, route: Route, host_keys: tuple[str, ...]) -> None:
+    def __init__(self, stream: DeadlineSocket, route: Route, host_keys: tuple[str, ...]) -> None:
         super().__init__(stream)  # type: ignore[arg-type]  # it has all the methods that paramiko uses
         known = paramiko.Transport._kex_info  # type: ignore[attr-defined]  # not in the stubs
         self._kex_info = {**known, _CURVE: known[f"{_CURVE}@libssh.org"]}
@@ -94,7 +94,7 @@ def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tu
     return found
 
 
-def greet(route: Route, stream: Watched, budget: Budget) -> Transport:
+def greet(route: Route, stream: DeadlineSocket, budget: Budget) -> Transport:
     """Exchange keys on a stream, and verify the host. Unreachable, Refused."""
     host, port = (route.known_as, PORT) if route.known_as else (route.host, route.port)
     try:

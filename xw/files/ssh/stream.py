@@ -24,7 +24,7 @@ _SEND = 15.0
 _HEAD_START = 0.25  # seconds before the next address is tried as well: RFC 8305
 
 
-class Watched:
+class DeadlineSocket:
     """A socket, or a jump host's channel, whose `send` cannot wait for ever.
 
     Paramiko retries for as long as the other side takes nothing: a stopped host would block the sender
@@ -77,7 +77,7 @@ class Watched:
             self.command.wait()
 
 
-def open_stream(route: Route, budget: Budget) -> Watched:
+def open_stream(route: Route, budget: Budget) -> DeadlineSocket:
     """Return a TCP connection to a host, or its ProxyCommand. Unreachable."""
     if route.command is not None:
         return _command(route)
@@ -85,7 +85,7 @@ def open_stream(route: Route, budget: Budget) -> Watched:
     stream.settimeout(None)
     # Without this, each answer takes 40 ms longer.
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Watched(stream)
+    return DeadlineSocket(stream)
 
 
 def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> socket.socket:
@@ -175,9 +175,9 @@ def _why_no_connection(route: Route, error: OSError | None) -> str:
     return f"{route}: {error}: `ssh -v {route}` shows more"
 
 
-def _command(route: Route) -> Watched:
+def _command(route: Route) -> DeadlineSocket:
     ours, theirs = socket.socketpair()
-    stream = Watched(ours)
+    stream = DeadlineSocket(ours)
     with theirs:
         stream.command = subprocess.Popen(  # in a shell, as OpenSSH does
             ["/bin/sh", "-c", f"exec {route.command}"],
