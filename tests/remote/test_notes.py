@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -12,7 +13,14 @@ from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw.instance import Options, open_instance
 
-NOTES = ("peers.json", "away.json", "mirror.json", "machine", "alice/outbox/.sync.json")
+NOTES = (
+    "peers.json",
+    "away.json",
+    "mirror.json",
+    "machine",
+    "alice/outbox/.sync.json",
+    "alice/outbox/.peers.json",
+)
 GARBAGE = {
     "nothing": b"",
     "half": b'{"skew": 0.1, "seen": {"bob": {"name": "bo',
@@ -104,6 +112,31 @@ def test_a_note_that_is_no_file(scene: tuple[Machine, Machine]) -> None:
     result = alice.run("sync")
     assert is_quiet(result), result
     assert f"{place}/" in result.err
+    assert "a directory lies where xw keeps a file: move it away" in result.err
+
+
+@pytest.mark.parametrize(
+    "name", ["alice/outbox/.peers.json", "peers.json", "away.json", "alice/outbox/failed"]
+)
+def test_a_sent_message_is_sent(scene: tuple[Machine, Machine], name: str) -> None:
+    """Whatever cannot be noted or looked at after a message was made durable, `send` acknowledges it."""
+    alice, bob = scene
+    path = alice.mirror.parent / name
+    if path.is_dir():
+        shutil.rmtree(path)
+        path.write_text("")
+    else:
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    sent = alice.run("send", "--to", "bob", "info", "x")
+    assert (sent.code, "bob" in sent.out) == (0, True), sent
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink()
+        path.mkdir()
+    assert alice.run("sync").code == 0
+    assert bob.ok("check").count("info alice") == 1
 
 
 def test_claims_after_the_word_was_lost(scene: tuple[Machine, Machine]) -> None:

@@ -116,15 +116,17 @@ class Notes:
         known = self.interesting(owner)
         fresh = {name for name in names if time.time() - known.get(name, 0.0) > _INTEREST_S / 3}
         if fresh:
-            data = json.dumps(known | dict.fromkeys(fresh, time.time())).encode()
-            self.files.replace(data, "", f"{owner}/{layout.INTEREST}")
+            self._keep_interest(owner, known | dict.fromkeys(fresh, time.time()))
 
     def drop_interest(self, owner: str, names: "Iterable[str]") -> None:
         """Forget peers from whom mail came back."""
         known = self.interesting(owner)
         if not known.keys().isdisjoint(names):
-            kept = {name: at for name, at in known.items() if name not in names}
-            self.files.replace(json.dumps(kept).encode(), "", f"{owner}/{layout.INTEREST}")
+            self._keep_interest(owner, {name: at for name, at in known.items() if name not in names})
+
+    def _keep_interest(self, owner: str, known: "Mapping[str, float]") -> None:
+        with suppress(OSError):  # syncs then look at fewer peers; the mail itself is safe
+            self.files.replace(json.dumps(known).encode(), "", f"{owner}/{layout.INTEREST}")
 
     # When the hub was reached
 

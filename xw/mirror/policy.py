@@ -48,11 +48,22 @@ class MirrorCarrier(Mirror):
         return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
 
     def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
-        """Sync, and look at the recipients too."""
-        mailbox = self.mailbox
-        self.notes.add_interest(mailbox.owner, sent.waiting)
+        """Sync, and look at the recipients too. Report what fails: the message is durable by now."""
+        self.notes.add_interest(self.mailbox.owner, sent.waiting)
         unsent: dict[str, XwError] = {}
         problem = self.refresh(unsent=unsent)
+        try:
+            return self._whereabouts(sent, unsent, problem)
+        except OSError as error:
+            from xw.errors import explain
+
+            return sent, problem or str(explain(error))
+
+    def _whereabouts(
+        self, sent: "Sent", unsent: "dict[str, XwError]", problem: str | None
+    ) -> "tuple[Sent, str | None]":
+        """Return a message with where it is after a sync, and what to report of it."""
+        mailbox = self.mailbox
         back = mailbox.refused(sent.name)
         left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
         there = tuple(to for to in sent.waiting if to not in left | back)
