@@ -21,7 +21,7 @@ _FLAG = re.compile(r"--[a-z-]+")
 
 
 def test_each_command_has_its_section_and_no_other_has_one() -> None:
-    """The page lists the commands that there are."""
+    """The page lists exactly the existing commands."""
     assert set(SECTIONS) - {"Common options", "JSON"} == {command.name for command in COMMANDS}
 
 
@@ -47,7 +47,7 @@ def test_the_common_options_are_described_and_used() -> None:
 
 @pytest.mark.parametrize("page", ["docs/commands.md", "README.md"])
 def test_each_example_prints_what_the_page_says(page: str, tmp_path: Path) -> None:
-    """All console blocks of a page run in one directory, in order, and print what stands there."""
+    """All console blocks of a page run in one directory, in order, and print the page's output."""
     session = Session(tmp_path / "project")
     session.place.mkdir()
     found = steps((DOCS.parent / page).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Wake-ups: from the kernel, by polling where it has no watch left, and errors that name the folder."""
+"""Wake-ups: from the kernel, by polling without a kernel watch, and errors that name the folder."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ class _Counting(threading.Event):
 
 
 def test_a_name_with_a_leading_dot_wakes_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of notes and locks that are written, linked, renamed into place, and a message, only the last wakes."""
+    """Notes and locks wake nobody when written, linked or renamed into place; a message does."""
     (tmp_path / "source").touch()
     box = tmp_path / "box"
     box.mkdir()

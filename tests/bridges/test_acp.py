@@ -64,7 +64,7 @@ def test_words_before_a_tool_are_no_answer(start: Open) -> None:
     ],
 )
 def test_permissions_follow_the_policy(start: Open, policy: str, kind: str, chosen: str) -> None:
-    """Nobody sits there to decide: the policy does, for once, and says no by default."""
+    """The policy decides, because no person is there; by default it denies once."""
     assert f"permission: {chosen}\n" in ask(start(permissions=policy), f"permission:{kind}").text
 
 
@@ -125,7 +125,7 @@ def test_answer_that_the_disk_does_not_take(start: Open, tmp_path: Path) -> None
 
 
 def test_answer_that_was_torn(start: Open, tmp_path: Path) -> None:
-    """A note of an answer that the machine's end left empty is none, and stops nobody."""
+    """An answer's note that a crash left empty counts as none, and stops nothing."""
     chat = start()
     mark = chat.mark()
     (tmp_path / f"{json.loads(mark)['turn']}.json").touch()
@@ -214,7 +214,7 @@ def test_an_agent_is_put_into_a_mode_that_asks(
 
 
 def test_allow_leaves_the_mode_alone(agent: Agent, tmp_path: Path) -> None:
-    """Where everything is allowed the agent keeps its own mode, whatever it offers."""
+    """With `allow` the agent keeps its own mode, whatever it offers."""
     for number, words in enumerate(((), ("modes=yolo",), ("modes=",))):
         ask(agent(*words, state=f"{number}", permissions="allow"), f"touch:{tmp_path}/made{number}")
         assert (tmp_path / f"made{number}").exists()
@@ -320,7 +320,7 @@ def test_an_agent_that_asks_goes_on(agent: Agent, used: str) -> None:
     ],
 )
 def test_an_agent_that_is_believed(agent: Agent, words: tuple[str, ...], options: dict[str, Any]) -> None:
-    """Where the agent says itself that it is in that mode, or the person does, its own settings decide."""
+    """If the agent or the user states that it is in that mode, its own settings decide."""
     assert ask(agent(*words, **options), "uses:execute:in_progress,completed").text.startswith("turn 1 ")
 
 

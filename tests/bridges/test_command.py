@@ -133,7 +133,7 @@ def test_seen_forbids_what_has_not_begun(tmp_path: Path) -> None:
 
 
 def test_endless_answer_is_cut_and_said(tmp_path: Path) -> None:
-    """An answer that does not fit into a message is cut, and says so."""
+    """An answer too long for a message is cut, with a note."""
     chat = CommandChat(Program(["sh", "-c", f"head -c {OUTPUT_LIMIT + 10} /dev/zero | tr '\\0' x"]), tmp_path)
     mark = chat.mark()
     chat.present(mark, "x")
@@ -281,7 +281,7 @@ def test_options(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e10", "soon", ""])
 def test_times_that_are_none(tmp_path: Path, kind: str, name: str, value: str) -> None:
-    """A time that one cannot wait is a usage error: with NaN a mute chat would be waited for without end."""
+    """An impossible time is a usage error: with NaN, the wait for a silent chat would never end."""
     with pytest.raises(Usage, match=f"invalid value '{value}' for option {name}: give seconds"):
         kinds.open_chat(kind, "cat", {name: value}, tmp_path)
 
@@ -303,7 +303,7 @@ def _lives(pid: int) -> bool:
 @pytest.mark.parametrize("above", [False, True])
 @pytest.mark.parametrize("kind", ["command", "lines", "acp"])
 def test_a_link_in_place_of_the_notes_folder(tmp_path: Path, kind: str, above: bool) -> None:
-    """Nothing is written, or swept away as old, in a folder to which somebody's link leads."""
+    """Nothing is written or removed in a folder behind another user's link."""
     victim = tmp_path / "victim" / kind
     (victim / "project/code").mkdir(parents=True)
     (victim / "old.json").write_text("{}")

@@ -129,7 +129,7 @@ def test_closing_twice(make: Make) -> None:
 
 
 def test_long_text(make: Make) -> None:
-    """A text up to the limit arrives whole; where there is none, 100 kB do."""
+    """A text up to the limit arrives whole; without a limit, 100 kB do."""
     chat = make()
     chat.ready()
     size = (chat.limit or 100_000) - 200

@@ -151,7 +151,7 @@ def test_failure_in_lines(agent: Callable[..., Agent]) -> None:
 
 
 def test_lost_text_fails_the_turn(agent: Callable[..., Agent]) -> None:
-    """Where the mail has left an unknown program's screen, nothing is filed: all rows may be another's."""
+    """If the mail has left an unknown program's screen, nothing is filed: the rows may be of another turn."""
     fake = agent("--lines")
     chat = fake.chat(GENERIC._replace(pause_s=0.0, settle_s=0.05))
     until(lambda: chat.ready() is None)

@@ -223,7 +223,7 @@ def test_real_processes(tmux_server: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_executable_that_may_not_be_seen(tmux_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of another user's process the system tells a name that the process did not choose: that counts too."""
+    """For another user's process, the system has a name that the process did not choose: it counts too."""
     with pane(tmux_server, f"bash -c 'exec -a claude {BASH}'") as shell:
         tty = shell.tmux.look(shell.id).tty
         until(lambda: [one.words[0] for one in foreground(tty)] == ["claude"])

@@ -84,7 +84,7 @@ def test_pasted_text_is_found_in_the_input(path: Path) -> None:
 
 
 def test_missing_beginning_is_said() -> None:
-    """Where the presented text has left the screen, the answer is called cut."""
+    """If the presented text has left the screen, the answer is marked as cut."""
     rows = ["  line 7", "  line 8", "", "✻ Worked for 7s · done", "─" * 40, "❯ ", "─" * 40]
     found = answer(rows, PROFILES["claude"], "[mail k7f3q2m9] …\nx\n[end k7f3q2m9] …")
     assert found.cut and found.text == "line 7\nline 8" and found.ended
@@ -155,7 +155,7 @@ def test_token_is_the_frames_own() -> None:
     ],
 )
 def test_suggestion_is_told_from_typed_text(styled: str, column: int, expected: bool) -> None:
-    """A pale suggestion is nobody's half-typed line; text of normal colour is, wherever the cursor stands."""
+    """A pale suggestion is not typed text; text of normal colour is, wherever the cursor is."""
     assert pale(styled, column) is expected
     assert "\x1b" not in plain(styled)
 

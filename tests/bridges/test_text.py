@@ -1,4 +1,4 @@
-"""Text that is shown holds nothing that a reader does not see."""
+"""Shown text has no invisible characters."""
 
 import subprocess
 import sys

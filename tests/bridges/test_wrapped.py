@@ -1,4 +1,4 @@
-"""However a program breaks the frame's last line over rows, no other turn's rows are taken for an answer."""
+"""However a program wraps the frame's last line, no other turn's rows are taken for an answer."""
 
 from collections.abc import Callable, Iterator
 
@@ -50,7 +50,7 @@ def shown_in_lines(text: str, width: int, wrap: Wrap, first: str, more: str) -> 
 @pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS.keys())
 @pytest.mark.parametrize(("first", "more"), LINES)
 def test_program_in_lines_at_every_width(wrap: Wrap, first: str, more: str) -> None:
-    """A program that takes lines, and goes on with a mark of its own: the answer alone, in every pane."""
+    """Panes of every width give the answer alone, for a line-mode program with its own continuation mark."""
     for width in [*range(18, 130), 200]:
         for length in (0, 7, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53):
             text = text_of("x" * length)

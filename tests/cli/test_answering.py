@@ -22,7 +22,7 @@ def sent(team: Team, owner: str, token: str) -> Any:
 
 
 def test_a_reply_without_an_id_ends_the_ask(team: Team) -> None:
-    """`send --to NAME reply` answers NAME's only question, says so, and the ask that waits gets it."""
+    """`send --to NAME reply` answers NAME's only question, names it, and ends the `ask` that waits."""
     ask = team.start("ask", "--to", "bob", "--timeout", "60", "how many?")
     until(lambda: team.pending("bob"))
     (question,) = team.pending("bob")
@@ -49,7 +49,7 @@ def test_the_only_open_message_is_answered(team: Team, kind: str, claimed: bool)
 
 
 def test_several_are_open(team: Team) -> None:
-    """Where several are open nothing is sent: exit 2, their ids, and how to say which."""
+    """With several open questions nothing is sent: exit 2, with their ids and the option to choose."""
     tokens = [team.send(f"job {number}", kind="task") for number in range(3)]
     refused = team.run("send", "reply", "done it", "--to", "alice", by="bob")
     assert (refused.code, refused.out) == (2, "") and refused.err.count("\n") == 1
@@ -68,7 +68,7 @@ def test_what_is_answered_or_done_is_not_open(team: Team) -> None:
 
 
 def test_none_is_open(team: Team) -> None:
-    """Where nothing is open a reply goes out as it is."""
+    """With no open question a reply is sent as it is."""
     assert team.ok("send", "reply", "by the way", "--to", "alice", by="bob").endswith(" delivered to alice\n")
 
 
@@ -107,7 +107,7 @@ def test_ask_whose_question_is_done(team: Team) -> None:
 
 
 def test_ask_whose_question_fails_unsaid(team: Team) -> None:
-    """A question that lies in failed/ without a notice ends its ask as well."""
+    """A question in failed/ without a notice ends its `ask` too."""
     ask = team.start("ask", "--to", "bob", "--timeout", "600", "well?")
     until(lambda: team.pending("bob"))
     (file,) = (team.box("bob") / "inbox/pending").iterdir()

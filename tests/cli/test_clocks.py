@@ -109,7 +109,7 @@ def test_wait_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
 
 
 def test_wait_for_the_answer_to_what_another_sent(team: Team) -> None:
-    """Of a message that one has received, whatever answers it counts, whoever wrote it."""
+    """Any message that answers a received one counts, whoever wrote it."""
     question = team.send("what?", by="bob", to="alice", kind="question")
     forge(team, "alice", type="reply", re=question, body="carol's", **{"from": "carol"})
     assert team.json("wait", "--re", question, "--timeout", "0")["body"] == "carol's"

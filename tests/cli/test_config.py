@@ -192,7 +192,7 @@ def test_what_looks_right_is_right(data: object) -> None:
 @example({"format": 1, "hub": "h", "offline_s": float("inf")})
 @example({"format": 1, "hub": "h", "retention_days": 0})
 def test_what_is_wrong_is_said_in_our_words(data: object) -> None:
-    """No message is pydantic's own, whatever the file holds; each names the file."""
+    """No error text is pydantic's own, whatever the file contains; each names the file."""
     said = ""
     try:
         config_schema.check(data, "xw.json")

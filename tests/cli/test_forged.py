@@ -80,7 +80,7 @@ def test_ask_prints_no_look_alike(team: Team, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["reply", "info"])
 def test_ask_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
-    """`ask` prints a body alone, so what one who was not asked says of the question is none; it stays."""
+    """`ask` prints a body alone, so a message from an instance that was not asked is no answer; it stays."""
     ask = team.start("ask", "--to", "bob", "--timeout", "60", "may I?")
     until(lambda: team.pending("bob"))
     (question,) = team.pending("bob")
@@ -123,7 +123,7 @@ def test_log_names_no_file_of_the_body(team: Team, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fence", ["```", "````", "~~~", "`````"])
 def test_markdown_that_ends_a_code_block(team: Team, fence: str) -> None:
-    """No fence of a body's ends the block that it is shown in."""
+    """No code fence in a body ends the block around it."""
     forge(team, "bob", body=f"<b>\n{fence}\n</blockquote>")
     quote = [
         line[2:] for line in team.ok("log", "--format", "markdown", by="bob").splitlines() if line[:1] == ">"
@@ -170,18 +170,18 @@ def test_traced_and_waited_for_in_one_line(team: Team) -> None:
      "f" + "\u0301" * 300 + "ile: x", "file\u0903 x", "rep1y zzzzzzzz from bob"],
 )  # fmt: skip
 def test_lines_drawn_like_xws(line: str) -> None:
-    """A line that a reader may take for one of xw's is guarded, whatever it is drawn with."""
+    """A line that looks like one of xw's is guarded, whatever characters it uses."""
     assert guarded(line).startswith("| ")
 
 
 @pytest.mark.parametrize("line", ["profile: x", "10:30 at noon", "list: x", "info that is from bob", "x: y"])
 def test_lines_of_ones_own(line: str) -> None:
-    """An ordinary line is printed as it is."""
+    """An ordinary line is printed unchanged."""
     assert guarded(line) == line
 
 
 def test_a_notice_of_failure_names_who_says_it(team: Team) -> None:
-    """`ask` prints what a peer says of its failure on stderr, never as words of xw's own."""
+    """`ask` prints a peer's failure notice on stderr, never as xw's own words."""
     ask = team.start("ask", "--to", "bob", "may I?")
     until(lambda: team.pending("bob"))
     (question,) = team.pending("bob")

@@ -403,7 +403,7 @@ def test_what_is_no_file(team: Team, kind: str, name: str) -> None:
 
 
 def test_hostile_files_by_their_id(team: Team) -> None:
-    """A damaged message that is asked for by id is not shown: it is set aside, and the error says so."""
+    """A damaged message requested by id is not shown: it is set aside, and the error says so."""
     name, data = _CASES["not for bob"]
     for command in (("read", name), ("reply", name, "text"), ("send", "info", "x", "--re", name)):
         _write(team.box("bob") / "inbox" / "pending", name, data)
@@ -439,7 +439,7 @@ def test_a_long_name_in_no_encoding(team: Team) -> None:
 
 
 def test_the_same_bad_name_again(team: Team) -> None:
-    """Another file of a name that lies in failed/ already gets a name beside it; neither is lost."""
+    """A second file with a name already in failed/ gets another name; neither is lost."""
     for number in range(3):
         _write(team.box("bob") / "inbox" / "pending", "same", str(number).encode())
         team.run("check", by="bob")

@@ -77,7 +77,7 @@ def test_what_is_open_comes_first(team: Team, command: str, state: str, elsewher
 
 
 def test_what_was_received_comes_before_what_was_sent(team: Team) -> None:
-    """Where nothing open fits, one received message wins over one sent; two received are unclear."""
+    """If no open message matches, a received one wins over a sent one; two received are ambiguous."""
     token, _ = alike(team, "bob", "done", "sent")
     before = team.ok("done", token[-8:-4], by="bob")
     assert before.startswith(f'{token[-8:]} task alice "job ')

@@ -293,7 +293,7 @@ def test_a_message_that_may_not_be_read_stays(team: Team, monkeypatch: pytest.Mo
 
 
 def test_a_hub_that_may_not_be_read(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`doctor` says so among its findings, and does not end without any."""
+    """`doctor` reports it among its other findings."""
 
     def read(files: LocalFiles, path: str, limit: int) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", f"{files.root}/{path}")

@@ -50,7 +50,7 @@ def test_an_error_is_an_object(team: Team, command: list[str], code: str, words:
     ids=" ".join,
 )  # fmt: skip
 def test_a_mistake_is_an_object(team: Team, command: list[str]) -> None:
-    """So are mistakes that the parser finds, wherever `--json` stands."""
+    """The parser's errors are objects too, wherever `--json` is."""
     plain = team.run(*command)
     assert (plain.code, plain.out) == (2, "")
     for arguments in ([command[0], "--json", *command[1:]], ["--json", *command]):
@@ -82,7 +82,7 @@ def test_text_that_is_not_utf8(team: Team) -> None:
 
 
 def test_output_that_cannot_be_written(team: Team) -> None:
-    """Where stdout takes nothing, the error goes to stderr."""
+    """If stdout is not writable, the error goes to stderr."""
     with open("/dev/full", "w") as full:
         process = team.start("check", "--json", stdout=full)
         _, err = process.communicate(timeout=60)

@@ -35,7 +35,7 @@ def test_words_in_the_wrong_order(team: Team, words: tuple[str, ...], order: str
 
 
 def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
-    """The word that stands where an id is expected is quoted; an id without a text is called one."""
+    """The word in place of an id is quoted; an id without a text is named as an id."""
     assert "'some text' is no id" in team.run("reply", "some text").err
     token = team.send("well?", kind="question")
     for given in (token, token[-8:], token[-8:-4], f"#{token[-8:]}", f"{token}.question.alice.json"):

@@ -144,7 +144,7 @@ def test_what_cannot_be_sent(
 
 
 def test_unknown_types(team: Team) -> None:
-    """A type that there is none of is a usage error that lists those there are."""
+    """An unknown type is a usage error that lists the known ones."""
     refused = team.run("send", "order", "x", "--to", "bob")
     assert refused.code == 2
     for kind in layout.TYPES:
@@ -345,7 +345,7 @@ def test_retry_of_files_that_came_later(team: Team, tmp_path: Path) -> None:
 
 
 def test_retry_keeps_the_names_of_files(team: Team) -> None:
-    """Another program may name its files otherwise than xw would: a retry in one's own mailbox keeps them."""
+    """Another program may name its files otherwise than xw: a retry in one's own mailbox keeps the names."""
     names = ["a.txt", "A.txt", "n" * 120]
     listed = [{"name": name, "size": 4, "sha256": sha256(b"text").hexdigest()} for name in names]
     fields: Fields = {"from": "alice", "type": "task", "to": ["bob"], "body": "x", "attachments": listed}
@@ -386,7 +386,7 @@ def test_to_oneself(team: Team) -> None:
 
 
 def test_each_recipient_has_its_own_times(team: Team) -> None:
-    """Of a broadcast, one recipient's `done` does not change since when another's is done."""
+    """In a broadcast, one recipient's `done` does not change the time of another's."""
     sent = team.json("send", "info", "to both", "--to", "all")
     assert sent["delivered"] == ["bob", "carol"]
     (bobs,) = (team.box("bob") / "inbox" / "pending").iterdir()

@@ -1,4 +1,4 @@
-"""Which pending mail `check` shows, what settles itself, and what `wait` waits for."""
+"""The pending mail that `check` shows, the mail that settles itself, and the mail that `wait` waits for."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def test_a_person_sees_the_newest_first(team: Team) -> None:
 
 
 def test_check_reads_little_of_a_large_inbox(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much is pending, a bounded number of files is read besides those that are shown."""
+    """However much is pending, only a bounded number of files is read besides the shown ones."""
     crowd(team, 1000)
     monkeypatch.setattr(pending, "_SEARCHED", 90)
     opened: list[str] = []
@@ -148,7 +148,7 @@ def test_an_expired_info_settles_itself(team: Team) -> None:
 
 @pytest.mark.parametrize("kind", ["STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION"])
 def test_a_later_report_settles_the_earlier(team: Team, kind: str) -> None:
-    """Of one sender and kind the latest is shown, and the earlier ones are done."""
+    """Of a sender's reports of one kind the latest is shown, and the earlier ones are done."""
     for number in range(50):
         place(team, "bob", f"{kind} {number}", protocol={"kind": kind})
     place(team, "bob", "another kind", protocol={"kind": "ERROR_NOTICE"})

@@ -1,4 +1,4 @@
-"""Where xw cannot run, one line says so; where it can, it does not depend on Linux."""
+"""On an unsupported system one line says so; on others, xw does not depend on Linux."""
 
 import ast
 import os
@@ -154,6 +154,6 @@ def test_the_foreground_of_a_terminal_as_bsd_shows_it(
 
 
 def test_no_ps_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_proc: None) -> None:
-    """Where neither /proc nor ps tells, no process is found, and nothing fails."""
+    """If neither /proc nor ps answers, no process is found, and nothing fails."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert launching.members(os.getsid(0)) == []

@@ -132,7 +132,7 @@ def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
 
 @pytest.mark.parametrize("named", ["XW_CONFIG={}", "--config {}"])
 def test_a_configuration_named_from_a_directory_that_is_gone(team: Team, named: str) -> None:
-    """An agent whose worktree was removed goes on where its configuration is named by the whole path."""
+    """An agent in a removed worktree goes on if its configuration is given by absolute path."""
     team.send("hello")
     file = named.format(team.folder / "xw.json")
     before, after = (f"{file} ", "") if named.startswith("XW") else ("", f" {file}")
@@ -176,7 +176,7 @@ def test_output_that_nobody_reads(team: Team, command: str, unbuffered: str) -> 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
 def test_streams_that_are_not_there(team: Team, closed: str) -> None:
-    """A caller that closed stdin, stdout or stderr (`>&-`) gets no traceback and spoils no file."""
+    """With stdin, stdout or stderr closed (`>&-`), there is no traceback and no damaged file."""
     close = " ".join(f"{number}>&-" for number in closed.split())
     team.send("kept")
     expected = {"check": 0, "peers": 0, "read zzzzzzzz": 3, "send info --to carol -": 2}

@@ -1,4 +1,4 @@
-"""One definition, two parsers: what `quick` answers, typer answers alike."""
+"""One definition, two parsers: typer gives the same result as `quick`."""
 
 import os
 from contextlib import redirect_stderr, redirect_stdout

@@ -12,7 +12,7 @@ from xw.files.local import LocalFiles
 
 
 def test_init_in_an_empty_directory(empty: Path) -> None:
-    """With no option, `init` makes hub, mailbox and xw.json, says so, and says what to do next."""
+    """Without options, `init` makes hub, mailbox and xw.json, reports them, and names the next steps."""
     made = call(empty, "init")
     hub = empty / ".xw" / "hub"
     assert made.code == 0
@@ -62,7 +62,7 @@ def test_init_again_is_harmless(team: Team) -> None:
 
 
 def test_two_inits_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hub that another `init` makes between this one's two looks is joined, not refused."""
+    """A hub that another `init` has just made is joined, not refused."""
     names = LocalFiles.list_folder
 
     def slowly(files: LocalFiles, folder: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_init_as_json(empty: Path) -> None:
 
 
 def test_init_in_several_instances_needs_a_name(team: Team) -> None:
-    """Where several instances are configured, `init` without a name is a usage error that lists them."""
+    """With several configured instances, `init` without a name is a usage error that lists them."""
     refused = team.run("init", by=None)
     assert refused.code == 2
     assert "alice, bob, carol" in refused.err
@@ -135,7 +135,7 @@ def test_two_instances_of_one_name(empty: Path, team: Team) -> None:
 
 
 def test_named_hub(empty: Path, tmp_path: Path) -> None:
-    """A bare word names a hub of this user, wherever one stands."""
+    """A bare word names a hub of this user, from any folder."""
     assert call(empty, "init", "--name", "one", "--hub", "myapp").code == 0
     assert json.loads((empty / "xw.json").read_text())["hub"] == "myapp"
     other = tmp_path / "other"
@@ -409,7 +409,7 @@ def test_which_configuration(team: Team, empty: Path) -> None:
 
 
 def test_which_hub(team: Team, empty: Path) -> None:
-    """--hub goes before XW_HUB, which goes before the configuration's; paths are from where one stands."""
+    """--hub overrides XW_HUB, which overrides the configuration's; paths start at the current folder."""
     call(empty, "init", "--name", "bob")
     hub = str(empty / ".xw/hub")
     assert json.loads(call(empty, "who", "--json").out)["hub"] == hub
@@ -452,7 +452,7 @@ def test_a_damaged_hub_file(team: Team, text: str, expected: str) -> None:
 
 
 def test_a_lost_hub_file(team: Team) -> None:
-    """Where hub.json was lost, `check` leads to `init`, which says what to write: all mail is there."""
+    """Without hub.json, `check` names `init`, which names the content to write: all mail is still there."""
     team.send("kept")
     (team.hub / "hub.json").unlink()
     assert f"`xw init --hub {team.hub}`" in team.run("check", by="bob").err

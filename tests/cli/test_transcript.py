@@ -163,7 +163,7 @@ def test_log_of_nothing(team: Team) -> None:
 
 
 def test_log_of_another_format(team: Team) -> None:
-    """A format that there is none of is a usage error that lists those there are."""
+    """An unknown format is a usage error that lists the known ones."""
     refused = team.run("log", "--format", "html")
     assert refused.code == 2
     assert "markdown" in refused.err

@@ -148,7 +148,7 @@ def test_gc_verbose(team: Team, old: dict[str, str]) -> None:
 
 
 def test_one_gc_at_a_time(team: Team, old: dict[str, str]) -> None:
-    """While a gc runs, another does nothing, silently, and says so only with --verbose."""
+    """While a gc runs, another does nothing, and reports that only with --verbose."""
     with LocalFiles(str(team.hub)).locked(f"bob/{layout.GC_LOCK}"):
         assert team.ok("gc", by="bob") == ""
         assert team.ok("gc", "--verbose", by="bob") == "another gc is at work: nothing to do\n"
@@ -158,7 +158,7 @@ def test_one_gc_at_a_time(team: Team, old: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("days", ["-1", "x", "1.5", "1" + "0" * 5000])
 def test_gc_days(team: Team, days: str) -> None:
-    """A number of days that is none is a usage error."""
+    """An invalid number of days is a usage error."""
     refused = team.run("gc", f"--days={days}")
     assert (refused.code, refused.out) == (2, "")
     assert "days" in refused.err
@@ -208,7 +208,7 @@ def test_gc_beside_strange_things(team: Team, tmp_path: Path) -> None:
 
 
 def test_doctor_on_a_sound_mailbox(team: Team) -> None:
-    """Where nothing is wrong, doctor says what it looked at, and exits 0."""
+    """Without problems, doctor lists its checks and exits 0."""
     text = team.ok("doctor")
     assert {line[:4] for line in text.splitlines()} == {"ok  "}
     assert f"alice on the hub {team.hub}" in text
@@ -232,7 +232,7 @@ def _bad(team: Team, by: str = "bob") -> str:
 
 
 def test_doctor_on_a_clock_that_was_ahead(team: Team) -> None:
-    """Ids that go on from a time in the future are a note, with how far it is; nonsense is none."""
+    """Ids that continue from the future are a note with the difference; nonsense is not."""
     lock = team.box("alice") / "outbox" / ".lock"
     lock.write_text("nonsense")
     assert "in the future" not in team.ok("doctor")

@@ -132,7 +132,7 @@ def test_wait_for_an_answer(team: Team, started: Started) -> None:
 
 @pytest.mark.parametrize("timeout", ["0", "0.05"])
 def test_wait_that_times_out(team: Team, timeout: str) -> None:
-    """Nothing within the timeout: exit 4, and what to do."""
+    """If nothing comes within the timeout: exit 4, with what to do."""
     for arguments in ((), ("--re", team.send("x"))):
         late = team.run("wait", f"--timeout={timeout}", *arguments)
         assert (late.code, late.out) == (4, "")
@@ -201,7 +201,7 @@ def test_ask_answered_with_a_file(
 
 
 def test_ask_that_times_out(team: Team) -> None:
-    """Without a reply in time: exit 4; the question stays sent, and its id was told."""
+    """Without a reply in time: exit 4; the question stays sent, and its id is printed."""
     late = team.run("ask", "--to", "bob", "--timeout", "0.05", "Anybody?")
     assert (late.code, late.out) == (4, "")
     (question,) = team.pending("bob")
@@ -218,7 +218,7 @@ def test_ask_nobody(team: Team) -> None:
 
 
 def test_log_follow(team: Team, started: Started) -> None:
-    """`log --follow` goes on as messages come and go, each printed once, whoever wrote it."""
+    """`log --follow` prints each message once as messages come and go, whoever wrote it."""
     team.send("first")
     log = team.start("log", "--follow", "--json", by="bob")
     started.append(log)

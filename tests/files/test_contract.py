@@ -138,7 +138,7 @@ def test_publish_onto_a_folder(place: Place) -> None:
 
 
 def test_publish_into_no_folder(place: Place) -> None:
-    """Where one target's folder is missing, none is made."""
+    """If one target's folder is missing, no target is made."""
     with pytest.raises(FileNotFoundError):
         place.files.publish(b"text", "tmp", ["a/one", "nowhere/one"])
     assert place.files.list_folder("a") == place.files.list_folder("tmp") == []
@@ -166,7 +166,7 @@ def broken_at_each_step(
 
 
 def test_publish_is_all_or_nothing(place: Place) -> None:
-    """Whichever step fails, no target and no scratch file is left; then it can be repeated."""
+    """A failure at any step leaves no target and no scratch file, and the call can be repeated."""
 
     def unchanged() -> None:
         assert all(place.files.list_folder(folder) == [] for folder in ("a", "b", "tmp"))
@@ -181,7 +181,7 @@ def test_publish_is_all_or_nothing(place: Place) -> None:
 
 
 def test_move_that_fails_changes_nothing(place: Place) -> None:
-    """Whichever step of a move fails, the file is where it was, and the move can be repeated."""
+    """A failure at any step of a move leaves the file in place, and the move can be repeated."""
     put(place.files, "a/one")
 
     def unchanged() -> None:
@@ -194,7 +194,7 @@ def test_move_that_fails_changes_nothing(place: Place) -> None:
 
 
 def test_replace_that_fails_is_whole(place: Place) -> None:
-    """Whichever step of a replacement fails, the old bytes or the new are there, and no scratch file."""
+    """A failure at any step of a replacement leaves the old or the new bytes, and no scratch file."""
     put(place.files, "a/one", b"old")
 
     def unchanged() -> None:
@@ -345,7 +345,7 @@ def test_sync(place: Place) -> None:
 
 
 def test_writable(place: Place) -> None:
-    """A folder of one's own is writable, a missing one is not."""
+    """A folder of this user is writable, a missing one is not."""
     assert place.files.writable("a")
     assert not place.files.writable("nowhere")
 

@@ -93,7 +93,7 @@ def test_every_durable_step_of_a_mac(files: LocalFiles, mac: Mac) -> None:
 
 @pytest.mark.parametrize("number", _LACKING, ids=errno.errorcode.get)
 def test_a_file_system_that_has_no_full_sync(files: LocalFiles, mac: Mac, number: int) -> None:
-    """Where a file system refuses a full sync, each is followed by a plain one, of the same file."""
+    """If a file system refuses a full sync, a plain one of the same file follows."""
     mac.error = number
     every_step(files)
     assert mac.of("full") == mac.of("plain") != []

@@ -93,7 +93,7 @@ def test_no_operation_goes_through_a_link(scene: Scene, name: str) -> None:
 
 
 def test_no_name_can_be_made_behind_a_link(scene: Scene) -> None:
-    """So a folder that is one is not writable."""
+    """A folder that is a link is not writable."""
     assert not scene.files.writable("box/in")
     assert not scene.files.writable("box/in/deep")
     assert scene.files.writable("box/out")
@@ -126,7 +126,7 @@ def test_the_root_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_no_handle_is_left_open(scene: Scene) -> None:
-    """Neither by what succeeds nor by what fails."""
+    """Neither success nor failure leaves a handle open."""
     before = sorted(os.listdir("/proc/self/fd"))
     for name in OPERATIONS:
         with pytest.raises(OSError):  # noqa: PT011  # which one is the other tests' matter

@@ -93,7 +93,7 @@ def test_remove_folder_does_not_go_through_a_link(tmp_path: Path, files: LocalFi
 
 
 def test_store_does_not_go_through_a_link(tmp_path: Path, files: LocalFiles) -> None:
-    """A dangling link at the new file's name is FileExistsError; nothing appears where it points."""
+    """A dangling link at the new file's name is FileExistsError; nothing appears at its target."""
     (tmp_path / "a/one").symlink_to(tmp_path / "b/elsewhere")
     with pytest.raises(FileExistsError):
         files.store([b"text"], "a/one")
@@ -160,7 +160,7 @@ def test_folders_above_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_place_that_takes_no_folders() -> None:
-    """Where the kernel says ENOENT of a new name in a folder that is there, that is the error."""
+    """If the kernel reports ENOENT for a new name in an existing folder, that is the error."""
     for path in ("", "a/b"):
         with pytest.raises(FileNotFoundError):
             LocalFiles("/proc/xw").make_folder(path)
@@ -174,7 +174,7 @@ def test_paths_name_real_files(tmp_path: Path, files: LocalFiles) -> None:
 
 
 def test_create_takes_no_name_that_is_there(tmp_path: Path) -> None:
-    """A new file is new: over a file, a link or a folder it is FileExistsError, and that stays as it is."""
+    """Creating a file over a file, a link or a folder is FileExistsError, and that stays unchanged."""
     (tmp_path / "file").write_text("old")
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to("target")
@@ -203,7 +203,7 @@ def test_what_root_makes_for_an_owner_is_not_foreign(tmp_path: Path) -> None:
 
 
 def test_a_batch_over_many_folders(files: LocalFiles) -> None:
-    """One call acts in more folders than a process may have files open, as a message to all does."""
+    """One call, such as a message to all, acts in more folders than a process may have files open."""
     folders = [f"a/{number}" for number in range(200)]
     files.make_folders(folders)
     paths = [f"{folder}/x" for folder in folders]

@@ -106,7 +106,7 @@ def test_a_note_outlives_its_holder(files: LocalFiles) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_lock_is_not_a_link(tmp_path: Path, files: LocalFiles, way: str) -> None:
-    """A link at the lock's name is an error, and no file appears where it points."""
+    """A link at the lock's name is an error, and no file appears at its target."""
     (tmp_path / "a/.lock").symlink_to(tmp_path / "a/elsewhere")
     with pytest.raises(OSError, match=r"\.lock"), getattr(files, way)("a/.lock", timeout=0):
         pytest.fail("locked through a link")
@@ -159,7 +159,7 @@ def test_who_meets_one_that_asks_tries_again(
 def test_who_asks_and_is_stopped_holds_nobody_up_for_ever(
     files: LocalFiles, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """One that never ends its question makes a starter Busy after a while, and does not hang it."""
+    """A stopped asker makes a starter Busy after a while, and does not hang it."""
     with files.locked("a/.lock"):
         pass
     monkeypatch.setattr(locks, "_ASKED_S", 0.01)

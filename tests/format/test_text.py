@@ -23,7 +23,7 @@ def _acts(character: str) -> bool:
 
 @given(_ANY)
 def test_visible_lets_nothing_through(given_text: str) -> None:
-    """No control, bidi control, line separator or surrogate is left, but for newline and tab."""
+    """No control, bidi control, line separator or surrogate is left, except newline and tab."""
     assert not any(_acts(character) for character in text.visible(given_text) if character not in "\n\t")
     assert not any(_acts(character) for character in text.visible(given_text, keep=""))
 

@@ -24,7 +24,7 @@ _START = 1_795_238_400_000_000
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=12))
 def test_a_clock_that_goes_back(steps: list[int]) -> None:
-    """Ids increase also when the clock stands still or goes back, and follow it when it runs ahead."""
+    """Ids increase even if the clock stops or goes back, and follow it if it runs ahead."""
     files = MemoryFiles(time.time)
     create_hub(files, "memory", "", group=False, links=True)
     hub = DirectoryHub(files, "memory")

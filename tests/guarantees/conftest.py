@@ -48,9 +48,9 @@ def ground(loaded: None) -> Iterator[Path]:
 
 @pytest.fixture
 def quick_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, or the test's own where there is none: what is broken here is the process.
+    """Return a folder in memory, or else the test's own: these tests break the process, not the disk.
 
-    A campaign makes, syncs and removes a tree for each fault, and waits for the disk half of its time.
+    A campaign makes, syncs and removes a tree for each fault, and would wait for the disk half of its time.
     `make torture` runs on the disk.
     """
     if not os.access(_MEMORY, os.W_OK) or _free(_MEMORY) < _ROOM:

@@ -25,7 +25,7 @@ class _Written:
 
 
 def breaches(calls: Sequence[Call]) -> list[str]:
-    """Where a run breaks the order. Reads only calls that succeeded."""
+    """Return where a run breaks the order. Reads only calls that succeeded."""
     wrong: list[str] = []
     made: dict[str, _Written] = {}
     unsynced: dict[str, str] = {}

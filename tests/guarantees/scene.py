@@ -117,7 +117,7 @@ class Ground:
         return [layout.short_id(file) for file in self.mailbox(name).names(INBOX[state])]
 
     def age(self, days: float, *folders: str) -> None:
-        """Make all that lies in some folders of the hub look old."""
+        """Make everything in some folders of the hub look old."""
         then = time.time() - days * 86400
         for folder in folders:
             for path in (self.work / "hub" / folder).rglob("*"):

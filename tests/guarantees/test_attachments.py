@@ -142,7 +142,7 @@ def test_a_cut_body_replaces_no_file(world: World, tmp_path: Path, name: str) ->
 
 
 def test_a_kept_answer_replaces_no_file(world: World, tmp_path: Path) -> None:
-    """An answer that nobody can be sent lies beside the sender's answer.txt, not in its place."""
+    """An answer that cannot be sent is kept beside the sender's answer.txt, not in its place."""
     (tmp_path / "answer.txt").write_text("IMPORTANT\n")
     message = _message(world, _send(world, "x", str(tmp_path / "answer.txt")))
     bob = world.instance("bob")
@@ -169,7 +169,7 @@ def test_attach_under_an_equal_name(team: Team) -> None:
 
 
 def test_attach_into_a_link_harms_nothing(team: Team, tmp_path: Path) -> None:
-    """Where attachments/<id> of the recipient is a link out of the hub, nothing behind it changes."""
+    """If the recipient's attachments/<id> is a link out of the hub, nothing at its target changes."""
     sent = team.send("see", kind="task")
     victim = tmp_path / "victim"
     victim.mkdir()
@@ -183,7 +183,7 @@ def test_attach_into_a_link_harms_nothing(team: Team, tmp_path: Path) -> None:
 
 
 def test_retry_sends_no_file_that_was_swapped(team: Team, tmp_path: Path) -> None:
-    """A dead letter whose attachment is a link by now is not sent again with what lies behind it."""
+    """A dead letter whose attachment is now a link is not sent again with the link's target."""
     (team.folder / "plan.txt").write_text("the plan, version 1\n")
     sent = team.send("see", "--attach", str(team.folder / "plan.txt"))
     inbox = team.box("bob") / "inbox"

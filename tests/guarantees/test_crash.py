@@ -138,7 +138,7 @@ def _folder(path: str, ground: Ground) -> str:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_every_kind_of_call(name: str, quick_disk: Path) -> None:
-    """Wherever the operation is killed, what it acknowledged holds, and it can be done again."""
+    """Wherever the operation is killed, its acknowledgements hold, and it can be repeated."""
     calls, points = campaign(name, quick_disk, full=False)
     assert calls >= LEAST[name]
     assert points >= min(calls, LEAST[name] // 2)

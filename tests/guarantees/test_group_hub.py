@@ -87,7 +87,7 @@ def test_a_hub_of_two_users(ground: Path, first: str, masks: tuple[int, int], gi
 
 
 def test_locks_of_root_are_the_groups(ground: Path) -> None:
-    """Where root sends first, in a member's name, that member and the other one still can."""
+    """If root sends first in a member's name, that member and the other one still can."""
     hub = ground / "hub"
     for name, user in MEMBERS.items():
         more = ("--group", str(GROUP)) if name == "one" else ()
@@ -119,7 +119,7 @@ def test_a_folder_that_is_there(ground: Path) -> None:
 
 
 def test_a_folder_made_ready_by_root(ground: Path) -> None:
-    """A folder that root has given to the group serves its members as it is."""
+    """A folder that root has given to the group works for its members."""
     hub = ground / "hub"
     hub.mkdir()
     os.chown(hub, 0, GROUP)
@@ -235,7 +235,7 @@ def test_doctor_finds_a_mailbox_of_another_group(ground: Path) -> None:
 
 
 def test_a_folder_that_does_not_pass_its_group_on(ground: Path) -> None:
-    """Where a folder lacks setgid, or its mount ignores it, files still get the folder's group."""
+    """If a folder lacks setgid, or its mount ignores it, files still get the folder's group."""
     ok(ground / "one", USER, "one", "init", "--group", str(GROUP), groups=[GROUP])
     hub = ground / "one/.xw/hub"
     for path in everything(hub):

@@ -1,9 +1,8 @@
 """A state machine over mailboxes and a hub: any sequence of verbs, with a crash or an error at any step.
 
-Alice and bob have their mailboxes on the hub; dave's lies elsewhere, so his
-mail travels by outbox and flush. A crash is an exception that no cleaning-up
-code catches and that goes on breaking every further step, as a dead process
-takes none. After each rule the files are looked at as they are.
+Alice and bob have their mailboxes on the hub; dave's is elsewhere, so his mail travels by outbox and flush. A
+crash is an exception that no clean-up code catches and that breaks every further step, since a dead process
+takes none. After each rule the files are checked.
 """
 
 import functools
@@ -229,7 +228,7 @@ class Broken(RuleBasedStateMachine):
 
     @invariant()
     def all_promises(self) -> None:
-        """One listing serves all of them, which are most of what a step costs."""
+        """Check all promises from one listing, which is most of a step's cost."""
         held = self._held()
         self.nothing_acknowledged_is_lost_and_nothing_is_double(held)
         self.nothing_goes_back({key: states[0] for key, states in held.items()})
@@ -274,7 +273,7 @@ class Broken(RuleBasedStateMachine):
             assert not ahead, f"overtaken: {waiting[0]} by {ahead}, to {to}"
 
     def teardown(self) -> None:
-        """Once all is repaired, everything promised is with its recipient."""
+        """Check that after all repairs, everything promised is at its recipient."""
         outbox.flush(self.dave, self.from_afar)
         held = self._held()
         assert all(key in held or key in self.swept for key in self.promised), "lost"

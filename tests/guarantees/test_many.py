@@ -59,7 +59,7 @@ def finish(worker: subprocess.Popen[str]) -> list[list[str]]:
 
 
 def test_eight_senders_and_four_claimers(tmp_path: Path) -> None:
-    """Of 2,000 messages each is handled once, and every claimer meets each sender's in the order sent."""
+    """Each of 2,000 messages is handled once, and every claimer meets each sender's in the order sent."""
     each = 2000 // len(SENDERS) - 1
     hub = make(tmp_path / "hub", "bob")
     takers = [start("claim", tmp_path / "hub", "bob", 2000) for _ in range(4)]
@@ -83,7 +83,7 @@ def test_eight_senders_and_four_claimers(tmp_path: Path) -> None:
 
 
 def test_a_listing_never_skips_an_older_message(tmp_path: Path) -> None:
-    """However many wait while others arrive, a listing that has a message has the sender's earlier ones."""
+    """However many wait while others arrive, a listing with a message has the sender's earlier ones."""
     hub = make(tmp_path / "hub", "bob")
     givers = [start("send", tmp_path / "hub", name, 400, "bob") for name in SENDERS[:4]]
     go(givers)
@@ -121,7 +121,7 @@ class TornListing(MemoryFiles):
 
 
 def test_a_torn_listing_is_mended() -> None:
-    """Where a listing has a message but not the sender's earlier one, both are found, and nothing newer."""
+    """If a listing has a message but not the sender's earlier one, both are found, and nothing newer."""
     files = TornListing(lambda: 0.0)
     mailbox = Mailbox(files, "bob")
     mailbox.make()

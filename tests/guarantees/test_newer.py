@@ -1,4 +1,4 @@
-"""Mail of a newer format is intact: it stays where it is, is named, and loses nothing that hangs on it."""
+"""Mail of a newer format is intact: it stays, is named, and loses nothing that belongs to it."""
 
 import errno
 import json
@@ -71,7 +71,7 @@ def left(world: World, name: str, **turn: object) -> Path:
 
 
 def test_a_claim_of_a_newer_bridge(world: World) -> None:
-    """A bridge leaves it with its note for a newer one, says so once, and goes on with other mail."""
+    """A bridge leaves it with its note for a newer one, reports it once, and goes on with other mail."""
     name = newer(Path(world.root, "bob/inbox/processing"))
     note = left(world, name)
     world.send("readable")

@@ -94,7 +94,7 @@ def test_order(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_power_cut(name: str, tmp_path: Path) -> None:
-    """Wherever the power is cut, whatever unsynced reached the disk, nothing acknowledged is lost."""
+    """Whenever the power fails, and whatever unsynced data reached the disk, nothing acknowledged is lost."""
     watched = Watched(name, tmp_path)
     count, wrong = cut_everywhere(
         watched.disk, watched.calls, watched.promise, watched.operation.who, watched.before
@@ -153,7 +153,7 @@ def test_power_cut_after_a_kill(name: str, quick_disk: Path) -> None:
 
 @pytest.mark.parametrize("name", ["flush", "done, pending"])
 def test_power_cut_after_a_kill_is_noticed(name: str, quick_disk: Path) -> None:
-    """Where what is found done already is not synced, the same cuts lose a message or take it back."""
+    """If a change found already done is not synced, the same cuts lose a message or undo it."""
 
     def syncs(calls: Sequence[Call]) -> list[Call]:
         return [call for call in calls if call.name == "fsync"]

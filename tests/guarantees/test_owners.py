@@ -73,7 +73,7 @@ def test_everything_that_root_runs(project: Path) -> None:
 
 
 def test_what_root_sends_can_be_read(project: Path) -> None:
-    """The recipient reads mail and file that root brought, answers, and the sender's own sending goes on."""
+    """The recipient reads mail and a file sent by root, and answers; the sender can still send."""
     ok(project, ROOT, "lead", "send", "--to", "coder", "task", "for you", "--attach", "file.txt")
     (message,) = ids(project, "coder", "pending")
     shown = ok(project, USER, "coder", "read", message)
@@ -108,7 +108,7 @@ def test_a_hub_that_root_makes(ground: Path) -> None:
 
 
 def test_roots_own_project(ground: Path) -> None:
-    """Where all is root's it stays so."""
+    """In root's own project everything stays root's."""
     folder = ground / "roots"
     folder.mkdir()
     for name in ("lead", "coder"):
@@ -118,7 +118,7 @@ def test_roots_own_project(ground: Path) -> None:
 
 
 def test_the_configuration_keeps_owner_and_mode(project: Path) -> None:
-    """`xw.json` keeps its owner, group and mode, whoever writes it anew; also a mode that its user chose."""
+    """`xw.json` keeps its owner, group and mode whoever rewrites it, and also a mode chosen by its user."""
     path = project / "xw.json"
     for mode in (0o600, 0o640, 0o644):
         path.chmod(mode)
@@ -184,7 +184,7 @@ FOLDERS = ("inbox/tmp", "inbox/pending", "inbox", "sent", "outbox", "outbox/fail
 @pytest.mark.parametrize("owner", ["lead", "coder"])
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_link_in_place_of_a_folder(project: Path, ground: Path, name: str, owner: str) -> None:
-    """Where a user puts a link to root's folder into a mailbox, nothing there changes."""
+    """If a user puts a link to root's folder into a mailbox, nothing there changes."""
     treasure = ground / "root-only"
     for below in (
         "inbox/tmp",
@@ -375,7 +375,7 @@ def test_root_lists_what_git_ignores(ground: Path) -> None:
 
 @pytest.mark.parametrize("plant", ["link", "hard link", "link for info", "link for .git"])
 def test_what_is_planted_for_exclude(ground: Path, plant: str) -> None:
-    """Root's `init` writes nothing through what a user puts in the place of `info/exclude`, and says so."""
+    """Root's `init` writes nothing through a user's file in place of `info/exclude`, and says so."""
     folder = ground / "repository"
     folder.mkdir()
     exclude = repository(folder)
@@ -406,7 +406,7 @@ def test_what_is_planted_for_exclude(ground: Path, plant: str) -> None:
 
 @pytest.mark.parametrize("lock", [".lock", ".gc.lock", ".presence.lock"])
 def test_a_hard_link_in_place_of_a_lock(project: Path, ground: Path, lock: str) -> None:
-    """Root writes no note into a file of its own that a user has linked where a lock lies, and names it."""
+    """Root writes no note into its own file that a user has linked in place of a lock, and names it."""
     secret = ground / "secret"
     secret.write_text("a secret")
     path = project / ".xw/hub/lead/outbox" / lock

@@ -58,7 +58,7 @@ READING = ("xw.mailbox.decode", "xw.outbox.decode", "xw.sweep.decode", "xw.mirro
     "command", [["check"], ["check", "--json"], ["wait", "--timeout", "1"], ["who"], ["peers"], ["log"]]
 )
 def test_commands_that_list(team: Team, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
-    """A message that brings out a fault is named, stays where it is, and hides no other."""
+    """A message that triggers a bug is named, stays, and hides no other."""
     name = poison(team)
     inject(monkeypatch, *READING)
     shown = team.run(*command, by="bob")
@@ -86,7 +86,7 @@ def test_commands_that_name_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_command_ends_in_a_traceback(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault that nothing else has caught is one line and exit 1; XW_DEBUG shows where it is."""
+    """A bug that nothing else has caught is one line and exit 1; XW_DEBUG shows the place."""
     team.send(POISON)
     inject(monkeypatch, "xw.cli.inbox.line")
     shown = team.run("check", by="bob")
@@ -140,7 +140,7 @@ def test_an_info_does_not_fail_the_task_below_it(world: World, monkeypatch: pyte
 
 
 def test_a_bridge_reads_no_more_infos_than_it_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many infos only those that are shown with a turn are read: they may be gigabytes."""
+    """Only infos shown with a turn are read: the others may be gigabytes."""
     for number in range(40):
         world.send(f"info {number}", kind="info")
     world.send("the task")
@@ -159,7 +159,7 @@ def test_a_bridge_reads_no_more_infos_than_it_shows(world: World, monkeypatch: p
 
 
 def test_a_room_fails_it_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that brings out a fault goes to failed/; the room hears the others, also after a restart."""
+    """A line that triggers a bug goes to failed/; the room hears the others, after a restart too."""
     stage = Stage(tmp_path)
     stage.room("talk", "ann ben", policy="free")
     monkeypatch.setattr(admission, "decide", _poisoned(admission.decide))
@@ -253,7 +253,7 @@ BOMBS: dict[str, str] = {
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("field", ["hops", "protocol", "unknown", "body"])
 def test_bombs_are_damaged(name: str, field: str) -> None:
-    """No number or nesting that no honest writer makes gets past the reader, in whatever field."""
+    """No number or nesting that an honest writer would not make passes the reader, in any field."""
     good: Fields = {"format": 1, "from": "alice", "type": "task", "to": ["bob"], "body": "x"}
     stamp = "20261121T053012123456Z"
     good |= {"sent": clock.spell(stamp)}
@@ -276,7 +276,7 @@ def test_sizes_have_a_bound(size: object) -> None:
 
 
 def test_hops_have_a_bound_that_answers_keep(world: World) -> None:
-    """Of a message with the most hops there are, the notice of its failure is a message too."""
+    """The failure notice for a message with the most hops is a valid message too."""
     fields: Fields = {"from": "alice", "type": "task", "to": ["bob"], "body": "x", "hops": 1_000_000}
     message = decode(*encode(fields, clock.now()))
     assert message.answered_hops == message.hops

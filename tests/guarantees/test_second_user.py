@@ -110,7 +110,7 @@ def instance(hub: str, name: str) -> Instance:
 
 
 def bridged(shared: Shared) -> list[str]:
-    """Run bob's bridge as bob until nothing is left to do, also past errors; what it told."""
+    """Run bob's bridge as bob until nothing is left to do, past errors too; return its reports."""
 
     def serve() -> list[str]:
         told: list[str] = []
@@ -217,7 +217,7 @@ def plant(shared: Shared, place: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", PLANTS)
 def test_what_another_plants(shared: Shared, kind: str) -> None:
-    """Wherever in bob's mailbox it lies, no command of his fails for it, but one that is about it."""
+    """Wherever it is in bob's mailbox, none of his commands fails for it, except one about it."""
     shared.ok("mal", "send", "task", "hello bob", "--to", "bob")
     for place in PLACES:
         plant(shared, place, kind)

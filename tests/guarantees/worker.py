@@ -1,6 +1,6 @@
-"""One of many: `python -m tests.guarantees.worker send|claim HUB NAME …`, a process that sends or claims.
+"""One of many workers: `python -m tests.guarantees.worker send|claim HUB NAME …` sends or claims.
 
-Waits for a line on standard input, works by the library, and prints what it did, a line each.
+Waits for a line on standard input, works through the library, and prints a line for each result.
 """
 
 import sys

@@ -52,7 +52,7 @@ def test_init_where_the_name_is_taken(alice: Machine, world: World, tmp_path: Pa
 
 
 def test_init_offline(world: World, tmp_path: Path) -> None:
-    """Joining needs the hub: exit 2 with --offline, 5 where it is away, and nothing is made."""
+    """Joining needs the hub: exit 2 with --offline, 5 if it is unreachable, and nothing is made."""
     alice = Machine(tmp_path / "alice", "alice", world.url)
     assert alice.run("init", "--name", "alice", "--hub", world.url, "--offline").code == 2
     world.cut()
@@ -122,7 +122,7 @@ def test_a_task_there_and_back(alice: Machine, bob: Machine, world: World) -> No
 
 
 def test_attaching_later(alice: Machine, bob: Machine) -> None:
-    """A file added to a sent message comes with an info, and lies with the message."""
+    """A file added to a sent message comes with an info, and is stored with the message."""
     task = alice.send("bob", "See the file that I shall add.")
     (alice.folder / "late.txt").write_text("here")
     assert "delivered to bob" in alice.ok("attach", task, "late.txt")
@@ -292,7 +292,7 @@ def test_gc_keeps_what_the_hub_has_not_been_told(alice: Machine, bob: Machine, w
 
 
 def test_doctor(alice: Machine, world: World) -> None:
-    """Where all is well, doctor has nothing bad to tell, and names the hub."""
+    """On a healthy hub, doctor has no bad finding, and names the hub."""
     told = alice.ok("doctor")
     assert f"ok   connected to {world.url}" in told
     assert "bad" not in told
@@ -312,7 +312,7 @@ def test_doctor_without_a_mailbox_on_the_hub(alice: Machine, world: World) -> No
 
 
 def test_doctor_while_the_hub_is_away(alice: Machine, bob: Machine, world: World) -> None:
-    """doctor tells that the hub cannot be reached, and goes on to the mail that waits here."""
+    """doctor reports that the hub is unreachable, and goes on to the mail that waits here."""
     alice.ok("send", "task", "later", "--to", "bob", "--offline")
     world.cut()
     findings = {one["code"]: one for one in json.loads(alice.run("doctor", "--json").out)["findings"]}

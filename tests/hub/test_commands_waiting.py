@@ -74,7 +74,7 @@ def test_watching(alice: Machine, bob: Machine) -> None:
 
 
 def test_following_the_log(alice: Machine, bob: Machine) -> None:
-    """log --follow goes on with what arrives while something else keeps the mirror in step."""
+    """`log --follow` shows arrivals while another process syncs the mirror."""
 
     def send() -> None:
         until(lambda: "first" in printed())

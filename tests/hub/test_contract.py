@@ -26,7 +26,7 @@ def test_everyone_is_agents_and_people(stage: Stage) -> None:
 
 
 def test_register_first(stage: Stage) -> None:
-    """With `first` a new name is registered, and one that is there stays as it is."""
+    """With `first` a new name is registered, and an existing one stays unchanged."""
     assert stage.hub.register("dave", {"description": "first"}, first=True)
     with pytest.raises(FileExistsError):
         stage.hub.register("dave", {"description": "first"}, first=True)
@@ -115,7 +115,7 @@ def test_deliver_to_nobody(stage: Stage, mailbox: Mailbox) -> None:
 
 
 def test_nothing_overtakes(stage: Stage, mailbox: Mailbox) -> None:
-    """Where one parcel cannot be delivered now, later ones to its recipient wait too, others go."""
+    """If one parcel cannot be delivered now, later ones to its recipient wait too, and others go."""
     sent = [parcel(mailbox, to) for to in ("bob", "carol", "bob", "carol")]
     stage.close("bob")
     outcomes = stage.hub.deliver(sent)

@@ -133,7 +133,7 @@ def test_the_connection(stage: Stage) -> None:
 
 
 def test_progress(stage: Stage, mailbox: Mailbox) -> None:
-    """It hears of each file being delivered, to its last byte, and of the message when it is there."""
+    """Progress is reported for each file to its last byte, and for the message once it is delivered."""
     heard: dict[str, tuple[int, int]] = {}
     stage.hub.progress = lambda name, done, whole: heard.update({name: (done, whole)})
     sent = parcel(mailbox, "bob", files=(("data", b"x" * 5000),))

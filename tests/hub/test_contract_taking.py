@@ -45,7 +45,7 @@ def test_survey_shows_states(stage: Stage, mailbox: Mailbox) -> None:
 
 
 def test_survey_of_an_empty_mailbox(stage: Stage) -> None:
-    """Nothing is shown where nothing is, not even peers that nobody asked for."""
+    """An empty mailbox shows nothing, not even peers that nobody asked for."""
     found = stage.hub.survey("bob", {})
     assert (dict(found.states), found.peers, found.strays) == ({}, (), ())
 
@@ -113,7 +113,7 @@ def test_fetch_of_what_has_moved_on(stage: Stage, mailbox: Mailbox) -> None:
 
 
 def test_fetch_of_what_cannot_be_read(stage: Stage, mailbox: Mailbox) -> None:
-    """One that may be readable later is Unreadable, one that never will is Damaged; others come."""
+    """A message that may be readable later is Unreadable, one that never will be is Damaged; others come."""
     sent = [parcel(mailbox, "bob", body) for body in ("one", "two", "three")]
     stage.hub.deliver(sent)
     stage.bar("bob", sent[0].name)
@@ -141,7 +141,7 @@ def parcel_id(sent: Parcel) -> str:
 
 
 def test_settle(stage: Stage, mailbox: Mailbox) -> None:
-    """Messages move on, several at once; what was delivered stays as it is."""
+    """Messages move on, several at once; their bytes stay the same."""
     sent = [parcel(mailbox, "bob", state) for state in STATES]
     stage.hub.deliver(sent)
     moves = [Move(one.name, "pending", state) for one, state in zip(sent[1:], STATES[1:], strict=True)]
@@ -176,7 +176,7 @@ def test_settle_again(stage: Stage, sent: Parcel, state: State) -> None:
 
 @pytest.mark.parametrize("state", ["processing", "failed"])
 def test_settle_what_another_has_settled(stage: Stage, sent: Parcel, state: State) -> None:
-    """Where another machine was first, and further, the move is None, and nothing moves back."""
+    """If another machine moved a message first, and further, the result is None, and nothing moves back."""
     stage.settle("bob", sent.name, "done")
     assert stage.hub.settle("bob", [Move(sent.name, "pending", state, "too late")]) == [None]
     assert state_of(stage, sent) == "done"
@@ -196,7 +196,7 @@ def test_settle_what_is_gone(stage: Stage, mailbox: Mailbox, sent: Parcel) -> No
 
 
 def test_claim_has_one_winner(stage: Stage, sent: Parcel) -> None:
-    """Of two machines one has won, the message is processing, and both get the same answer again."""
+    """One of two machines wins, the message is processing, and both get the same answer again."""
     there = stage.again()
     assert stage.hub.claim("bob", sent.name, OURS) == "won"
     assert state_of(stage, sent) == "processing"
@@ -237,7 +237,7 @@ def test_set_aside(stage: Stage, sent: Parcel) -> None:
 
 
 def test_set_aside_strays(stage: Stage, sent: Parcel) -> None:
-    """A stray that was set aside is none any more."""
+    """A stray that was set aside is no longer listed as one."""
     for name in stage.stray("bob"):
         assert stage.hub.set_aside("bob", "pending", name, "no message's name")
     found = stage.hub.survey("bob", {})

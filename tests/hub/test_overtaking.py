@@ -1,4 +1,4 @@
-"""Nothing overtakes what waits in the outbox, also where the recipient's folder can be written again."""
+"""Nothing overtakes mail in the outbox, even once the recipient's folder is writable again."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -188,7 +188,7 @@ def test_an_unreadable_copy_holds_back_its_recipient_alone(
 def test_an_outbox_that_cannot_be_listed_holds_back_nobody_else(
     stage: Stage, mirror: Mirror, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where root has left a folder of its own in an outbox, mail to others goes, and that peer is named."""
+    """If root has left its own folder in an outbox, mail to others goes, and that peer is named."""
     send(mailbox, mirror, "one", "bob")
     names, closed = mailbox.files.list_folder, mailbox.at(f"{layout.OUTBOX}/bob")
 

@@ -73,7 +73,7 @@ def test_several_in_one_turn(world: World) -> None:
 
 
 def test_expired_is_not_announced(world: World) -> None:
-    """Mail past its time is not announced, and holds up nothing."""
+    """Expired mail is not announced, and delays nothing."""
     world.send("late", "task", expires=clock.rfc3339(world.time + 2 * clock.SECOND))
     world.time += 10 * clock.SECOND
     rest(announcer(world))

@@ -376,14 +376,14 @@ def test_notify_the_others(team: Team) -> None:
 
 @pytest.mark.parametrize("to", ["bob,carol", "bob carol", "all", "bob,all"])
 def test_a_handoff_is_to_one(team: Team, to: str) -> None:
-    """One task that two agents take is done twice: several names are refused, and nothing is sent."""
+    """A task that two agents take is done twice: several names are refused, and nothing is sent."""
     refused = team.run("notify", "handoff", "review it", "--to", to)
     assert refused.code == 2 and "nothing was sent" in refused.err
     assert [team.json("check", by=name)["total"] for name in ("bob", "carol")] == [0, 0]
 
 
 def test_alone(empty: Path) -> None:
-    """With nobody there who could be told, a status is still noted."""
+    """Without any peer, a status is still recorded."""
     assert call(empty, "init").code == 0
     assert "no message was sent" in call(empty, "notify", "status", "idle").out
     assert json.loads(call(empty, "notify", "heartbeat", "--json").out)["id"] is None

@@ -1,4 +1,4 @@
-"""The bridge dies at every single step, and another one goes on: nothing twice, nothing lost."""
+"""The bridge dies at every single step, and another continues: nothing twice, nothing lost."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_doubt_ends(world: World) -> None:
 
 
 def test_full_disk_after_the_text_went_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk cannot note that a text is in, the bridge goes on all the same, and shows it once."""
+    """If the disk cannot record that a text is in, the bridge goes on all the same, and shows it once."""
     world.send("what is up?")
     bridge = world.bridge()
     real = world.files.replace

@@ -64,7 +64,7 @@ def told(result: Result, form: tuple[str, ...]) -> str:
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_bridge_whose_program_says_nothing(team: Team, tmp_path: Path, form: tuple[str, ...]) -> None:
-    """An empty answer is none: the error says so, with exit 1, and nothing is printed that passes for one."""
+    """An empty answer is not an answer: exit 1 with an error, and nothing printed that looks like one."""
     bridge(team, "bob", "command", "--", script(tmp_path, "echo; exit 0"))
     result = team.run("ask", "--to", "bob", "--timeout", "60", "hi", *form)
     assert "its answer is empty" in told(result, form)
@@ -80,7 +80,7 @@ def test_a_bridge_whose_program_says_nothing(team: Team, tmp_path: Path, form: t
 
 
 def test_an_empty_reply_of_one_of_two(team: Team) -> None:
-    """One of several asked who answers nothing does not end the wait for the other."""
+    """An empty reply from one recipient does not end the wait for the other."""
     team.ok("init", "--name", "carol")
     ask = team.start("ask", "--to", "bob", "--to", "carol", "--timeout", "60", "well?")
     until(lambda: team.pending("carol"))
@@ -152,7 +152,7 @@ def test_a_report_is_read_as_data() -> None:
 
 
 def test_an_empty_answer_is_marked() -> None:
-    """A bridge marks the reply to a chat that said nothing; an older one's is known by its words alone."""
+    """A bridge marks the reply of a silent chat; an older one's is recognised by its words."""
     empty = failure.payload("empty", "said nothing", QUESTION)
     assert failure.is_empty(info("in other words", kind="reply", protocol=empty))
     assert failure.is_empty(info(failure.EMPTY_ANSWER, kind="reply"))

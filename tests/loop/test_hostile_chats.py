@@ -1,4 +1,4 @@
-"""Chats that answer what no chat should, through the loop: the message is accounted for, and mail goes on."""
+"""Chats with impossible answers, through the loop: the message is accounted for, and mail goes on."""
 
 import sys
 import time
@@ -59,7 +59,7 @@ def take(world: World, chat: Chat) -> tuple[str, str]:
 def test_command(
     world: World, tmp_path: Path, program: str, state: str, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too much, no UTF-8, JSON too deep to read, a child that keeps the pipe: none holds up the mail."""
+    """Too long, not UTF-8, JSON too deep, a child that holds the pipe: none delays the mail."""
     monkeypatch.setattr(loop, "GONE_S", 0.3)
     path = tmp_path / "program.py"
     path.write_text(program)

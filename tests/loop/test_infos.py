@@ -11,7 +11,7 @@ from xw import clock
 
 @pytest.mark.parametrize("kind", ["STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION"])
 def test_a_later_report_settles_the_earlier(world: World, kind: str) -> None:
-    """Of one sender and kind the latest report is shown, whatever stands between; the earlier are done."""
+    """Of a sender's reports of one kind the latest is shown, whatever is between; the earlier are done."""
     for number in range(30):
         world.send(f"report {number}.", "info", protocol={"kind": kind})
     world.send("for your information", "info")
@@ -38,7 +38,7 @@ def test_a_report_that_is_uncertain_takes_no_other_with_it(world: World) -> None
 
 
 def test_infos_that_cannot_be_moved_hold_nothing_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an expired info or an earlier report cannot be moved, the question is answered all the same."""
+    """If an expired info or an earlier report cannot be moved, the question is answered all the same."""
     expired = world.send("lunch", "info", expires=clock.rfc3339(START + 3 * clock.SECOND))
     first = world.send("report 0.", "info", protocol={"kind": "HEARTBEAT"})
     world.send("report 1.", "info", protocol={"kind": "HEARTBEAT"})

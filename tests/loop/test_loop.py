@@ -16,7 +16,7 @@ from xw.words import Type
 
 
 def states(world: World, name: str = "bob") -> list[tuple[str, str]]:
-    """State and type of all that lies in an inbox."""
+    """Return the state and type of each message in an inbox."""
     return [(filed.state, filed.message.type) for filed in world.inbox(name)]
 
 
@@ -234,7 +234,7 @@ def test_longer_than_a_message(world: World) -> None:
 
 
 def test_a_long_answer_follows_no_link(world: World, tmp_path: Path) -> None:
-    """A link where the answer's file is to lie is replaced, and what it points to stays as it is."""
+    """A link in place of the answer's file is replaced, and its target stays unchanged."""
     secret = tmp_path / "secret"
     secret.write_text("secret")
     (name,) = {path.parent.name for path in Path(world.root).glob("*/inbox")} - {"alice", "carol"}
@@ -287,7 +287,7 @@ def test_sender_that_has_gone(world: World) -> None:
 
 
 def test_body_longer_than_the_chat_takes(world: World) -> None:
-    """A body that is too long is cut, which the text says, and lies whole in a file that it names."""
+    """A body that is too long is cut, with a note, and the text names the file that has it whole."""
     world.program.limit = 600
     body = "é" * 5000
     world.send("an info that finds no room " * 20, "info")
@@ -301,7 +301,7 @@ def test_body_longer_than_the_chat_takes(world: World) -> None:
 
 
 def test_chat_too_narrow_for_anything(world: World) -> None:
-    """A chat that cannot even take the frame fails the message, and does not hold up the next."""
+    """A chat too small even for the frame fails the message, and does not delay the next."""
     name = world.send("hello")
     world.program.limit = 20
     bridge = world.bridge()

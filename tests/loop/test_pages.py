@@ -17,7 +17,7 @@ PROTOCOL = (DOCS / "protocol.md").read_text("utf-8")
 
 
 def test_the_configuration_is_valid() -> None:
-    """The page's xw.json is one, and names kinds that there are."""
+    """The page's xw.json is valid, and names existing kinds."""
     (text,) = re.findall(r"^```json\n(.*?)^```$", BRIDGES, re.MULTILINE | re.DOTALL)
     config = json.loads(text)
     check(config, "docs/bridges.md")

@@ -90,7 +90,7 @@ def test_mail_that_waits_wins(bob: Mailbox) -> None:
 
 
 def test_bridge_that_ends_in_order(bob: Mailbox) -> None:
-    """A bridge that was told to end has not died; what the agent said stays."""
+    """A bridge ended by a signal has not died; the agent's own status stays."""
     presence.beat(bob, "tmux", Doing("idle"))
     presence.leave(bob)
     assert bridge(bob) == ("gone", "", "none")

@@ -63,7 +63,7 @@ def test_each_trouble_is_said_once() -> None:
 
 
 def test_tries_become_rarer() -> None:
-    """Between tries a bridge waits longer and longer; after a good step it starts anew."""
+    """A bridge waits longer after each failed try; after a good step it starts again."""
     script = Script(full("a"), full("b"), full("c"), None, full("d"))
     script.run()
     first, second, third, good, again = script.pauses
@@ -89,7 +89,7 @@ def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_no_file(tmp_path: Path) -> None:
-    """A FIFO in the place of a lock is named, and holds up only what needs that lock."""
+    """A FIFO in place of a lock is named, and delays only what needs that lock."""
     world = World(tmp_path)
     os.mkfifo(tmp_path / "bob/outbox/.lock", 0o600)
     world.send("x", to="bob")

@@ -1,6 +1,6 @@
-"""A signal to a bridge in the middle of a step that lasts: it ends at once, and the next one goes on.
+"""A signal during a long step ends the bridge at once, and the next bridge continues.
 
-Each of the three signals ends one of the three steps; to the code that is interrupted they are the same.
+Each of the three signals ends one of the three steps; for the interrupted code they are the same.
 """
 
 import signal
@@ -63,7 +63,7 @@ def test_while_a_long_text_goes_in(team: Team, tmp_path: Path) -> None:
 
 
 def test_while_a_program_does_not_read(team: Team, tagged: str) -> None:
-    """A text that stands in a pipe is uncertain, and the program that did not read it is ended."""
+    """A text stuck in a pipe is uncertain, and the program that did not read it is ended."""
     running = bridge(team, "bob", "command", "--option", "lines=yes", "--", "sleep", "1000")
     team.send("x" * 200_000, kind="question")
     until(lambda: len(others(tagged)) == 2)

@@ -123,7 +123,7 @@ def test_program_that_is_not_there_yet(team: Team) -> None:
 
 
 def test_each_reason_is_said_once(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often a bridge of `up` looks; another reason is another word. By hand it ends at the first."""
+    """A bridge of `up` reports each reason once, however often it looks; by hand it ends at the first."""
     reasons = ["a", "a", "a", "b", "b"]
     said: list[str] = []
     stop = Stop(lambda: not reasons)

@@ -1,7 +1,7 @@
-"""The mutation campaign: each durable, ordering or safety step taken out once, to see a test turn red.
+"""The mutation campaign: each durable, ordering or safety step removed once, to see a test fail.
 
 `make mutate` runs it (`__main__`), over the lists beside this file, one for each part of the code. A mutation
-names the exact text of one step, what stands there instead, and the tests that have to notice.
+names the exact text of one step, its replacement, and the tests that must notice.
 """
 
 from typing import NamedTuple

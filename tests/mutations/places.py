@@ -1,4 +1,4 @@
-"""Where mail and configuration belong, and what nobody may put in their way."""
+"""The places of mail and configuration, and attempts to block them."""
 
 from tests.mutations import Mutation
 

@@ -59,7 +59,7 @@ def instances(folder: Path) -> Any:
 
 
 def hubs(folder: Path) -> list[str]:
-    """Where there are hubs below a folder."""
+    """Return the hubs below a folder."""
     return sorted(str(found.parent.relative_to(folder)) for found in folder.rglob("hub.json"))
 
 

@@ -26,7 +26,7 @@ def _cleaned(repository: Repository, how: str) -> None:
 @pytest.mark.parametrize("how", ["stash", "clean"])
 @pytest.mark.parametrize("hub", ["", "lab/hub"])
 def test_neither_configuration_nor_mail_is_taken(bare_bones: Repository, how: str, hub: str) -> None:
-    """`git stash -u` and `git clean -fd` leave xw.json and hub, wherever in the checkout it lies."""
+    """`git stash -u` and `git clean -fd` leave xw.json and the hub, anywhere in the checkout."""
     for name in ("coder", "lead"):
         ok(bare_bones.folder, "init", "--name", name, *(("--hub", hub) if hub else ()))
     ok(bare_bones.folder, "send", "task", "one", "--to", "coder", by="lead")
@@ -54,7 +54,7 @@ def test_a_worktree_that_is_removed_takes_no_mail(repository: Repository) -> Non
 
 @pytest.mark.parametrize("before", [None, b"", b"# comment\r\nbuild", b"build/\n", b"\xff\n"])
 def test_the_exclude_file(bare_bones: Repository, before: bytes | None) -> None:
-    """One line is added to what is there, once, also by two at a time, and nothing else is changed."""
+    """One line is added once, by two processes too, and nothing else changes."""
     exclude = bare_bones.folder / ".git/info/exclude"
     exclude.unlink()
     if before is None:
@@ -96,7 +96,7 @@ def test_a_line_that_is_there(bare_bones: Repository) -> None:
 
 
 def test_a_tracked_configuration_is_not_listed(repository: Repository) -> None:
-    """Where git tracks xw.json, `init` leaves the exclude file alone; without git it lists the file."""
+    """If git tracks xw.json, `init` leaves the exclude file alone; without git it lists the file."""
     exclude = repository.folder / ".git/info/exclude"
     exclude.write_bytes(b"")
     repository.commit("xw.json")
@@ -144,7 +144,7 @@ def test_a_configuration_that_is_lost(repository: Repository) -> None:
 
 
 def test_a_lost_configuration_and_no_name(repository: Repository) -> None:
-    """A bare `init` invents no fourth one: it lists the mailboxes; where there is one, that is meant."""
+    """A bare `init` invents no fourth mailbox: it lists those that exist; a single one is used."""
     (repository.folder / "xw.json").unlink()
     refused = run(repository.folder, "init")
     assert refused.code == 2
@@ -177,7 +177,7 @@ def test_what_a_card_says_comes_back(repository: Repository) -> None:
 
 
 def test_a_shared_hub_is_only_listed(repository: Repository, tmp_path: Path) -> None:
-    """Joining a hub that other projects use lists who is there, and takes nobody for one's own."""
+    """Joining a hub that other projects use lists its instances, and takes none for one's own."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     made = ok(elsewhere, "init", "--name", "dora", "--hub", str(repository.hub))
@@ -200,7 +200,7 @@ def test_elsewhere_with_a_name(tmp_path: Path) -> None:
 
 
 def test_the_hub_of_another_worktree(bare_bones: Repository) -> None:
-    """A hub that lies in a linked worktree is named in the main one, with the command that joins it."""
+    """In the main worktree, `init` names the hub of a linked one, with the command that joins it."""
     ok(bare_bones.linked, "init", "--name", "coder", "--hub", str(bare_bones.linked / ".xw/hub"))
     lost = run(bare_bones.folder, "check", by="coder")
     assert f"`xw init --hub {bare_bones.linked}/.xw/hub --name coder` joins it" in lost.err

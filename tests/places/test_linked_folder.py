@@ -9,7 +9,7 @@ from tests.places.repository import Repository, init, instances, ok, run
 
 
 def test_all_works_behind_the_link(tmp_path: Path) -> None:
-    """Init, mail, sync, doctor and gc; a `.gitignore` that lies there stays as it is."""
+    """Init, mail, sync, doctor and gc work; an existing `.gitignore` stays unchanged."""
     project, disk = tmp_path / "project", tmp_path / "disk"
     for folder in (project, disk):
         folder.mkdir()
@@ -40,7 +40,7 @@ def test_git_does_not_take_the_link_away(bare_bones: Repository, command: tuple[
 
 
 def test_a_link_to_a_disk_that_is_not_there(tmp_path: Path) -> None:
-    """The error names the link and where it leads; nothing is made there."""
+    """The error names the link and its target; nothing is made there."""
     (tmp_path / ".xw").symlink_to("/nowhere/disk")
     made = run(tmp_path, "init", "--name", "bob")
     assert made.code == 5

@@ -77,7 +77,7 @@ def test_the_worktrees_own_mirror_carries_the_mail(repository: Repository, commi
 
 
 def test_outside_the_same_mirror_is_used(repository: Repository) -> None:
-    """Once made it is used outside as well: mail left in it goes out with the next command there."""
+    """Once made, the mirror is used outside too: mail left in it goes out with the next command there."""
     sent = inside(repository, "send", "info", "from inside", "--to", "lead")
     assert sent.code == 0
     ok(repository.linked, "sync", by="coder")
@@ -86,7 +86,7 @@ def test_outside_the_same_mirror_is_used(repository: Repository) -> None:
 
 
 def test_a_mirror_that_cannot_be_made(repository: Repository) -> None:
-    """Where the worktree cannot be written either, mail is read, and sending names what it cannot write."""
+    """If the worktree is not writable either, mail is read, and sending names what it cannot write."""
     ok(repository.folder, "send", "task", "one", "--to", "coder", by="lead")
     nested = Repository(repository.folder)
     nested.linked = repository.folder / "nested"

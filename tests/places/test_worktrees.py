@@ -62,7 +62,7 @@ def test_a_committed_configuration(repository: Repository) -> None:
 
 
 def test_a_committed_configuration_in_a_folder(bare_bones: Repository) -> None:
-    """… also one that lies below the top: the corresponding folder of the main worktree has the hub."""
+    """A committed xw.json below the top uses the hub in the same folder of the main worktree."""
     part = bare_bones.folder / "part"
     part.mkdir()
     init(part, "coder")
@@ -82,7 +82,7 @@ def test_an_uncommitted_configuration_in_a_folder(bare_bones: Repository) -> Non
 
 
 def test_a_committed_configuration_without_a_hub(repository: Repository) -> None:
-    """Where the main worktree has no hub: exit 5, the place, and no advice to make another."""
+    """If the main worktree has no hub: exit 5, the place, and no advice to make another."""
     repository.commit("xw.json")
     git(repository.linked, "merge", "-q", "master")
     repository.hub.rename(repository.folder / "elsewhere")
@@ -268,7 +268,7 @@ def test_a_git_file_of_another_user(repository: Repository) -> None:
 
 @pytest.mark.root
 def test_the_users_own_instead_is_said(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the user's configuration is in force instead of a foreign one, stderr says so."""
+    """If the user's configuration is in force instead of a foreign one, stderr says so."""
     home = repository.folder.parent / "home"
     (home / "xw").mkdir(parents=True)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))

@@ -29,7 +29,7 @@ def behind(server: Sshd, home: Home, keys: Keys, delay: float, rate: float = 0.0
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Path:
-    """Where the hub is to lie on its host."""
+    """Return the place of the hub on its host."""
     return tmp_path / "hub"
 
 

@@ -1,4 +1,4 @@
-"""Every command on a hub on another host: what it prints, where mail lies, how it goes on offline."""
+"""Every command on a remote hub: its output, the places of mail, and its work offline."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from xw.hub.ssh import SshHub
 
 
 def logins(server: Sshd) -> int:
-    """How many connections have logged in so far."""
+    """Return the number of logins so far."""
     return server.log.read_text().count("Accepted publickey")
 
 
@@ -83,7 +83,7 @@ def test_a_task_there_and_back(alice: Machine, bob: Machine, hub: Path) -> None:
 
 
 def test_attaching_later(alice: Machine, bob: Machine) -> None:
-    """A file added to a sent message comes with an info, and lies with the message."""
+    """A file added to a sent message comes with an info, and is stored with the message."""
     task = alice.send("bob", "See the file that I shall add.")
     (alice.folder / "late.txt").write_text("here")
     assert "delivered to bob" in alice.ok("attach", task, "late.txt")
@@ -211,7 +211,7 @@ def test_gc_keeps_what_the_hub_has_not_been_told(
 
 
 def test_gc_where_the_hub_refuses(bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gc says so, and removes what needs no word of the hub."""
+    """gc reports the refusal, and removes what does not depend on the hub."""
     (bob.mirror / "inbox/tmp/f00").write_text("left by a crash")
     os.utime(bob.mirror / "inbox/tmp/f00", (0, 0))
     monkeypatch.setattr(SshHub, "survey", mock.Mock(side_effect=Refused("its host key has changed")))
@@ -264,7 +264,7 @@ def test_a_peer_that_has_left(alice: Machine, bob: Machine, known: Sshd, hub: Pa
 def test_a_peer_that_has_left_since_the_last_sync(
     alice: Machine, bob: Machine, join: Join, hub: Path
 ) -> None:
-    """Where the hub, once asked, knows a recipient no more, the command says so: exit 3, nobody waits."""
+    """If the hub no longer knows a recipient, the command says so: exit 3, and no wait."""
     join("carol")
     alice.ok("sync")
     os.remove(hub / "bob/card.json")

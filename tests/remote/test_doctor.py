@@ -62,7 +62,7 @@ def test_doctor_names_the_step_that_fails(
 def test_a_server_that_is_not_durable(
     lacking: str, home: Home, keys: Keys, hub: Path, tmp_path: Path
 ) -> None:
-    """Where the server lacks an extension init and doctor say what that means; mail travels all the same."""
+    """If the server lacks an extension, init and doctor explain the effect; mail travels all the same."""
     server = Sshd(tmp_path / "weak", [keys.host], keys.accepted, [f"ForceCommand internal-sftp -P {lacking}"])
     home.know(server, keys.host)
     try:
@@ -92,7 +92,7 @@ def test_a_server_that_is_not_durable(
 def test_a_hub_on_a_mac(
     system: str, more: tuple[str, ...], told: bool, home: Home, keys: Keys, hub: Path, tmp_path: Path
 ) -> None:
-    """Doctor says what a Mac cannot promise; where no command may run there, it goes on without."""
+    """Doctor explains what a Mac cannot promise; if no command may run there, it goes on without."""
     uname = tmp_path / "bin" / "uname"
     uname.parent.mkdir()
     uname.write_text(f"#!/bin/sh\necho {system}\n")

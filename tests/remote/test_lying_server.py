@@ -12,7 +12,7 @@ from tests.ssh.sshd import Sshd
 
 
 class Lying:
-    """alice and bob on a hub that was made while its server was honest; since then it lies."""
+    """alice and bob on a hub that was made while its server was honest; now the server lies."""
 
     def __init__(self, folder: Path, home: Home, keys: Keys, hub: Path, *deeds: str, where: str = "") -> None:
         (folder / "lie").mkdir()
@@ -96,7 +96,7 @@ def test_init_says_it(lying: Lying, tmp_path: Path, hub: Path) -> None:
 
 
 def test_a_new_hub(lying: Lying, tmp_path: Path) -> None:
-    """A hub that is made through such a server publishes by rename from the start, and `init` says so."""
+    """A hub made through such a server publishes by rename from the start, and `init` says so."""
     url = lying.url + "-new"
     dora, emil = (Machine(tmp_path / name, name, url) for name in ("dora", "emil"))
     said = dora.ok("init", "--name", "dora", "--hub", url)

@@ -68,7 +68,7 @@ def is_quiet(result: Result) -> bool:
 
 @pytest.mark.parametrize("kind", ["nothing", "half", "fields"])
 def test_no_command_minds(scene: tuple[Machine, Machine], kind: str) -> None:
-    """Every command does its work; what was sent arrives once; the next sync writes the notes anew."""
+    """Every command does its work; sent mail arrives once; the next sync rewrites the notes."""
     alice, bob = scene
     for command in COMMANDS:
         spoil(alice.mirror.parent, kind)
@@ -90,7 +90,7 @@ def test_sync_with_any_garbage(scene: tuple[Machine, Machine]) -> None:
 
 
 def test_offline_as_well(scene: tuple[Machine, Machine]) -> None:
-    """Where the hub is not asked, the mirror's mail is shown and new mail waits in the outbox."""
+    """Offline, the mirror's mail is shown and new mail waits in the outbox."""
     alice, _ = scene
     for kind in GARBAGE:
         for command in (("check",), ("peers",), ("send", "--to", "bob", "info", "x")):

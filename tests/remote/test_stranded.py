@@ -59,7 +59,7 @@ def by_name(known: Sshd, home: Home, keys: Keys, hub: Path) -> str:
 
 
 def test_another_name_of_the_host(alice: Machine, bob: Machine, known: Sshd, by_name: str) -> None:
-    """The three commands name the mirror; sync goes on with 0, doctor with 1; the old URL still sends."""
+    """The three commands name the mirror; sync exits 0, doctor 1; the old URL still sends."""
     old_url = alice.url
     mirror = left_behind(alice, known)
     renamed(alice, by_name)
@@ -79,7 +79,7 @@ def test_another_name_of_the_host(alice: Machine, bob: Machine, known: Sshd, by_
 
 
 def test_a_hub_that_moved(alice: Machine, bob: Machine, known: Sshd, hub: Path, tmp_path: Path) -> None:
-    """Where the old URL leads nowhere, --adopt sends the mail, with its file, in order, ahead of newer."""
+    """If the old URL is dead, --adopt sends the mail, with its file, in order, ahead of newer mail."""
     (tmp_path / "notes.txt").write_text("notes")
     mirror = left_behind(alice, known, "--attach", str(tmp_path / "notes.txt"))
     alice.run("send", "--to", "bob", "info", "second", "--offline")
@@ -266,7 +266,7 @@ def test_another_xw_state(
 def test_a_copy_of_the_configuration(
     alice: Machine, known: Sshd, by_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the same instance works by another xw.json now, its mail beside the first is named."""
+    """If the same instance now works by another xw.json, its mail beside the first is named."""
     mirror = left_behind(alice, known)
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -327,7 +327,7 @@ def test_notes_of_mirrors_that_are_gone(alice: Machine, tmp_path: Path) -> None:
 def test_root_notes_nothing_in_the_home_of_another(
     alice: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the state directory is another user's, as under sudo, nothing of root's is left in it."""
+    """If the state directory is another user's, as under sudo, root leaves nothing in it."""
     (tmp_path / "state").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     if os.geteuid() == 0:

@@ -69,7 +69,7 @@ def _environ(pid: int) -> bytes:
 def test_mail_is_answered_and_nothing_is_left(
     bridged: Machine, alice: Machine, hub: Path, tag: str, number: int
 ) -> None:
-    """One `xw up` brings the mail and answers it; a signal ends all, on the hub's host too."""
+    """One `xw up` fetches the mail and answers it; a signal ends all, on the hub's host too."""
     up = Up(bridged)
     up.says("connected: bob")
     up.says("bridge bob: ready")
@@ -103,7 +103,7 @@ def test_a_sync_ends_with_its_parent(bridged: Machine, hub: Path, tag: str) -> N
 
 
 def test_without_bridges_and_for_several(alice: Machine) -> None:
-    """One sync serves all instances of an xw.json, also where no bridge is named."""
+    """One sync serves all instances of an xw.json, even without bridges."""
     assert call(alice.folder, "init", "--name", "carol", "--hub", alice.url).code == 0
     disconnect()
     up = Up(alice)

@@ -49,7 +49,7 @@ def test_mail_is_pushed(watch: Watch, alice: Machine, hub: Path, tmp_path: Path)
 
 
 def test_the_outbox_is_flushed_at_once(watch: Watch, alice: Machine, bob: Machine, hub: Path) -> None:
-    """A message is on the hub once it lies in the outbox, also the first to a peer; so is what is done."""
+    """A message in the outbox is sent to the hub at once, the first to a peer too; so is a `done`."""
     began = time.monotonic()
     for number in range(1, 4):
         assert alice.process("send", "task", str(number), "--to", "bob", "--offline").code == 0
@@ -81,7 +81,7 @@ def test_commands_leave_the_network_to_it(
 
 
 def test_it_comes_back(watch: Watch, alice: Machine, known: Sshd, hub: Path, tmp_path: Path) -> None:
-    """After its sessions were killed, and after the server was gone for a while, it says so and goes on."""
+    """After its sessions were killed, or the server was gone for a while, it reports that and goes on."""
     known.cut()
     host_send(hub, tmp_path / "host", "after the cut", "alice")
     until(lambda: len(alice.pending()) == 1)
@@ -245,7 +245,7 @@ def test_xw_pushes_where_there_is_no_inotifywait(home: Home, keys: Keys, hub: Pa
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_the_push_command_ends_with_its_watchers(shell: str, tmp_path: Path) -> None:
-    """Where inotifywait cannot watch, the command ends, so that nobody waits for pushes that never come."""
+    """If inotifywait cannot watch, the command ends, so that nobody waits for pushes that never come."""
     ended = subprocess.run(
         [shell, "-c", pushing.script(["nobody"])],
         cwd=tmp_path,

@@ -30,7 +30,7 @@ def proxy(known: Sshd, home: Home, keys: Keys) -> Iterator[Proxy]:
 
 
 def joined(place: Path, hub: Path, port: int) -> Machine:
-    """Alice's machine, as it is after an `init` by a better way: the mirror and xw.json are there."""
+    """Return alice's machine as after an `init` over a better network: with its mirror and xw.json."""
     machine = Machine(place, "alice", f"ssh://127.0.0.1:{port}{hub}")
     machine.ok("init", "--name", "alice", "--hub", machine.url)
     disconnect()
@@ -147,7 +147,7 @@ def test_it_connects_past_a_dead_address(known: Sshd, home: Home, hub: Path, tmp
 
 
 def test_where_the_shell_has_another_root(home: Home, keys: Keys, hub: Path, tmp_path: Path) -> None:
-    """Where another hub lies at the shell's path (`internal-sftp -d`), it is not watched, and mail comes."""
+    """If another hub is at the shell's path (`internal-sftp -d`), it is not watched, and mail comes."""
     server = shutil.which("sftp-server", path="/usr/lib/openssh:/usr/libexec:/usr/lib/ssh")
     assert server
     for place in ("files", "shell"):

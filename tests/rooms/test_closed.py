@@ -1,4 +1,4 @@
-"""A room that is closed: its senders learn it at once, its record stays, its name is not given anew."""
+"""After a room is closed, its senders learn it at once, its record stays, its name is not reused."""
 
 import pytest
 
@@ -174,7 +174,7 @@ def test_gc_keeps_the_record_of_an_open_room(stage: Stage) -> None:
 
 
 def test_gc_of_a_closed_room(stage: Stage) -> None:
-    """A closed room's record goes with gc; what is left is still closed, and is not begun anew."""
+    """gc removes a closed room's record; the rest is still closed, and is not begun again."""
     ended(stage)
     swept = gc(stage.instance("talk"), 0)
     assert swept and swept.messages
@@ -185,7 +185,7 @@ def test_gc_of_a_closed_room(stage: Stage) -> None:
 
 
 def test_a_coordinator_killed_before_the_card_goes(stage: Stage) -> None:
-    """Where the room was closed and its coordinator died right then, the next one takes it off the hub."""
+    """If the coordinator died right after closing the room, the next one takes it off the hub."""
     ended(stage)
     stage.files.replace(b'{"kind": "room"}', "", f"talk/{CARD}")
     stage.run("talk").step()

@@ -83,7 +83,7 @@ def test_a_room_is_addressed_by_its_name(team: Team) -> None:
 
 
 def test_no_rooms(team: Team) -> None:
-    """Without rooms the list says how to make one; an instance that calls itself a room is none yet."""
+    """Without rooms, the list explains how to make one; an instance of kind room is not yet a room."""
     team.ok("init", "--name", "unmade", "--kind", "room")
     assert "xw room create" in team.ok("room", "list")
     assert team.json("room", "list")["rooms"] == []
@@ -193,7 +193,7 @@ def test_a_stopped_coordinator_goes_on(team: Team) -> None:
 
 
 def test_a_second_coordinator_is_refused(team: Team) -> None:
-    """Only one process runs a room; the second says so and exits 1."""
+    """Only one process runs a room; the second exits 1 with that reason."""
     create(team)
     running = team.start("room", "run", "talk")
     team.json("wait", "--timeout", str(PATIENCE), by="bob")
@@ -290,7 +290,7 @@ def test_a_damaged_room_hides_no_other(team: Team) -> None:
 
 
 def test_a_room_that_nobody_owns(team: Team) -> None:
-    """Where it is not said who makes a room, it has no owner, and `create` says what follows from it."""
+    """If the creator is unknown, a room has no owner, and `create` explains the effect."""
     made = team.ok("room", "create", "talk", "--members", "bob", by=None)
     assert "no owner" in made
     by_mistake = team.ok("room", "create", "walk", "--members", "bob", by="alcie")
@@ -322,7 +322,7 @@ def test_each_author_has_a_colour(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colour_only_on_a_terminal(team: Team, environ: dict[str, str], coloured: bool) -> None:
-    """On a terminal there are colours unless NO_COLOR is set; in a pipe there are none."""
+    """A terminal gets colours unless NO_COLOR is set; a pipe gets none."""
     create(team)
     finish(team)
     assert "\x1b[" not in team.ok("log", "--room", "talk")

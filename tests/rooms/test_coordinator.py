@@ -185,7 +185,7 @@ def _everybody(stage: Stage, sender: str, own: bool = False, re: str | None = No
 
 
 def test_a_person_speaks_to_an_empty_room(stage: Stage) -> None:
-    """Where nobody has joined yet nobody has it from its sender: it is a line."""
+    """In a room without members, nobody has the message from its sender: it is a line."""
     talk = stage.room("talk", "")
     room = stage.run(talk)
     stage.add("anna", "human")
@@ -366,7 +366,7 @@ def test_an_answer_may_carry_a_notice(stage: Stage) -> None:
 
 
 def test_the_turn_limit_ends_the_room(stage: Stage) -> None:
-    """After the last turn is answered the room closes, and says so to all."""
+    """After the last turn is answered the room closes, and informs all."""
     room = stage.run(stage.room("talk", "alice bob", seed="x", turns=3))
     assert len(rounds(stage, room, "alice bob", 6)) == 3
     assert room.state.status == "closed"
@@ -404,7 +404,7 @@ def test_quiet_ends_the_room(stage: Stage) -> None:
 
 
 def test_a_rate_slows_a_member_down(stage: Stage) -> None:
-    """A member gets no more turns a minute than its rate; the room waits, and says when it goes on."""
+    """A member gets no more turns a minute than its rate; the room waits, and reports its next time."""
     room = stage.run(stage.room("talk", "alice bob", policy="free", seed="x", per_minute=2))
     assert rounds(stage, room, "alice bob", 9) == ["alice", "bob"] * 2
     pause = room.step()
@@ -414,7 +414,7 @@ def test_a_rate_slows_a_member_down(stage: Stage) -> None:
 
 
 def test_a_chatterer_is_refused(stage: Stage) -> None:
-    """Words outside one's turn count in the rate, and beyond it they are not taken."""
+    """Lines outside a member's turn count in its rate; beyond the rate they are refused."""
     room = stage.run(stage.room("talk", "alice bob", policy="mention", per_minute=2))
     for number in range(4):
         stage.send("alice", "talk", str(number))
@@ -441,7 +441,7 @@ def test_the_room_says_that_one_speaks_too_often(stage: Stage) -> None:
 
 
 def test_a_member_that_leaves_the_hub_leaves_the_room(stage: Stage) -> None:
-    """A member whose mailbox is gone does not hold up the others: they are asked in the same step."""
+    """A member whose mailbox is gone does not delay the others: they get turns in the same step."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     stage.files.remove_folder("alice")
     room.step()

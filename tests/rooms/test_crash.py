@@ -191,7 +191,7 @@ def cut_off(tmp_path: Path, every: int, name: str) -> int:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_cut_off_at_every_kind_of_change(tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the coordinator dies, or the disk is full, the conversation comes out the same."""
+    """Wherever the coordinator dies, or the disk is full, the conversation is the same."""
     monkeypatch.setattr(Fragile, "full", full)
     cut_off(tmp_path, 5, "full" if full else "cut")
 

@@ -18,7 +18,7 @@ def test_a_missing_folder_hides_no_other_room(team: Team) -> None:
 
 
 def test_a_lock_that_cannot_be_opened(team: Team) -> None:
-    """Where the lock cannot be looked at, as another user's, a room is shown, but not whether it runs."""
+    """If the lock is another user's, a room is shown, but not whether it runs."""
     create(team)
     (team.box("talk") / ROOM_LOCK).symlink_to("nowhere")
     assert team.ok("room", "list").rstrip().endswith("members bob, carol")

@@ -86,7 +86,7 @@ def test_lines_without_end_are_named_in_parts(stage: Stage, monkeypatch: pytest.
 
 
 def test_names_of_any_length_are_refused_in_few_words(stage: Stage) -> None:
-    """A person's request about a name that is none is refused, however long that name."""
+    """A person's request about an invalid name is refused, however long the name."""
     room = stage.run(stage.room("talk", "alice bob"))
     stage.add("anna", "human")
     for deed in ("join", "leave"):
@@ -127,7 +127,7 @@ def test_a_wrong_clock_stops_nobody(stage: Stage, ahead: int) -> None:
 
 
 def test_what_has_expired_is_shown_to_nobody(stage: Stage) -> None:
-    """A line that has expired when the room hears it is refused, and its sender told; one in time is not."""
+    """A line that has expired when the room reads it is refused with a notice; one in time is not."""
     name = stage.room("talk", "alice bob")
     late, early = (clock.rfc3339(stage.time + seconds * clock.SECOND) for seconds in (60, 3600))
     stage.send("alice", name, "in a minute", expires=late)
@@ -155,7 +155,7 @@ def test_who_leaves_in_its_own_turn(stage: Stage) -> None:
 
 
 def test_two_who_pause_and_close_at_once(stage: Stage) -> None:
-    """Of two equal requests the second is refused with the reason; closing wins over what comes after it."""
+    """The second of two equal requests is refused with the reason; closing wins over later requests."""
     room = stage.run(stage.room("talk", "alice bob", seed="x"))
     for name in ("anna", "otto"):
         stage.add(name, "human")
@@ -173,7 +173,7 @@ def test_two_who_pause_and_close_at_once(stage: Stage) -> None:
 
 @pytest.mark.parametrize("memory", [0, 1])
 def test_the_smallest_limits(stage: Stage, memory: int) -> None:
-    """One turn, one word, one message a minute, no memory: each is kept, and the room ends."""
+    """One turn, one word, one message a minute, no memory: each limit is kept, and the room ends."""
     room = stage.run(
         stage.room("talk", "alice bob", seed="x", turns=1, words=1, per_minute=1, memory=memory, quiet_s=1)
     )

@@ -1,4 +1,4 @@
-"""A long conversation of five, one of them killed and restarted, one mute: order, attribution, limits."""
+"""A long conversation of five, one killed and restarted, one silent: order, attribution, limits."""
 
 import signal
 import subprocess
@@ -26,7 +26,7 @@ def join(stage: Stage, *names: str) -> "subprocess.Popen[bytes]":
 
 
 def turns(stage: Stage) -> int:
-    """How many turns the room has given."""
+    """Return the number of turns that the room has given."""
     names = Mailbox(stage.files, "talk").names(layout.SENT)
     return sum(".question." in name for name in names)
 

@@ -62,14 +62,14 @@ def test_a_closed_room_from_a_mirror(made: Machine, stage: Stage) -> None:
 
 
 def test_running_a_room_from_afar_is_refused(made: Machine) -> None:
-    """The coordinator runs on the hub's host; elsewhere it says so."""
+    """The coordinator runs on the hub's host; on another, it refuses with that reason."""
     result = made.run("room", "run", "talk")
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert "run this on the host of ssh://" in result.err
 
 
 def test_no_way_to_the_hub(made: Machine) -> None:
-    """Without the network, what needs the hub's files says so in one line."""
+    """Without the network, a command that needs the hub's files reports that in one line."""
     for words in (["log", "--room", "talk"], ["room", "show", "talk"], ["room", "list"]):
         result = made.run(*words, "--offline")
         assert (result.code, result.out) == (5, ""), words

@@ -130,7 +130,7 @@ def test_the_command_line_offers_the_policies_there_are() -> None:
     ],
 )
 def test_mentions(text: str, expected: tuple[str, ...]) -> None:
-    """A name after an `@` is a mention; an address is none."""
+    """A name after an `@` is a mention; an e-mail address is not."""
     assert mentions(text) == expected
 
 
@@ -180,7 +180,7 @@ scenes = st.builds(
 
 @given(scenes, st.sampled_from(sorted(POLICIES)))
 def test_only_those_who_may_speak_are_chosen(scene: Scene, policy: words.Policy) -> None:
-    """Nobody who is away, has the floor, has nothing to hear or is over its rate is ever given a turn."""
+    """A member that is away, has the floor, has no news or is over its rate never gets a turn."""
     chosen = POLICIES[policy].speakers(scene, NOW)
     present = {member.name: member for member in scene.present()}
     assert len(set(chosen)) == len(chosen)

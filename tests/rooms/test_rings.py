@@ -65,7 +65,7 @@ def test_they_come_to_rest(stage: Stage, shape: str, policies: tuple[Policy, ...
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("policy", ["free", "round-robin"])
 def test_all_are_heard_everywhere(stage: Stage, shape: str, policy: Policy) -> None:
-    """Where everybody is given turns, what one says in one room is heard in all that are linked to it."""
+    """If everybody gets turns, a line in one room reaches all rooms linked to it."""
     names = build(stage, shape, (policy,))
     converse(stage, names)
     for name in names:

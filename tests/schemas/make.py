@@ -44,7 +44,7 @@ def _text(shape: Any, title: str, description: str = "") -> str:
 
 
 def write() -> None:
-    """Replace what lies in `docs/schemas/`."""
+    """Replace the content of `docs/schemas/`."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     for path, text in made().items():
         file = FOLDER / path

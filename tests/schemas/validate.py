@@ -23,7 +23,7 @@ _NAMES = {command.name for command in COMMANDS}
 
 
 def output(arguments: Sequence[str], text: str) -> None:
-    """Check what a command line printed, where it asked for JSON."""
+    """Check the output of a command line that asked for JSON."""
     before = list(arguments)[: arguments.index("--") if "--" in arguments else None]
     if not {"--json", "--format json"} & {*before, *map(" ".join, pairwise(before))}:
         return

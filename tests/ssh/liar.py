@@ -38,9 +38,9 @@ def about(*names: str, where: str = "") -> Lies:
 
 
 class LyingLink(ServerLink):
-    """A `ServerLink` whose server says OK to what `lies` picks out, and does nothing of it.
+    """A `ServerLink` whose server reports success for requests that `lies` selects, and does nothing.
 
-    What `refuses` picks out is answered with the bare `Failure`. `asked` are the kinds of all requests.
+    Requests that `refuses` selects get the bare `Failure`. `asked` are the kinds of all requests.
     """
 
     def __init__(self, lies: Lies) -> None:

@@ -140,7 +140,7 @@ def test_what_ssh_prints(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_whose_name_has_a_blank(home: Home, tmp_path: Path) -> None:
-    """It counts where it is there; of one that is not, nobody could tell where its name ends."""
+    """An existing file counts; the name of a missing one could end anywhere."""
     (tmp_path / "a  b").touch()
     text = f'UserKnownHostsFile "{tmp_path}/a  b" "{tmp_path}/c"\n'
     assert found(text, home).known_hosts[:2] == (f"{tmp_path}/a  b", f"{tmp_path}/c")

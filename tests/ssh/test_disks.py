@@ -99,7 +99,7 @@ def test_some_of_a_batch_fit(link: ServerLink, mounted: Callable[[str], Path]) -
 
 @pytest.mark.root
 def test_a_read_only_disk(link: ServerLink, mounted: Callable[[str], Path]) -> None:
-    """Every change of a read-only disk raises EROFS, which is refused; reading goes on."""
+    """Every change on a read-only disk raises EROFS, which is refused; reading works."""
     disk = mounted("size=512k")
     files = SftpFiles(link, str(disk))
     files.make_folders(["tmp", "a"])
@@ -122,7 +122,7 @@ def test_a_read_only_disk(link: ServerLink, mounted: Callable[[str], Path]) -> N
 
 
 def test_a_folder_of_another(tmp_path: Path) -> None:
-    """Where one may not go, everything is a PermissionError that names the path on the host."""
+    """In another user's folder, everything is a PermissionError that names the path on the host."""
     shut = tmp_path / "shut"
     shut.mkdir(mode=0o700)
     # Root may go anywhere, so a server of root's is run as somebody else.

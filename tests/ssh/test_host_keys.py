@@ -132,7 +132,7 @@ def test_the_suggested_command_mends_it(server: Sshd, home: Home, keys: Keys, st
 
 
 def test_the_type_that_is_known_is_asked_for(tmp_path: Path, home: Home, keys: Keys) -> None:
-    """Of a server's several keys it shows the one that is known, whatever it would rather show."""
+    """A server with several keys shows the known one, whatever its preference."""
     server = Sshd(tmp_path / "several", [keys.host, keys.host_rsa, keys.host_ecdsa], keys.accepted)
     try:
         for key in (keys.host_rsa, keys.host_ecdsa, keys.host):

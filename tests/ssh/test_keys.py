@@ -1,4 +1,4 @@
-"""One key that cannot be used, in a file or in the agent, is never in the way of another."""
+"""An unusable key, in a file or in the agent, never blocks another."""
 
 import math
 import os
@@ -176,7 +176,7 @@ CERTIFICATES: dict[str, Callable[[Path, Path], object]] = {
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
 def test_a_bad_certificate_beside_a_good_key(known: Sshd, home: Home, kind: str) -> None:
-    """Where the certificate cannot be used, or the server does not take it, the key itself is tried."""
+    """If the certificate is unusable, or the server rejects it, the key itself is tried."""
     key = home.ssh / "id_ed25519"
     CERTIFICATES[kind](Path(f"{key}-cert.pub"), key)
     assert not link(known).wire().broken

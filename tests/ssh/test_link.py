@@ -1,4 +1,4 @@
-"""One connection for all: sessions, limits, and what happens when it breaks."""
+"""One connection for all threads: sessions, limits, and the loss of the connection."""
 
 import os
 import signal
@@ -103,7 +103,7 @@ def test_sessions_end_with_their_threads(known: Sshd, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", ["before connecting", "while connected"])
 def test_a_stopped_server(known: Sshd, tmp_path: Path, when: str) -> None:
-    """A server that stands still is unreachable within the limit; when it goes on, so does the link."""
+    """A stopped server is unreachable within the limit; when it continues, so does the link."""
     link, files = hub(known, f"{tmp_path}/hub")
     if when == "while connected":
         files.make_folders(["tmp", "a"])
@@ -119,7 +119,7 @@ def test_a_stopped_server(known: Sshd, tmp_path: Path, when: str) -> None:
 
 
 def test_a_stopped_server_takes_no_attachment(known: Sshd, tmp_path: Path) -> None:
-    """Sending more than the network holds to a server that stands still ends within the limit."""
+    """Sending more than the network holds to a stopped server ends within the limit."""
     link, files = hub(known, f"{tmp_path}/hub")
     files.make_folders(["a"])
     known.signal_all(signal.SIGSTOP)
@@ -141,7 +141,7 @@ ACTS: dict[str, Callable[[SftpFiles], object]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 def test_a_cut_connection(known: Sshd, tmp_path: Path, act: str) -> None:
-    """When its session is killed a call is unreachable at most once; the next connects anew."""
+    """After its session is killed, at most one call is unreachable; the next one connects again."""
     link, files = hub(known, f"{tmp_path}/hub")
     files.make_folders(["tmp", "a"])
     files.publish(b"text", "tmp", ["a/one"])

@@ -56,7 +56,7 @@ OPERATIONS: dict[str, Callable[[SftpFiles], object]] = {
 
 
 def test_a_move_onto_itself(scene: Scene) -> None:
-    """Where a link makes both names one file, the move is refused and the file stays."""
+    """If a link makes both names one file, the move is refused and the file stays."""
     (scene.root / "box/alias").symlink_to(scene.root / "box/out")
     with pytest.raises(NotADirectoryError):
         scene.files.move("box/out/sent", "box/alias/sent")
@@ -91,7 +91,7 @@ def test_of_several_only_what_lies_behind_it_fails(scene: Scene) -> None:
 
 
 def test_a_link_that_leads_nowhere(scene: Scene) -> None:
-    """No folder is made where a link points."""
+    """No folder is made at a link's target."""
     (scene.root / "box/lost").symlink_to(scene.root.parent / "nowhere")
     with pytest.raises(NotADirectoryError):
         scene.files.make_folder("box/lost")

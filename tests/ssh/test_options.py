@@ -30,7 +30,7 @@ def ssh_connects(server: Sshd, home: Home) -> bool:
 
 
 def xw_says(server: Sshd) -> str | None:
-    """Return what xw says against connecting anew; None if it connects."""
+    """Return xw's reason not to connect again; None if it connects."""
     link_to(parse(f"ssh://127.0.0.1:{server.port}/")).close()
     try:
         connect(server)
@@ -67,7 +67,7 @@ def test_algorithms(said: str, known: Sshd, home: Home) -> None:
 
 
 def test_algorithms_that_nobody_knows(known: Sshd, home: Home) -> None:
-    """Where xw knows none of those allowed, the option is named."""
+    """If xw knows none of the allowed algorithms, the error names the option."""
     home.configure("Ciphers chacha20-poly1305@openssh.com")
     with pytest.raises(Usage, match=r"none of what Ciphers .* add one of aes128-ctr"):
         connect(known)
@@ -274,7 +274,7 @@ def test_past_dead_addresses(dead: None, known: Sshd) -> None:
 
 
 def test_an_address_that_refuses(dead: None, known: Sshd) -> None:
-    """Where some address answers that nothing listens there, that is the reason given."""
+    """If some address answers that nothing listens there, that is the reason."""
     known.stop()
     found = link_to(parse(f"ssh://127.0.0.1:{known.port}/"))
     with pytest.raises(Unreachable, match="nothing listens on port"), found.within(2):

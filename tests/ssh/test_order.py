@@ -83,7 +83,7 @@ def test_in_which_order(files: SftpFiles) -> None:
 
 
 def test_the_targets_folder_is_synced_first(files: SftpFiles) -> None:
-    """Of a move: after a cut between the two the file is in both places, never in none."""
+    """After a power cut between the two syncs of a move, the file is in both places, never in none."""
     with watched(files.root) as steps:
         files.move("a/old", "b/old")
     assert [step.paths[0] for step in steps if step.name == "fsync"] == ["b", "a"]
@@ -122,7 +122,7 @@ FAILS: dict[str, tuple[Callable[[SftpFiles], object], str]] = {
 def test_a_sync_that_fails_is_no_success(
     files: SftpFiles, deed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the server says that a folder cannot be synced, the call raises."""
+    """If the server reports that a folder cannot be synced, the call raises."""
     act, folder = FAILS[deed]
     real = files._remote.sync
 

@@ -188,7 +188,7 @@ def test_an_opened_file_that_is_not_there(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_several_of_which_one_is_a_lie(serve: Serve) -> None:
-    """Of a batch, what was not linked fails; what follows it to the same folder waits, others arrive."""
+    """In a batch, an item that was not linked fails; later ones to its folder wait, others arrive."""
     files = serve(about("hardlink", where="a/2"))
     items = [Publication(b"x", "tmp", (target,)) for target in ("a/1", "a/2", "a/3", "b/1")]
     outcomes = files.publish_all(items)
@@ -257,7 +257,7 @@ def test_two_links_to_one_file(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_card_and_a_claim(serve: Serve, tmp_path: Path) -> None:
-    """No mailbox is made with a card that is not there, and no claim is won that was not made."""
+    """No mailbox is made without its card, and no claim is won that was not made."""
     link = LyingLink(nothing)
     try:
         hub = DirectoryHub(SftpFiles(link, str(tmp_path / "hub")), "ssh://hub/")

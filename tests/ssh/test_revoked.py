@@ -73,7 +73,7 @@ def test_a_list(known: Sshd, home: Home, keys: Keys, kind: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "cut off"])
 def test_a_file_that_cannot_be_read(known: Sshd, home: Home, keys: Keys, kind: str, tmp_path: Path) -> None:
-    """Where the file is gone, is a folder or is damaged, no host is trusted, as with ssh(1)."""
+    """If the file is missing, a folder or damaged, no host is trusted, as with ssh(1)."""
     path = tmp_path / "revoked"
     if kind == "folder":
         path.mkdir()
@@ -224,7 +224,7 @@ CERTIFIED: dict[str, tuple[Callable[[Path], Path | str], bool]] = {
 
 @pytest.mark.parametrize("kind", CERTIFIED)
 def test_certificates(certified: Sshd, home: Home, kind: str, tmp_path: Path) -> None:
-    """Of a certificate, the key in it, its authority, its serial number and its id may be revoked."""
+    """A certificate may be revoked by its key, its authority, its serial number or its id."""
     made, accepted = CERTIFIED[kind]
     found = made(tmp_path)
     path = found if isinstance(found, Path) else tmp_path / "list"

@@ -1,4 +1,4 @@
-"""How many round trips the batches take: what a sync costs on a slow network."""
+"""The round trips of batches: the cost of a sync on a slow network."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def test_joining_costs_few_round_trips(files: SftpFiles) -> None:
 def test_the_hubs_clock(
     link: ServerLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
-    """`now` is the hub's time wherever this machine's clock stands, and is learnt from any file written."""
+    """`now` is the hub's time whatever this machine's clock says, learnt from any file written."""
     real = time.time
     monkeypatch.setattr("xw.files.sftp.time.time", lambda: real() - ahead)
 
@@ -101,7 +101,7 @@ def test_the_hubs_clock(
 
 
 def test_without_guessing_handles(files: SftpFiles, link: ServerLink) -> None:
-    """Where handles cannot be guessed everything works the same, in at most twice as many round trips."""
+    """If handles cannot be guessed, everything works the same in at most twice as many round trips."""
     link.wire()._guessing = False
     before = files.round_trips
     assert files.publish_all(ITEMS) == [None] * 10

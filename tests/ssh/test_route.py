@@ -122,7 +122,7 @@ def test_jump(known: Sshd, jumps: list[Sshd], home: Home) -> None:
 
 
 def test_jump_to_nowhere(jumps: list[Sshd], home: Home) -> None:
-    """Where the last host is not there, the message names it and the host jumped from."""
+    """If the last host is missing, the error names it and the host jumped from."""
     first, second = jumps
     second.stop()
     home.configure(f"Host hub\n HostName 127.0.0.1\n Port {second.port}\n ProxyJump 127.0.0.1:{first.port}\n")
@@ -154,7 +154,7 @@ signal.pause()
 
 
 def test_proxy_command(known: Sshd, home: Home, tmp_path: Path) -> None:
-    """A ProxyCommand's standard input and output are the connection; it ends with it, though it be deaf."""
+    """A ProxyCommand's stdin and stdout are the connection; it ends with it, even if it ignores signals."""
     relay = tmp_path / "relay.py"
     relay.write_text(_RELAY)
     home.configure(f"Host 127.0.0.1\n ProxyCommand {sys.executable} {relay} %p\n")

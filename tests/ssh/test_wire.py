@@ -51,7 +51,7 @@ def test_what_is_no_sftp(odd: str) -> None:
 
 
 def test_a_server_that_says_nothing() -> None:
-    """One that does not even greet is given up after its time."""
+    """A server that does not even greet is given up after the timeout."""
     ours, theirs = socket.socketpair()
     with theirs, pytest.raises(Unreachable, match="it does not answer"):
         Wire(ours, "hub", lambda: 0.1)

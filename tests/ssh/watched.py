@@ -90,7 +90,7 @@ def _answer(steps: list[Step], index: int, wire: Wire, number: int) -> None:
 
 
 def _step(request: Request, root: str, opened: str) -> Step | None:
-    """Return what a request does; `opened` is the path that its handle belongs to, where it has one."""
+    """Return a request's action; `opened` is the path of its handle, if it has one."""
     body = request.body
     name = _NAMES.get(request.kind, "")
     at = 0
@@ -135,7 +135,7 @@ def _done(step: Step, before: int | None = None) -> bool:
 
 
 def _bytes(steps: Sequence[Step]) -> Iterator[str]:
-    """No file gets its name before its bytes are known to be on the disk; none stays without a sync."""
+    """Check that no file gets its name before its bytes are on the disk, and none stays without a sync."""
     for at, step in enumerate(steps):
         if step.name in ("hardlink", "rename"):
             source = step.paths[0]

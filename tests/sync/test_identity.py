@@ -51,7 +51,7 @@ def test_a_hub_that_was_restored(alice: Machine, hub: DirectoryHub) -> None:
 
 
 def test_two_first_syncs_at_once(join: Join, hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that make the id at once, the first wins, and the other takes its id."""
+    """If two syncs make the id at once, the first wins, and the other takes its id."""
     alice = join("alice", "east")
     hub.files.remove(layout.HUB_ID)
     alice.mailbox.files.remove("mirror.json")

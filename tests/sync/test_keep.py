@@ -120,7 +120,7 @@ def test_a_broken_mailbox_holds_no_other_up(
 def test_a_hub_that_is_gone_for_all_is_away(
     alice: Machine, join: Join, hub: DirectoryHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no mailbox can be had, the hub is away."""
+    """If no mailbox can be reached, the hub counts as unreachable."""
     hub.register("anna", {"name": "anna"})
     anna = join("anna", "east")
     (tmp_path / "hub").rename(tmp_path / "moved")

@@ -179,7 +179,7 @@ def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
 def test_a_refused_move_holds_no_mail_back(
     alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
 ) -> None:
-    """Where the hub does not let a message be settled, what waits in the outbox goes out all the same."""
+    """If the hub refuses to settle a message, the outbox is still delivered."""
     sent = alice.send("bob", "please")
     alice.sync()
     bob.sync()
@@ -197,7 +197,7 @@ def test_a_refused_move_holds_no_mail_back(
 def test_a_dead_letter_whose_reason_may_not_be_read(
     join: Join, alice: Machine, hub: DirectoryHub, tmp_path: Path
 ) -> None:
-    """It is failed on the other machine too, and holds nothing up."""
+    """It is failed on the other machine too, and delays nothing."""
     first, second = join("bob", "west"), join("bob", "north")
     sent = alice.send("bob", "fails")
     for machine in (alice, first, second):
@@ -405,7 +405,7 @@ def test_progress_both_ways(alice: Machine, bob: Machine, tmp_path: Path) -> Non
 def test_what_came_before_a_cut_stays(
     way: str, alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mail that takes longer than a command's limit travels in part with each, in order, and it says so."""
+    """Mail that takes longer than a command's limit travels in parts, in order, with a note."""
     for number in range(3):
         alice.send("bob", str(number) * 200_000)
     here, whole, step = (alice, DirectoryHub, "deliver") if way == "there" else (bob, Reader, "_read_burst")
@@ -445,7 +445,7 @@ def test_a_delivery_whose_answer_was_lost(alice: Machine, bob: Machine, hub: Dir
 
 
 def test_a_broken_link_is_said_and_remembered(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the server is gone, a sync says so and the mirror remembers since when."""
+    """If the server is gone, a sync reports it and the mirror remembers since when."""
     alice.send("bob", "still here")
     alice.link.close()
     monkeypatch.setattr(alice.link, "wire", _gone)
@@ -505,7 +505,7 @@ def test_presence_travels(alice: Machine, bob: Machine, tmp_path: Path) -> None:
 
 
 def test_a_claim_is_made_on_the_hub(join: Join, alice: Machine, hub: DirectoryHub) -> None:
-    """Of two machines with one name that both have a message pending, one claims it; asking again is safe."""
+    """If two machines with one name see a message, one claims it; asking again is safe."""
     first, second = join("bob", "west"), join("bob", "north")
     sent = alice.send("bob", "who takes it?")
     for machine in (alice, first, second):
@@ -563,7 +563,7 @@ def test_a_claim_whose_answer_was_lost(
 
 
 def test_no_claim_offline(alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the hub cannot be asked nobody claims, and the message stays pending."""
+    """If the hub cannot be asked nobody claims, and the message stays pending."""
     sent = alice.send("bob", "later")
     alice.sync()
     bob.sync()

@@ -150,7 +150,7 @@ def fail(asker: Agent, answerer: Agent) -> None:
 
 
 def nothing_is_set_aside(root: Path) -> None:
-    """No file lies in a `failed/` of a hub, and none was left in an outbox."""
+    """Check that no hub has a file in `failed/`, and no outbox has mail."""
     left = [str(path) for path in root.glob("*/inbox/failed/*")]
     left += [str(path) for path in root.glob("*/outbox/*/*.json") if not path.name.startswith(".")]
     assert left == []
@@ -205,7 +205,7 @@ def far(known: Sshd, tmp_path: Path) -> str:  # noqa: F811  # a fixture
 
 
 def test_over_ssh(pair: tuple[str, str], far: str, tmp_path: Path) -> None:
-    """Each has a machine of its own, and the hub lies on a third."""
+    """Each has its own machine, and the hub is on a third."""
     agents = []
     for name, program in zip(("ann", "ben"), pair, strict=True):
         folder = tmp_path / f"machine-of-{name}"
