@@ -313,12 +313,12 @@ class Mailbox(Attachments):
 
         FileExistsError where that one has other bytes.
         """
-        there = self.state_of(name)
-        if there is None:
+        state_now = self.state_of(name)
+        if state_now is None:
             self.files.publish(data, self.at(layout.SCRATCH), [self.at(INBOX[state], name)])
             return True
         try:
-            same = self.files.read(self.at(INBOX[there], name), layout.MESSAGE_LIMIT) == data
+            same = self.files.read(self.at(INBOX[state_now], name), layout.MESSAGE_LIMIT) == data
         except FileNotFoundError:
             return self.accept(name, data, state)  # it has moved on, which it can do at most three times
         except Damaged:
@@ -326,7 +326,7 @@ class Mailbox(Attachments):
         if not same:
             raise FileExistsError(errno.EEXIST, "another message has this name", name)
         # The caller will drop its copy, and whoever published this one may have died before the sync.
-        self.files.sync(self.at(INBOX[there]))
+        self.files.sync(self.at(INBOX[state_now]))
         return False
 
     def move(self, source: "State", target: "State", name: str) -> bool:

@@ -50,8 +50,8 @@ MUTATIONS = (
     Mutation(
         "the claim is asked for again after a crash",
         "xw/bridges/loop.py",
-        "mine = left.stage != CLAIMED or self._instance.carrier.holds(left.name)",
-        "mine = True",
+        "ours = left.stage != CLAIMED or self._instance.carrier.holds(left.name)",
+        "ours = True",
         (*_LOOP, "tests/sync/test_bridges.py", "tests/remote/test_up.py"),
     ),
     Mutation(

@@ -128,7 +128,7 @@ MUTATIONS = (
     Mutation(
         "a delivery found done already is synced before it is acknowledged",
         "xw/mailbox.py",
-        "        self.files.sync(self.at(INBOX[there]))\n        return False",
+        "        self.files.sync(self.at(INBOX[state_now]))\n        return False",
         "        return False",
         ("tests/guarantees/test_order.py", "tests/sync", "tests/hub"),
     ),
@@ -200,22 +200,22 @@ MUTATIONS = (
     Mutation(
         "the furthest state wins on the hub",
         "xw/mirror/plan.py",
-        "        elif RANK[here] > RANK[there]:\n            actions.append(Settle(name, there, here))",
-        "        elif RANK[here] > RANK[there]:\n            pass",
+        "        elif RANK[locally] > RANK[on_hub]:\n            actions.append(Settle(name, on_hub, locally))",
+        "        elif RANK[locally] > RANK[on_hub]:\n            pass",
         _SYNC,
     ),
     Mutation(
         "the furthest state wins in the mirror",
         "xw/mirror/plan.py",
-        "        elif RANK[there] > RANK[here]:\n            actions.append(Advance(name, here, there))",
-        "        elif RANK[there] > RANK[here]:\n            pass",
+        "        elif RANK[on_hub] > RANK[locally]:\n            actions.append(Advance(name, locally, on_hub))",
+        "        elif RANK[on_hub] > RANK[locally]:\n            pass",
         _SYNC,
     ),
     Mutation(
         "history that the mirror never saw stays on the hub",
         "xw/mirror/plan.py",
-        'if there in ("pending", "processing"):\n                actions.append(Fetch(name, there))',
-        "actions.append(Fetch(name, there))",
+        'if on_hub in ("pending", "processing"):\n                actions.append(Fetch(name, on_hub))',
+        "actions.append(Fetch(name, on_hub))",
         _SYNC,
     ),
     Mutation(

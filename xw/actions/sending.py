@@ -137,7 +137,7 @@ def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
     """Return the recipients that a message did not reach: the hub refused it, or it is in their `failed/`."""
     refused = instance.mailbox.refused(message.file_name)
     located = {to: instance.hub.locate(to, message.file_name) for to in message.to}
-    return tuple(to for to, there in located.items() if to in refused or (there and there.state == "failed"))
+    return tuple(to for to, found in located.items() if to in refused or (found and found.state == "failed"))
 
 
 def _answered(instance: Instance, token: str | None) -> Message | None:

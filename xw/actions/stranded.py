@@ -92,14 +92,14 @@ def stranded(
 
 def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
     """What waits in a mirror that another configuration made, or another XW_STATE."""
-    there = bool(path) and path != found.path and os.path.isfile(path)
+    exists = bool(path) and path != found.path and os.path.isfile(path)
     try:
-        owner = config.load(path) if there else found
+        owner = config.load(path) if exists else found
     except (OSError, XwError):
         owner = found
-    project = os.path.dirname(path) if there and used_by(mirror, path, environ) else ""
+    project = os.path.dirname(path) if exists and used_by(mirror, path, environ) else ""
     for one in _in_mirror(mirror, owner, environ):
-        yield one._replace(project=project, others=there and one.name not in found.instances)
+        yield one._replace(project=project, others=exists and one.name not in found.instances)
 
 
 def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:

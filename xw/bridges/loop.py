@@ -169,9 +169,9 @@ class Bridge:
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
             left = self._left[0]
-            mine = left.stage != CLAIMED or self._instance.carrier.holds(left.name)
+            ours = left.stage != CLAIMED or self._instance.carrier.holds(left.name)
             self._left.pop(0)
-            if not mine:
+            if not ours:
                 return self._forget(left)  # another machine of this name was first
             self._turn = left
             self._tell(f"resuming {self._turn.name} ({self._turn.stage})")

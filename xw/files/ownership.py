@@ -70,8 +70,8 @@ def is_planted(handle: int, owner: Owner, group: bool = False) -> bool:
     `owner` is the user who would own it here; in the hub of a `group`, any member may.
     """
     found = os.fstat(handle)
-    apart = found.st_gid != owner.group if group else found.st_uid != owner.user
-    return found.st_nlink > 1 and apart
+    foreign = found.st_gid != owner.group if group else found.st_uid != owner.user
+    return found.st_nlink > 1 and foreign
 
 
 def is_new_folder(handle: int) -> bool:

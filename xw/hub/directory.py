@@ -82,7 +82,7 @@ class DirectoryHub:
 
     @property
     def files(self) -> "Files":
-        """The hub's directory, opened when it is first needed. Raise Unreachable if there is no hub."""
+        """Return the hub's directory, opened when first needed. Raise Unreachable if there is no hub."""
         if self._files is None:
             self._files = self._open()
         return self._files
@@ -194,7 +194,7 @@ class DirectoryHub:
     def rooms(self) -> "DirectoryRooms":
         from xw.hub.rooms import DirectoryRooms
 
-        return DirectoryRooms(self, here=True)
+        return DirectoryRooms(self, locally=True)
 
     # Taking
 
@@ -259,9 +259,9 @@ class DirectoryHub:
         """Have a shell on this machine watch the folders."""
         from xw.hub import pushes
 
-        here = self._hub_file()
+        hub_file = self._hub_file()
         self._pushing = pushes.start(self.url, pushes.script(owners))
-        return pushes.proven(pushes.lines(self._pushing), here)
+        return pushes.proven(pushes.lines(self._pushing), hub_file)
 
     def findings(self, owner: str) -> "Iterator[Finding]":
         """Check the way there, the mailbox's folders and the disk."""

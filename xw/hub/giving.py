@@ -108,7 +108,7 @@ class Delivery:
         states = [mailbox.at(INBOX[state], parcel.name) for state in layout.STATES]
         return [parcel.to, f"{parcel.to}/{layout.CARD}", *states]
 
-    def _prepare(self, parcel: "Parcel", known: bool, there: bool) -> XwError | None:
+    def _prepare(self, parcel: "Parcel", known: bool, delivered: bool) -> XwError | None:
         """See to all but the publishing: the files, or a message that an earlier try brought."""
         if not known:
             return unknown(self._files, self._url, parcel.to)
@@ -127,7 +127,7 @@ class Delivery:
         except OSError as error:
             return XwError(str(explain(error)))
         try:
-            if there:
+            if delivered:
                 target.accept(parcel.name, parcel.data)  # makes sure that it is durable
         except OSError as error:
             return _outcome(parcel, error)

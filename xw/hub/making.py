@@ -33,11 +33,11 @@ def make_hub(
     except (FileNotFoundError, NotADirectoryError):
         pass
     try:
-        there = files.list_folder("")
+        entries = files.list_folder("")
     except FileNotFoundError:
-        there = []
+        entries = []
     # What another `init` is writing, or left there when it was killed, is nobody's.
-    if not all(map(_is_scratch, there)):
+    if not all(map(_is_scratch, entries)):
         if is_file(files, layout.HUB_FILE):
             return False  # one that has made the hub since the first look
         raise Refused(
@@ -91,7 +91,7 @@ def has_links(files: Files, tell: Callable[[str], None]) -> bool:
 
 
 def _is_scratch(name: str) -> bool:
-    """Whether it is a name such as `Files` give to what they are writing."""
+    """Return True for a name such as `Files` give to what they are writing."""
     return len(name) == 24 and not name.strip("0123456789abcdef")
 
 

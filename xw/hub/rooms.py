@@ -31,11 +31,11 @@ class Directory(Protocol):
 
 
 class DirectoryRooms:
-    """A `contract.Rooms` in the directory of a hub; `here` if that is on this machine."""
+    """A `contract.Rooms` in the directory of a hub; `locally` if that is on this machine."""
 
-    def __init__(self, hub: Directory, here: bool) -> None:
+    def __init__(self, hub: Directory, locally: bool) -> None:
         self._hub = hub
-        self._here = here
+        self._locally = locally
 
     def names(self) -> list[str]:
         """Look for a definition in each folder."""
@@ -58,7 +58,6 @@ class DirectoryRooms:
         mailbox.files.publish(definition, mailbox.at(layout.SCRATCH), [mailbox.at(layout.ROOM)])
 
     def definition(self, name: str) -> bytes:
-        """Read the file."""
         return self._hub.files.read(f"{name}/{layout.ROOM}", _LIMIT)
 
     def close(self, name: str) -> None:
@@ -87,6 +86,6 @@ class DirectoryRooms:
     def runs(self, name: str) -> bool | None:
         """Ask the coordinator's lock, which other hosts cannot see."""
         try:
-            return presence.runs(self._hub.mailbox(name), layout.ROOM_LOCK) if self._here else None
+            return presence.runs(self._hub.mailbox(name), layout.ROOM_LOCK) if self._locally else None
         except OSError:
             return None  # another user's room, or no lock at all

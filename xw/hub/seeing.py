@@ -98,7 +98,7 @@ def _kind(look: Stat | Exception) -> str:
 
 
 def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
-    """The text that was read, else the one known; nothing where it could not be read."""
+    """Return the text that was read, else the one known; empty if it could not be read."""
     if path not in texts:
         return old
     text = texts[path]

@@ -77,13 +77,12 @@ class SshHub(DirectoryHub):
         return open_files(self.url, group=about.group, links=about.links)
 
     def limits(self) -> Limits:
-        """A round trip costs time and data: look less often; a coordinator needs the files at hand."""
+        """Look less often, as a round trip costs time and data. A coordinator needs the files at hand."""
         host = f"a room is run where its hub's files are: run this on the host of {self.url}"
         return Limits(look_again_s=LOOK_AGAIN_S, no_coordinator=host)
 
     def rooms(self) -> DirectoryRooms:
-        """Return those in the directory there."""
-        return DirectoryRooms(self, here=False)
+        return DirectoryRooms(self, locally=False)
 
     def pushes(self, owners: Sequence[str]) -> Iterator[None]:
         """Have a shell on the host watch the folders; nothing where there is none, or it sees other files."""
@@ -91,11 +90,11 @@ class SshHub(DirectoryHub):
 
         from xw.hub import pushes
 
-        here = self._hub_file()
+        hub_file = self._hub_file()
         link, root = _link(self.url)
         # Whatever the user's own shell is; csh takes no line breaks in quotes.
         command = f"cd {quote(root or '.')} || exit 3; {pushes.script(owners)}"
-        return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), here)
+        return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), hub_file)
 
     def closed(self, owner: str) -> str:  # noqa: ARG002  # the server decides at each step
         """Return nothing: the server answers each step."""

@@ -125,11 +125,9 @@ class Direct:
         return Report((), (), (), outbox.flush(self._mailbox, self._hub), (), mirrored=False)
 
     def known(self, name: str) -> "Peer | None":
-        """Look at the hub."""
         return self._hub.peer(name)
 
     def sighting(self, name: str) -> "Sighting | None":  # noqa: ARG002
-        """Return None."""
         return None
 
     def watched(self) -> bool:
@@ -143,7 +141,6 @@ class Direct:
         """Do nothing: no connection is open."""
 
     def sweep(self, days: int, dry_run: bool) -> "Swept":
-        """Sweep the mailbox."""
         from xw.sweep import sweep
 
         return sweep(self._mailbox, days, dry_run)

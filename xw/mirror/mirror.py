@@ -51,14 +51,13 @@ class Mirror:
 
     @property
     def hub(self) -> "Hub":
-        """The hub, whose code is loaded when it is first needed."""
+        """Return the hub, whose code is loaded when it is first needed."""
         if self._hub is None:
             self._hub = self._open_hub()
         return self._hub
 
     @property
     def mirror(self) -> "Mirror":
-        """This mirror."""
         return self
 
     @property
@@ -123,7 +122,6 @@ class Mirror:
         return
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
-        """Deliver to the hub."""
         return self.remote().deliver(parcels)
 
     def locate(self, to: str, name: str) -> "Located | None":
@@ -135,7 +133,6 @@ class Mirror:
         return self.asked(lambda hub: hub.now())
 
     def limits(self) -> "Limits":
-        """Return the hub's."""
         return self.hub.limits()
 
     def rooms(self) -> "Rooms":
@@ -177,6 +174,5 @@ class Mirror:
             self.close()
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
         if self._hub:
             self._hub.close()

@@ -67,7 +67,7 @@ class About(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The newest URL; empty where none was noted."""
+        """Return the newest URL; empty if none was noted."""
         return self.urls[-1] if self.urls else ""
 
 

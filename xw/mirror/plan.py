@@ -48,12 +48,12 @@ def plan(mirror: Listing, hub: Listing) -> list[Action]:
     """
     actions: list[Action] = []
     for name in sorted(hub):
-        there, here = hub[name], mirror.get(name)
-        if here is None:
-            if there in ("pending", "processing"):
-                actions.append(Fetch(name, there))
-        elif RANK[here] > RANK[there]:
-            actions.append(Settle(name, there, here))
-        elif RANK[there] > RANK[here]:
-            actions.append(Advance(name, here, there))
+        on_hub, locally = hub[name], mirror.get(name)
+        if locally is None:
+            if on_hub in ("pending", "processing"):
+                actions.append(Fetch(name, on_hub))
+        elif RANK[locally] > RANK[on_hub]:
+            actions.append(Settle(name, on_hub, locally))
+        elif RANK[on_hub] > RANK[locally]:
+            actions.append(Advance(name, locally, on_hub))
     return actions

@@ -66,10 +66,10 @@ class MirrorCarrier(Mirror):
         mailbox = self.mailbox
         back = mailbox.refused(sent.name)
         left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
-        there = tuple(to for to in sent.waiting if to not in left | back)
+        delivered = tuple(to for to in sent.waiting if to not in left | back)
         if not problem and left & set(unsent):
             problem = "; ".join(dict.fromkeys(str(unsent[to]) for to in sorted(left & set(unsent))))
-        now = sent._replace(delivered=there, waiting=tuple(sorted(left)), returned=tuple(sorted(back)))
+        now = sent._replace(delivered=delivered, waiting=tuple(sorted(left)), returned=tuple(sorted(back)))
         return now, problem
 
     def sync(self, progress: "Progress | None" = None) -> "Report":

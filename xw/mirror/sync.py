@@ -222,7 +222,7 @@ class _Run:
         return Move(*action, reason=note.get("reason", ""), kind=note.get("kind", ""))
 
     def _advance(self, action: Advance) -> bool:
-        """Do here what was done to the hub's copy; whether that was done."""
+        """Do here what was done to the hub's copy; return True if that was done."""
         try:
             return self._move_on(action)
         except (XwError, OSError):

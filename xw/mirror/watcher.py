@@ -198,7 +198,7 @@ class MirrorWatcher:
         self._told[mailbox.owner] = troubles
 
     def _local(self) -> list[str]:
-        """The folders whose changes here have to travel."""
+        """Return the folders whose changes have to travel."""
         folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
         return [mailbox.at(folder) for mailbox in self._mailboxes for folder in folders]
 
