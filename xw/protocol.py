@@ -38,8 +38,8 @@ def _items(value: object) -> object:
     return tuple(part for part in parts if part)
 
 
-Line = Annotated[str, BeforeValidator(_one_line)]
-Said = Annotated[Line, Field(min_length=1)]
+OneLine = Annotated[str, BeforeValidator(_one_line)]
+Said = Annotated[OneLine, Field(min_length=1)]
 
 
 class _Payload(BaseModel):
@@ -54,7 +54,7 @@ class ContextCompaction(_Payload):
     kind: Literal["CONTEXT_COMPACTION"] = "CONTEXT_COMPACTION"
     summary: Said
     retained: Annotated[tuple[str, ...], BeforeValidator(_items)] = ()
-    current_task: Line = ""
+    current_task: OneLine = ""
 
 
 class StatusUpdate(_Payload):
@@ -62,8 +62,8 @@ class StatusUpdate(_Payload):
 
     kind: Literal["STATUS_UPDATE"] = "STATUS_UPDATE"
     status: Literal["idle", "working", "blocked", "completed"]
-    task: Line = ""
-    progress: Line = ""
+    task: OneLine = ""
+    progress: OneLine = ""
 
 
 class TaskHandoff(_Payload):
@@ -72,7 +72,7 @@ class TaskHandoff(_Payload):
     kind: Literal["TASK_HANDOFF"] = "TASK_HANDOFF"
     task: Said
     priority: Literal["low", "medium", "high"] = "medium"
-    context: Line = ""
+    context: OneLine = ""
 
 
 class ErrorNotice(_Payload):
@@ -89,7 +89,7 @@ class Heartbeat(_Payload):
 
     kind: Literal["HEARTBEAT"] = "HEARTBEAT"
     status: Literal["alive", "busy", "idle"] = "alive"
-    task: Line = ""
+    task: OneLine = ""
 
 
 class Failure(_Payload):
@@ -100,9 +100,9 @@ class Failure(_Payload):
 
     kind: Literal["FAILURE"] = "FAILURE"
     failure: Said
-    reason: Line = ""
+    reason: OneLine = ""
     re: Said
-    to: Line = ""
+    to: OneLine = ""
 
 
 Payload = ContextCompaction | StatusUpdate | TaskHandoff | ErrorNotice | Heartbeat | Failure

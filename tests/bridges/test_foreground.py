@@ -12,7 +12,7 @@ from xw.bridges import foreground as module
 from xw.bridges.command_lines import Kind, read
 from xw.bridges.foreground import Process, State, foreground, owner
 from xw.bridges.panes import owner_of
-from xw.bridges.profiles import NAMES, named
+from xw.bridges.profiles import NAMES, profile_of
 
 
 def known(name: str) -> bool:
@@ -22,7 +22,7 @@ def known(name: str) -> bool:
 def recognised(*lines: str) -> str | None:
     """Return the profile for a chain of these command lines, each started by the one before."""
     found = owner([Process(n + 1, n, 1, "", tuple(line.split())) for n, line in enumerate(lines)], known)
-    profile = named(found.name) if found.state is State.KNOWN else None
+    profile = profile_of(found.name) if found.state is State.KNOWN else None
     return profile.name if profile else "generic" if found.state is State.UNKNOWN else None
 
 

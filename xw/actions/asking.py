@@ -29,7 +29,7 @@ GRACE_S = 2.0
 """An answer may arrive this long after its question was settled."""
 
 _LOOK_S = 1.0  # between two checks of the question's state, on a local hub
-_FAR_LOOK_S = 5.0  # … or of what the mirror knows about the recipients, on a remote hub
+_REMOTE_LOOK_S = 5.0  # … or of what the mirror knows about the recipients, on a remote hub
 # The hub itself is asked after a recipient has acted. Its times are whole seconds, so an act may be
 # missed: it is also asked after this long, less often while `sync --watch` has the connection.
 _BLIND_S, _KEPT_BLIND_S = 15.0, 60.0
@@ -128,13 +128,13 @@ class _Fate:
         self._failed: set[str] = set()
         self._looked = time.monotonic()
         self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked about each
-        self._far = instance.carrier.look_again_s is not None
+        self._remote = instance.carrier.look_again_s is not None
         self._seen = {name: instance.carrier.sighting(name) for name in self._asked}
         self._ended: dict[str, str] = {}  # recipients who settled the question, or left; and how
         self._asked_bridges = float("-inf")
         self._held: set[str] = set()  # recipients whose bridge was reported to hold mail back
         self._ended_at: float | None = None
-        self._collected = not self._far
+        self._collected = not self._remote
 
     def is_answer(self, message: Message) -> bool:
         """Return True if a message answers the question; record a failure notice. Raise NoAnswer after the
@@ -167,7 +167,7 @@ class _Fate:
         """
         now = time.monotonic()
         if self._ended_at is None:
-            if (last and not self._far) or now - self._looked >= self._pause():
+            if (last and not self._remote) or now - self._looked >= self._pause():
                 self._looked = now
                 self._look()
             if not self._failed.union(self._ended).issuperset(self._asked):
@@ -184,7 +184,7 @@ class _Fate:
         return left
 
     def _pause(self) -> float:
-        return _FAR_LOOK_S if self._far else _LOOK_S
+        return _REMOTE_LOOK_S if self._remote else _LOOK_S
 
     def _look(self) -> None:
         hub = self._instance.hub
@@ -205,7 +205,7 @@ class _Fate:
     def _tell_of_bridges(self, names: list[str]) -> None:
         """Report each bridge that holds mail back, once, as its presence says."""
         now = time.monotonic()
-        if now - self._asked_bridges < _FAR_LOOK_S:
+        if now - self._asked_bridges < _REMOTE_LOOK_S:
             return  # this may list 100,000 files
         self._asked_bridges = now
         for name in names:

@@ -19,7 +19,7 @@ from xw.words import Where
 if TYPE_CHECKING:
     from xw.shapes import mail
 
-Tell = Callable[[str, XwError], None]  # gets a file's name and why it cannot be shown
+LeftOut = Callable[[str, XwError], None]  # gets a file's name and why it cannot be shown
 Asleep = Callable[[], AbstractContextManager[None]]
 """A context entered while a thread sleeps, so that others may act for the same instance."""
 
@@ -70,7 +70,7 @@ class Traced(NamedTuple):
         return cast("mail.Traced", {**self._asdict(), "since": since})
 
 
-def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[Line, None, None]:
+def log(instance: Instance, selection: Selection, left_out: LeftOut) -> Generator[Line, None, None]:
     """Yield the transcript of received and sent mail, oldest first; `left_out` gets each unreadable message.
 
     Raise NotFound if no message belongs to the thread, or the peer is unknown.
@@ -79,7 +79,7 @@ def log(instance: Instance, selection: Selection, left_out: Tell) -> Generator[L
 
 
 def follow(
-    instance: Instance, selection: Selection, left_out: Tell, asleep: Asleep = nullcontext
+    instance: Instance, selection: Selection, left_out: LeftOut, asleep: Asleep = nullcontext
 ) -> Generator[Line, None, None]:
     """Yield the transcript as `log` does, then each message that arrives or is sent. Endless."""
     resolved = _resolved(instance, selection)
@@ -165,7 +165,9 @@ def _check_peer(instance: Instance, peer: str | None) -> None:
         raise NotFound(f"{where}{nearest(peer, known)}; `xw peers` lists them")
 
 
-def _lines(instance: Instance, places: list[Place], selection: Selection, left_out: Tell) -> Iterator[Line]:
+def _lines(
+    instance: Instance, places: list[Place], selection: Selection, left_out: LeftOut
+) -> Iterator[Line]:
     for place in places:
         if selection.since is not None and _arrived(instance, place) < selection.since:
             continue

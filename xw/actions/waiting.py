@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from types import TracebackType
 
 from xw import layout
-from xw.actions.transcript import Asleep, Tell
+from xw.actions.transcript import Asleep, LeftOut
 from xw.backoff import Pause
 from xw.errors import NoMessage, TimedOut, Unreadable
 from xw.instance import Instance
@@ -24,7 +24,7 @@ ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 
 
 def arrivals(
-    instance: Instance, left_out: Tell, types: Collection[str] = layout.TYPES, asleep: Asleep = nullcontext
+    instance: Instance, left_out: LeftOut, types: Collection[str] = layout.TYPES, asleep: Asleep = nullcontext
 ) -> Generator[Message, None, None]:
     """Yield each pending message of these types once, oldest first, then each new one. Endless.
 

@@ -85,7 +85,7 @@ def kept_letter(instance: Instance, turn: Turn) -> str:
     return ""
 
 
-def failed(instance: Instance, message: Message, error: ChatFailed) -> str:
+def failure_reason(instance: Instance, message: Message, error: ChatFailed) -> str:
     """Return the reason of a failed turn; keep the chat's output until then, and name its file."""
     if not error.said.strip():
         return str(error)

@@ -291,7 +291,7 @@ class Bridge:
                 return self._pause.longer()
             return self._end(now, message, "gone", str(error))
         except ChatFailed as error:
-            return self._end(now, message, "failed", answer.failed(self._instance, message, error))
+            return self._end(now, message, "failed", answer.failure_reason(self._instance, message, error))
         except TimedOut as error:
             return self._end(now, message, "timeout", str(error))
         self._since = None

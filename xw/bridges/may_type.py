@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
-from xw.bridges.profiles import PROFILES, Profile, named
+from xw.bridges.profiles import PROFILES, Profile, profile_of
 from xw.bridges.screen import Screen, furnished, left_of_cursor
 
 PYTHON = re.compile(r"(>>>|\.\.\.)\s?")
@@ -41,7 +41,7 @@ def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
         raise NotNow(found.kind)
     if found.state is State.BARRED:
         raise ChatGone(f"{found.name} runs there: {found.kind}, not a chat program")
-    profile = named(found.name) if found.state is State.KNOWN else None
+    profile = profile_of(found.name) if found.state is State.KNOWN else None
     if found.state is State.WRAPPER:
         profile = _inside(found, asked, screen)
     called = profile.name if profile else found.name

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone, Found
 from xw.bridges.foreground import Owner, State, foreground, owner
-from xw.bridges.profiles import GENERIC, named
+from xw.bridges.profiles import GENERIC, profile_of
 from xw.bridges.screen import Screen, not_ready, plain
 from xw.errors import NotFound, TimedOut, XwError
 
@@ -175,7 +175,7 @@ def _obstacle(values: dict[str, str]) -> str:
 
 def owner_of(tty: str) -> Owner:
     """Return the program that gets the text typed into this terminal."""
-    return owner(foreground(tty), lambda name: named(name) is not None)
+    return owner(foreground(tty), lambda name: profile_of(name) is not None)
 
 
 def list_panes(server: str = "") -> list[Found]:
@@ -190,7 +190,7 @@ def list_panes(server: str = "") -> list[Found]:
         if running.state is State.UNSURE:
             found.append(Found(pane.pane, pane.program, running.kind))
             continue
-        profile = named(running.name) or GENERIC
+        profile = profile_of(running.name) or GENERIC
         try:
             state = not_ready(tmux.look(pane.pane), profile) or "idle"
         except ChatGone:
@@ -224,6 +224,6 @@ def find_target(name: str, server: str = "") -> tuple[str, bool]:
 def _runs(pane: Pane, name: str) -> bool:
     running = owner_of(pane.tty)
     if running.state is State.KNOWN:
-        profile = named(running.name)
+        profile = profile_of(running.name)
         return name in (running.name, profile.name if profile else "")
     return running.state is State.UNKNOWN and name in (running.name, pane.program)

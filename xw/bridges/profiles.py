@@ -245,6 +245,6 @@ PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, OPENC
 NAMES = {program: profile for profile in PROFILES.values() for program in profile.programs}
 
 
-def named(name: str) -> Profile | None:
+def profile_of(name: str) -> Profile | None:
     """Return the profile of the program with this name; None if there is none."""
     return NAMES.get(name)

@@ -11,7 +11,7 @@ from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
 from xw.bridges.may_type import Asked, NotNow, choose
 from xw.bridges.panes import Tmux, find_target, owner_of
-from xw.bridges.profiles import Profile, named
+from xw.bridges.profiles import Profile, profile_of
 from xw.bridges.screen import Screen
 from xw.errors import NotFound
 
@@ -67,7 +67,7 @@ class Target:
 
     def _program_named(self, by_name: bool) -> str:
         """Return the program that the target names; a session with an agent's name also means that agent."""
-        profile = named(self.name)
+        profile = profile_of(self.name)
         if profile is None:
             return self.name if by_name else ""
         wanted = self._asked.profile
@@ -78,7 +78,7 @@ class Target:
         if not asked.program and self._bound[0] == pane:
             asked = asked._replace(program=self._bound[1])
         profile = choose(found, asked, screen)
-        known = named(found.name)
+        known = profile_of(found.name)
         if found.state is State.KNOWN and known:
             self._bound = (pane, known.name)
         return profile

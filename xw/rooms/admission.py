@@ -20,8 +20,8 @@ from xw.words import InstanceKind, RoomCommand, RoomEvent, Type
 
 _WIDTH = 200
 _ROOMS = 16  # rooms that a text may pass through
-_REST_S = 5.0  # pause before a member that could not answer gets its turn again; doubles each time
-_REST_MOST_S = 600.0
+_RETRY_AFTER_S = 5.0  # pause before a member that could not answer gets its turn again; doubles each time
+_RETRY_AFTER_MOST_S = 600.0
 _FAILURES = 10  # failures in a row, about half an hour, after which the room passes the member over
 _NAME = 40  # characters of an invalid name to quote
 
@@ -125,7 +125,7 @@ def _sign(state: State, message: Message) -> Answer:
     if message.sender == layout.POSTMASTER or member.kind == ROOM or member.failures + 1 >= _FAILURES:
         fix = f"`xw room join {state.name} --member {member.name}`"
         return Answer(event, f"{what}: passed over until it or a person says something, or {fix}")
-    rest = min(_REST_S * 2**member.failures, _REST_MOST_S)
+    rest = min(_RETRY_AFTER_S * 2**member.failures, _RETRY_AFTER_MOST_S)
     text = f"{what}: asked again in {span(rest)}"
     # The room reports the first and the last failure to the members; `xw log --room` has them all.
     told = (state.name,) if member.failures else ()

@@ -3,7 +3,7 @@
 If nobody has been named or has spoken yet, the first member opens.
 """
 
-from xw.rooms.scene import HUMAN, Member, Scene, named
+from xw.rooms.scene import HUMAN, Member, Scene, names_member
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def _call(scene: Scene, member: Member) -> tuple[int, int] | None:
     """Return the first place that names a member in lines it has not seen, as line and position; or None."""
     for index in range(member.heard, len(scene.lines)):
         line = scene.lines[index]
-        if line.names and named(line, member.name):
+        if line.names and names_member(line, member.name):
             places = line.names
             return index, places.index(member.name) if member.name in places else len(places)
     return None

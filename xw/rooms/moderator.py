@@ -4,7 +4,7 @@ If it names nobody, lets its turn pass or has left, nobody speaks until it has
 heard something new, which a person can say at any time.
 """
 
-from xw.rooms.scene import Member, Scene, named
+from xw.rooms.scene import Member, Scene, names_member
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def _next(scene: Scene) -> Member | None:
         order = [*line.names, *ready]  # `@all` names nobody in particular: use the order of joining
         for name in order:
             member = ready.get(name)
-            if member and member.heard <= word and named(line, name):
+            if member and member.heard <= word and names_member(line, name):
                 return member
     return ready.get(scene.moderator)
 

@@ -136,7 +136,7 @@ def mentions(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def named(line: Line, name: str) -> bool:
+def names_member(line: Line, name: str) -> bool:
     """Return True if a line calls on this name, which is not its author's."""
     return line.author != name and (name in line.names or layout.EVERYONE in line.names)
 

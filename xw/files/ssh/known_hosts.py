@@ -23,7 +23,7 @@ _COMMAND_S = 10.0
 _MARKERS = ("@revoked", "@cert-authority")
 
 
-class Line(NamedTuple):
+class KeyLine(NamedTuple):
     """A key in a file; `marker` is empty, `@revoked` or `@cert-authority`."""
 
     marker: str
@@ -37,12 +37,12 @@ class Verdict(NamedTuple):
     """The status of a key (known, unknown, changed, other-type or revoked), and the place in the files."""
 
     state: str
-    line: Line | None = None
+    line: KeyLine | None = None
 
 
-def read(paths: Iterable[str]) -> list[Line]:
+def read(paths: Iterable[str]) -> list[KeyLine]:
     """Return the lines of the readable files; like OpenSSH, skip lines without a valid key."""
-    lines: list[Line] = []
+    lines: list[KeyLine] = []
     for path in paths:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -52,7 +52,7 @@ def read(paths: Iterable[str]) -> list[Line]:
     return lines
 
 
-def ask(command: Sequence[str], budget: Budget) -> list[Line]:
+def ask(command: Sequence[str], budget: Budget) -> list[KeyLine]:
     """Return the lines that a `KnownHostsCommand` prints.
 
     Raise Refused if it fails, because it may know revoked keys; Unreachable if it takes too long.
@@ -78,13 +78,13 @@ def name_of(host: str, port: int) -> str:
     return host if port == PORT else f"[{host}]:{port}"
 
 
-def of_host(lines: Sequence[Line], host: str, port: int) -> list[Line]:
+def of_host(lines: Sequence[KeyLine], host: str, port: int) -> list[KeyLine]:
     """Return the lines about a host."""
     name = name_of(host, port).lower()
     return [line for line in lines if _matches(line.names, name)]
 
 
-def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: bytes) -> Verdict:
+def verdict(lines: Sequence[KeyLine], host: str, port: int, key_type: str, blob: bytes) -> Verdict:
     """Return the lines' verdict on the key that a host has shown."""
     found = _verdict(of_host(lines, host, port), key_type, blob)
     if found.state in ("unknown", "other-type") and port != PORT:
@@ -95,12 +95,12 @@ def verdict(lines: Sequence[Line], host: str, port: int, key_type: str, blob: by
     return found
 
 
-def authorities(lines: Sequence[Line], host: str, port: int) -> list[Line]:
+def authorities(lines: Sequence[KeyLine], host: str, port: int) -> list[KeyLine]:
     """Return the authorities whose certificates are valid for a host."""
     return [line for line in of_host(lines, host, port) if line.marker == "@cert-authority"]
 
 
-def revoked(lines: Sequence[Line], host: str, port: int, blob: bytes) -> Line | None:
+def revoked(lines: Sequence[KeyLine], host: str, port: int, blob: bytes) -> KeyLine | None:
     """Return the line that revokes a key, the key in a certificate, or an authority's key; or None."""
     return _revoked(of_host(lines, host, port), blob)
 
@@ -110,7 +110,7 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def _verdict(lines: Sequence[Line], key_type: str, blob: bytes) -> Verdict:
+def _verdict(lines: Sequence[KeyLine], key_type: str, blob: bytes) -> Verdict:
     gone = _revoked(lines, blob)
     if gone:
         return Verdict("revoked", gone)
@@ -124,12 +124,12 @@ def _verdict(lines: Sequence[Line], key_type: str, blob: bytes) -> Verdict:
     return Verdict("other-type", unmarked[0]) if unmarked else Verdict("unknown")
 
 
-def _revoked(lines: Sequence[Line], blob: bytes) -> Line | None:
+def _revoked(lines: Sequence[KeyLine], blob: bytes) -> KeyLine | None:
     key = plain(blob)  # like ssh(1), treat a certificate and its key as one
     return next((line for line in lines if line.marker == "@revoked" and plain(line.blob) == key), None)
 
 
-def _parse(text: str, place: str) -> Line | None:
+def _parse(text: str, place: str) -> KeyLine | None:
     fields = text.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
     if len(fields) < 3 or fields[0].startswith("#") or (marker and marker not in _MARKERS):
@@ -143,7 +143,7 @@ def _parse(text: str, place: str) -> Line | None:
     length = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + length] != key_type.encode():
         return None
-    return Line(marker, names, key_type, blob, place)
+    return KeyLine(marker, names, key_type, blob, place)
 
 
 def matches_any(value: str, patterns: Iterable[str]) -> bool:

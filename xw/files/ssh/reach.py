@@ -75,7 +75,7 @@ class Transport(paramiko.Transport):
         super()._verify_key(host_key, sig)  # type: ignore[misc]  # not in the stubs
 
 
-class Shown(NamedTuple):
+class HostKey(NamedTuple):
     """A host's key as error texts show it."""
 
     name: str
@@ -144,7 +144,7 @@ def _silent(route: Route, limit: float) -> Unreachable:
     )
 
 
-def _host_keys(route: Route, lines: list[known_hosts.Line], host: str, port: int) -> tuple[str, ...]:
+def _host_keys(route: Route, lines: list[known_hosts.KeyLine], host: str, port: int) -> tuple[str, ...]:
     """Return the algorithms to offer: certificates if an authority applies, then known types, then others."""
     about = known_hosts.of_host(lines, host, port) or known_hosts.of_host(lines, host, PORT)
     types = {line.type for line in about if not line.marker}
@@ -155,7 +155,7 @@ def _host_keys(route: Route, lines: list[known_hosts.Line], host: str, port: int
 
 def _commanded(
     route: Route, host: str, port: int, budget: Budget, blob: bytes = b""
-) -> list[known_hosts.Line]:
+) -> list[known_hosts.KeyLine]:
     """Return the `KnownHostsCommand`'s keys: before a key was shown (to order the types), and after."""
     if not route.known_hosts_command:
         return []
@@ -170,7 +170,7 @@ def _commanded(
     return known_hosts.ask([expand(word, shown) for word in route.known_hosts_command], budget)
 
 
-def _check_address(route: Route, address: str, lines: list[known_hosts.Line], blob: bytes) -> None:
+def _check_address(route: Route, address: str, lines: list[known_hosts.KeyLine], blob: bytes) -> None:
     """Raise Refused if the address is known with another key: `CheckHostIP`."""
     if address == route.host or ipaddress.ip_address(address.partition("%")[0]).is_loopback:
         return
@@ -182,7 +182,7 @@ def _check_address(route: Route, address: str, lines: list[known_hosts.Line], bl
         )
 
 
-def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line], blob: bytes) -> None:
+def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyLine], blob: bytes) -> None:
     """Raise Refused, with what to do, unless the key is known and not revoked."""
     why = revoked.why_refused(blob, route.revoked)
     if why:
@@ -205,11 +205,11 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.Line
     found = known_hosts.verdict(lines, host, port, key_type, blob)
     if found.state != "known":
         name = known_hosts.name_of(host, port)
-        shown = Shown(name, key_type, known_hosts.fingerprint(blob))
+        shown = HostKey(name, key_type, known_hosts.fingerprint(blob))
         raise Refused(f"{route}: {_why_not_known(route, found, shown)}")
 
 
-def _why_not_known(route: Route, found: known_hosts.Verdict, shown: Shown) -> str:
+def _why_not_known(route: Route, found: known_hosts.Verdict, shown: HostKey) -> str:
     file = route.known_hosts[0] if route.known_hosts else "~/.ssh/known_hosts"
     port = f"-p {route.port} " if route.port != PORT else ""
     scan = f"`ssh-keyscan -H {port}-t {_short(shown.type)} {route.host} >> {file}`"
