@@ -14,7 +14,9 @@ ErrorCode = Literal[
     "not-found",
     "timed-out",
     "unreachable",
+    "moved",
     "refused",
+    "copied",
     "bug",
 ]
 
@@ -31,6 +33,8 @@ Code = Literal[
     "other-hub",
     "unsent-elsewhere",
     "unreadable-mirror",
+    "hub-moved",
+    "hub-copy",
     # the mailbox, and the way to the hub
     "mirror-age",
     "mirror-watched",

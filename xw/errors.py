@@ -11,7 +11,9 @@
     ├── NotFound     3  no such message or peer, or an ambiguous one
     ├── TimedOut     4
     ├── Unreachable  5  the hub cannot be reached
+    │   └── Moved        it lies elsewhere now
     └── Refused      6  permission, host key, size or policy
+        └── Copied       the hub is a copy of another
 
 An error's text is one line for the person or agent who reads it: what failed, why,
 and what to do. Operating system errors stay `OSError` below the command line;
@@ -97,14 +99,30 @@ class Unreachable(XwError):
     """The hub cannot be reached."""
 
     code = 5
-    word = "unreachable"
+    word: "ErrorCode" = "unreachable"
+
+
+class Moved(Unreachable):
+    """The hub lies at another URL now, and takes no mail at this one; `url` is the other."""
+
+    word = "moved"
+
+    def __init__(self, old: str, url: str) -> None:
+        super().__init__(f"the hub {old} has moved to {url}: set `hub` in xw.json to {url}")
+        self.url = url
 
 
 class Refused(XwError):
     """The operation is not allowed: permission, host key, size or policy."""
 
     code = 6
-    word = "refused"
+    word: "ErrorCode" = "refused"
+
+
+class Copied(Refused):
+    """A hub has the id of another one, which answers at its own URL: nothing is sent to either."""
+
+    word = "copied"
 
 
 def unforeseen(bug: Exception) -> str:

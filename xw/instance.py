@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from xw import clock, config, layout
 from xw.config import Config
-from xw.errors import NotFound, Unreachable
+from xw.errors import Moved, NotFound, Unreachable
 from xw.files.local import LocalFiles
 from xw.files.ownership import is_root
 from xw.hub.directory import DirectoryHub, facts
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from xw.hub.contract import Hub, Outgoing
     from xw.mirror.carrier import Carrier
+
+
+_MOVES = 8  # of one hub, before it counts as moving in a circle
 
 
 class Options(NamedTuple):
@@ -75,6 +78,8 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         return _mirrored(name, files, url, lambda: DirectoryHub(None, url), found, hint=hint(place.root))
     try:
         files, hub = open_hub(url)
+    except Moved as moved:
+        return _follow(options._replace(name=name), url, moved.url, found, environ)
     except Unreachable as error:
         raise Unreachable(f"{error}{_advice(options, environ, url)}") from None
     mailbox = Mailbox(files, name)
@@ -86,11 +91,54 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     return Instance(mailbox, hub, Direct(mailbox, hub), found, files.root)
 
 
-def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Mapping[str, str]) -> Instance:
+def usual_mirror(url: str, name: str, found: Config, environ: Mapping[str, str]) -> str:
+    """Return the folder of a hub's mirror: the one named after its URL, or after one that it had before."""
     usual = config.mirror(url, found, environ)
+    if os.path.isdir(f"{usual}/{name}"):
+        return usual
+    from xw.mirror.siblings import known_by
+
+    return known_by(url, os.path.dirname(usual), name) or usual
+
+
+def _follow(options: Options, old: str, url: str, found: Config, environ: Mapping[str, str]) -> Instance:
+    """Open an instance where its hub lies now, and bring what it has left at the old place."""
+    from xw.mirror.merge import take_leftovers
+    from xw.mirror.notes import Notes
+
+    name, url = options.name or "", _last(url)
+    if config.is_remote(url):
+        mirror = usual_mirror(url, name, found, environ)
+        if os.path.isdir(f"{old}/{name}") and not os.path.isdir(f"{mirror}/{name}"):
+            Mailbox(LocalFiles(mirror), name).make()
+            Notes(LocalFiles(mirror), url).note_url()
+    instance = open_instance(options._replace(hub=url), environ)
+    take_leftovers(Mailbox(LocalFiles(old), name), instance.mailbox)
+    return instance
+
+
+def _last(url: str) -> str:
+    """Return where a hub has moved to in the end."""
+    for _ in range(_MOVES):
+        if config.is_remote(url):
+            return url
+        try:
+            open_hub(url)
+        except Moved as moved:
+            url = moved.url
+        else:
+            return url
+    raise Unreachable(f"the hub {url} has moved in a circle")
+
+
+def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Mapping[str, str]) -> Instance:
+    from xw.mirror.notes import about
+
+    usual = usual_mirror(url, name, found, environ)
     place = _own_mirror(name, url, usual, found, environ)
     files = LocalFiles(place.mirror if place else usual)
     _check_way(files.root)
+    url = about(files).leads(url)
 
     def open_it() -> "Hub":
         from xw.hub.opening import open_hub

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
+from xw.errors import Damaged, Moved, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
 from xw.finding import Finding
 from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Rooms, Survey
 from xw.hub.sighting import Peer, Sighting
@@ -45,6 +45,8 @@ class Server:
 
     def __init__(self) -> None:
         self.identity = ""
+        self.marks: set[str] = set()
+        self.moved = ""
         self.made = False
         self.cut = False
         self.closed: set[str] = set()
@@ -80,6 +82,8 @@ class LedgerHub:
     def _reached(self) -> Server:
         if self.server.cut or not self.server.made:
             raise Unreachable(f"{self.url} cannot be reached")
+        if self.server.moved:
+            raise Moved(self.url, self.server.moved)
         return self.server
 
     # Who
@@ -89,6 +93,18 @@ class LedgerHub:
         server = self._reached()
         server.identity = server.identity or known or secrets.token_hex(16)
         return server.identity
+
+    def leave_mark(self, mark: str) -> None:
+        """Keep a mark."""
+        self._reached().marks.add(mark)
+
+    def has_mark(self, mark: str) -> bool:
+        """Look for a mark."""
+        return mark in self._reached().marks
+
+    def remove_mark(self, mark: str) -> None:
+        """Forget a mark."""
+        self._reached().marks.discard(mark)
 
     def instances(self) -> list[str]:
         """List the cards."""

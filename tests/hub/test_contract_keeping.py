@@ -13,6 +13,7 @@ from xw.mailbox import Mailbox
 from xw.words import State
 
 OTHER = "otherotherotherotherotherot"[:26]
+MARK = "0123456789abcdef"
 BUSY = b'{"status": "busy", "task": "the parser", "ttl_s": 60}'
 
 
@@ -101,6 +102,20 @@ def test_an_identity_that_was_lost(stage: Stage) -> None:
     there.close()
 
 
+def test_marks(stage: Stage) -> None:
+    """A mark is seen by whoever reaches the hub, until it is removed; other marks are not."""
+    there = stage.again()
+    stage.hub.leave_mark(MARK)
+    stage.hub.leave_mark(MARK)
+    assert there.has_mark(MARK)
+    assert not there.has_mark(MARK[::-1])
+    assert stage.hub.instances() == ["alice", "bob", "carol"]
+    for hub in (there, stage.hub):
+        hub.remove_mark(MARK)
+        assert not stage.hub.has_mark(MARK)
+    there.close()
+
+
 def test_limits(stage: Stage) -> None:
     """The seconds between two looks are given without a question, the first while busy."""
     stage.cut()
@@ -155,6 +170,9 @@ ASKED: dict[str, Callable[[Hub], object]] = {
     "peers": lambda hub: hub.peers(),
     "locate": lambda hub: hub.locate("bob", MESSAGE),
     "identity": lambda hub: hub.identity(),
+    "leave_mark": lambda hub: hub.leave_mark(MARK),
+    "has_mark": lambda hub: hub.has_mark(MARK),
+    "remove_mark": lambda hub: hub.remove_mark(MARK),
     "register": lambda hub: hub.register("dave", {}),
     "survey": lambda hub: hub.survey("bob", {}),
     "fetch": lambda hub: list(hub.fetch("bob", [("pending", MESSAGE)])),

@@ -28,7 +28,7 @@ class Refusing(DirectoryHub):
             def takes(self, to: str) -> bool:
                 return hub.writable and super().takes(to)
 
-        return Opening(self.files, owner)
+        return Opening(self.files, owner, lambda: None)
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
         """See `contract.Hub.deliver`."""

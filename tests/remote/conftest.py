@@ -69,3 +69,17 @@ def alice(join: Join) -> Machine:
 @pytest.fixture
 def bob(alice: Machine, join: Join) -> Machine:
     return join("bob")
+
+
+def renamed(alice: Machine, url: str) -> None:
+    """Let a machine's xw.json name its hub by another URL."""
+    alice.url = url
+    alice.set(hub=url)
+
+
+@pytest.fixture
+def by_name(known: Sshd, home: Home, keys: Keys, hub: Path) -> str:  # noqa: F811  # fixtures
+    """The hub by another name of its host."""
+    with home.known_hosts.open("a") as file:
+        file.write(f"[localhost]:{known.port} {public(keys.host)}\n")
+    return f"ssh://localhost:{known.port}{hub}"

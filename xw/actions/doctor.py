@@ -1,5 +1,6 @@
 """`doctor`: find every problem, and the command that fixes it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
@@ -9,13 +10,16 @@ from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
 from xw.codes import Code, Level
-from xw.errors import Bug, Damaged, NoMessage, Unreadable, Usage, XwError, unforeseen
+from xw.errors import Bug, Damaged, Moved, NoMessage, Unreadable, Usage, XwError, unforeseen
 from xw.finding import Finding, of_error
+from xw.hub.contract import Hub
+from xw.hub.opening import open_hub
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
 from xw.mirror.mirror import Mirror
+from xw.mirror.recognise import copied
 from xw.text import first_line, span, visible
 
 _STALE_CLAIM = 3600.0
@@ -44,7 +48,7 @@ def doctor(options: Options) -> Iterator[Finding]:
             yield _unsent(mirror)
     if instance is None:
         return
-    for finding in _of(instance):
+    for finding in _of(instance, config.hub_url(options.hub, os.environ, found)):
         yield finding if finding.instance else finding._replace(instance=instance.name)
 
 
@@ -55,9 +59,12 @@ def _unsent(mirror: Stranded) -> Finding:
     return Finding(level, code, mirror.what, mirror.fix, waiting, instance=mirror.name)
 
 
-def _of(instance: Instance) -> Iterator[Finding]:
+def _of(instance: Instance, named: str) -> Iterator[Finding]:
     """Check an instance: its mailbox, its hub, its mail, its bridge."""
     yield Finding("ok", "hub", f"{instance.name} on the hub {instance.hub.url}")
+    if instance.hub.url != named:
+        what = f"the hub {named} has moved to {instance.hub.url}"
+        yield Finding("note", "hub-moved", what, f"set `hub` in xw.json to {instance.hub.url}")
     for hub, waiting in project.hubs_apart(instance.hub.url):
         what = f"a linked worktree has a hub of its own, {hub}, with {waiting} pending messages"
         fix = f"xw check --hub {quote(hub)} reads them"
@@ -67,6 +74,9 @@ def _of(instance: Instance) -> Iterator[Finding]:
         yield from checkup.disk(instance.mailbox, "here")
     if instance.carrier.mirror:
         yield from _elsewhere(instance.carrier.mirror)
+    else:
+        place = os.path.dirname(config.mirror(instance.hub.url, instance.config, os.environ))
+        yield from _copied(open_hub(instance.hub.url), place)
     if sound:
         try:
             yield from _mail(instance)
@@ -100,13 +110,31 @@ def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
             yield finding
             if finding.level == "bad":
                 return
+        yield from _copied(mirror.hub, os.path.dirname(mirror.files.root), mirror.files.root)
         skew = mirror.hub.now() - clock.now() / clock.SECOND
+    except Moved as moved:
+        yield Finding(
+            "note", "hub-moved", f"the hub {mirror.url} has moved to {moved.url}", "xw sync follows it"
+        )
+        return
     except (XwError, OSError) as error:
         yield of_error(error)
         return
     if abs(skew) > _SKEW:
         what = f"the hub's clock is {skew:+.0f} s off this machine's"
         yield Finding("bad", "clock-skew", what, "set both clocks (NTP)", skew_s=skew)
+
+
+def _copied(hub: Hub, place: str, but: str = "") -> Iterator[Finding]:
+    """Report a hub that is a copy of another one, which this project has used."""
+    try:
+        error = copied(hub, place, but)
+    except (XwError, OSError) as trouble:
+        yield of_error(trouble)
+        return
+    if error:
+        what, _, fix = str(error).partition(": nothing was sent. ")
+        yield Finding("bad", "hub-copy", what, fix)
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, places
 from xw.actions import project, sharing, shipped
+from xw.actions.following import take_mirrors
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
 from xw.errors import Refused, Usage
@@ -17,7 +18,7 @@ from xw.hub import directory, opening
 from xw.hub.contract import Hub, Progress
 from xw.hub.making import make_hub
 from xw.hub.sighting import Peer
-from xw.instance import Instance, Options, open_hub, open_instance, update_config
+from xw.instance import Instance, Options, open_hub, open_instance, update_config, usual_mirror
 from xw.mailbox import Mailbox
 from xw.mirror.notes import Notes
 from xw.mirror.sync import Report
@@ -136,7 +137,7 @@ def init(
     if found.hub and own != url:
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     check_link(os.path.dirname(path))
-    kept = config.mirror(url, written, environ) if config.is_remote(url) else url
+    kept = usual_mirror(url, "", written, environ) if config.is_remote(url) else url
     check_way(kept)
     new_hub, hub = _hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
@@ -197,7 +198,11 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
 
     Raise Unreachable or Refused if the hub is not available.
     """
+    problems: list[str] = []
+    take_mirrors(instance, problems)
     report = instance.carrier.sync(progress)
+    told = tuple((instance.hub.url, problem) for problem in problems)
+    report = report._replace(problems=told + report.problems)
     return Synced(_write_peers(instance), report)
 
 

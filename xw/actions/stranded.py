@@ -17,7 +17,7 @@ from xw.config import Config
 from xw.errors import Damaged, NotFound, Unreadable, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.hub.handover import hand_over
-from xw.instance import Instance
+from xw.instance import Instance, usual_mirror
 from xw.mailbox import Mailbox
 from xw.message import decode
 from xw.mirror.notes import about
@@ -107,7 +107,7 @@ def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
         url = config.hub_url(hub, environ, found)
     except Usage:
         return ""  # no hub is named
-    return os.path.realpath(config.mirror(url, found, environ)) if config.is_remote(url) else ""
+    return os.path.realpath(usual_mirror(url, "", found, environ)) if config.is_remote(url) else ""
 
 
 def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:

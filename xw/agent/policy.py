@@ -35,14 +35,15 @@ class Policy:
         self._report = report
         self._lock = RLock()
         self._closed = False
-        _opened(instance.hub.url)
+        self._url = instance.hub.url  # a sync may find the hub elsewhere
+        _opened(self._url)
 
     def close(self) -> None:
         """Let the connection to the hub go, once no other Agent of this process uses it."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                if _closed(self.instance.hub.url):
+                if _closed(self._url):
                     self.instance.carrier.close()
 
     def refresh(self, peers: bool = False) -> None:

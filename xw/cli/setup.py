@@ -4,6 +4,7 @@ import sys
 
 from xw import clock, layout
 from xw.actions import setup
+from xw.actions.following import prepare
 from xw.actions.mirrors import note
 from xw.actions.stranded import Stranded, adopt, stranded
 from xw.cli.call import Call, warn
@@ -109,6 +110,7 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
         _warn_of(stranded(load_config(call.options), call.options.hub))
         watch_mirrors(call.options, _event if call.json else _tell)
         return 0
+    prepare(call.options)
     instance = call.instance()
     problems: list[str] = []
     taken = 0 if adopted is None else adopt(instance, adopted, problems)

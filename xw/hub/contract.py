@@ -11,8 +11,9 @@ all. `schemes` has a line for each; `tests/hub/` runs one suite against each.
 
 What holds for every method:
 
-- Raise `errors.Unreachable` if the hub itself cannot be reached, and
-  `errors.Refused` if it does not let this machine in.
+- Raise `errors.Unreachable` if the hub itself cannot be reached, its child
+  `errors.Moved` if it lies elsewhere now, and `errors.Refused` if it does not
+  let this machine in.
 - A call that raised may be repeated, and so may one whose answer was lost.
 - Whoever delivers keeps the message until the hub has acknowledged it. Of a
   message, the furthest state wins: nothing moves back.
@@ -224,6 +225,18 @@ class Hub(Outgoing, Protocol):
         Where it has none, `known` becomes it, which a mirror remembers of a hub that was restored from an
         older backup; else a new one. Empty where it has none and cannot be written.
         """
+
+    def leave_mark(self, mark: str) -> None:
+        """Let `has_mark` return True for a mark, a random word of hexadecimal digits, by whatever URL.
+
+        Raise OSError if the hub cannot be written. A mark that nobody removes is gone after a day or more.
+        """
+
+    def has_mark(self, mark: str) -> bool:
+        """Return True if a mark was left on this hub. Raise Moved if the hub lies elsewhere now."""
+
+    def remove_mark(self, mark: str) -> None:
+        """Remove a mark; harmless where it is gone."""
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Register an instance, or replace its card; return True if it is new. Durable; may be repeated.

@@ -57,6 +57,9 @@ def facts(files: "Files", url: str) -> Facts:
         if version != layout.FORMAT:
             if type(version) is not int:
                 raise Damaged("its format is not a number")
+            from xw.hub.moved import raise_if_moved
+
+            raise_if_moved(found, url)
             raise XwError(
                 f"the hub {url} has format {version}, this xw knows format {layout.FORMAT}: upgrade xw"
             )
@@ -161,12 +164,12 @@ class DirectoryHub:
     def publisher(self, owner: str) -> "DirectoryPublisher":
         from xw.hub.giving import DirectoryPublisher
 
-        return DirectoryPublisher(self.files, owner)
+        return DirectoryPublisher(self.files, owner, self._look_for_hub)
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         from xw.hub.giving import Delivery
 
-        return Delivery(self.files, self.url, self._must_be_there, self.progress).deliver(parcels)
+        return Delivery(self.files, self.url, self._look_for_hub, self.progress).deliver(parcels)
 
     def locate(self, to: str, name: str) -> "Located | None":
         """Look in each state, in the order in which messages move."""
@@ -210,7 +213,7 @@ class DirectoryHub:
     ) -> "Iterator[bytes | Unreadable | Damaged | None]":
         from xw.hub import taking
 
-        return taking.fetch(self.mailbox(owner), messages, self._must_be_there)
+        return taking.fetch(self.mailbox(owner), messages, self._look_for_hub)
 
     def attachment(self, owner: str, folder: str, name: str) -> "Iterator[bytes]":
         from xw.hub import taking
@@ -222,7 +225,7 @@ class DirectoryHub:
         """Move the files; failed ones each by themselves, since their notes come first."""
         from xw.hub import taking
 
-        return taking.settle(self.mailbox(owner), moves, self._must_be_there)
+        return taking.settle(self.mailbox(owner), moves, self._look_for_hub)
 
     def claim(self, owner: str, name: str, token: bytes) -> "Claim":
         """Publish a note of the token, which one machine alone can, then move the file."""
@@ -289,6 +292,24 @@ class DirectoryHub:
         self._must_be_there()  # an empty mount point gets no id
         return identity_in(self.files, known)
 
+    def leave_mark(self, mark: str) -> None:
+        from xw.hub.identity import leave_mark
+
+        self._must_be_there()
+        leave_mark(self.files, mark)
+
+    def has_mark(self, mark: str) -> bool:
+        from xw.hub.identity import has_mark
+
+        self._look_for_hub()
+        return has_mark(self.files, mark)
+
+    def remove_mark(self, mark: str) -> None:
+        from xw.hub.identity import remove_mark
+
+        self._must_be_there()
+        remove_mark(self.files, mark)
+
     # The connection: there is none
 
     def closed(self, owner: str) -> str:
@@ -321,13 +342,17 @@ class DirectoryHub:
         except (FileNotFoundError, NotADirectoryError):
             raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
 
+    def _look_for_hub(self) -> None:
+        """Raise Unreachable if the hub is gone, and Moved if it lies elsewhere: why something is missing."""
+        facts(self.files, self.url)
+
     @contextmanager
     def _telling_absence(self, owner: str) -> "Iterator[None]":
         """Raise Unreachable or NotFound in place of FileNotFoundError if the hub, or the mailbox, is gone."""
         try:
             yield
         except FileNotFoundError:
-            self._must_be_there()
+            self._look_for_hub()
             try:
                 self.files.stat(self.mailbox(owner).at(INBOX["pending"]))
             except FileNotFoundError:

@@ -28,14 +28,18 @@ _LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
 class DirectoryPublisher:
     """A `contract.Publisher` for a mailbox that lies in the hub's directory."""
 
-    def __init__(self, files: "Files", owner: str) -> None:
+    def __init__(self, files: "Files", owner: str, look_for_hub: Callable[[], None]) -> None:
         self._files = files
         self._own = Mailbox(files, owner)
+        self._look_for_hub = look_for_hub
 
     def takes(self, to: str) -> bool:
         if self._files.divided(self._own.owner, to):
             raise Refused(f"{_divided(self._own.owner, to)}; nothing was sent")
-        return self._files.writable(_pending(to))
+        if self._files.writable(_pending(to)):
+            return True
+        self._look_for_hub()  # one that has moved since this process opened it takes nothing, also no outbox
+        return False
 
     def bring(self, to: str, folder: str, file: "Attachment", added: bool) -> str | None:
         from xw.hub.handover import hand_over
@@ -62,7 +66,7 @@ class DirectoryPublisher:
 class Delivery:
     """Delivers parcels to the mailboxes in `files`, the directory of the hub at `url`.
 
-    `look_for_hub` raises Unreachable if the hub itself is gone.
+    `look_for_hub` raises Unreachable if the hub itself is gone, Moved if it lies elsewhere now.
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class Delivery:
         published = self._files.publish_all([self._publication(parcels[index]) for index in ready])
         for index, problem in zip(ready, published, strict=True):
             if problem is not None:
+                if isinstance(problem, FileNotFoundError):
+                    self._look_for_hub()
                 parcel = parcels[index]
                 error = held.get(parcel.to) or _outcome(parcel, problem)
                 outcomes[index] = error

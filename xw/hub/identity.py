@@ -1,14 +1,20 @@
-"""The id of a directory hub: 128 random bits in the file `hub.id`, made once."""
+"""The id of a directory hub: 128 random bits in the file `hub.id`, made once.
+
+And marks: files beside it, by which two URLs show themselves to lead to one hub.
+"""
 
 import os
 import re
 from base64 import b32encode
+from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged
+from xw.files.batch import is_file
 from xw.files.contract import Files
 
 _LIMIT = 64  # bytes; an id has 26 and a line break
+_STALE_S = 86400.0  # nobody takes a day to look for a mark
 _is_id = re.compile("[a-z2-7]{26}").fullmatch
 
 
@@ -45,3 +51,30 @@ def _read(files: Files) -> str:
     except Damaged:
         return ""
     return text if _is_id(text) else ""
+
+
+# Marks: each a file of its own, since two may look at once
+
+
+def leave_mark(files: Files, mark: str) -> None:
+    """Leave a mark, and remove those that somebody left who did not come back."""
+    files.replace(b"", "", _mark(mark))
+    marks = [name for name in files.list_folder("") if name.startswith(layout.HUB_MARK)]
+    for name, look in zip(marks, files.stat_all(marks), strict=True):
+        if not isinstance(look, OSError) and look.mtime < files.now() - _STALE_S:
+            remove_mark(files, name.removeprefix(layout.HUB_MARK))
+
+
+def has_mark(files: Files, mark: str) -> bool:
+    """Return True if there is such a mark."""
+    return is_file(files, _mark(mark))
+
+
+def remove_mark(files: Files, mark: str) -> None:
+    """Remove a mark; harmless where it is gone."""
+    with suppress(FileNotFoundError):
+        files.remove(_mark(mark))
+
+
+def _mark(mark: str) -> str:
+    return f"{layout.HUB_MARK}{mark}"

@@ -13,7 +13,11 @@ from xw.hub.contract import Hub
 
 
 def open_hub(url: str) -> Hub:
-    """Return the hub at a URL without connecting to it. Raise Usage if the URL is invalid."""
+    """Return the hub at a URL, or a path, without connecting to it. Raise Usage if the URL is invalid."""
+    if not schemes.of(url):
+        from xw.hub.directory import DirectoryHub
+
+        return DirectoryHub(None, url)
     return _module(url).open_hub(url)  # type: ignore[no-any-return]  # as the module docstring demands
 
 

@@ -100,7 +100,7 @@ def _fail(mailbox: Mailbox, move: Move) -> XwError | OSError | None:
 
 def claim(mailbox: Mailbox, name: str, token: bytes) -> Claim:
     """Claim a message. A note that one machine alone can make tells whose a claim with a lost answer is."""
-    note = mailbox.at(layout.SCRATCH, f"{name}.claim")
+    note = mailbox.at(layout.SCRATCH, f"{name}{layout.CLAIM}")
     try:
         held = mailbox.files.read(note, layout.MESSAGE_LIMIT)
     except FileNotFoundError:

@@ -65,6 +65,13 @@ class Mirror:
         """As the hub's limits say."""
         return self.hub.limits().look_again_s
 
+    def redirect(self, url: str, hub: "Hub") -> None:
+        """Reach the hub by another URL from now on."""
+        if self._hub:
+            self._hub.close()
+        self.url = self.notes.url = url
+        self._hub = hub
+
     def remote(self) -> "Hub":
         """Return the hub itself, for what has no limit. Raise Unreachable with --offline."""
         if self.offline:

@@ -59,16 +59,28 @@ class SyncState(NamedTuple):
 class About(NamedTuple):
     """Which hub a mirror is of: its id and its URLs, newest last.
 
-    `id` is None where nobody has asked the hub yet, empty where it had none to give.
+    `id` is None where nobody has asked the hub yet, empty where it had none to give. `moved` are those of
+    the URLs that say that the hub lies elsewhere now.
     """
 
     id: str | None = None
     urls: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         """Return the newest URL; empty if none was noted."""
         return self.urls[-1] if self.urls else ""
+
+    def at(self, url: str, *others: str) -> "About":
+        """Return this with `url` as the newest, after the URLs known and `others`."""
+        known = dict.fromkeys((*others, *self.urls))
+        moved = tuple(one for one in self.moved if one != url)
+        return self._replace(urls=(*(one for one in known if one != url), url), moved=moved)
+
+    def leads(self, url: str) -> str:
+        """Return the URL at which the hub lies that `url` named: the newest, if it has moved from there."""
+        return self.url if url in self.moved else url
 
 
 class Notes:
@@ -163,7 +175,8 @@ class Notes:
     def note_hub(self, hub: About) -> None:
         """Keep which hub the mirror is of."""
         if self.about() != hub:
-            kept = {**self._object(ABOUT), "id": hub.id, "urls": list(hub.urls)}
+            noted = {"id": hub.id, "urls": list(hub.urls), "moved": list(hub.moved) or None}
+            kept = {**self._object(ABOUT), **noted}
             kept = {key: value for key, value in kept.items() if value is not None}
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
 
@@ -219,12 +232,14 @@ def about(files: "Files") -> About:
         found = parse_object(files.read(ABOUT, _LIMIT))
     except (OSError, Damaged):
         return About()
-    identity, urls = found.get("id"), found.get("urls")
-    listed = urls if isinstance(urls, list) else []
-    return About(
-        identity if isinstance(identity, str) else None,
-        tuple(url for url in listed if isinstance(url, str) and url),
-    )
+    given = found.get("id")
+    identity = given if isinstance(given, str) else None
+    return About(identity, _texts(found, "urls"), _texts(found, "moved"))
+
+
+def _texts(found: "Mapping[str, object]", key: str) -> tuple[str, ...]:
+    listed = found.get(key)
+    return tuple(one for one in listed if isinstance(one, str) and one) if isinstance(listed, list) else ()
 
 
 def _told(missing: "Sequence[tuple[str, str]]") -> str:

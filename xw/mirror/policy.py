@@ -123,7 +123,7 @@ class MirrorCarrier(Mirror):
         try:
             with self.hub.within(seconds):
                 # Half for another sync to end: with no time left afterwards, a host that is well looks dead.
-                report = sync(self, note, everyone=peers, timeout=seconds / 2)
+                report = sync(self, note, everyone=peers, timeout=seconds / 2, limit=seconds / 2)
             unsent.update(report.flushed.waiting)
         except Busy:
             return "another sync of this mirror waits for the hub"

@@ -1,21 +1,167 @@
-"""Which hub a mirror's URL leads to: told by its id, whatever its URL. Called by `sync`, before it sends."""
+"""Which hub a mirror's URL leads to: told by its id, whatever its URL. Called by `sync`, before it sends.
 
+A hub that is known here by another URL is one of three: the same by another
+name, the same in another place, or a copy. A mark that is left by the new URL
+and looked for by the old one tells which.
+"""
+
+import os
+import time
+from contextlib import nullcontext, suppress
+from typing import Literal
+
+from xw.errors import Copied, Moved, Refused, Unreachable, XwError, explain
+from xw.files.contract import Files
+from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
+from xw.hub.opening import open_hub
+from xw.mirror.merge import take_over
 from xw.mirror.mirror import Mirror
 from xw.mirror.notes import About
+from xw.mirror.siblings import Sibling, siblings
+
+Verdict = Literal["alias", "moved"]
+_MOVES = 8  # of one hub, before it counts as moving in a circle
 
 
-def recognise(mirror: Mirror, hub: Hub, again: bool = False) -> None:
-    """Note the id and the URL of the hub, unless it was asked for them by this URL before; then only `again`.
+class Untold(XwError):
+    """Nobody can tell now whether two URLs lead to one hub."""
 
-    A hub that has lost its id, restored from an older backup, gets the one that was noted.
+
+def recognise(
+    mirror: Mirror,
+    hub: Hub,
+    problems: list[str],
+    limit: float | None,
+    *,
+    again: bool = False,
+    thorough: bool = False,
+) -> None:
+    """Note the id and the URL of the hub; where it is known by another URL, take over the mirror of that one.
+
+    A hub that was asked by this URL before is asked only `again`, or if `thorough` and there is such a
+    mirror; one that has lost its id, restored from an older backup, then gets the one noted. Raise Copied if
+    it is a copy of another; `problems` gets what cannot be told or taken. The old URL is asked for at most
+    `limit` seconds; Unreachable if that is too short.
     """
-    known = mirror.notes.about()
-    if known.url == mirror.url and known.id is not None and not again:
+    known, root = mirror.notes.about(), mirror.files.root
+    place = os.path.dirname(root)
+    is_known = known.url == mirror.url and known.id is not None
+    if is_known and not again and not (thorough and _relatives(place, root, known.id or "", mirror.url)):
         return
     identity = hub.identity(known.id or "") or known.id or ""
-    if identity == known.id or not known.id:
-        urls = (*(url for url in known.urls if url != mirror.url), mirror.url)
-    else:
-        urls = (mirror.url,)
-    mirror.notes.note_hub(About(identity, urls))
+    about = known.at(mirror.url) if identity == known.id or not known.id else About(urls=(mirror.url,))
+    about = about._replace(id=identity)
+    relatives = _relatives(place, root, identity, mirror.url)
+    gone = [one for one in relatives if _is_told(hub, one, problems, limit)]
+    for one in gone:
+        about = about._replace(moved=(*one.about.moved, *about.moved)).at(mirror.url, *one.about.urls)
+    mirror.notes.note_hub(about)  # first, so that whoever has the old URL finds what was taken
+    for one in gone:
+        take_over(LocalFiles(one.root), mirror.files, problems, mirror=True)
+
+
+def take_known(hub: Hub, place: str, files: Files, problems: list[str]) -> None:
+    """Take over the mirrors in `place` of a hub that lies in a directory of this machine now: in `files`.
+
+    Raise Copied if it is a copy of the hub that they are of.
+    """
+    if not any(one.about.id for one in siblings(place)):
+        return
+    for one in _relatives(place, "", hub.identity(), hub.url):
+        if _is_told(hub, one, problems, None):
+            take_over(LocalFiles(one.root), files, problems, mirror=False)
+
+
+def copied(hub: Hub, place: str, but: str = "") -> Copied | None:
+    """Return the error for a hub that is a copy of one of which there is a mirror in `place`."""
+    if any(one.about.id for one in siblings(place, but)):
+        for one in _relatives(place, but, hub.identity(), hub.url):
+            try:
+                judge(hub, one.about.url, None)
+            except Untold:
+                continue
+            except Copied as error:
+                return error
+    return None
+
+
+def _relatives(place: str, but: str, identity: str, url: str) -> list[Sibling]:
+    """Return the mirrors of the hub with this id by other URLs only."""
+    return [
+        one
+        for one in siblings(place, but)
+        if identity and one.about.id == identity and url not in one.about.urls
+    ]
+
+
+def _is_told(hub: Hub, other: Sibling, problems: list[str], limit: float | None) -> bool:
+    try:
+        judge(hub, other.about.url, limit)
+    except Untold as error:
+        problems.append(f"{error}; if it is: `xw sync --adopt {other.root}`")
+        return False
+    return True
+
+
+def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
+    """Return what a hub is to `old_url`, at which one with the same id was. Raise Copied or Untold.
+
+    Unreachable where the old one does not answer in so many seconds.
+    """
+    mark = os.urandom(12).hex()
+    whether = f"whether {hub.url} is the hub that {old_url} leads to cannot be told"
+    try:
+        hub.leave_mark(mark)
+    except OSError as error:
+        raise Untold(f"{whether} ({explain(error)})") from None
+    try:
+        return _look(hub.url, old_url, mark, limit, whether)
+    finally:
+        with suppress(OSError, XwError):
+            hub.remove_mark(mark)
+
+
+def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) -> Verdict:
+    began, asked = time.monotonic(), old_url
+    try:
+        for _ in range(_MOVES):
+            old = open_hub(asked)
+            try:
+                with old.within(limit) if limit else nullcontext():
+                    if old.has_mark(mark):
+                        return "alias" if asked == old_url else "moved"
+                    break
+            except Moved as moved:
+                if moved.url == url:
+                    return "moved"
+                asked = moved.url
+    except Unreachable:
+        if limit and time.monotonic() - began >= limit:
+            raise Unreachable(f"{whether} in {limit:.1f} s: `xw sync` takes the time that it needs") from None
+        return "moved"
+    except (XwError, OSError) as error:
+        raise Untold(f"{whether} ({explain(error)})") from None
+    raise Copied(
+        f"{url} is a copy of the hub {asked}, which answers as well: nothing was sent. "
+        f"`xw hub new-id --hub {url}` makes it a hub of its own"
+    )
+
+
+def follow(mirror: Mirror, moved: Moved) -> None:
+    """Let a mirror go to where its hub has moved. Refused if another hub lies there."""
+    known = mirror.notes.about()
+    try:
+        there = open_hub(moved.url)
+        identity = there.identity(known.id or "")
+    except Unreachable as error:
+        raise Unreachable(f"the hub {mirror.url} has moved to {moved.url}; {error}") from None
+    if known.id and identity and identity != known.id:
+        raise Refused(
+            f"the hub {mirror.url} says that it has moved to {moved.url}, where another hub lies: "
+            "ask whoever moved it; nothing was sent"
+        )
+    old = mirror.url
+    about = known._replace(id=identity or known.id, moved=(*known.moved, old)).at(moved.url, old)
+    mirror.notes.note_hub(about)
+    mirror.redirect(moved.url, there)

@@ -5,9 +5,21 @@ may be repeated, so the next sync completes one that was cut off anywhere.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from xw import layout, outbox
-from xw.errors import Damaged, Newer, NotFound, Refused, Unreadable, XwError, explain, unforeseen
+from xw.errors import (
+    Damaged,
+    Moved,
+    Newer,
+    NotFound,
+    Refused,
+    Unreachable,
+    Unreadable,
+    XwError,
+    explain,
+    unforeseen,
+)
 from xw.files.batch import is_file
 from xw.hub.contract import Hub, Move, Progress, Survey
 from xw.hub.handover import shown
@@ -17,10 +29,11 @@ from xw.mailbox import Mailbox
 from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
 from xw.mirror.plan import Advance, Fetch, Settle, plan
-from xw.mirror.recognise import recognise
+from xw.mirror.recognise import follow, recognise
 from xw.named_tuple import NamedTuple
 from xw.words import State
 
+_MOVES = 8  # of one hub, before it counts as moving in a circle
 _TIMEOUT_S = 60.0  # for another sync of this mirror to finish
 
 
@@ -43,33 +56,45 @@ def sync(
     progress: Progress | None = None,
     everyone: bool = False,
     timeout: float = _TIMEOUT_S,
+    limit: float | None = None,
 ) -> Report:
     """Bring a mirror and its hub in step, both ways; with `everyone`, also what is known of all peers.
 
     Raise Busy if another sync of the mirror takes more than `timeout` seconds;
     Unreachable or Refused if the hub cannot be reached, NotFound if it has no mailbox for the owner; what
-    was done by then stays done.
+    was done by then stays done. Where the hub lies now, or whether it is a copy of another (Copied), is
+    looked for at most `limit` seconds.
     """
     mailbox, notes = mirror.mailbox, mirror.notes
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
         try:
-            hub = mirror.remote()
-            recognise(mirror, hub)
-            run = _Run(mirror, hub, progress or _silent)
-            if run.pull(everyone).nameless:
-                recognise(mirror, hub, again=True)
-            notes.collected(mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
-            closed = mirror.closed()
-            if closed:
-                raise Refused(closed)
-            report = run.push()
-            run.remember()
-            return report
+            for _ in range(_MOVES):
+                try:
+                    return _sync(mirror, progress or _silent, everyone, limit)
+                except Moved as moved:
+                    with mirror.hub.within(limit) if limit else nullcontext():
+                        follow(mirror, moved)
+            raise Unreachable(f"the hub {mirror.url} has moved in a circle")
         except NotFound:  # the hub is there, and serves other instances of this mirror
             raise
         except XwError as error:
             notes.failed(str(error))
             raise
+
+
+def _sync(mirror: Mirror, progress: Progress, everyone: bool, limit: float | None) -> Report:
+    hub = mirror.remote()
+    run = _Run(mirror, hub, progress)
+    recognise(mirror, hub, run.troubles, limit, thorough=everyone)
+    if run.pull(everyone).nameless:
+        recognise(mirror, hub, run.troubles, limit, again=True)
+    mirror.notes.collected(mirror.mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
+    closed = mirror.closed()
+    if closed:
+        raise Refused(closed)
+    report = run.push()
+    run.remember()
+    return report
 
 
 def _silent(name: str, done: int, whole: int) -> None:
@@ -91,6 +116,7 @@ class _Run:
         self._peers: tuple[dict[str, Sighting], dict[str, Sighting]] = {}, {}
         self._fetched: list[str] = []
         self._advanced: list[str] = []
+        self.troubles: list[str] = []  # with the hub itself
         self.missing: list[tuple[str, str]] = []  # what lies on the hub and not here, and why
 
     def pull(self, everyone: bool) -> Survey:
@@ -115,7 +141,7 @@ class _Run:
             tuple(settled),
             tuple(self._advanced),
             flushed,
-            tuple(self._problems + self.missing),
+            tuple([(self._hub.url, trouble) for trouble in self.troubles] + self._problems + self.missing),
         )
 
     def _survey(self, everyone: bool) -> Survey:

@@ -15,6 +15,7 @@ from threading import Event, Thread
 from xw import clock, layout
 from xw.backoff import Pause, pauses
 from xw.errors import Busy, NotFound, Refused, Unreachable, XwError, explain, unforeseen
+from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.mirror import Mirror
@@ -36,7 +37,6 @@ class MirrorWatcher:
     def __init__(self, mirrors: Sequence[Mirror], tell: Callable[[str], None]) -> None:
         self._mirrors = mirrors
         self._mailboxes = [mirror.mailbox for mirror in mirrors]
-        self._hub = mirrors[0].hub
         self._notes = mirrors[0].notes
         self._tell = tell
         self._root = mirrors[0].files.root
@@ -49,6 +49,11 @@ class MirrorWatcher:
         self._listener: Thread | None = None
         self._pushed = False  # the hub has shown that it pushes
         self._deaf = False  # … and has just ceased to
+
+    @property
+    def _hub(self) -> Hub:
+        """The hub, which a sync may find elsewhere than it was."""
+        return self._mirrors[0].hub
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
