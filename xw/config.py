@@ -1,8 +1,7 @@
-"""Which hub, which name: `xw.json`, the environment and the command line's options.
+"""Find the hub and the name: from `xw.json`, the environment and the command line's options.
 
-Reading takes the standard library alone. A file that looks wrong in any way is
-handed to `config_schema`, whose pydantic models say what is wrong with it, and
-which checks everything that is written.
+Reading needs the standard library alone. A file that looks wrong in any way goes to `config_schema`, whose
+pydantic models name the problem, and which checks everything that is written.
 """
 
 import os
@@ -14,13 +13,13 @@ from xw.errors import Damaged, Usage
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.places import Linked
 
 FILE = "xw.json"
 _LIMIT = 1024 * 1024
-# Which, without their colon, name a folder.
+# Without their colon, these name a folder.
 _SCHEMES = (*schemes.SCHEMES, "sftp", "file", "http", "https", "nats")
 OFFLINE_S = 5.0
 RETENTION_DAYS = 30
@@ -45,7 +44,7 @@ _BRIDGE_KINDS: dict[str, type] = {"kind": str, "target": str, "notify": bool, "o
 
 
 class Config(NamedTuple):
-    """The configuration in force. `path` is None where there is no file; `hub` as written there."""
+    """The configuration in force. `path` is None if there is no file; `hub` is as written there."""
 
     path: str | None
     hub: str | None
@@ -56,7 +55,7 @@ class Config(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Return the directory of the file; the working directory where there is none."""
+        """The file's folder; the working directory if there is no file."""
         return os.path.dirname(self.path) if self.path else here()
 
 
@@ -64,9 +63,9 @@ NONE = Config(None, None, {}, {}, OFFLINE_S, RETENTION_DAYS)
 
 
 def here(needed: bool = True) -> str:
-    """The working directory. Usage where it has been removed, as a worktree may be under its agent.
+    """Return the working directory. Raise Usage if it was removed, as an agent's worktree may be.
 
-    Where nothing is relative to it, it is not `needed`: then `/` stands for one that is gone.
+    If no path is relative to it, it is not `needed`: then return `/` for a removed one.
     """
     try:
         return os.getcwd()
@@ -80,15 +79,15 @@ def here(needed: bool = True) -> str:
 
 
 def in_force(option: str | None, environ: Mapping[str, str]) -> str | None:
-    """Return the path of the configuration for this process, as `locate` finds it from where it runs."""
+    """Return the path of the configuration for this process, found by `locate` from its working directory."""
     named = option or environ.get("XW_CONFIG") or ""
     return locate(option, environ, here(needed=not os.path.isabs(os.path.expanduser(named))))
 
 
 def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | None:
-    """Return the path of the configuration in force.
+    """Return the path of the configuration in force, or None.
 
-    --config, XW_CONFIG, the nearest xw.json upward, a linked worktree's main one, the user's.
+    The order is: --config, XW_CONFIG, the nearest xw.json upward, a linked worktree's main one, the user's.
     """
     named = option or environ.get("XW_CONFIG")
     if named:
@@ -100,7 +99,7 @@ def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | No
 
 
 def nearest(folder: str) -> str | None:
-    """Return the nearest xw.json from a folder upward; None without one."""
+    """Return the nearest xw.json from a folder upward, or None."""
     while True:
         path = os.path.join(folder, FILE)
         if os.path.exists(path):
@@ -125,13 +124,13 @@ def worktree(folder: str) -> "Linked | None":
             continue
         if not stat.S_ISREG(mode):
             return None
-        from xw import places  # a file is rare: of worktrees and submodules
+        from xw import places  # a file is rare: only worktrees and submodules have one
 
         return places.linked(folder)
 
 
 def _main_file(cwd: str) -> str | None:
-    """Return the main worktree's xw.json, for a command run in a linked one; None if it is not to be used."""
+    """Return the main worktree's xw.json, for a command run in a linked one; None if it must not be used."""
     place = worktree(cwd)
     if place is None or not place.home:
         return None
@@ -147,7 +146,7 @@ def _main_file(cwd: str) -> str | None:
 
 
 def not_followed(place: "Linked | None") -> str:
-    """Return why the main worktree's xw.json is not followed from a linked one; empty where it may be."""
+    """Return why a linked worktree does not use the main one's xw.json; empty if it may."""
     if place is None:
         return ""
     from xw.places import foreign
@@ -156,7 +155,7 @@ def not_followed(place: "Linked | None") -> str:
 
 
 def user_file() -> str | None:
-    """The user's own xw.json, for commands outside any project; None where there is none."""
+    """Return the user's own xw.json, for commands outside any project, or None."""
     from platformdirs import user_config_dir
 
     path = os.path.join(user_config_dir("xw", appauthor=False), FILE)
@@ -164,13 +163,13 @@ def user_file() -> str | None:
 
 
 def load(path: str | None) -> Config:
-    """The configuration in a file. Usage, naming file, key and what is expected, where it cannot be used."""
+    """Return the configuration in a file. Raise Usage with file, key and expected value if it is invalid."""
     if path is None:
         return NONE
     data = read(path)
     return Config(
         path,
-        data["hub"],  # type: ignore[arg-type]  # _looks_right has seen to it
+        data["hub"],  # type: ignore[arg-type]  # checked by _looks_right
         data.get("instances", {}),  # type: ignore[arg-type]
         data.get("peers", {}),  # type: ignore[arg-type]
         float(data.get("offline_s", OFFLINE_S)),  # type: ignore[arg-type]
@@ -179,7 +178,7 @@ def load(path: str | None) -> Config:
 
 
 def read(path: str) -> dict[str, object]:
-    """The object in a configuration file, valid. Usage."""
+    """Return the valid object in a configuration file. Raise Usage."""
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
         raise Usage(f"{path}: no regular file")  # to open a FIFO would wait for ever
     try:
@@ -200,7 +199,7 @@ def read(path: str) -> dict[str, object]:
 
 
 def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> str:
-    """The instance's name: --as, XW_NAME, the configuration's only instance."""
+    """Return the instance's name: from --as, XW_NAME, or the configuration's only instance. Raise Usage."""
     name = option or environ.get("XW_NAME")
     if name:
         return layout.check_name(name)
@@ -214,7 +213,7 @@ def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> st
 
 
 def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> str:
-    """The hub's URL, absolute: --hub, XW_HUB, the configuration's."""
+    """Return the hub's absolute URL: from --hub, XW_HUB, or the configuration. Raise Usage."""
     given = option or environ.get("XW_HUB")
     if given:
         return absolute(given, here(needed=_is_relative(given)))
@@ -224,7 +223,7 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
 
 
 def without_file(environ: Mapping[str, str], otherwise: str) -> str:
-    """Return what to say where no xw.json is found; `otherwise` is the advice where no hub is near."""
+    """Return the error text if there is no xw.json; `otherwise` is the advice if no hub is near."""
     from xw import places
 
     cwd = here()
@@ -233,14 +232,14 @@ def without_file(environ: Mapping[str, str], otherwise: str) -> str:
 
 
 def own_hub(hub: str, config: Config) -> str:
-    """The URL, absolute, of the hub that a configuration names. Usage, with file and key."""
+    """Return the absolute URL of the hub that a configuration names. Raise Usage with file and key."""
     folder = config.folder
     try:
         if _is_relative(hub) and (place := worktree(folder)):
-            # What lies in a linked worktree goes with it, and its other agents use the main one's hub.
+            # A hub in a linked worktree disappears with it, and other agents use the main one's hub.
             url = absolute(hub, place.beside(folder))
             own = absolute(hub, folder)
-            # An older xw may have made one in the worktree alone: its mail is not left behind.
+            # Use a hub that an older xw made in the worktree alone, rather than lose its mail.
             return url if _is_hub(url) or not _is_hub(own) else own
         return absolute(hub, folder)
     except Usage as error:
@@ -248,7 +247,7 @@ def own_hub(hub: str, config: Config) -> str:
 
 
 def absolute(hub: str, folder: str) -> str:
-    """A hub's URL, absolute: of a path (from `folder`), file://… or a bare word; one elsewhere as it is."""
+    """Return the absolute URL of a path (from `folder`), file://… or a bare word; a remote URL unchanged."""
     if is_remote(hub):
         return hub
     if hub.startswith("file://"):
@@ -265,7 +264,7 @@ def absolute(hub: str, folder: str) -> str:
 
 
 def _is_typo(hub: str) -> bool:
-    """Return whether what would be a relative path is rather a URL of another host with a sign missing."""
+    """Return True if a relative path is more likely a URL of another host with a missing character."""
     first, slash, rest = hub.partition("/")
     return (slash and rest.startswith("/") and first in _SCHEMES) or "@" in first
 
@@ -279,12 +278,12 @@ def _is_hub(folder: str) -> bool:
 
 
 def is_remote(hub: str) -> bool:
-    """Return whether a hub lies elsewhere: its URL has a scheme of `schemes`, or is one as scp writes it."""
+    """Return True if a hub is remote: its URL has a scheme of `schemes`, or the form of scp."""
     return bool(schemes.of(hub))
 
 
 def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
-    """The directory of a remote hub's mirror: XW_STATE, beside the project's xw.json, or the user's."""
+    """Return the folder of a remote hub's mirror: in XW_STATE, beside xw.json, or the user's."""
     folder = mirror_folder(url)
     if environ.get("XW_STATE"):
         return os.path.join(os.path.abspath(os.path.expanduser(environ["XW_STATE"])), folder)
@@ -298,7 +297,7 @@ def mirror(url: str, config: Config, environ: Mapping[str, str]) -> str:
 
 
 def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
-    """Return the folders that hold mirrors: where the one in use lies, and where others may."""
+    """Return the folders that may contain mirrors: the one in use, and others."""
     from platformdirs import user_state_dir
 
     state = environ.get("XW_STATE")
@@ -308,40 +307,40 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
         place = worktree(config.folder)
         if place and place.home:
             above.append(os.path.join(place.beside(config.folder), ".xw"))
-    if around := worktree(here(needed=False)):  # which may have one of its own, for a sandbox
+    if around := worktree(here(needed=False)):  # it may have its own mirror, for a sandbox
         above.append(os.path.join(around.root, ".xw"))
     above.append(user_state_dir("xw", appauthor=False))
     return [os.path.join(folder, "mirror") for folder in above]
 
 
 def noted_mirrors() -> str:
-    """Return the folder with a note of each mirror of this user, wherever it lies."""
+    """Return the folder with a note about each mirror of this user, wherever it is."""
     from platformdirs import user_state_dir
 
     return os.path.join(user_state_dir("xw", appauthor=False), "mirrors")
 
 
 def mirror_folder(url: str) -> str:
-    """Return where a hub's mirror lies in `.xw/` or the user's folder for them."""
+    """Return the path of a hub's mirror in `.xw/` or in the user's folder of mirrors."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]
     return f"mirror/{readable}-{layout.digest(url.encode())[:4]}"
 
 
 def in_project(config: Config) -> bool:
-    """Return whether a configuration is a project's file, not the user's own or none."""
-    # Only a folder named like the user's own is worth the import that `user_file` costs.
+    """Return True if a configuration is a project's file, not the user's own or none."""
+    # `user_file` costs an import: call it only for a folder named like the user's own.
     return bool(config.path) and (os.path.basename(config.folder) != "xw" or config.path != user_file())
 
 
 def named_hub(word: str) -> str:
-    """The directory of a hub that all projects of this user can name by a bare word."""
+    """Return the directory of a hub that all projects of this user can name by a bare word."""
     from platformdirs import user_data_dir
 
     return os.path.join(user_data_dir("xw", appauthor=False), "hubs", word)
 
 
 def _looks_right(data: object) -> bool:
-    """Whether a file needs no second look. What passes, passes `config_schema` too (a test sees to it)."""
+    """Return True if a file needs no second look: `config_schema` would accept it too, as a test shows."""
     if not (isinstance(data, dict) and data.get("format") == layout.FORMAT and data.get("hub")):
         return False
     if not all(key in _KINDS and _is(value, _KINDS[key]) for key, value in data.items()):

@@ -1,8 +1,7 @@
 """One instance's mailbox: its folders, and the moves of messages between them.
 
-A message's state is the folder it lies in, and nothing else records it. Works
-on any `Files`, whole within a hub or as a mirror of one. Sending is `post`'s
-part; this module only keeps what was sent.
+A message's state is its folder, and nothing else records it. Works on any `Files`, on a hub or as a mirror of
+one. `post` sends; this module only stores what was sent.
 """
 
 import errno
@@ -18,19 +17,19 @@ from xw.layout import INBOX, in_order
 from xw.message import STRAY, Message, decode, parse_object
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.failure import Kind
     from xw.files.contract import Files
     from xw.words import Kept, State
 
-# Where an id that is to be acted on is looked for: what is open wins over what was settled.
+# The order in which to search for an id to act on: open messages win over settled ones.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
 RECEIVED_FIRST = (*RECEIVED, None)
 
 
 class Place(NamedTuple):
-    """Where a message lies: a state of the inbox, `sent` or `outbox/<to>`, and its file name."""
+    """A message's place: a state of the inbox, `sent` or `outbox/<to>`, and its file name."""
 
     folder: str
     name: str
@@ -45,28 +44,28 @@ class Place(NamedTuple):
 
 
 class Mailbox(Attachments):
-    """The mailbox of `owner`, at `<owner>/` in `files`; with `mirror`, a copy of the one on a hub."""
+    """The mailbox of `owner`, at `<owner>/` in `files`; with `mirror`, a copy of a hub's mailbox."""
 
     def __init__(self, files: "Files", owner: str, mirror: bool = False) -> None:
         super().__init__(files, owner)
         self._mirror = mirror
 
     def make(self) -> None:
-        """Make all folders that are missing."""
-        # From the top, so that each is durable, also where an earlier try died half-way.
+        """Make all missing folders."""
+        # From the top, so that each is durable even if an earlier try died half-way.
         above = (self.owner, self.at("inbox"), self.at(layout.OUTBOX))
         self.files.make_folders([*above, *map(self.at, layout.FOLDERS)])
 
-    # Looking
+    # Reading
 
     def names(self, folder: str) -> list[str]:
-        """The messages in a folder, oldest first; other names are left out."""
+        """Return the messages in a folder, oldest first; other names are left out."""
         return sorted(filter(layout.is_message, self.files.list_folder(self.at(folder))))
 
     def pending(self, strays: list[tuple[str, NoMessage]] | None = None) -> list[str]:
-        """Return the pending messages, oldest first; move files without a message's name to `failed/` before.
+        """Return the pending messages, oldest first, after moving files with other names to `failed/`.
 
-        Each is added to `strays` with the reason: Unreadable for one that cannot be moved, and stays.
+        Add each such file to `strays` with the reason: Unreadable if it cannot be moved, and stays.
         """
         pending = self.at(INBOX["pending"])
         names = in_order(self.files.list_folder(pending), self.files.list_folder(pending))
@@ -76,31 +75,31 @@ class Mailbox(Attachments):
                 left = self._put_away(name, Damaged(STRAY))
                 if left and strays is not None:
                     strays.append((name, left))
-        # A server that crashed between its link and its unlink left a name in both: the furthest counts.
+        # A server that crashed between its link and its unlink leaves a name in both: the furthest counts.
         further = self.files.list_folder(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
 
     def read(self, place: Place) -> Message:
-        """Return the message at a place. NoMessage (which of them says why), FileNotFoundError, OSError."""
+        """Return the message at a place. Raise a kind of NoMessage, FileNotFoundError or OSError."""
         data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)
         try:
             message = decode(place.name, data)
         except XwError:
             raise
-        except Exception as bug:  # it hides no other message; whoever reads it names it
+        except Exception as bug:  # one message must not hide the others: the caller reports it
             raise Unreadable(unforeseen(bug)) from bug
         if place.folder.startswith("inbox/") and self.owner not in message.to:
             raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
         return message
 
     def glance(self, place: Place) -> Message | None:
-        """Return the message at a place; None where it is gone, or cannot be read: `check` reports that."""
+        """Return the message at a place; None if it is gone or unreadable, which `check` reports."""
         with suppress(OSError, NoMessage):
             return self.read(place)
         return None
 
     def arrived(self, place: Place) -> Message | None:
-        """Return the message at a place for who waits for mail; None as `glance`.
+        """Return the message at a place for a caller that waits for mail; None as in `glance`.
 
         A mirror's damaged copy is moved away, so that the next sync fetches another.
         """
@@ -111,14 +110,14 @@ class Mailbox(Attachments):
                 with suppress(OSError):
                     self.quarantine("pending", place.name, str(error))
         except (OSError, NoMessage):
-            pass  # it is gone, or cannot be read now: `check` reports that
+            pass  # it is gone, or unreadable now: `check` reports that
         return None
 
     def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, NoMessage]]:
-        """The messages `names` in `folder`; in place of one that cannot be read, its name and why.
+        """Yield the messages `names` in `folder`; for an unreadable one, its name and the reason.
 
-        In `pending`, what is damaged goes to `failed/` and is named once; what
-        cannot be read, or is of a newer format, stays. A file that has gone meanwhile is left out.
+        In `pending`, a damaged file goes to `failed/` and is yielded once; an unreadable one, or one of a
+        newer format, stays. A file that is gone is left out.
         """
         for name in names:
             try:
@@ -140,21 +139,21 @@ class Mailbox(Attachments):
                     yield name, left
 
     def _put_away(self, name: str, damage: Damaged) -> NoMessage | None:
-        """Move a file that is no mail from `pending/` to `failed/`; return why, or Unreadable if it cannot.
+        """Move a file that is not mail from `pending/` to `failed/`; return the reason.
 
-        None where it is gone.
+        Return Unreadable if it cannot be moved, None if it is gone.
         """
         try:
             return damage if self.quarantine("pending", name, str(damage)) else None
-        except OSError as error:  # another user's folder, a full disk: it must hide no mail
+        except OSError as error:  # another user's folder, a full disk: they must hide no mail
             return Unreadable(f"{damage}; it cannot be moved to failed/: {error.strerror}")
 
     def find(self, token: str, *groups: Iterable[str] | None) -> Place:
-        """Return the one message that `token` names: whole id, file name or a prefix of the short id.
+        """Return the only message that `token` names: a whole id, a file name or a prefix of the short id.
 
-        Looks in each group of folders in turn, and the first that holds one
-        that fits decides; None is the group of what was sent. Without `groups`,
-        in all folders at once. NotFound where there is none, or several: then it lists them.
+        Search each group of folders in turn, up to the first with a match; None is the group of sent mail.
+        Without `groups`, search all folders at once. Raise NotFound if there is no match, or if there are
+        several, which it lists.
         """
         text = ids.wanted(token)
         for folders in groups or (self._all_folders(),):
@@ -169,7 +168,7 @@ class Mailbox(Attachments):
         )
 
     def _fitting(self, text: str, folders: Iterable[str]) -> dict[str, Place]:
-        """Return the messages in some folders that fit an id or the start of a short id, by their ids."""
+        """Return the messages in some folders that match an id or the start of a short id, by their ids."""
         found: dict[str, Place] = {}
         whole = len(text) > len("k7f3q2m9")
         for folder in folders:
@@ -178,13 +177,13 @@ class Mailbox(Attachments):
                 if (message_id.lower() == text) if whole else layout.short_id(name).startswith(text):
                     found.setdefault(message_id, Place(folder, name))
             if len(found) == 1 and len(text) >= len("k7f3q2m9"):
-                break  # a whole short id: not worth a look at 100,000 older files
+                break  # a whole short id: skip up to 100,000 older files
         return found
 
     def state_of(self, name: str) -> "State | None":
-        """The furthest state in which a message of the inbox lies, or None.
+        """Return the furthest state of a message in the inbox, or None.
 
-        Looks in the order a message takes, so that one which moves on meanwhile is not missed.
+        Searches in the order in which messages move, so that a message that moves meanwhile is not missed.
         """
         state: State | None = None
         for candidate in layout.STATES:
@@ -203,40 +202,40 @@ class Mailbox(Attachments):
     def _sent_folders(self) -> Iterator[str]:
         yield layout.SENT
         for peer in self.outboxes():
-            with suppress(PermissionError):  # another user's folder hides no other message
+            with suppress(PermissionError):  # another user's folder must not hide other messages
                 if self.outbox(peer):
                     yield f"{layout.OUTBOX}/{peer}"
 
     # Moving
 
     def start(self, name: str) -> bool:
-        """Move a message from `pending` to `processing`; False where another was first.
+        """Move a message from `pending` to `processing`; return False if another process was first.
 
-        What it means for the hub, `Carrier.claim` decides.
+        `Carrier.claim` decides what this means for the hub.
         """
         return self.move("pending", "processing", name)
 
     def settle(self, name: str, state: "State" = "done") -> bool:
-        """Move a message from `pending` or `processing` to `done` or `failed`; False if it is in neither."""
-        # Both, in this order: one that is claimed in between is found in the second.
+        """Move a message from `pending` or `processing` to `done` or `failed`; return False if in neither."""
+        # Both, in this order: a message claimed in between is found in the second.
         moved = self.move("pending", state, name)
         try:
             moved = self.move("processing", state, name) or moved
         except OSError:
             if not moved:
-                raise  # else it is settled already: at most a second link to it is left there
+                raise  # else it is settled already, with at most a second link left in `pending`
         if not moved and self._exists(INBOX[state], name):
-            # Whoever moved it may have died before the sync, and this call acknowledges the move.
+            # This call acknowledges the move, but its maker may have died before the sync.
             for folder in (state, "processing", "pending"):
                 self.files.sync(self.at(INBOX[folder]))
         return moved
 
     def fail(self, name: str, kind: "Kind", reason: str, source: "State" = "pending") -> bool:
-        """Move a message to `failed` with the reason beside it."""
+        """Move a message to `failed`, with the reason beside it."""
         return self.quarantine(source, name, reason, kind)
 
     def expire(self, message: Message, now: int) -> bool:
-        """Move a pending info that has expired to `failed`; False where it has not, or cannot be moved."""
+        """Move an expired pending info to `failed`; return False if it has not, or cannot be moved."""
         if message.type != "info" or not message.expired(now):
             return False
         try:
@@ -246,7 +245,7 @@ class Mailbox(Attachments):
         return True
 
     def supersede(self, message: Message) -> bool:
-        """Move a report to `done`, since a later one of its kind is shown; False where it cannot be moved."""
+        """Move a report that a later one replaces to `done`; return False if it cannot be moved."""
         try:
             self.settle(message.file_name)
         except OSError:
@@ -254,35 +253,34 @@ class Mailbox(Attachments):
         return True
 
     def quarantine(self, source: "State", name: str, reason: str, kind: str = "damaged") -> bool:
-        """Move whatever has this name in `source` to `failed/`, untouched, with a note that says why.
+        """Move a file with any name from `source` to `failed/`, unchanged, with a note that has the reason.
 
-        False where it is gone. The note is `<name>.why.json`; where the name is
-        taken there or too long, the file gets another and the note says which it had.
-        `kind` is one of `failure.Kind`, or what a newer xw noted on the other side of a mirror.
-        A damaged copy in a mirror says nothing about the message: it goes to the
-        scratch folder, and the next sync fetches another.
+        Return False if it is gone. The note is `<name>.why.json`; if that name is taken or too long, the file
+        gets another name and the note has the original. `kind` is one of `failure.Kind`, or a newer xw's on
+        the other side of a mirror. A damaged copy in a mirror proves nothing about the message: it goes to
+        the scratch folder, and the next sync fetches another.
         """
         if self._mirror and kind == "damaged":
             return self._rename(self.at(INBOX[source], name), self.at(layout.SCRATCH, os.urandom(12).hex()))
         return self._set_aside(INBOX[source], name, INBOX["failed"], {"reason": reason, "kind": kind})
 
     def refuse(self, peer: str, name: str, reason: str) -> bool:
-        """Move a message for `peer`, which no hub will take, from the outbox to `outbox/failed/`."""
+        """Move a message for `peer` that no hub will take from the outbox to `outbox/failed/`."""
         note = {"reason": reason, "kind": "refused", "to": peer}
         return self._set_aside(f"{layout.OUTBOX}/{peer}", name, layout.REFUSED, note)
 
     def _set_aside(self, source: str, name: str, folder: str, note: dict[str, str]) -> bool:
         kept, count = name, 1
-        # What is named like a note would be overwritten by one.
+        # A file named like a note could be overwritten by one.
         while len(os.fsencode(kept)) > 240 or kept.endswith(layout.WHY) or self._exists(folder, kept):
             count += 1
             plain = "".join(c if c.isascii() and c.isprintable() else "_" for c in name[:120])
             kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"
         note = note | {"at": clock.rfc3339(int(self.files.now() * clock.SECOND))}
         if kept != name:
-            note["name"] = name.encode(errors="backslashreplace").decode()  # it may be no text at all
+            note["name"] = name.encode(errors="backslashreplace").decode()  # the name may not be text
         data = (json.dumps(note, indent=2) + "\n").encode()
-        # The note first: a dead letter without its reason would be a riddle.
+        # The note first: a dead letter needs its reason.
         self.files.replace(data, self.at(layout.SCRATCH), self.at(folder, kept + layout.WHY))
         try:
             self.files.move(self.at(source, name), self.at(folder, kept))
@@ -291,14 +289,14 @@ class Mailbox(Attachments):
                 self.files.remove(self.at(folder, kept + layout.WHY))
             return False
         except OSError:
-            with suppress(OSError):  # a note of what is not there would be a riddle
+            with suppress(OSError):  # a note needs its dead letter
                 if not self._exists(folder, kept):
                     self.files.remove(self.at(folder, kept + layout.WHY))
             raise
         return True
 
     def why(self, name: str) -> dict[str, str]:
-        """The note beside a dead letter: reason, kind, at; empty where there is none to be read."""
+        """Return the note beside a dead letter: reason, kind, at; empty if it cannot be read."""
         return self._note(INBOX["failed"], name + layout.WHY)
 
     def _note(self, folder: str, name: str) -> dict[str, str]:
@@ -309,9 +307,9 @@ class Mailbox(Attachments):
         return {key: str(value) for key, value in note.items()}
 
     def accept(self, name: str, data: bytes, state: "State" = "pending") -> bool:
-        """Publish a message into a state, durable; False where it has been here before, in any state.
+        """Publish a message into a state, durable; return False if it is in the inbox already, in any state.
 
-        FileExistsError where that one has other bytes.
+        Raise FileExistsError if that one has other bytes.
         """
         state_now = self.state_of(name)
         if state_now is None:
@@ -320,17 +318,17 @@ class Mailbox(Attachments):
         try:
             same = self.files.read(self.at(INBOX[state_now], name), layout.MESSAGE_LIMIT) == data
         except FileNotFoundError:
-            return self.accept(name, data, state)  # it has moved on, which it can do at most three times
+            return self.accept(name, data, state)  # it has moved, which happens at most three times
         except Damaged:
             same = False
         if not same:
             raise FileExistsError(errno.EEXIST, "another message has this name", name)
-        # The caller will drop its copy, and whoever published this one may have died before the sync.
+        # The caller will remove its copy, but the publisher of this one may have died before the sync.
         self.files.sync(self.at(INBOX[state_now]))
         return False
 
     def move(self, source: "State", target: "State", name: str) -> bool:
-        """Move a message from one state to another; False where it is not there."""
+        """Move a message from one state to another; return False if it is not there."""
         return self._rename(self.at(INBOX[source], name), self.at(INBOX[target], name))
 
     def _rename(self, source: str, target: str) -> bool:
@@ -347,10 +345,10 @@ class Mailbox(Attachments):
             return False
         return True
 
-    # What was sent
+    # Sent mail
 
     def waiting_for(self) -> list[str]:
-        """Return the peers for whom messages wait in the outbox, or may: their folder cannot be listed."""
+        """Return the peers with messages in the outbox, and those whose folder cannot be listed."""
         return list(filter(self._may_wait, self.outboxes()))
 
     def _may_wait(self, peer: str) -> bool:
@@ -360,17 +358,17 @@ class Mailbox(Attachments):
             return True
 
     def outboxes(self) -> list[str]:
-        """The peers for whom something has waited in the outbox: it has a folder for each."""
+        """Return the peers that have a folder in the outbox."""
         return sorted(
             filter(layout.is_name, set(self.files.list_folder(self.at(layout.OUTBOX))) - {"failed"})
         )
 
     def outbox(self, peer: str) -> list[str]:
-        """The messages that wait to be delivered to a peer, oldest first."""
+        """Return the messages that wait to be delivered to a peer, oldest first."""
         folder = f"{layout.OUTBOX}/{peer}"
         try:
             return self.names(folder)
-        except (FileNotFoundError, NotADirectoryError):  # what is no folder holds no mail; `doctor` names it
+        except (FileNotFoundError, NotADirectoryError):  # not a folder: it has no mail, and `doctor` names it
             return []
         except PermissionError:
             if self.files.foreign(self.at(folder)):
@@ -378,6 +376,6 @@ class Mailbox(Attachments):
             raise
 
     def refused(self, name: str) -> set[str]:
-        """The peers for whom a message lies in `outbox/failed/`."""
+        """Return the peers whose copy of a message is in `outbox/failed/`."""
         notes = [note for note in self.files.list_folder(self.at(layout.REFUSED)) if note.startswith(name)]
         return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}

@@ -1,7 +1,7 @@
-"""The outbox: what waits for each recipient is delivered in order, or comes back to its sender.
+"""The outbox: deliver waiting mail in order to each recipient, or return it to its sender.
 
-`flush` is what a sync calls. `post` puts mail into the outbox, and calls
-`deliver` where older mail to the same recipient still waits there.
+A sync calls `flush`. `post` puts mail into the outbox, and calls `deliver` if older mail to the same
+recipient still waits there.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,11 @@ from xw.message import Fields, decode, encode
 
 
 class Flushed(NamedTuple):
-    """What a flush did: delivered and returned (recipient, file name), and what still waits, with why."""
+    """The result of a flush.
+
+    `delivered` and `returned` have (recipient, file name), `waiting` the error for each recipient whose mail
+    still waits.
+    """
 
     delivered: tuple[tuple[str, str], ...]
     returned: tuple[tuple[str, str], ...]
@@ -25,28 +29,28 @@ class Flushed(NamedTuple):
 
 
 def flush(mailbox: Mailbox, hub: Outgoing) -> Flushed:
-    """Deliver what waits in the outbox, each recipient's oldest first.
+    """Deliver the outbox, each recipient's oldest message first.
 
-    What the hub refuses permanently comes back as an `info` from postmaster.
+    Mail that the hub refuses permanently comes back as an `info` from postmaster.
     """
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         found = _parcels(mailbox)
         if hub.publisher(mailbox.owner):
             return _deliver(mailbox, hub, *found)
-    # Without the lock: the hub is far, and who sends meanwhile must not wait for it. Whoever flushes
-    # delivers a prefix of the same order, and what was delivered twice is there once.
+    # Without the lock: a remote hub is slow, and other senders must not wait for it. Each flush
+    # delivers a prefix of the same order, and a message delivered twice is there once.
     return _deliver(mailbox, hub, *found)
 
 
 def deliver(mailbox: Mailbox, hub: Outgoing) -> Flushed:
-    """Deliver what waits in the outbox, as `flush` does, for a caller that holds the mailbox's lock."""
+    """Deliver the outbox like `flush`, for a caller that holds the mailbox's lock."""
     return _deliver(mailbox, hub, *_parcels(mailbox))
 
 
 def _parcels(mailbox: Mailbox) -> tuple[list[Parcel], list[tuple[str, str]], dict[str, XwError]]:
-    """Return what waits in the outbox, each recipient's oldest first, and the damaged copies sent back.
+    """Return the outbox's parcels, each recipient's oldest first, and the damaged copies that were returned.
 
-    Third, the recipients whose next message cannot be read now, and why.
+    Third, return the recipients whose next message cannot be read now, with the error.
     """
     parcels: list[Parcel] = []
     returned: list[tuple[str, str]] = []
@@ -65,7 +69,7 @@ def _parcels(mailbox: Mailbox) -> tuple[list[Parcel], list[tuple[str, str]], dic
                 reader = mailbox.reader(folder)
                 parcels.append(Parcel(to, name, data, mailbox.owner, folder, files, reader))
             except FileNotFoundError:
-                continue  # another flush has delivered it meanwhile
+                continue  # another flush has just delivered it
             except Unreadable as error:
                 stuck[to] = type(error)(f"{name}: {error}")
                 break  # so that none overtakes
@@ -74,14 +78,14 @@ def _parcels(mailbox: Mailbox) -> tuple[list[Parcel], list[tuple[str, str]], dic
                     returned.append((to, name))
             except XwError:
                 raise
-            except OSError as error:  # another user's file, the disk below it: it keeps nobody else's mail
+            except OSError as error:  # another user's file, or its disk: it delays nobody else's mail
                 if is_general(error):
                     raise
                 if mailbox.files.foreign(path):
-                    continue  # another user put it there, and it is no mail of the owner's; `doctor` names it
+                    continue  # another user put it there, so it is not the owner's mail; `doctor` names it
                 stuck[to] = explain(error)
                 break
-            except Exception as bug:  # noqa: BLE001  # one message must not keep all others in the outbox
+            except Exception as bug:  # noqa: BLE001  # one message must not delay all others
                 stuck[to] = XwError(f"{name}: {unforeseen(bug)}")
                 break
     return parcels, returned, stuck
@@ -100,7 +104,7 @@ def _deliver(
         part = [parcel for parcel in batch if parcel.to not in waiting]  # so that none overtakes
         for parcel, error in zip(part, _outcomes(hub, part), strict=True):
             if error is None:
-                with suppress(FileNotFoundError):  # another flush has delivered it as well
+                with suppress(FileNotFoundError):  # another flush has delivered it too
                     mailbox.files.remove(mailbox.at(f"{layout.OUTBOX}/{parcel.to}", parcel.name))
                 delivered.append((parcel.to, parcel.name))
             elif isinstance(error, (NotFound, Refused)):
@@ -114,12 +118,12 @@ def _deliver(
 
 
 def _outcomes(hub: Outgoing, parcels: Sequence[Parcel]) -> list[XwError | None]:
-    """Return the outcomes of `hub.deliver`; after a fault in xw, deliver each parcel alone."""
+    """Return the outcomes of `hub.deliver`; after a bug in xw, deliver each parcel alone."""
     try:
         return hub.deliver(parcels)
     except (XwError, OSError):
         raise
-    except Exception as bug:  # noqa: BLE001  # the one that brings it out waits, and its successors
+    except Exception as bug:  # noqa: BLE001  # the parcel that triggers it waits, and its successors
         if len(parcels) == 1:
             return [XwError(unforeseen(bug))]
     outcomes: list[XwError | None] = []
@@ -133,18 +137,18 @@ def _outcomes(hub: Outgoing, parcels: Sequence[Parcel]) -> list[XwError | None]:
 
 
 def _return_damaged(mailbox: Mailbox, to: str, name: str, damage: Damaged) -> bool:
-    """Give a damaged outbox copy back to its sender; False for another user's that cannot be moved."""
+    """Return a damaged outbox copy to its sender; return False for another user's that cannot be moved."""
     try:
         return_to_sender(mailbox, to, name, None, f"the outbox copy is damaged: {damage}")
     except OSError:
         if mailbox.files.foreign(mailbox.at(f"{layout.OUTBOX}/{to}", name)):
-            return False  # it is no mail of the owner's, and must not hold that back
+            return False  # not the owner's mail, which it must not delay
         raise
     return True
 
 
 def return_to_sender(mailbox: Mailbox, to: str, name: str, thread: str | None, reason: str) -> None:
-    """Give a message that no hub will take back to its sender, with the reason."""
+    """Return a message that no hub will take to its sender, with the reason."""
     message_id = name.partition(".")[0]
     fields: Fields = {
         "from": layout.POSTMASTER,
@@ -155,6 +159,6 @@ def return_to_sender(mailbox: Mailbox, to: str, name: str, thread: str | None, r
         "body": failure.returned(to, layout.REFUSED, message_id, reason),
         "protocol": failure.payload("refused", reason, message_id, to),
     }
-    # With the time of the original, so that doing this again after a crash makes the same file.
+    # With the original's time, so that a repetition after a crash makes the same file.
     mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))
     mailbox.refuse(to, name, reason)

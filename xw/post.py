@@ -1,9 +1,8 @@
-"""Sending: from a draft to a file that is durable with the recipient, or in the outbox.
+"""Sending: from a draft to a file that is durable at the recipient's, or in the outbox.
 
-On a hub whose directory holds the sender's mailbox too, sending is one publish
-into the recipients' `pending/` and the sender's `sent/`. Everything else waits
-in `outbox/<to>/` until `outbox.flush` has delivered it, in order. One lock per
-mailbox covers giving out ids, sending and flushing, so nothing overtakes.
+If the hub's directory contains the sender's mailbox too, sending is one publish into the recipients'
+`pending/` and the sender's `sent/`. All other mail waits in `outbox/<to>/` until `outbox.flush` has delivered
+it, in order. One lock per mailbox covers giving out ids, sending and flushing, so nothing overtakes.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from xw.mailbox import Mailbox
 from xw.message import Attachment, Fields, Message, decode, encode
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.files.contract import Note
     from xw.hub.contract import Outgoing, Publisher
@@ -30,12 +29,11 @@ if TYPE_CHECKING:
 
 
 class Draft(NamedTuple):
-    """What is to be sent. `to` are peers; `attachments` paths on this machine; `more` optional fields.
+    """A message to send. `to` are peers, `attachments` local paths, `more` optional fields.
 
-    `sums` are the SHA-256 in hex that the attachments have, where their caller knows: in between somebody
-    may have put others in their place.
-    With `noted`, the sender's own copy in `sent/` is made first, not last: whoever
-    finds it there after a crash knows what was to be sent, and may `complete` it.
+    `sums` are the SHA-256 of the attachments in hex, if the caller knows them: others may have replaced the
+    files since. With `noted`, the sender's own copy in `sent/` is made first, not last: after a crash, it
+    shows the message to `complete`.
     """
 
     type: "Type"
@@ -45,16 +43,17 @@ class Draft(NamedTuple):
     thread: str | None = None
     attachments: tuple[str, ...] = ()
     expires: str | None = None
-    more: Fields = {}  # noqa: RUF012  # never written to
+    more: Fields = {}  # noqa: RUF012  # never changed
     noted: bool = False
     sums: tuple[str, ...] = ()
 
 
 class Sent(NamedTuple):
-    """A message that is durable: who has it in `pending/`, and for whom it waits in the outbox.
+    """A durable message, and where it is for each recipient.
 
-    `returned` are those to whom a hub elsewhere, once reached, would not take it;
-    `about` the message that it answers, adds to or repeats, for saying so.
+    `delivered` have it in `pending/`; for `waiting` it is in the outbox; `returned` are those for which a
+    remote hub, once reached, refused it. `about` is the message that it answers, extends or repeats, for
+    reports.
     """
 
     id: str
@@ -83,20 +82,18 @@ def send(
     now: clock.Clock,
     before: Callable[[str, bytes], None] = lambda name, data: None,
 ) -> Sent:
-    """Make a message durable for each recipient; it says where.
+    """Make a message durable for each recipient, and return where it is for each.
 
-    `before` is given the file name and the bytes while nobody can see them yet;
-    a caller that keeps them can `complete` it after a crash without sending twice.
-
-    Nothing is kept when it raises: NotFound (no such peer), Refused (too large),
-    Usage (an attachment that is no readable file), OSError (disk).
+    `before` gets the file name and the bytes before anybody can see them; a caller that keeps them can
+    `complete` the message after a crash without sending it twice. Raise NotFound (unknown peer), Refused (too
+    large), Usage (an attachment is not a readable file) or OSError (disk); then nothing is kept.
     """
     check_recipients(hub, draft.to, mailbox.owner)
     publisher = hub.publisher(mailbox.owner)
     direct = _direct(publisher, draft.to)
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
         behind = set(mailbox.waiting_for())
-        if behind.intersection(draft.to) and publisher:  # else the mail travels, with the next sync
+        if behind.intersection(draft.to) and publisher:  # otherwise the next sync delivers the mail
             from xw.outbox import deliver
 
             behind = set(deliver(mailbox, hub).waiting)
@@ -108,14 +105,14 @@ def send(
             return _publish(mailbox, publisher, message, data, draft.to, direct, draft.noted)
         finally:
             for file in staged.values():
-                with suppress(OSError):  # gone from the scratch folder when all went well
+                with suppress(OSError):  # after success it is gone from the scratch folder
                     mailbox.files.remove(file.path)
 
 
 def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = None) -> None:
-    """Bring a message to the recipients who lack it because its `send` was cut off; harmless if it was not.
+    """Deliver a message to the recipients who lack it because its `send` was interrupted; else harmless.
 
-    `data` are the bytes that `before` was given; None for a message that was `noted`, which lies in `sent/`.
+    `data` are the bytes that `before` got; None for a message that was `noted`, which is in `sent/`.
     """
     own, noted = mailbox.at(layout.SENT, name), data is None
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
@@ -124,21 +121,21 @@ def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = 
         else:
             with suppress(FileNotFoundError):
                 mailbox.files.stat(own)
-                return  # it is made last, so everybody has theirs
+                return  # the own copy is made last, so everybody has theirs
         message = decode(name, data)
         returned = mailbox.refused(name)
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
         publisher = hub.publisher(mailbox.owner)
         direct: set[str] = set()
-        if publisher:  # else all goes through the outbox, and is delivered once by its id
+        if publisher:  # otherwise the outbox delivers it, once for each id
             left = [to for to in left if not _has(hub, to, name)]
-            with suppress(Refused):  # then all waits in the outbox
+            with suppress(Refused):  # then the whole message waits in the outbox
                 direct = _direct(publisher, [to for to in left if to not in mailbox.waiting_for()])
         _publish(mailbox, publisher, message, data, left, direct, noted)
 
 
 def _has(hub: "Outgoing", to: str, name: str) -> bool:
-    """Return True if a recipient has a message; what a closed mailbox has, its next delivery finds out."""
+    """Return True if a recipient has a message; for a closed mailbox, its next delivery finds out."""
     try:
         return hub.locate(to, name) is not None
     except PermissionError:
@@ -148,8 +145,8 @@ def _has(hub: "Outgoing", to: str, name: str) -> bool:
 def attach(
     mailbox: Mailbox, hub: "Outgoing", message: Message, paths: Sequence[str], now: clock.Clock
 ) -> Sent:
-    """Add files to a message that was sent; its recipients get an `info` that lists them."""
-    _direct(hub.publisher(mailbox.owner), message.to)  # before anything is made
+    """Add files to a sent message; its recipients get an `info` that lists them."""
+    _direct(hub.publisher(mailbox.owner), message.to)  # check first, before making files
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         taken = {name.lower() for name in mailbox.attachment_names(message.id)}
         staged = stage_files(mailbox, paths, taken)
@@ -177,14 +174,14 @@ def repeat_dead_letter(mailbox: Mailbox, message: Message, paths: Sequence[str],
 
 
 def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None:
-    """NotFound, with the nearest names, where a recipient is not registered; Usage where there is none."""
+    """Raise NotFound, with the nearest names, for an unknown recipient; Usage if there is none."""
     if not names:
         raise Usage("no recipient: name one with --to")
     for name in names:
         try:
             known = hub.knows(name)
         except Unreachable:
-            continue  # it waits in the outbox, and comes back if the hub, once reached, knows no such name
+            continue  # it waits in the outbox, and is returned if the hub does not know the name
         if not known:
             from xw.text import nearest
 
@@ -198,9 +195,9 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
 
 
 def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
-    """A time later than that of every id this mailbox gave out on this machine."""
+    """Return a time later than every id that this mailbox has given out on this machine."""
     last = note.recall()
-    if not layout.is_stamp(last):  # no note yet, or a power cut left it torn, or a clock mad
+    if not layout.is_stamp(last):  # no note yet, one torn by a power cut, or one from a wrong clock
         names = mailbox.names(layout.SENT)
         last = layout.time_of(names[-1]) if names else ""
     at = max(now(), clock.from_stamp(last) + 1) if layout.is_stamp(last) else now()
@@ -209,7 +206,7 @@ def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
 
 
 def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int) -> tuple[Message, bytes]:
-    """The message that a draft makes at a time, and its bytes; its attachments lie beside it."""
+    """Return the message that a draft makes at a time, and its bytes, after placing its attachments."""
     listed = [Attachment(name, file.size, file.sha256)._asdict() for name, file in staged.items()]
     fields: Fields = {
         "from": mailbox.owner,
@@ -222,7 +219,7 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
         "expires": draft.expires,
     }
     name, data = encode(fields | draft.more, at)
-    message = decode(name, data)  # what xw sends, xw must be able to read
+    message = decode(name, data)  # xw must be able to read what it sends
     for file_name, file in staged.items():
         mailbox.place(file, message.id, file_name)
     return message, data
@@ -242,15 +239,15 @@ def _publish(
     direct: set[str],
     sent_first: bool = False,
 ) -> Sent:
-    """Publish a message to those in `direct`, into the outbox for the others, and into `sent/`."""
+    """Publish a message to the recipients in `direct`, into the outbox for the others, and into `sent/`."""
     delivered = tuple(one for one in to if one in direct)
     waiting = tuple(one for one in to if one not in direct)
     own = [f"{layout.OUTBOX}/{one}" for one in waiting]
     for folder in own:
         mailbox.files.make_folder(mailbox.at(folder))
     own.insert(0 if sent_first else len(own), layout.SENT)
-    # One file for recipient and `sent/` is cheaper; but of several recipients each has its own, since
-    # the move to `done` sets a file's mtime, and `trace` tells the time for each.
+    # One file for recipient and `sent/` is cheaper, but several recipients need one each: the move to
+    # `done` sets a file's mtime, and `trace` shows each recipient's time.
     separate = len(message.to) > 1
     if publisher:
         for one in delivered:
