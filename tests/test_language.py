@@ -33,22 +33,6 @@ REPORTS = {"complain", "warn", "tell", "_tell", "fail", "_end", "Finding", "_ref
 """Functions that print or send their text, as an exception does."""
 
 
-NOT_DONE = {
-    "docs/commands.md",
-    "README.md",
-    "xw/actions/rooms.py",
-    "xw/actions/sending.py",
-    "xw/clock.py",
-    "xw/config.py",
-    "xw/files/own_folder.py",
-    "xw/files/ssh/route.py",
-    "xw/files/ssh/target.py",
-    "xw/files/walk.py",
-    "xw/layout.py",
-}
-"""Files that still have such texts. Take a file off when it has none; add no other."""
-
-
 def _found(text: str) -> list[str]:
     return [
         f"{match.group(0).strip()!r}: {better}"
@@ -124,9 +108,9 @@ def _texts_of(name: str) -> Iterable[str]:
 
 @pytest.mark.parametrize("name", [*PAGES, *MODULES])
 def test_texts_use_plain_english(name: str) -> None:
-    """Help, errors and pages have none of `WORDS`; a file listed as not done still has some."""
+    """Help, errors and pages have none of `WORDS`."""
     found = {(text[:80], finding) for text in _texts_of(name) for finding in _found(text)}
-    assert bool(found) == (name in NOT_DONE), found or "take it off NOT_DONE"
+    assert found == set()
 
 
 @pytest.mark.parametrize(

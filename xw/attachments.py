@@ -116,11 +116,11 @@ class Attachments:
                 wrong[file.name] = Problem("missing", "missing")
                 continue
             except OSError as error:
-                wrong[file.name] = Problem("unreadable", f"cannot be looked at: {error.strerror}")
+                wrong[file.name] = Problem("unreadable", f"cannot be read: {error.strerror}")
                 continue
             if look.kind != "file":
                 kind = _KINDS.get(look.kind, "device, socket or FIFO")
-                wrong[file.name] = Problem("no file", f"is no regular file but a {kind}")
+                wrong[file.name] = Problem("no file", f"is not a regular file but a {kind}")
             elif look.size != file.size:
                 wrong[file.name] = Problem("altered", f"has {look.size} bytes, not {file.size}")
         return wrong
@@ -189,7 +189,7 @@ def stage_files(
             staged[layout.attachment_name(path, taken)] = mailbox.stage(_pieces(mailbox, path))
         for (name, file), wanted in zip(staged.items(), sums, strict=False):
             if file.sha256 != wanted:
-                raise Refused(f"{name} has changed just now; nothing was sent")
+                raise Refused(f"{name} changed while xw read it; nothing was sent")
     except (OSError, XwError):
         for file in staged.values():
             mailbox.files.remove(file.path)
@@ -211,7 +211,7 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
     if os.path.isdir(path):
         raise Usage(f"{shown} is a directory: attach an archive of it, or its files; nothing was sent")
     if not os.path.isfile(path):  # a FIFO would block for ever, and a device would never end
-        what = "no regular file: write it to one" if os.path.exists(path) else "no such file"
+        what = "not a regular file: write it to one" if os.path.exists(path) else "no such file"
         raise Usage(f"{shown}: {what} to attach; nothing was sent")
     try:
         source = open(path, "rb")  # noqa: SIM115  # the generator closes it

@@ -33,16 +33,16 @@ def folders(mailbox: Mailbox, where: str = "") -> Generator[Finding, None, bool]
         what = f"missing folders{where}: {', '.join(missing)}"
         yield Finding("bad", "missing-folders", what, f"xw init --name {mailbox.owner}", len(missing))
     if strange:
-        what = f"folders that cannot be read{where}: {', '.join(strange)}"
+        what = f"unreadable folders{where}: {', '.join(strange)}"
         fix = f"move them away or fix their permissions, then xw init --name {mailbox.owner}"
         yield Finding("bad", "unreadable-folders", what, fix, len(strange))
     if open_to_others:
-        who = f"others{where or ' on this machine'} can read the mail"
+        who = f"other users{where or ' on this machine'} can read the mail"
         mode = "2770" if mailbox.files.group else "700"
         fix = f"chmod {mode} {' '.join(open_to_others)}"
         yield Finding("bad", "open-permissions", who, fix, len(open_to_others))
     if not (missing or strange or open_to_others):
-        yield Finding("ok", "folders", f"all folders are there and {_readers(mailbox)}{where}")
+        yield Finding("ok", "folders", f"all folders exist and are {_readers(mailbox)}{where}")
     return not (missing or strange)
 
 
@@ -78,8 +78,8 @@ def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
         yield Finding("bad", "not-writable", f"cannot write durably {where}: {error.strerror}", fix)
         return False
     if mode:
-        what = f"a file written {where} can be read by others (mode bits {mode:03o})"
+        what = f"other users can read a file written {where} (mode bits {mode:03o})"
         fix = "serve the hub with OpenSSH's sftp-server, or give it a file system with modes"
         yield Finding("bad", "open-permissions", what, fix)
-    yield Finding("ok", "writable", f"files can be written and synced {where}")
+    yield Finding("ok", "writable", f"xw can write and sync files {where}")
     return True

@@ -75,7 +75,7 @@ def from_rfc3339(text: str) -> int:
     from datetime import datetime
 
     if not _is_rfc3339(text):  # `fromisoformat` accepts other forms too, and any character for the T
-        raise ValueError(f"{text!r} is no RFC 3339 time")
+        raise ValueError(f"{text!r} is not an RFC 3339 time")
     return round(datetime.fromisoformat(text).timestamp() * SECOND)
 
 
@@ -101,7 +101,7 @@ def when(text: str, at: int, future: bool) -> int:
     except (ValueError, OverflowError):
         example = stamp(at)
         raise Usage(
-            f"{text!r} is no time: use 90s, 10m, 2h, 3d, 1w, a date or RFC 3339 such as {spell(example)}"
+            f"{text!r} is not a time: use 90s, 10m, 2h, 3d, 1w, a date or RFC 3339 such as {spell(example)}"
         ) from None
 
 

@@ -73,7 +73,7 @@ def here(needed: bool = True) -> str:
         if not needed:
             return "/"
         raise Usage(
-            "the directory that you are in is gone: cd to one that is there, or name xw.json by its whole "
+            "the working directory is gone: cd to another one, or name xw.json by its whole "
             "path with --config or XW_CONFIG"
         ) from None
 
@@ -180,7 +180,7 @@ def load(path: str | None) -> Config:
 def read(path: str) -> dict[str, object]:
     """Return the valid object in a configuration file. Raise Usage."""
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-        raise Usage(f"{path}: no regular file")  # to open a FIFO would wait for ever
+        raise Usage(f"{path}: not a regular file")  # to open a FIFO would wait for ever
     try:
         with open(path, "rb") as file:
             data = parse_object(file.read(_LIMIT))
@@ -259,7 +259,7 @@ def absolute(hub: str, folder: str) -> str:
     elif _is_typo(hub) and not os.path.isdir(os.path.join(folder, hub)):
         raise Usage(f"{hub!r} looks like a hub elsewhere: write {schemes.forms()}; a folder here is ./{hub}")
     if not hub or "\0" in hub:
-        raise Usage(f"the hub {hub!r} is no path: give one")
+        raise Usage(f"the hub {hub!r} is not a path: give one")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))
 
 

@@ -142,9 +142,9 @@ _FIXES = {
     errno.EACCES: (6, "check the owner and mode of the path"),
     errno.EPERM: (6, "check the owner and mode of the path"),
     errno.ELOOP: (6, "it is a symbolic link, which xw does not follow"),
-    errno.ENOENT: (1, "it does not exist: was the hub moved or removed? `xw doctor` looks"),
-    errno.EISDIR: (1, "a directory lies where xw keeps a file: move it away"),
-    errno.ENOTDIR: (1, "a part of the path is no directory: `xw doctor` looks"),
+    errno.ENOENT: (1, "it does not exist: was the hub moved or removed? `xw doctor` checks"),
+    errno.EISDIR: (1, "a directory has the name of one of xw's files: move it away"),
+    errno.ENOTDIR: (1, "a part of the path is not a directory: `xw doctor` checks"),
 }
 
 

@@ -68,7 +68,7 @@ def notice(name: str, message: Message, kind: Kind, reason: str) -> str:
 def returned(to: str, kept: str, message_id: str, reason: str) -> str:
     """Return the body of postmaster's info that a message for `to` was returned; `kept` is its folder."""
     again = f"`xw retry {layout.short_id(message_id)}` sends it again"
-    return f"{_RETURN.format(to)}{reason}. It lies in {kept}/; {again}."
+    return f"{_RETURN.format(to)}{reason}. It is in {kept}/; {again}."
 
 
 def sentence(message: Message) -> str:

@@ -204,7 +204,7 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
 
     with suppress(OSError):
         if os.listdir(url):  # perhaps mailboxes without their hub.json, which `init` cannot use
-            return f" `xw init --hub {url}` tells what it lacks"
+            return f" `xw init --hub {url}` explains what it lacks"
     cwd = config.here(needed=False)
     near = places.hub_near(cwd, config.worktree(cwd))
     if near:

@@ -185,7 +185,9 @@ def check_name(name: str) -> str:
     if name in RESERVED:
         raise Usage(f"{name!r} is reserved: choose another name")
     if not is_name(name):
-        raise Usage(f"{name!r} is no instance name: use 1 to 32 of a-z, 0-9 and '-', not starting with '-'")
+        raise Usage(
+            f"{name!r} is not an instance name: use 1 to 32 of a-z, 0-9 and '-', not starting with '-'"
+        )
     return name
 
 

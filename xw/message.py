@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xw.words import Type
 
 Fields = dict[str, object]
-STRAY = "the file's name is no message's name"
+STRAY = "the file name is not a message's"
 _REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
 
 # Bounds that no honest writer exceeds, so that no number in a file can break a calculation.

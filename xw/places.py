@@ -203,7 +203,7 @@ def _unlinked(path: str) -> str:
     """Return `path` unless it is a link that another user made: it may lead anywhere. Foreign."""
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
-        raise Foreign(f"{path} is a link of user {found.st_uid}")
+        raise Foreign(f"{path} is a link that belongs to user {found.st_uid}")
     return path
 
 

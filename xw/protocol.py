@@ -222,12 +222,12 @@ def _take(line: str, labels: dict[str, str], fields: dict[str, object]) -> str |
     label, colon, value = line.strip().partition(":")
     shown = visible(line.strip()[:60], keep="")
     if not colon:
-        return f"{shown!r} is no `Label: value` line; a blank line ends the message"
+        return f"{shown!r} is not a `Label: value` line; a blank line ends the message"
     field = labels.get(label)
     if field is None:
         return f"no label is called {visible(label[:40], keep='')!r}{nearest(label, list(labels))}"
     if field in fields:
-        return f"{label} is there twice"
+        return f"{label} appears twice"
     value = value.strip()
     if field in ("recoverable", "needs_assistance"):
         fields[field] = _TRUTH.get(value.lower(), value)

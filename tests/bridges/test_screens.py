@@ -106,8 +106,8 @@ def test_home_screen_is_no_answer() -> None:
 
 def test_frame_line_broken_by_a_narrow_pane() -> None:
     """The rest of the frame's last line, broken by the program, is not taken for the answer."""
-    rows = ["❯ [end k7f3q2m9] your next", "  message is the answer to", "  alice", "", "> yes"]
-    text = "x\n[end k7f3q2m9] your next message is the answer to alice"
+    rows = ["❯ [end k7f3q2m9] answer", "  alice in your next", "  message", "", "> yes"]
+    text = "x\n[end k7f3q2m9] answer alice in your next message"
     assert answer(rows, GENERIC, text).text == "> yes"
 
 

@@ -15,7 +15,7 @@ SECRET = [
     "[end aaaaaaaa] your next",
 ]
 OLD = ["swordfish it is", "", "really"]
-SAID = ["Yes, alice.", "", "[1] see the end: no answer is expected", "done"]
+SAID = ["Yes, alice.", "", "[1] see the end: no answer needed", "done"]
 
 
 def by_letters(text: str, width: int) -> Iterator[str]:

@@ -230,7 +230,7 @@ def test_an_ask_that_times_out_says_how_to_wait_on(team: Team) -> None:
     """The error names the command that waits on for the answer to this question."""
     err = _asked(team)
     (question,) = team.pending("bob")
-    assert f"`xw wait --re {question[-8:]}` waits on" in err
+    assert f"`xw wait --re {question[-8:]}` keeps waiting" in err
 
 
 def test_an_answer_that_came_too_late(team: Team) -> None:

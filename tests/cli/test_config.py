@@ -47,7 +47,7 @@ def _with(**change: object) -> str:
         (_with(hub="a\0b"), ["hub"]),
         (_with(hub="\ud800"), ["not valid JSON"]),
         (_with(hub="nats://x/y"), ["xw.json: hub: ", "unknown kind of hub"]),
-        (_with(hub="file://"), ["xw.json: hub: ", "no path"]),
+        (_with(hub="file://"), ["xw.json: hub: ", "not a path"]),
         (_with(instances=[]), ["instances", "an object, {…}", "found []"]),
         (_with(instances={"Alice": {}}), ["instances.Alice: expected an instance name: 1 to 32 of a-z"]),
         (_with(instances={"alice\n": {}}), ["instances.alice"]),
@@ -221,4 +221,4 @@ def test_a_fifo_in_place_of_the_configuration(empty: Path) -> None:
     """An xw.json that is a FIFO is a usage error, and does not keep anybody waiting."""
     os.mkfifo(empty / "xw.json")
     broken = call(empty, "check")
-    assert (broken.code, "no regular file" in broken.err) == (2, True)
+    assert (broken.code, "not a regular file" in broken.err) == (2, True)

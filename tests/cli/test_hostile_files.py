@@ -333,7 +333,7 @@ _REASONS = {
     "another type in the name": "type",
     "another sender in the name": "sender",
     "body is '1' (int)": "'body'",
-    "the name 'x' of 1": "no message's name",
+    "the name 'x' of 1": "not a message's",
 }
 
 
@@ -376,9 +376,9 @@ _KINDS: dict[str, tuple[Callable[[Path], None], Callable[[int], bool], str]] = {
     "dangling link": (lambda path: path.symlink_to("/nowhere"), stat.S_ISLNK, "symbolic link"),
     "link to a device": (lambda path: path.symlink_to("/dev/zero"), stat.S_ISLNK, "symbolic link"),
     "link to itself": (lambda path: path.symlink_to(path.name), stat.S_ISLNK, "symbolic link"),
-    "fifo": (os.mkfifo, stat.S_ISFIFO, "no regular file"),
+    "fifo": (os.mkfifo, stat.S_ISFIFO, "not a regular file"),
     "socket": (_socket, stat.S_ISSOCK, "socket"),
-    "folder": (_folder, stat.S_ISDIR, "no regular file"),
+    "folder": (_folder, stat.S_ISDIR, "not a regular file"),
     "sparse": (_sparse, stat.S_ISREG, "more than 1,048,576 bytes"),
 }
 
@@ -409,7 +409,7 @@ def test_hostile_files_by_their_id(team: Team) -> None:
         _write(team.box("bob") / "inbox" / "pending", name, data)
         refused = team.run(*command, by="bob")
         assert (refused.code, refused.out) == (1, "")
-        assert "it lies in inbox/failed/, untouched" in refused.err
+        assert "it is in inbox/failed/, unchanged" in refused.err
         assert team.pending("bob") == []
     assert team.run("read", name, by="bob").code == 1
 
@@ -433,9 +433,9 @@ def test_a_long_name_in_no_encoding(team: Team) -> None:
     pending = os.fsencode(team.box("bob") / "inbox" / "pending")
     with open(pending + b"/" + b"\xff" * 250, "wb"):
         pass
-    assert "no message's name" in team.run("check", by="bob").err
+    assert "not a message's" in team.run("check", by="bob").err
     (letter,) = team.json("check", "--failed", "--all", by="bob")["dead_letters"]
-    assert "no message's name" in letter["reason"]
+    assert "not a message's" in letter["reason"]
 
 
 def test_the_same_bad_name_again(team: Team) -> None:
@@ -484,7 +484,7 @@ def test_what_is_no_folder_in_the_outbox(team: Team, tmp_path: Path, stray: str)
     assert team.run("read", "zzzzzzzz").code == 3
     looked = team.run("doctor")
     assert (looked.code, looked.err) == (1, "")
-    assert f"bad  {path} is no folder: move it away\n" in looked.out
+    assert f"bad  {path} is not a folder: move it away\n" in looked.out
     assert os.listdir(tmp_path / "foreign") == []
 
 

@@ -87,7 +87,7 @@ def test_output_that_cannot_be_written(team: Team) -> None:
         process = team.start("check", "--json", stdout=full)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "the output cannot be written" in err
+    assert "cannot write the output" in err
 
 
 def test_a_failed_part_of_the_work(team: Team) -> None:

@@ -36,7 +36,7 @@ def test_words_in_the_wrong_order(team: Team, words: tuple[str, ...], order: str
 
 def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
     """The word in place of an id is quoted; an id without a text is named as an id."""
-    assert "'some text' is no id" in team.run("reply", "some text").err
+    assert "'some text' is not an id" in team.run("reply", "some text").err
     token = team.send("well?", kind="question")
     for given in (token, token[-8:], token[-8:-4], f"#{token[-8:]}", f"{token}.question.alice.json"):
         assert "the text is missing" in team.run("reply", given, by="bob").err

@@ -119,14 +119,14 @@ def test_bodies(team: Team, tmp_path: Path) -> None:
         (("-dash",), b"", 2, "needs `--` before it"),
         (("bad \udcff byte",), b"", 2, "not valid UTF-8"),
         (("text", "more"), b"", 2, "unexpected extra argument"),
-        (("text", "--expires", "soon"), b"", 2, "'soon' is no time"),
-        (("text", "--expires", "9" * 30 + "d"), b"", 2, "is no time"),
-        (("text", "--expires", "9" * 5000 + "d"), b"", 2, "is no time"),
-        (("text", "--expires", "9999-12-31T23:59:59-23:59"), b"", 2, "is no time"),
-        (("text", "--expires", ""), b"", 2, "is no time"),
-        (("text", "--expires", "2020-01-01"), b"", 2, "over already: give a later time"),
+        (("text", "--expires", "soon"), b"", 2, "'soon' is not a time"),
+        (("text", "--expires", "9" * 30 + "d"), b"", 2, "is not a time"),
+        (("text", "--expires", "9" * 5000 + "d"), b"", 2, "is not a time"),
+        (("text", "--expires", "9999-12-31T23:59:59-23:59"), b"", 2, "is not a time"),
+        (("text", "--expires", ""), b"", 2, "is not a time"),
+        (("text", "--expires", "2020-01-01"), b"", 2, "has passed: give a later time"),
         (("text", "--expires", "2020-01-01T00:00:00Z"), b"", 2, "expire at 2020-01-01T00:00:00.000000Z"),
-        (("text", "--expires", "0s"), b"", 2, "over already"),
+        (("text", "--expires", "0s"), b"", 2, "has passed"),
         (("text", "--to", "dave"), b"", 3, "no peer 'dave'"),
     ],
 )
@@ -224,7 +224,11 @@ def test_what_cannot_be_attached(team: Team, tmp_path: Path, what: str) -> None:
     )
     assert refused.code == 2
     assert "nothing was sent" in refused.err
-    reasons = {"directory": "is a directory", "fifo": "no regular file", "socket link": "no regular file"}
+    reasons = {
+        "directory": "is a directory",
+        "fifo": "not a regular file",
+        "socket link": "not a regular file",
+    }
     assert reasons.get(what, "no such file") in refused.err
     assert "\x1b" not in refused.err
     assert team.pending("bob") == []

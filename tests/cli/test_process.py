@@ -127,7 +127,7 @@ def test_a_working_directory_that_is_gone(team: Team, command: str) -> None:
     """If an agent's working directory was removed, as worktrees are, the error names that."""
     gone = _xw_in_shell(team, f"mkdir gone && cd gone && rmdir ../gone && {XW} {command}")
     assert gone.code == (1 if command == "doctor" else 2)
-    assert "the directory that you are in is gone: cd to one that is there" in gone.out + gone.err
+    assert "the working directory is gone: cd to another one" in gone.out + gone.err
 
 
 @pytest.mark.parametrize("named", ["XW_CONFIG={}", "--config {}"])
@@ -154,7 +154,7 @@ def test_output_that_cannot_be_written(team: Team, command: str, code: int, unbu
     ran = _xw_in_shell(team, run)
     assert (ran.code, ran.err.count("\n")) == (code, 1)
     if code == 1:
-        said = "xw: the output cannot be written: No space left on device; what the command did stays done\n"
+        said = "xw: cannot write the output: No space left on device; the command itself has taken effect\n"
         assert ran.err == said
     assert len(team.pending("carol")) == ("send info" in command)
     assert _xw_in_shell(team, f"{run} 2>/dev/full").code == code

@@ -22,7 +22,7 @@ def test_init_in_an_empty_directory(empty: Path) -> None:
         "mailbox  my-project (made)",
         f"config   {empty / 'xw.json'}",
         "Next: `xw init --name NAME` adds another agent here.",
-        "Next: `xw prompt` prints what to paste into the agent's system prompt.",
+        "Next: `xw prompt` prints instructions for the agent's system prompt.",
     ]
     assert json.loads((empty / "xw.json").read_text()) == {
         "format": 1,
@@ -42,7 +42,7 @@ def test_second_init_adds_an_instance(empty: Path) -> None:
         empty, "init", "--name", "bob", "--kind", "human", "--describe", "Tests.", "--capability", "python"
     )
     assert made.code == 0
-    assert "(was there)\nmailbox  bob (made)\n" in made.out
+    assert "(exists)\nmailbox  bob (made)\n" in made.out
     assert "export XW_NAME=bob" in made.out
     assert json.loads((empty / "xw.json").read_text())["instances"] == {
         "my-project": {},
@@ -56,7 +56,7 @@ def test_init_again_is_harmless(team: Team) -> None:
     """Repeating `init` for an instance makes nothing new and loses no mail and no description."""
     team.send("kept")
     again = team.ok("init", "--name", "bob")
-    assert "mailbox  bob (was there)" in again
+    assert "mailbox  bob (exists)" in again
     assert len(team.pending("bob")) == 1
     assert team.json("peers")["peers"][0]["description"] == "bob's description"
 
@@ -73,7 +73,7 @@ def test_two_inits_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(LocalFiles, "list_folder", slowly)
     made = call(empty, "init", "--name", "alice")
     assert (made.code, made.err) == (0, "")
-    assert "hub (was there)" in made.out
+    assert "hub (exists)" in made.out
 
 
 def test_init_as_json(empty: Path) -> None:
@@ -129,7 +129,7 @@ def test_two_instances_of_one_name(empty: Path, team: Team) -> None:
     assert f"`xw init --name alice --hub {team.hub}` shares its mailbox" in taken.err
     assert not (empty / "xw.json").exists()
     shared = call(empty, "init", "--hub", str(team.hub), "--name", "alice")
-    assert (shared.code, "mailbox  alice (was there)" in shared.out) == (0, True)
+    assert (shared.code, "mailbox  alice (exists)" in shared.out) == (0, True)
     team.send("to both", by="bob", to="alice")
     assert "to both" in call(empty, "check").out
 
@@ -154,7 +154,7 @@ def test_init_refuses_a_directory_that_is_something_else(empty: Path, tmp_path: 
     (tmp_path / "thesis" / "chapter1").write_text("…")
     refused = call(empty, "init", "--hub", str(tmp_path / "thesis"))
     assert refused.code == 6
-    assert "is not empty and no hub" in refused.err
+    assert "is not empty and not a hub" in refused.err
     assert os.listdir(tmp_path / "thesis") == ["chapter1"]
 
 
@@ -440,7 +440,7 @@ def test_a_hub_that_is_no_url(team: Team, url: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("", "damaged"), ("[]", "damaged"), ("[" * 60000, "damaged"), ('{"format": 2, "name": "x"}', "upgrade"),
-     ('{"format": 1}', "damaged ('name' is missing)"), ('{"format": "1"}', "its format is no number")],
+     ('{"format": 1}', "damaged ('name' is missing)"), ('{"format": "1"}', "its format is not a number")],
 )  # fmt: skip
 def test_a_damaged_hub_file(team: Team, text: str, expected: str) -> None:
     """A hub.json that is damaged or of a later format is an error that says so."""

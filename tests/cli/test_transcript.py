@@ -107,7 +107,7 @@ def test_log_since_when(team: Team, when: str) -> None:
     """An invalid --since, or one that no message can have, is a usage error."""
     refused = team.run("log", f"--since={when}")
     assert (refused.code, refused.out) == (2, "")
-    assert "is no time" in refused.err
+    assert "is not a time" in refused.err
 
 
 def test_log_since_leaves_out_the_older(team: Team) -> None:

@@ -99,7 +99,7 @@ def test_gc_keeps_the_senders_copy_of_what_is_not_delivered(team: Team) -> None:
     assert "outbox" in team.ok("trace", waits)
     shutil.rmtree(team.box("bob"))
     team.run("sync")
-    assert f"1 messages that were refused, in outbox/failed/: {waits[-8:]}" in team.run("doctor").out
+    assert f"1 refused messages in outbox/failed/: {waits[-8:]}" in team.run("doctor").out
     team.ok("gc", "--days", "0")
     assert "refused" in team.ok("trace", waits)
 
@@ -151,7 +151,7 @@ def test_one_gc_at_a_time(team: Team, old: dict[str, str]) -> None:
     """While a gc runs, another does nothing, and reports that only with --verbose."""
     with LocalFiles(str(team.hub)).locked(f"bob/{layout.GC_LOCK}"):
         assert team.ok("gc", by="bob") == ""
-        assert team.ok("gc", "--verbose", by="bob") == "another gc is at work: nothing to do\n"
+        assert team.ok("gc", "--verbose", by="bob") == "another gc is running: nothing to do\n"
         assert team.json("gc", by="bob")["busy"]
     assert len(team.names("bob", "inbox/done")) == 1
 
@@ -238,7 +238,7 @@ def test_doctor_on_a_clock_that_was_ahead(team: Team) -> None:
     assert "in the future" not in team.ok("doctor")
     ahead = clock.stamp(clock.now() + (2 * 86400 + 60) * clock.SECOND)
     lock.write_text(ahead)
-    assert "note the last id given out is 2d in the future: until then" in team.ok("doctor")
+    assert "note the last id issued is 2d in the future: until then" in team.ok("doctor")
     assert layout.time_of(team.send("dated ahead")) > ahead
 
 
@@ -276,7 +276,7 @@ def test_doctor_finds_damaged_and_old_mail(team: Team, old: dict[str, str]) -> N
     (inbox / "pending" / "stray").write_text("")
     told = _bad_or_damaged(team)
     assert "do not match the short id" in told
-    assert "bad  stray: the file's name is no message's name: xw check --failed" in told
+    assert "bad  stray: the file name is not a message's: xw check --failed" in told
     for folder in ("inbox/pending", "inbox/processing", "outbox/carol"):
         (team.box("bob") / folder).mkdir(exist_ok=True)
         data = _message(stamp, folder)

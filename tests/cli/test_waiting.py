@@ -89,9 +89,7 @@ def test_watch_reports_nothing_twice_and_nothing_damaged(team: Team, started: St
     assert _line(watch).endswith("two\n")
     assert watch.stderr
     assert "do not match the short id" in watch.stderr.readline()
-    assert (
-        watch.stderr.readline() == "xw: set aside in failed/: stray: the file's name is no message's name\n"
-    )
+    assert watch.stderr.readline() == "xw: set aside in failed/: stray: the file name is not a message's\n"
 
 
 def test_wait_leaves_what_is_damaged_to_check(team: Team) -> None:
@@ -136,7 +134,7 @@ def test_wait_that_times_out(team: Team, timeout: str) -> None:
     for arguments in ((), ("--re", team.send("x"))):
         late = team.run("wait", f"--timeout={timeout}", *arguments)
         assert (late.code, late.out) == (4, "")
-        assert "`xw wait` or `xw check` look again" in late.err
+        assert "run `xw wait` or `xw check` again" in late.err
 
 
 @pytest.mark.parametrize("command", [("wait",), ("ask", "--to", "bob", "x")])

@@ -90,7 +90,7 @@ class MemoryFiles(Singles):
     def _read(self, path: str, limit: int) -> bytes:
         data = self._at(path).data
         if data is None:
-            raise Damaged("it is no regular file")
+            raise Damaged("it is not a regular file")
         if len(data) > limit:
             raise Damaged(f"it has more than {limit:,} bytes")
         return data
@@ -98,7 +98,7 @@ class MemoryFiles(Singles):
     def read_chunks(self, path: str) -> Iterator[bytes]:
         data = self._at(path).data
         if data is None:
-            raise Damaged("it is no regular file")
+            raise Damaged("it is not a regular file")
         yield from (data[start : start + 4096] for start in range(0, len(data), 4096))
 
     def _publish(self, item: Publication) -> None:

@@ -257,6 +257,6 @@ def test_a_file_that_changes_after_the_look(team: Team, monkeypatch: pytest.Monk
     monkeypatch.setattr(Mailbox, "unsound", looked)
     again = team.run("retry", sent, by=by)
     assert (again.code, again.err.count("\n")) == (6, 1), again
-    assert "plan.txt has changed just now; nothing was sent" in again.err
+    assert "plan.txt changed while xw read it; nothing was sent" in again.err
     assert team.pending("bob") == []
     assert team.names(by, "inbox/tmp") == []

@@ -434,7 +434,7 @@ def test_a_link_on_the_way_to_a_hub(project: Path, ground: Path, name: str) -> N
     words = ("--hub", "nobody@127.0.0.1:/nowhere") if name == ".xw/mirror" else ()
     refused = run(folder, ROOT, "lead", "init", "--name", "lead", *words)
     assert (refused.code, refused.err.count("\n")) == (6, 1), refused
-    assert "link of another user, which root does not follow" in refused.err
+    assert "is another user's link, which root does not follow" in refused.err
     assert list(treasure.iterdir()) == []
     os.chown(treasure, USER, USER)
     if not words:

@@ -32,9 +32,9 @@ def test_init(world: World, tmp_path: Path) -> None:
     made = f"making a hub at {world.url}\nhub      {world.url} (made)\nmailbox  alice (made)\n"
     assert first.startswith(made)
     second = bob.ok("init", "--name", "bob", "--hub", world.url)
-    assert f"hub      {world.url} (was there)\nmailbox  bob (made)\n" in second
-    assert "there    alice\n" in second
-    assert "mailbox  bob (was there)\n" in bob.ok("init", "--name", "bob")
+    assert f"hub      {world.url} (exists)\nmailbox  bob (made)\n" in second
+    assert "others   alice\n" in second
+    assert "mailbox  bob (exists)\n" in bob.ok("init", "--name", "bob")
     assert hub_of(world).peer("alice").description == "keeps the notes"
     assert json.loads((bob.folder / "xw.json").read_text())["hub"] == world.url
     assert json.loads((bob.mirror.parent / "mirror.json").read_text())["urls"] == [world.url]
@@ -48,7 +48,7 @@ def test_init_where_the_name_is_taken(alice: Machine, world: World, tmp_path: Pa
     taken = other.run("init", "--hub", world.url)
     assert (taken.code, f"{world.url} has an instance 'alice' already" in taken.err) == (6, True), taken
     assert not (other.folder / "xw.json").exists()
-    assert "mailbox  alice (was there)" in other.ok("init", "--hub", world.url, "--name", "alice")
+    assert "mailbox  alice (exists)" in other.ok("init", "--hub", world.url, "--name", "alice")
 
 
 def test_init_offline(world: World, tmp_path: Path) -> None:

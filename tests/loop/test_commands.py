@@ -307,7 +307,7 @@ def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest
 
 def test_doctor_tells_of_a_program_that_cannot_be_seen(team: Team, tmux_server: str) -> None:
     """`doctor` calls typing by a screen's look alone weaker, for a bridge of xw.json and any other."""
-    weaker = "weaker than seeing its process"
+    weaker = "without seeing its process"
     assert weaker not in team.run("doctor", by="bob").out
     options = ["--option", f"server={tmux_server}"]
     running = bridge(team, "bob", "tmux", "--target", "x", "--option", "inside=claude", *options)

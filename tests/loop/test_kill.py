@@ -21,7 +21,7 @@ Record = Callable[[str, object], None]
 """pytest's `record_property`: what the table of docs/torture.md is made of."""
 
 PROGRAM = r"""
-id=$(sed -n 's/^\[end \([0-9a-z]*\)\] your next message.*/\1/p')
+id=$(sed -n 's/^\[end \([0-9a-z]*\)\] answer .*/\1/p')
 echo "$id" >>{log}
 echo "the answer to $id"
 """
@@ -45,7 +45,7 @@ def lines_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
         "import json,re,sys\n"
         "for line in sys.stdin:\n"
         "    said = json.loads(line)\n"
-        "    short = re.search(r'^\\[end (\\w+)\\] your', said['text'], re.M)[1]\n"
+        "    short = re.search(r'^\\[end (\\w+)\\] answer', said['text'], re.M)[1]\n"
         f"    open({str(log)!r}, 'a').write(short + '\\n')\n"
         "    print(json.dumps({'id': said['id'], 'text': 'the answer to ' + short}), flush=True)\n"
     )

@@ -66,7 +66,7 @@ def test_reply_is_shown_and_not_answered(world: World) -> None:
     """A reply is shown and done; what the chat says to it goes to nobody."""
     world.send("my answer", "reply")
     world.run(world.bridge())
-    assert len(world.program.shown) == 1 and "no answer is expected" in world.program.shown[0]
+    assert len(world.program.shown) == 1 and "no answer needed" in world.program.shown[0]
     assert states(world) == [("done", "reply")] and world.inbox("alice") == []
 
 

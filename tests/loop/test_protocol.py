@@ -114,7 +114,7 @@ def test_seq_and_decoration() -> None:
 
 def test_frame_ends_it() -> None:
     """The last line of a bridge's frame is not part of the message."""
-    (found,) = protocol.parse(f"{HEAD}\nStatus: idle\n[end k7f3q2m9] no answer is expected")
+    (found,) = protocol.parse(f"{HEAD}\nStatus: idle\n[end k7f3q2m9] no answer needed")
     assert isinstance(found, Notice)
 
 
@@ -136,8 +136,8 @@ def test_other_tools_truth() -> None:
         ),
         (f"{HEAD}\nTask: x", "status is missing"),
         (f"{HEAD}\nStatus: idle\nPriority: low", "no label is called 'Priority'"),
-        (f"{HEAD}\nStatus: idle\nStatus: idle", "Status is there twice"),
-        (f"{HEAD}\nStatus: idle\nand so on", "no `Label: value` line"),
+        (f"{HEAD}\nStatus: idle\nStatus: idle", "Status appears twice"),
+        (f"{HEAD}\nStatus: idle\nand so on", "not a `Label: value` line"),
         (HEAD.replace("STATUS_UPDATE", "STATUSUPDATE") + "\nStatus: idle", "did you mean STATUS_UPDATE"),
         ("[PROTOCOL:STATUS_UPDATE] from alice", "the first line is not"),
         (HEAD + " seq=x\nStatus: idle", "the first line is not"),

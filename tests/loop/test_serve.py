@@ -93,7 +93,7 @@ def test_a_lock_that_is_no_file(tmp_path: Path) -> None:
     world = World(tmp_path)
     os.mkfifo(tmp_path / "bob/outbox/.lock", 0o600)
     world.send("x", to="bob")
-    with pytest.raises(PermissionError, match="no regular file") as caught:
+    with pytest.raises(PermissionError, match="not a regular file") as caught:
         world.send("x", by="bob", to="alice")
     assert caught.value.filename == str(tmp_path / "bob/outbox/.lock")
 

@@ -127,7 +127,7 @@ def main(wanted: Sequence[str], checked: bool = True) -> int:
             finally:
                 copies.put(copy)
 
-        print("| file | step taken out | noticed by |\n|---|---|---|", flush=True)
+        print("| file | removed step | noticed by |\n|---|---|---|", flush=True)
         survived = 0
         with ThreadPoolExecutor(_WORKERS) as pool:
             for mutation, (noticed, by) in zip(chosen, pool.map(try_one, chosen), strict=True):

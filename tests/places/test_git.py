@@ -181,7 +181,7 @@ def test_a_shared_hub_is_only_listed(repository: Repository, tmp_path: Path) -> 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     made = ok(elsewhere, "init", "--name", "dora", "--hub", str(repository.hub))
-    assert "there    coder, lead, tester" in made
+    assert "others   coder, lead, tester" in made
     assert set(instances(elsewhere)) == {"dora"}
     (elsewhere / "xw.json").unlink()
     again = json.loads(ok(elsewhere, "init", "--name", "dora", "--hub", str(repository.hub), "--json"))
@@ -232,7 +232,7 @@ def test_doctor_names_a_second_hub(repository: Repository) -> None:
     ok(repository.linked, "init", "--name", "coder", "--hub", str(second))
     ok(repository.linked, "send", "task", "x", "--to", "coder", by="coder")
     found = run(repository.folder, "doctor", by="coder").out
-    assert f"a hub of its own, {second}, with 1 pending messages" in found
+    assert f"its own hub, {second}, with 1 pending messages" in found
     assert "of its own" not in run(repository.linked, "doctor", by="coder").out
 
 

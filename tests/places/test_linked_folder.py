@@ -44,7 +44,7 @@ def test_a_link_to_a_disk_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / ".xw").symlink_to("/nowhere/disk")
     made = run(tmp_path, "init", "--name", "bob")
     assert made.code == 5
-    assert f"{tmp_path}/.xw is a link to /nowhere/disk, which is no folder" in made.err
+    assert f"{tmp_path}/.xw is a link to /nowhere/disk, which is not a folder" in made.err
     assert os.listdir(tmp_path) == [".xw"]
 
 
@@ -59,5 +59,5 @@ def test_root_follows_no_link_of_another_user(tmp_path: Path) -> None:
     for path in (project, project / ".xw"):
         os.chown(path, 4711, 4711, follow_symlinks=False)
     made = run(project, "init", "--name", "bob")
-    assert made.code == 6 and "link of another user" in made.err, made
+    assert made.code == 6 and "another user's link" in made.err, made
     assert os.listdir(victim) == [] and os.listdir(project) == [".xw"]

@@ -16,7 +16,7 @@ def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
     """On a sound hub doctor finds nothing bad, and says how far it looked."""
     found = alice.ok("doctor")
     assert "connected to" in found
-    assert "files can be written and synced on the hub" in found
+    assert "xw can write and sync files on the hub" in found
     assert "bad" not in found
 
 
@@ -38,7 +38,7 @@ def test_doctor_names_the_step_that_fails(
     os.rename(hub / "alice/inbox/done", hub / "gone")
     assert "missing folders on the hub: inbox/done: xw init --name alice" in bad()
     (hub / "alice/inbox/done").touch()
-    assert "folders that cannot be read on the hub: inbox/done" in bad()
+    assert "unreadable folders on the hub: inbox/done" in bad()
     os.remove(hub / "alice/inbox/done")
     assert alice.process("init", "--name", "alice").code == 0
     os.rmdir(hub / "gone")
@@ -107,7 +107,7 @@ def test_a_hub_on_a_mac(
         found = alice.ok("doctor")
         assert ("note the hub's host is a Mac" in found) == told
         assert ("power cut" in found) == told
-        assert "files can be written and synced on the hub" in found
+        assert "xw can write and sync files on the hub" in found
     finally:
         server.stop()
 

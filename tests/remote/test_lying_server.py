@@ -100,7 +100,7 @@ def test_a_new_hub(lying: Lying, tmp_path: Path) -> None:
     url = lying.url + "-new"
     dora, emil = (Machine(tmp_path / name, name, url) for name in ("dora", "emil"))
     said = dora.ok("init", "--name", "dora", "--hub", url)
-    assert "says OK to hard links and makes none: this hub does without" in said
+    assert "says OK to hard links and makes none: this hub publishes without them" in said
     assert '"publish": "rename"' in Path(f"{tmp_path}/hub-new/hub.json").read_text()
     emil.ok("init", "--name", "emil", "--hub", url)
     dora.ok("sync")

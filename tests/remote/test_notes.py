@@ -112,7 +112,7 @@ def test_a_note_that_is_no_file(scene: tuple[Machine, Machine]) -> None:
     result = alice.run("sync")
     assert is_quiet(result), result
     assert f"{place}/" in result.err
-    assert "a directory lies where xw keeps a file: move it away" in result.err
+    assert "a directory has the name of one of xw's files: move it away" in result.err
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_its_name_and_record_stay(team: Team) -> None:
     assert "Tea?" in team.ok("log", "--room", "talk")
     assert "Tea?" in team.ok("log", "--room", "talk", "--follow"), "it ends, since the room has"
     again = team.run("room", "create", "talk", "--members", "bob")
-    assert (again.code, "a room 'talk' already" in again.err) == (6, True)
+    assert (again.code, "the room 'talk' exists already" in again.err) == (6, True)
     taken = team.run("init", "--name", "talk", by=None)
     assert (taken.code, "or was" in taken.err) == (6, True)
     assert team.ok("room", "list").startswith("talk closed")

@@ -95,7 +95,7 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "talk", "--members", "bob,zoe"], 3, "not on"),
         (["room", "create", "bob"], 6, "choose another name"),
         (["room", "create", "old", "--members", "bob"], 6, "already"),
-        (["room", "create", "Talk"], 2, "no instance name"),
+        (["room", "create", "Talk"], 2, "not an instance name"),
         (["room", "create", "talk", "--members", "bob,talk"], 2, "of itself"),
         (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
         (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
@@ -198,7 +198,7 @@ def test_a_second_coordinator_is_refused(team: Team) -> None:
     running = team.start("room", "run", "talk")
     team.json("wait", "--timeout", str(PATIENCE), by="bob")
     second = team.run("room", "run", "talk")
-    assert (second.code, "run by another process" in second.err) == (1, True)
+    assert (second.code, "another process runs the room" in second.err) == (1, True)
     team.ok("room", "close", "talk")
     running.communicate(timeout=PATIENCE)
 
@@ -210,7 +210,7 @@ def test_whether_a_room_runs(team: Team) -> None:
     assert team.ok("room", "list").rstrip().endswith(nobody) and nobody in team.ok("room", "show", "talk")
     assert "the room" not in team.run("doctor").out, "no mail waits for it"
     said = team.run("room", "say", "talk", "hello", by="bob")
-    assert (said.code, said.err) == (0, "xw: said; nobody runs the room: xw room run talk\n")
+    assert (said.code, said.err) == (0, "xw: nobody runs the room yet: xw room run talk\n")
     assert team.json("room", "show", "talk")["running"] is False
     bad = "bad  nobody runs the room talk, and 1 messages wait for it: xw room run talk"
     assert bad in team.run("doctor").out and team.run("doctor").code == 1
@@ -294,7 +294,7 @@ def test_a_room_that_nobody_owns(team: Team) -> None:
     made = team.ok("room", "create", "talk", "--members", "bob", by=None)
     assert "no owner" in made
     by_mistake = team.ok("room", "create", "walk", "--members", "bob", by="alcie")
-    assert "no owner, since nobody on this hub was named" in by_mistake
+    assert "no owner, because --as named nobody on this hub" in by_mistake
     assert "owner    -" in team.ok("room", "show", "talk")
 
 

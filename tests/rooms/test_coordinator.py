@@ -400,7 +400,7 @@ def test_quiet_ends_the_room(stage: Stage) -> None:
     assert pause is not None and 50 < pause < 61
     stage.wait(pause)
     room.step()
-    assert room.state.reason == "nothing was said for 60 s"
+    assert room.state.reason == "nobody spoke for 60 s"
 
 
 def test_a_rate_slows_a_member_down(stage: Stage) -> None:

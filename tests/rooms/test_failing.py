@@ -103,7 +103,7 @@ def test_the_rest_grows_and_ends(stage: Stage) -> None:
     stage.wait(60)
     room.step()
     status: str = room.state.status
-    assert status == "closed" and "nothing was said" in room.state.reason
+    assert status == "closed" and "nobody spoke" in room.state.reason
 
 
 def test_a_failed_turn_has_shown_nothing(stage: Stage) -> None:

@@ -256,7 +256,7 @@ NOT_SIMPLE = {
     "CertificateFile /a\n": "certificatefile",
     "KnownHostsCommand /bin/true\n": "knownhostscommand",
     "SomethingNew yes\n": "somethingnew",
-    "Port x\n": "'x' is no port",
+    "Port x\n": "'x' is not a port",
     "IdentityFile /a%Q\n": "%Q is unknown",
 }
 

@@ -69,7 +69,7 @@ def test_algorithms(said: str, known: Sshd, home: Home) -> None:
 def test_algorithms_that_nobody_knows(known: Sshd, home: Home) -> None:
     """If xw knows none of the allowed algorithms, the error names the option."""
     home.configure("Ciphers chacha20-poly1305@openssh.com")
-    with pytest.raises(Usage, match=r"none of what Ciphers .* add one of aes128-ctr"):
+    with pytest.raises(Usage, match=r"none of the algorithms that Ciphers .* add one of aes128-ctr"):
         connect(known)
 
 

@@ -136,7 +136,7 @@ def test_each_instance_of_a_mirror_has_its_own_age(
     path.write_text(json.dumps({"at": time.time() - 7200, "missing": ""}))
     alice.sync()
     alice.hub.notes.failed("no route")
-    told = "no route (not tried again for a moment); this is the mail of "
+    told = "no route (tried a moment ago); this is the mail of "
     assert anna.hub.refresh() == f"{told}2h ago"
     assert str(alice.hub.refresh()).removeprefix(told).endswith("s ago")
 

@@ -91,7 +91,7 @@ def ask(
             if left <= 0:
                 short = layout.short_id(question.id)
                 raise TimedOut(
-                    f"nothing answers {short} within {timeout:g} s; `xw wait --re {short}` waits on, "
+                    f"no reply to {short} within {timeout:g} s; `xw wait --re {short}` keeps waiting, "
                     f"`xw trace {short}` shows where it is"
                 )
             lookout.wait(left, most)

@@ -66,7 +66,7 @@ def _of(instance: Instance, named: str) -> Iterator[Finding]:
         what = f"the hub {named} has moved to {instance.hub.url}"
         yield Finding("note", "hub-moved", what, f"set `hub` in xw.json to {instance.hub.url}")
     for hub, waiting in project.hubs_apart(instance.hub.url):
-        what = f"a linked worktree has a hub of its own, {hub}, with {waiting} pending messages"
+        what = f"a linked worktree has its own hub, {hub}, with {waiting} pending messages"
         fix = f"xw check --hub {quote(hub)} reads them"
         yield Finding("bad" if waiting else "note", "other-hub", what, fix, waiting)
     sound = yield from checkup.folders(instance.mailbox)
@@ -103,7 +103,7 @@ def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
         what = "the worktree's own mirror carries the mail"
         yield Finding("note", "mirror-in-worktree", what, mirror.hint)
     if mirror.offline:
-        yield Finding("note", "not-looked-at", "the hub was not looked at, because of --offline")
+        yield Finding("note", "not-looked-at", "the hub was not checked, because of --offline")
         return
     try:
         for finding in mirror.hub.findings(mirror.mailbox.owner):
@@ -165,8 +165,8 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     refused = [layout.short_id(name) for name in mailbox.names(layout.REFUSED)]
     if refused:
         shown = ", ".join(refused[:_SHOWN]) + (", …" if len(refused) > _SHOWN else "")
-        what = f"{len(refused)} messages that were refused, in {layout.REFUSED}/: {shown}"
-        fix = "xw trace ID says why, xw retry ID sends it again"
+        what = f"{len(refused)} refused messages in {layout.REFUSED}/: {shown}"
+        fix = "xw trace ID shows the reason, xw retry ID sends it again"
         yield Finding("note", "refused-mail", what, fix, len(refused))
 
 
@@ -186,7 +186,7 @@ def _outbox(instance: Instance) -> Iterator[Finding]:
     for name in filter(layout.is_name, mailbox.files.list_folder(outbox)):
         folder = f"{outbox}/{name}"
         if mailbox.files.stat(folder).kind != "folder":
-            what = f"{instance.root}/{folder} is no folder"
+            what = f"{instance.root}/{folder} is not a folder"
             yield Finding("bad", "outbox-blocked", what, "move it away")
             continue
         try:
@@ -220,9 +220,9 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
         return  # no message sent yet
     ahead = (clock.from_stamp(last) - now) / clock.SECOND if layout.is_stamp(last) else 0.0
     if ahead > _SKEW:
-        what = f"the last id given out is {span(ahead)} in the future: until then"
-        what += " ids go on one microsecond apart"
-        yield Finding("note", "ids-ahead", what, "see that the clock is right (NTP)", skew_s=ahead)
+        what = f"the last id issued is {span(ahead)} in the future: until then"
+        what += " new ids are one microsecond apart"
+        yield Finding("note", "ids-ahead", what, "check the clock (NTP)", skew_s=ahead)
 
 
 def _bridge(instance: Instance) -> Iterator[Finding]:
@@ -232,7 +232,7 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
     if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.bridge_state == "waits":
         what = f"its bridge ({kind}) holds mail back: {first_line(seen.waits_for, _WHY)}"
-        yield Finding("note", "bridge-waits", what, "look at the chat program")
+        yield Finding("note", "bridge-waits", what, "check the chat program")
     elif presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
         yield Finding("ok", "bridge", f"its bridge runs ({kind or 'just started'})")
     elif kind or configured:
@@ -260,8 +260,8 @@ def _unseen_program(instance: Instance, kind: str, configured: object) -> Iterat
         yield Finding(
             "note",
             "bridge-unseen",
-            f"its bridge may type mail where the screen shows {visible(inside, '')} (option inside): "
-            "that is weaker than seeing its process, since a shell could show the same",
+            f"its bridge may type mail where the screen shows {visible(inside, '')} (option inside), "
+            "without seeing its process: a shell could show the same",
             "run the bridge on the machine and in the container where the program runs",
         )
 

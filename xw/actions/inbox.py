@@ -155,7 +155,7 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
             with suppress(OSError):  # a file that cannot be moved stays
                 mailbox.quarantine("pending", place.name, str(error))
                 folder = INBOX["failed"]
-        raise Damaged(f"{place.name} cannot be shown: {error}; it lies in {folder}/, untouched") from None
+        raise Damaged(f"{place.name} cannot be shown: {error}; it is in {folder}/, unchanged") from None
 
 
 def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
@@ -187,7 +187,7 @@ def _finish(instance: Instance, token: str) -> Finished:
             raise _not_received(mailbox, place)
         if place.state == "failed":
             raise NotFound(
-                f"{token} is a dead letter: `xw check --failed` says why, `xw retry` sends it again"
+                f"{token} is a dead letter: `xw check --failed` shows the reason, `xw retry` sends it again"
             )
         message = mailbox.glance(place)  # an unreadable message can be settled too
         return Finished(token, mailbox.settle(place.name), None, place.name, message)

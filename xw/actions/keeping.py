@@ -21,7 +21,7 @@ def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
     With `--as`, sync that instance's mirror; else all mirrors of the instances in `xw.json`.
     """
     if options.offline:
-        raise Usage("keeping mirrors in step needs the network: leave out --offline")
+        raise Usage("`xw sync --watch` needs the network: leave out --offline")
     found = load_config(options)
     names = [options.name] if options.name else sorted(found.instances)
     names = names or [config.whoami(None, os.environ, found)]
@@ -29,13 +29,13 @@ def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
     found_mirrors = [mirror for one in instances if (mirror := one.carrier.mirror)]
     if not found_mirrors:
         url = instances[0].hub.url
-        raise Usage(f"{url} is a directory here: mail arrives by itself, there is nothing to keep in step")
+        raise Usage(f"{url} is a directory here: mail arrives without a sync")
     # A worktree's own mirror first: only a process in the worktree syncs it.
     first = next((mirror for mirror in found_mirrors if mirror.hint), found_mirrors[0])
     for mirror in found_mirrors:
         if mirror.files.root != first.files.root:
             name = mirror.mailbox.owner
-            tell(f"the mirror of {name} lies elsewhere: `xw sync --watch --as {name}` keeps it too")
+            tell(f"the mirror of {name} is elsewhere: `xw sync --watch --as {name}` keeps it too")
     watcher = MirrorWatcher([one for one in found_mirrors if one.files.root == first.files.root], tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: watcher.stop())

@@ -120,7 +120,7 @@ def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
         problem = _exclude(folder, name)
         if problem:
             lost = f"{folder}/{name}"
-            tell(f"git does not ignore {lost}, so `git stash -u` and `git clean -fd` take it away: {problem}")
+            tell(f"git does not ignore {lost}, so `git stash -u` and `git clean -fd` remove it: {problem}")
 
 
 def _exclude(folder: str, name: str) -> str:
@@ -137,7 +137,7 @@ def _exclude(folder: str, name: str) -> str:
     planted = is_root() and is_planted(handle, owner)
     if planted or not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        return f"{common}/info/exclude is {PLANTED if planted else 'no regular file'}"
+        return f"{common}/info/exclude is {PLANTED if planted else 'not a regular file'}"
     with open(handle, "r+b") as file:
         fcntl.flock(handle, fcntl.LOCK_EX)  # of two processes, the second sees the first one's line
         text = file.read()

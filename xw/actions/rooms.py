@@ -101,14 +101,16 @@ def create(
         raise Usage(f"{name} cannot be a member of itself; no room was made")
     unknown = [member for member in members if not hub.knows(member)]
     if unknown:
-        raise NotFound(f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists who is; no room was made")
+        raise NotFound(
+            f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists the instances; no room was made"
+        )
     kinds = tuple((member, kind_of(hub.peer(member).kind)) for member in members)
     made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
-    taken = Refused(f"there is a room {name!r} already (`xw room show {name}`): choose another name")
+    taken = Refused(f"the room {name!r} exists already (`xw room show {name}`): choose another name")
     if hub.rooms().exists(name):
         raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition is half made: go on
-        raise Refused(f"there is an instance {name!r} already: choose another name for the room")
+        raise Refused(f"{name!r} is the name of an instance: choose another name for the room")
     about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
     card = {"name": name, "kind": ROOM, "description": about}
     try:
@@ -148,7 +150,7 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
             held.enter_context(mailbox.files.locked(mailbox.at(layout.ROOM_LOCK), timeout=1.0))
         except Busy:
             raise Busy(
-                f"the room {room.name} is run by another process already: `xw room show {room.name}`"
+                f"another process runs the room {room.name} already: `xw room show {room.name}`"
             ) from None
         found = Coordinator(room, State(room.name, made))
         found.begin()
@@ -189,7 +191,7 @@ def say(instance: Instance, room: str, text: str) -> Sent:
     """Send a line to a room."""
     _must_be_room(instance, room)
     if not text.strip():
-        raise Usage("the text is empty: nothing was said")
+        raise Usage("the text is empty: give one; nothing was sent")
     draft = Draft("info", (room,), text, more={"room": room, "author": instance.name})
     return post.send(instance.mailbox, instance.hub, draft, instance.now)
 
@@ -266,7 +268,7 @@ def _must_be_room(instance: Instance, room: str) -> None:
     try:
         kind = instance.hub.peer(room).kind
     except NotFound as error:
-        raise NotFound(f"{error}; `xw room list` names the rooms that there are; nothing was sent") from None
+        raise NotFound(f"{error}; `xw room list` shows the rooms; nothing was sent") from None
     if kind != ROOM:
         raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 

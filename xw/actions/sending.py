@@ -30,13 +30,11 @@ def send(
     """
     known = layout.type_of(kind)
     if known is None:
-        raise Usage(f"{kind!r} is no message type: use {', '.join(layout.TYPES)}")
+        raise Usage(f"unknown message type {kind!r}: use {', '.join(layout.TYPES)}")
     if not body.strip() and not attachments:
         raise Usage("the body is empty: give a text, --file or an attachment")
     if expires is not None and clock.from_rfc3339(expires) <= instance.now():
-        raise Usage(
-            f"it would expire at {expires}, which is over already: give a later time; nothing was sent"
-        )
+        raise Usage(f"it would expire at {expires}, which has passed: give a later time; nothing was sent")
     answered = _answered(instance, re)
     names = recipients(instance, to, answered)
     if kind == "reply" and answered is None:
@@ -83,7 +81,7 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
         names += _everyone(instance) if name == layout.EVERYONE else [name]
     if not names:
         raise NotFound(
-            "no agent or person but you is on the hub: `xw init --name NAME` adds one, "
+            "you are the only agent or person on the hub: `xw init --name NAME` adds one, "
             "`--to ROOM` addresses a room; nothing was sent"
         )
     return tuple(dict.fromkeys(names))
@@ -99,7 +97,7 @@ def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     place, message = open_named(instance.mailbox, token, [layout.SENT], *RECEIVED)
     if place.folder != layout.SENT:
         reply = f"`xw reply {message.short} TEXT --attach FILE` sends files back"
-        raise not_sent(place, f"files are added to what you send, {reply}")
+        raise not_sent(place, f"`xw attach` adds files to messages that you sent; {reply}")
     sent = post.attach(instance.mailbox, instance.hub, message, paths, instance.now)
     return sent._replace(about=message)
 
@@ -118,12 +116,14 @@ def retry(instance: Instance, token: str) -> Sent:
     )
     for name, problem in mailbox.unsound(message.id, message.attachments).items():
         if problem.kind != "unchecked":
-            raise Refused(f"{name} of {message.short} is not what was sent: {problem}; nothing was sent")
+            raise Refused(
+                f"the attachment {name} of {message.short} has changed: {problem}; nothing was sent"
+            )
     if place.folder == INBOX["failed"]:
         return post.repeat_dead_letter(mailbox, message, paths, instance.now)._replace(about=message)
     to = _failed_at(instance, message)
     if not to:
-        raise NotFound(f"{message.short} is no dead letter: `xw trace {message.short}` tells where it is")
+        raise NotFound(f"{message.short} is not a dead letter: `xw trace {message.short}` shows where it is")
     kept = ("attached", "room", "author", "rooms", "protocol")
     more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
     more["retry_of"] = message.id
@@ -154,8 +154,8 @@ def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
     if len(peers) == 1:
         return tuple(peers)
     if not peers:
-        raise NotFound("there is no peer yet: `xw init --name NAME` adds one; nothing was sent")
-    raise Usage(f"to whom? Give --to with one of {', '.join(peers)}, or --to all; nothing was sent")
+        raise NotFound("no peers yet: `xw init --name NAME` adds one; nothing was sent")
+    raise Usage(f"no recipient: give --to with one of {', '.join(peers)}, or --to all; nothing was sent")
 
 
 def _peers(instance: Instance) -> list[str]:

@@ -152,7 +152,7 @@ def init(
     update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
     project.keep_out_of_git(path, kept, tell)
     for apart, waiting in project.hubs_apart(url):
-        what = f"a linked worktree has a hub of its own with {waiting} pending messages"
+        what = f"a linked worktree has its own hub, with {waiting} pending messages"
         tell(f"{what}: `xw check --hub {apart}`")
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
     made = open_instance(Options(chosen, url, path), environ)
@@ -244,7 +244,7 @@ def _name(options: Options, name: str | None, found: Config, environ: Mapping[st
         )
     made = layout.name_from(os.path.basename(config.here()))
     if not made or made in layout.RESERVED:
-        raise Usage("the directory's name gives no instance name: give --name")
+        raise Usage("cannot make an instance name from the directory's name: give --name")
     return made
 
 

@@ -34,7 +34,7 @@ def group_named(name: str) -> UnixGroup:
     found = UnixGroup(name, _number(name))
     if os.geteuid() and found.number not in (*os.getgroups(), os.getegid()):
         raise Refused(
-            f"you are not a member of the group {name}: name one that `id -Gn` lists, "
+            f"you are not a member of the group {name}: name a group that `id -Gn` lists, "
             f"or have root add you to it and log in again"
         )
     return found
@@ -62,7 +62,7 @@ def make_folder(url: str, group: UnixGroup) -> None:
             raise
         path = quote(url)
         raise Refused(
-            f"{url} cannot be given to the group {group.name} by you: "
+            f"you cannot give {url} to the group {group.name}: run "
             f"`sudo chgrp {name} {path} && sudo chmod 2770 {path}`, then init again"
         ) from None
 
@@ -76,6 +76,4 @@ def _number(name: str) -> int:
         if name.isascii() and name.isdigit() and len(name) <= len(str(_LARGEST)) and int(name) <= _LARGEST:
             return int(name)
     shown = name if len(name) <= 40 else f"{name[:40]}…"
-    raise Usage(
-        f"there is no Unix group {shown!r} on this machine: `getent group` lists those that there are"
-    )
+    raise Usage(f"no Unix group {shown!r} on this machine: `getent group` lists them")

@@ -46,7 +46,7 @@ class Stranded(NamedTuple):
     def what(self) -> str:
         """Return what is wrong, in a line."""
         if self.problem:
-            return f"another mirror, which may hold unsent mail, cannot be read: {self.problem}"
+            return f"cannot read another mirror, which may hold unsent mail: {self.problem}"
         messages = f"{self.waiting} unsent message{'s' if self.waiting > 1 else ''}"
         return f"{messages} of {self.name} for {self.url or 'another hub'} in the mirror {self.mirror}"
 
@@ -121,9 +121,7 @@ def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
     try:
         files.stat(source.at(layout.OUTBOX))
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(
-            f"{mirror}: no mirror of {instance.name!r}: `xw doctor` names those there are"
-        ) from None
+        raise NotFound(f"{mirror}: no mirror of {instance.name!r}: `xw doctor` lists the mirrors") from None
     if os.path.realpath(files.root) == os.path.realpath(instance.root):
         return 0
     taken = 0

@@ -100,7 +100,7 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
     mailbox = instance.mailbox
     place, message = open_named(mailbox, token, None, *RECEIVED)  # None is the group of sent mail
     if place.folder in INBOX.values():
-        raise not_sent(place, "`xw trace` follows what you send")
+        raise not_sent(place, "`xw trace` follows messages that you sent")
     returned = mailbox.refused(place.name)
     replies = _replies(instance, message)
     return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]

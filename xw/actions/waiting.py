@@ -91,7 +91,7 @@ def _await(
                 return message
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise TimedOut(f"nothing {what} within {timeout:g} s; `xw wait` or `xw check` look again")
+                raise TimedOut(f"nothing {what} within {timeout:g} s; run `xw wait` or `xw check` again")
             lookout.wait(left)
 
 

@@ -71,7 +71,7 @@ class Rooms:
         with policy.acting():
             sent = policy.travel(rooms.say(policy.instance, name, text))
             if rooms.runs(policy.instance.hub, name) is False:
-                self._tell(f"said; nobody runs the room: xw room run {name}")
+                self._tell(f"nobody runs the room yet: xw room run {name}")
         return sent
 
     def join(self, name: str, member: str | None = None) -> Sent:

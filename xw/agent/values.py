@@ -102,7 +102,7 @@ def returned(known: "Sequence[str]", sent: "Sent") -> Returned:
     """Return the error that a message is which the hub refused for some; `known` are the instances there."""
     kind = ReturnedRefused if set(sent.returned) <= set(known) else ReturnedUnknown
     came_back = f"{layout.short_id(sent.name)} came back from {', '.join(sent.returned)}"
-    return kind(f"{came_back}: `xw check` says why", sent)
+    return kind(f"{came_back}: `xw check` shows the reason", sent)
 
 
 def left_out(name: str, error: XwError) -> str:

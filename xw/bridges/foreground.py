@@ -75,7 +75,7 @@ class Owner(NamedTuple):
 def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
     """Return the program that gets text typed to these processes; `known` tells names with a profile."""
     if not processes:
-        return Owner(State.UNSURE, kind="the system does not tell which program has the terminal")
+        return Owner(State.UNSURE, kind="the system does not show which program has the terminal")
     if any(process.stopped for process in processes):
         return Owner(State.UNSURE, kind=f"{_name(processes[0])} is stopped")
     pids = {process.pid for process in processes}

@@ -3,7 +3,7 @@ r"""The one form in which mail is presented to a chat program.
     [mail k7f3q2m9] question from alice, 3 min old
     …the body…
     [file k7f3q2m9] /home/bob/hub/bob/attachments/…/plan.md
-    [end k7f3q2m9] your next message is the answer to alice
+    [end k7f3q2m9] answer alice in your next message
 
 A message's short id is the hash of its own bytes, so a body cannot hold the id
 of the frame around it. Each measure prevents something seen in real programs:
@@ -58,7 +58,7 @@ def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
 
 def notice(mail: Mail) -> str:
     """Return the text that only announces mail, for agents that can run `xw` themselves."""
-    tell = f"you have mail; read it with: xw read {mail.short}"
+    tell = f"you have mail; run: xw read {mail.short}"
     return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
 
 
@@ -82,9 +82,7 @@ def guarded(body: str) -> str:
 
 def _frame(mail: Mail) -> str:
     ask = (
-        f"your next message is the answer to {visible(mail.sender, '')}"
-        if mail.wants_answer
-        else "no answer is expected"
+        f"answer {visible(mail.sender, '')} in your next message" if mail.wants_answer else "no answer needed"
     )
     files = [f"[file {mail.short}] {visible(path, '')}" for path in mail.attachments]
     return "\n".join([_first_line(mail), guarded(mail.body), *files, f"[end {mail.short}] {ask}"])

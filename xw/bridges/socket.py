@@ -289,7 +289,7 @@ def _largest(most: int, fits: Callable[[int], bool]) -> int:
 
 
 def _part(label: str, number: int, count: int, piece: str) -> str:
-    wait = "answer now" if number == count else "do not answer yet, just say: go on"
+    wait = "answer now" if number == count else "do not answer yet; reply only: OK"
     return f"[part {label} {number}/{count}]\n{piece}\n[part {label} {number}/{count}] {wait}"
 
 

@@ -127,7 +127,7 @@ def unknown(answer: str) -> bool:
 def server_pid(path: str) -> int:
     """Return the id of the process that listens on a socket. Raise ChatFailed if the system hides it."""
     if not hasattr(socket, "SO_PEERCRED"):
-        raise ChatFailed("this system does not tell who owns a socket: give the bridge --option log=FILE")
+        raise ChatFailed("this system does not show who owns a socket: give the bridge --option log=FILE")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(5)
         try:

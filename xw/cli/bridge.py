@@ -47,7 +47,7 @@ def _list(call: Call, kind: str | None, options: Mapping[str, str]) -> None:
         emit(chats.to_json())
         return
     if not chats.found:
-        say("no chat found on this machine; a command needs no finding: `xw bridge command -- CMD`")
+        say("no chat found on this machine; `xw bridge command -- CMD` needs none")
     for one, found in chats.found:
         needs = f"; needs {found.needs}" if found.needs else ""
         tell(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")

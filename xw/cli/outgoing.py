@@ -37,7 +37,7 @@ def reply(call: Call, token: str, body: str | None, attachments: list[str], file
     """Answer a message."""
     instance = call.instance()
     if body is None and file is None and not attachments:
-        what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is no id"
+        what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is not an id"
         raise Usage(f'{what}: `xw reply ID "TEXT"`; `xw check` lists the ids; nothing was sent')
     sent = sending.send(instance, "reply", body_text(body, file), (), token, attachments)
     report(call, instance, sent, "answers")

@@ -44,7 +44,7 @@ def create(
         return
     say(f"room {name} made on {room.hub.url}: {', '.join(listed) or 'no members yet'}; {policy}")
     if not rooms.look(room).definition.owner:
-        say("It has no owner, since nobody on this hub was named (--as): only people can pause and close it.")
+        say("It has no owner, because --as named nobody on this hub: only people can pause and close it.")
     say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
 
 
@@ -99,7 +99,7 @@ def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
     instance = call.instance()
     report(call, instance, rooms.say(instance, name, body_text(body, file)))
     if rooms.runs(instance.hub, name) is False:
-        warn(f"said; nobody runs the room: xw room run {name}")
+        warn(f"nobody runs the room yet: xw room run {name}")
 
 
 def list_(call: Call) -> int:

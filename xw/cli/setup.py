@@ -37,13 +37,13 @@ def init(
     if call.json:
         emit(made.to_json())
         return
-    tell(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'was there'})")
-    tell(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'was there'})")
+    tell(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'exists'})")
+    tell(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'exists'})")
     tell(f"config   {instance.config.path}")
     if made.recorded:
         tell(f"found    {', '.join(made.recorded)}: written into xw.json again")
     elif made.there:
-        tell(f"there    {names(made.there)}")
+        tell(f"others   {names(made.there)}")
     several = len(instance.config.instances) > 1
     if several:
         say(
@@ -51,7 +51,7 @@ def init(
         )
     elif not setup.peers(instance):
         say("Next: `xw init --name NAME` adds another agent here.")
-    say("Next: `xw prompt` prints what to paste into the agent's system prompt.")
+    say("Next: `xw prompt` prints instructions for the agent's system prompt.")
 
 
 def who(call: Call) -> None:
@@ -106,7 +106,7 @@ def sync(call: Call, watch: bool, adopted: str | None) -> int:
         from xw.actions.keeping import watch_mirrors
 
         if adopted is not None:
-            raise Usage("--adopt and --watch do not go together: adopt first")
+            raise Usage("--adopt and --watch exclude each other: run `xw sync --adopt` first")
         _warn_of(stranded(load_config(call.options), call.options.hub))
         watch_mirrors(call.options, _event if call.json else _tell)
         return 0

@@ -55,7 +55,7 @@ def dated(at: int) -> str:
 
 def unwritten(error: OSError) -> XwError:
     """The error of output that goes nowhere, which must not be taken for one of the hub's disk."""
-    return XwError(f"the output cannot be written: {error.strerror}; what the command did stays done")
+    return XwError(f"cannot write the output: {error.strerror}; the command itself has taken effect")
 
 
 def line(message: Message, now: int) -> str:

@@ -23,7 +23,7 @@ def log(
     """Print the transcript."""
     if room is not None:
         if thread is not None:
-            raise Usage("--thread does not go with --room: a room's conversation is one thread")
+            raise Usage("--thread and --room exclude each other: a room's conversation is one thread")
         from xw.cli import room as rooms
 
         return rooms.log(call, room, peer, grep, since, follow, form)

@@ -17,7 +17,7 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
         if call.json:
             emit(Swept([], [], [], 0).to_json() | {"busy": True})
         elif verbose:
-            tell("another gc is at work: nothing to do")
+            tell("another gc is running: nothing to do")
         return 0
     left = [*swept.left, *(swept.elsewhere.left if swept.elsewhere else ())]
     if call.json:
@@ -27,7 +27,7 @@ def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
         warn(f"{left[0]}{more}; the rest was removed")
     code = max((error.code for error in left), default=0)
     if swept.problem and verbose:
-        warn(f"the hub's copy was left for the next time: {swept.problem}")
+        warn(f"the copy on the hub stays until the next gc: {swept.problem}")
     if not left or verbose:
         _report(swept, "", dry_run, verbose)
     if swept.elsewhere:

@@ -273,7 +273,7 @@ class LocalFiles(Singles):
                     if stat.S_ISREG(os.fstat(handle).st_mode) and not planted:
                         return handle
                     os.close(handle)  # a note would overwrite the other user's file
-                    why = PLANTED if planted else "no regular file"
+                    why = PLANTED if planted else "not a regular file"
                     raise PermissionError(errno.EPERM, why, self.path(path))
                 with suppress(FileExistsError):  # another process has just made it
                     return walk.create(path, self._file_mode, os.O_RDWR)

@@ -24,7 +24,7 @@ def check_link(project: str) -> None:
         return
     if not os.path.isdir(path):
         raise Unreachable(
-            f"{path} is a link to {os.readlink(path)}, which is no folder: is its disk mounted?"
+            f"{path} is a link to {os.readlink(path)}, which is not a folder: is its disk mounted?"
         )
     if is_root():
         _check_maker(path)
@@ -42,7 +42,7 @@ def _check_maker(path: str) -> None:
     """Raise Refused if a path is a link made by a user other than root."""
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode) and found.st_uid:
-        raise Refused(f"{path} is a link of another user, which root does not follow: run xw as its owner")
+        raise Refused(f"{path} is another user's link, which root does not follow: run xw as its owner")
 
 
 def own_folder(project: str) -> LocalFiles:

@@ -163,7 +163,7 @@ def _reading(size: int) -> Callable[[bytes], list[Request]]:
 
 
 def _odd(kind: FileKind) -> Damaged:
-    what = "a symbolic link, not a regular file" if kind == "link" else "no regular file"
+    what = "a symbolic link, not a regular file" if kind == "link" else "not a regular file"
     return Damaged(f"it is {what}")
 
 

@@ -218,7 +218,7 @@ class Wire:
         number = int.from_bytes(packet[1:5], "big")
         awaited = self._awaited.pop(number, None)
         if awaited is None:
-            raise self._lost("it answered what was not asked")
+            raise self._lost("it sent an answer that xw did not ask for")
         self._under_way -= awaited
         if number in self._unwanted:
             self._unwanted.discard(number)

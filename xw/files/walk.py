@@ -197,7 +197,7 @@ class Walk:
             raise
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise Damaged("it is no regular file")
+            raise Damaged("it is not a regular file")
         return handle
 
     def read(self, path: str, limit: int) -> bytes:

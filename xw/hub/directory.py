@@ -283,7 +283,7 @@ class DirectoryHub:
         from xw.finding import Finding
 
         self._must_be_there()
-        yield Finding("ok", "connected", f"the hub's directory {self.url} is there")
+        yield Finding("ok", "connected", f"the hub's directory {self.url} exists")
 
     def identity(self, known: str = "") -> str:
         """Read `hub.id`, made where it is missing."""

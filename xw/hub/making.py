@@ -41,8 +41,8 @@ def make_hub(
         if is_file(files, layout.HUB_FILE):
             return False  # one that has made the hub since the first look
         raise Refused(
-            f"{url} is not empty and no hub: name an empty or a new directory, or if its {layout.HUB_FILE} "
-            f"was lost, write {LEAST} there"
+            f"{url} is not empty and not a hub: name an empty or a new directory, "
+            f"or if its {layout.HUB_FILE} was lost, write {LEAST} there"
         )
     if share:
         share()
@@ -55,7 +55,7 @@ def make_hub(
         readme,
         group=bool(group),
         unix_group=group,
-        links=has_links(files, lambda lie: tell(f"{lie}: this hub does without")),
+        links=has_links(files, lambda lie: tell(f"{lie}: this hub publishes without them")),
     )
     return True
 

@@ -108,7 +108,7 @@ def recalled(entry: Mapping[str, Any]) -> Sighting:
         or None in map(clock.seconds, (*times, one.pending, one.changed or 0))
         or not (one.oldest is None or layout.is_message(one.oldest))
     ):
-        raise TypeError(f"{one.name!r} was never seen like this")
+        raise TypeError(f"{one.name!r} is not a valid sighting")
     return one
 
 

@@ -87,7 +87,7 @@ class Mirror:
         """Return the hub's answer, within the limit. Unreachable, also where it was so a moment ago."""
         away = self.notes.away()
         if away.in_backoff() and not self.offline:
-            raise Unreachable(f"{away.why} (not tried again for a moment)")
+            raise Unreachable(f"{away.why} (tried a moment ago)")
         hub = self.remote()
         try:
             with hub.within(self.timeout):

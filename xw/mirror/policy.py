@@ -39,7 +39,7 @@ class MirrorCarrier(Mirror):
         if not (even_watched or peers) and self.watched():
             return _kept(state)
         if state.in_backoff():
-            return _stale(state, self._hinted(f"{state.why} (not tried again for a moment)"))
+            return _stale(state, self._hinted(f"{state.why} (tried a moment ago)"))
         problem = self._sync_within(min(self.timeout, limit), {} if unsent is None else unsent, peers)
         problem = problem and self._hinted(problem)
         after = self.notes.state(owner)

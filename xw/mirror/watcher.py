@@ -83,7 +83,7 @@ class MirrorWatcher:
             held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), timeout=_HOLD_S))
         except Busy:
             where = f"{self._root}/{mailbox.owner}"
-            raise Refused(f"another `xw sync --watch` keeps {where} already") from None
+            raise Refused(f"another `xw sync --watch` already syncs {where}") from None
 
     def _run(self) -> None:
         waits = pauses()
@@ -99,7 +99,7 @@ class MirrorWatcher:
                 problem = str(explain(error))
                 self._notes.failed(problem)
                 if self._connected is not False:
-                    self._tell(f"away since {clock.brief(clock.now())}: {problem}; trying on")
+                    self._tell(f"away since {clock.brief(clock.now())}: {problem}; still trying")
                     waits = pauses()
                 self._connected = False
                 self._stopped.wait(next(waits))

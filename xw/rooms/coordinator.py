@@ -151,7 +151,7 @@ class Coordinator:
             return
         reason = self._spent()
         if reason is None and self._is_quiet(now):
-            reason = f"nothing was said for {self._limits.quiet_s:g} s"
+            reason = f"nobody spoke for {self._limits.quiet_s:g} s"
         if reason:
             fields: Fields = {"event": payload.CLOSED, "reason": reason}
             self._tell(fields, f"the room is closed: {reason}")

@@ -60,7 +60,7 @@ def _why_not(route: Route, tried: list[str], unusable: Unusable, outcome: str) -
     wrong = f"; not usable: {', '.join(unusable.wrong)}" if unusable.wrong else ""
     if not tried:
         copy = f"`ssh-keygen -t ed25519`, then `ssh-copy-id {_login(route)}`"
-        return f"{route}: there is no key to log in with (looked at {_files(route)}){wrong}: {copy}"
+        return f"{route}: there is no key to log in with (checked {_files(route)}){wrong}: {copy}"
     return (
         f"{route}: login refused: tried {', '.join(tried)}; {outcome}{wrong}: "
         f"is the user {route.user!r} right? `ssh-copy-id {_login(route)}` installs a key"

@@ -89,7 +89,8 @@ def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tu
     found = allowed(said, known if said else usual)
     if not found:
         raise Usage(
-            f"{route}: xw knows none of what {option} in ~/.ssh/config allows: add one of {', '.join(usual)}"
+            f"{route}: xw supports none of the algorithms that {option} in ~/.ssh/config allows: "
+            f"add one of {', '.join(usual)}"
         )
     return found
 

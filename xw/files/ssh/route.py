@@ -270,7 +270,7 @@ def _refuse(found: Configuration, host: str) -> None:
 
 def _port(said: str) -> int:
     if not (said.isascii() and said.isdigit() and 0 < int(said) < 65536):
-        raise ValueError(f"{said!r} is no port")
+        raise ValueError(f"{said!r} is not a port")
     return int(said)
 
 

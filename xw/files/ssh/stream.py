@@ -46,7 +46,7 @@ class DeadlineSocket:
             now = time.monotonic()
             self._stuck = self._stuck or now
             if now - self._stuck > self._limit:
-                raise OSError(errno.EPIPE, "it takes nothing any more") from None
+                raise OSError(errno.EPIPE, "it accepts no more data") from None
             raise
         self._stuck = None
         return sent

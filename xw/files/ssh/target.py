@@ -55,11 +55,11 @@ def parse(url: str) -> Target:
     if login is not None and ":" in login:
         raise _wrong(url.replace(login.partition(":")[2], "…"), "a password does not belong there: use a key")
     if not _HOST(host):
-        raise _wrong(url, f"{host!r} is no host name")
+        raise _wrong(url, f"{host!r} is not a host name")
     if login is not None and not _USER(login):
-        raise _wrong(url, f"{login!r} is no user name")
+        raise _wrong(url, f"{login!r} is not a user name")
     if port is not None and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise _wrong(url, f"{port!r} is no port")
+        raise _wrong(url, f"{port!r} is not a port")
     return Target(host.strip("[]"), login, int(port) if port else None, _path(url, path))
 
 
@@ -83,14 +83,14 @@ def _path(url: str, path: str) -> str:
     if path == "~" or path.startswith("~/"):
         path = path[2:]
     elif path.startswith("~"):
-        raise _wrong(url, "only `~/` is known; give the absolute path of another's home")
+        raise _wrong(url, "only `~/` is supported: give the absolute path of another user's home")
     elif not path:
         raise _wrong(url, "the path is missing; the login's home is `~`")
     if "\0" in path or "\n" in path:
         raise _wrong(url, "the path has a control character")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise _wrong(url, "`..` in the path; give it without")
+        raise _wrong(url, "the path contains `..`: give it without")
     return ("/" if path.startswith("/") else "") + "/".join(parts)
 
 
