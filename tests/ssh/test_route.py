@@ -13,6 +13,7 @@ from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import USER, Sshd
 from xw.errors import Refused, Unreachable, Usage
 from xw.files.sftp import SftpFiles
+from xw.files.ssh import link
 from xw.files.ssh.link import link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
@@ -179,6 +180,14 @@ def test_a_proxy_command_that_cannot_be_run(home: Home) -> None:
     with pytest.raises(Unreachable, match="its ProxyCommand cannot be run: `/nowhere/relay 22`"):
         names("ssh://127.0.0.1/~")
     assert time.monotonic() - began < 15  # a host is tried for 20
+
+
+def test_a_proxy_command_that_fails(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the command and its exit code, not the host's sshd."""
+    monkeypatch.setattr(link, "_PERSISTENCE", 0.0)
+    home.configure("Host 127.0.0.1\n ProxyCommand sh -c 'exit 7'\n")
+    with pytest.raises(Unreachable, match=r"its ProxyCommand ended with 7 .*: `sh -c 'exit 7'`"):
+        names("ssh://127.0.0.1/~")
 
 
 def test_a_broken_configuration(home: Home) -> None:

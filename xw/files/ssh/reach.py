@@ -126,9 +126,15 @@ def greet(route: Route, stream: DeadlineSocket, budget: Budget) -> Transport:
     except Exception as error:  # noqa: BLE001  # paramiko passes on any error of its own thread
         transport.close()
         stream.close()
-        if stream.command is not None and stream.command.returncode in (126, 127):  # the shell's codes for it
+        code = 0 if stream.command is None else stream.command.returncode
+        if code in (126, 127):  # the shell's codes for it
             raise Unreachable(
                 f"{route}: its ProxyCommand cannot be run: `{route.command}`; `ssh -G {route.host}` shows it"
+            ) from None
+        if code > 0:
+            raise Dropped(
+                f"{route}: its ProxyCommand ended with {code} before the host answered: `{route.command}`; "
+                f"`ssh {route.host}` shows more"
             ) from None
         if time.monotonic() - began > 0.9 * limit:
             raise _silent(route, limit) from None
