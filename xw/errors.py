@@ -120,9 +120,17 @@ class Refused(XwError):
 
 
 class Copied(Refused):
-    """A hub has the id of another one, which answers at its own URL: nothing is sent to either."""
+    """A hub has the id of another one, which answers at its own URL: nothing is sent to either.
+
+    `what` and `fix` are the two halves of the sentence.
+    """
 
     word = "copied"
+
+    def __init__(self, url: str, original: str) -> None:
+        self.what = f"{url} is a copy of the hub {original}, which answers as well"
+        self.fix = f"`xw hub new-id --hub {url}` makes it a hub of its own"
+        super().__init__(f"{self.what}: nothing was sent. {self.fix}")
 
 
 def unforeseen(bug: Exception) -> str:

@@ -94,8 +94,11 @@ def test_a_copy(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
     assert os.listdir(f"{hub}-copy/bob/inbox/pending") == []
     assert len(os.listdir(old / "outbox/bob")) == 1
     assert [path.name for path in hub.parent.glob("hub*/hub.mark*")] == []
-    codes = [one["code"] for one in json.loads(alice.run("doctor", "--json").out)["findings"]]
-    assert "hub-copy" in codes
+    findings = {one["code"]: one for one in json.loads(alice.run("doctor", "--json").out)["findings"]}
+    assert (
+        findings["hub-copy"]["what"] == f"{alice.url} is a copy of the hub {old_url}, which answers as well"
+    )
+    assert findings["hub-copy"]["fix"] == f"`xw hub new-id --hub {alice.url}` makes it a hub of its own"
     renamed(alice, old_url)
     assert alice.run("sync").out.startswith("1 delivered")
 

@@ -133,8 +133,7 @@ def _copied(hub: Hub, place: str, but: str = "") -> Iterator[Finding]:
         yield of_error(trouble)
         return
     if error:
-        what, _, fix = str(error).partition(": nothing was sent. ")
-        yield Finding("bad", "hub-copy", what, fix)
+        yield Finding("bad", "hub-copy", error.what, error.fix)
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

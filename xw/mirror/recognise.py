@@ -142,10 +142,7 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
         return "moved"
     except (XwError, OSError) as error:
         raise Untold(f"{whether} ({explain(error)})") from None
-    raise Copied(
-        f"{url} is a copy of the hub {asked}, which answers as well: nothing was sent. "
-        f"`xw hub new-id --hub {url}` makes it a hub of its own"
-    )
+    raise Copied(url, asked)
 
 
 def follow(mirror: Mirror, moved: Moved) -> None:
