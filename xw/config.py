@@ -257,7 +257,9 @@ def absolute(hub: str, folder: str) -> str:
     elif layout.is_name(hub):
         return named_hub(hub)
     elif _is_typo(hub) and not os.path.isdir(os.path.join(folder, hub)):
-        raise Usage(f"{hub!r} looks like a hub elsewhere: write {schemes.forms()}; a folder here is ./{hub}")
+        raise Usage(
+            f"{hub!r} looks like a hub on another host: write {schemes.forms()}; or ./{hub} for a folder"
+        )
     if not hub or "\0" in hub:
         raise Usage(f"the hub {hub!r} is not a path: give one")
     return os.path.normpath(os.path.join(folder, os.path.expanduser(hub)))

@@ -129,7 +129,7 @@ class Copied(Refused):
 
     def __init__(self, url: str, original: str) -> None:
         self.what = f"{url} is a copy of the hub {original}, which answers as well"
-        self.fix = f"`xw hub new-id --hub {url}` makes it a hub of its own"
+        self.fix = f"`xw hub new-id --hub {url}` makes it a separate hub"
         super().__init__(f"{self.what}: nothing was sent. {self.fix}")
 
 

@@ -120,7 +120,7 @@ def test_what_cannot_be_told(
     alice.send("bob", "by the new name")
     said = alice.run("sync")
     assert said.code == 0
-    told = [line for line in said.err.splitlines() if "cannot be told" in line]
+    told = [line for line in said.err.splitlines() if "cannot tell" in line]
     assert len(told) == 1
     assert f"xw sync --adopt {old}" in told[0]
     assert alice.run("sync", "--adopt", old).out.startswith("1 adopted, 1 delivered")

@@ -35,7 +35,7 @@ def watch_mirrors(options: Options, tell: Callable[[str], None]) -> None:
     for mirror in found_mirrors:
         if mirror.files.root != first.files.root:
             name = mirror.mailbox.owner
-            tell(f"the mirror of {name} is elsewhere: `xw sync --watch --as {name}` keeps it too")
+            tell(f"the mirror of {name} is in another folder: `xw sync --watch --as {name}` keeps it too")
     watcher = MirrorWatcher([one for one in found_mirrors if one.files.root == first.files.root], tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: watcher.stop())

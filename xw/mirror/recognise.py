@@ -110,7 +110,7 @@ def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
     Unreachable where the old one does not answer in so many seconds.
     """
     mark = os.urandom(12).hex()
-    whether = f"whether {hub.url} is the hub that {old_url} leads to cannot be told"
+    whether = f"xw cannot tell whether {hub.url} is the hub at {old_url}"
     try:
         hub.leave_mark(mark)
     except OSError as error:
@@ -138,7 +138,9 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
                 asked = moved.url
     except Unreachable:
         if limit and time.monotonic() - began >= limit:
-            raise Unreachable(f"{whether} in {limit:.1f} s: `xw sync` takes the time that it needs") from None
+            raise Unreachable(
+                f"{whether} within {limit:.1f} s: `xw sync` takes the time that it needs"
+            ) from None
         return "moved"
     except (XwError, OSError) as error:
         raise Untold(f"{whether} ({explain(error)})") from None
@@ -155,8 +157,8 @@ def follow(mirror: Mirror, moved: Moved) -> None:
         raise Unreachable(f"the hub {mirror.url} has moved to {moved.url}; {error}") from None
     if known.id and identity and identity != known.id:
         raise Refused(
-            f"the hub {mirror.url} says that it has moved to {moved.url}, where another hub lies: "
-            "ask whoever moved it; nothing was sent"
+            f"the hub {mirror.url} reports a move to {moved.url}, but another hub is there: "
+            "ask the person who moved it; nothing was sent"
         )
     old = mirror.url
     about = known._replace(id=identity or known.id, moved=(*known.moved, old)).at(moved.url, old)

@@ -145,7 +145,7 @@ class Finding(TypedDict):
         Name | Literal[""], Field(description="The instance concerned; empty for the project.")
     ]
     what: str
-    fix: Annotated[str, Field(description="What to do, or empty.")]
+    fix: Annotated[str, Field(description="The fix, or empty.")]
     number: Annotated[Count | None, Field(description="Number of messages, folders or files.")]
     age_s: Annotated[Seconds | None, Field(description="The age of the oldest, or of the mirror.")]
     skew_s: Annotated[Seconds | None, Field(description="Seconds by which a clock is ahead.")]

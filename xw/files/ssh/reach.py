@@ -185,7 +185,7 @@ def _check_address(route: Route, address: str, lines: list[known_hosts.KeyLine],
     if found.line and found.state in ("changed", "revoked"):
         raise Refused(
             f"{route}: {found.line.place} knows another key of its address {address} (CheckHostIP): "
-            f"somebody may be in between; ask whoever runs it"
+            f"somebody may be in between; ask its administrator"
         )
 
 
@@ -206,7 +206,7 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyL
                 gone = known_hosts.revoked(lines, host, port, key)
                 why = why or (f"its {what} is revoked ({gone.place})" if gone else None)
         if why:
-            raise Refused(f"{route}: {why}: ask whoever runs it; nothing was sent")
+            raise Refused(f"{route}: {why}: ask its administrator; nothing was sent")
         return
     key_type = Message(blob).get_text()
     found = known_hosts.verdict(lines, host, port, key_type, blob)
@@ -222,7 +222,9 @@ def _why_not_known(route: Route, found: known_hosts.Verdict, shown: HostKey) -> 
     scan = f"`ssh-keyscan -H {port}-t {_short(shown.type)} {route.host} >> {file}`"
     place = found.line.place if found.line else ""
     if found.state == "revoked":
-        return f"its host key {shown.fingerprint} is revoked ({place}): do not trust it; ask whoever runs it"
+        return (
+            f"its host key {shown.fingerprint} is revoked ({place}): do not trust it; ask its administrator"
+        )
     if found.state == "changed":
         path = place.rpartition(":")[0]
         return (

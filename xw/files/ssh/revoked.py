@@ -27,7 +27,7 @@ def why_refused(blob: bytes, files: Iterable[str]) -> str | None:
     for path in files:
         try:
             if _holds(_read(path), path, blob):
-                return f"is revoked ({path}): do not trust it; ask whoever runs the host"
+                return f"is revoked ({path}): do not trust it; ask its administrator"
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             return f"cannot be checked: RevokedHostKeys {path}: {why}: fix the file or `~/.ssh/config`"
