@@ -1,8 +1,7 @@
-"""Mail in mirrors of a hub that has another URL now: found and taken over by an explicit `xw sync`.
+"""Find mail in mirrors whose hub has another URL now, and take it over, on an explicit `xw sync`.
 
-A mirror in use does so itself (`mirror.recognise`). Here are the two cases in
-which there is none: the hub is a directory of this machine now, or nobody has
-joined it by the new URL.
+A mirror in use does this itself (`mirror.recognise`). This module handles the two cases without one: the hub
+is now a local directory, or nobody has joined it by the new URL.
 """
 
 import os
@@ -19,7 +18,7 @@ from xw.mirror.siblings import holds, siblings
 
 
 def prepare(options: Options, environ: Mapping[str, str] = os.environ) -> None:
-    """Make the mirror of a hub by its URL, where this machine has one of the same hub by another URL only.
+    """Make the mirror of a hub by its URL, if this machine has one only by another URL of that hub.
 
     Raise Unreachable if the hub cannot be asked for its id.
     """
@@ -36,7 +35,7 @@ def prepare(options: Options, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def take_mirrors(instance: Instance, problems: list[str], environ: Mapping[str, str] = os.environ) -> None:
-    """Take over this project's mirrors of a hub that is a directory here now. Raise Copied for a copy."""
+    """Take over this project's mirrors of a hub that is now a local directory. Raise Copied for a copy."""
     if instance.carrier.mirror is None:
         place = os.path.dirname(config.mirror(instance.hub.url, instance.config, environ))
         take_known(open_hub(instance.hub.url), place, instance.mailbox.files, problems)

@@ -1,7 +1,7 @@
-"""A note of each mirror that this user has, in the user's state directory.
+"""A note about each of this user's mirrors, in the user's state directory.
 
-A mirror lies beside its project's xw.json or where XW_STATE said, so without
-the note nobody would find one whose project, or XW_STATE, is another today.
+A mirror is beside its project's xw.json, or in XW_STATE; without the note, nobody would find one whose
+project or XW_STATE has changed.
 """
 
 import json
@@ -20,14 +20,14 @@ _LIMIT = 64 * 1024
 
 
 class Noted(NamedTuple):
-    """A mirror, and the configuration file by which it was last used; empty where there was none."""
+    """A mirror, and the configuration file that last used it, or ""."""
 
     mirror: str
     config: str
 
 
 def note(instance: Instance) -> None:
-    """Note where an instance's mirror lies, unless that is known; best effort: a sandbox may forbid it."""
+    """Note the place of an instance's mirror, if it is new; best effort, because a sandbox may forbid it."""
     if not instance.carrier.mirror:
         return
     mirror = os.path.realpath(instance.root)
@@ -44,19 +44,19 @@ def note(instance: Instance) -> None:
 
 
 def _is_ours(folder: str) -> bool:
-    """Return whether a folder, or the place for it, is this user's: root leaves nothing in others' homes."""
+    """Return True if a folder, or its place, is this user's: root leaves nothing in others' homes."""
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return os.lstat(folder).st_uid == os.geteuid()
 
 
 def noted() -> Iterator[Noted]:
-    """Yield the mirrors that were noted and are still there; a note of one that is gone is removed."""
+    """Yield the noted mirrors that exist; remove notes of those that are gone."""
     files = LocalFiles(config.noted_mirrors())
     try:
         names = files.list_folder("")
     except OSError:
-        return  # none was noted, or they cannot be read: the usual places are looked at all the same
+        return  # no notes, or unreadable ones: the caller checks the usual places anyway
     for name in sorted(names):
         try:
             about = parse_object(files.read(name, _LIMIT))
@@ -67,13 +67,13 @@ def noted() -> Iterator[Noted]:
             continue
         if os.path.isdir(mirror):
             yield Noted(mirror, path if isinstance(path, str) and "\0" not in path else "")
-        elif os.path.isdir(os.path.dirname(os.path.dirname(mirror))):  # else its disk may not be mounted
+        elif os.path.isdir(os.path.dirname(os.path.dirname(mirror))):  # otherwise its disk may not be mounted
             with suppress(OSError):
                 files.remove(name)
 
 
 def used_by(mirror: str, path: str, environ: Mapping[str, str]) -> bool:
-    """Return whether the project of a configuration file uses a mirror now."""
+    """Return True if the project of a configuration file uses a mirror now."""
     try:
         found = config.load(path)
         url = config.own_hub(found.hub, found) if found.hub else ""

@@ -1,8 +1,7 @@
-"""Unsent mail in mirrors that nobody syncs any more: a hub that moved, or got another URL, leaves it behind.
+"""Unsent mail in mirrors that nobody syncs any more, left behind by a hub that moved or got another URL.
 
-A mirror's folder is named after its hub's URL, so with another URL another
-mirror is in use. `init`, `sync` and `doctor` name those that still hold unsent
-mail; `xw sync --adopt` takes it into the mailbox in use.
+A mirror's folder is named after its hub's URL, so another URL means another mirror. `init`, `sync` and
+`doctor` name the mirrors that still have unsent mail; `xw sync --adopt` takes it into the mailbox in use.
 """
 
 import os
@@ -24,12 +23,12 @@ from xw.mirror.notes import about
 
 
 class Stranded(NamedTuple):
-    """A mirror that is not in use: `waiting` unsent messages of `name` for the hub at `url`.
+    """An unused mirror: `waiting` unsent messages of `name` for the hub at `url`.
 
-    `url` is empty where an older xw made the mirror and noted none. `problem` is why it cannot be
-    looked at. `again` and `adopt` are the commands that send the mail, by that hub or by the one in use.
-    `project` is the folder of another project that uses the mirror; its own `xw sync` sends the mail.
-    `others` is True for mail of an instance that only another project has.
+    `url` is empty if an older xw made the mirror and noted none. `problem` is why it cannot be read. `again`
+    and `adopt` are the commands that send the mail, by that hub or by the one in use. `project` is the folder
+    of another project that uses the mirror; its own `xw sync` sends the mail. `others` is True for mail of an
+    instance that only another project has.
     """
 
     mirror: str
@@ -44,7 +43,7 @@ class Stranded(NamedTuple):
 
     @property
     def what(self) -> str:
-        """Return what is wrong, in a line."""
+        """The problem, in a line."""
         if self.problem:
             return f"cannot read another mirror, which may hold unsent mail: {self.problem}"
         messages = f"{self.waiting} unsent message{'s' if self.waiting > 1 else ''}"
@@ -52,7 +51,7 @@ class Stranded(NamedTuple):
 
     @property
     def fix(self) -> str:
-        """Return what to do."""
+        """The command to run, or the advice."""
         if self.problem:
             return "check its owner and mode"
         if self.project:
@@ -64,10 +63,9 @@ class Stranded(NamedTuple):
 def stranded(
     found: Config, hub: str | None, environ: Mapping[str, str] = os.environ, root: str = ""
 ) -> list[Stranded]:
-    """Return the mirrors of this machine with unsent mail, and those that cannot be read.
+    """Return this machine's mirrors with unsent mail, and those that cannot be read.
 
-    All but the one in use, which is that of `hub` (as --hub says it; None: as environment and file say),
-    and `root`.
+    Leave out `root`, and the mirror in use: that of `hub` (as in --hub; None: from environment and file).
     """
     seen = {_used(found, hub, environ), os.path.realpath(root) if root else ""}
     listed: list[Stranded] = []
@@ -75,7 +73,7 @@ def stranded(
         try:
             names = sorted(os.listdir(place))
         except (FileNotFoundError, NotADirectoryError):
-            continue  # no mirror was made there
+            continue  # no mirror there
         except OSError as error:
             listed.append(_unreadable(place, error))
             continue
@@ -91,7 +89,7 @@ def stranded(
 
 
 def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str]) -> Iterator[Stranded]:
-    """What waits in a mirror that another configuration made, or another XW_STATE."""
+    """Yield the mail in a mirror of another configuration or another XW_STATE."""
     exists = bool(path) and path != found.path and os.path.isfile(path)
     try:
         owner = config.load(path) if exists else found
@@ -106,15 +104,16 @@ def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
     try:
         url = config.hub_url(hub, environ, found)
     except Usage:
-        return ""  # no hub is named
+        return ""  # no hub is configured
     return os.path.realpath(usual_mirror(url, "", found, environ)) if config.is_remote(url) else ""
 
 
 def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:
-    """Take what waits in another mirror's outbox into this instance's; return how many messages.
+    """Move another mirror's outbox into this instance's; return the number of messages.
 
     A message is durable here before it is removed there. A damaged one stays there and is named in
-    `problems`; one that cannot be read as well, with all behind it. NotFound where there is no such mirror.
+    `problems`; so does an unreadable one, with all messages behind it. Raise NotFound if there is no such
+    mirror.
     """
     files = LocalFiles(os.path.abspath(os.path.expanduser(mirror)))
     source, target = Mailbox(files, instance.name, mirror=True), instance.mailbox
@@ -143,7 +142,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
     try:
         data = source.files.read(lies, layout.MESSAGE_LIMIT)
     except FileNotFoundError:
-        return False  # a sync of that mirror has delivered it meanwhile
+        return False  # a sync of that mirror has just delivered it
     message = decode(name, data)
     folder, files = message.files
     for file in files:
@@ -152,7 +151,7 @@ def _take(source: Mailbox, target: Mailbox, to: str, name: str) -> bool:
             raise Damaged(wrong)
     outbox = target.at(f"{layout.OUTBOX}/{to}")
     target.files.make_folder(outbox)
-    # With the sender's own copy, so that `log` and `trace` know it here.
+    # With the sender's own copy, for `log` and `trace` here.
     target.files.publish(data, target.at(layout.SCRATCH), [f"{outbox}/{name}", target.at(layout.SENT, name)])
     with suppress(FileNotFoundError):  # as above
         source.files.remove(lies)
@@ -169,7 +168,7 @@ def _in_mirror(path: str, found: Config, environ: Mapping[str, str]) -> Iterator
             try:
                 waiting = sum(len(mailbox.outbox(to)) for to in mailbox.outboxes())
             except FileNotFoundError:
-                continue  # no mailbox: a folder that somebody else made
+                continue  # not a mailbox: another program's folder
             if waiting:
                 yield _named(path, name, waiting, found, environ)
     except (OSError, XwError) as error:
@@ -189,7 +188,7 @@ def _named(path: str, name: str, waiting: int, found: Config, environ: Mapping[s
 
 
 def _by_file(found: Config, environ: Mapping[str, str]) -> str:
-    """The option that names a configuration file, where a command would not find it by itself."""
+    """Return the option for a configuration file that a command would not find by itself, or ""."""
     try:
         usual = config.locate(None, environ, config.here())
     except (OSError, XwError):

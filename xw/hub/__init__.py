@@ -1,1 +1,1 @@
-"""How mail travels between mailboxes: one contract, one file for each kind of hub."""
+"""Mail between mailboxes: one contract, and one file for each kind of hub."""

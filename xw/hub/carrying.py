@@ -1,8 +1,8 @@
-"""Carry what lies in a mailbox to another place: of a hub that moves, or of a mirror that another takes over.
+"""Carry a mailbox's content to another place: of a hub that moves, or of a mirror that another takes over.
 
-Works between any two `Files`. Everything is durable in the new place before it
-goes from the old one, so what was cut off anywhere may be repeated; of a
-message that is in both, the furthest state wins. What cannot be read stays.
+Works between any two `Files`. Everything is durable in the new place before it is removed from the old one,
+so an interrupted call may be repeated. If a message is in both places, its furthest state wins. Unreadable
+files stay.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,14 +17,14 @@ from xw.layout import INBOX, RANK, STATES
 from xw.mailbox import Mailbox
 from xw.words import State
 
-_NOTES = (layout.WHY, layout.TURN)  # beside a message, about it
+_NOTES = (layout.WHY, layout.TURN)  # notes beside a message
 _NOTE_LIMIT = 16 * 1024 * 1024  # bytes of a note
 
 
 def carry_inbox(source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, State]] = ()) -> None:
-    """Carry received messages with their notes, but not their files.
+    """Carry received messages with their notes, but not their attachments.
 
-    `folders` are those to look into and the states that they stand for; by default those of the inbox.
+    `folders` are the folders to carry and the states that they become; by default the inbox's.
     """
     there = layout.furthest([target.files.list_folder(target.at(INBOX[state])) for state in STATES])
     for folder, state in folders or [(INBOX[state], state) for state in reversed(STATES)]:
@@ -41,16 +41,16 @@ def carry_inbox(source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, S
 
 
 def carry_claims(source: Mailbox, target: Mailbox) -> None:
-    """Carry the notes that tell a hub whose claim a message is, before the messages."""
+    """Carry the notes by which a hub knows each claim's owner, before the messages."""
     for name in _listed(source, layout.SCRATCH):
         if name.endswith(layout.CLAIM):
             _copy(source, target, f"{layout.SCRATCH}/{name}", f"{layout.SCRATCH}/{name}")
 
 
 def carry_own(source: Mailbox, target: Mailbox) -> None:
-    """Carry what belongs to the sender: messages sent, unsent and refused, and the notes of a bridge.
+    """Carry the sender's part: messages sent, unsent and refused, and a bridge's notes.
 
-    For whoever holds the `outbox/.lock` of both.
+    The caller holds the `outbox/.lock` of both.
     """
     _carry_messages(source, layout.SENT, _messages(source, layout.SENT), target, layout.SENT)
     for to in source.outboxes():
@@ -67,7 +67,7 @@ def carry_own(source: Mailbox, target: Mailbox) -> None:
 
 
 def carry_attachments(source: Mailbox, target: Mailbox, ids: Iterable[str] | None = None) -> None:
-    """Copy attachments: of the messages in `ids`, or all. They are needed there before their messages."""
+    """Copy the attachments of the messages in `ids`, or all. They must be there before their messages."""
     wanted = None if ids is None else set(ids)
     for folder in filter(layout.is_id, _listed(source, layout.ATTACHMENTS)):
         if wanted is None or folder in wanted:
@@ -76,7 +76,7 @@ def carry_attachments(source: Mailbox, target: Mailbox, ids: Iterable[str] | Non
 
 
 def remove_attachments(source: Mailbox) -> None:
-    """Remove the attachments that were carried, once all messages were."""
+    """Remove the carried attachments, once all messages were carried."""
     for folder in filter(layout.is_id, _listed(source, layout.ATTACHMENTS)):
         with suppress(FileNotFoundError):
             source.files.remove_folder(source.at(layout.ATTACHMENTS, folder))
@@ -103,12 +103,12 @@ def _carry_messages(
         outcomes = target.files.publish_all(items)
         carried = [name for (name, _), error in zip(batch, outcomes, strict=True) if error is None]
         _remove(source, folder, carried)
-        # A copy there with other bytes is damaged: this one stays, so that nothing is lost.
+        # A copy there with other bytes is damaged: keep this one, so that nothing is lost.
         _raise_first(outcomes, FileExistsError)
 
 
 def _read(source: Mailbox, folder: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the messages that can be read; the others stay where they are."""
+    """Yield the readable messages; the others stay in place."""
     paths = [source.at(folder, name) for name in names]
     for name, data in zip(names, source.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
         if isinstance(data, bytes):
@@ -124,7 +124,7 @@ def _carry_notes(
 
 
 def _remove_notes(source: Mailbox, folder: str, names: Sequence[str]) -> None:
-    """Remove the notes that were carried, after the messages that they are about."""
+    """Remove the carried notes, after their messages."""
     left = set(_listed(source, folder))
     notes = [name for name in names if name.endswith(_NOTES)]
     about = {note: note.removesuffix(layout.WHY).removesuffix(layout.TURN) for note in notes}
@@ -149,7 +149,7 @@ def _carry_file(source: Mailbox, target: Mailbox, path: str) -> None:
 
 
 def _copy(source: Mailbox, target: Mailbox, path: str, new_path: str) -> None:
-    """Copy a note, unless there is one of its name."""
+    """Copy a note, unless one with its name exists."""
     if is_file(target.files, target.at(new_path)):
         return
     with suppress(FileNotFoundError, Damaged):

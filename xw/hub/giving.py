@@ -1,7 +1,6 @@
 """Give mail to a directory hub: the giving half of `directory.DirectoryHub`, on any `Files`.
 
-Its `publisher` and its `deliver` call this module, which commands that only
-read never load.
+Only `publisher` and `deliver` use this module, so commands that only read never load it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from xw.files.batch import is_file
 from xw.layout import INBOX, INSTANCE
 from xw.mailbox import Mailbox
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from xw.hub.contract import Parcel, Progress
     from xw.message import Attachment
 
-_LOOKS = 2 + len(layout.STATES)  # paths that `deliver` looks at for a parcel
+_LOOKS = 2 + len(layout.STATES)  # paths that `deliver` checks for a parcel
 
 
 class DirectoryPublisher:
-    """A `contract.Publisher` for a mailbox that lies in the hub's directory."""
+    """A `contract.Publisher` for a mailbox in the hub's directory."""
 
     def __init__(self, files: "Files", owner: str, look_for_hub: Callable[[], None]) -> None:
         self._files = files
@@ -38,7 +37,7 @@ class DirectoryPublisher:
             raise Refused(f"{_divided(self._own.owner, to)}; nothing was sent")
         if self._files.writable(_pending(to)):
             return True
-        self._look_for_hub()  # one that has moved since this process opened it takes nothing, also no outbox
+        self._look_for_hub()  # a hub that has moved meanwhile takes nothing, not even into an outbox
         return False
 
     def bring(self, to: str, folder: str, file: "Attachment", added: bool) -> str | None:
@@ -56,7 +55,7 @@ class DirectoryPublisher:
         own_first: bool,
         separate: bool,
     ) -> None:
-        """Link one file to all of them, or write one for each."""
+        """Link one file to all targets, or write one for each."""
         theirs = [f"{_pending(one)}/{name}" for one in to]
         ours = [self._own.at(folder, name) for folder in own]
         targets = [*ours, *theirs] if own_first else [*theirs, *ours]
@@ -66,7 +65,7 @@ class DirectoryPublisher:
 class Delivery:
     """Delivers parcels to the mailboxes in `files`, the directory of the hub at `url`.
 
-    `look_for_hub` raises Unreachable if the hub itself is gone, Moved if it lies elsewhere now.
+    `look_for_hub` raises Unreachable if the hub itself is gone, Moved if it is at another URL now.
     """
 
     def __init__(
@@ -78,12 +77,12 @@ class Delivery:
         self._progress = progress
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
-        """Look for all, copy the attachments, publish the remaining ones in one batch."""
+        """Check all parcels, copy the attachments, and publish the remaining ones in one batch."""
         looks = self._files.stat_all([path for parcel in parcels for path in self._looked_at(parcel)])
         if any(isinstance(looks[index * _LOOKS], OSError) for index in range(len(parcels))):
             self._look_for_hub()  # else a hub that is gone would make every name unknown
         outcomes: list[XwError | None] = []
-        held: dict[str, XwError] = {}  # the recipients that can take nothing now, and why
+        held: dict[str, XwError] = {}  # recipients that can take nothing now → the error
         ready: list[int] = []
         for index, parcel in enumerate(parcels):
             found = looks[index * _LOOKS : (index + 1) * _LOOKS]
@@ -115,7 +114,7 @@ class Delivery:
         return [parcel.to, f"{parcel.to}/{layout.CARD}", *states]
 
     def _prepare(self, parcel: "Parcel", known: bool, delivered: bool) -> XwError | None:
-        """See to all but the publishing: the files, or a message that an earlier try brought."""
+        """Do everything but publish: copy the files, or complete an earlier try's message."""
         if not known:
             return unknown(self._files, self._url, parcel.to)
         if self._files.divided(parcel.sender, parcel.to):
@@ -128,13 +127,13 @@ class Delivery:
                 wrong = hand_over(
                     parcel.read, target, parcel.folder, file, self._progress, added=_is_added(parcel)
                 )
-                if wrong:  # permanently: waiting would keep it, and all behind it, in the outbox for ever
+                if wrong:  # permanent: waiting would keep it, and all mail behind it, in the outbox for ever
                     return Refused(wrong)
         except OSError as error:
             return XwError(str(explain(error)))
         try:
             if delivered:
-                target.accept(parcel.name, parcel.data)  # makes sure that it is durable
+                target.accept(parcel.name, parcel.data)  # makes it durable
         except OSError as error:
             return _outcome(parcel, error)
         return None
@@ -147,7 +146,7 @@ class Delivery:
 
 
 def unknown(files: "Files", url: str, name: str) -> NotFound:
-    """Return why a name that is not registered gets no mail: a closed room has kept all but its card."""
+    """Return the error for a name that is not registered; a closed room has everything but its card."""
     if layout.is_name(name) and is_file(files, f"{name}/{layout.ROOM}"):
         return NotFound(f"the room {name!r} on {url} is closed: `xw log --room {name}` shows it")
     return NotFound(f"no peer {name!r} on {url}")
@@ -156,12 +155,12 @@ def unknown(files: "Files", url: str, name: str) -> NotFound:
 def _outcome(parcel: "Parcel", error: OSError) -> XwError:
     if isinstance(error, FileExistsError):
         return Refused(f"{parcel.to} has another message named {parcel.name}")
-    # What keeps a message out now may let it in later; only the hub's word is permanent.
+    # A disk's error may pass; only the hub's own refusal is permanent.
     return XwError(str(explain(error)))
 
 
 def _hidden(looks: "Iterable[Stat | OSError]") -> XwError | None:
-    """Return why a mailbox cannot be looked into: then nobody knows whether it has the message."""
+    """Return why a mailbox is not accessible, so that nobody knows whether it has the message; else None."""
     for look in looks:
         if isinstance(look, OSError) and not isinstance(look, (FileNotFoundError, NotADirectoryError)):
             return XwError(str(explain(look)))
@@ -169,7 +168,7 @@ def _hidden(looks: "Iterable[Stat | OSError]") -> XwError | None:
 
 
 def _is_added(parcel: "Parcel") -> bool:
-    """Return True for files of an earlier message, which `xw attach` adds to it."""
+    """Return True for files that `xw attach` adds to an earlier message."""
     return not parcel.name.startswith(f"{parcel.folder}.")
 
 

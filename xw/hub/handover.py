@@ -1,4 +1,4 @@
-"""Bring attachments into a mailbox, before the message that lists them."""
+"""Copy attachments into a mailbox, before the message that lists them."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,8 +21,8 @@ def hand_over(
 ) -> str | None:
     """Copy an attachment, read by `read`, into a mailbox, durable, unless it is there as it was sent.
 
-    Return None, or why it cannot be: the sender's copy is gone or has changed, or
-    a file that was `added` to a message (`xw attach`) would replace another one.
+    Return None, or the reason if that is impossible: the sender's copy is gone or has changed, or a file
+    `added` to a message (`xw attach`) would replace another one.
     """
     lies = f"its file {file.name} in {layout.ATTACHMENTS}/{message_id}/"
     if target.has(message_id, file):
@@ -44,7 +44,7 @@ def hand_over(
 
 
 def shown(pieces: Iterable[bytes], file: Attachment, progress: Progress) -> Iterator[bytes]:
-    """Yield the pieces of an attachment, and report progress as they pass."""
+    """Yield an attachment's chunks, and report progress as they pass."""
     done = 0
     for piece in pieces:
         done += len(piece)

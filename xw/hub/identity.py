@@ -1,6 +1,6 @@
 """The id of a directory hub: 128 random bits in the file `hub.id`, made once.
 
-And marks: files beside it, by which two URLs show themselves to lead to one hub.
+Also marks: files beside it, which prove that two URLs lead to one hub.
 """
 
 import os
@@ -14,15 +14,15 @@ from xw.files.batch import is_file
 from xw.files.contract import Files
 
 _LIMIT = 64  # bytes; an id has 26 and a line break
-_STALE_S = 86400.0  # nobody takes a day to look for a mark
+_STALE_S = 86400.0  # no check for a mark takes a day
 _is_id = re.compile("[a-z2-7]{26}").fullmatch
 
 
 def identity_in(files: Files, known: str = "") -> str:
-    """Return the id of the hub in `files`; where it has none, `known` becomes it, else a new one.
+    """Return the id of the hub in `files`; if it has none, `known` becomes it, else a new one.
 
-    Of several who make one at once, the first wins. Empty where there is none that can be read and none
-    can be made, as on a read-only disk.
+    The first of several simultaneous callers wins. Empty if no id can be read or made, as on a read-only
+    disk.
     """
     try:
         return _read(files)
@@ -34,7 +34,7 @@ def identity_in(files: Files, known: str = "") -> str:
     try:
         files.publish(f"{made}\n".encode(), "", [layout.HUB_ID])
     except FileExistsError:
-        pass  # another was faster
+        pass  # another process was faster
     except OSError:
         return ""
     return _read(files)
@@ -53,11 +53,11 @@ def _read(files: Files) -> str:
     return text if _is_id(text) else ""
 
 
-# Marks: each a file of its own, since two may look at once
+# Marks: a file for each, since two checks may run at once
 
 
 def leave_mark(files: Files, mark: str) -> None:
-    """Leave a mark, and remove those that somebody left who did not come back."""
+    """Leave a mark, and remove old marks that nobody removed."""
     files.replace(b"", "", _mark(mark))
     marks = [name for name in files.list_folder("") if name.startswith(layout.HUB_MARK)]
     for name, look in zip(marks, files.stat_all(marks), strict=True):
@@ -71,7 +71,7 @@ def has_mark(files: Files, mark: str) -> bool:
 
 
 def remove_mark(files: Files, mark: str) -> None:
-    """Remove a mark; harmless where it is gone."""
+    """Remove a mark; harmless if it is gone."""
     with suppress(FileNotFoundError):
         files.remove(_mark(mark))
 

@@ -1,4 +1,4 @@
-"""Make a directory hub, wherever its files lie."""
+"""Make a directory hub on any `Files`."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ def make_hub(
 ) -> bool:
     """Make a hub in `files` unless there is one; return True if it is new.
 
-    `group` is the name of the Unix group that shares it, `share` prepares its folder for that.
+    `group` is the name of the Unix group that shares it; `share` prepares its folder for that.
     """
     try:
         files.stat(layout.HUB_FILE)
@@ -36,10 +36,10 @@ def make_hub(
         entries = files.list_folder("")
     except FileNotFoundError:
         entries = []
-    # What another `init` is writing, or left there when it was killed, is nobody's.
+    # Scratch files of another `init`, running or killed, do not count.
     if not all(map(_is_scratch, entries)):
         if is_file(files, layout.HUB_FILE):
-            return False  # one that has made the hub since the first look
+            return False  # another process has just made the hub
         raise Refused(
             f"{url} is not empty and not a hub: name an empty or a new directory, "
             f"or if its {layout.HUB_FILE} was lost, write {LEAST} there"
@@ -63,7 +63,7 @@ def make_hub(
 def create_hub(
     files: "Files", name: str, readme: str, *, group: bool, links: bool, unix_group: str = ""
 ) -> None:
-    """Make a hub of an empty directory. Durable; harmless where there is one."""
+    """Turn an empty directory into a hub. Durable; harmless if it is one."""
     files.make_folder("")
     about = {"format": layout.FORMAT, "name": name, "created": clock.rfc3339(clock.now())}
     if group:
@@ -72,13 +72,13 @@ def create_hub(
         about["unix_group"] = unix_group
     if not links:
         about["publish"] = "rename"
-    # First what makes it a hub: whoever died in between left a hub, not a directory of something else.
+    # hub.json first: a process that dies in between leaves a hub, not an unknown directory.
     files.replace((json.dumps(about, indent=2) + "\n").encode(), "", layout.HUB_FILE)
     files.replace(readme.encode(), "", "README.md")
 
 
 def has_links(files: Files, tell: Callable[[str], None]) -> bool:
-    """Return whether a hard link can be made; `tell` hears of a server that only claims so."""
+    """Return True if a hard link can be made; `tell` gets a line about a server that only claims so."""
     name = os.urandom(12).hex()
     try:
         files.publish(b"a test of hard links\n", "", [name])
@@ -91,12 +91,12 @@ def has_links(files: Files, tell: Callable[[str], None]) -> bool:
 
 
 def _is_scratch(name: str) -> bool:
-    """Return True for a name such as `Files` give to what they are writing."""
+    """Return True for a name that `Files` uses for scratch files."""
     return len(name) == 24 and not name.strip("0123456789abcdef")
 
 
 def check_group(url: str, about: Facts, group: str) -> None:
-    """Raise Usage unless the hub at `url` is shared with the group of this name, as far as it says."""
+    """Raise Usage unless the hub at `url` is shared with this group, as far as its file shows."""
     if not about.group:
         raise Usage(f"the hub {url} is private, and --group is for a new hub: leave out --group to join it")
     if about.unix_group not in ("", group):

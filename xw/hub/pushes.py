@@ -1,4 +1,4 @@
-"""Have a shell in a hub's directory print a line whenever something changes there."""
+"""Run a shell in a hub's directory that prints a line whenever something changes there."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from xw import layout
 from xw.layout import INBOX
 
 # One line, for any shell. It ends with its standard input, that is with the connection, so that nothing
-# is left running on the hub; and with its watchers, so that what cannot push is not taken for quiet.
+# is left running on the hub; and with its watchers, so that a failed watch does not look like silence.
 # inotifywait's own "Watches established." is the first wake-up: from then on nothing is missed.
 _PUSH = (
     "exec 3<&0; if command -v inotifywait >/dev/null; then"
@@ -20,20 +20,20 @@ _PUSH = (
     " {{ cat; kill $watchers; }} <&3 >/dev/null 2>&1 & exec 3<&-; wait $watchers; kill $!"
 )
 
-# Where the shell's directories are not SFTP's (`internal-sftp -d`, a chroot), another hub may lie at the same
-# path: its changes are not this one's. So the shell first shows the `hub.json` that it sees.
+# If the shell's directories are not SFTP's (`internal-sftp -d`, a chroot), another hub may be at the same
+# path, whose changes would mislead. So the shell first prints the `hub.json` that it sees.
 _PROOF = "cat hub.json 2>/dev/null && echo && echo . || exit 3; "
 _PROVEN = ".\n"
 
 
 def script(owners: Sequence[str]) -> str:
-    """Return the shell command: it prints a line whenever something changes for one of the owners."""
+    """Return the shell command that prints a line whenever something changes for one of the owners."""
     folders = " ".join(f"{name}/{INBOX[state]}" for name in owners for state in layout.STATES)
     return _PROOF + _PUSH.format(folders=folders, names=" ".join(owners))
 
 
 def proven(printed: Iterator[str], hub_file: bytes) -> Iterator[None]:
-    """Yield for each line that `script` prints; nothing where its shell sees another `hub.json`."""
+    """Yield for each line that `script` prints; yield nothing if its shell sees another `hub.json`."""
     shown = "".join(takewhile(_PROVEN.__ne__, printed))
     if shown.split() == hub_file.decode("utf-8", "replace").split():
         for _ in printed:
@@ -41,7 +41,7 @@ def proven(printed: Iterator[str], hub_file: bytes) -> Iterator[None]:
 
 
 def start(folder: str, command: str) -> "subprocess.Popen[str]":
-    """Run a command in a directory of this machine; it ends with its standard input."""
+    """Run a command in a local directory; it ends with its standard input."""
     return subprocess.Popen(
         ["sh", "-c", command],
         cwd=folder,
@@ -53,7 +53,7 @@ def start(folder: str, command: str) -> "subprocess.Popen[str]":
 
 
 def lines(process: "subprocess.Popen[str]") -> Iterator[str]:
-    """Yield what a process prints, and wait for its end."""
+    """Yield a process's lines, and wait for its end."""
     with process:
         assert process.stdout
         yield from process.stdout

@@ -17,7 +17,7 @@ _LIMIT = 1024 * 1024  # bytes of a definition
 
 
 class Directory(Protocol):
-    """What is needed of a directory hub."""
+    """The part of a directory hub that rooms use."""
 
     @property
     def files(self) -> Files:
@@ -31,7 +31,7 @@ class Directory(Protocol):
 
 
 class DirectoryRooms:
-    """A `contract.Rooms` in the directory of a hub; `locally` if that is on this machine."""
+    """A `contract.Rooms` in a hub's directory; `locally` if that is on this machine."""
 
     def __init__(self, hub: Directory, locally: bool) -> None:
         self._hub = hub
@@ -52,7 +52,7 @@ class DirectoryRooms:
         return is_file(self._hub.files, f"{name}/{layout.ROOM}")
 
     def make(self, name: str, card: Mapping[str, object], definition: bytes) -> None:
-        """Register the room, then publish its definition; what was cut off in between is made anew."""
+        """Register the room, then publish its definition; a repetition completes an interrupted call."""
         self._hub.register(name, card)
         mailbox = self._hub.mailbox(name)
         mailbox.files.publish(definition, mailbox.at(layout.SCRATCH), [mailbox.at(layout.ROOM)])
@@ -84,8 +84,8 @@ class DirectoryRooms:
         return len(self._hub.mailbox(name).names(INBOX["pending"]))
 
     def runs(self, name: str) -> bool | None:
-        """Ask the coordinator's lock, which other hosts cannot see."""
+        """Test the coordinator's lock, which other hosts cannot see."""
         try:
             return presence.runs(self._hub.mailbox(name), layout.ROOM_LOCK) if self._locally else None
         except OSError:
-            return None  # another user's room, or no lock at all
+            return None  # another user's room, or no lock file

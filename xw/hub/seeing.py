@@ -1,4 +1,4 @@
-"""See instances by their files in a directory hub: cards, presences, what waits, when they acted last."""
+"""See instances by their files in a directory hub: cards, presences, waiting mail, last activity."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ _READ = (layout.CARD, layout.PRESENCE)
 
 
 def pending_folders(names: Sequence[str]) -> list[str]:
-    """Return the folders whose listing `see` wants."""
+    """Return the folders whose listings `see` needs."""
     return [f"{name}/{INBOX['pending']}" for name in names]
 
 
@@ -26,10 +26,10 @@ def see(
     before: Mapping[str, Sighting],
     listed: Sequence[list[str] | OSError] | None = None,
 ) -> list[Sighting]:
-    """Return sightings of instances on the hub in `files`; what `before` has of them is not read again.
+    """Return sightings of instances on the hub in `files`; parts known from `before` are not read again.
 
-    `listed` are the listings of their `pending_folders`, if one has them already.
-    What is no instance, or none any more, is left out.
+    `listed` are the listings of their `pending_folders`, if the caller has them. Names that are not
+    instances, or no longer, are left out.
     """
     folders = files.list_folders(pending_folders(names)) if listed is None else listed
     paths = [f"{name}/{part}" for name in names for part in (*_READ, *presence.MARKS)]
@@ -46,7 +46,7 @@ def see(
     for name, waiting in zip(names, folders, strict=True):
         if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
             closed = looks[f"{name}/{layout.CARD}"]
-            if isinstance(closed, PermissionError):  # to this user: the instance is there all the same
+            if isinstance(closed, PermissionError):  # closed to this user, but the instance exists
                 problem = f"(its mailbox cannot be read: {closed.strerror})"
                 seen.append(Sighting(name, before.get(name, Sighting(name)).card, problem=problem))
             continue
@@ -60,7 +60,7 @@ def _sighting(
     looks: Mapping[str, Stat | OSError],
     texts: Mapping[str, bytes | OSError | Damaged],
 ) -> Sighting:
-    """Return what is seen of an instance now; `old` is what was seen before, with its name."""
+    """Return an instance's present sighting; `old` is the earlier one, with its name."""
     name = old.name
     mail = [] if isinstance(waiting, OSError) else sorted(filter(layout.is_message, waiting))
     changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
@@ -68,7 +68,7 @@ def _sighting(
     card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
     problem = "" if fields(card) else f"({layout.CARD} is damaged: {_REPAIR})"
     unread = texts.get(f"{name}/{layout.CARD}")
-    if isinstance(unread, OSError):  # which says nothing of what the card holds: look again next time
+    if isinstance(unread, OSError):  # the card's content is unknown: read it again next time
         problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
     if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
         problem = f"(its mailbox cannot be read: {waiting.strerror})"
@@ -98,7 +98,7 @@ def _kind(look: Stat | Exception) -> str:
 
 
 def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
-    """Return the text that was read, else the one known; empty if it could not be read."""
+    """Return the text that was read, else the known one; empty if it could not be read."""
     if path not in texts:
         return old
     text = texts[path]
@@ -106,13 +106,13 @@ def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
 
 
 def peer_or_problem(hub: Outgoing, name: str) -> Peer:
-    """Return what a hub shows of an instance, or a peer that says why its files cannot be shown."""
+    """Return an instance as a hub shows it, or a peer with the reason why it cannot."""
     try:
         return hub.peer(name)
     except Unreachable:
         raise
     except (XwError, OSError) as error:
         problem = str(explain(error))
-    except Exception as bug:  # noqa: BLE001  # one that causes a fault in xw hides no other
+    except Exception as bug:  # noqa: BLE001  # an instance that triggers a bug must not hide others
         problem = unforeseen(bug)
     return Peer(name, "", f"({problem})", (), "", "-", "", "", 0, None, None, None)

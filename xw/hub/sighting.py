@@ -1,4 +1,4 @@
-"""An instance as a hub shows it: `Peer`; and `Sighting`, which a mirror can keep and show later.
+"""An instance as a hub shows it: `Peer`; and `Sighting`, which a mirror can store and show later.
 
 A card or a presence is read again only when its time has changed.
 """
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 class Peer(NamedTuple):
     """An instance as a hub shows it.
 
-    `oldest` is the file name of the oldest pending message, `seen` the time of
-    its last sign of life in seconds by the hub's clock, `age` the seconds since
-    then. `status` is `-` where it never said. `bridge` is the kind of the bridge
-    that runs, or died; `waits_for` is why it holds mail back.
+    `oldest` is the file name of the oldest pending message, `seen` the time of its last sign of life in
+    seconds by the hub's clock, `age` the seconds since then. `status` is `-` if it never gave one. `bridge`
+    is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Peer(NamedTuple):
 
     @property
     def bridge_runs(self) -> bool:
-        """Return whether a bridge takes its mail to a chat, as far as its heartbeats tell."""
+        """True if a bridge takes its mail to a chat, judging by its heartbeats."""
         return self.bridge_state in ("runs", "waits")
 
     def to_json(self) -> "upkeep.Peer":
@@ -57,7 +56,7 @@ class Peer(NamedTuple):
 class Sighting(NamedTuple):
     """An instance at one moment: texts of card and presence with their times, its mail, its last change.
 
-    `problem` is what is wrong with it, for people.
+    `problem` describes for people why it cannot be read.
     """
 
     name: str
@@ -72,11 +71,11 @@ class Sighting(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Return the instance's kind according to its card; empty if it gives none."""
+        """The instance's kind in its card; empty if it gives none."""
         return _text(fields(self.card), "kind")
 
     def peer(self, now: float) -> Peer:
-        """Return the peer that this shows, at `now` by the hub's clock."""
+        """Return this sighting as a peer, at `now` by the hub's clock."""
         card = fields(self.card)
         shown = presence.judge(self.presence, self.presence_at, self.changed, now)
         can = card.get("capabilities")
@@ -100,7 +99,7 @@ class Sighting(NamedTuple):
 
 
 def recalled(entry: Mapping[str, Any]) -> Sighting:
-    """Return a sighting as it was written down. Raise TypeError if that is damaged."""
+    """Return a stored sighting. Raise TypeError if it is damaged."""
     one = Sighting(**entry)
     texts, times = (one.name, one.card, one.presence, one.problem), (one.card_at, one.presence_at)
     if (
@@ -113,7 +112,7 @@ def recalled(entry: Mapping[str, Any]) -> Sighting:
 
 
 def fields(text: str) -> dict[str, object]:
-    """Return the fields of a card; none where it is damaged."""
+    """Return a card's fields; empty if it is damaged."""
     try:
         return parse_object(text.encode())
     except Damaged:

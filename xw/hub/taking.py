@@ -1,7 +1,7 @@
 """Take mail out of a directory hub: the receiving half of `directory.DirectoryHub`, on any `Files`.
 
-Called by its methods of the same names, for a mirror's sync. Where a file is
-missing, `look_for_hub` raises Unreachable if the hub itself is gone.
+Its methods of the same names call these functions, for a mirror's sync. If a file is missing, `look_for_hub`
+raises Unreachable if the hub itself is gone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from xw.words import State
 
 
 def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bool) -> Survey:
-    """Return what a mailbox holds, and sightings of peers; two flights, or three if a peer's card changed."""
+    """Return a mailbox's content and sightings of peers; two flights, or three if a peer's card changed."""
     names = sorted(known)
     mailbox = Mailbox(files, owner)
     own = [mailbox.at(INBOX[state]) for state in STATES]
-    # `pending/` twice, as `in_order` wants it, and before the states that its messages move on to.
+    # `pending/` twice, as `in_order` needs it, and before the states that its messages move to.
     wanted = [*([""] if everyone else []), own[0], *own, *pending_folders(names)]
     listed = files.list_folders(wanted)
     top = _must(listed.pop(0)) if everyone else []
@@ -40,13 +40,13 @@ def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bo
 def fetch(
     mailbox: Mailbox, messages: Sequence[tuple[State, str]], look_for_hub: Callable[[], None]
 ) -> Iterator[bytes | Unreadable | Damaged | None]:
-    """Yield the messages' bytes, or why not."""
+    """Yield each message's bytes, or the error."""
     paths = [mailbox.at(INBOX[state], name) for state, name in messages]
     for data in mailbox.files.read_all(paths, layout.MESSAGE_LIMIT):
         if isinstance(data, FileNotFoundError):
             look_for_hub()
             yield None
-        elif isinstance(data, OSError):  # its permissions, or the disk there
+        elif isinstance(data, OSError):  # its permissions, or the hub's disk
             yield Unreadable(str(explain(data)))
         else:
             yield data
@@ -81,25 +81,25 @@ def settle(
         look_for_hub()
     for move in plain:
         if isinstance(outcomes[move.name], FileNotFoundError):
-            outcomes[move.name] = None  # another machine settled it meanwhile, which the next survey shows
+            outcomes[move.name] = None  # another machine has settled it, as the next survey shows
     return [outcomes[move.name] for move in moves]
 
 
 def _fail(mailbox: Mailbox, move: Move) -> XwError | OSError | None:
-    """Move a message to `failed/`, its reason beside it."""
+    """Move a message to `failed/`, with its reason beside it."""
     try:
         mailbox.quarantine(move.source, move.name, move.reason or "failed", move.kind or "failed")
     except OSError as error:
         return error
     except XwError:
         raise
-    except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+    except Exception as bug:  # noqa: BLE001  # one message must not delay the others
         return XwError(unforeseen(bug))
     return None
 
 
 def claim(mailbox: Mailbox, name: str, token: bytes) -> Claim:
-    """Claim a message. A note that one machine alone can make tells whose a claim with a lost answer is."""
+    """Claim a message. Only one machine can make its note, which shows the owner after a lost answer."""
     note = mailbox.at(layout.SCRATCH, f"{name}{layout.CLAIM}")
     try:
         held = mailbox.files.read(note, layout.MESSAGE_LIMIT)
@@ -114,7 +114,7 @@ def claim(mailbox: Mailbox, name: str, token: bytes) -> Claim:
     if mailbox.start(name):
         return "won"
     if held and mailbox.state_of(name) == "processing":
-        return "ours"  # by an earlier try of this machine
+        return "ours"  # an earlier try of this machine
     mailbox.files.remove(note)
     return "lost"
 

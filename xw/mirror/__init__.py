@@ -1,5 +1,5 @@
-"""How mail travels between a mailbox on this machine and a hub that lies elsewhere.
+"""Mail between a mailbox on this machine and a remote hub.
 
-`carrier` is what verbs use; `mirror` keeps what is known of the hub and talks
-to it within limits; `plan` decides, `sync` acts, `watcher` repeats it.
+Verbs use `carrier`; `mirror` remembers the hub's state and talks to it within limits; `plan` decides, `sync`
+acts, `watcher` repeats it.
 """

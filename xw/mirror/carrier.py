@@ -1,13 +1,13 @@
-"""How an instance's mail gets to its hub and back, as verbs see it.
+"""Carry an instance's mail to its hub and back, for verbs.
 
-There are two kinds. `Direct` is for a mailbox that lies on the hub, whose mail
-needs no carrying; `policy.MirrorCarrier` for one whose hub is elsewhere. Verbs do not
-ask which it is: each call does what the distance demands.
+There are two kinds. `Direct` is for a mailbox on the hub, whose mail needs no carrying;
+`policy.MirrorCarrier` is for one with a remote hub. Verbs do not ask for the kind: each call does what the
+distance requires.
 """
 
 from xw.mailbox import Mailbox
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from xw.sweep import Swept
 
     class Carrier(Protocol):
-        """What is done for one mailbox, depending on where its hub lies."""
+        """The mail of one mailbox, wherever its hub is."""
 
         @property
         def mirror(self) -> Mirror | None:
-            """The mirror, for `sync --watch` and `doctor`; None where the mailbox lies on the hub."""
+            """The mirror, for `sync --watch` and `doctor`; None if the mailbox is on the hub."""
 
         @property
         def look_again_s(self) -> tuple[float, float] | None:
-            """Seconds between two calls of `refresh` while waiting, at first and later; None: mail comes."""
+            """Seconds between two calls of `refresh` while waiting, first and later; None if not needed."""
 
         def claim(self, name: str) -> bool:
-            """Take a message from `pending` to `processing` for this machine; False where another was first.
+            """Move a message from `pending` to `processing` for this machine; return False if another won.
 
-            The hub decides, so that of two machines with one name one wins. Raise Unreachable if nobody
-            knows yet. Asking again gives the same answer, also after a crash or a lost answer, until the
+            The hub decides, so that one of two machines with one name wins. Raise Unreachable if the result
+            is unknown. A repeated call returns the same, even after a crash or a lost answer, until the
             message is settled (or for a day, if the hub is swept).
             """
 
         def holds(self, name: str) -> bool:
-            """Return whether a message that this machine has tried to claim is its own. Unreachable.
+            """Return True if a message that this machine has tried to claim is its own. Raise Unreachable.
 
-            For who goes on after a crash, or after a `claim` that raised.
+            For continuing after a crash, or after a `claim` that raised.
             """
 
         def refresh(
@@ -52,40 +52,40 @@ if TYPE_CHECKING:
             even_watched: bool = False,
             peers: bool = False,
         ) -> str | None:
-            """Bring mailbox and hub in step, within the configured time and `limit` seconds.
+            """Sync mailbox and hub, within the configured time and `limit` seconds.
 
-            Return None, or what to report of the mail that is shown. `unsent` gets the reasons why mail
-            stays in the outbox. With `even_watched` also where a `sync --watch` does so every 15 s; with
-            `peers` as well, and what is known of all peers is brought up to date.
+            Return None, or a sentence about the age of the shown mail. `unsent` gets the reasons why mail
+            stays in the outbox. With `even_watched`, sync even if a `sync --watch` does so every 15 s;
+            likewise with `peers`, which also updates the information about all peers.
             """
 
         def after_send(self, sent: Sent) -> tuple[Sent, str | None]:
-            """Let a sent message travel; return what became of it, and what to report if it stays."""
+            """Let a sent message travel; return its new state, and a sentence if it stays."""
 
         def sync(self, progress: Progress | None = None) -> Report:
-            """Bring mailbox and hub in step, both ways, without a limit. Unreachable, Refused, Busy."""
+            """Sync mailbox and hub, both ways, without a limit. Raise Unreachable, Refused or Busy."""
 
         def known(self, name: str) -> Peer | None:
-            """Return what is known of an instance without asking a hub that is far; None if nothing."""
+            """Return an instance as known without asking a remote hub; None if unknown."""
 
         def sighting(self, name: str) -> Sighting | None:
-            """Return how an instance was last seen; None where the hub itself can be looked at any time."""
+            """Return the last sighting of an instance; None if the hub itself can be read at any time."""
 
         def watched(self) -> bool:
-            """Return whether a `sync --watch` keeps this mailbox in step."""
+            """Return True if a `sync --watch` keeps this mailbox in sync."""
 
         def rest(self) -> None:
-            """Let go what costs while nothing happens."""
+            """Release resources that cost something while idle."""
 
         def close(self) -> None:
-            """Let the connection to the hub go; the next call makes another."""
+            """Close the connection to the hub; the next call opens another."""
 
         def sweep(self, days: int, dry_run: bool) -> Swept:
-            """Sweep the mailbox, and its hub if that lies elsewhere; see `xw gc`."""
+            """Sweep the mailbox, and its hub if that is remote; see `xw gc`."""
 
 
 class Direct:
-    """The `Carrier` of a mailbox that lies on its hub."""
+    """The `Carrier` of a mailbox on its hub."""
 
     mirror = None
     look_again_s = None
@@ -98,8 +98,8 @@ class Direct:
         """Move the file."""
         return self._mailbox.start(name)
 
-    def holds(self, name: str) -> bool:  # noqa: ARG002  # a claim here is known at once
-        """Return True: whoever moved the file has it."""
+    def holds(self, name: str) -> bool:  # noqa: ARG002  # the result of a local claim is known at once
+        """Return True: the process that moved the file has it."""
         return True
 
     def refresh(

@@ -1,8 +1,7 @@
-"""Take over a mirror that is not needed any more, outbox and history included, since its hub has another URL.
+"""Take over an unneeded mirror, outbox and history included, because its hub has another URL.
 
-Each message is durable in the new place before it goes from the old one. What
-is left, such as a file that cannot be read, stays in a folder that no mailbox
-has the name of.
+Each message is durable in the new place before it is removed from the old one. Leftovers, such as an
+unreadable file, stay in a folder that is not named like a mailbox.
 """
 
 import os
@@ -17,7 +16,7 @@ from xw.mailbox import Mailbox
 from xw.mirror.notes import MACHINE
 from xw.mirror.siblings import mailboxes
 
-_BUSY_S = 10.0  # for a sync of the old mirror to end
+_BUSY_S = 10.0  # time for a sync of the old mirror to end
 _USERS = {layout.WATCH_LOCK: "a `xw sync --watch`", layout.BRIDGE_LOCK: "a bridge"}
 
 
@@ -41,18 +40,18 @@ def take_over(old: Files, new: Files, problems: list[str], *, mirror: bool) -> N
 
 
 def take_mailbox(source: Mailbox, target: Mailbox) -> None:
-    """Take what lies in a mailbox into another of the same instance. Busy while a process serves it."""
+    """Move a mailbox's content into another of the same instance. Raise Busy while a process serves it."""
     for lock, user in _USERS.items():
         if source.files.held(source.at(lock)):
             raise Busy(f"{user} uses this mailbox: stop it, then run `xw sync`")
     with ExitStack() as held:
         held.enter_context(source.files.locked(source.at(layout.SYNC_LOCK), _BUSY_S))
-        # In the same order whoever takes whose, so that two do not wait for each other.
+        # Always in the same order, so that two processes do not wait for each other.
         boxes = sorted((source, target), key=lambda box: box.files.root)
         notes = {id(box): held.enter_context(box.files.locked_briefly(box.at(layout.LOCK))) for box in boxes}
         last, ours = notes[id(source)].recall(), notes[id(target)].recall()
         if layout.is_stamp(last) and last > ours:
-            notes[id(target)].keep(last)  # ids go on from the later of the two
+            notes[id(target)].keep(last)  # ids continue from the later one
         carry_attachments(source, target)
         carry_inbox(source, target)
         carry_own(source, target)
@@ -60,11 +59,11 @@ def take_mailbox(source: Mailbox, target: Mailbox) -> None:
 
 
 def take_leftovers(source: Mailbox, target: Mailbox) -> None:
-    """Take what an instance has sent, or not sent yet, at a place from which its hub has moved."""
+    """Take an instance's sent and unsent mail from a place that its hub has left."""
     try:
         left = source.names(layout.SENT) or source.waiting_for()
     except OSError:
-        return  # it had no mailbox there, or nobody may look
+        return  # it had no mailbox there, or it is not accessible
     if left:
         with suppress(OSError, XwError), ExitStack() as held:  # the next command tries again
             for box in (source, target):

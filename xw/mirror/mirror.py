@@ -1,8 +1,7 @@
-"""A hub as a mirror on this machine remembers it; reached only where that does not do.
+"""A hub as a mirror on this machine remembers it, which asks the hub only if needed.
 
-The mirror is a directory with the mailboxes of this machine's instances, and
-notes of its own. `sync` does the travelling; commands read the mirror and pay
-nothing for the distance. Works over any `contract.Hub`.
+The mirror is a directory with the mailboxes of this machine's instances and its own notes. `sync` moves mail;
+commands read the mirror, at local speed. Works over any `contract.Hub`.
 """
 
 import time
@@ -11,7 +10,7 @@ from xw.errors import Unreachable, XwError
 from xw.mailbox import Mailbox
 from xw.mirror.notes import Notes
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
 class Mirror:
     """A mailbox in a mirror of a hub, and that hub's `contract.Outgoing` half; `policy` adds when to sync.
 
-    A question that the mirror cannot answer is asked of the hub, for at most
-    `timeout` seconds, and not at all while a try that failed is fresh. `hint` is
-    what somebody must do where a worktree's own mirror carries the mail.
+    A question that the mirror cannot answer goes to the hub, for at most `timeout` seconds, and not at all
+    shortly after a failed try. `hint` is the advice to the user if a worktree's own mirror carries the mail.
     """
 
     def __init__(
@@ -51,7 +49,7 @@ class Mirror:
 
     @property
     def hub(self) -> "Hub":
-        """Return the hub, whose code is loaded when it is first needed."""
+        """The hub, whose code is loaded on first use."""
         if self._hub is None:
             self._hub = self._open_hub()
         return self._hub
@@ -62,18 +60,18 @@ class Mirror:
 
     @property
     def look_again_s(self) -> tuple[float, float]:
-        """As the hub's limits say."""
+        """The hub's limits."""
         return self.hub.limits().look_again_s
 
     def redirect(self, url: str, hub: "Hub") -> None:
-        """Reach the hub by another URL from now on."""
+        """Use another URL for the hub from now on."""
         if self._hub:
             self._hub.close()
         self.url = self.notes.url = url
         self._hub = hub
 
     def remote(self) -> "Hub":
-        """Return the hub itself, for what has no limit. Raise Unreachable with --offline."""
+        """Return the hub itself, for calls without a limit. Raise Unreachable with --offline."""
         if self.offline:
             raise Unreachable(f"{self.url}: not reached, because of --offline")
         return self.hub
@@ -84,7 +82,7 @@ class Mirror:
         return f"{closed}: {self.hint}" if closed and self.hint else closed
 
     def asked(self, question: "Callable[[Hub], _Answer]") -> "_Answer":
-        """Return the hub's answer, within the limit. Unreachable, also where it was so a moment ago."""
+        """Return the hub's answer, within the limit. Raise Unreachable, also shortly after a failed try."""
         away = self.notes.away()
         if away.in_backoff() and not self.offline:
             raise Unreachable(f"{away.why} (tried a moment ago)")
@@ -99,14 +97,14 @@ class Mirror:
     # The hub, for senders
 
     def instances(self) -> list[str]:
-        """Ask the hub; return those that syncs have seen where it is away."""
+        """Ask the hub; if it is unreachable, return the instances seen by syncs."""
         try:
             return self.asked(lambda hub: hub.instances())
         except Unreachable:
             return sorted(self.notes.sightings())
 
     def everyone(self) -> list[str]:
-        """Return those that syncs have seen, with the kind that was seen."""
+        """Return the instances and kinds seen by syncs."""
         return sorted(name for name, seen in self.notes.sightings().items() if seen.kind != "room")
 
     def knows(self, name: str) -> bool:
@@ -115,17 +113,17 @@ class Mirror:
         return met or self.asked(lambda hub: hub.knows(name))
 
     def peer(self, name: str) -> "Peer":
-        """Return it as the last sync saw it, aged since; ask the hub about others."""
+        """Return the peer as the last sync saw it, with its present age; ask the hub about others."""
         return self.known(name) or self.asked(lambda hub: hub.peer(name))
 
     def peers(self) -> "list[Peer]":
-        """Return all as syncs have seen them, aged since."""
+        """Return all peers as syncs have seen them, with their present age."""
         sightings, skew = self.notes.remembered()
         now = time.time() + skew
         return [seen.peer(now) for _, seen in sorted(sightings.items())]
 
-    def publisher(self, owner: str) -> None:  # noqa: ARG002  # whoever it is
-        """Return None: all mail has to travel."""
+    def publisher(self, owner: str) -> None:  # noqa: ARG002  # the same for every owner
+        """Return None: all mail must travel."""
         return
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
@@ -143,7 +141,7 @@ class Mirror:
         return self.hub.limits()
 
     def rooms(self) -> "Rooms":
-        """Return the hub's; what is asked of them has no limit."""
+        """Return the hub's rooms, whose calls have no limit."""
         return self.remote().rooms()
 
     # The mailbox
@@ -160,23 +158,23 @@ class Mirror:
         return self.claim(name)
 
     def known(self, name: str) -> "Peer | None":
-        """Return it as the last sync saw it, aged since."""
+        """Return the peer as the last sync saw it, with its present age."""
         sightings, skew = self.notes.remembered()
         seen = sightings.get(name)
         return seen.peer(time.time() + skew) if seen else None
 
     def sighting(self, name: str) -> "Sighting":
-        """Return how the last sync saw it."""
+        """Return the last sync's sighting."""
         from xw.hub.sighting import Sighting
 
         return self.notes.sightings().get(name, Sighting(name))
 
     def watched(self) -> bool:
-        """Look whether a watcher holds its lock."""
+        """Test whether a watcher holds its lock."""
         return self.notes.watched(self.mailbox.owner)
 
     def rest(self) -> None:
-        """Close a connection, which wakes this process ten times a second, where a watcher has another."""
+        """Close a connection, which wakes this process ten times a second, if a watcher has another."""
         if self.watched():
             self.close()
 

@@ -1,9 +1,8 @@
-"""What a mirror remembers on disk, besides its mailboxes: of its hub, and of when it was reached.
+"""A mirror's notes on disk, besides its mailboxes: about its hub, and when it was reached.
 
-`peers.json` holds what syncs saw of peers, `away.json` since when and why the
-hub cannot be reached, `machine` the word by which the hub tells this mirror's
-claims from another's, `mirror.json` which hub it is: its id and its URLs. Each mailbox has a note of
-when it was last synced, and of the peers that it has lately written to.
+`peers.json` has the peers as syncs saw them, `away.json` since when and why the hub is unreachable, `machine`
+the word by which the hub knows this mirror's claims, `mirror.json` the hub's id and URLs. Each mailbox has a
+note with the time of its last sync, and with the peers to whom it has recently written.
 """
 
 import json
@@ -17,7 +16,7 @@ from xw.errors import Damaged
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from typing import Any
 
@@ -27,22 +26,22 @@ if TYPE_CHECKING:
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
-ABOUT = "mirror.json"  # a later xw may keep more there
+ABOUT = "mirror.json"  # a later xw may store more there
 _LIMIT = 16 * 1024 * 1024
-_WORD = 32  # letters that tell a machine from others
+_WORD = 32  # letters that identify a machine
 # After a failure, commands that sync in the background leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
 _RETRY_AFTER_S = 30.0
-_INTEREST_S = 900.0  # for which syncs look at a peer after mail from or to it
-_INTERESTING = 50  # peers at most: what a sync costs must not grow with the hub
+_INTEREST_S = 900.0  # seconds for which syncs include a peer after mail from or to it
+_INTERESTING = 50  # peers at most: the cost of a sync must not grow with the hub
 
 
 class SyncState(NamedTuple):
-    """When an instance's mail was last collected (seconds since the epoch, 0 = never).
+    """The time of the last collection of an instance's mail (seconds since the epoch, 0 = never).
 
-    `missing` is what was left or set aside on the hub then, and why; for people, empty if there is nothing.
-    `failed` and `why` tell when and why the hub could not be reached last, 0 and empty if it could.
-    `shown` is the mtime here of the presence that the hub was given last.
+    `missing` describes for people the mail left or set aside on the hub then; empty if none. `failed` and
+    `why` are the time and reason of the last failure to reach the hub, 0 and empty if it was reached. `shown`
+    is the local mtime of the presence last given to the hub.
     """
 
     at: float
@@ -52,15 +51,15 @@ class SyncState(NamedTuple):
     shown: float = 0.0
 
     def in_backoff(self) -> bool:
-        """Return whether the last try failed so lately that the next should wait."""
+        """Return True if the last try failed so recently that the next should wait."""
         return 0 <= time.time() - self.failed < _RETRY_AFTER_S
 
 
 class About(NamedTuple):
-    """Which hub a mirror is of: its id and its URLs, newest last.
+    """The identity of a mirror's hub: its id and its URLs, newest last.
 
-    `id` is None where nobody has asked the hub yet, empty where it had none to give. `moved` are those of
-    the URLs that say that the hub lies elsewhere now.
+    `id` is None if the hub was never asked, and empty if it had none. `moved` are the URLs that report that
+    the hub is at another place now.
     """
 
     id: str | None = None
@@ -69,17 +68,17 @@ class About(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Return the newest URL; empty if none was noted."""
+        """The newest URL; empty if none was noted."""
         return self.urls[-1] if self.urls else ""
 
     def at(self, url: str, *others: str) -> "About":
-        """Return this with `url` as the newest, after the URLs known and `others`."""
+        """Return this with `url` as the newest URL, after the known ones and `others`."""
         known = dict.fromkeys((*others, *self.urls))
         moved = tuple(one for one in self.moved if one != url)
         return self._replace(urls=(*(one for one in known if one != url), url), moved=moved)
 
     def leads(self, url: str) -> str:
-        """Return the URL at which the hub lies that `url` named: the newest, if it has moved from there."""
+        """Return the present URL of the hub that `url` named: the newest, if it has moved from there."""
         return self.url if url in self.moved else url
 
 
@@ -93,11 +92,11 @@ class Notes:
     # Peers
 
     def sightings(self) -> "dict[str, Sighting]":
-        """Return everybody on the hub whom a sync saw, as it saw them last."""
+        """Return everybody on the hub as syncs last saw them."""
         return self.remembered()[0]
 
     def remembered(self) -> "tuple[dict[str, Sighting], float]":
-        """Return sightings by name, and how far the hub's clock is ahead of this machine's, in seconds."""
+        """Return sightings by name, and the seconds by which the hub's clock is ahead of this machine's."""
         from xw.hub.sighting import recalled
 
         try:
@@ -107,16 +106,16 @@ class Notes:
             valid = [recalled(entry) for name, entry in seen.items() if entry.get("name") == name]
             return {one.name: one for one in valid if layout.is_name(one.name)}, skew
         except (Damaged, TypeError, AttributeError):
-            return {}, 0.0  # no sync yet, or damaged, or by another version: the next one writes it anew
+            return {}, 0.0  # no sync yet, or damaged, or by another version: the next sync rewrites it
 
     def remember(self, seen: "Mapping[str, Sighting]", now: float) -> None:
-        """Keep what is known of peers, at `now` by the hub's clock."""
+        """Store sightings of peers, made at `now` by the hub's clock."""
         skew = round(now - time.time(), 3)
         about = {"skew": skew, "seen": {name: seen[name]._asdict() for name in sorted(seen)}}
         self.files.replace(json.dumps(about, indent=1).encode(), "", PEERS)
 
     def interesting(self, owner: str) -> dict[str, float]:
-        """Return the peers with whom an instance has lately exchanged mail, and when; not too many."""
+        """Return the peers with recent mail from or to an instance, and its time; a limited number."""
         now = time.time()
         found = self._object(f"{owner}/{layout.INTEREST}").items()
         times = ((name, clock.seconds(at)) for name, at in found if layout.is_name(name))
@@ -124,39 +123,39 @@ class Notes:
         return dict(sorted(lately.items(), key=lambda item: item[1])[-_INTERESTING:])
 
     def add_interest(self, owner: str, names: "Iterable[str]") -> None:
-        """Keep that an instance exchanges mail with these peers."""
+        """Note that an instance exchanges mail with these peers."""
         known = self.interesting(owner)
         fresh = {name for name in names if time.time() - known.get(name, 0.0) > _INTEREST_S / 3}
         if fresh:
             self._keep_interest(owner, known | dict.fromkeys(fresh, time.time()))
 
     def drop_interest(self, owner: str, names: "Iterable[str]") -> None:
-        """Forget peers from whom mail came back."""
+        """Forget peers whose mail was returned."""
         known = self.interesting(owner)
         if not known.keys().isdisjoint(names):
             self._keep_interest(owner, {name: at for name, at in known.items() if name not in names})
 
     def _keep_interest(self, owner: str, known: "Mapping[str, float]") -> None:
-        with suppress(OSError):  # syncs then look at fewer peers; the mail itself is safe
+        with suppress(OSError):  # syncs then include fewer peers; the mail itself is safe
             self.files.replace(json.dumps(known).encode(), "", f"{owner}/{layout.INTEREST}")
 
     # When the hub was reached
 
     def state(self, name: str) -> SyncState:
-        """Return when an instance's mail was last collected, and what has come in between since."""
+        """Return the time of the last collection of an instance's mail, and the failures since."""
         found = self._object(f"{name}/{layout.SYNCED}")
         at = clock.seconds(found.get("at")) or 0.0
         shown = clock.seconds(found.get("shown")) or 0.0
         return self.away()._replace(at=at, missing=str(found.get("missing", "")), shown=shown)
 
     def collected(self, name: str, missing: "Sequence[tuple[str, str]]" = ()) -> None:
-        """Keep that an instance's mail was collected just now, but for what is `missing` (name, reason)."""
+        """Note that an instance's mail was collected now, except the messages in `missing` (name, reason)."""
         self._keep(name, self.state(name)._replace(at=time.time(), missing=_told(missing)))
         with suppress(FileNotFoundError):
             self.files.remove(AWAY)
 
     def shown(self, name: str, at: float) -> None:
-        """Keep the mtime of the presence that the hub has been given."""
+        """Note the mtime of the presence given to the hub."""
         self._keep(name, self.state(name)._replace(shown=at))
 
     def _keep(self, name: str, state: SyncState) -> None:
@@ -164,16 +163,16 @@ class Notes:
         self.files.replace(json.dumps(about).encode(), "", f"{name}/{layout.SYNCED}")
 
     def about(self) -> About:
-        """Return which hub the mirror is of, as far as it was noted: its folder's name does not tell."""
+        """Return the identity of the mirror's hub as noted; the folder's name does not show it."""
         return about(self.files)
 
     def note_url(self) -> None:
-        """Keep the URL of the hub, of which nothing is known yet."""
+        """Note the URL of the hub, of which nothing is known yet."""
         if not self.about().urls:
             self.note_hub(About(None, (self.url,)))
 
     def note_hub(self, hub: About) -> None:
-        """Keep which hub the mirror is of."""
+        """Note the identity of the mirror's hub."""
         if self.about() != hub:
             noted = {"id": hub.id, "urls": list(hub.urls), "moved": list(hub.moved) or None}
             kept = {**self._object(ABOUT), **noted}
@@ -181,15 +180,15 @@ class Notes:
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
 
     def failed(self, why: str) -> None:
-        """Keep why the hub cannot be reached just now."""
+        """Note why the hub is unreachable now."""
         self.files.replace(json.dumps({"failed": time.time(), "why": why}).encode(), "", AWAY)
 
     def token(self) -> bytes:
-        """Return the random word that tells this mirror from all others of the same instance; made once."""
+        """Return the random word that identifies this mirror among those of an instance; made once."""
         word = self._word()
         if len(word) != _WORD:
             new = os.urandom(_WORD // 2).hex().encode()
-            with suppress(FileExistsError):  # it was made meanwhile, or is damaged
+            with suppress(FileExistsError):  # another process has just made it, or it is damaged
                 self.files.publish(new, "", [MACHINE])
             if len(self._word()) != _WORD:
                 self.files.replace(new, "", MACHINE)
@@ -197,23 +196,23 @@ class Notes:
         return word
 
     def _word(self) -> bytes:
-        """Return the word noted here, empty where none is. OSError where it is, and cannot be read."""
+        """Return the noted word, or empty bytes. Raise OSError if it cannot be read."""
         try:
             return self.files.read(MACHINE, _LIMIT)
         except (FileNotFoundError, Damaged):
             return b""
 
     def watched(self, name: str) -> bool:
-        """Return whether a `sync --watch` keeps an instance's mailbox in step."""
+        """Return True if a `sync --watch` keeps an instance's mailbox in sync."""
         return self.files.held(f"{name}/{layout.WATCH_LOCK}")
 
     def away(self) -> SyncState:
-        """Return since when and why the hub cannot be reached."""
+        """Return since when and why the hub is unreachable."""
         found = self._object(AWAY)
         return SyncState(0.0, clock.seconds(found.get("failed")) or 0.0, str(found.get("why", "")), "")
 
     def _object(self, name: str) -> "dict[str, Any]":
-        """Return a note's fields; none where it is missing or damaged, since it can be done without."""
+        """Return a note's fields; empty if it is missing or damaged, because notes are optional."""
         try:
             return parse_object(self._read(name))
         except Damaged:
@@ -227,7 +226,7 @@ class Notes:
 
 
 def about(files: "Files") -> About:
-    """Return which hub the mirror in `files` is of; what was not noted, or cannot be read, is missing."""
+    """Return the identity of the hub of the mirror in `files`; parts not noted or unreadable are missing."""
     try:
         found = parse_object(files.read(ABOUT, _LIMIT))
     except (OSError, Damaged):
@@ -243,7 +242,7 @@ def _texts(found: "Mapping[str, object]", key: str) -> tuple[str, ...]:
 
 
 def _told(missing: "Sequence[tuple[str, str]]") -> str:
-    """Return in a line what is missing here: the first, and how many more."""
+    """Return the missing messages in a sentence: the first one, and the number of others."""
     if not missing:
         return ""
     name, why = missing[0]

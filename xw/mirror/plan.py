@@ -1,6 +1,6 @@
-"""What brings a mirror and its hub in step: decided from two listings, nothing done yet.
+"""Decide from two listings how to sync a mirror and its hub. Nothing is done here.
 
-Called by `sync`, which carries the actions out.
+Called by `sync`, which carries out the actions.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ Listing = Mapping[str, State]  # by file name
 
 
 class Fetch(NamedTuple):
-    """Bring a message from the hub into the mirror, in the state it has there."""
+    """Fetch a message from the hub into the mirror, in its state there."""
 
     name: str
     state: State
 
 
 class Advance(NamedTuple):
-    """Move a message of the mirror on, as the hub's copy was."""
+    """Move a message of the mirror to the state of the hub's copy."""
 
     name: str
     source: State
@@ -28,7 +28,7 @@ class Advance(NamedTuple):
 
 
 class Settle(NamedTuple):
-    """Move a message of the hub on, as the mirror's copy was."""
+    """Move a message of the hub to the state of the mirror's copy."""
 
     name: str
     source: State
@@ -39,12 +39,11 @@ Action = Fetch | Advance | Settle
 
 
 def plan(mirror: Listing, hub: Listing) -> list[Action]:
-    """Return the actions that bring two listings of one inbox in step, oldest message first.
+    """Return the actions that sync two listings of one inbox, oldest message first.
 
-    The furthest state wins, done over failed. What only the mirror has stays:
-    the hub's copy was removed by another machine's gc, or the hub is not the
-    one it was. What the hub has as handled and the mirror never saw is history
-    and stays there.
+    The furthest state wins, done over failed. A message that only the mirror has stays: another machine's gc
+    has removed the hub's copy, or the hub is a different one. A message that is handled on the hub and
+    unknown to the mirror is history and stays there.
     """
     actions: list[Action] = []
     for name in sorted(hub):

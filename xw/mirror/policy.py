@@ -1,14 +1,13 @@
-"""When a mirror is synced in the background of a command, within its limit, and what is reported of that.
+"""Decide when a command syncs a mirror in the background, within its limit, and what it reports.
 
-A mirror that a `sync --watch` keeps in step is left to it; a hub that has just
-been tried in vain is left alone for a while, so that a sleeping host costs one
-command its limit, not every command.
+A mirror that a `sync --watch` keeps in sync is left to it. A hub is left alone for a while after a failed
+try, so that a sleeping host costs one command its limit, not every command.
 """
 
 from xw.layout import is_message
 from xw.mirror.mirror import Mirror
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.errors import XwError
     from xw.hub.contract import Progress
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from xw.post import Sent
     from xw.sweep import Swept
 
-_KEPT_S = 60.0  # a `sync --watch` looks every 15 s; one that has not come round by then is not trusted
+_KEPT_S = 60.0  # a `sync --watch` syncs every 15 s; after this long without a sync it is not trusted
 
 
 class MirrorCarrier(Mirror):
-    """The `Carrier` of a mailbox whose hub is elsewhere: a mirror, and when it is synced."""
+    """The `Carrier` of a mailbox with a remote hub: a mirror, and when to sync it."""
 
     def refresh(
         self,
@@ -31,7 +30,7 @@ class MirrorCarrier(Mirror):
         even_watched: bool = False,
         peers: bool = False,
     ) -> str | None:
-        """Sync, unless a `sync --watch` does or the hub has just been tried in vain."""
+        """Sync, unless a `sync --watch` does, or a try has just failed."""
         owner = self.mailbox.owner
         if self.offline:
             return None
@@ -45,10 +44,10 @@ class MirrorCarrier(Mirror):
         after = self.notes.state(owner)
         if problem and after.at == state.at:
             return _stale(state, problem)
-        return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed later
+        return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed afterwards
 
     def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
-        """Sync, and look at the recipients too. Report what fails: the message is durable by now."""
+        """Sync, the recipients included. Report a failure, because the message is durable already."""
         self.notes.add_interest(self.mailbox.owner, sent.waiting)
         unsent: dict[str, XwError] = {}
         problem = self.refresh(unsent=unsent)
@@ -62,7 +61,7 @@ class MirrorCarrier(Mirror):
     def _whereabouts(
         self, sent: "Sent", unsent: "dict[str, XwError]", problem: str | None
     ) -> "tuple[Sent, str | None]":
-        """Return a message with where it is after a sync, and what to report of it."""
+        """Return a message with its state after a sync, and a sentence to report, if any."""
         mailbox = self.mailbox
         back = mailbox.refused(sent.name)
         left = {to for to in sent.waiting if sent.name in mailbox.outbox(to)}
@@ -73,16 +72,16 @@ class MirrorCarrier(Mirror):
         return now, problem
 
     def sync(self, progress: "Progress | None" = None) -> "Report":
-        """Sync, and look at all peers."""
+        """Sync, all peers included."""
         from xw.mirror.sync import sync
 
         return sync(self, progress, everyone=True)
 
     def sweep(self, days: int, dry_run: bool) -> "Swept":
-        """Sweep the mirror, but for what the hub has not been told; then the hub.
+        """Sweep the mirror, except messages unknown to the hub as handled; then sweep the hub.
 
-        A mirror's copy of a message that its hub has as pending is all that tells that it was handled:
-        without it the next sync would bring the message again.
+        If the hub has a message as pending, only the mirror's copy shows that it was handled: without it, the
+        next sync would fetch the message again.
         """
         from xw.errors import Unreachable, XwError
         from xw.sweep import sweep
@@ -95,7 +94,7 @@ class MirrorCarrier(Mirror):
         except Unreachable as error:
             return sweep(mailbox, days, dry_run, unhandled=None)._replace(problem=str(error))
         except (XwError, OSError):
-            sweep(mailbox, days, dry_run, unhandled=None)  # needs no word of the hub
+            sweep(mailbox, days, dry_run, unhandled=None)  # does not depend on the hub
             raise
         swept = sweep(mailbox, days, dry_run, unhandled)
         try:
@@ -107,13 +106,13 @@ class MirrorCarrier(Mirror):
         return problem if self.hint in problem else f"{problem}; {self.hint}"
 
     def _sync_within(self, seconds: float, unsent: "dict[str, XwError]", peers: bool) -> str | None:
-        """Sync for at most so long; return None, or why that failed. `unsent` gets what the outbox keeps."""
+        """Sync for at most `seconds`; return None, or why it failed. `unsent` gets the outbox's errors."""
         from time import monotonic
 
         from xw.errors import Busy, XwError, explain
         from xw.mirror.sync import sync
 
-        file = ""  # the last one that travelled
+        file = ""  # the last file that travelled
 
         def note(name: str, _done: int, _whole: int) -> None:
             nonlocal file
@@ -122,7 +121,7 @@ class MirrorCarrier(Mirror):
         began = monotonic()
         try:
             with self.hub.within(seconds):
-                # Half for another sync to end: with no time left afterwards, a host that is well looks dead.
+                # Half for another sync to end: with no time left afterwards, a healthy host looks dead.
                 report = sync(self, note, everyone=peers, timeout=seconds / 2, limit=seconds / 2)
             unsent.update(report.flushed.waiting)
         except Busy:
@@ -130,7 +129,7 @@ class MirrorCarrier(Mirror):
         except XwError as error:
             if not file or monotonic() - began < seconds:
                 return str(error)
-            # The host is well; and with the same limit the next try would come no further.
+            # The host is healthy, and with the same limit the next try would get no further.
             what = "the mail" if is_message(file) else file
             why = f"{what} takes longer than {seconds:.1f} s: `xw sync` takes the time that it needs"
             self.notes.failed(why)
@@ -141,7 +140,7 @@ class MirrorCarrier(Mirror):
 
 
 def _kept(state: "SyncState") -> str | None:
-    """Return what to report of a mirror that a `sync --watch` keeps in step."""
+    """Return a sentence about a mirror that a `sync --watch` keeps in sync, or None."""
     from time import time
 
     if state.failed:

@@ -1,8 +1,7 @@
-"""Which hub a mirror's URL leads to: told by its id, whatever its URL. Called by `sync`, before it sends.
+"""Identify the hub of a mirror's URL by its id. Called by `sync`, before it sends.
 
-A hub that is known here by another URL is one of three: the same by another
-name, the same in another place, or a copy. A mark that is left by the new URL
-and looked for by the old one tells which.
+A hub known here by another URL is one of three: the same by another name, the same in another place, or a
+copy. A mark left by the new URL and looked for by the old one decides.
 """
 
 import os
@@ -21,11 +20,11 @@ from xw.mirror.notes import About
 from xw.mirror.siblings import Sibling, siblings
 
 Verdict = Literal["alias", "moved"]
-_MOVES = 8  # of one hub, before it counts as moving in a circle
+_MOVES = 8  # moves of one hub, before they count as a circle
 
 
 class Untold(XwError):
-    """Nobody can tell now whether two URLs lead to one hub."""
+    """It is unknown at the moment whether two URLs lead to one hub."""
 
 
 def recognise(
@@ -37,12 +36,12 @@ def recognise(
     again: bool = False,
     thorough: bool = False,
 ) -> None:
-    """Note the id and the URL of the hub; where it is known by another URL, take over the mirror of that one.
+    """Note the hub's id and URL; if it is known by another URL, take over that mirror.
 
-    A hub that was asked by this URL before is asked only `again`, or if `thorough` and there is such a
-    mirror; one that has lost its id, restored from an older backup, then gets the one noted. Raise Copied if
-    it is a copy of another; `problems` gets what cannot be told or taken. The old URL is asked for at most
-    `limit` seconds; Unreachable if that is too short.
+    A hub that was asked by this URL before is asked again only with `again`, or with `thorough` if there is
+    such a mirror; if it has lost its id, restored from an older backup, it gets the noted one. Raise Copied
+    if it is a copy of another; `problems` gets undecided cases and mail that cannot be taken. The old URL is
+    asked for at most `limit` seconds; raise Unreachable if that is too short.
     """
     known, root = mirror.notes.about(), mirror.files.root
     place = os.path.dirname(root)
@@ -56,15 +55,15 @@ def recognise(
     gone = [one for one in relatives if _is_told(hub, one, problems, limit)]
     for one in gone:
         about = about._replace(moved=(*one.about.moved, *about.moved)).at(mirror.url, *one.about.urls)
-    mirror.notes.note_hub(about)  # first, so that whoever has the old URL finds what was taken
+    mirror.notes.note_hub(about)  # first, so that users of the old URL find the mail that was taken
     for one in gone:
         take_over(LocalFiles(one.root), mirror.files, problems, mirror=True)
 
 
 def take_known(hub: Hub, place: str, files: Files, problems: list[str]) -> None:
-    """Take over the mirrors in `place` of a hub that lies in a directory of this machine now: in `files`.
+    """Take over the mirrors in `place` of a hub that is now a local directory, into `files`.
 
-    Raise Copied if it is a copy of the hub that they are of.
+    Raise Copied if the hub is a copy of theirs.
     """
     if not any(one.about.id for one in siblings(place)):
         return
@@ -74,7 +73,7 @@ def take_known(hub: Hub, place: str, files: Files, problems: list[str]) -> None:
 
 
 def copied(hub: Hub, place: str, but: str = "") -> Copied | None:
-    """Return the error for a hub that is a copy of one of which there is a mirror in `place`."""
+    """Return the error for a hub that is a copy of one with a mirror in `place`, or None."""
     if any(one.about.id for one in siblings(place, but)):
         for one in _relatives(place, but, hub.identity(), hub.url):
             try:
@@ -87,7 +86,7 @@ def copied(hub: Hub, place: str, but: str = "") -> Copied | None:
 
 
 def _relatives(place: str, but: str, identity: str, url: str) -> list[Sibling]:
-    """Return the mirrors of the hub with this id by other URLs only."""
+    """Return the mirrors that know the hub with this id only by other URLs."""
     return [
         one
         for one in siblings(place, but)
@@ -105,9 +104,9 @@ def _is_told(hub: Hub, other: Sibling, problems: list[str], limit: float | None)
 
 
 def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
-    """Return what a hub is to `old_url`, at which one with the same id was. Raise Copied or Untold.
+    """Return a hub's relation to `old_url`, where a hub with the same id was. Raise Copied or Untold.
 
-    Unreachable where the old one does not answer in so many seconds.
+    Raise Unreachable if the old URL does not answer within `limit` seconds.
     """
     mark = os.urandom(12).hex()
     whether = f"xw cannot tell whether {hub.url} is the hub at {old_url}"
@@ -148,7 +147,7 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
 
 
 def follow(mirror: Mirror, moved: Moved) -> None:
-    """Let a mirror go to where its hub has moved. Refused if another hub lies there."""
+    """Let a mirror follow its hub to the new place. Raise Refused if another hub is there."""
     known = mirror.notes.about()
     try:
         there = open_hub(moved.url)

@@ -1,4 +1,4 @@
-"""The mirrors that lie in one folder, and which of them a URL leads to: a hub may have had several URLs."""
+"""The mirrors in one folder, and which of them a URL leads to: a hub may have had several URLs."""
 
 import os
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from xw.named_tuple import NamedTuple
 
 
 class Sibling(NamedTuple):
-    """A mirror: its folder, and which hub it is of."""
+    """A mirror: its folder, and its hub's identity."""
 
     root: str
     about: About
 
 
 def siblings(place: str, but: str = "") -> Iterator[Sibling]:
-    """Yield the mirrors in a folder that hold a mailbox, except one."""
+    """Yield the mirrors in a folder that contain a mailbox, except one."""
     try:
         names = sorted(os.listdir(place))
     except OSError:
@@ -28,7 +28,7 @@ def siblings(place: str, but: str = "") -> Iterator[Sibling]:
 
 
 def mailboxes(root: str) -> list[str]:
-    """Return the instances that have a mailbox in a mirror."""
+    """Return the instances with a mailbox in a mirror."""
     try:
         return [name for name in sorted(os.listdir(root)) if is_name(name) and holds(root, name)]
     except OSError:
@@ -41,7 +41,7 @@ def holds(root: str, name: str) -> bool:
 
 
 def known_by(url: str, place: str, name: str = "") -> str:
-    """Return the mirror in a folder of the hub with this URL that has a mailbox of `name`; else empty."""
+    """Return the mirror in a folder for the hub with this URL that has a mailbox of `name`; else ""."""
     for one in siblings(place):
         if url in one.about.urls and (not name or holds(one.root, name)):
             return one.root

@@ -1,7 +1,7 @@
-"""Keeping a mirror and its hub in step: decide, then act.
+"""Sync a mirror and its hub: decide, then act.
 
-`plan` decides from two listings; `sync` acts, in few round trips. Every action
-may be repeated, so the next sync completes one that was cut off anywhere.
+`plan` decides from two listings; `sync` acts, in few round trips. Every action may be repeated, so the next
+sync completes an interrupted one.
 """
 
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ from xw.mirror.recognise import follow, recognise
 from xw.named_tuple import NamedTuple
 from xw.words import State
 
-_MOVES = 8  # of one hub, before it counts as moving in a circle
-_TIMEOUT_S = 60.0  # for another sync of this mirror to finish
+_MOVES = 8  # moves of one hub, before they count as a circle
+_TIMEOUT_S = 60.0  # time for another sync of this mirror to finish
 
 
 class Report(NamedTuple):
-    """What a sync did: file names moved, the outbox, and what went wrong by name.
+    """The result of a sync: names of moved files, the outbox, and problems by name.
 
-    `mirrored` is False for a mailbox on its hub, of which only the outbox travels.
+    `mirrored` is False for a mailbox on its hub, where only the outbox travels.
     """
 
     fetched: tuple[str, ...]
@@ -58,12 +58,11 @@ def sync(
     timeout: float = _TIMEOUT_S,
     limit: float | None = None,
 ) -> Report:
-    """Bring a mirror and its hub in step, both ways; with `everyone`, also what is known of all peers.
+    """Sync a mirror and its hub, both ways; with `everyone`, also update the information about all peers.
 
-    Raise Busy if another sync of the mirror takes more than `timeout` seconds;
-    Unreachable or Refused if the hub cannot be reached, NotFound if it has no mailbox for the owner; what
-    was done by then stays done. Where the hub lies now, or whether it is a copy of another (Copied), is
-    looked for at most `limit` seconds.
+    Raise Busy if another sync of the mirror takes more than `timeout` seconds; Unreachable or Refused if the
+    hub cannot be reached, NotFound if it has no mailbox for the owner. Completed steps stay done. Finding the
+    hub's new place, or the hub that it is a copy of (Copied), takes at most `limit` seconds.
     """
     mailbox, notes = mirror.mailbox, mirror.notes
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
@@ -75,7 +74,7 @@ def sync(
                     with mirror.hub.within(limit) if limit else nullcontext():
                         follow(mirror, moved)
             raise Unreachable(f"the hub {mirror.url} has moved in a circle")
-        except NotFound:  # the hub is there, and serves other instances of this mirror
+        except NotFound:  # the hub exists, and serves other instances of this mirror
             raise
         except XwError as error:
             notes.failed(str(error))
@@ -88,7 +87,7 @@ def _sync(mirror: Mirror, progress: Progress, everyone: bool, limit: float | Non
     recognise(mirror, hub, run.troubles, limit, thorough=everyone)
     if run.pull(everyone).nameless:
         recognise(mirror, hub, run.troubles, limit, again=True)
-    mirror.notes.collected(mirror.mailbox.owner, run.missing)  # fresh, also where the hub takes nothing
+    mirror.notes.collected(mirror.mailbox.owner, run.missing)  # fresh, even if the hub takes nothing
     closed = mirror.closed()
     if closed:
         raise Refused(closed)
@@ -98,11 +97,11 @@ def _sync(mirror: Mirror, progress: Progress, everyone: bool, limit: float | Non
 
 
 def _silent(name: str, done: int, whole: int) -> None:
-    """Show no progress."""
+    """Ignore progress."""
 
 
 class _Run:
-    """One sync of one mailbox."""
+    """A single sync of a single mailbox."""
 
     def __init__(self, mirror: Mirror, hub: Hub, progress: Progress) -> None:
         self._outgoing = mirror
@@ -117,10 +116,10 @@ class _Run:
         self._fetched: list[str] = []
         self._advanced: list[str] = []
         self.troubles: list[str] = []  # with the hub itself
-        self.missing: list[tuple[str, str]] = []  # what lies on the hub and not here, and why
+        self.missing: list[tuple[str, str]] = []  # messages that are on the hub and not here, with the reason
 
     def pull(self, everyone: bool) -> Survey:
-        """Do here what the hub shows, and return it."""
+        """Apply the hub's changes here; return its survey."""
         found = self._survey(everyone)
         actions = plan(_states(self._mirror), found.states)
         self._settles = [action for action in actions if isinstance(action, Settle)]
@@ -130,8 +129,8 @@ class _Run:
         return found
 
     def push(self) -> Report:
-        """Do on the hub what was done here; return what all of it came to."""
-        # What is sent first: a move that the hub refuses must not hold it back.
+        """Apply the local changes on the hub; return the report of the whole sync."""
+        # Send mail first: a move that the hub refuses must not delay it.
         flushed = outbox.flush(self._mirror, self._outgoing)
         self._notes.drop_interest(self._owner, {to for to, _ in flushed.returned})
         settled = self._settle()
@@ -145,7 +144,7 @@ class _Run:
         )
 
     def _survey(self, everyone: bool) -> Survey:
-        """Return the owner's messages on the hub, and look at peers: all, or those of interest."""
+        """Return the owner's messages on the hub, and the peers: all, or those of interest."""
         before = self._notes.sightings()
         names = set(before) if everyone else set(self._notes.interesting(self._owner))
         known = {name: before.get(name, Sighting(name)) for name in names}
@@ -157,7 +156,7 @@ class _Run:
         return found
 
     def remember(self) -> None:
-        """Keep what was seen of peers, if it is new."""
+        """Store the sightings of peers if they have changed."""
         before, after = self._peers
         if after != before:
             self._notes.remember(after, self._hub.now())
@@ -167,7 +166,7 @@ class _Run:
         wanted = [(action.state, action.name) for action in actions]
         for action, data in zip(actions, self._hub.fetch(self._owner, wanted), strict=True):
             if data is None:
-                continue  # it has moved on since; the next sync sees where
+                continue  # it has moved; the next sync sees where
             try:
                 if isinstance(data, Exception):
                     raise data
@@ -180,13 +179,13 @@ class _Run:
                 self._set_aside(action.state, action.name, str(error))
             except (XwError, OSError):
                 raise
-            except Exception as bug:  # noqa: BLE001  # one message must not keep all others on the hub
+            except Exception as bug:  # noqa: BLE001  # one message must not keep the others on the hub
                 self._leave(action.name, unforeseen(bug))
         self._notes.add_interest(self._owner, {layout.sender_of(name) for name in fetched})
         return fetched
 
     def _set_aside(self, state: State, name: str, reason: str) -> None:
-        """Move a file that is no mail to `failed/` on the hub, or leave it if that fails."""
+        """Move a file that is not mail to `failed/` on the hub, or leave it if that fails."""
         try:
             if self._hub.set_aside(self._owner, state, name, reason):
                 self.missing.append((name, f"set aside on the hub: {reason}"))
@@ -201,7 +200,7 @@ class _Run:
         try:
             message = decode(action.name, data)
         except Newer as error:
-            self._problems.append((action.name, str(error)))  # kept all the same: `check` reports it
+            self._problems.append((action.name, str(error)))  # stored all the same: `check` reports it
         else:
             if self._mirror.owner not in message.to:
                 raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self._mirror.owner}")
@@ -212,9 +211,9 @@ class _Run:
         return self._mirror.accept(action.name, data, action.state)
 
     def _bring(self, message: Message, folder: str, file: Attachment, added: bool = False) -> None:
-        """Copy an attachment here, unless it is here as it was sent; its hash must be the message's.
+        """Copy an attachment here, unless it is here as it was sent; its hash must match the message.
 
-        A file that was `added` to an earlier message replaces none that is here.
+        A file `added` to an earlier message replaces no local file.
         """
         if self._mirror.has(folder, file):
             return
@@ -226,7 +225,7 @@ class _Run:
             staged = self._mirror.stage(shown(pieces, file, self._progress))
         except (FileNotFoundError, Damaged) as error:
             self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
-            return  # the message is worth reading without it; `read` says that it is missing
+            return  # the message is readable without it; `read` reports it as missing
         if (staged.size, staged.sha256) == (file.size, file.sha256):
             self._mirror.place(staged, folder, file.name)
         else:
@@ -234,12 +233,12 @@ class _Run:
             self._problems.append((message.file_name, f"its file {file.name} is damaged on the hub"))
 
     def _settle(self) -> list[str]:
-        """Do on the hub what was done here; failed messages take their reason along."""
+        """Apply local moves on the hub; failed messages take their reason along."""
         moves = [self._move(action) for action in self._settles]
         for move, error in zip(moves, self._hub.settle(self._owner, moves), strict=True):
             if isinstance(error, OSError):
                 raise error
-            if error is not None:  # one message must not hold the others back
+            if error is not None:  # one message must not delay the others
                 self._problems.append((move.name, str(error)))
         return [move.name for move in moves]
 
@@ -248,12 +247,12 @@ class _Run:
         return Move(*action, reason=note.get("reason", ""), kind=note.get("kind", ""))
 
     def _advance(self, action: Advance) -> bool:
-        """Do here what was done to the hub's copy; return True if that was done."""
+        """Move the local copy like the hub's; return True if that was done."""
         try:
             return self._move_on(action)
         except (XwError, OSError):
             raise
-        except Exception as bug:  # noqa: BLE001  # one message must not hold the others back
+        except Exception as bug:  # noqa: BLE001  # one message must not delay the others
             self._problems.append((action.name, unforeseen(bug)))
             return False
 
@@ -265,19 +264,19 @@ class _Run:
             )
         if action.state == "processing":
             return self._mirror.start(action.name)
-        if action.source == "failed":  # here, while another machine of this name has done it
+        if action.source == "failed":  # failed here, while another machine of this name has done it
             return self._mirror.move("failed", action.state, action.name)
         return self._mirror.settle(action.name, action.state)
 
     def _show_presence(self) -> None:
-        """Put the presence that was written here on the hub, unless it has been put there."""
+        """Put the local presence on the hub, unless it is there already."""
         path = f"{self._owner}/{layout.PRESENCE}"
         try:
             written = self._mirror.files.stat(path).mtime
             if written == self._notes.state(self._owner).shown:
                 return
             data = self._mirror.files.read(path, layout.MESSAGE_LIMIT)
-            parse_object(data)  # nothing but a presence leaves this machine under its name
+            parse_object(data)  # only a valid presence leaves this machine
         except (FileNotFoundError, Damaged):
             return
         self._hub.show(self._owner, data)

@@ -1,10 +1,9 @@
-"""Keep mirrors in step for as long as it runs: `xw sync --watch`.
+"""Keep mirrors in sync for as long as it runs: `xw sync --watch`.
 
-One connection serves all instances of this machine on one hub. The hub pushes
-where it can; else it is asked, ever less often while nothing happens. What is
-done here (an outbox file, a message settled) goes out at once. An unreachable
-hub is tried again for ever, with growing, jittered pauses; commands meanwhile
-see the mirror and its age.
+One connection serves all of this machine's instances on one hub. The hub pushes if it can; otherwise it is
+asked, less and less often while nothing happens. Local changes (an outbox file, a settled message) go out at
+once. An unreachable hub is tried for ever, with growing, jittered pauses; meanwhile commands see the mirror
+and its age.
 """
 
 import time
@@ -22,17 +21,17 @@ from xw.mirror.mirror import Mirror
 from xw.mirror.sync import Report, sync
 from xw.watch import Arrivals
 
-_POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, where the hub cannot push
-_FULL_S = 15.0  # between two looks at the mail in case a push was lost, and two tries to have pushes
-# A connection that was dropped without a word is noticed by a question that gets no answer: after _PING_S
+_POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, if the hub cannot push
+_FULL_S = 15.0  # between two looks in case a push was lost, and between two tries to get pushes
+# A silently dropped connection is noticed by a question without an answer: after _PING_S
 # while nothing happens, or 15 s after something did.
 _PING_S = 10.0
-_HOLD_S = 1.0  # for one that has just been told to end
-_STOP_S = 3.0  # a step that is under way may finish, then the link is closed
+_HOLD_S = 1.0  # time for a watcher that is just ending
+_STOP_S = 3.0  # time for the current step to finish before the link is closed
 
 
 class MirrorWatcher:
-    """Keeps mirrors of one hub, in one folder, in step; `tell` hears when that begins or fails."""
+    """Keeps mirrors of one hub, in one folder, in sync; `tell` gets a line when that begins or fails."""
 
     def __init__(self, mirrors: Sequence[Mirror], tell: Callable[[str], None]) -> None:
         self._mirrors = mirrors
@@ -43,21 +42,21 @@ class MirrorWatcher:
         self._stopped = Event()
         self._ended = Event()
         self._connected: bool | None = None  # None: not yet
-        self._told: dict[str, list[str]] = {}  # what the last sync of each mailbox had to tell
-        self._connecting = Event()  # set when that is over, or to be given up
+        self._told: dict[str, list[str]] = {}  # problems in each mailbox's last sync
+        self._connecting = Event()  # set when connecting has ended, or must end
         self._woken: Arrivals | None = None
         self._listener: Thread | None = None
-        self._pushed = False  # the hub has shown that it pushes
-        self._deaf = False  # … and has just ceased to
+        self._pushed = False  # True once the hub has pushed
+        self._deaf = False  # True if it has just stopped
 
     @property
     def _hub(self) -> Hub:
-        """The hub, which a sync may find elsewhere than it was."""
+        """The hub, to which a sync may give another URL."""
         return self._mirrors[0].hub
 
     def stop(self) -> None:
         """Make `run` return soon; may be called from a signal handler or another thread."""
-        # Waking takes locks, which the thread that a signal interrupts may hold: another one waits for them.
+        # Waking takes locks that the interrupted thread may hold, so another thread waits for them.
         Thread(target=self._stop, daemon=True).start()
 
     def _stop(self) -> None:
@@ -67,7 +66,7 @@ class MirrorWatcher:
             self._hub.close()
 
     def run(self) -> None:
-        """Keep on until `stop`. Refused where another process keeps one of the mailboxes."""
+        """Sync until `stop`. Raise Refused if another process serves one of the mailboxes."""
         try:
             with ExitStack() as held:
                 for mailbox in self._mailboxes:
@@ -78,7 +77,7 @@ class MirrorWatcher:
             self._hub.close()
 
     def _hold(self, mailbox: Mailbox, held: ExitStack) -> None:
-        """Take the lock by which commands know that a mailbox is kept; some may just be looking at it."""
+        """Take the lock that marks a mailbox as watched; a process that only asks may have it briefly."""
         try:
             held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), timeout=_HOLD_S))
         except Busy:
@@ -93,7 +92,7 @@ class MirrorWatcher:
                 self._attend()
             except (XwError, OSError) as error:
                 if isinstance(error, Unreachable):
-                    self._hub.close()  # what is left of the connection would only delay the next
+                    self._hub.close()  # the rest of the connection would only delay the next
                 if self._stopped.is_set():
                     return
                 problem = str(explain(error))
@@ -105,9 +104,9 @@ class MirrorWatcher:
                 self._stopped.wait(next(waits))
 
     def _connect(self) -> None:
-        """Have a connection, however long that takes within the usual limits; return early once stopped.
+        """Connect, within the usual timeouts; return early once stopped.
 
-        In a thread of its own, since nothing else can end a key exchange or a name look-up that is under way.
+        Runs in a thread, because a key exchange or a name look-up cannot be interrupted.
         """
         problems: list[Exception] = []
         over = Event()
@@ -115,7 +114,7 @@ class MirrorWatcher:
         def connect() -> None:
             try:
                 self._hub.connect()
-            except Exception as error:  # noqa: BLE001  # raised again below, where it is looked for
+            except Exception as error:  # noqa: BLE001  # raised again below
                 problems.append(error)
             finally:
                 over.set()
@@ -130,7 +129,7 @@ class MirrorWatcher:
             raise problems[0]
 
     def _attend(self) -> None:
-        """Sync whenever something happens here or there. Raises when the link breaks."""
+        """Sync whenever something happens here or there. Raise when the link breaks."""
         with Arrivals([f"{self._root}/{folder}" for folder in self._local()], rescan=_FULL_S) as woken:
             self._woken = woken
             pause, listen_at, was_woken = Pause(*_POLL_S, growth=1.5), 0.0, True
@@ -145,17 +144,17 @@ class MirrorWatcher:
                     listen_at = time.monotonic() + _FULL_S
                     self._listen()
                 if moved and not was_woken:
-                    self._pushed = False  # no push told of it: do not rely on them until the next one
+                    self._pushed = False  # no push reported it: do not rely on pushes until the next one
                 if moved or self._pushed:
                     pause.reset()
                 for mailbox in self._mailboxes:
                     for peer in mailbox.outboxes():
-                        with suppress(PermissionError):  # another user's, which the sync has told
+                        with suppress(PermissionError):  # another user's folder, which the sync has reported
                             woken.also(f"{self._root}/{mailbox.at(f'{layout.OUTBOX}/{peer}')}")
                 was_woken = self._rest(woken, _FULL_S if self._pushed else pause.longer())
 
     def _rest(self, woken: Arrivals, seconds: float) -> bool:
-        """Return True when woken, False after so many seconds. Raise Unreachable for a dead connection."""
+        """Return True when woken, False after `seconds`. Raise Unreachable for a dead connection."""
         while not woken.wait(min(seconds, _PING_S)):
             seconds -= _PING_S
             if seconds <= 0:
@@ -165,7 +164,7 @@ class MirrorWatcher:
         return True
 
     def _sync_all(self) -> bool:
-        """Sync all mailboxes, a broken one too; return whether anything moved."""
+        """Sync all mailboxes, even after a broken one; return True if anything moved."""
         moved = False
         broken: list[OSError | NotFound] = []
         for mirror in self._mirrors:
@@ -173,12 +172,12 @@ class MirrorWatcher:
             try:
                 report = self._sync(mirror)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
-            except (OSError, NotFound) as error:  # there or here; a link that breaks is Unreachable
+            except (OSError, NotFound) as error:  # on either side; a broken link is Unreachable
                 broken.append(error)
                 self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
             except XwError:
                 raise
-            except Exception as bug:  # noqa: BLE001  # a fault of xw's: seen, and not the end of it
+            except Exception as bug:  # noqa: BLE001  # report a bug in xw, and go on
                 broken.append(OSError(unforeseen(bug)))
                 self._tell_once(mailbox, [f"{mailbox.owner}: {unforeseen(bug)}"])
         if len(broken) == len(self._mailboxes):
@@ -186,7 +185,7 @@ class MirrorWatcher:
         return moved
 
     def _sync(self, mirror: Mirror) -> Report:
-        """Sync one mailbox and report its troubles."""
+        """Sync one mailbox, and report its problems."""
         report = sync(mirror)
         troubles = [f"{name}: {problem}" for name, problem in report.problems]
         troubles += [
@@ -196,14 +195,14 @@ class MirrorWatcher:
         return report
 
     def _tell_once(self, mailbox: Mailbox, troubles: list[str]) -> None:
-        """Tell what a mailbox's last sync had not told yet."""
+        """Report the problems of a mailbox's last sync that are new."""
         for trouble in troubles:
             if trouble not in self._told.get(mailbox.owner, ()):
                 self._tell(trouble)
         self._told[mailbox.owner] = troubles
 
     def _local(self) -> list[str]:
-        """Return the folders whose changes have to travel."""
+        """Return the folders whose changes must travel."""
         folders = (layout.OUTBOX, INBOX["processing"], INBOX["done"], INBOX["failed"])
         return [mailbox.at(folder) for mailbox in self._mailboxes for folder in folders]
 
@@ -216,7 +215,7 @@ class MirrorWatcher:
             self._woken.wake()
 
     def _listen(self) -> None:
-        """See to it that a thread turns the hub's pushes into wake-ups; it ends where the hub cannot push."""
+        """Make sure that a thread turns the hub's pushes into wake-ups; it ends if the hub cannot push."""
         if self._listener is None or not self._listener.is_alive():
             pushes = self._hub.pushes([mailbox.owner for mailbox in self._mailboxes])
             self._listener = Thread(target=self._hear, args=(pushes,), daemon=True)
@@ -224,11 +223,11 @@ class MirrorWatcher:
 
     def _hear(self, pushes: Iterator[None]) -> None:
         began = time.monotonic()
-        with suppress(XwError, OSError):  # the link has broken, which the next sync notices
+        with suppress(XwError, OSError):  # the link is broken, as the next sync will notice
             for _ in pushes:
                 self._pushed = True
                 self._wake()
         self._pushed = False
-        # Listen anew at once, but not in haste to a host on which it never lasts.
+        # Listen again at once, but not to a host on which it never lasts.
         self._deaf = time.monotonic() - began > _FULL_S
         self._wake()

@@ -70,7 +70,7 @@ class State:
         """Fold the room's files."""
         record = Record(room)
         for message, own in record.fresh():
-            # Leave out a message that causes a fault of xw's, like an unreadable one.
+            # Leave out a message that triggers a bug in xw, like an unreadable one.
             with suppress(Exception):
                 if own:
                     self.sent(message, own)
@@ -87,8 +87,9 @@ class State:
             self.status, self.reason = CLOSED, "its record was removed"
 
     def hear(self, message: Message, now: int) -> None:
-        """Fold a line. Its time is its sender's, within the room's last message and the room's clock: with
-        a slow clock, a member would neither keep the room awake nor meet its rate.
+        """Fold a line. Its time is its sender's, limited by the room's last message and the room's clock.
+
+        Otherwise a member with a slow clock would neither keep the room awake nor reach its rate.
         """
         line = line_of(message, now, self.last.sent if self.last else 0)
         self.heard.append(line.id)
