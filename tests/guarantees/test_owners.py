@@ -362,11 +362,11 @@ def test_root_lists_what_git_ignores(ground: Path) -> None:
     exclude = repository(folder)
     exclude.unlink()
     ok(folder, ROOT, "lead", "init", "--name", "lead")
-    assert exclude.read_text() == "xw.json\n"
+    assert exclude.read_text() == "/xw.json\n"
     assert not_of(USER, folder) == []
     exclude.write_text("mine\n")
     ok(folder, ROOT, "coder", "init", "--name", "coder")
-    assert exclude.read_text() == "mine\nxw.json\n"
+    assert exclude.read_text() == "mine\n/xw.json\n"
     exclude.unlink()
     exclude.parent.rmdir()
     ok(folder, ROOT, "coder", "init", "--name", "coder")

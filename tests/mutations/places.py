@@ -37,14 +37,14 @@ MUTATIONS = (
     ),
     Mutation(
         "two that add to git's exclude file take turns",
-        "xw/actions/project.py",
+        "xw/actions/git_exclude.py",
         "        fcntl.flock(handle, fcntl.LOCK_EX)",
         "        pass",
         ("tests/places/test_git.py::test_the_exclude_file_is_read_under_its_lock",),
     ),
     Mutation(
         "root adds no line to another user's file that is linked as git's exclude file",
-        "xw/actions/project.py",
+        "xw/actions/git_exclude.py",
         "    planted = is_root() and is_planted(handle, owner)",
         "    planted = False",
         (f"{_OWNERS}::test_what_is_planted_for_exclude",),

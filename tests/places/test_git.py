@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.team import XW, call
 from tests.places.repository import Repository, git, hubs, init, instances, ok, run
-from xw.actions import project
+from xw.actions import git_exclude
 
 
 def _cleaned(repository: Repository, how: str) -> None:
@@ -68,7 +68,7 @@ def test_the_exclude_file(bare_bones: Repository, before: bytes | None) -> None:
     assert [process.wait(60) for process in started] == [0, 0, 0]
     init(bare_bones.folder, "coder")
     whole = before or b""
-    assert exclude.read_bytes() == whole + (b"\n" if whole[-1:] not in (b"", b"\n") else b"") + b"xw.json\n"
+    assert exclude.read_bytes() == whole + (b"\n" if whole[-1:] not in (b"", b"\n") else b"") + b"/xw.json\n"
 
 
 def test_the_exclude_file_is_read_under_its_lock(
@@ -80,11 +80,11 @@ def test_the_exclude_file_is_read_under_its_lock(
 
     def flock(handle: int, kind: int) -> None:
         fcntl.flock(handle, kind)
-        exclude.write_bytes(b"other\nxw.json\n")  # as another did just before it let the lock go
+        exclude.write_bytes(b"other\n/xw.json\n")  # as another did just before it let the lock go
 
-    monkeypatch.setattr(project, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX))
-    assert project._exclude(str(bare_bones.folder), "xw.json") == ""
-    assert exclude.read_bytes() == b"other\nxw.json\n"
+    monkeypatch.setattr(git_exclude, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX))
+    assert git_exclude.exclude(str(bare_bones.folder), "xw.json") == ""
+    assert exclude.read_bytes() == b"other\n/xw.json\n"
 
 
 def test_a_line_that_is_there(bare_bones: Repository) -> None:
@@ -95,6 +95,44 @@ def test_a_line_that_is_there(bare_bones: Repository) -> None:
     assert exclude.read_bytes() == b"/xw.json\r\nother"
 
 
+def test_only_this_file_is_listed(bare_bones: Repository) -> None:
+    """A project below the top is listed by its path, and git sees every other file of that name."""
+    below = bare_bones.folder / "a*b [1]/c\nd"
+    beside = bare_bones.folder / "axb 1/c d"
+    for folder in (below, beside):
+        folder.mkdir(parents=True)
+    (below.parent.parent / ".git/info/exclude").write_bytes(b"")
+    ok(below, "init", "--name", "coder")
+    (beside / "xw.json").write_text("{}")
+    assert (bare_bones.folder / ".git/info/exclude").read_bytes() == rb"/a\*b \[1]/c?d/xw.json" + b"\n"
+    assert bare_bones.git("status", "--porcelain", "-uall") == '?? "axb 1/c d/xw.json"\n'
+
+
+@pytest.mark.parametrize("program", ["installed", "missing"])
+def test_a_bare_name_of_an_older_version(bare_bones: Repository, program: str) -> None:
+    """It becomes the paths of the files that xw made, in each worktree; all other lines stay.
+
+    Without git nobody knows what it hides, and it stays.
+    """
+    exclude = bare_bones.folder / ".git/info/exclude"
+    for project in (bare_bones.folder / "one", bare_bones.linked / "two"):
+        project.mkdir()
+        ok(project, "init", "--name", "coder", "--hub", str(bare_bones.folder.parent / "hub"))
+    schemas = bare_bones.folder / "docs/schemas"
+    schemas.mkdir(parents=True)
+    (schemas / "xw.json").write_text('{"$schema": "x"}')
+    exclude.write_bytes(b"build/\nxw.json\n# mine")
+    environ = {} if program == "installed" else {"PATH": "/nowhere"}
+    call(bare_bones.folder, "init", "--name", "lead", environ=environ)
+    if program == "missing":
+        assert exclude.read_bytes() == b"build/\nxw.json\n# mine"
+        return
+    listed = ["/one/xw.json", "/two/xw.json", "/xw.json"]
+    assert sorted(exclude.read_text().splitlines()) == ["# mine", *listed, "build/"]
+    assert bare_bones.git("status", "--porcelain", "-uall") == "?? docs/schemas/xw.json\n"
+    assert git(bare_bones.linked, "status", "--porcelain", "-uall") == ""
+
+
 def test_a_tracked_configuration_is_not_listed(repository: Repository) -> None:
     """If git tracks xw.json, `init` leaves the exclude file alone; without git it lists the file."""
     exclude = repository.folder / ".git/info/exclude"
@@ -103,7 +141,7 @@ def test_a_tracked_configuration_is_not_listed(repository: Repository) -> None:
     init(repository.folder, "another")
     assert exclude.read_bytes() == b""
     call(repository.folder, "init", "--name", "more", environ={"PATH": "/nowhere"})
-    assert exclude.read_bytes() == b"xw.json\n"
+    assert exclude.read_bytes() == b"/xw.json\n"
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "fifo", "info"])

@@ -1,26 +1,21 @@
 """A project's files for `init`: where to write, what is there, and how to keep it out of git."""
 
-import fcntl
 import glob
 import os
-import stat
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from xw import config, layout, places
+from xw.actions.git_exclude import exclude
 from xw.config import Config
 from xw.errors import Damaged, Refused, Usage
-from xw.files.local import PLANTED, LocalFiles
+from xw.files.local import LocalFiles
 from xw.files.own_folder import NAME, ignore
-from xw.files.ownership import Owner, is_planted, is_root
-from xw.files.walk import Walk
 from xw.hub.contract import Hub
 from xw.message import parse_object
 from xw.places import PROJECT_HUB
 
 _CARD_LIMIT = 64 * 1024
-_GIT_S = 10.0  # for `git ls-files`, which answers from the index
 
 
 def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]) -> tuple[str, Config]:
@@ -117,63 +112,7 @@ def keep_out_of_git(path: str, kept: str, tell: Callable[[str], None]) -> None:
     if os.path.islink(f"{folder}/{NAME}"):
         names.append(NAME)  # git sees the link, but not the .gitignore in its target
     for name in names:
-        problem = _exclude(folder, name)
+        problem = exclude(folder, name)
         if problem:
             lost = f"{folder}/{name}"
             tell(f"git does not ignore {lost}, so `git stash -u` and `git clean -fd` remove it: {problem}")
-
-
-def _exclude(folder: str, name: str) -> str:
-    """Add a file to the checkout's `info/exclude`; return why that failed, or ""."""
-    top = places.checkout(folder)
-    common = places.common_dir(top) if top else None
-    plain = name.replace(".", "").replace("-", "").replace("_", "").isalnum()
-    if not common or not plain or _is_tracked(folder, name):
-        return ""
-    try:
-        handle, owner = _open_exclude(common)
-    except OSError as error:
-        return f"{common}/info/exclude: {error.strerror}"
-    planted = is_root() and is_planted(handle, owner)
-    if planted or not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        return f"{common}/info/exclude is {PLANTED if planted else 'not a regular file'}"
-    with open(handle, "r+b") as file:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # of two processes, the second sees the first one's line
-        text = file.read()
-        if {name.encode(), f"/{name}".encode()} & {line.rstrip() for line in text.splitlines()}:
-            return ""
-        start = b"\n" if text and not text.endswith(b"\n") else b""
-        try:
-            file.write(start + name.encode() + b"\n")
-            file.flush()
-        except OSError as error:
-            return f"{common}/info/exclude: {error.strerror}"
-    return ""
-
-
-def _open_exclude(common: str) -> tuple[int, Owner]:
-    """Return a handle of `info/exclude`, made if missing, and the owner of its folder."""
-    with Walk(common) as walk:
-        with suppress(FileExistsError):
-            walk.make_folder("info", None)
-        while True:
-            with suppress(FileNotFoundError):
-                flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
-                return walk.open("info/exclude", flags), walk.owner("info")
-            with suppress(FileExistsError):  # another process has just made it
-                return walk.create("info/exclude", 0o644, os.O_RDWR | os.O_APPEND), walk.owner("info")
-
-
-def _is_tracked(folder: str, name: str) -> bool:
-    """Return True if git tracks a file; False without git."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    # Disable the command that a repository may configure: this may be root in a user's project.
-    command = ["git", "-c", "core.fsmonitor=false", "ls-files", "--error-unmatch", "--", name]
-    try:
-        asked = subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, stdin=subprocess.DEVNULL, timeout=_GIT_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
