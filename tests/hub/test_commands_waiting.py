@@ -39,7 +39,7 @@ def test_asking_one_who_has_it_done_without_an_answer(
     alice: Machine, bob: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ask ends as soon as the hub shows that the question was put away: exit 1, and nothing on stdout."""
-    for name in ("GRACE_S", "_FAR_LOOK_S", "_BLIND_S"):
+    for name in ("GRACE_S", "_REMOTE_LOOK_S", "_BLIND_S"):
         monkeypatch.setattr(asking, name, 0.1)
 
     def put_away() -> None:
