@@ -35,7 +35,7 @@ def exclude(folder: str, name: str) -> str:
     planted = is_root() and is_planted(handle, owner)
     if planted or not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        return f"{shown} is {PLANTED if planted else 'no regular file'}"
+        return f"{shown} is {PLANTED if planted else 'not a regular file'}"
     with open(handle, "r+b", buffering=0) as file:
         fcntl.flock(handle, fcntl.LOCK_EX)  # of two processes, the second sees the first one's line
         text, bare = file.readall(), os.fsencode(name)
