@@ -1,4 +1,4 @@
-# Everything is installed into .venv; the only needs are Python 3.11 or later, git and make.
+# Everything is installed into .venv. This needs only Python 3.11 or later, git and make.
 # `make PYTHON=/path/to/python3.12 setup` chooses the interpreter.
 
 SHELL := /bin/bash
@@ -13,27 +13,27 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 # Directories without Python files are left out: mypy calls them an error.
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
-# More than two cores need: a good part of the tests' time is waiting, for a link or a limit.
+# More workers than two cores need: the tests spend much of their time waiting for a link or a limit.
 WORKERS ?= 4
 PYTHON_OF_TESTS = $(BIN)/python
 
 .PHONY: help setup tools demo demo-room schemas test lint report check bench torture mutate test-agents format clean
 
-help: ## this list
+help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev ## make .venv with xw and every tool of its development
 
-demo: $(VENV)/.run ## three agents and a hub, live, in ten seconds (ARGS='--agent "claude -p"': real ones)
+demo: $(VENV)/.run ## watch three agents write to each other (ARGS='--agent "claude -p"': real ones)
 	$(BIN)/python docs/demo/demo.py $(ARGS)
 
-demo-room: $(VENV)/.run ## three personalities talk in a room until its turns are used up
+demo-room: $(VENV)/.run ## watch three personalities talk in a room until its turns are used up
 	$(BIN)/python docs/demo/room.py
 
-test: setup tools ## the test suite (ARGS="-k name" is passed to pytest)
+test: setup tools ## run the test suite (ARGS="-k name" goes to pytest)
 	$(PYTHON_OF_TESTS) -m pytest -n $(WORKERS) $(ARGS)
 
-lint: setup ## ruff, mypy and the import contracts
+lint: setup ## run ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
@@ -43,26 +43,26 @@ report:
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# Measuring coverage takes a good part of the tests' time, so that `make test` alone does without.
+# Measuring coverage takes a good part of the tests' time, so `make test` alone skips it.
 check: PYTHON_OF_TESTS = $(BIN)/coverage erase && $(BIN)/coverage run
-check: lint test report ## all that must pass before a commit: lint, test, branch coverage
+check: lint test report ## run all checks for a commit: lint, test, branch coverage
 
-bench: setup ## the measurements in benchmarks/
+bench: setup ## run the measurements in benchmarks/
 	$(BIN)/python -m benchmarks $(ARGS)
 
-schemas: setup ## make docs/schemas anew from the types in xw/shapes
+schemas: setup ## make docs/schemas from the types in xw/shapes
 	$(BIN)/python -m tests.schemas.make
 
-mutate: setup tools ## take each durable or ordering step out once, to see a test turn red (long)
+mutate: setup tools ## remove each durable or ordering step once, and see a test fail (long)
 	$(BIN)/python -m tests.mutations $(ARGS)
 
-torture: setup tools ## fault campaigns at full size (long)
+torture: setup tools ## run the fault campaigns at full size (long)
 	$(BIN)/pytest -n 2 -m torture --timeout 3600 $(ARGS)
 
-test-agents: setup tools ## bridges to real agent programs (installs 2.5 GB into ~/.cache/xw-agents)
+test-agents: setup tools ## test bridges to real agent programs (installs 2.5 GB into ~/.cache/xw-agents)
 	$(BIN)/python -m tests.agents $(ARGS)
 
-format: setup ## let ruff format the code and mend what it safely can
+format: setup ## format the code, and fix lint errors that are safe to fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 

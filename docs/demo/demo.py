@@ -27,10 +27,10 @@ ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith
 ENVIRON["PATH"] = os.pathsep.join([SCRIPTS, os.environ.get("PATH", os.defpath)])
 
 TRY = (
-    ("xw peers", "who is there"),
+    ("xw peers", "the agents on the hub"),
     ("xw send --to puck question 'Where are the brushes?'", ""),
-    ("XW_NAME=puck xw check", "what puck would see"),
-    ("XW_NAME=puck xw prompt", "what to paste into an agent's system prompt"),
+    ("XW_NAME=puck xw check", "puck's mail"),
+    ("XW_NAME=puck xw prompt", "the instructions for an agent's system prompt"),
     ("xw log --format markdown", "the transcript, for a document"),
     ("cat .xw/hub/orla/sent/*.json", "every message is a file"),
 )
@@ -46,7 +46,7 @@ def main(agent: list[str]) -> int:
         run(place, "", "xw", "init", "--name", name, "--describe", nature)
         print(f"  {name:4} {nature}", flush=True)
 
-    title("Each is a process of its own, and knows nothing but the xw command")
+    title("Each is a separate process, and knows only the xw command")
     failed = play(place)
     if failed:
         print(f"demo: {', '.join(failed)} failed or hung; the files are in {place}", file=sys.stderr)
@@ -55,12 +55,12 @@ def main(agent: list[str]) -> int:
     title("The transcript, as orla has it")
     show(place, "orla", "xw", "log")
 
-    title("A mailbox is files: the directory that a message lies in is its state")
+    title("A mailbox is files: the directory that holds a message is its state")
     show(place, "", "ls", ".xw/hub/vex/inbox/pending", ".xw/hub/vex/inbox/done")
     show(place, "vex", "xw", "check")
     left = [name for name in AGENTS if not run(place, name, "xw", "check").startswith("no mail")]
 
-    title("Behind bridges: three chat programs that know nothing of xw, in a room")
+    title("Three chat programs that know nothing of xw talk in a room, behind bridges")
     panes = Path(__file__).with_name("panes.py")
     talked = subprocess.run([sys.executable, panes, place / "salon", *agent], env=ENVIRON, check=False)
 
@@ -115,5 +115,5 @@ def run(place: Path, name: str, *command: str) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Three agents and a hub, live.")
-    parser.add_argument("--agent", default="", metavar="CMD", help="who speaks in the last part: claude -p")
+    parser.add_argument("--agent", default="", metavar="CMD", help="the command that speaks in the last part: claude -p")
     sys.exit(main(shlex.split(parser.parse_args().agent)))
