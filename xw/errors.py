@@ -136,7 +136,7 @@ class Copied(Refused):
 def unforeseen(bug: Exception) -> str:
     """Return one line for an unexpected exception: a bug in xw, which is reported and ends nothing."""
     text = " ".join(str(bug).split())
-    return f"a fault in xw ({type(bug).__name__}: {text[:200]}): please report it"
+    return f"a bug in xw ({type(bug).__name__}: {text[:200]}): please report it"
 
 
 _FIXES = {

@@ -129,7 +129,7 @@ def advice(cwd: str, place: Linked | None, why: str, name: str | None, otherwise
     from shlex import quote
 
     if why:
-        return f"there is no xw.json here, and {why}; --config or XW_CONFIG names one to use all the same"
+        return f"there is no xw.json here, and {why}; --config or XW_CONFIG uses one anyway"
     join = f"--name {name or 'NAME'}"
     near = hub_near(cwd, place)
     if near:

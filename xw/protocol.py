@@ -198,11 +198,11 @@ def _read(header: str, lines: Iterable[str]) -> Notice | Malformed:
         return Malformed(header, "the first line is not `[PROTOCOL:KIND] from NAME at TIME`")
     kind = match["kind"]
     if kind not in LABELS:
-        return Malformed(header, f"no kind is called {kind}{nearest(kind, list(LABELS))}")
+        return Malformed(header, f"unknown kind {kind}{nearest(kind, list(LABELS))}")
     try:
         clock.from_rfc3339(match["at"])
     except ValueError:
-        return Malformed(header, f"there is no time {match['at']}")
+        return Malformed(header, f"invalid time {match['at']}")
     fields: dict[str, object] = {"kind": kind}
     for line in lines:
         if not line.strip() or line.lstrip().startswith("[") or _HEADER.match(line):
@@ -225,7 +225,7 @@ def _take(line: str, labels: dict[str, str], fields: dict[str, object]) -> str |
         return f"{shown!r} is not a `Label: value` line; a blank line ends the message"
     field = labels.get(label)
     if field is None:
-        return f"no label is called {visible(label[:40], keep='')!r}{nearest(label, list(labels))}"
+        return f"unknown label {visible(label[:40], keep='')!r}{nearest(label, list(labels))}"
     if field in fields:
         return f"{label} appears twice"
     value = value.strip()
@@ -258,7 +258,7 @@ def _problem(error: ValidationError) -> str:
     # Each label is its field's name in words, so the name fits both forms.
     place = visible(str(first["loc"][1]), keep="") if first["loc"] else "the payload"
     if first["type"] in ("extra_forbidden", "invalid_key"):
-        return f"no field is called {place!r}{unknown(place, LABELS[first['loc'][0]].values())}"
+        return f"unknown field {place!r}{unknown(place, LABELS[first['loc'][0]].values())}"
     if first["type"] == "missing":
         return f"{place} is missing"
     return f"{place} is {found(first)}: expected {expected(first)}"

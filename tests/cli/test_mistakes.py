@@ -66,7 +66,7 @@ def test_acting_on_the_wrong_side_of_a_message(team: Team) -> None:
     assert done.code == 3
     assert (
         done.err
-        == f"xw: you sent {short} to bob: only who received it marks it done; `xw trace {short}` follows it\n"
+        == f"xw: you sent {short} to bob: only its recipients mark it done; `xw trace {short}` follows it\n"
     )
     (team.folder / "file").write_text("x")
     for command in (("trace", short), ("attach", short, "file")):

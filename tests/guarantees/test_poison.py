@@ -21,7 +21,7 @@ from xw.message import Fields, Message, decode, encode, parse_object
 from xw.rooms import admission
 
 POISON = "POISON"
-FAULT = "a fault in xw (ZeroDivisionError: not foreseen)"
+FAULT = "a bug in xw (ZeroDivisionError: not foreseen)"
 
 
 def fault(*arguments: Any, **named: Any) -> None:
@@ -313,7 +313,7 @@ def test_bombs_in_other_files(team: Team, number: str, file: str) -> None:
     path.write_text(texts[file].replace("@", number), encoding="utf-8")
     for command in (["check"], ["check", "--failed"], ["who"], ["doctor"], ["gc", "--days", "0"], ["log"]):
         shown = team.run(*command, by="bob")
-        assert "fault in xw" not in shown.err + shown.out, shown
+        assert "bug in xw" not in shown.err + shown.out, shown
         assert shown.code == 0 or command[0] == "doctor", shown
     peers = team.run("peers", by="carol")
     assert (peers.code, "bob" in peers.out, "alice" in peers.out) == (0, True, True), peers

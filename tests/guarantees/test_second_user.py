@@ -226,7 +226,7 @@ def test_what_another_plants(shared: Shared, kind: str) -> None:
         ("send", "info", "x", "--to", "mal"), ("send", "info", "x", "--to", "all"), ("check", "--failed"),
     ):  # fmt: skip
         shown = shared.run("bob", *words)
-        assert "fault in xw" not in shown.err + shown.out, (words, shown)
+        assert "bug in xw" not in shown.err + shown.out, (words, shown)
         assert shown.code == 0 or words == ("doctor",), (words, shown)
         if words in (("check",), ("log",), ("wait", "--timeout", "0")):
             assert "hello bob" in shown.out, (words, shown)

@@ -104,7 +104,7 @@ def test_keeping_a_mirror_in_step(
         agent.done(bob.pending()[0])
         until(lambda: [*hub_of(world).survey("bob", {}).states.values()] == ["done"])
         world.cut()
-        until(lambda: "away since" in printed())
+        until(lambda: "unreachable since" in printed())
         world.back()
         until(lambda: f"back: bob on {world.url}" in printed())
         sender.send("bob", "task", "after the cut")

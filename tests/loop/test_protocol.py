@@ -135,7 +135,7 @@ def test_other_tools_truth() -> None:
             "status is 'werking': expected 'idle', 'working', 'blocked' or",
         ),
         (f"{HEAD}\nTask: x", "status is missing"),
-        (f"{HEAD}\nStatus: idle\nPriority: low", "no label is called 'Priority'"),
+        (f"{HEAD}\nStatus: idle\nPriority: low", "unknown label 'Priority'"),
         (f"{HEAD}\nStatus: idle\nStatus: idle", "Status appears twice"),
         (f"{HEAD}\nStatus: idle\nand so on", "not a `Label: value` line"),
         (HEAD.replace("STATUS_UPDATE", "STATUSUPDATE") + "\nStatus: idle", "did you mean STATUS_UPDATE"),

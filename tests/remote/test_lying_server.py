@@ -61,7 +61,7 @@ def test_a_message_that_was_not_delivered(lying: Lying, hub: Path) -> None:
     assert "said OK to a hard link" in synced.err
     examined = lying.alice.run("doctor")
     assert examined.code == 1
-    assert "cannot write durably on the hub: the server said OK to a hard link" in examined.out
+    assert "cannot write durably on the hub: the server answered OK to a hard link" in examined.out
     assert '"publish": "rename"' in examined.out
     lying.honest(True)
     assert lying.alice.ok("sync").startswith("2 delivered")
@@ -85,7 +85,7 @@ def test_init_says_it(lying: Lying, tmp_path: Path, hub: Path) -> None:
     """Joining such a hub reports it; an entry in `hub.json` then lets mail through."""
     carol = Machine(tmp_path / "carol", "carol", lying.url)
     said = carol.ok("init", "--name", "carol", "--hub", lying.url)
-    assert "says OK to hard links and makes none" in said
+    assert "answers OK to hard links and makes none" in said
     assert '"publish": "rename"' in said
     about = (hub / "hub.json").read_text()
     (hub / "hub.json").write_text(about.rstrip().removesuffix("}") + ', "publish": "rename"}')
@@ -100,7 +100,7 @@ def test_a_new_hub(lying: Lying, tmp_path: Path) -> None:
     url = lying.url + "-new"
     dora, emil = (Machine(tmp_path / name, name, url) for name in ("dora", "emil"))
     said = dora.ok("init", "--name", "dora", "--hub", url)
-    assert "says OK to hard links and makes none: this hub publishes without them" in said
+    assert "answers OK to hard links and makes none: this hub publishes without them" in said
     assert '"publish": "rename"' in Path(f"{tmp_path}/hub-new/hub.json").read_text()
     emil.ok("init", "--name", "emil", "--hub", url)
     dora.ok("sync")

@@ -86,10 +86,10 @@ def test_it_comes_back(watch: Watch, alice: Machine, known: Sshd, hub: Path, tmp
     host_send(hub, tmp_path / "host", "after the cut", "alice")
     until(lambda: len(alice.pending()) == 1)
     # The mail comes a moment before the word; where it was connected anew at once, it was not away.
-    until(lambda: watch.said().count("back: ") == watch.said().count("away since "))
-    away = watch.said().count("away since ")
+    until(lambda: watch.said().count("back: ") == watch.said().count("unreachable since "))
+    away = watch.said().count("unreachable since ")
     known.stop()
-    watch.hears("away since ", away + 1)
+    watch.hears("unreachable since ", away + 1)
     shown = alice.process("check")
     assert "this is the mail of " in shown.err
     assert shown.out.count("after the cut") == 1

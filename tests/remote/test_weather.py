@@ -72,7 +72,7 @@ def test_a_server_that_stands_still_is_away(watched: tuple[Machine, Watch], know
     known.signal_all(signal.SIGSTOP)
     began = time.monotonic()
     try:
-        watched[1].hears("away since ")
+        watched[1].hears("unreachable since ")
         assert time.monotonic() - began < NOTICED_S
     finally:
         known.signal_all(signal.SIGCONT)
@@ -105,7 +105,7 @@ def test_it_connects_on_a_slow_link(
     proxy.delay, proxy.rate = delay, rate
     watch = Watch(machine)
     try:
-        assert "away since" not in watch.said()
+        assert "unreachable since" not in watch.said()
     finally:
         watch.process.kill()
         watch.process.wait()

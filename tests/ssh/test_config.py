@@ -145,7 +145,7 @@ def test_a_file_whose_name_has_a_blank(home: Home, tmp_path: Path) -> None:
     text = f'UserKnownHostsFile "{tmp_path}/a  b" "{tmp_path}/c"\n'
     assert found(text, home).known_hosts[:2] == (f"{tmp_path}/a  b", f"{tmp_path}/c")
     (tmp_path / "a  b").unlink()
-    with pytest.raises(Usage, match=r"userknownhostsfile .*a  b: xw finds no such file"):
+    with pytest.raises(Usage, match=r"userknownhostsfile .*a  b: no such file"):
         found(text, home)
 
 

@@ -147,7 +147,7 @@ def test_a_server_that_wants_a_password(tmp_path: Path, home: Home, keys: Keys) 
     server = Sshd(tmp_path / "password", [keys.host], keys.accepted, more)
     home.know(server, keys.host)
     try:
-        assert "it takes no keys for this user, only password" in refusal(server)
+        assert "it accepts no keys for this user, only password" in refusal(server)
     finally:
         server.stop()
 

@@ -113,7 +113,7 @@ def test_a_broken_mailbox_holds_no_other_up(
 
     run(alice, monkeypatch, {1: news, 3: _stop}, anna)
     assert ["has no mailbox for 'alice'" in text for text in alice.told if "alice: " in text] == [True]
-    assert not any("away since" in text for text in alice.told)
+    assert not any("unreachable since" in text for text in alice.told)
     assert anna.bodies() == ["news"]
 
 
@@ -126,4 +126,4 @@ def test_a_hub_that_is_gone_for_all_is_away(
     (tmp_path / "hub").rename(tmp_path / "moved")
     monkeypatch.setattr(watcher, "pauses", lambda: iter(()))
     run(alice, monkeypatch, {3: _stop}, anna)
-    assert [text.startswith("away since ") for text in alice.told if "since" in text] == [True]
+    assert [text.startswith("unreachable since ") for text in alice.told if "since" in text] == [True]

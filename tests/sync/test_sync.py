@@ -172,7 +172,7 @@ def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
     with bob.mailbox.files.locked(bob.mailbox.at(layout.WATCH_LOCK)):
         assert bob.hub.refresh() is None
         path.write_text(json.dumps({"at": time.time() - 7200, "missing": ""}))
-        told = "`xw sync --watch` has not come round to it yet; this is the mail of 2h ago"
+        told = "`xw sync --watch` has not synced it yet; this is the mail of 2h ago"
         assert bob.hub.refresh() == told
 
 

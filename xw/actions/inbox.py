@@ -200,7 +200,7 @@ def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
     short, message = layout.short_id(place.name), mailbox.glance(place)
     whom = f" to {', '.join(message.to)}" if message else ""
     return NotFound(
-        f"you sent {short}{whom}: only who received it marks it done; `xw trace {short}` follows it"
+        f"you sent {short}{whom}: only its recipients mark it done; `xw trace {short}` follows it"
     )
 
 

@@ -69,7 +69,7 @@ SILENT_S = 30.0
 
 _LOOK_EVERY_S = 0.03
 
-SILENT = "the program rests and shows no answer"
+SILENT = "the program is idle and shows no answer"
 LOST = "the mail has left the program's screen, so xw cannot tell its answer from others"
 
 _NO_TEXT = "[none]"

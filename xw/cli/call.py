@@ -83,7 +83,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
     except Exception as bug:
         if os.environ.get("XW_DEBUG"):
             raise
-        return complain(Bug(f"{unforeseen(bug)}; XW_DEBUG=1 shows where"), call.json)
+        return complain(Bug(f"{unforeseen(bug)}; XW_DEBUG=1 shows the traceback"), call.json)
 
 
 def _number(param: Param, given: object) -> object:

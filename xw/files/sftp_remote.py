@@ -172,7 +172,7 @@ class Remote:
 
     def unkept(self, change: str, path: str) -> OSError:
         """Return the error for a server that reports success and does nothing: every change is verified."""
-        said = f"the server said OK to {change} and did not do it"
+        said = f"the server answered OK to {change} and did not do it"
         return OSError(errno.EPROTO, said, self.shown(path))
 
     def not_gone(self, reply: Reply, change: str, path: str) -> OSError | None:

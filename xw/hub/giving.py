@@ -178,6 +178,6 @@ def _pending(name: str) -> str:
 
 def _divided(sender: str, to: str) -> str:
     return (
-        f"{sender} and {to} belong to different users, and mail that root brings from one to the other "
-        f"could be read by one alone: share a hub made with `xw init --group NAME`"
+        f"{sender} and {to} belong to different users, and only one of them could read mail from root: "
+        f"share a hub made with `xw init --group NAME`"
     )

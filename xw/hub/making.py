@@ -11,7 +11,7 @@ from xw.files.batch import is_file
 from xw.files.contract import Files
 from xw.hub.directory import LEAST, Facts
 
-NO_LINKS = "its SFTP server says OK to hard links and makes none"
+NO_LINKS = "its SFTP server answers OK to hard links and makes none"
 
 
 def make_hub(

@@ -78,7 +78,7 @@ class SshHub(DirectoryHub):
 
     def limits(self) -> Limits:
         """Look less often, as a round trip costs time and data. A coordinator needs the files at hand."""
-        host = f"a room is run where its hub's files are: run this on the host of {self.url}"
+        host = f"a room runs on the host of its hub's files: run this on the host of {self.url}"
         return Limits(look_again_s=LOOK_AGAIN_S, no_coordinator=host)
 
     def rooms(self) -> DirectoryRooms:

@@ -146,7 +146,7 @@ def _kept(state: "SyncState") -> str | None:
     if state.failed:
         return _stale(state, state.why)
     if time() - state.at > _KEPT_S:
-        return _stale(state, "`xw sync --watch` has not come round to it yet")
+        return _stale(state, "`xw sync --watch` has not synced it yet")
     return state.missing or None
 
 
@@ -156,5 +156,5 @@ def _stale(state: "SyncState", why: str) -> str:
     from xw.text import span
 
     if not state.at:
-        return f"{why}; it has never been reached from here"
+        return f"{why}; this machine has never reached it"
     return f"{why}; this is the mail of {span(time() - state.at)} ago"

@@ -224,7 +224,7 @@ class _Run:
             pieces = self._hub.attachment(self._owner, folder, file.name)
             staged = self._mirror.stage(shown(pieces, file, self._progress))
         except (FileNotFoundError, Damaged) as error:
-            self._problems.append((message.file_name, f"its file {file.name} cannot be had: {error}"))
+            self._problems.append((message.file_name, f"its file {file.name} cannot be fetched: {error}"))
             return  # the message is readable without it; `read` reports it as missing
         if (staged.size, staged.sha256) == (file.size, file.sha256):
             self._mirror.place(staged, folder, file.name)

@@ -98,7 +98,7 @@ class MirrorWatcher:
                 problem = str(explain(error))
                 self._notes.failed(problem)
                 if self._connected is not False:
-                    self._tell(f"away since {clock.brief(clock.now())}: {problem}; still trying")
+                    self._tell(f"unreachable since {clock.brief(clock.now())}: {problem}; still trying")
                     waits = pauses()
                 self._connected = False
                 self._stopped.wait(next(waits))

@@ -36,7 +36,7 @@ def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) 
         missing = transport.auth_publickey(route.user, Signer(key, unusable))
     except paramiko.BadAuthenticationType as error:
         wants = ", ".join(error.allowed_types)
-        raise Refused(f"{route}: it takes no keys for this user, only {wants}") from None
+        raise Refused(f"{route}: it accepts no keys for this user, only {wants}") from None
     except paramiko.AuthenticationException as error:
         if "timeout" in str(error).lower():
             raise Unreachable(f"{route}: it does not answer the login; try again") from None

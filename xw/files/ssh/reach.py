@@ -196,7 +196,9 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyL
         raise Refused(f"{route}: its host key {known_hosts.fingerprint(certificate.plain(blob))} {why}")
     key = certificate.plain(blob)
     if Message(key).get_text() == "ssh-rsa" and paramiko.RSAKey(data=key).get_bits() < route.rsa_bits:
-        raise Refused(f"{route}: its RSA host key has less than the {route.rsa_bits} bits of RequiredRSASize")
+        raise Refused(
+            f"{route}: its RSA host key has fewer than the {route.rsa_bits} bits of RequiredRSASize"
+        )
     if certificate.is_certificate(blob):
         counted = [line.blob for line in known_hosts.authorities(lines, host, port)]
         why = certificate.why_not(blob, host, counted, allowed=route.algorithms.authorities)

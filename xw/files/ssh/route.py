@@ -179,7 +179,7 @@ class _Values:
         for path in files:
             if " " in path and not os.path.exists(path):
                 raise ValueError(
-                    f"{option} {path}: xw finds no such file, and takes no names with blanks then"
+                    f"{option} {path}: no such file; xw accepts a name with a blank only if the file exists"
                 )
         return tuple(path for path in files if path.lower() not in ("", "none"))
 
