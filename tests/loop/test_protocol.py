@@ -141,7 +141,7 @@ def test_other_tools_truth() -> None:
         (HEAD.replace("STATUS_UPDATE", "STATUSUPDATE") + "\nStatus: idle", "did you mean STATUS_UPDATE"),
         ("[PROTOCOL:STATUS_UPDATE] from alice", "the first line is not"),
         (HEAD + " seq=x\nStatus: idle", "the first line is not"),
-        ("[PROTOCOL:HEARTBEAT] from bob at 2026-13-01T00:00:00Z\nStatus: idle", "no time 2026-13-01T"),
+        ("[PROTOCOL:HEARTBEAT] from bob at 2026-13-01T00:00:00Z\nStatus: idle", "invalid time 2026-13-01T"),
         (
             "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: perhaps",
             "recoverable is 'perhaps': expected true or false",
