@@ -43,7 +43,7 @@ def test_doctor_names_the_step_that_fails(
     assert alice.process("init", "--name", "alice").code == 0
     os.rmdir(hub / "gone")
     (hub / "alice/attachments").chmod(0o755)
-    assert f"others on the hub can read the mail: chmod 700 {hub}/alice/attachments" in bad()
+    assert f"other users on the hub can read the mail: chmod 700 {hub}/alice/attachments" in bad()
     (hub / "alice/attachments").chmod(0o700)
     os.rename(hub, hub.parent / "elsewhere")
     assert f"no hub at {alice.url}" in bad()

@@ -98,7 +98,7 @@ def test_a_copy(alice: Machine, bob: Machine, known: Sshd, hub: Path) -> None:
     assert (
         findings["hub-copy"]["what"] == f"{alice.url} is a copy of the hub {old_url}, which answers as well"
     )
-    assert findings["hub-copy"]["fix"] == f"`xw hub new-id --hub {alice.url}` makes it a hub of its own"
+    assert findings["hub-copy"]["fix"] == f"`xw hub new-id --hub {alice.url}` makes it a separate hub"
     renamed(alice, old_url)
     assert alice.run("sync").out.startswith("1 delivered")
 
