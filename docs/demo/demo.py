@@ -115,5 +115,5 @@ def run(place: Path, name: str, *command: str) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Three agents and a hub, live.")
-    parser.add_argument("--agent", default="", metavar="CMD", help="the command that speaks in the last part: claude -p")
+    parser.add_argument("--agent", default="", metavar="CMD", help="run this in the last part: claude -p")
     sys.exit(main(shlex.split(parser.parse_args().agent)))

@@ -51,14 +51,14 @@ def test_a_message_that_was_not_delivered(lying: Lying, hub: Path) -> None:
         sent = lying.alice.run("send", "--to", "bob", "task", f"job {number}")
         assert sent.code == 0
         assert "in the outbox for bob" in sent.out
-        assert "said OK to a hard link and did not do it" in sent.err
+        assert "answered OK to a hard link and did not do it" in sent.err
         assert sent.err.count("\n") == 1
     assert list((hub / "bob/inbox").glob("*/*.json")) == []
     assert list((hub / "alice/inbox/tmp").iterdir()) == []
     synced = lying.alice.run("sync")
     assert synced.code == 1
     assert "still in the outbox for bob" in synced.err
-    assert "said OK to a hard link" in synced.err
+    assert "answered OK to a hard link" in synced.err
     examined = lying.alice.run("doctor")
     assert examined.code == 1
     assert "cannot write durably on the hub: the server answered OK to a hard link" in examined.out
@@ -118,7 +118,7 @@ def test_a_move_that_was_not_made(tmp_path: Path, home: Home, keys: Keys, hub: P
         lying.bob.run("done", message_id)
         synced = lying.bob.run("sync")
         assert synced.code == 1
-        assert "said OK to a rename" in synced.err
+        assert "answered OK to a rename" in synced.err
         assert len(list((hub / "bob/inbox/pending").iterdir())) == 1
         lying.honest(True)
         lying.bob.ok("sync")
