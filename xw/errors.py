@@ -139,6 +139,12 @@ def unforeseen(bug: Exception) -> str:
     return f"a bug in xw ({type(bug).__name__}: {text[:200]}): please report it"
 
 
+def left_out(name: str, error: XwError) -> str:
+    """Return where a pending file is now that cannot be shown, and why."""
+    where = "left in pending/" if isinstance(error, Unreadable) else "set aside in failed/"
+    return f"{where}: {name}: {error}"
+
+
 _FIXES = {
     errno.ENOSPC: (1, "the disk is full: nothing was sent or changed; make room and try again"),
     errno.EDQUOT: (1, "the disk quota is used up: nothing was sent or changed; make room and try again"),

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team
-from tests.loop.world import World
+from tests.loop.world import ScriptedChat, World
 from tests.sync.machines import Machine, found_hub
 from xw import clock, layout
+from xw.bridges.announce import Announcer
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
 from xw.message import encode
@@ -68,6 +69,46 @@ def left(world: World, name: str, **turn: object) -> Path:
     note = Path(world.root, "bob/inbox/processing", name + layout.TURN)
     note.write_text(json.dumps({"name": name, "stage": "claimed", "infos": [], "ending": None} | turn))
     return note
+
+
+def test_pending_for_a_bridge(world: World) -> None:
+    """A bridge names each newer message that it leaves in pending/, once, and serves other mail."""
+    pending = Path(world.root, "bob/inbox/pending")
+    names = [newer(pending), newer(pending, kind="info")]
+    bridge = world.bridge()
+    for _ in range(2):
+        world.send("readable")
+        world.run(bridge)
+    assert [one for one in world.told if "left in pending/" in one] == [
+        f"left in pending/: {name}: it has format 2, {UPGRADE}" for name in names
+    ]
+    assert len(world.program.shown) == 2
+
+
+def test_pending_for_a_bridge_that_announces(world: World) -> None:
+    """It names the newer message once, and does not note it as announced: a newer bridge announces it."""
+    name = newer(Path(world.root, "bob/inbox/pending"))
+    world.send("readable")
+    announcer = Announcer(world.instance("bob"), ScriptedChat(world.program), world.told.append)
+    for _ in range(10):
+        announcer.step()
+    assert [one for one in world.told if name in one] == [
+        f"left in pending/: {name}: it has format 2, {UPGRADE}"
+    ]
+    assert len(json.loads(Path(world.root, "bob/bridge/announced.json").read_text())) == 1
+    assert announcer.step() is None
+
+
+def test_pending_for_a_room(team: Team) -> None:
+    """A room names it once, and goes on to its end; the message stays."""
+    team.ok("room", "create", "tea", "--members", "alice,bob")
+    name = newer(team.box("tea") / "inbox/pending", "tea", "info")
+    team.run("room", "say", "tea", "hello")
+    team.run("room", "close", "tea")
+    ran = team.run("room", "run", "tea")
+    assert (ran.code, ran.err.count(name)) == (0, 1), ran
+    assert f"left in pending/: {name}: it has format 2, {UPGRADE}" in ran.err
+    assert team.names("tea", "inbox/pending") == [name]
 
 
 def test_a_claim_of_a_newer_bridge(world: World) -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
-from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain, unforeseen
+from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain, left_out, unforeseen
 from xw.hub import opening
 from xw.hub.contract import Hub, Outgoing
 from xw.instance import Instance, Options, load_config, open_hub, open_instance
@@ -160,10 +160,14 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
 def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
     """Run a room until it is closed; return its final state. `trouble` gets each error that makes it wait."""
     pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
+    reported: set[str] = set()
     with coordinator(room) as running, Arrivals([pending]) as arriving:
         while True:
             try:
                 pause = running.step()
+                for name in running.unheard.keys() - reported:
+                    trouble(XwError(left_out(name, running.unheard[name])))
+                reported.update(running.unheard)
                 if running.state.status == CLOSED:
                     return running.state
             except OSError as error:

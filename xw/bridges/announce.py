@@ -31,6 +31,7 @@ class Announcer:
         self._mailbox = instance.mailbox
         self._chat = chat
         self._tell = tell
+        self._unshown = present.Unshown(tell)
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
         self._shown: tuple[str, str] | None = None
@@ -51,7 +52,8 @@ class Announcer:
             return self._pause.longer()
         self._shown = None
         names = self._mailbox.pending()
-        fresh = [name for name in names if name not in self._announced]
+        known = self._announced | self._unshown.names
+        fresh = [name for name in names if name not in known]
         if not any(map(present.wants_turn, fresh)):
             self._waits_for = ""
             return None
@@ -68,16 +70,19 @@ class Announcer:
         now = self._instance.now()
         # Requests first: they are the reason to disturb the agent.
         fresh.sort(key=lambda name: (not present.wants_turn(name), name))
-        mail = [one for one in present.readable(self._instance, fresh[:_AT_ONCE]) if not one.expired(now)]
+        found = list(present.readable(self._instance, fresh[:_AT_ONCE], self._unshown))
+        mail = [one for one in found if not one.expired(now)]
         before = self._announced
+        # Not what cannot be read now: it is announced once a later bridge can.
+        after = before.intersection(names).union(fresh[:_AT_ONCE]) - self._unshown.names
         notices = {one.short: text for one in mail if (text := self._notice(one))}
         text = "\n".join(notices.values())
         if not notices:
-            self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
+            self._store(after)
             return 0.0
         mark = self._chat.mark()  # the caller handles ChatGone, and retries ever less often
         try:
-            self._store(before.intersection(names).union(fresh[:_AT_ONCE]))
+            self._store(after)
             self._chat.present(mark, text)
         except (NotPresented, ChatGone) as error:
             self._tell(f"not announced, will retry: {error}")

@@ -13,7 +13,7 @@ from xw.message import Message
 from xw.reports import Reports
 
 
-def choose(instance: Instance, tell: Callable[[str], None]) -> list[Message]:
+def choose(instance: Instance, tell: Callable[[str], None], unshown: present.Unshown) -> list[Message]:
     """Return the infos to show, oldest first, at most `present.INFOS`; the others stay pending.
 
     Move an expired one to `failed/`, and a report to `done/` once a later one of its kind and sender
@@ -23,7 +23,7 @@ def choose(instance: Instance, tell: Callable[[str], None]) -> list[Message]:
     names = [name for name in mailbox.pending() if not present.wants_turn(name)]
     chosen: dict[str, Message] = {}
     reports = Reports()
-    for info in present.readable(instance, names):
+    for info in present.readable(instance, names, unshown):
         if not _may_show(instance, info, tell):
             continue
         chosen[info.file_name] = info

@@ -72,6 +72,7 @@ class Bridge:
         self._mailbox = instance.mailbox
         self._chat = chat
         self._tell = tell
+        self._unshown = present.Unshown(tell)
         self._monotonic = monotonic
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
@@ -200,7 +201,7 @@ class Bridge:
         names = [name for name in self._mailbox.pending() if present.wants_turn(name)]
         self._lost.intersection_update(names)
         names = [name for name in names if name not in self._lost]
-        message = next(present.readable(self._instance, names), None)
+        message = next(present.readable(self._instance, names, self._unshown), None)
         if message is None:
             self._waits_for = ""
             return None
@@ -230,7 +231,7 @@ class Bridge:
 
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
-            above = infos.choose(self._instance, self._tell)
+            above = infos.choose(self._instance, self._tell, self._unshown)
             shown = present.show(self._instance, message, above, self._chat.limit)
             mark = self._chat.mark()
         except Unusable:

@@ -3,12 +3,12 @@
 It claims, settles and sends nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xw import clock, layout
 from xw.bridges.frame import Mail, framed
-from xw.errors import Refused
+from xw.errors import NoMessage, Refused, left_out
 from xw.failure import Kind
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -47,11 +47,27 @@ def unfit(message: Message, now: int) -> tuple[Kind, str] | None:
     return None
 
 
-def readable(instance: Instance, names: list[str]) -> Iterator[Message]:
-    """Yield the pending messages `names`; set damaged ones aside, leave those of a newer format."""
+class Unshown:
+    """Reports pending mail that cannot be read, each file once, and names it."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.names: set[str] = set()
+        self._tell = tell
+
+    def note(self, name: str, error: NoMessage) -> None:
+        """Report a file, unless that was done."""
+        if name not in self.names:
+            self.names.add(name)
+            self._tell(left_out(name, error))
+
+
+def readable(instance: Instance, names: list[str], unshown: Unshown) -> Iterator[Message]:
+    """Yield the pending messages `names`; move damaged ones to failed/, leave unreadable and newer ones."""
     for item in instance.mailbox.read_each(INBOX["pending"], names):
         if isinstance(item, Message):
             yield item
+        else:
+            unshown.note(*item)
 
 
 def show(instance: Instance, message: Message, infos: list[Message], limit: int) -> Presentation:

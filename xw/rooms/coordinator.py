@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from xw import layout, outbox, post
 from xw.clock import SECOND
-from xw.errors import XwError, explain, unforeseen
+from xw.errors import Unreadable, XwError, explain, unforeseen
 from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -44,6 +44,8 @@ class Coordinator:
         self._started = instance.now()
         self._sound = False  # True while `state` equals the fold of the files
         self._faults = Faults(f"{instance.root}/{instance.name}")
+        self.unheard: dict[str, Unreadable] = {}
+        """Pending mail that cannot be read here and now, and why."""
 
     def begin(self) -> None:
         """Fold the record, complete an earlier coordinator's interrupted step, and open a new room."""
@@ -95,14 +97,19 @@ class Coordinator:
         pending = self._mailbox.pending()
         for item in self._mailbox.read_each(INBOX["pending"], pending):
             if isinstance(item, Message):
-                try:
-                    self._take(item)
-                except (XwError, OSError) as error:
-                    if not self._faults.fails(item.file_name, error):
-                        raise
-                    self._drop(item, str(explain(error)))
-                except Exception as bug:  # noqa: BLE001  # one message must not stop the room
-                    self._drop(item, unforeseen(bug))
+                self._hear_one(item)
+            elif isinstance(item[1], Unreadable):
+                self.unheard[item[0]] = item[1]
+
+    def _hear_one(self, message: Message) -> None:
+        try:
+            self._take(message)
+        except (XwError, OSError) as error:
+            if not self._faults.fails(message.file_name, error):
+                raise
+            self._drop(message, str(explain(error)))
+        except Exception as bug:  # noqa: BLE001  # one message must not stop the room
+            self._drop(message, unforeseen(bug))
 
     def _drop(self, message: Message, reason: str) -> None:
         self._mailbox.fail(message.file_name, "failed", reason)
