@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from xw.actions.asking import Asked as Asked
     from xw.actions.asking import NoAnswer as NoAnswer
     from xw.actions.inbox import DeadLetter as DeadLetter
+    from xw.actions.inbox import Done as Done
     from xw.actions.inbox import Enclosed as Enclosed
     from xw.actions.inbox import Finished as Finished
     from xw.actions.inbox import Opened as Opened
     from xw.actions.notifying import Told as Told
+    from xw.actions.pending import Inbox as Inbox
     from xw.actions.rooms import Room as Room
     from xw.actions.setup import Synced as Synced
     from xw.actions.setup import Who as Who
@@ -27,9 +29,15 @@ if TYPE_CHECKING:
     from xw.actions.transcript import Traced as Traced
     from xw.agent import Agent as Agent
     from xw.agent import open as open
+    from xw.agent.rooms import Listed as Listed
+    from xw.agent.rooms import RoomClosed as RoomClosed
+    from xw.agent.rooms import RoomMade as RoomMade
     from xw.agent.values import DeadLetters as DeadLetters
-    from xw.agent.values import Inbox as Inbox
+    from xw.agent.values import Findings as Findings
+    from xw.agent.values import Peers as Peers
+    from xw.agent.values import Prompt as Prompt
     from xw.agent.values import Returned as Returned
+    from xw.agent.values import Thread as Thread
     from xw.agent.values import Trace as Trace
     from xw.agent.values import Unfinished as Unfinished
     from xw.errors import Busy as Busy
@@ -49,25 +57,28 @@ if TYPE_CHECKING:
     from xw.message import Message as Message
     from xw.post import Sent as Sent
     from xw.rooms.scene import Limits as Limits
+    from xw.rooms.scene import Member as Member
     from xw.rooms.transcript import Entry as Entry
     from xw.sweep import Swept as Swept
 
 # The module of each public name; a test compares this with the imports for type checkers above.
 _HOMES = {
     "actions.asking": "Asked NoAnswer",
-    "actions.inbox": "DeadLetter Enclosed Finished Opened",
+    "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",
+    "actions.pending": "Inbox",
     "actions.rooms": "Room",
     "actions.setup": "Synced Who",
     "actions.transcript": "Line Traced",
     "agent": "Agent open",
-    "agent.values": "DeadLetters Inbox Returned Trace Unfinished",
+    "agent.rooms": "Listed RoomClosed RoomMade",
+    "agent.values": "DeadLetters Findings Peers Prompt Returned Thread Trace Unfinished",
     "errors": "Busy Damaged Newer NoMessage NotFound Refused TimedOut Unreachable Unreadable Usage XwError",
     "finding": "Finding",
     "hub.sighting": "Peer",
     "message": "Attachment Message",
     "post": "Sent",
-    "rooms.scene": "Limits",
+    "rooms.scene": "Limits Member",
     "rooms.transcript": "Entry",
     "sweep": "Swept",
 }

@@ -1,7 +1,7 @@
 """Remove old mail from a mailbox: handled and sent messages, unneeded attachments, scratch files."""
 
 from collections.abc import Set
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import layout
 from xw.errors import Damaged, XwError, explain
@@ -24,7 +24,8 @@ class Swept(NamedTuple):
     """The paths that gc removed, or would remove, below the mailbox by kind, and their total bytes.
 
     `elsewhere` is the same for the remote hub; `problem` is why that was not swept. `left` has a sentence,
-    with the path, for each thing that could not be removed, such as another user's folder.
+    with the path, for each thing that could not be removed, such as another user's folder. `busy` is True
+    if another gc runs: this one did nothing.
     """
 
     messages: list[str]
@@ -34,11 +35,18 @@ class Swept(NamedTuple):
     elsewhere: "Swept | None" = None
     problem: str | None = None
     left: tuple[XwError, ...] = ()
+    busy: bool = False
+
+    @property
+    def errors(self) -> tuple[XwError, ...]:
+        """The reasons why something was left, here and on the hub."""
+        return (*self.left, *(self.elsewhere.left if self.elsewhere else ()))
 
     def to_json(self) -> "upkeep.Swept":
         """Return the object that `--json` prints."""
         elsewhere = self.elsewhere.removed() if self.elsewhere else None
-        return {**self.removed(), "format": 1, "busy": False, "elsewhere": elsewhere, "problem": self.problem}
+        about = {"format": 1, "busy": self.busy, "elsewhere": elsewhere, "problem": self.problem}
+        return cast("upkeep.Swept", {**self.removed(), **about})
 
     def removed(self) -> "upkeep.Removed":
         """Return the paths removed here, and what could not be removed."""

@@ -140,7 +140,7 @@ def test_a_room_is_spoken_to(either: Open) -> None:
     """`rooms` makes a room, looks at it, speaks in it and reads it."""
     alice, bob = either("alice"), either("bob")
     made = alice.rooms.create("lobby", ["alice", "bob"], policy="free", seed="The weather")
-    assert (made.name, made.definition.seed) == ("lobby", "The weather")
+    assert (made.name, made.owner, made.members) == ("lobby", "alice", ("alice", "bob"))
     assert [room.name for room in bob.rooms.list().rooms] == ["lobby"]
     bob.sync()
     assert bob.rooms.say("lobby", "It rains").delivered == ("lobby",)

@@ -47,4 +47,4 @@ def _is_typed(agent: Agent) -> None:
     assert_type(agent.check(limit=3), xw.Inbox)
     assert_type([message.sender for message in agent.check()], list[str])
     assert_type(next(agent.arrivals("task")), xw.Message)
-    assert_type(agent.done("k7f3q2m9"), tuple[xw.Finished, ...])
+    assert_type(agent.done("k7f3q2m9"), xw.Done)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import PATIENCE, XW, Team, shown_on
-from xw.cli.room import Painter
+from xw.cli.render import Text
 from xw.files.local import LocalFiles
 from xw.hub.rooms import DirectoryRooms
 from xw.layout import ROOM_LOCK
@@ -311,7 +311,7 @@ def entries() -> list[Entry]:
 
 def test_each_author_has_a_colour(capsys: pytest.CaptureFixture[str]) -> None:
     """Authors differ in colour and keep theirs; what they wrote cannot colour anything."""
-    printer = Painter(True)
+    printer = Text(colours=True)
     for entry in entries():
         printer(entry)
     out = capsys.readouterr().out

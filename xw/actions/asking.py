@@ -10,10 +10,11 @@ message that arrives after the question was sent is read.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import failure, layout
 from xw.actions.absence import held_back
+from xw.actions.inbox import Enclosed, enclosed
 from xw.actions.sending import send
 from xw.actions.transcript import Asleep
 from xw.actions.waiting import ARRIVED, Lookout
@@ -24,6 +25,9 @@ from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.post import Sent
 from xw.rooms import payload
+
+if TYPE_CHECKING:
+    from xw.shapes import mail
 
 GRACE_S = 2.0
 """An answer may arrive this long after its question was settled."""
@@ -45,11 +49,16 @@ Tell = Callable[[str], None]
 
 
 class Asked(NamedTuple):
-    """A question that was sent, its answer, and the failure notices of other recipients."""
+    """A question that was sent, its answer with its attachments, and the failure notices of others asked."""
 
     sent: Sent
     reply: Message
     notices: list[Message]
+    enclosed: tuple[Enclosed, ...] = ()
+
+    def to_json(self) -> "mail.Answer":
+        """Return the object that `--json` prints."""
+        return {**self.reply.to_json(), "files": [file.to_json() for file in self.enclosed]}
 
 
 class NoAnswer(XwError):
@@ -85,7 +94,8 @@ def ask(
         while True:
             for message in incoming.fresh():
                 if message.re == question.id and fate.is_answer(message):
-                    return Asked(question, message, fate.notices)
+                    files = enclosed(instance, message)
+                    return Asked(question, message, fate.notices, files)
             left = deadline - time.monotonic()
             most = fate.check(left <= 0)
             if left <= 0:

@@ -6,10 +6,10 @@ from xw.instance import Instance
 from xw.sweep import Swept
 
 
-def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
+def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept:
     """Remove messages handled or sent more than `days` days ago, with their attachments.
 
-    Return None while another gc runs. Keep pending and processing mail, the outbox, sent copies that are not
+    Do nothing while another gc runs. Keep pending and processing mail, the outbox, sent copies that are not
     delivered yet, mail that the remote hub does not know to be handled, and an open room's record.
     """
     mailbox = instance.mailbox
@@ -17,4 +17,4 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept | None:
         with mailbox.files.locked(mailbox.at(layout.GC_LOCK), timeout=0):
             return instance.carrier.sweep(days, dry_run)
     except Busy:
-        return None
+        return Swept([], [], [], 0, busy=True)

@@ -53,7 +53,7 @@ class Opened(NamedTuple):
 
     message: Message
     place: Place
-    enclosed: list[Enclosed]
+    enclosed: tuple[Enclosed, ...]
 
     def to_json(self) -> "mail.Opened":
         """Return the object that `--json` prints."""
@@ -86,6 +86,16 @@ class Finished(NamedTuple):
             "error": str(self.error) if self.error else None,
             "code": self.error.word if self.error else None,
         }
+
+
+class Done(tuple[Finished, ...]):
+    """The result of `done` for each id, in the order given."""
+
+    __slots__ = ()
+
+    def to_json(self) -> "mail.Done":
+        """Return the object that `--json` prints."""
+        return {"format": 1, "messages": [one.to_json() for one in self]}
 
 
 def dead_letters(
@@ -158,25 +168,25 @@ def open_message(mailbox: Mailbox, place: Place) -> Message:
         raise Damaged(f"{place.name} cannot be shown: {error}; it is in {folder}/, unchanged") from None
 
 
-def enclosed(instance: Instance, message: Message) -> list[Enclosed]:
+def enclosed(instance: Instance, message: Message) -> tuple[Enclosed, ...]:
     """Return a message's attachments, including those that an `info` of `xw attach` announces."""
     listed = [(message.id, file) for file in message.attachments]
     listed += [(message.attached_to, file) for file in message.attached]
     mailbox = instance.mailbox
     wrong = {owner: mailbox.unsound(owner, [f for o, f in listed if o == owner]) for owner, _ in listed}
-    return [
+    return tuple(
         Enclosed(
             file,
             f"{instance.root}/{mailbox.attachment(owner, file.name)}",
             str(wrong[owner][file.name]) if file.name in wrong[owner] else None,
         )
         for owner, file in listed
-    ]
+    )
 
 
-def done(instance: Instance, tokens: Sequence[str]) -> list[Finished]:
+def done(instance: Instance, tokens: Sequence[str]) -> Done:
     """Move messages to `done`, and return each result; an invalid id does not stop the others."""
-    return [_finish(instance, token) for token in tokens]
+    return Done(_finish(instance, token) for token in tokens)
 
 
 def _finish(instance: Instance, token: str) -> Finished:

@@ -1,6 +1,6 @@
 """Send protocol messages and record presence: status, handoff, compaction, error, heartbeat."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, layout, presence, protocol
 from xw.actions import sending
@@ -9,12 +9,21 @@ from xw.instance import Instance
 from xw.post import Sent
 from xw.protocol import Payload
 
+if TYPE_CHECKING:
+    from xw.shapes import mail
+
 
 class Told(NamedTuple):
     """The text of a notification, and the message that carries it, if any."""
 
     text: str
     sent: Sent | None
+
+    def to_json(self) -> "mail.Sent":
+        """Return the object that `--json` prints."""
+        if self.sent:
+            return self.sent.to_json()
+        return {"format": 1, "id": None, "delivered": [], "outbox": [], "returned": [], "about": None}
 
 
 def status(instance: Instance, state: str, task: str, progress: str) -> Told:

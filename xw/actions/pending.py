@@ -19,6 +19,8 @@ TYPE_CHECKING = False  # type checkers read it as true: the imports are for them
 if TYPE_CHECKING:
     from xw.shapes import mail
 
+    _Files = tuple[tuple[str, str], ...]
+
 SHOWN = 20
 MOST = 1000
 """The highest limit: shown messages are held in memory, up to 1 MiB each."""
@@ -47,17 +49,46 @@ class Wanted(NamedTuple):
         return self.type in (None, kind) and self.sender in (None, sender)
 
 
-class Pending(NamedTuple):
-    """The messages to show, the number that match, and those that could not be read, as (name, reason).
+class Inbox:
+    """The messages to show, in the order sent (iterate it), and the `total` number that match. Frozen.
 
-    Files in `set_aside` went to `failed/`. Those in `newer` stay in `pending/` until a newer xw or new
-    permissions allow reading them.
+    Files in `set_aside` could not be read and went to `failed/`, each as (name, reason). Those in `newer`
+    stay in `pending/` until a newer xw or new permissions allow reading them.
     """
 
-    messages: list[Message]
+    # Written out: a NamedTuple would be iterated by its fields, and costs each `check` more to make.
+    __slots__ = ("messages", "newer", "set_aside", "total")
+    messages: tuple[Message, ...]
     total: int
-    set_aside: list[tuple[str, str]]
-    newer: list[tuple[str, str]]
+    set_aside: "_Files"
+    newer: "_Files"
+
+    def __init__(
+        self,
+        messages: Iterable[Message],
+        total: int,
+        set_aside: "Iterable[tuple[str, str]]" = (),
+        newer: "Iterable[tuple[str, str]]" = (),
+    ) -> None:
+        for name, value in (
+            ("messages", tuple(messages)),
+            ("total", total),
+            ("set_aside", tuple(set_aside)),
+            ("newer", tuple(newer)),
+        ):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an Inbox is frozen: {name} cannot be set")
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.messages)
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __repr__(self) -> str:
+        return f"Inbox({len(self.messages)} of {self.total} messages)"
 
     def to_json(self) -> "mail.Pending":
         """Return the object that `--json` prints."""
@@ -77,7 +108,7 @@ def most(everything: bool, limit: int | None) -> int:
     return ALL if everything else limit or SHOWN
 
 
-def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B008  # frozen
+def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008  # frozen
     """Return the pending messages to show, in the order sent.
 
     However much is pending, this parses at most `limit` plus about 200 files plus 5,000 expired ones, and
@@ -116,7 +147,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Pending:  # noqa: B0
             break
     found |= {item.file_name: item for item in late[: max(0, wanted.limit - len(found))]}
     messages = [found[name] for name in sorted(found)]
-    return Pending(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
+    return Inbox(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:

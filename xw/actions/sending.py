@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from xw import clock, layout, post
-from xw.actions.inbox import not_sent, open_named
 from xw.errors import NoMessage, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -94,6 +93,8 @@ def split(to: Sequence[str]) -> list[str]:
 
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     """Add files to a message that this instance sent; its recipients get an `info` about them."""
+    from xw.actions.inbox import not_sent, open_named
+
     place, message = open_named(instance.mailbox, token, [layout.SENT], *RECEIVED)
     if place.folder != layout.SENT:
         reply = f"`xw reply {message.short} TEXT --attach FILE` sends files back"
@@ -109,6 +110,8 @@ def retry(instance: Instance, token: str) -> Sent:
     sender. A message that the hub refused, or that its recipients failed, goes to the recipients it did not
     reach.
     """
+    from xw.actions.inbox import open_named
+
     mailbox = instance.mailbox
     place, message = open_named(mailbox, token, [INBOX["failed"], layout.REFUSED, layout.SENT])
     paths = tuple(
@@ -141,7 +144,11 @@ def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
 
 
 def _answered(instance: Instance, token: str | None) -> Message | None:
-    return None if token is None else open_named(instance.mailbox, token, *RECEIVED_FIRST)[1]
+    if token is None:
+        return None
+    from xw.actions.inbox import open_named  # which most calls of `send` do without
+
+    return open_named(instance.mailbox, token, *RECEIVED_FIRST)[1]
 
 
 def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:

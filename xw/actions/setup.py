@@ -10,7 +10,7 @@ from xw.actions import project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
-from xw.errors import Refused, Usage
+from xw.errors import Refused, Usage, XwError
 from xw.files.access import DENIED
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_link, check_way
@@ -60,7 +60,8 @@ class Made(NamedTuple):
 class Who(NamedTuple):
     """Name, hub, configuration in force (None without a file), and number of pending messages.
 
-    `mirror` is the worktree's own mirror if it carries a sandboxed agent's mail.
+    `mirror` is the worktree's own mirror if it carries a sandboxed agent's mail, and `hint` what somebody
+    outside the sandbox must do for that mail.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Who(NamedTuple):
     config: str | None
     pending: int
     mirror: str | None
+    hint: str = ""
 
     def to_json(self) -> "upkeep.Who":
         """Return the object that `--json` prints."""
@@ -86,8 +88,13 @@ class Synced(NamedTuple):
     adopted: int = 0
     not_adopted: tuple[str, ...] = ()
 
-    def to_json(self, adopted: int = 0) -> "upkeep.Synced":
-        """Return the object that `--json` prints; `adopted` messages were taken from another mirror first."""
+    @property
+    def errors(self) -> tuple[XwError, ...]:
+        """The reasons why mail stays in the outbox, or in the mirror that was to be adopted."""
+        return (*map(XwError, self.not_adopted), *self.report.flushed.waiting.values())
+
+    def to_json(self) -> "upkeep.Synced":
+        """Return the object that `--json` prints."""
         report = self.report
         flushed = report.flushed
         return {
@@ -102,7 +109,7 @@ class Synced(NamedTuple):
             "settled": [_id(name) for name in report.settled],
             "advanced": [_id(name) for name in report.advanced],
             "problems": [{"name": name, "reason": why} for name, why in report.problems],
-            "adopted": adopted,
+            "adopted": self.adopted,
         }
 
 
@@ -184,8 +191,10 @@ def _taken(url: str, name: str) -> Refused:
 def who(instance: Instance) -> Who:
     """Return the instance's name, hub, configuration and number of pending messages."""
     pending = len(instance.mailbox.pending())
-    mirror = instance.root if getattr(instance.hub, "hint", "") else None
-    return Who(instance.name, instance.hub.url, instance.config.path, pending, mirror)
+    mirror = instance.carrier.mirror
+    hint = mirror.hint if mirror else ""
+    own = instance.root if hint else None
+    return Who(instance.name, instance.hub.url, instance.config.path, pending, own, hint)
 
 
 def peers(instance: Instance) -> list[Peer]:

@@ -3,20 +3,21 @@
     with xw.open("alice") as agent:
         agent.send("bob", "task", "Check the build")
 
-`xw.open` gives an `Agent`; `docs/python-api.md` is its whole description. The
-verbs themselves are in `actions`, which do not know when to sync. Beside this
-module: `policy` (when to sync), `notify`, `rooms`, `values` (what the verbs
-return) and `process` (init and bridges, for the command line). Agents call `check`, `read`, `send`, `reply`
-and `done` all the time, so each method imports what it needs.
+`xw.open` gives an `Agent`; `docs/python-api.md` is its whole description. The verbs themselves are in
+`actions`, which do not know when to sync. Beside this module: `policy` (when to sync), `waiting`, `notify`
+and `rooms` (verbs of their kinds), `values` (what the verbs return) and `process` (what needs no instance,
+or serves one for ever). Agents call `check`, `read`, `send`, `reply` and `done` all the time, so each method
+imports what it needs.
 """
 
 import os
 from contextlib import contextmanager
 
-from xw import clock, layout
+from xw import clock
 from xw.agent.policy import Policy
 from xw.config import here, not_followed, worktree
-from xw.instance import Options, open_instance
+from xw.instance import Options as Options
+from xw.instance import open_instance
 from xw.message import Message
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
@@ -25,17 +26,15 @@ if TYPE_CHECKING:
     from typing import Self
 
     from xw.actions.asking import Asked
-    from xw.actions.inbox import Enclosed, Finished, Opened
+    from xw.actions.inbox import Done, Enclosed, Opened
+    from xw.actions.pending import Inbox
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
     from xw.agent.notify import Notify
     from xw.agent.policy import Report
     from xw.agent.rooms import Rooms
-    from xw.agent.values import DeadLetters, Inbox, Trace
-    from xw.errors import XwError
-    from xw.finding import Finding
+    from xw.agent.values import DeadLetters, Findings, Peers, Prompt, Thread, Trace
     from xw.hub.contract import Progress
-    from xw.hub.sighting import Peer
     from xw.instance import Instance
     from xw.post import Sent
     from xw.sweep import Swept
@@ -60,11 +59,13 @@ def open(
     with each sentence that a person should read, such as why the mail shown is old; without it they are kept
     in `Agent.notes`. Raise Usage, NotFound (no such mailbox) or Unreachable (no such hub).
     """
-    return open_with(Options(name, hub, config, offline, timeout), report)
+    agent = open_with(Options(name, hub, config, offline, timeout), report)
+    agent._policy.hold()
+    return agent
 
 
 def open_with(options: Options, report: "Report | None" = None) -> "Agent":
-    """Return the Agent that the command line's common options name."""
+    """Return the Agent that the command line's common options name, for one call: nobody closes it."""
     agent = Agent(open_instance(options), options, report)
     folder = here(needed=False)
     if not (agent.config and folder.startswith(agent._instance.config.folder)):
@@ -147,27 +148,15 @@ class Agent:
         at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
         with self._policy.acting():
             if not re:
-                self._learn_peers(names)
-            token = None if re is None else _token(re)
+                self._policy.learn_peers(names)
+            answered = None if re is None else _token(re)
             return self._policy.travel(
-                sending.send(self._instance, type, body, names, token, _listed(attach), at)
+                sending.send(self._instance, type, body, names, answered, _listed(attach), at)
             )
-
-    def _learn_peers(self, to: "Names") -> None:
-        """Look who is on the hub now, where whom a message is for depends on it."""
-        from xw.actions import sending
-
-        if not to or layout.EVERYONE in sending.split(_listed(to)):
-            self._policy.refresh(peers=True)
 
     def reply(self, message: str | Message, body: str, *, attach: "Names" = ()) -> "Sent":
         """Answer a message, which stays pending until it is done. Raise as `send`."""
-        from xw.actions import sending
-
-        with self._policy.acting():
-            return self._policy.travel(
-                sending.send(self._instance, "reply", body, (), _token(message), _listed(attach))
-            )
+        return self.send((), "reply", body, re=message, attach=attach)
 
     def attach(self, message: str | Message, *paths: str) -> "Sent":
         """Add files to a message that the instance sent; return the `info` that tells its recipients."""
@@ -205,37 +194,10 @@ class Agent:
 
         `sent` is called once the question is durable. Raise as `ask`.
         """
-        from xw.actions import asking, inbox
-        from xw.actions.absence import absences
+        from xw.agent import waiting
 
-        def announce(question: "Sent") -> None:
-            question = self._policy.travel(question)
-            sent(question)
-            for sentence in absences(self._instance, question.delivered + question.waiting):
-                self._policy.tell(sentence)
-
-        with self._policy.acting():
-            self._learn_peers(to)
-            try:
-                asked = asking.ask(
-                    self._instance,
-                    list(_listed(to)),
-                    body,
-                    timeout,
-                    announce,
-                    self._policy.tell,
-                    self._policy.asleep,
-                )
-            except asking.NoAnswer as error:
-                inbox.done(self._instance, [notice.id for notice in error.notices])
-                raise
-        reply = asked.reply
-        if reply.expired(clock.now()):
-            self._policy.tell(f"the answer {reply.short} came too late: it expired at {reply.expires}")
-        yield asked
-        # Only now: what was not shown must not count as handled.
-        with self._policy.acting():
-            inbox.done(self._instance, [reply.id, *(notice.id for notice in asked.notices)])
+        with waiting.question(self._policy, _listed(to), body, timeout, sent) as asked:
+            yield asked
 
     # Receiving
 
@@ -253,13 +215,11 @@ class Agent:
         With `newest`, the newest are chosen. Either way they are oldest first.
         """
         from xw.actions import pending
-        from xw.agent.values import Inbox
 
-        most = pending.most(all, limit)
+        wanted = pending.Wanted(pending.most(all, limit), type, sender, newest)
         with self._policy.acting():
             self._policy.refresh()
-            found = pending.check(self._instance, pending.Wanted(most, type, sender, newest))
-        return Inbox(tuple(found.messages), found.total, tuple(found.set_aside), tuple(found.newer))
+            return pending.check(self._instance, wanted)
 
     def dead_letters(
         self,
@@ -286,28 +246,28 @@ class Agent:
         with self._policy.acting():
             return inbox.read(self._instance, _token(message))
 
-    def thread(self, message: str | Message) -> "tuple[Opened, ...]":
-        """Return a message's whole thread, oldest first, as `read` does each."""
+    def thread(self, message: str | Message) -> "Thread":
+        """Return a message's whole thread, oldest first, each as `read` does. Raise as `read`."""
         from xw.actions.inbox import Opened
+        from xw.agent.values import Thread
 
         first = self.read(message).message
-        return tuple(
-            Opened(line.message, line.place, self.files(line.message)) for line in self.log(thread=first)
-        )
+        lines = self.log(thread=first)
+        return Thread(Opened(line.message, line.place, self.files(line.message)) for line in lines)
 
-    def files(self, message: Message) -> "list[Enclosed]":
+    def files(self, message: Message) -> "tuple[Enclosed, ...]":
         """Return the attachments of a message, each with its path here, and its problem if it has one."""
         from xw.actions import inbox
 
         with self._policy.acting():
             return inbox.enclosed(self._instance, message)
 
-    def done(self, *messages: str | Message) -> "tuple[Finished, ...]":
+    def done(self, *messages: str | Message) -> "Done":
         """Mark messages as handled. Raise Unfinished after the others are done, where one is not."""
         from xw.actions import inbox
 
         with self._policy.acting():
-            finished = tuple(inbox.done(self._instance, [_token(message) for message in messages]))
+            finished = inbox.done(self._instance, [_token(message) for message in messages])
             self._policy.refresh()
         if any(one.error for one in finished):
             from xw.agent.values import Unfinished
@@ -333,38 +293,20 @@ class Agent:
         self, *, re: str | Message | None = None, new: bool = False, timeout: float | None = None
     ) -> "Iterator[Message]":
         """Enter with what `wait` returns; `new` counts it as seen only on leaving without an error."""
-        from xw.actions import waited, waiting
+        from xw.agent import waiting
 
-        mailbox = self._instance.mailbox
-        with self._policy.acting():
-            # Before the sync: what it brings is new here, and no earlier call has seen it.
-            passed = waited.seen(mailbox) if new else None
-            # With `re`, what answers something else is looked at, but shown to nobody: it stays new.
-            looked_at = set(passed) if re and passed is not None else passed
-            self._policy.refresh()
-        try:
-            with self._policy.acting():
-                token = None if re is None else _token(re)
-                message = waiting.wait(self._instance, token, timeout, looked_at, self._policy.asleep)
+        answered = None if re is None else _token(re)
+        with waiting.awaited(self._policy, answered, new, timeout) as message:
             yield message
-            if passed is not None:
-                passed.add(message.file_name)
-        finally:
-            if passed is not None:
-                with self._policy.acting():
-                    waited.note(mailbox, passed)
 
     def arrivals(self, types: "Names" = ()) -> "Generator[Message, None, None]":
         """Yield each pending message once, oldest first, then each as it arrives. Endless.
 
         With `types`, only messages of these types. It sleeps until there is something to look at.
         """
-        from xw.actions import waiting
+        from xw.agent import waiting
 
-        wanted = _listed(types) or layout.TYPES
-        yield from self._policy.each(
-            waiting.arrivals(self._instance, self._left_out, wanted, self._policy.asleep)
-        )
+        yield from waiting.arrivals(self._policy, _listed(types))
 
     # Looking
 
@@ -410,20 +352,22 @@ class Agent:
             self._policy.refresh()
             return setup.who(self._instance)
 
-    def peers(self) -> "tuple[Peer, ...]":
+    def peers(self) -> "Peers":
         """Return the other instances on the hub."""
         from xw.actions import setup
+        from xw.agent.values import Peers
 
         with self._policy.acting():
             self._policy.refresh(peers=True)
-            return tuple(setup.peers(self._instance))
+            return Peers(setup.peers(self._instance))
 
-    def prompt(self) -> str:
-        """Return the instructions for the instance's system prompt."""
+    def prompt(self) -> "Prompt":
+        """Return the instructions for the instance's system prompt, a text."""
         from xw.actions import setup
+        from xw.agent.values import Prompt
 
         with self._policy.acting():
-            return setup.prompt(self._instance)
+            return Prompt(setup.prompt(self._instance))
 
     # Upkeep
 
@@ -433,8 +377,7 @@ class Agent:
         With `adopt`, first take the unsent mail of the mirror in that folder. `progress` is called with a
         file's name, the bytes so far and the bytes in all. Raise Unreachable or Refused.
         """
-        from xw.actions import setup, stranded
-        from xw.actions.mirrors import note
+        from xw.actions import mirrors, setup, stranded
 
         with self._policy.acting():
             problems: list[str] = []
@@ -445,13 +388,13 @@ class Agent:
                 done = setup.sync(self._instance, progress)
                 return done._replace(adopted=taken, not_adopted=tuple(problems))
             finally:
-                note(self._instance)
+                mirrors.note(self._instance)
                 self._policy.tell_of_stranded(self._options.hub)
 
-    def gc(self, days: int | None = None, *, dry_run: bool = False) -> "Swept | None":
+    def gc(self, days: int | None = None, *, dry_run: bool = False) -> "Swept":
         """Remove mail that was handled or sent more than `days` days ago (default: `retention_days`).
 
-        Return what was removed, or would be with `dry_run`; None while another gc runs.
+        Return what was removed, or would be with `dry_run`; with `busy` set, another gc runs.
         """
         from xw.actions.gc import gc
 
@@ -459,12 +402,12 @@ class Agent:
         with self._policy.acting():
             return gc(self._instance, kept, dry_run)
 
-    def doctor(self) -> "tuple[Finding, ...]":
+    def doctor(self) -> "Findings":
         """Return everything that doctor looked at: what is sound, and what is wrong and how to fix it."""
-        from xw.actions.doctor import doctor
+        from xw.agent.process import doctor
 
         with self._policy.acting():
-            return tuple(doctor(self._resolved()))
+            return doctor(self._resolved())
 
     @property
     def notify(self) -> "Notify":
@@ -479,12 +422,6 @@ class Agent:
         from xw.agent.rooms import Rooms
 
         return Rooms(self._resolved(), self._policy.tell, self._policy)
-
-    def _left_out(self, name: str, error: "XwError") -> None:
-        """Report what became of a pending file that cannot be shown."""
-        from xw.agent.values import left_out
-
-        self._policy.tell(left_out(name, error))
 
     def _resolved(self) -> Options:
         """Return the options that name this instance wherever the process is meanwhile."""

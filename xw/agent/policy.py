@@ -8,13 +8,15 @@ from _thread import RLock  # `threading` is too slow for the start-up path
 from collections import deque
 from contextlib import contextmanager
 
+from xw import layout
 from xw.errors import explain
 
 TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import TypeVar
 
+    from xw.config import Config
     from xw.errors import XwError
     from xw.instance import Instance
     from xw.post import Sent
@@ -34,16 +36,23 @@ class Policy:
         self.notes: deque[str] = deque(maxlen=_NOTES)
         self._report = report
         self._lock = RLock()
-        self._closed = False
+        self._held = False
         self._url = instance.hub.url  # a sync may find the hub elsewhere
-        _opened(self._url)
+
+    def hold(self) -> None:
+        """Keep the connection to the hub from being closed with another Agent, until `close`."""
+        self._held = True
+        with _using_lock:
+            _using[self._url] = _using.get(self._url, 0) + 1
 
     def close(self) -> None:
         """Let the connection to the hub go, once no other Agent of this process uses it."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                if _closed(self._url):
+            if self._held:
+                self._held = False
+                with _using_lock:
+                    _using[self._url] -= 1
+                if not _using[self._url]:
                     self.instance.carrier.close()
 
     def refresh(self, peers: bool = False) -> None:
@@ -52,6 +61,13 @@ class Policy:
         With `peers` what is known of all peers is brought up to date as well.
         """
         self.tell(self.instance.carrier.refresh(peers=peers))
+
+    def learn_peers(self, to: "Sequence[str]") -> None:
+        """Look who is on the hub now, where the recipients depend on it: nobody is named, or `all`."""
+        from xw.actions import sending
+
+        if not to or layout.EVERYONE in sending.split(to):
+            self.refresh(peers=True)
 
     def travel(self, sent: "Sent") -> "Sent":
         """Sync a mirror after a send; return where the message is now. Raise Returned."""
@@ -76,11 +92,8 @@ class Policy:
 
     def tell_of_stranded(self, hub: str | None) -> None:
         """Report mirrors with unsent mail that are not in use, but for those of other projects."""
-        from xw.actions.stranded import stranded
-
-        for mirror in stranded(self.instance.config, hub, root=self.instance.root):
-            if not mirror.others:
-                self.tell(f"{mirror.what}: {mirror.fix}")
+        for sentence in of_stranded(self.instance.config, hub, self.instance.root):
+            self.tell(sentence)
 
     # Threads
 
@@ -115,18 +128,16 @@ class Policy:
             found.close()
 
 
-# Agents of one process share the connection to a host, so that the last one closes it.
+def of_stranded(found: "Config", hub: str | None, root: str = "") -> "Iterator[str]":
+    """Yield a sentence for each unused mirror with unsent mail, but for those of other projects."""
+    from xw.actions.stranded import stranded
+
+    for mirror in stranded(found, hub, root=root):
+        if not mirror.others:  # else their own project says it
+            yield f"{mirror.what}: {mirror.fix}"
+
+
+# Agents of one process share the connection to a host, so that the last one closes it. Those of the command
+# line do not count: nobody closes them, and they end with their process.
 _using: dict[str, int] = {}
 _using_lock = RLock()
-
-
-def _opened(url: str) -> None:
-    with _using_lock:
-        _using[url] = _using.get(url, 0) + 1
-
-
-def _closed(url: str) -> bool:
-    """Return True if no other Agent uses the hub any more."""
-    with _using_lock:
-        _using[url] -= 1
-        return not _using[url]

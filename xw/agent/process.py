@@ -1,15 +1,25 @@
-"""What the command line does besides an Agent's verbs: make an instance, and serve one as a process."""
+"""What the command line does besides an Agent's verbs: what needs no instance, makes one, or serves one.
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+Each function imports what it needs: a face may import this for `doctor` alone.
+"""
 
-from xw.actions import bridging, setup
-from xw.actions.bridging import Wanted
-from xw.actions.mirrors import note
-from xw.agent import Agent
-from xw.agent.policy import Report
-from xw.bridges.serve import Stop
-from xw.instance import Options
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from xw.agent import Agent, open_with
+from xw.agent.policy import of_stranded
+from xw.agent.values import Findings
+from xw.errors import Usage
+from xw.instance import Options, load_config
+
+if TYPE_CHECKING:
+    from xw.actions.bridging import Chats
+    from xw.agent.policy import Report
+    from xw.shapes import upkeep
+
+Tell = Callable[[str], None]
+SCHEMAS = ("commands", "files")
+"""The kinds of JSON Schemas."""
 
 
 class Joined(NamedTuple):
@@ -27,28 +37,126 @@ class Joined(NamedTuple):
     alone: bool
     shares: bool
 
+    def to_json(self) -> "upkeep.Made":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1,
+            "name": self.agent.name,
+            "hub": self.agent.hub,
+            "config": self.agent.config,
+            "new_hub": self.new_hub,
+            "new_mailbox": self.new_mailbox,
+            "there": list(self.there),
+            "recorded": list(self.recorded),
+        }
+
 
 def init(
     options: Options,
     name: str | None,
     card: Mapping[str, object],
     group: str | None,
-    tell: Callable[[str], None],
-    report: Report,
+    tell: Tell,
+    report: "Report",
 ) -> Joined:
     """Make hub and mailbox where they are missing, and sync a mirror; see `actions.setup.init`."""
+    from xw.actions import mirrors, setup
+
     made = setup.init(options, name, card, group, tell=tell)
     instance = made.instance
     agent = Agent(instance, options, report)
     agent._policy.refresh(peers=True)
-    note(instance)
+    mirrors.note(instance)
     agent._policy.tell_of_stranded(instance.hub.url)
     alone = instance.hub.instances() == [instance.name]
     shares = len(instance.config.instances) > 1
     return Joined(agent, made.new_hub, made.new_mailbox, made.there, made.recorded, alone, shares)
 
 
-def bridge(agent: Agent, wanted: Wanted, stop: Stop, tell: Callable[[str], None], patient: bool) -> None:
-    """Take an instance's mail through a chat until `stop`; see `actions.bridging.run`."""
-    instance = agent._instance
-    bridging.run(instance, bridging.plan(instance, wanted), stop, tell, patient)
+def open_to_sync(options: Options, report: "Report") -> Agent:
+    """Return the Agent, also where this machine has its mirror by another URL of the hub only."""
+    from xw.actions.following import prepare
+
+    prepare(options)
+    return open_with(options, report)
+
+
+def needs_group() -> Usage:
+    """Return the error of an `init --group` without a group."""
+    from xw.actions.sharing import NEEDS_NAME
+
+    return Usage(NEEDS_NAME)
+
+
+def doctor(options: Options) -> Findings:
+    """Return everything that doctor looked at, also where no Agent can be opened."""
+    from xw.actions.doctor import doctor
+
+    return Findings(doctor(options))
+
+
+def watch_mirrors(options: Options, tell: Tell, report: "Report") -> None:
+    """Keep the mirrors of an xw.json in step until told to stop; see `actions.keeping`."""
+    from xw.actions import keeping
+
+    for sentence in of_stranded(load_config(options), options.hub):
+        report(sentence)
+    keeping.watch_mirrors(options, tell)
+
+
+def bridge(
+    agent: Agent,
+    kind: str | None,
+    target: str | None,
+    command: Sequence[str],
+    settings: Sequence[str],
+    notify: bool,
+    tell: Tell,
+) -> None:
+    """Take an instance's mail through a chat until a signal, or the end of its `xw up`.
+
+    The chat is `target`, or started by `command`; `settings` are words of the form `name=value`. `xw.json`
+    decides what is not given.
+    """
+    import os
+
+    from xw.actions import bridging, launching
+    from xw.bridges.serve import Stop
+
+    if target and command:
+        raise Usage(f"two targets: --target {target}, and {bridging.command_line(command)}: give one")
+    chat = target or bridging.command_line(command)
+    wanted = bridging.Wanted(kind, chat, bridging.options_of(settings), notify)
+    plan = bridging.plan(agent._instance, wanted)
+    up = launching.orphaned(os.environ)
+    stop = Stop(up)
+    stop.on_signals()
+    bridging.run(agent._instance, plan, stop, tell, patient=up is not None)
+
+
+def chats(kind: str | None, settings: Sequence[str]) -> "Chats":
+    """Return the chats on this machine that a bridge could be pointed at; see `actions.bridging.chats`."""
+    from xw.actions import bridging
+
+    return bridging.chats(kind, bridging.options_of(settings))
+
+
+def up(options: Options, names: Sequence[str], tell: Tell) -> bool:
+    """Run what `xw.json` names until told to stop; False where none of it can work as configured."""
+    from xw.actions import launching
+
+    return launching.launch(launching.programs(load_config(options), options, names), tell)
+
+
+def schemas(kind: str) -> list[str]:
+    """Return the names for which there is a JSON Schema of this kind, one of `SCHEMAS`."""
+    from xw.actions import schema
+
+    return schema.names(kind)
+
+
+def schema(name: str) -> str:
+    """Return the JSON Schema of a command's output, or of a file of the format, as a text. NotFound."""
+    from xw.actions import schema
+
+    return schema.schema(name)

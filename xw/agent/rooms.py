@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock
 from xw.actions import rooms
@@ -12,8 +12,42 @@ from xw.errors import Usage, XwError, explain
 from xw.instance import Options
 from xw.post import Sent
 from xw.rooms.scene import Limits
-from xw.rooms.state import State
 from xw.rooms.transcript import Entry
+
+if TYPE_CHECKING:
+    from xw.shapes import rooms as shapes
+    from xw.words import Policy as RoomPolicy
+
+
+class RoomMade(NamedTuple):
+    """A room that was made; `owner` is empty where nobody on the hub was named who could own it."""
+
+    name: str
+    hub: str
+    policy: "RoomPolicy"
+    members: tuple[str, ...]
+    owner: str
+
+    def to_json(self) -> "shapes.RoomMade":
+        """Return the object that `--json` prints."""
+        about = {"name": self.name, "hub": self.hub, "policy": self.policy}
+        return {"format": 1, **about, "members": list(self.members)}  # type: ignore[typeddict-item]
+
+
+class RoomClosed(NamedTuple):
+    """A room that was run until it was closed; `folder` has its transcript."""
+
+    name: str
+    reason: str
+    turns: int
+    words: int
+    folder: str
+
+    def to_json(self) -> "shapes.RoomClosed":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1, "name": self.name, "closed": self.reason, "turns": self.turns, "words": self.words,
+        }  # fmt: skip
 
 
 class Listed(NamedTuple):
@@ -21,6 +55,11 @@ class Listed(NamedTuple):
 
     rooms: tuple[Room, ...]
     problems: tuple[XwError, ...]
+
+    def to_json(self) -> "shapes.Rooms":
+        """Return the object that `--json` prints."""
+        problems = [str(problem) for problem in self.problems]
+        return {"format": 1, "rooms": [room.to_json() for room in self.rooms], "problems": problems}
 
 
 class Rooms:
@@ -44,10 +83,12 @@ class Rooms:
         seed: str = "",
         moderator: str = "",
         limits: Limits = DEFAULTS,
-    ) -> Room:
+    ) -> RoomMade:
         """Make a room. Raise NotFound where a member is not on the hub, Refused where the name is taken."""
         with self._acting():
-            return rooms.look(rooms.create(self._options, name, members, policy, seed, limits, moderator))
+            room = rooms.create(self._options, name, members, policy, seed, limits, moderator)
+            made = rooms.look(room).definition
+        return RoomMade(name, room.hub.url, made.policy, tuple(members), made.owner)
 
     def list(self) -> Listed:
         """Return the rooms of the hub; one that cannot be read hides no other."""
@@ -94,8 +135,8 @@ class Rooms:
         """Ask a room to end."""
         return self._ask(name, "close")
 
-    def run(self, name: str, *, begun: Callable[[], None] = lambda: None) -> State:
-        """Run a room until it is closed; return the state that it ended in. Raise Busy where another runs it.
+    def run(self, name: str, *, begun: Callable[[], None] = lambda: None) -> RoomClosed:
+        """Run a room until it is closed; return how it ended. Raise Busy where another runs it.
 
         `begun` is called once the room is found. It may be killed at any moment: there is nothing to tidy up.
         """
@@ -104,7 +145,7 @@ class Rooms:
         ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
         for peer in room.mailbox.waiting_for():
             self._tell(f"mail for {peer} waits in the outbox: `xw room run {name}` tries again")
-        return ended
+        return RoomClosed(name, ended.reason, ended.turns, ended.words, f"{room.root}/{name}")
 
     def log(
         self,

@@ -4,57 +4,17 @@ from xw import layout
 from xw.errors import NotFound, Refused, Unreadable, XwError
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from xw.actions.inbox import DeadLetter, Finished
+    from xw.actions.inbox import DeadLetter, Done, Opened
     from xw.actions.transcript import Traced
+    from xw.finding import Finding
+    from xw.hub.sighting import Peer
     from xw.message import Message
     from xw.post import Sent
-
-_Files = tuple[tuple[str, str], ...]
-
-
-class Inbox:
-    """Pending messages, oldest first; iterate it. Frozen.
-
-    `total` counts all that fit the question. `set_aside` and `newer` name files that cannot be read, each
-    with the reason: the first were moved to `failed/`, the others stay until this xw may and can read them.
-    """
-
-    __slots__ = ("messages", "newer", "set_aside", "total")
-    messages: "tuple[Message, ...]"
-    total: int
-    set_aside: _Files
-    newer: _Files
-
-    def __init__(
-        self,
-        messages: "Sequence[Message]",
-        total: int,
-        set_aside: "Sequence[tuple[str, str]]" = (),
-        newer: "Sequence[tuple[str, str]]" = (),
-    ) -> None:
-        for name, value in (
-            ("messages", tuple(messages)),
-            ("total", total),
-            ("set_aside", tuple(set_aside)),
-            ("newer", tuple(newer)),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"an Inbox is frozen: {name} cannot be set")
-
-    def __iter__(self) -> "Iterator[Message]":
-        return iter(self.messages)
-
-    def __len__(self) -> int:
-        return len(self.messages)
-
-    def __repr__(self) -> str:
-        return f"Inbox({len(self.messages)} of {self.total} messages)"
+    from xw.shapes import mail, upkeep
 
 
 class DeadLetters(NamedTuple):
@@ -63,6 +23,21 @@ class DeadLetters(NamedTuple):
     letters: "tuple[DeadLetter, ...]"
     total: int
 
+    def to_json(self) -> "mail.DeadLetters":
+        """Return the object that `--json` prints."""
+        letters = [one.to_json() for one in self.letters]
+        return {"format": 1, "dead_letters": letters, "total": self.total}
+
+
+class Thread(tuple["Opened", ...]):
+    """The messages of a thread, oldest first."""
+
+    __slots__ = ()
+
+    def to_json(self) -> "mail.Thread":
+        """Return the object that `--json` prints."""
+        return {"format": 1, "messages": [one.to_json() for one in self]}
+
 
 class Trace(NamedTuple):
     """A message that was sent, and where each recipient's copy of it is."""
@@ -70,11 +45,46 @@ class Trace(NamedTuple):
     message: "Message"
     recipients: "tuple[Traced, ...]"
 
+    def to_json(self) -> "mail.Trace":
+        """Return the object that `--json` prints."""
+        recipients = [one.to_json() for one in self.recipients]
+        return {"format": 1, "id": self.message.id, "recipients": recipients}
+
+
+class Peers(tuple["Peer", ...]):
+    """The other instances on the hub."""
+
+    __slots__ = ()
+
+    def to_json(self) -> "upkeep.Peers":
+        """Return the object that `--json` prints."""
+        return {"format": 1, "peers": [one.to_json() for one in self]}
+
+
+class Findings(tuple["Finding", ...]):
+    """Everything that `doctor` looked at."""
+
+    __slots__ = ()
+
+    def to_json(self) -> "upkeep.Findings":
+        """Return the object that `--json` prints."""
+        return {"format": 1, "findings": [one.to_json() for one in self]}
+
+
+class Prompt(str):
+    """The instructions for an instance's system prompt."""
+
+    __slots__ = ()
+
+    def to_json(self) -> "upkeep.Prompt":
+        """Return the object that `--json` prints."""
+        return {"format": 1, "prompt": str(self)}
+
 
 class Unfinished(XwError):
     """Not every message could be marked as done; `finished` tells of each, in order."""
 
-    def __init__(self, finished: "tuple[Finished, ...]") -> None:
+    def __init__(self, finished: "Done") -> None:
         errors = [one.error for one in finished if one.error]
         super().__init__("; ".join(map(str, errors)))
         worst = max(errors, key=lambda error: error.code)

@@ -117,9 +117,9 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     name = next((words for words in said if words in names), None)
     after = dict(pairwise([*arguments, "-"]))
     if name == "init" and after.get("--group", "").startswith("-"):
-        from xw.actions.sharing import NEEDS_NAME
+        from xw.agent import process
 
-        return Usage(NEEDS_NAME)
+        return process.needs_group()
     hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     if name in ("send", "reply", "ask") and "No such option" in error.format_message():
         hint += "; a text that begins with '-' needs `--` before it"

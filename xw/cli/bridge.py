@@ -1,17 +1,11 @@
 """bridge."""
 
-import os
 import sys
-from collections.abc import Mapping
 from functools import partial
 
-from xw.actions import bridging
-from xw.actions.bridging import Wanted
-from xw.actions.launching import orphaned
-from xw.bridges.serve import Stop
+from xw.agent import process
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, say, tell
-from xw.errors import Usage
 from xw.text import visible
 
 
@@ -26,21 +20,14 @@ def bridge(
 ) -> None:
     """Run a bridge until it is told to stop, or list the chats that there are."""
     if listing:
-        return _list(call, kind, bridging.options_of(options))
-    instance = call.instance()
-    if target and words:
-        raise Usage(f"two targets: --target {target}, and {bridging.command_line(words)}: give one")
-    wanted = Wanted(kind, target or bridging.command_line(words), bridging.options_of(options), notify)
-    plan = bridging.plan(instance, wanted)
-    up = orphaned(os.environ)
-    stop = Stop(up)
-    stop.on_signals()
-    bridging.run(instance, plan, stop, partial(_log, instance.name), patient=up is not None)
+        return _list(call, kind, options)
+    agent = call.agent()
+    process.bridge(agent, kind, target, words, options, notify, partial(_log, agent.name))
     return None
 
 
-def _list(call: Call, kind: str | None, options: Mapping[str, str]) -> None:
-    chats = bridging.chats(kind, options)
+def _list(call: Call, kind: str | None, options: list[str]) -> None:
+    chats = process.chats(kind, options)
     for one, problem in chats.problems:
         warn(f"{one}: {problem}")
     if call.json:

@@ -4,47 +4,38 @@ import os
 import sys
 from contextlib import suppress
 
+from xw.agent import Agent, Options, open_with
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import emit, flush
-from xw.config import Config, here, not_followed, worktree
 from xw.errors import Bug, Usage, XwError, explain, unforeseen
-from xw.instance import Instance, Options, open_instance
-from xw.named_tuple import NamedTuple
 from xw.text import visible
+
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+if TYPE_CHECKING:
+    from xw.agent.rooms import Rooms
 
 INTERRUPTED = 130  # as shells report a process ended by ^C
 
 
-class Call(NamedTuple):
-    """The common options of one call."""
+class Call:
+    """The common options of one call, and the Agent that they name."""
 
-    options: Options
-    json: bool
+    # A NamedTuple would cost each command more to make.
+    __slots__ = ("json", "options")
 
-    def instance(self, news: bool = False, peers: bool = False) -> Instance:
-        """Return the instance that the call acts for.
+    def __init__(self, options: Options, json: bool) -> None:
+        self.options = options
+        self.json = json
 
-        With `news` after a sync of its mirror, if it is one; with `peers` what is known of all is synced too.
-        """
-        instance = open_instance(self.options)
-        found = instance.config
-        if not (found.path and here(needed=False).startswith(found.folder)):
-            self._warn_of_main(found)
-        if news or peers:
-            self.refresh(instance, peers)
-        return instance
+    def agent(self) -> Agent:
+        """Return the Agent that the call acts through; what it reports goes to stderr."""
+        return open_with(self.options, warn)
 
-    def _warn_of_main(self, found: Config) -> None:
-        """Report on stderr that another configuration is in force than the main worktree's."""
-        why = not_followed(worktree(here(needed=False)))
-        if why and not (self.options.config or os.environ.get("XW_CONFIG")):
-            warn(f"{why}; {found.path or 'no xw.json'} is in force")
+    def rooms(self) -> "Rooms":
+        """Return the rooms of the hub, to look at: that needs no instance."""
+        from xw.agent.rooms import Rooms
 
-    def refresh(self, instance: Instance, peers: bool = False) -> None:
-        """Sync a mirror; report on stderr why that failed."""
-        problem = instance.carrier.refresh(peers=peers)
-        if problem:
-            warn(problem)
+        return Rooms(self.options, warn)
 
 
 def execute(command: Command, values: dict[str, object]) -> int:
@@ -108,11 +99,6 @@ def complain(error: XwError, as_json: bool) -> int:
     # Also where standard output takes nothing.
     warn(str(error))
     return error.code
-
-
-def warn_left_out(name: str, error: XwError) -> None:
-    """Report on stderr that a message is missing from what is printed."""
-    warn(f"left out: {name}: {error}")
 
 
 def warn(text: str) -> None:

@@ -2,14 +2,21 @@
 
 import sys
 
-from xw import clock, ids, layout
-from xw.actions import sending
-from xw.cli.call import Call, warn
+import xw
+from xw import ids, layout
+from xw.cli.call import Call
 from xw.cli.show import emit, named, names, tell
 from xw.errors import Refused, Usage
-from xw.instance import Instance
-from xw.post import Sent
 from xw.text import first_line
+
+TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from xw import Agent, Sent
+
+    _Acted = TypeVar("_Acted")
 
 _STDIN = "-"
 
@@ -26,58 +33,63 @@ def send(
 ) -> None:
     """Send a message."""
     text = body_text(body, file)
-    at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
-    # Whom a message without names is for depends on who is there now.
-    instance = call.instance(peers=not re and (not to or layout.EVERYONE in sending.split(to)))
     how = "answers" if kind == "reply" else "about"
-    report(call, instance, sending.send(instance, kind, text, to, re, attachments, at), how)
+    report(call, lambda agent: agent.send(to, kind, text, re=re, attach=attachments, expires=expires), how)
 
 
 def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
     """Answer a message."""
-    instance = call.instance()
     if body is None and file is None and not attachments:
         what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is not an id"
         raise Usage(f'{what}: `xw reply ID "TEXT"`; `xw check` lists the ids; nothing was sent')
-    sent = sending.send(instance, "reply", body_text(body, file), (), token, attachments)
-    report(call, instance, sent, "answers")
+    text = body_text(body, file)
+    report(call, lambda agent: agent.reply(token, text, attach=attachments), "answers")
 
 
 def attach(call: Call, token: str, files: list[str]) -> None:
     """Add files to a sent message."""
-    instance = call.instance()
-    report(call, instance, sending.attach(instance, token, files), "adds to")
+    report(call, lambda agent: agent.attach(token, *files), "adds to")
 
 
 def retry(call: Call, token: str) -> None:
     """Send a dead letter again."""
-    instance = call.instance()
-    report(call, instance, sending.retry(instance, token), "repeats")
+    report(call, lambda agent: agent.retry(token), "repeats")
 
 
-def report(call: Call, instance: Instance, sent: Sent, how: str = "") -> None:
-    """Say what was sent, where it is once a mirror has been synced, and `how` it acts on which message."""
-    sent, problem = instance.carrier.after_send(sent)
-    if problem:
-        warn(problem)
+def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "") -> None:
+    """Act, and print what was sent and where it is; `how` tells what it is to the message acted on."""
+    agent = call.agent()
+    show(call, agent, acted(call, agent, act, how), how)
+
+
+def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str = "") -> "_Acted":
+    """Act, and return the result. Raise Returned after printing for whom a message was sent all the same."""
+    try:
+        return act(agent)
+    except xw.Returned as error:
+        if call.json:
+            error.told = error.sent.to_json()
+        else:
+            show(call, agent, error.sent, how)
+        raise
+
+
+def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
+    """Print what was sent and where it is."""
+    if call.json:
+        emit(sent.to_json())
+        return
     parts = []
     if sent.delivered:
         parts.append(f"delivered to {names(sent.delivered)}")
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
-    if call.json and not sent.returned:
-        emit(sent.to_json())
-    elif parts and not call.json:
-        if sent.about:
-            # First, so that a line still ends with where the message is.
-            parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, instance.name)}")
-        tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
-    if sent.returned:
-        from xw.agent.values import returned
-
-        error = returned(instance.hub.instances(), sent)
-        error.told = sent.to_json()
-        raise error
+    if not parts:
+        return
+    if sent.about:
+        # First, so that a line still ends with where the message is.
+        parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, agent.name)}")
+    tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
 
 
 def body_text(body: str | None, file: str | None) -> str:

@@ -1,18 +1,13 @@
 """init, who, peers, sync, prompt."""
 
 import sys
+from collections.abc import Callable
 
-from xw import clock, layout
-from xw.actions import setup
-from xw.actions.following import prepare
-from xw.actions.mirrors import note
-from xw.actions.stranded import Stranded, adopt, stranded
+from xw import Peer, Synced, clock, layout
+from xw.agent import process
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
-from xw.errors import Usage, XwError
-from xw.hub.contract import Progress
-from xw.hub.sighting import Peer
-from xw.instance import Instance, load_config
+from xw.errors import Usage
 from xw.text import first_line, span
 
 _LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
@@ -29,37 +24,28 @@ def init(
 ) -> None:
     """Make hub and mailbox, and say what to do next."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
-    made = setup.init(call.options, name, card, group, tell=say if not call.json else warn)
-    call.refresh(made.instance, peers=True)
-    instance = made.instance
-    note(instance)
-    _warn_of(stranded(instance.config, instance.hub.url, root=instance.root))
+    joined = process.init(call.options, name, card, group, say if not call.json else warn, warn)
+    agent = joined.agent
     if call.json:
-        emit(made.to_json())
+        emit(joined.to_json())
         return
-    tell(f"hub      {instance.hub.url} ({'made' if made.new_hub else 'exists'})")
-    tell(f"mailbox  {instance.name} ({'made' if made.new_mailbox else 'exists'})")
-    tell(f"config   {instance.config.path}")
-    if made.recorded:
-        tell(f"found    {', '.join(made.recorded)}: written into xw.json again")
-    elif made.there:
-        tell(f"others   {names(made.there)}")
-    several = len(instance.config.instances) > 1
-    if several:
-        say(
-            f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={instance.name}`."
-        )
-    elif not setup.peers(instance):
+    tell(f"hub      {agent.hub} ({'made' if joined.new_hub else 'exists'})")
+    tell(f"mailbox  {agent.name} ({'made' if joined.new_mailbox else 'exists'})")
+    tell(f"config   {agent.config}")
+    if joined.recorded:
+        tell(f"found    {', '.join(joined.recorded)}: written into xw.json again")
+    elif joined.there:
+        tell(f"others   {names(joined.there)}")
+    if joined.shares:
+        say(f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={agent.name}`.")
+    elif joined.alone:
         say("Next: `xw init --name NAME` adds another agent here.")
     say("Next: `xw prompt` prints instructions for the agent's system prompt.")
 
 
 def who(call: Call) -> None:
     """Print who and where one is."""
-    instance = call.instance(news=True)
-    found = setup.who(instance)
-    mirror = instance.carrier.mirror
-    hint = mirror.hint if mirror else ""
+    found = call.agent().who()
     if call.json:
         emit(found.to_json())
         return
@@ -67,21 +53,21 @@ def who(call: Call) -> None:
     tell(f"hub      {found.hub}")
     tell(f"config   {found.config or '-'}")
     tell(f"pending  {found.pending}")
-    if hint:
-        tell(f"mirror   {instance.root}: {hint}")
+    if found.hint:
+        tell(f"mirror   {found.mirror}: {found.hint}")
 
 
 def peers(call: Call) -> None:
     """Print the other instances."""
-    instance = call.instance(peers=True)
-    found = setup.peers(instance)
+    agent = call.agent()
+    found = agent.peers()
     if call.json:
-        emit({"peers": [peer.to_json() for peer in found]})
+        emit(found.to_json())
         return
     if not found:
-        tell(f"no peers on {instance.hub.url}: `xw init --name NAME` adds one")
+        tell(f"no peers on {agent.hub}: `xw init --name NAME` adds one")
     for peer in found:
-        tell(_peer_line(peer, instance.now()))
+        tell(_peer_line(peer, clock.now()))
 
 
 def _peer_line(peer: Peer, now: int) -> str:
@@ -103,53 +89,30 @@ def _peer_line(peer: Peer, now: int) -> str:
 def sync(call: Call, watch: bool, adopted: str | None) -> int:
     """Bring everything up to date; with `watch`, keep it so."""
     if watch:
-        from xw.actions.keeping import watch_mirrors
-
         if adopted is not None:
             raise Usage("--adopt and --watch exclude each other: run `xw sync --adopt` first")
-        _warn_of(stranded(load_config(call.options), call.options.hub))
-        watch_mirrors(call.options, _event if call.json else _tell)
+        process.watch_mirrors(call.options, _event if call.json else _tell, warn)
         return 0
-    prepare(call.options)
-    instance = call.instance()
-    problems: list[str] = []
-    taken = 0 if adopted is None else adopt(instance, adopted, problems)
-    for problem in problems:
-        warn(problem)
-    try:
-        return _sync(call, instance, taken, [XwError(problem) for problem in problems])
-    finally:
-        note(instance)
-        _warn_of(stranded(instance.config, call.options.hub, root=instance.root))
-
-
-def _sync(call: Call, instance: Instance, taken: int, problems: list[XwError]) -> int:
-    synced = setup.sync(instance, _progress_bar() if sys.stderr.isatty() else None)
-    report = synced.report
-    flushed = report.flushed
-    errors = [*problems, *flushed.waiting.values()]
+    progress = _progress_bar() if sys.stderr.isatty() else None
+    synced = process.open_to_sync(call.options, warn).sync(adopt=adopted, progress=progress)
     if call.json:
-        emit(synced.to_json(taken), errors)
+        emit(synced.to_json(), synced.errors)
     else:
-        counts = [f"{taken} adopted"] if taken else []
-        counts += [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
-        if report.mirrored:
-            counts += [
-                f"{len(report.fetched)} fetched",
-                f"{len(report.settled) + len(report.advanced)} settled",
-            ]
-        say(", ".join([*counts, f"{len(synced.peers)} peers"]))
-        for name, problem in report.problems:
-            warn(f"{name}: {problem}")
-        for peer, error in flushed.waiting.items():
-            warn(f"still in the outbox for {peer}: {error}")
-    return max((error.code for error in errors), default=0)
+        _print(synced)
+    return max((error.code for error in synced.errors), default=0)
 
 
-def _warn_of(mirrors: list[Stranded]) -> None:
-    for mirror in mirrors:
-        if not mirror.others:  # else their own project says it
-            warn(f"{mirror.what}: {mirror.fix}")
+def _print(synced: Synced) -> None:
+    report, flushed = synced.report, synced.report.flushed
+    counts = [f"{synced.adopted} adopted"] if synced.adopted else []
+    counts += [f"{len(flushed.delivered)} delivered", f"{len(flushed.returned)} returned"]
+    if report.mirrored:
+        counts += [f"{len(report.fetched)} fetched", f"{len(report.settled) + len(report.advanced)} settled"]
+    say(", ".join([*counts, f"{len(synced.peers)} peers"]))
+    for name, problem in report.problems:
+        warn(f"{name}: {problem}")
+    for peer, error in flushed.waiting.items():
+        warn(f"still in the outbox for {peer}: {error}")
 
 
 def _tell(text: str) -> None:
@@ -162,7 +125,7 @@ def _event(text: str) -> None:
     flush()
 
 
-def _progress_bar() -> Progress:
+def _progress_bar() -> Callable[[str, int, int], None]:
     """Shows on stderr how far large attachments have come."""
     shown = -1
 
@@ -184,8 +147,8 @@ def _progress_bar() -> Progress:
 
 def prompt(call: Call) -> None:
     """Print the instructions for the system prompt."""
-    text = setup.prompt(call.instance())
+    text = call.agent().prompt()
     if call.json:
-        emit({"prompt": text})
+        emit(text.to_json())
         return
     say(text.rstrip())

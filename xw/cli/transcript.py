@@ -1,12 +1,12 @@
 """log, trace."""
 
-from xw import clock, layout
-from xw.actions import transcript
-from xw.actions.transcript import Line, Selection, Traced
-from xw.cli.call import Call, warn_left_out
-from xw.cli.show import dated, emit, flush, put, say, tell
+from collections.abc import Iterator
+
+from xw import Entry, Line, Traced, clock, layout
+from xw.cli import render
+from xw.cli.call import Call
+from xw.cli.show import emit, flush, tell
 from xw.errors import Usage
-from xw.quote import guarded, indented, quoted
 from xw.text import span
 
 
@@ -21,62 +21,28 @@ def log(
     form: str,
 ) -> None:
     """Print the transcript."""
-    if room is not None:
-        if thread is not None:
-            raise Usage("--thread and --room exclude each other: a room's conversation is one thread")
-        from xw.cli import room as rooms
-
-        return rooms.log(call, room, peer, grep, since, follow, form)
-    instance = call.instance()
-    earliest = None if since is None else clock.when(since, instance.now(), future=False)
-    selection = Selection(thread, peer, grep, earliest)
-    printer = _json if call.json or form == "json" else _FORMS[form]
-    for found in (transcript.follow if follow else transcript.log)(instance, selection, warn_left_out):
-        printer(found)
+    found: Iterator[Line | Entry]
+    if room is None:
+        found = call.agent().log(thread=thread, peer=peer, grep=grep, since=since, follow=follow)
+    elif thread is None:
+        found = call.rooms().log(room, author=peer, grep=grep, since=since, follow=follow)
+    else:
+        raise Usage("--thread and --room exclude each other: a room's conversation is one thread")
+    show = render.printer("json" if call.json else form)
+    for item in found:
+        show(item)
         if follow:
             flush()
-    return None
-
-
-def _json(found: Line) -> None:
-    """One JSON object a line, so that a transcript that goes on can be read as it comes."""
-    emit(found.to_json())
-
-
-def _text(found: Line) -> None:
-    message = found.message
-    when, to = clock.brief(message.sent), ", ".join(message.to)
-    tell(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
-    put(indented(guarded(message.body)))
-    for file in (*message.attachments, *message.attached):
-        tell(f"    (file: {file.name})")
-
-
-def _markdown(found: Line) -> None:
-    message = found.message
-    say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
-    say(f"*{dated(message.sent)}, {message.short}*\n")
-    files = [("", f"File: `{file.name}`") for file in (*message.attachments, *message.attached)]
-    put(quoted(message.body, tuple(line for pair in files for line in pair)))
-    say("")
-
-
-def _answer(re: str | None) -> str:
-    return f" re {layout.short_id(re)}" if re else ""
-
-
-_FORMS = {"text": _text, "markdown": _markdown}
 
 
 def trace(call: Call, token: str) -> None:
     """Print where a sent message is."""
-    instance = call.instance(news=True)
-    message, found = transcript.trace(instance, token)
+    found = call.agent().trace(token)
     if call.json:
-        emit({"id": message.id, "recipients": [one.to_json() for one in found]})
+        emit(found.to_json())
         return
-    for one in found:
-        tell(f"{message.short} {one.to}: {_where(one, instance.now())}")
+    for one in found.recipients:
+        tell(f"{found.message.short} {one.to}: {_where(one, clock.now())}")
 
 
 def _where(one: Traced, now: int) -> str:

@@ -1,11 +1,9 @@
 """up."""
 
-from xw.actions import launching
+from xw.agent import process
 from xw.cli.call import Call, warn
-from xw.instance import load_config
 
 
 def up(call: Call, names: list[str]) -> int:
     """Run what xw.json names until told to stop."""
-    programs = launching.programs(load_config(call.options), call.options, names)
-    return 0 if launching.launch(programs, lambda text: warn(f"up: {text}")) else 2
+    return 0 if process.up(call.options, names, lambda text: warn(f"up: {text}")) else 2

@@ -1,25 +1,20 @@
 """gc, doctor."""
 
-from xw.actions.doctor import doctor as findings_of
-from xw.actions.gc import gc as sweep
+from xw import Swept
+from xw.agent import process
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, tell
-from xw.sweep import Swept
 from xw.text import size
 
 
 def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
     """Remove what is old; silent unless asked, or unless something cannot be removed."""
-    instance = call.instance()
-    kept = instance.config.retention_days if days is None else days
-    swept = sweep(instance, kept, dry_run)
-    if swept is None:
-        if call.json:
-            emit(Swept([], [], [], 0).to_json() | {"busy": True})
-        elif verbose:
+    swept = call.agent().gc(days, dry_run=dry_run)
+    left = swept.errors
+    if swept.busy and not call.json:
+        if verbose:
             tell("another gc is running: nothing to do")
         return 0
-    left = [*swept.left, *(swept.elsewhere.left if swept.elsewhere else ())]
     if call.json:
         return emit(swept.to_json(), left)
     if left:
@@ -47,9 +42,9 @@ def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
 
 def doctor(call: Call) -> int:
     """Print all findings; 1 if anything is bad."""
-    findings = list(findings_of(call.options))
+    findings = process.doctor(call.options)
     if call.json:
-        emit({"findings": [finding.to_json() for finding in findings]})
+        emit(findings.to_json())
     else:
         for finding in findings:
             fix = f": {finding.fix}" if finding.fix and finding.level != "ok" else ""

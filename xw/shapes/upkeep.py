@@ -36,6 +36,7 @@ class Who(TypedDict):
     config: Path | None
     pending: Count
     mirror: Annotated[Path | None, Field(description="In a sandbox, the mirror that carries the mail.")]
+    hint: Annotated[str, Field(description="Instructions for somebody outside the sandbox, or empty.")]
 
 
 class Peer(TypedDict):

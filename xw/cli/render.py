@@ -1,0 +1,101 @@
+"""Transcripts as text, Markdown or JSON: the one place that lays out what was said, with its files.
+
+An item is a message of a mailbox (`Line`), or a line or an event of a room (`Entry`). What another wrote
+stands behind a margin, or is guarded, so that it cannot look like a line of xw's. One message in a line, and
+the heading of `xw read`, are in `show`, which the hot commands import.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from xw import Entry, Line, clock, layout
+from xw.cli.show import dated, emit, put, say, tell
+from xw.quote import MARGIN, guarded, indented, quoted
+from xw.text import visible
+
+Item = Line | Entry
+
+# Bright and plain, none of them red, black or white: errors are red, and terminals are dark or light.
+_COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
+_FAINT = 2
+
+
+def printer(form: str) -> Callable[[Item], None]:
+    """Return a function that prints an item in a form: text, markdown or json."""
+    if form == "json":
+        return _json
+    if form == "markdown":
+        return _markdown
+    return Text(colours=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _json(item: Item) -> None:
+    """Print one JSON object a line, so that a transcript that goes on can be read as it comes."""
+    emit(item.to_json())
+
+
+def _markdown(item: Item) -> None:
+    if isinstance(item, Line):
+        message = item.message
+        say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
+        say(f"*{dated(message.sent)}, {message.short}*\n")
+        _quote(message.body, _names(item))
+    elif item.kind == "event":
+        tell(f"*{item.text.replace('<', '&lt;')}*")
+        say("")
+    elif not item.silent:
+        put(f"**{visible(item.author)}** ({dated(item.at)})\n")
+        _quote(item.text.rstrip(), item.files)
+
+
+def _quote(text: str, files: Iterable[str]) -> None:
+    below = tuple(line for name in files for line in ("", f"File: `{visible(name, keep='')}`"))
+    put(f"{quoted(text, below)}\n")
+
+
+class Text:
+    """Prints items as text; in a room, each author in a colour of its own where `colours` is set."""
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+        self._given: dict[str, int] = {}
+
+    def __call__(self, item: Item) -> None:
+        """Print one item."""
+        if isinstance(item, Line):
+            self._message(item)
+        else:
+            self._entry(item)
+
+    def _message(self, line: Line) -> None:
+        message = line.message
+        when, to = clock.brief(message.sent), ", ".join(message.to)
+        tell(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
+        put(indented(guarded(message.body)))
+        for name in _names(line):
+            tell(f"{MARGIN}(file: {name})")
+
+    def _entry(self, entry: Entry) -> None:
+        when = clock.brief(entry.at)
+        if entry.kind == "event" or entry.silent:
+            what = entry.text if entry.kind == "event" else f"{entry.author} passes"
+            put(self._paint(f"{when} -- {visible(what, keep='')}", _FAINT))
+            return
+        colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
+        files = (f"(file: {visible(name, keep='')})" for name in entry.files)
+        text = "\n".join(filter(None, (guarded(entry.text.rstrip()), *files)))
+        said = text.replace("\n", f"\n{MARGIN}")
+        put(f"{when} {self._paint(visible(entry.author), colour)}: {said}")
+
+    def _paint(self, text: str, colour: int) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+
+
+def _names(line: Line) -> Iterable[str]:
+    message = line.message
+    return (file.name for file in (*message.attachments, *message.attached))
+
+
+def _answer(re: str | None) -> str:
+    return f" re {layout.short_id(re)}" if re else ""
