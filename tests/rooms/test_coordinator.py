@@ -45,6 +45,18 @@ def test_a_turn_is_one_message_with_the_others_lines(stage: Stage) -> None:
     assert len(stage.mail("alice")) == 1
 
 
+def test_the_moderator_is_asked_to_name_the_next_speaker(stage: Stage) -> None:
+    """The first turn tells the moderator to name a member, and the others who names them."""
+    room = stage.run(stage.room("talk", "alice bob", policy="moderator", seed="Tea?"))
+    room.step()
+    asked = stage.turn("alice")
+    assert asked and "You moderate: name the next speaker with @" in asked.body
+    stage.answer("alice", "@bob?")
+    room.step()
+    asked = stage.turn("bob")
+    assert asked and "alice names the next speaker with @." in asked.body
+
+
 def test_a_reply_is_the_members_line(stage: Stage) -> None:
     """The transcript has the seed and each answer, in order, under its author's name."""
     room = stage.run(stage.room("talk", "alice bob", seed="Tea?"))

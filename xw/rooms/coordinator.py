@@ -219,7 +219,8 @@ class Coordinator:
         files, paths, sums = self._enclosed(shown)
         # A member that needs a reminder gets the topic, unless its turn shows the seed itself.
         topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
-        body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, self._policy.hint)
+        hint = self._policy.hint_for(member.name, state.definition.moderator)
+        body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, hint)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
         more: Fields = {"author": shown[-1].author, "rooms": passed}
         draft = post.Draft("question", (member.name,), body, attachments=paths, more=more, sums=sums)

@@ -20,15 +20,25 @@ class Speakers(Protocol):
 
 
 class Policy(NamedTuple):
-    """A policy: its function, and a sentence that explains it to members."""
+    """A policy: its function, and a sentence that tells members, and a moderator, what to do."""
 
     speakers: Speakers
     hint: str
+    moderators: str = ""
+
+    def hint_for(self, member: str, moderator: str) -> str:
+        """Return the sentence for one member."""
+        own = self.moderators if member == moderator else ""
+        return own or self.hint.format(moderator=moderator)
 
 
 POLICIES: dict[words.Policy, Policy] = {
     "free": Policy(free.speakers, "Everyone hears you, and anyone may answer."),
     "round-robin": Policy(round_robin.speakers, "The members speak in turn."),
     "mention": Policy(mention.speakers, "Name the next speaker with @; without a name, nobody speaks."),
-    "moderator": Policy(moderator.speakers, "The moderator names the next speaker with @."),
+    "moderator": Policy(
+        moderator.speakers,
+        "{moderator} names the next speaker with @.",
+        "You moderate: name the next speaker with @; without a name, nobody speaks.",
+    ),
 }
