@@ -46,6 +46,29 @@ def test_every_step(world: World, when: str, fails: bool) -> None:
     assert ended == ({"done", "failed"} if fails else {"done"})
 
 
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+@pytest.mark.parametrize("place", ["framed", "unfit"])
+def test_a_fault_is_reported(world: World, monkeypatch: pytest.MonkeyPatch, when: str, place: str) -> None:
+    """Killed at any change to a file while a fault in xw fails a message: its sender gets one notice."""
+
+    def fault(*arguments: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(f"xw.bridges.present.{place}", fault)
+    step = 1
+    while True:
+        told = len(world.inbox("alice"))
+        name = world.send("what is up?")
+        reached = _die_and_go_on(world, (step, when))
+        new = world.inbox("alice")[told:]
+        assert [filed.message.type for filed in new] == ["info"], f"step {step}"
+        assert "a bug of ours" in world.why(name)["reason"], f"step {step}"
+        assert world.turns() == []
+        if not reached and step > 8:  # more changes than it takes
+            break
+        step += 1
+
+
 @pytest.mark.parametrize("dies", ["before", "after"])
 def test_killed_while_presenting(world: World, dies: str) -> None:
     """A chat that can tell is believed: shown if it was not, captured if it was."""

@@ -137,26 +137,35 @@ class Bridge:
     def _fail_at_hand(self, why: str) -> float | None:
         """Fail the message in whose turn a fault occurred, whichever other steps still succeed."""
         now, reason = self._turn, answer.writable(why, REASON_LIMIT)
-        if now is None:
-            if self._at_hand is None:
-                raise XwError(reason)
-            name = self._at_hand.file_name
-            self._tell(f"failed (failed): {name}: {reason}")
-            # First: if it cannot be moved, its sender must not get a report at each try.
-            self._mailbox.fail(name, "failed", reason)
-            self._report_fault(self._at_hand, reason)
-            self._left = [left for left in self._left if left.name != name]
-            return self._forget(Turn(name))
-        reason += answer.kept_letter(self._instance, now)
+        if now is not None:
+            reason += answer.kept_letter(self._instance, now)
+            message = answer.unreadable(now.name)
+            with suppress(OSError, NoMessage):
+                message = self._mailbox.read(Place(INBOX["processing"], now.name))
+        elif self._at_hand is not None:
+            now, message = Turn(self._at_hand.file_name), self._at_hand
+        else:
+            raise XwError(reason)
         self._tell(f"failed (failed): {now.name}: {reason}")
-        message = answer.unreadable(now.name)
-        with suppress(OSError, NoMessage):
-            message = self._mailbox.read(Place(INBOX["processing"], now.name))
-        self._mailbox.fail(now.name, "failed", reason, "processing")
+        report = message if now.stage != ENDED else None  # an ended turn has its own letter to the sender
+        if report and self._ends(now, report, reason):
+            return 0.0
+        # First: if it cannot be moved, its sender must not get a report at each try.
+        self._fail(now.name, "failed", reason)
         self._turn = None
-        if message and now.stage != ENDED:  # an ended turn has its own letter to the sender
-            self._report_fault(message, reason)
+        if report:
+            self._report_fault(report, reason)
+        self._left = [left for left in self._left if left.name != now.name]
         return self._forget(now)
+
+    def _ends(self, now: Turn, message: Message, reason: str) -> bool:
+        """Note that a turn ends with a report of a fault; return False if the fault prevents that too."""
+        with suppress(Exception):  # whatever it is, the message fails without a note
+            draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
+            if draft:
+                self._send(now, draft, Ending("failed", "failed", reason))
+        # From the note on, `_finish` completes what failed here.
+        return self._turn is not None and self._turn.stage == ENDED
 
     def _report_fault(self, message: Message, reason: str) -> None:
         """Report to its sender a message that caused a fault, unless the report causes another."""
@@ -360,8 +369,13 @@ class Bridge:
         if ending.state == "done":
             self._mailbox.settle(now.name)
         else:
-            self._mailbox.fail(now.name, ending.kind or "failed", ending.reason, "processing")
+            self._fail(now.name, ending.kind or "failed", ending.reason)
         return self._forget(now)
+
+    def _fail(self, name: str, kind: Kind, reason: str) -> None:
+        """Move a message to `failed/`, also one that caused a fault before it was claimed."""
+        if not self._mailbox.fail(name, kind, reason, "processing"):
+            self._mailbox.fail(name, kind, reason)
 
     def _forget(self, now: Turn) -> float:
         turn.remove(self._mailbox, now)
