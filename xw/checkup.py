@@ -60,7 +60,7 @@ def _readers(mailbox: Mailbox) -> str:
 
 
 def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
-    """Yield a finding if files cannot be written durably; return True if they can."""
+    """Yield findings from writing a file durably and removing it; return True if that succeeded."""
     files, scratch = mailbox.files, mailbox.at(layout.SCRATCH)
     first, second = (f"{scratch}/doctor-{os.getpid()}-{number}" for number in (1, 2))
     fix = "serve the hub with OpenSSH's sftp-server"

@@ -103,7 +103,7 @@ def dead_letters(
 ) -> tuple[list[DeadLetter], int]:
     """Return the newest `limit` files in `failed/`, oldest first, and the number of all.
 
-    With `kind` or `sender`, count only file names of that type or sender.
+    With `kind` or `sender`, include only file names of that type or sender.
     """
     folder = INBOX["failed"]
     names = instance.mailbox.files.list_folder(instance.mailbox.at(folder))

@@ -58,9 +58,7 @@ def _only_open(instance: Instance, names: Sequence[str]) -> Message | None:
 
 
 def _hops(instance: Instance) -> Fields:
-    """Return the hop count of the messages now in a turn, so that mail sent from a bridge cannot loop between
-    two agents.
-    """
+    """Return the field `hops` for mail sent during a bridge's turn, so that two agents cannot loop."""
     mailbox, folder = instance.mailbox, INBOX["processing"]
     hops = 0
     for name in mailbox.files.list_folder(mailbox.at(folder)):
