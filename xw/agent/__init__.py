@@ -1,13 +1,13 @@
-"""One instance's verbs, for programs and for every face: when to sync, how long, what to report of a hub.
+"""One instance's verbs, for programs and for every face: they sync when needed, and report problems.
 
     with xw.open("alice") as agent:
         agent.send("bob", "task", "Check the build")
 
-`xw.open` gives an `Agent`; `docs/python-api.md` is its whole description. The verbs themselves are in
-`actions`, which do not know when to sync. Beside this module: `policy` (when to sync), `waiting`, `notify`
-and `rooms` (verbs of their kinds), `values` (what the verbs return) and `process` (what needs no instance,
-or serves one for ever). Agents call `check`, `read`, `send`, `reply` and `done` all the time, so each method
-imports what it needs.
+`xw.open` returns an `Agent`; `docs/python-api.md` describes it in full. The verbs themselves are in
+`actions`, which never sync. Beside this module: `policy` (when to sync), `waiting`, `notify` and `rooms`
+(groups of verbs), `values` (results and errors) and `process` (verbs that need no instance, or serve one for
+ever). Agents call `check`, `read`, `send`, `reply` and `done` all the time, so each method imports only what
+it needs.
 """
 
 import os
@@ -20,7 +20,7 @@ from xw.instance import Options as Options
 from xw.instance import open_instance
 from xw.message import Message
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Self
@@ -51,13 +51,13 @@ def open(
     timeout: float | None = None,
     report: "Report | None" = None,
 ) -> "Agent":
-    """Return the Agent that acts for an instance; `xw.open`.
+    """Return an Agent that acts for an instance; public as `xw.open`.
 
-    `name`, `hub` and `config` are what `--as`, `--hub` and `--config` are to the command line; without them
-    the environment (`XW_NAME`, `XW_HUB`, `XW_CONFIG`) and `xw.json` decide. `offline` keeps off the network.
-    An automatic sync takes at most `timeout` seconds (default: `offline_s` in `xw.json`). `report` is called
-    with each sentence that a person should read, such as why the mail shown is old; without it they are kept
-    in `Agent.notes`. Raise Usage, NotFound (no such mailbox) or Unreachable (no such hub).
+    `name`, `hub` and `config` correspond to `--as`, `--hub` and `--config`; without them the environment
+    (`XW_NAME`, `XW_HUB`, `XW_CONFIG`) and `xw.json` decide. `offline` prevents all network access. An
+    automatic sync takes at most `timeout` seconds (default: `offline_s` in `xw.json`). `report` is called
+    with each sentence for a person, such as why the shown mail is old; without it, `Agent.notes` collects
+    them. Raise Usage, NotFound (no such mailbox) or Unreachable (no such hub).
     """
     agent = open_with(Options(name, hub, config, offline, timeout), report)
     agent._policy.hold()
@@ -65,7 +65,7 @@ def open(
 
 
 def open_with(options: Options, report: "Report | None" = None) -> "Agent":
-    """Return the Agent that the command line's common options name, for one call: nobody closes it."""
+    """Return the Agent for the command line's common options."""
     agent = Agent(open_instance(options), options, report)
     folder = here(needed=False)
     if not (agent.config and folder.startswith(agent._instance.config.folder)):
@@ -78,9 +78,9 @@ def open_with(options: Options, report: "Report | None" = None) -> "Agent":
 class Agent:
     """All verbs for one instance. Made by `xw.open`; a context manager.
 
-    Any thread may call any method: one lock lets them act one after another, and a method that waits
-    (`ask`, `wait`, `arrivals`, `log`) holds it only while it looks. On a hub elsewhere a method syncs where
-    the command of the same name does. Every error is an `xw.XwError`.
+    Any thread may call any method. One lock lets them act one after another; a method that waits (`ask`,
+    `wait`, `arrivals`, `log`) holds it only while it reads. On a remote hub, a method syncs when the command
+    of the same name does. Every error is an `xw.XwError`.
     """
 
     def __init__(self, instance: "Instance", options: Options, report: "Report | None" = None) -> None:
@@ -95,7 +95,7 @@ class Agent:
         self.close()
 
     def close(self) -> None:
-        """Let the connection to the hub go, once no other Agent of this process uses it."""
+        """Release the connection to the hub, once no other Agent of this process uses it."""
         self._policy.close()
 
     @property
@@ -105,22 +105,22 @@ class Agent:
 
     @property
     def hub(self) -> str:
-        """The hub's URL; its path where it is a directory."""
+        """The hub's URL, or its path if it is a directory."""
         return self._instance.hub.url
 
     @property
     def config(self) -> str | None:
-        """The path of the configuration in force; None where there is no file."""
+        """The path of the configuration in force, or None."""
         return self._instance.config.path
 
     @property
     def kind(self) -> str:
-        """What the instance is, as `xw.json` has it: agent, human or room; empty where it does not say."""
+        """The instance's kind in `xw.json`: agent, human or room; empty if not given."""
         return str(self._instance.config.instances.get(self.name, {}).get("kind") or "")
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What there was to report, oldest first, the last 100; empty where `report` is called instead."""
+        """The last 100 reports, oldest first; empty if `report` gets them instead."""
         return tuple(self._policy.notes)
 
     # Sending
@@ -137,10 +137,10 @@ class Agent:
     ) -> "Sent":
         """Send a message; return once it is durable for each recipient.
 
-        `to` is a name or several, `all` for agents and people; empty for the sender of the message that `re`
-        names, else the only peer. `type` is task, question, reply or info. `attach` are paths; `expires` is
-        `2h`, `3d`, a date or a time. Raise NotFound, Usage or Refused, then nothing was sent; or Returned
-        where a hub elsewhere would not take it for some, as its `sent` tells.
+        `to` is a name or several, or `all` for agents and people. If it is empty, the recipient is the sender
+        of the message that `re` names, or else the only peer. `type` is task, question, reply or info.
+        `attach` are paths; `expires` is `2h`, `3d`, a date or a time. Raise NotFound, Usage or Refused if
+        nothing was sent; Returned if a remote hub refused it for some recipients, who are in its `sent`.
         """
         from xw.actions import sending
 
@@ -155,11 +155,11 @@ class Agent:
             )
 
     def reply(self, message: str | Message, body: str, *, attach: "Names" = ()) -> "Sent":
-        """Answer a message, which stays pending until it is done. Raise as `send`."""
+        """Answer a message, which stays pending until it is done. Raises the same errors as `send`."""
         return self.send((), "reply", body, re=message, attach=attach)
 
     def attach(self, message: str | Message, *paths: str) -> "Sent":
-        """Add files to a message that the instance sent; return the `info` that tells its recipients."""
+        """Add files to a message that this instance sent; return the `info` to its recipients."""
         from xw.actions import sending
 
         with self._policy.acting():
@@ -173,9 +173,9 @@ class Agent:
             return self._policy.travel(sending.retry(self._instance, _token(message)))
 
     def ask(self, to: "Names", body: str, *, timeout: float = 60.0) -> Message:
-        """Send a question, wait for its answer and return it; the answer is marked as done.
+        """Send a question, wait for its answer, mark it as done and return it.
 
-        Raise NoAnswer as soon as none of those asked will answer, TimedOut after `timeout` seconds, and as
+        Raise NoAnswer as soon as no recipient will answer, TimedOut after `timeout` seconds, or an error of
         `send`.
         """
         with self.question(to, body, timeout=timeout) as asked:
@@ -190,9 +190,9 @@ class Agent:
         timeout: float = 60.0,
         sent: "Callable[[Sent], None]" = lambda sent: None,
     ) -> "Iterator[Asked]":
-        """Enter with the answer to a question, which is marked as done on leaving without an error.
+        """Yield the answer to a question; leaving without an error marks it as done.
 
-        `sent` is called once the question is durable. Raise as `ask`.
+        `sent` is called once the question is durable. Raises the same errors as `ask`.
         """
         from xw.agent import waiting
 
@@ -210,9 +210,9 @@ class Agent:
         sender: str | None = None,
         newest: bool = False,
     ) -> "Inbox":
-        """Return pending messages: 20, `limit` or `all`, of one type or sender, chosen by priority.
+        """Return pending messages, oldest first: 20, `limit` or `all`, of one type or sender.
 
-        With `newest`, the newest are chosen. Either way they are oldest first.
+        They are chosen by priority, or with `newest` by age.
         """
         from xw.actions import pending
 
@@ -240,14 +240,14 @@ class Agent:
         return DeadLetters(tuple(letters), total)
 
     def read(self, message: str | Message) -> "Opened":
-        """Return a message, wherever it lies, with its files. Raise NotFound or Damaged."""
+        """Return a message from any folder, with its files. Raise NotFound or Damaged."""
         from xw.actions import inbox
 
         with self._policy.acting():
             return inbox.read(self._instance, _token(message))
 
     def thread(self, message: str | Message) -> "Thread":
-        """Return a message's whole thread, oldest first, each as `read` does. Raise as `read`."""
+        """Return a message's whole thread, oldest first, each as `read` returns it. Errors as in `read`."""
         from xw.actions.inbox import Opened
         from xw.agent.values import Thread
 
@@ -256,14 +256,14 @@ class Agent:
         return Thread(Opened(line.message, line.place, self.files(line.message)) for line in lines)
 
     def files(self, message: Message) -> "tuple[Enclosed, ...]":
-        """Return the attachments of a message, each with its path here, and its problem if it has one."""
+        """Return a message's attachments, each with its local path and its problem, if any."""
         from xw.actions import inbox
 
         with self._policy.acting():
             return inbox.enclosed(self._instance, message)
 
     def done(self, *messages: str | Message) -> "Done":
-        """Mark messages as handled. Raise Unfinished after the others are done, where one is not."""
+        """Mark messages as done. Raise Unfinished, after marking the others, if one cannot be."""
         from xw.actions import inbox
 
         with self._policy.acting():
@@ -280,9 +280,9 @@ class Agent:
     def wait(
         self, *, re: str | Message | None = None, new: bool = False, timeout: float | None = None
     ) -> Message:
-        """Return the oldest pending message, waiting for it if need be; with `re`, the answer to that one.
+        """Return the oldest pending message, or with `re` the answer to that message; wait if there is none.
 
-        With `new`, pass over what the last such call on this machine has seen. Raise TimedOut after
+        With `new`, skip the messages that the last such call on this machine saw. Raise TimedOut after
         `timeout` seconds; without it, wait for ever.
         """
         with self.awaited(re=re, new=new, timeout=timeout) as message:
@@ -292,7 +292,7 @@ class Agent:
     def awaited(
         self, *, re: str | Message | None = None, new: bool = False, timeout: float | None = None
     ) -> "Iterator[Message]":
-        """Enter with what `wait` returns; `new` counts it as seen only on leaving without an error."""
+        """Yield the result of `wait`; with `new`, only leaving without an error counts it as seen."""
         from xw.agent import waiting
 
         answered = None if re is None else _token(re)
@@ -300,9 +300,9 @@ class Agent:
             yield message
 
     def arrivals(self, types: "Names" = ()) -> "Generator[Message, None, None]":
-        """Yield each pending message once, oldest first, then each as it arrives. Endless.
+        """Yield each pending message once, oldest first, then each new one. Endless.
 
-        With `types`, only messages of these types. It sleeps until there is something to look at.
+        With `types`, yield only messages of these types. Sleeps until there is something to read.
         """
         from xw.agent import waiting
 
@@ -319,10 +319,10 @@ class Agent:
         since: str | None = None,
         follow: bool = False,
     ) -> "Generator[Line, None, None]":
-        """Yield the messages received and sent, oldest first, each with where it lies.
+        """Yield the received and sent messages, oldest first, each with its place.
 
-        Only those of a thread, from or to a peer, whose body contains `grep`, since `2h`, `3d` or a date.
-        With `follow`, go on as messages come and go, endless.
+        Arguments select a thread, a peer, bodies that contain `grep`, or a time: `2h`, `3d` or a date. With
+        `follow`, continue with new messages, endlessly.
         """
         from xw.actions import transcript
 
@@ -335,7 +335,7 @@ class Agent:
         yield from self._policy.each(found)
 
     def trace(self, message: str | Message) -> "Trace":
-        """Return where each recipient's copy of a message is that the instance sent."""
+        """Return the state of each recipient's copy of a message that this instance sent."""
         from xw.actions import transcript
         from xw.agent.values import Trace
 
@@ -345,7 +345,7 @@ class Agent:
             return Trace(found, tuple(recipients))
 
     def who(self) -> "Who":
-        """Return the instance's name, hub and configuration, and how much mail is pending."""
+        """Return the instance's name, hub, configuration and number of pending messages."""
         from xw.actions import setup
 
         with self._policy.acting():
@@ -362,7 +362,7 @@ class Agent:
             return Peers(setup.peers(self._instance))
 
     def prompt(self) -> "Prompt":
-        """Return the instructions for the instance's system prompt, a text."""
+        """Return the instructions for the instance's system prompt, as a text."""
         from xw.actions import setup
         from xw.agent.values import Prompt
 
@@ -372,10 +372,10 @@ class Agent:
     # Upkeep
 
     def sync(self, *, adopt: str | None = None, progress: "Progress | None" = None) -> "Synced":
-        """Deliver the outbox, collect mail, write the peers into `xw.json`, however long it takes.
+        """Deliver the outbox, collect mail, and write the peers into `xw.json`, without a time limit.
 
         With `adopt`, first take the unsent mail of the mirror in that folder. `progress` is called with a
-        file's name, the bytes so far and the bytes in all. Raise Unreachable or Refused.
+        file's name, the bytes so far and the total. Raise Unreachable or Refused.
         """
         from xw.actions import mirrors, setup, stranded
 
@@ -392,9 +392,9 @@ class Agent:
                 self._policy.tell_of_stranded(self._options.hub)
 
     def gc(self, days: int | None = None, *, dry_run: bool = False) -> "Swept":
-        """Remove mail that was handled or sent more than `days` days ago (default: `retention_days`).
+        """Remove mail handled or sent more than `days` days ago (default: `retention_days`).
 
-        Return what was removed, or would be with `dry_run`; with `busy` set, another gc runs.
+        Return what was removed, or with `dry_run` would be; `busy` is set if another gc runs.
         """
         from xw.actions.gc import gc
 
@@ -403,7 +403,7 @@ class Agent:
             return gc(self._instance, kept, dry_run)
 
     def doctor(self) -> "Findings":
-        """Return everything that doctor looked at: what is sound, and what is wrong and how to fix it."""
+        """Return all findings: what is in order, what is wrong, and how to fix it."""
         from xw.agent.process import doctor
 
         with self._policy.acting():
@@ -424,7 +424,7 @@ class Agent:
         return Rooms(self._resolved(), self._policy.tell, self._policy)
 
     def _resolved(self) -> Options:
-        """Return the options that name this instance wherever the process is meanwhile."""
+        """Return options that name this instance, whatever the process's working directory becomes."""
         return self._options._replace(name=self.name, hub=self.hub, config=self.config)
 
 

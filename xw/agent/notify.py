@@ -1,4 +1,4 @@
-"""What an instance says of itself, to all or to one: `agent.notify`."""
+"""Status reports of an instance, to all or to one: `agent.notify`."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,38 +9,38 @@ from xw.instance import Instance
 
 
 class Notify:
-    """The verbs of `xw notify`. Each returns the text and, if a message carries it, what was sent.
+    """The verbs of `xw notify`. Each returns the text and the message that carries it, if any.
 
-    What is for all is for those who are on the hub now.
+    `all` means everyone on the hub now.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
     def status(self, state: str, *, task: str = "", progress: str = "") -> Told:
-        """Say in the presence and to all that one is idle, working, blocked or completed."""
+        """Announce that this instance is idle, working, blocked or completed: in its presence and to all."""
         return self._told(lambda instance: notifying.status(instance, state, task, progress))
 
     def handoff(
         self, task: str, *, to: str | None = None, context: str = "", priority: str = "medium"
     ) -> Told:
-        """Give a task to one other agent, the only peer by default; `priority` is low, medium or high."""
+        """Hand a task over to another agent, by default the only peer; `priority` is low, medium or high."""
         return self._told(
             lambda instance: notifying.handoff(instance, task, to, context, priority), peers=not to
         )
 
     def compaction(self, summary: str, *, retained: Sequence[str] = (), task: str = "") -> Told:
-        """Tell all that one's context was compacted, and what was kept of it."""
+        """Tell all that this agent's context was compacted, and what it kept."""
         return self._told(lambda instance: notifying.compaction(instance, summary, list(retained), task))
 
     def error(self, text: str, *, recoverable: bool = False, needs_assistance: bool = False) -> Told:
-        """Tell all that something went wrong."""
+        """Report an error to all."""
         return self._told(lambda instance: notifying.error(instance, text, recoverable, needs_assistance))
 
     def heartbeat(
         self, state: str = "alive", *, task: str = "", ttl: float = 30.0, message: bool = False
     ) -> Told:
-        """Say in the presence, for `ttl` seconds, that one is alive, busy or idle; with `message`, to all."""
+        """Renew the presence for `ttl` seconds as alive, busy or idle; with `message`, also inform all."""
         return self._told(
             lambda instance: notifying.heartbeat(instance, state, task, ttl, message), peers=message
         )

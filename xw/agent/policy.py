@@ -1,7 +1,7 @@
-"""When an Agent syncs, what it reports, and which of its threads acts.
+"""Decide when an Agent syncs, what it reports, and which of its threads acts.
 
-The one place that decides, for every face: a verb that needs news calls
-`refresh` before it looks, one that sends gives `travel` what it sent.
+The only such place, for every face: a verb that needs news calls `refresh` before it reads, and one that
+sends gives its result to `travel`.
 """
 
 from _thread import RLock  # `threading` is too slow for the start-up path
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from xw import layout
 from xw.errors import explain
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import TypeVar
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     _Item = TypeVar("_Item")
 
 _NOTES = 100
-"""How many notes are kept where nobody is reported to."""
+"""Number of notes to keep without a `report` function."""
 
 
 class Policy:
-    """One instance, its lock, and what there was to report."""
+    """One instance, its lock, and its reports."""
 
     def __init__(self, instance: "Instance", report: "Report | None") -> None:
         self.instance = instance
@@ -40,13 +40,13 @@ class Policy:
         self._url = instance.hub.url  # a sync may find the hub elsewhere
 
     def hold(self) -> None:
-        """Keep the connection to the hub from being closed with another Agent, until `close`."""
+        """Keep other Agents from closing the connection to the hub, until `close`."""
         self._held = True
         with _using_lock:
             _using[self._url] = _using.get(self._url, 0) + 1
 
     def close(self) -> None:
-        """Let the connection to the hub go, once no other Agent of this process uses it."""
+        """Release the connection to the hub, once no other Agent of this process uses it."""
         with self._lock:
             if self._held:
                 self._held = False
@@ -56,21 +56,21 @@ class Policy:
                     self.instance.carrier.close()
 
     def refresh(self, peers: bool = False) -> None:
-        """Sync a mirror, within the limit of automatic syncs, and report why that failed.
+        """Sync a mirror within the limit of automatic syncs, and report a failure.
 
-        With `peers` what is known of all peers is brought up to date as well.
+        With `peers`, also update the information about all peers.
         """
         self.tell(self.instance.carrier.refresh(peers=peers))
 
     def learn_peers(self, to: "Sequence[str]") -> None:
-        """Look who is on the hub now, where the recipients depend on it: nobody is named, or `all`."""
+        """Update the hub's peers if the recipients depend on them: `to` is empty or contains `all`."""
         from xw.actions import sending
 
         if not to or layout.EVERYONE in sending.split(to):
             self.refresh(peers=True)
 
     def travel(self, sent: "Sent") -> "Sent":
-        """Sync a mirror after a send; return where the message is now. Raise Returned."""
+        """Sync a mirror after a send; return the message's present state. Raise Returned."""
         sent, problem = self.instance.carrier.after_send(sent)
         self.tell(problem)
         if sent.returned:
@@ -87,11 +87,11 @@ class Policy:
             self.notes.append(text)
 
     def missing(self, name: str, error: "XwError") -> None:
-        """Report that a message is missing from a transcript."""
+        """Report a message that is missing from a transcript."""
         self.tell(f"left out: {name}: {error}")
 
     def tell_of_stranded(self, hub: str | None) -> None:
-        """Report mirrors with unsent mail that are not in use, but for those of other projects."""
+        """Report unused mirrors with unsent mail, except those of other projects."""
         for sentence in of_stranded(self.instance.config, hub, self.instance.root):
             self.tell(sentence)
 
@@ -116,7 +116,7 @@ class Policy:
             self._lock.acquire()
 
     def each(self, found: "Generator[_Item, None, None]") -> "Generator[_Item, None, None]":
-        """Yield what a generator yields; it holds the lock while it looks, and not while the caller acts."""
+        """Yield a generator's items; hold the lock while it runs, but not while the caller acts."""
         try:
             while True:
                 with self.acting():
@@ -129,15 +129,15 @@ class Policy:
 
 
 def of_stranded(found: "Config", hub: str | None, root: str = "") -> "Iterator[str]":
-    """Yield a sentence for each unused mirror with unsent mail, but for those of other projects."""
+    """Yield a sentence for each unused mirror with unsent mail, except those of other projects."""
     from xw.actions.stranded import stranded
 
     for mirror in stranded(found, hub, root=root):
-        if not mirror.others:  # else their own project says it
+        if not mirror.others:  # otherwise their own project reports it
             yield f"{mirror.what}: {mirror.fix}"
 
 
-# Agents of one process share the connection to a host, so that the last one closes it. Those of the command
-# line do not count: nobody closes them, and they end with their process.
+# Agents of one process share the connection to a host, so the last one closes it. The command line's do
+# not count: nobody closes them, and they end with their process.
 _using: dict[str, int] = {}
 _using_lock = RLock()

@@ -1,6 +1,6 @@
-"""What the command line does besides an Agent's verbs: what needs no instance, makes one, or serves one.
+"""The command line's functions beside an Agent's verbs: they need no instance, make one, or serve one.
 
-Each function imports what it needs: a face may import this for `doctor` alone.
+Each function imports what it needs: a face may import this module for `doctor` alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +23,10 @@ SCHEMAS = ("commands", "files")
 
 
 class Joined(NamedTuple):
-    """The Agent of an instance that was made, and what `init` had to make for it.
+    """The Agent of a new instance, and what `init` made for it.
 
-    `there` are the others on a hub that it joins, `recorded` those of them that went into a new xw.json;
-    `alone` says that there are none at all, `shares` that its xw.json has other instances.
+    `there` are the other instances on a hub that it joined, `recorded` those that it wrote into a new
+    xw.json; `alone` is True if there are none, `shares` if its xw.json has other instances.
     """
 
     agent: Agent
@@ -59,7 +59,7 @@ def init(
     tell: Tell,
     report: "Report",
 ) -> Joined:
-    """Make hub and mailbox where they are missing, and sync a mirror; see `actions.setup.init`."""
+    """Make hub and mailbox if missing, and sync a mirror; see `actions.setup.init`."""
     from xw.actions import mirrors, setup
 
     made = setup.init(options, name, card, group, tell=tell)
@@ -74,7 +74,7 @@ def init(
 
 
 def open_to_sync(options: Options, report: "Report") -> Agent:
-    """Return the Agent, also where this machine has its mirror by another URL of the hub only."""
+    """Return the Agent, even if this machine's mirror has only another URL of the hub."""
     from xw.actions.following import prepare
 
     prepare(options)
@@ -82,21 +82,21 @@ def open_to_sync(options: Options, report: "Report") -> Agent:
 
 
 def needs_group() -> Usage:
-    """Return the error of an `init --group` without a group."""
+    """Return the error of `init --group` without a group."""
     from xw.actions.sharing import NEEDS_NAME
 
     return Usage(NEEDS_NAME)
 
 
 def doctor(options: Options) -> Findings:
-    """Return everything that doctor looked at, also where no Agent can be opened."""
+    """Return all findings, even if no Agent can be opened."""
     from xw.actions.doctor import doctor
 
     return Findings(doctor(options))
 
 
 def watch_mirrors(options: Options, tell: Tell, report: "Report") -> None:
-    """Keep the mirrors of an xw.json in step until told to stop; see `actions.keeping`."""
+    """Keep the mirrors of an xw.json in sync until stopped; see `actions.keeping`."""
     from xw.actions import keeping
 
     for sentence in of_stranded(load_config(options), options.hub):
@@ -116,7 +116,7 @@ def bridge(
     """Take an instance's mail through a chat until a signal, or the end of its `xw up`.
 
     The chat is `target`, or started by `command`; `settings` are words of the form `name=value`. `xw.json`
-    decides what is not given.
+    supplies missing arguments.
     """
     import os
 
@@ -135,28 +135,28 @@ def bridge(
 
 
 def chats(kind: str | None, settings: Sequence[str]) -> "Chats":
-    """Return the chats on this machine that a bridge could be pointed at; see `actions.bridging.chats`."""
+    """Return this machine's chats that a bridge can use; see `actions.bridging.chats`."""
     from xw.actions import bridging
 
     return bridging.chats(kind, bridging.options_of(settings))
 
 
 def up(options: Options, names: Sequence[str], tell: Tell) -> bool:
-    """Run what `xw.json` names until told to stop; False where none of it can work as configured."""
+    """Run the programs of `xw.json` until stopped; return False if none can work as configured."""
     from xw.actions import launching
 
     return launching.launch(launching.programs(load_config(options), options, names), tell)
 
 
 def schemas(kind: str) -> list[str]:
-    """Return the names for which there is a JSON Schema of this kind, one of `SCHEMAS`."""
+    """Return the names that have a JSON Schema of this kind, one of `SCHEMAS`."""
     from xw.actions import schema
 
     return schema.names(kind)
 
 
 def schema(name: str) -> str:
-    """Return the JSON Schema of a command's output, or of a file of the format, as a text. NotFound."""
+    """Return the JSON Schema of a command's output or of a file of the format, as a text. NotFound."""
     from xw.actions import schema
 
     return schema.schema(name)

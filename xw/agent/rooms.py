@@ -1,4 +1,4 @@
-"""Rooms: make one, look at it, speak in it, run it: `agent.rooms`."""
+"""Rooms: create, read, speak in and run them: `agent.rooms`."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RoomMade(NamedTuple):
-    """A room that was made; `owner` is empty where nobody on the hub was named who could own it."""
+    """A new room; `owner` is empty if no instance on the hub was named that could own it."""
 
     name: str
     hub: str
@@ -35,7 +35,7 @@ class RoomMade(NamedTuple):
 
 
 class RoomClosed(NamedTuple):
-    """A room that was run until it was closed; `folder` has its transcript."""
+    """A room after its run; its transcript is in `folder`."""
 
     name: str
     reason: str
@@ -63,9 +63,9 @@ class Listed(NamedTuple):
 
 
 class Rooms:
-    """The verbs of `xw room`. Looking at rooms needs no mailbox: only speaking in them does.
+    """The verbs of `xw room`. Only speaking in a room needs a mailbox, reading does not.
 
-    What is asked of a room (join, leave, pause, resume, close) is a message to it; it answers by one.
+    A command to a room (join, leave, pause, resume, close) is a message to it, and it answers by a message.
     """
 
     def __init__(self, options: Options, tell: Callable[[str], None], speaker: Policy | None = None) -> None:
@@ -84,14 +84,14 @@ class Rooms:
         moderator: str = "",
         limits: Limits = DEFAULTS,
     ) -> RoomMade:
-        """Make a room. Raise NotFound where a member is not on the hub, Refused where the name is taken."""
+        """Make a room. Raise NotFound if a member is not on the hub, Refused if the name is taken."""
         with self._acting():
             room = rooms.create(self._options, name, members, policy, seed, limits, moderator)
             made = rooms.look(room).definition
         return RoomMade(name, room.hub.url, made.policy, tuple(members), made.owner)
 
     def list(self) -> Listed:
-        """Return the rooms of the hub; one that cannot be read hides no other."""
+        """Return the rooms of the hub; one that cannot be read does not hide others."""
         found, problems = [], []
         with self._acting():
             for name in rooms.names(self._options):
@@ -102,12 +102,12 @@ class Rooms:
         return Listed(tuple(found), tuple(problems))
 
     def show(self, name: str) -> Room:
-        """Return a room as it stands. Raise NotFound."""
+        """Return a room's current state. Raise NotFound."""
         with self._acting():
             return rooms.look(rooms.open_room(self._options, name))
 
     def say(self, name: str, text: str) -> Sent:
-        """Say something in a room; report where nobody runs it."""
+        """Send a line to a room; report if nobody runs it."""
         policy = self._as_instance()
         with policy.acting():
             sent = policy.travel(rooms.say(policy.instance, name, text))
@@ -116,11 +116,11 @@ class Rooms:
         return sent
 
     def join(self, name: str, member: str | None = None) -> Sent:
-        """Ask a room to take a member in, oneself by default; joining again repeats the last lines."""
+        """Ask a room to add a member, by default this instance; joining again repeats the last lines."""
         return self._ask(name, "join", member)
 
     def leave(self, name: str, member: str | None = None) -> Sent:
-        """Ask a room to let a member go, oneself by default."""
+        """Ask a room to remove a member, by default this instance."""
         return self._ask(name, "leave", member)
 
     def pause(self, name: str) -> Sent:
@@ -128,17 +128,18 @@ class Rooms:
         return self._ask(name, "pause")
 
     def resume(self, name: str) -> Sent:
-        """Ask a paused room to go on."""
+        """Ask a paused room to continue."""
         return self._ask(name, "resume")
 
     def close(self, name: str) -> Sent:
-        """Ask a room to end."""
+        """Ask a room to close."""
         return self._ask(name, "close")
 
     def run(self, name: str, *, begun: Callable[[], None] = lambda: None) -> RoomClosed:
-        """Run a room until it is closed; return how it ended. Raise Busy where another runs it.
+        """Run a room until it is closed; return its end. Raise Busy if another process runs it.
 
-        `begun` is called once the room is found. It may be killed at any moment: there is nothing to tidy up.
+        `begun` is called once the room is found. The process may be killed at any moment: nothing needs
+        cleaning up.
         """
         room = rooms.open_to_run(self._options, name)
         begun()
@@ -156,9 +157,9 @@ class Rooms:
         since: str | None = None,
         follow: bool = False,
     ) -> Generator[Entry, None, None]:
-        """Yield what was said in a room, oldest first; with `follow`, also what comes, until it is closed.
+        """Yield what was said in a room, oldest first; with `follow`, continue until it is closed.
 
-        Only what one author said, what contains `grep`, what was said since `2h`, `3d` or a date.
+        Arguments select an author, texts that contain `grep`, or a time: `2h`, `3d` or a date.
         """
         room = rooms.open_room(self._options, name)
         earliest = 0 if since is None else clock.when(since, room.now(), future=False)

@@ -1,10 +1,10 @@
-"""What the methods of an Agent return and raise where `actions` has no value of that shape."""
+"""The results and errors of an Agent's methods that `actions` does not define."""
 
 from xw import layout
 from xw.errors import NotFound, Refused, Unreadable, XwError
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class DeadLetters(NamedTuple):
-    """The dead letters that are listed, oldest first, and how many there are in all."""
+    """The listed dead letters, oldest first, and the number of all."""
 
     letters: "tuple[DeadLetter, ...]"
     total: int
@@ -40,7 +40,7 @@ class Thread(tuple["Opened", ...]):
 
 
 class Trace(NamedTuple):
-    """A message that was sent, and where each recipient's copy of it is."""
+    """A sent message, and the state of each recipient's copy."""
 
     message: "Message"
     recipients: "tuple[Traced, ...]"
@@ -62,7 +62,7 @@ class Peers(tuple["Peer", ...]):
 
 
 class Findings(tuple["Finding", ...]):
-    """Everything that `doctor` looked at."""
+    """All findings of `doctor`."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ class Prompt(str):
 
 
 class Unfinished(XwError):
-    """Not every message could be marked as done; `finished` tells of each, in order."""
+    """Some messages could not be marked as done; `finished` has the result for each, in order."""
 
     def __init__(self, finished: "Done") -> None:
         errors = [one.error for one in finished if one.error]
@@ -93,7 +93,7 @@ class Unfinished(XwError):
 
 
 class Returned(XwError):
-    """A hub elsewhere would not take a message for some of its recipients; `sent` tells for whom."""
+    """A remote hub refused a message for some of its recipients; `sent` has them."""
 
     def __init__(self, text: str, sent: "Sent") -> None:
         super().__init__(text)
@@ -101,21 +101,21 @@ class Returned(XwError):
 
 
 class ReturnedUnknown(Returned, NotFound):
-    """… because they are not registered there."""
+    """A remote hub does not know some of a message's recipients."""
 
 
 class ReturnedRefused(Returned, Refused):
-    """… because of its size, or a policy."""
+    """A remote hub refused a message because of its size or a policy."""
 
 
 def returned(known: "Sequence[str]", sent: "Sent") -> Returned:
-    """Return the error that a message is which the hub refused for some; `known` are the instances there."""
+    """Return the error for a message that the hub refused for some recipients; `known` are its instances."""
     kind = ReturnedRefused if set(sent.returned) <= set(known) else ReturnedUnknown
     came_back = f"{layout.short_id(sent.name)} came back from {', '.join(sent.returned)}"
     return kind(f"{came_back}: `xw check` shows the reason", sent)
 
 
 def left_out(name: str, error: XwError) -> str:
-    """Return what became of a pending file that cannot be shown."""
+    """Return a sentence about a pending file that cannot be shown."""
     where = "left in pending/" if isinstance(error, Unreadable) else "set aside in failed/"
     return f"{where}: {name}: {error}"

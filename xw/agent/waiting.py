@@ -1,6 +1,6 @@
-"""The verbs that wait: ask, wait, arrivals. They hold an Agent's lock only while they look.
+"""The verbs that wait: ask, wait, arrivals. They hold an Agent's lock only while they read.
 
-What was waited for counts as handled, or as seen, once it was shown: on leaving a context without an error.
+The result counts as handled, or as seen, once it was shown: on leaving a context without an error.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,7 +21,7 @@ from xw.post import Sent
 def question(
     policy: Policy, to: Sequence[str], body: str, timeout: float, sent: Callable[[Sent], None]
 ) -> Iterator[Asked]:
-    """See `Agent.question`."""
+    """Yield the answer to a question; see `Agent.question`."""
 
     def announce(question: Sent) -> None:
         question = policy.travel(question)
@@ -46,12 +46,12 @@ def question(
 
 @contextmanager
 def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) -> Iterator[Message]:
-    """See `Agent.awaited`."""
+    """Yield the message waited for; see `Agent.awaited`."""
     mailbox = policy.instance.mailbox
     with policy.acting():
-        # Before the sync: what it brings is new here, and no earlier call has seen it.
+        # Before the sync: the mail that it fetches is new, and no earlier call has seen it.
         passed = waited.seen(mailbox) if new else None
-        # With `re`, what answers something else is looked at, but shown to nobody: it stays new.
+        # With `re`, other answers are read but not shown, so they stay new.
         looked_at = set(passed) if re and passed is not None else passed
         policy.refresh()
     try:
@@ -67,7 +67,7 @@ def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) ->
 
 
 def arrivals(policy: Policy, types: Sequence[str]) -> Generator[Message, None, None]:
-    """See `Agent.arrivals`."""
+    """Yield pending messages, then new ones; see `Agent.arrivals`."""
 
     def report(name: str, error: XwError) -> None:
         policy.tell(left_out(name, error))

@@ -1,1 +1,1 @@
-"""The command line: `commands` says what there is, `quick` and `app` both parse by it, the rest prints."""
+"""The command line: `commands` defines it, `quick` and `app` parse by that definition, the others print."""

@@ -1,4 +1,4 @@
-"""The long way in: typer, built from `commands`. Help, completion and every mistake are answered here."""
+"""The full parser: typer, built from `commands`, with help, completion and every usage error."""
 
 import inspect
 import re
@@ -27,7 +27,7 @@ Execute = Callable[[Command, dict[str, object]], int]
 
 
 def run(arguments: list[str], act: Execute = execute) -> int:
-    """Parse and run a command line; its exit code. `act` is given the command and its values."""
+    """Parse and run a command line; return its exit code. `act` gets the command and its values."""
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
         if arguments == ["--version"]:
@@ -53,8 +53,8 @@ def run(arguments: list[str], act: Execute = execute) -> int:
 
 
 def build(act: Execute) -> typer.Typer:
-    """The typer application with every command of `COMMANDS`."""
-    # Markup off: rich takes brackets in messages for its own tags, and fails on `[/nope]`.
+    """Return the typer application with every command of `COMMANDS`."""
+    # No markup: rich takes brackets in texts for its own tags, and fails on `[/nope]`.
     app = typer.Typer(
         name="xw",
         help="Durable mail between AI coding agents and people, in plain files.",
@@ -75,11 +75,11 @@ def build(act: Execute) -> typer.Typer:
 
 
 def _root() -> None:
-    """What `xw` alone does: nothing; every action is a command."""
+    """Do nothing: every action is a command."""
 
 
 def _function(command: Command, act: Execute) -> Callable[..., int]:
-    """A function with the signature that typer reads the command's parameters from."""
+    """Return a function with the signature from which typer reads the command's parameters."""
 
     def call(**values: object) -> int:
         return act(command, values)
@@ -110,9 +110,9 @@ def _annotation(param: Param) -> Any:
 
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
-    """Typer's complaint as ours: what, why, what to do."""
+    """Return typer's error as one of ours: what failed, why, and what to do."""
     names = {command.name for command in COMMANDS} | set(GROUPS)
-    # Two words first, so that `room create` is not taken for `room`.
+    # Pairs first, so that `room create` is not taken for `room`.
     said = [" ".join(pair) for pair in pairwise(arguments)] + arguments
     name = next((words for words in said if words in names), None)
     after = dict(pairwise([*arguments, "-"]))

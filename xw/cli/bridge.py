@@ -1,4 +1,4 @@
-"""bridge."""
+"""The handler of bridge."""
 
 import sys
 from functools import partial
@@ -18,7 +18,7 @@ def bridge(
     options: list[str],
     listing: bool,
 ) -> None:
-    """Run a bridge until it is told to stop, or list the chats that there are."""
+    """Run a bridge until it is stopped, or list the available chats."""
     if listing:
         return _list(call, kind, options)
     agent = call.agent()

@@ -1,4 +1,4 @@
-"""Carrying out a parsed command: what a handler is given, and how its errors are told."""
+"""Run a parsed command: the arguments of its handler, and the report of its errors."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from xw.cli.show import emit, flush
 from xw.errors import Bug, Usage, XwError, explain, unforeseen
 from xw.text import visible
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from xw.agent.rooms import Rooms
 
@@ -18,9 +18,9 @@ INTERRUPTED = 130  # as shells report a process ended by ^C
 
 
 class Call:
-    """The common options of one call, and the Agent that they name."""
+    """The common options of a call, and the Agent that they name."""
 
-    # A NamedTuple would cost each command more to make.
+    # Not a NamedTuple, which would take each command longer to make.
     __slots__ = ("json", "options")
 
     def __init__(self, options: Options, json: bool) -> None:
@@ -28,18 +28,18 @@ class Call:
         self.json = json
 
     def agent(self) -> Agent:
-        """Return the Agent that the call acts through; what it reports goes to stderr."""
+        """Return the Agent of this call; its reports go to stderr."""
         return open_with(self.options, warn)
 
     def rooms(self) -> "Rooms":
-        """Return the rooms of the hub, to look at: that needs no instance."""
+        """Return the rooms of the hub for reading, which needs no instance."""
         from xw.agent.rooms import Rooms
 
         return Rooms(self.options, warn)
 
 
 def execute(command: Command, values: dict[str, object]) -> int:
-    """Run a command's handler and return its exit code. Report every error as `complain` does."""
+    """Run a command's handler, report every error with `complain`, and return the exit code."""
     from importlib import import_module
 
     for stream in (sys.stdout, sys.stderr):
@@ -58,13 +58,13 @@ def execute(command: Command, values: dict[str, object]) -> int:
             flush()
         return code
     except BrokenPipeError:
-        # Whoever read the output has enough. What is left in the buffer must not raise again.
+        # The reader of the output has ended. The rest of the buffer must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except XwError as error:
         return complain(error, call.json)
     except UnicodeEncodeError:
-        # Mail cannot hold such text, nor can xw.json: it comes from this command line.
+        # Neither mail nor xw.json can contain such text: it comes from this command line.
         what = "an argument is not valid UTF-8: write it in UTF-8, or put it into a file"
         return complain(Usage(what), call.json)
     except OSError as error:
@@ -78,13 +78,13 @@ def execute(command: Command, values: dict[str, object]) -> int:
 
 
 def _number(param: Param, given: object) -> object:
-    """The value of an option that takes a number. Usage where it is none, below 0 or too large."""
+    """Return the value of a numeric option. Raise Usage if it is not a number, negative or too large."""
     kind, most, wanted = NUMBERS[param.kind]
     try:
         value = kind(str(given))
     except ValueError:
         value = -1
-    if not 0 <= value <= most:  # which holds for no NaN
+    if not 0 <= value <= most:  # also true for NaN
         raise Usage(f"{param.flag} {given}: give {wanted}")
     return value
 
@@ -96,14 +96,14 @@ def complain(error: XwError, as_json: bool) -> int:
             code = emit(error.told, [error])
             flush()
             return code
-    # Also where standard output takes nothing.
+    # Also if standard output is not writable.
     warn(str(error))
     return error.code
 
 
 def warn(text: str) -> None:
-    """One line on stderr, below what was printed before it."""
-    with suppress(OSError):  # the last flush says so
+    """Print a line on stderr, after the output so far."""
+    with suppress(OSError):  # the last flush reports it
         sys.stdout.flush()
-    with suppress(OSError):  # nobody reads it; the exit code still tells
+    with suppress(OSError):  # nobody reads stderr; the exit code remains
         print(f"xw: {visible(text.replace(chr(10), ' '), keep='')}", file=sys.stderr)

@@ -1,14 +1,13 @@
-"""Every command, as data: the one definition that `quick`, typer and the documents share.
+"""Every command, as data: the one definition for `quick`, typer and the documents.
 
-Each text of help starts with a verb and has at most 60 characters; a test
-looks. `quick` answers the commands marked `hot`, which agents call all the
-time, without typer.
+Each help text starts with a verb and has at most 60 characters, as a test checks. `quick` runs the commands
+marked `hot`, which agents call all the time, without typer.
 """
 
 from xw.layout import TYPES
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from typing import Literal
 
@@ -30,11 +29,11 @@ class Param(NamedTuple):
 
     @property
     def absent(self) -> object:
-        """Return the value that an absent parameter has."""
+        """Return the value of an absent parameter."""
         return [] if self.many else False if self.kind == "switch" else self.default
 
 
-# The kinds that are numbers: their type, largest value, and the words for both in an error.
+# The kinds of numbers: type, largest value, and both in words for an error.
 NUMBERS: "dict[ParamKind, tuple[type[int] | type[float], float, str]]" = {
     "number": (int, float("inf"), "a whole number, 0 or more"),
     "decimal": (float, 1e9, "a number from 0 to 1,000,000,000"),
@@ -44,9 +43,8 @@ NUMBERS: "dict[ParamKind, tuple[type[int] | type[float], float, str]]" = {
 class Command(NamedTuple):
     """A command: its name, a line of help, an example, its function and its parameters.
 
-    A name of two words belongs to the group in `GROUPS` that the first word
-    names. `run` is `module:function` below `xw.cli`, called with a `Call` and
-    one keyword for each parameter.
+    A name of two words belongs to the group in `GROUPS` named by the first word. `run` is `module:function`
+    below `xw.cli`, called with a `Call` and one keyword argument for each parameter.
     """
 
     name: str

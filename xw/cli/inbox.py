@@ -1,4 +1,4 @@
-"""check, read, done."""
+"""The handlers of check, read and done."""
 
 import xw
 from xw import clock, layout
@@ -7,13 +7,13 @@ from xw.cli.show import emit, heading, line, named, put, say, subject, tell
 from xw.errors import Damaged, Unreadable, XwError
 from xw.text import size
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from xw import Agent, Enclosed, Opened
 
-_REASON = 1000  # characters of a dead letter's reason; whoever wrote the note may have put anything there
+_REASON = 1000  # characters of a dead letter's reason, which another program may have written
 
-_NAMED = 10  # files that are no mail; a flood of them must not drown the mail
+_NAMED = 10  # files that are not mail; a flood of them must not hide the mail
 
 
 def check(
@@ -82,7 +82,7 @@ def _dead_letters(
 
 
 def _file_name(name: str) -> str:
-    """The name of a dead letter that cannot be read; whoever gave it may have made it look like a line."""
+    """Return the name of an unreadable dead letter, made safe: it may imitate a line of xw's."""
     return name if layout.is_message(name) else f"not a message: {name}"
 
 
@@ -107,7 +107,7 @@ def read(call: Call, token: str, thread: bool) -> None:
 
 
 def _print(opened: "Opened", now: int) -> None:
-    from xw.quote import indented  # which `check` does not need
+    from xw.quote import indented  # imported here because `check` does not need it
 
     say(heading(opened.message, now))
     for file in opened.enclosed:
@@ -116,13 +116,13 @@ def _print(opened: "Opened", now: int) -> None:
 
 
 def file_line(file: "Enclosed") -> str:
-    """An attachment in one line: its path here, its size, what is wrong with it."""
+    """Return an attachment as a line: its local path, its size, and its problem."""
     problem = f" PROBLEM: {file.problem}" if file.problem else ""
     return f"file: {file.path} ({size(file.file.size)}){problem}"
 
 
 def done(call: Call, tokens: list[str]) -> int:
-    """Finish messages; what is wrong with one is said after the others are done."""
+    """Mark messages as done; report problems after the others are done."""
     try:
         finished = call.agent().done(*tokens)
     except xw.Unfinished as error:

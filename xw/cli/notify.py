@@ -1,4 +1,4 @@
-"""notify status, handoff, compaction, error, heartbeat."""
+"""The handlers of notify: status, handoff, compaction, error, heartbeat."""
 
 from collections.abc import Callable
 
@@ -9,22 +9,22 @@ from xw.cli.show import emit, say
 
 
 def status(call: Call, state: str, task: str | None, progress: str | None) -> None:
-    """Say what one does."""
+    """Announce the current activity."""
     _report(call, lambda agent: agent.notify.status(state, task=task or "", progress=progress or ""))
 
 
 def handoff(call: Call, task: str, to: str | None, context: str | None, priority: str) -> None:
-    """Give a task to another agent."""
+    """Hand a task over to another agent."""
     _report(call, lambda agent: agent.notify.handoff(task, to=to, context=context or "", priority=priority))
 
 
 def compaction(call: Call, summary: str, retained: list[str], task: str | None) -> None:
-    """Tell all that one's context was compacted."""
+    """Tell all that this agent's context was compacted."""
     _report(call, lambda agent: agent.notify.compaction(summary, retained=retained, task=task or ""))
 
 
 def error(call: Call, text: str, recoverable: bool, assistance: bool) -> None:
-    """Tell all that something went wrong."""
+    """Report an error to all."""
     _report(
         call,
         lambda agent: agent.notify.error(text, recoverable=recoverable, needs_assistance=assistance),
@@ -32,7 +32,7 @@ def error(call: Call, text: str, recoverable: bool, assistance: bool) -> None:
 
 
 def heartbeat(call: Call, state: str, task: str | None, ttl: float, message: bool) -> None:
-    """Give a sign of life."""
+    """Renew the presence."""
     _report(call, lambda agent: agent.notify.heartbeat(state, task=task or "", ttl=ttl, message=message))
 
 

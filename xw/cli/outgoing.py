@@ -1,4 +1,4 @@
-"""send, reply, attach, retry."""
+"""The handlers of send, reply, attach and retry."""
 
 import sys
 
@@ -9,7 +9,7 @@ from xw.cli.show import emit, named, names, tell
 from xw.errors import Refused, Usage
 from xw.text import first_line
 
-TYPE_CHECKING = False  # read as true by type checkers; what is below serves them alone
+TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
@@ -57,13 +57,13 @@ def retry(call: Call, token: str) -> None:
 
 
 def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "") -> None:
-    """Act, and print what was sent and where it is; `how` tells what it is to the message acted on."""
+    """Act, and print the sent message's state; `how` is its relation to the message acted on."""
     agent = call.agent()
     show(call, agent, acted(call, agent, act, how), how)
 
 
 def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str = "") -> "_Acted":
-    """Act, and return the result. Raise Returned after printing for whom a message was sent all the same."""
+    """Act, and return the result. Raise Returned after printing the recipients that do get the message."""
     try:
         return act(agent)
     except xw.Returned as error:
@@ -75,7 +75,7 @@ def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str
 
 
 def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
-    """Print what was sent and where it is."""
+    """Print the sent message's state."""
     if call.json:
         emit(sent.to_json())
         return
@@ -87,13 +87,13 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
     if not parts:
         return
     if sent.about:
-        # First, so that a line still ends with where the message is.
+        # First, so that the line still ends with the message's state.
         parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, agent.name)}")
     tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
 
 
 def body_text(body: str | None, file: str | None) -> str:
-    """The text from the argument, standard input (`-`) or a file."""
+    """Return the text of the argument, standard input (`-`) or a file."""
     if file is not None and body is not None:
         raise Usage("give the text either as an argument or with --file, not both")
     if file is None and body != _STDIN:

@@ -1,8 +1,7 @@
-"""The short way in: well-formed calls of the hot commands, parsed by the same data as typer's.
+"""The fast parser: well-formed calls of the hot commands, parsed by the same data as typer's.
 
-Anything else (help, a mistake, a value that begins with a dash, an option
-given twice) is None here, and typer's to answer. A test shows that what both
-parse, they parse alike.
+For anything else (help, a mistake, a value that begins with a dash, a repeated option) it returns None, and
+typer parses. A test checks that both give the same result.
 """
 
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
@@ -12,7 +11,7 @@ _HOT = {command.name: command for command in COMMANDS if command.hot}
 
 
 def command_first(arguments: list[str]) -> list[str]:
-    """The arguments with common options before the command moved behind it: `xw --as bob check`."""
+    """Return the arguments with common options moved behind the command: `xw --as bob check`."""
     flags = {param.flag: 1 if param.kind == "switch" else 2 for param in COMMON}
     end = 0
     while end < len(arguments) and (flag := arguments[end].partition("=")[0]) in flags:
@@ -22,7 +21,7 @@ def command_first(arguments: list[str]) -> list[str]:
 
 
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:
-    """The command and its parameters' values, or None where typer has to look."""
+    """Return the command and its parameters' values, or None if typer must parse."""
     command = _HOT.get(arguments[0]) if arguments else None
     if command is None:
         return None
@@ -51,7 +50,7 @@ def parse(arguments: list[str]) -> tuple[Command, Values] | None:
 
 
 def _place(command: Command, words: list[str], values: Values) -> bool:
-    """Give the words to the command's arguments, in order; False where they do not fit."""
+    """Assign the words to the command's arguments, in order; return False if they do not fit."""
     for param in command.params:
         if param.flag:
             continue

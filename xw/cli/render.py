@@ -1,8 +1,8 @@
-"""Transcripts as text, Markdown or JSON: the one place that lays out what was said, with its files.
+"""Print transcripts as text, Markdown or JSON: the only place that lays out conversations and their files.
 
-An item is a message of a mailbox (`Line`), or a line or an event of a room (`Entry`). What another wrote
-stands behind a margin, or is guarded, so that it cannot look like a line of xw's. One message in a line, and
-the heading of `xw read`, are in `show`, which the hot commands import.
+An item is a message of a mailbox (`Line`), or a line or event of a room (`Entry`). Other people's text is
+behind a margin, or guarded, so that it cannot look like a line of xw's. The one-line form of a message and
+the heading of `xw read` are in `show`, which the hot commands import.
 """
 
 import os
@@ -16,7 +16,7 @@ from xw.text import visible
 
 Item = Line | Entry
 
-# Bright and plain, none of them red, black or white: errors are red, and terminals are dark or light.
+# Bright and plain colours without red, black and white: errors are red, and terminals are dark or light.
 _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
 _FAINT = 2
 
@@ -31,7 +31,7 @@ def printer(form: str) -> Callable[[Item], None]:
 
 
 def _json(item: Item) -> None:
-    """Print one JSON object a line, so that a transcript that goes on can be read as it comes."""
+    """Print one JSON object per line, so that a growing transcript can be read as it comes."""
     emit(item.to_json())
 
 
@@ -55,14 +55,14 @@ def _quote(text: str, files: Iterable[str]) -> None:
 
 
 class Text:
-    """Prints items as text; in a room, each author in a colour of its own where `colours` is set."""
+    """Prints items as text; in a room, with `colours`, each author in a different colour."""
 
     def __init__(self, colours: bool) -> None:
         self._colours = colours
         self._given: dict[str, int] = {}
 
     def __call__(self, item: Item) -> None:
-        """Print one item."""
+        """Print an item."""
         if isinstance(item, Line):
             self._message(item)
         else:

@@ -1,4 +1,4 @@
-"""The commands of `xw room`, and `xw log --room`."""
+"""The handlers of `xw room`."""
 
 from xw import Limits, Member, Room, clock
 from xw.cli.call import Call, warn
@@ -37,7 +37,7 @@ def create(
 
 
 def run(call: Call, name: str) -> None:
-    """Run a room until it is closed. It may be killed at any moment: there is nothing to tidy up."""
+    """Run a room until it is closed. The process may be killed at any moment: nothing needs cleaning up."""
 
     def begun() -> None:
         if not call.json:
@@ -53,12 +53,12 @@ def run(call: Call, name: str) -> None:
 
 
 def join(call: Call, name: str, member: str | None) -> None:
-    """Ask a room to take a member in, or to remind one."""
+    """Ask a room to add a member, or to remind one."""
     report(call, lambda agent: agent.rooms.join(name, member))
 
 
 def leave(call: Call, name: str, member: str | None) -> None:
-    """Ask a room to let a member go."""
+    """Ask a room to remove a member."""
     report(call, lambda agent: agent.rooms.leave(name, member))
 
 
@@ -68,22 +68,22 @@ def pause(call: Call, name: str) -> None:
 
 
 def resume(call: Call, name: str) -> None:
-    """Ask a room to go on."""
+    """Ask a room to continue."""
     report(call, lambda agent: agent.rooms.resume(name))
 
 
 def close(call: Call, name: str) -> None:
-    """Ask a room to end."""
+    """Ask a room to close."""
     report(call, lambda agent: agent.rooms.close(name))
 
 
 def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
-    """Say something in a room."""
+    """Send a line to a room."""
     report(call, lambda agent: agent.rooms.say(name, body_text(body, file)))
 
 
 def list_(call: Call) -> int:
-    """Print the rooms of the hub; 1 if one is damaged, which hides no other."""
+    """Print the rooms of the hub; return 1 if one is damaged, which does not hide others."""
     found = call.rooms().list()
     if call.json:
         emit(found.to_json(), found.problems)
@@ -97,7 +97,7 @@ def list_(call: Call) -> int:
 
 
 def show(call: Call, name: str) -> None:
-    """Print a room as it stands."""
+    """Print a room's current state."""
     room = call.rooms().show(name)
     if call.json:
         emit(room.to_json())

@@ -1,4 +1,4 @@
-"""schema."""
+"""The handler of schema."""
 
 import json
 
@@ -8,7 +8,7 @@ from xw.cli.show import emit, put, say
 
 
 def schema(call: Call, words: list[str]) -> None:
-    """Print a schema, or the names for which there is one."""
+    """Print a schema, or the names that have one."""
     if not words:
         listed = {kind: process.schemas(kind) for kind in process.SCHEMAS}
         if call.json:

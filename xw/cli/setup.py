@@ -1,4 +1,4 @@
-"""init, who, peers, sync, prompt."""
+"""The handlers of init, who, peers, sync and prompt."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage
 from xw.text import first_line, span
 
-_LARGE = 1 << 20  # bytes of an attachment that is worth a progress bar
+_LARGE = 1 << 20  # bytes; larger attachments get a progress bar
 
 
 def init(
@@ -22,7 +22,7 @@ def init(
     capabilities: list[str],
     group: str | None,
 ) -> None:
-    """Make hub and mailbox, and say what to do next."""
+    """Make hub and mailbox, and print the next steps."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
     joined = process.init(call.options, name, card, group, say if not call.json else warn, warn)
     agent = joined.agent
@@ -44,7 +44,7 @@ def init(
 
 
 def who(call: Call) -> None:
-    """Print who and where one is."""
+    """Print the instance's name and place."""
     found = call.agent().who()
     if call.json:
         emit(found.to_json())
@@ -126,7 +126,7 @@ def _event(text: str) -> None:
 
 
 def _progress_bar() -> Callable[[str, int, int], None]:
-    """Shows on stderr how far large attachments have come."""
+    """Return a function that shows the progress of large attachments on stderr."""
     shown = -1
 
     def show(name: str, done: int, whole: int) -> None:

@@ -1,4 +1,4 @@
-"""How values look when printed. Nothing that others wrote reaches the terminal raw."""
+"""The printed form of values. No text of other people reaches the terminal raw."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,23 +9,23 @@ from xw.message import Message
 from xw.text import first_line, span, visible
 
 _WIDTH = 100
-_ABOUT = 60  # of the body, where only what was acted on is named
+_ABOUT = 60  # characters of the body in a message's one-line name
 
 
 def say(text: str) -> None:
-    """Print text of one or more lines; control characters in it are spelled out."""
+    """Print text of one or more lines, with control characters as escapes."""
     put(visible(text))
 
 
 def tell(text: str) -> None:
-    """Print one line, whatever is in it: line breaks are spelled out too."""
+    """Print exactly one line: line breaks become escapes too."""
     put(visible(text, keep=""))
 
 
 def emit(value: Mapping[str, object], errors: Iterable[XwError] = ()) -> int:
-    """Print an object as JSON in one line of ASCII, which no terminal can take for a command.
+    """Print an object as one line of ASCII JSON, which no terminal can take for a command.
 
-    Return the highest exit code of `errors`; the error that has it is told in the object.
+    Return the highest exit code of `errors`; that error is in the object.
     """
     worst = max(errors, key=lambda error: error.code, default=None)
     failed = worst and {"error": str(worst), "code": worst.word, "exit_code": worst.code}
@@ -34,7 +34,7 @@ def emit(value: Mapping[str, object], errors: Iterable[XwError] = ()) -> int:
 
 
 def put(text: str, end: str = "\n", flush: bool = False) -> None:
-    """Print text that is harmless already. XwError where standard output takes nothing."""
+    """Print text that is safe already. Raise XwError if standard output is not writable."""
     try:
         print(text, end=end, flush=flush)
     except BrokenPipeError:
@@ -44,31 +44,31 @@ def put(text: str, end: str = "\n", flush: bool = False) -> None:
 
 
 def flush() -> None:
-    """Write out what was printed. XwError as `put`."""
+    """Write out the printed text. Raise XwError like `put`."""
     put("", end="", flush=True)
 
 
 def dated(at: int) -> str:
-    """A time in a Markdown document: `2026-11-21 05:30:12 UTC`."""
+    """Return a time for a Markdown document: `2026-11-21 05:30:12 UTC`."""
     return clock.brief(at).replace("T", " ").replace("Z", " UTC")
 
 
 def unwritten(error: OSError) -> XwError:
-    """The error of output that goes nowhere, which must not be taken for one of the hub's disk."""
+    """Return the error for output that cannot be written, distinct from errors of the hub's disk."""
     return XwError(f"cannot write the output: {error.strerror}; the command itself has taken effect")
 
 
 def line(message: Message, now: int) -> str:
-    """A message in one line: short id, type, sender, age, first line of the body."""
+    """Return a message as a line: short id, type, sender, age, first line of the body."""
     age = span((now - message.sent) / clock.SECOND)
     late = " (expired)" if message.expired(now) else ""
     return f"{message.short} {message.type} {message.sender} {age}{late} {first_line(message.body, _WIDTH)}"
 
 
 def subject(name: str, message: Message | None) -> str:
-    """Return in one line what was acted on: short id, type, sender, first line.
+    """Return a message's one-line name: short id, type, sender, first line.
 
-    Of a message that cannot be read, what its file name says.
+    For an unreadable message, take them from its file name.
     """
     if message is None:
         _, kind, sender, _ = name.split(".")
@@ -78,9 +78,9 @@ def subject(name: str, message: Message | None) -> str:
 
 
 def named(name: str, message: Message | None, own: str = "") -> str:
-    """Return `subject` for use within a line, with the first line in quotes that it cannot end.
+    """Return `subject` for use within a line, with the first line in quotes that it cannot close.
 
-    Of one's own message, the recipients in place of the sender.
+    For this instance's own message, with the recipients in place of the sender.
     """
     if message is None:
         return subject(name, None)
@@ -90,7 +90,7 @@ def named(name: str, message: Message | None, own: str = "") -> str:
 
 
 def heading(message: Message, now: int) -> str:
-    """A message's first lines, above its body: who, to whom, when, and what it belongs to."""
+    """Return the lines above a message's body: sender, recipients, time, and related messages."""
     age = span((now - message.sent) / clock.SECOND)
     sent, to = clock.brief(message.sent), ", ".join(message.to)
     lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent} ({age} ago)"]
@@ -106,5 +106,5 @@ def heading(message: Message, now: int) -> str:
 
 
 def names(listed: tuple[str, ...]) -> str:
-    """Names for a sentence: a few, or the first and how many more."""
+    """Return names for a sentence: a few, or the first ones and the number of others."""
     return ", ".join(listed) if len(listed) <= 8 else f"{', '.join(listed[:8])} and {len(listed) - 8} more"

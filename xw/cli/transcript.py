@@ -1,4 +1,4 @@
-"""log, trace."""
+"""The handlers of log and trace."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def log(
 
 
 def trace(call: Call, token: str) -> None:
-    """Print where a sent message is."""
+    """Print the state of a sent message."""
     found = call.agent().trace(token)
     if call.json:
         emit(found.to_json())

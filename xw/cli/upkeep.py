@@ -1,4 +1,4 @@
-"""gc, doctor."""
+"""The handlers of gc and doctor."""
 
 from xw import Swept
 from xw.agent import process
@@ -8,7 +8,7 @@ from xw.text import size
 
 
 def gc(call: Call, days: int | None, dry_run: bool, verbose: bool) -> int:
-    """Remove what is old; silent unless asked, or unless something cannot be removed."""
+    """Remove old mail; silent unless asked, or unless something cannot be removed."""
     swept = call.agent().gc(days, dry_run=dry_run)
     left = swept.errors
     if swept.busy and not call.json:
@@ -41,7 +41,7 @@ def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
 
 
 def doctor(call: Call) -> int:
-    """Print all findings; 1 if anything is bad."""
+    """Print all findings; return 1 if anything is bad."""
     findings = process.doctor(call.options)
     if call.json:
         emit(findings.to_json())

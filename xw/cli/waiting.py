@@ -1,4 +1,4 @@
-"""ask, wait, watch."""
+"""The handlers of ask, wait and watch."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from xw.quote import guarded
 
 
 def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: float) -> None:
-    """Ask and print the reply, which is then done. Raise NoAnswer where none will come."""
+    """Ask, print the reply and mark it as done. Raise NoAnswer if none will come."""
 
     def announce(sent: Sent) -> None:
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
@@ -30,7 +30,7 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
 
 
 def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
-    """Print the message that was waited for, in one line."""
+    """Print the awaited message in one line."""
     with call.agent().awaited(re=re, new=new, timeout=timeout) as message:
         if call.json:
             emit(message.to_json())
