@@ -18,9 +18,15 @@ Open = Callable[..., xw.Agent]
 @pytest.fixture
 def act(team: Team) -> Iterator[Open]:  # noqa: F811  # a fixture
     """`act(name)`: the Agent of an instance on a hub in a directory; closed after the test."""
+    config = str(team.folder / "xw.json")
     with ExitStack() as opened:
-        config = str(team.folder / "xw.json")
-        yield lambda name, **more: opened.enter_context(xw.open(name, config=config, **more))
+
+        def one(name: str, **more: object) -> xw.Agent:
+            if not (team.hub / name).exists():
+                team.ok("init", "--name", name)
+            return opened.enter_context(xw.open(name, config=config, **more))  # type: ignore[arg-type]
+
+        yield one
 
 
 @pytest.fixture
