@@ -11,7 +11,7 @@
     ├── NotFound     3  no such message or peer, or an ambiguous one
     ├── TimedOut     4
     ├── Unreachable  5  the hub cannot be reached
-    │   └── Moved        it lies elsewhere now
+    │   └── Moved        it is at another URL now
     └── Refused      6  permission, host key, size or policy
         └── Copied       the hub is a copy of another
 
@@ -103,7 +103,7 @@ class Unreachable(XwError):
 
 
 class Moved(Unreachable):
-    """The hub lies at another URL now, and takes no mail at this one; `url` is the other."""
+    """The hub is at another URL now, `url`, and takes no mail at this one."""
 
     word = "moved"
 

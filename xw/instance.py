@@ -102,7 +102,7 @@ def usual_mirror(url: str, name: str, found: Config, environ: Mapping[str, str])
 
 
 def _follow(options: Options, old: str, url: str, found: Config, environ: Mapping[str, str]) -> Instance:
-    """Open an instance where its hub lies now, and bring what it has left at the old place."""
+    """Open an instance at its hub's present place, and take the mail that it left at the old one."""
     from xw.mirror.merge import take_leftovers
     from xw.mirror.notes import Notes
 

@@ -39,7 +39,7 @@ RESERVED = (EVERYONE, POSTMASTER)
 
 HUB_FILE = "hub.json"
 HUB_ID = "hub.id"
-HUB_MARK = "hub.mark-"  # what follows tells whether two URLs lead to one hub
+HUB_MARK = "hub.mark-"  # followed by a random word; it shows whether two URLs lead to one hub
 CARD = "card.json"
 PRESENCE = "presence.json"
 ROOM = "room.json"
@@ -53,7 +53,7 @@ GC_LOCK = "outbox/.gc.lock"
 BRIDGE_LOCK = "outbox/.bridge.lock"
 PRESENCE_LOCK = "outbox/.presence.lock"
 BRIDGE = "bridge"  # files of a bridge and its chat, on this machine only
-CLAIM = ".claim"  # ends the name of a note in a hub's scratch folder: whose a claim is
+CLAIM = ".claim"  # suffix of a note in a hub's scratch folder, which names a claim's owner
 TURN = ".turn.json"  # beside a claim: the text its bridge presented, and where capture began
 ROOM_LOCK = "outbox/.room.lock"
 SYNC_LOCK = "outbox/.sync.lock"

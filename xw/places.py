@@ -208,7 +208,7 @@ def _unlinked(path: str) -> str:
 
 
 def _owned(path: str) -> str:
-    """Return `path` where it is missing, or it and a link to it are this user's. Foreign."""
+    """Return `path` if it is missing, or if it and its link are this user's; else raise Foreign."""
     try:
         owners = {os.lstat(path).st_uid, os.stat(path).st_uid}
     except (OSError, ValueError):
@@ -219,7 +219,7 @@ def _owned(path: str) -> str:
 
 
 def _read(path: str, checked: bool = True) -> bytes | None:
-    """Return the bytes of a small regular file; None where there is none. Foreign, if `checked`."""
+    """Return the bytes of a small regular file, or None if there is none. Raise Foreign, if `checked`."""
     try:
         # O_NONBLOCK: opening a FIFO in its place must not hang.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -97,7 +97,7 @@ class Announcer:
         return 0.0
 
     def _notice(self, message: Message) -> str:
-        """Return the text that announces a message; empty after a fault, which must not stop other mail."""
+        """Return the text that announces a message; empty after a bug, which must not stop other mail."""
         try:
             return notice(present.as_mail(self._instance, message))
         except (XwError, OSError):

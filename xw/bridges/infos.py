@@ -44,7 +44,7 @@ def _may_show(instance: Instance, info: Message, tell: Callable[[str], None]) ->
         present.as_mail(instance, info)
     except (XwError, OSError):
         raise
-    except Exception as bug:  # noqa: BLE001  # a fault in an info must not fail the message below it
+    except Exception as bug:  # noqa: BLE001  # a bug that an info triggers must not fail the message below it
         tell(f"failed (failed): {info.file_name}: {unforeseen(bug)}")
         instance.mailbox.fail(info.file_name, "failed", unforeseen(bug))
         return False

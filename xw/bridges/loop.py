@@ -100,7 +100,7 @@ class Bridge:
 
         An XwError or OSError leaves everything unchanged: call this again later. If one
         message's files cause it repeatedly, that message fails. Any other exception is a
-        fault of xw's and fails the message at once. A claim that a newer xw left stays for a newer xw.
+        bug in xw and fails the message at once. A claim that a newer xw left stays for a newer xw.
         """
         try:
             pause = self._step()
@@ -135,7 +135,7 @@ class Bridge:
         return 0.0
 
     def _fail_at_hand(self, why: str) -> float | None:
-        """Fail the message in whose turn a fault occurred, whichever other steps still succeed."""
+        """Fail the message in whose turn a bug occurred, whichever other steps still succeed."""
         now, reason = self._turn, answer.writable(why, REASON_LIMIT)
         if now is not None:
             reason += answer.kept_letter(self._instance, now)
@@ -159,7 +159,7 @@ class Bridge:
         return self._forget(now)
 
     def _ends(self, now: Turn, message: Message, reason: str) -> bool:
-        """Note that a turn ends with a report of a fault; return False if the fault prevents that too."""
+        """Note that a turn ends with a report of a bug; return False if the bug prevents that too."""
         with suppress(Exception):  # whatever it is, the message fails without a note
             draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
             if draft:
@@ -168,7 +168,7 @@ class Bridge:
         return self._turn is not None and self._turn.stage == ENDED
 
     def _report_fault(self, message: Message, reason: str) -> None:
-        """Report to its sender a message that caused a fault, unless the report causes another."""
+        """Report a message that triggered a bug to its sender, unless the report triggers another."""
         try:
             draft = answer.failure_notice(self._instance, message, {message.sender}, "failed", reason)
             if draft:
@@ -244,7 +244,7 @@ class Bridge:
             shown = present.show(self._instance, message, above, self._chat.limit)
             mark = self._chat.mark()
         except Unusable:
-            raise  # not this message's fault: the next bridge presents it
+            raise  # not caused by this message: the next bridge presents it
         except Refused as error:
             return self._end(now, message, "refused", str(error))
         except ChatGone as error:
@@ -373,7 +373,7 @@ class Bridge:
         return self._forget(now)
 
     def _fail(self, name: str, kind: Kind, reason: str) -> None:
-        """Move a message to `failed/`, also one that caused a fault before it was claimed."""
+        """Move a message to `failed/`, even one that triggered a bug before it was claimed."""
         if not self._mailbox.fail(name, kind, reason, "processing"):
             self._mailbox.fail(name, kind, reason)
 

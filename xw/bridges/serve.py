@@ -166,7 +166,7 @@ def _loop(
         except Unusable:
             raise
         except Exception as error:  # noqa: BLE001
-            # Every step may be repeated. A full disk or an unavailable hub passes, and a fault of xw's that
+            # Every step may be repeated. A full disk or an unavailable hub passes, and a bug in xw that
             # no message causes must not end the bridge that serves all others.
             reason = str(explain(error)) if isinstance(error, (XwError, OSError)) else unforeseen(error)
             # Compared without the path, which may be a new scratch file's each time.

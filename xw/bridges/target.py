@@ -17,7 +17,7 @@ from xw.errors import NotFound
 
 
 class Target:
-    """The target by the user's name for it, and the pane where it was last found."""
+    """The target as the user named it, and the pane where it was last found."""
 
     def __init__(self, name: str, asked: Asked, server: str = "") -> None:
         self.name = name
