@@ -75,10 +75,10 @@ def _as_users_run_it() -> Iterator[str | None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_disk_is_waited_for() -> Iterator[None]:
-    """`os.fsync` in the tests' own process checks its handle alone: no power cut is seen from inside of it.
+    """Make `os.fsync` check only its handle in the tests' own process, where no power cut can be observed.
 
-    On a busy disk it was half of the suite's time. What is synced, and when, is
-    seen in processes of their own (tests/guarantees), which sync as ever.
+    On a busy disk, fsync took half of the suite's time. The tests of syncing run separate processes
+    (tests/guarantees), which sync as ever.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", os.fstat)

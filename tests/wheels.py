@@ -26,7 +26,7 @@ def build(tree: Path, folder: Path) -> Path:
 
 
 def install(wheel: Path, home: Path) -> Path:
-    """Install a wheel into a new environment; its Python. What xw depends on comes from this one."""
+    """Install a wheel into a new environment with this one's dependencies; return its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", str(home))
     python = home / "bin" / "python"
     packages = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()

@@ -31,7 +31,7 @@ def main(name: str, command: list[str]) -> None:
 
 
 def ask(command: list[str], role: str, text: str) -> str:
-    """What a command answers to a text, in a role."""
+    """Return a command's answer to a text, in a role."""
     prompt = f"{role} Answer with nothing but what you say, in one or two sentences.\n\n{text}\n"
     ended = subprocess.run(command, input=prompt, capture_output=True, text=True, check=False)
     return ended.stdout.strip() or f"({command[0]} said nothing: {ended.stderr.strip()[-200:]})"

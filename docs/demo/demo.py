@@ -106,7 +106,7 @@ def show(place: Path, name: str, *command: str) -> None:
 
 
 def run(place: Path, name: str, *command: str) -> str:
-    """What a command prints, run as an instance; a failure ends the demo."""
+    """Return a command's output, run as an instance; a failure ends the demo."""
     environ = {**ENVIRON, **({"XW_NAME": name} if name else {})}
     return subprocess.run(
         command, cwd=place, env=environ, stdout=subprocess.PIPE, text=True, check=True

@@ -93,7 +93,7 @@ def play(name: str) -> int:
 
 
 def xw(place: Path, name: str, *words: str) -> str:
-    """What an `xw` command prints, run as an instance; a failure ends the program."""
+    """Return an `xw` command's output, run as an instance; a failure ends the program."""
     command = ["xw", *words]
     environ = {**ENVIRON, "XW_NAME": name}
     return subprocess.run(

@@ -38,7 +38,7 @@ class WibWob:
         self.auto = True
         """Answer at once; else the test calls `say` and `finish`."""
         self.trouble = ""
-        """What goes wrong with each answer: `mute`, `half` of it, or `err`."""
+        """The fault of each answer: `mute`, `half` of it, or `err`."""
         self.working = False
         self._stopped = False
         self._listen = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -36,7 +36,7 @@ _ABSOLUTE = ["/etc/x", "/tmp/xw-hostile", "//tmp/x", "../../x", "../bob", "bob/.
              "a/b/c", "..", ".", "/", "", "outbox/../../../x"]  # fmt: skip
 COUNT = 10_000
 SHARE = 2000
-"""What `make test` tries of the names in whole commands; `make torture` tries all of them."""
+"""Number of names that `make test` tries in whole commands; `make torture` tries all of them."""
 
 sizes = pytest.mark.parametrize(
     "count", [SHARE, pytest.param(COUNT, marks=[pytest.mark.torture, pytest.mark.timeout(3000)])]

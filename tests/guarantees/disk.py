@@ -1,13 +1,11 @@
-"""A model of a disk that loses what was not synced: what a power cut may leave, worst case.
+"""A model of a disk that loses unsynced data: the worst that a power cut may leave.
 
-It is fed with the system calls of a run. At a cut each change of a folder that
-was not synced may have reached the disk or not, in any combination, and a file
-that was not synced may be empty or cut in half. Two things are taken for
-granted, as every journaling file system keeps them: an fsync that returned 0
-holds, and a rename never takes a file from its old folder without putting it
-into the new one (it may be found in both).
+It is fed with the system calls of a run. At a cut, each unsynced change of a folder may have reached the disk
+or not, in any combination, and an unsynced file may be empty or cut in half. Two things are taken for
+granted, as in every journaling file system: an fsync that returned 0 holds, and a rename never takes a file
+from its old folder without putting it into the new one (it may be in both).
 
-What happens in `inbox/tmp/` is not varied: nobody ever reads there.
+Changes in `inbox/tmp/` are not varied, because nobody ever reads there.
 """
 
 import itertools

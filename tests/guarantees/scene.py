@@ -225,9 +225,9 @@ def acknowledged(output: str, who: str) -> Promise:
 
 
 def problems(tree: Tree, promise: Promise, given: Tree | None = None) -> list[str]:
-    """All that is wrong with a tree: lost, moved back, torn, or without its attachments.
+    """Return all problems of a tree: messages lost, moved back, torn, or without their attachments.
 
-    What was damaged in `given` may be so still, and dead letters may be damaged.
+    Files that were damaged in `given` may still be, and dead letters may be damaged.
     """
     wrong: list[str] = []
     there = held(tree)

@@ -1,8 +1,7 @@
 """A process killed by SIGKILL at the calls that change or sync a file: some of each kind, at full size all.
 
-strace kills it as it enters the call. What is checked then: nothing that was
-acknowledged is lost, nothing torn is visible, no message went back, delivering
-again leaves exactly one, and the same command completes.
+strace kills it as it enters the call. Then nothing acknowledged is lost, nothing torn is visible, no message
+went back, another delivery leaves exactly one, and the same command completes.
 """
 
 import os

@@ -11,7 +11,7 @@ from tests.cli.team import PATIENCE, Team, until
 XW = (sys.executable, "-P", "-m", "xw")
 
 RUNNING: "list[Running]" = []
-"""What the test under way has started; what still runs at its end is ended."""
+"""The processes of the current test, ended with it."""
 
 
 class Running:

@@ -19,7 +19,7 @@ from xw.bridges.panes import owner_of
 
 RULE = "─" * 60
 PROMPT = f"{RULE}\n❯ "
-"""What Claude Code's input looks like, as a shell can show it."""
+"""The look of Claude Code's input, which a shell can show too."""
 
 PYTHON = shlex.quote(sys.executable)
 BEHIND = "and xw cannot see the program inside it"

@@ -114,7 +114,7 @@ REPLS = {
 
 
 SAID: list[dict[str, str]] = [{}, {"profile": "generic"}, {"profile": "llm"}]
-"""What a person may say of a program that is none of a bridge's."""
+"""Options that a user may give for a program that is not a chat program."""
 
 
 @pytest.mark.parametrize("command", REPLS.values(), ids=REPLS.keys())

@@ -70,13 +70,13 @@ class Program:
         self.busy: str | None = None
         self.limit = 0
         self.raises: list[Exception] = []
-        """What the next presentations end with, instead of taking the text."""
+        """The errors of the next presentations, which do not take the text."""
         self.then_busy: str | None = None
-        """Why it is busy after such a presentation."""
+        """The reason why it is busy after such a presentation."""
         self.fails: Exception | None = None
-        """What captures end with."""
+        """The error of captures."""
         self.tells = True
-        """Whether it can tell after a crash what it was shown."""
+        """True if it knows after a crash which texts it got."""
         self.dies = ""
         """Kill the bridge `before` or `after` the text goes in."""
 

@@ -13,7 +13,7 @@ from xw.instance import Instance, Options, open_instance
 from xw.mailbox import Mailbox
 
 PATIENT_S = 30.0
-"""What commands may take on the side where no test is about that: a busy machine breaks the default."""
+"""Seconds for automatic syncs in tests of other things: a busy machine exceeds the default."""
 
 
 def disconnect() -> None:
