@@ -144,6 +144,7 @@ def test_an_unknown_recipient(alice: Machine) -> None:
     refused = alice.run("send", "task", "hello?", "--to", "bbo")
     assert (refused.code, refused.out, "no peer 'bbo'" in refused.err) == (3, "", True)
     assert list((alice.mirror / "sent").iterdir()) == []
+    assert not (alice.mirror / "outbox/bbo").exists()
 
 
 def test_returned_mail(alice: Machine, bob: Machine, world: World) -> None:

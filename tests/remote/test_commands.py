@@ -1,4 +1,4 @@
-"""Every command on a remote hub: its output, the places of mail, and its work offline."""
+"""Commands over a real sshd: what is particular to it. `tests/hub/test_commands` runs each on every hub."""
 
 import json
 import os
@@ -82,35 +82,6 @@ def test_a_task_there_and_back(alice: Machine, bob: Machine, hub: Path) -> None:
     assert names(hub / "alice/sent") == []
 
 
-def test_attaching_later(alice: Machine, bob: Machine) -> None:
-    """A file added to a sent message comes with an info, and is stored with the message."""
-    task = alice.send("bob", "See the file that I shall add.")
-    (alice.folder / "late.txt").write_text("here")
-    assert "delivered to bob" in alice.ok("attach", task, "late.txt")
-    info = bob.json("check")["messages"][-1]
-    assert f"file: {bob.mirror}/attachments/{task}/late.txt (4 B)" in bob.ok("read", info["id"])
-
-
-def test_peers_and_who(alice: Machine, bob: Machine) -> None:
-    """peers shows who is on the hub with their mail; sync also writes them into xw.json; who counts."""
-    alice.send("bob", "one")
-    assert alice.ok("peers").startswith("bob -; 1 pending, oldest ")
-    assert bob.json("who")["pending"] == 1
-    assert bob.json("who")["hub"] == bob.url
-    alice.ok("sync")
-    assert '"bob"' in (alice.folder / "xw.json").read_text().replace('"alice"', "")
-    assert "bob" in alice.ok("prompt")
-
-
-def test_a_broadcast_reaches_all(alice: Machine, bob: Machine, join: Join) -> None:
-    """`--to all` asks the hub who is there, so that one who joined a moment ago is among them."""
-    carol = join("carol")
-    sent = alice.json("send", "info", "hello", "--to", "all")
-    assert sent["delivered"] == ["bob", "carol"]
-    for machine in (bob, carol):
-        assert [message["body"] for message in machine.json("check")["messages"]] == ["hello"]
-
-
 def test_a_broadcast_goes_to_no_room(alice: Machine, bob: Machine, hub: Path, tmp_path: Path) -> None:
     """Also from a mirror, and offline: the kinds of all peers are known from the last sync."""
     host = ("--hub", str(hub))
@@ -123,20 +94,6 @@ def test_a_broadcast_goes_to_no_room(alice: Machine, bob: Machine, hub: Path, tm
     sent = alice.json("send", "info", "hello", "--to", "all", "--offline")
     assert sent["outbox"] == ["bob"]
     assert "talk" in alice.ok("peers", "--offline")
-
-
-def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, hub: Path) -> None:
-    """A message that failed with bob is found by alice's trace, and sent again as a new one."""
-    task = alice.send("bob", "try this")
-    bob.ok("check")
-    (name,) = bob.mailbox.pending()
-    assert bob.mailbox.fail(name, "gone", "the chat is gone")
-    bob.ok("sync")
-    assert len(names(hub / "bob/inbox/failed")) == 1
-    assert "failed" in alice.ok("trace", task)
-    assert "delivered to bob" in alice.ok("retry", task)
-    (again,) = bob.json("check")["messages"]
-    assert again["retry_of"] == task
 
 
 def test_asking(alice: Machine, bob: Machine) -> None:
@@ -218,15 +175,6 @@ def test_gc_where_the_hub_refuses(bob: Machine, monkeypatch: pytest.MonkeyPatch)
     refused = bob.run("gc")
     assert (refused.code, "its host key has changed" in refused.err) == (6, True)
     assert os.listdir(bob.mirror / "inbox/tmp") == []
-
-
-def test_an_unknown_peer(alice: Machine, hub: Path) -> None:
-    """Mail for a name that the hub does not know is exit 3, and nothing is written anywhere."""
-    result = alice.run("send", "task", "hello?", "--to", "bbo")
-    assert (result.code, result.out) == (3, "")
-    assert "no peer 'bbo'" in result.err
-    assert names(alice.mirror / "sent") == []
-    assert not (alice.mirror / "outbox/bbo").exists()
 
 
 def test_what_is_no_instance(alice: Machine, bob: Machine, hub: Path) -> None:
@@ -357,18 +305,6 @@ def test_progress_on_a_terminal(alice: Machine, bob: Machine) -> None:
         assert syncing.wait(30) == 0
         assert "\rlarge.bin [" in shown
         assert shown.endswith(f"\rlarge.bin [{'#' * 25}] 100 %\r\n")
-
-
-def test_two_machines_with_one_name(alice: Machine, join: Join, bob: Machine) -> None:
-    """Mail comes to both; what is done on one is done on the other."""
-    other = Machine(bob.folder.parent / "bob-2", "bob", bob.url)
-    other.ok("init", "--name", "bob", "--hub", bob.url)
-    task = alice.send("bob", "once")
-    assert "once" in bob.ok("check")
-    assert "once" in other.ok("check")
-    bob.ok("done", task)
-    assert "no mail for bob" in other.ok("check")
-    assert "was done before" in other.ok("done", task)
 
 
 def test_agents_on_the_hub_host_and_elsewhere(
