@@ -324,9 +324,9 @@ _COMMON = """
 _OWN = {
     "check": "actions.pending reports",
     "check --failed": "actions.pending reports actions.inbox agent.values",
-    "read": "actions.inbox quote",
+    "read": "actions.inbox actions.lookup quote",
     "send": "actions.sending hub.giving post",
-    "reply": "actions.sending hub.giving post actions.inbox",
+    "reply": "actions.sending hub.giving post actions.lookup",
     "done": "actions.inbox",
 }
 

@@ -1,10 +1,9 @@
 """Read and finish received mail: read, done, and the dead letters. `pending` has `check`."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Unreadable, XwError
+from xw.errors import NotFound, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import RECEIVED_FIRST, Mailbox, Place
@@ -134,38 +133,10 @@ def read(instance: Instance, token: str) -> Opened:
     """Return the message that `token` names, in any folder. Raise NotFound, or Damaged after moving it to
     `failed/`.
     """
+    from xw.actions.lookup import open_named  # which `done` does without
+
     place, message = open_named(instance.mailbox, token)
     return Opened(message, place, enclosed(instance, message))
-
-
-def open_named(mailbox: Mailbox, token: str, *groups: Iterable[str] | None) -> tuple[Place, Message]:
-    """Return the message that `token` names, and its place; see `Mailbox.find` and `open_message`."""
-    last = None
-    while True:
-        place = mailbox.find(token, *groups)
-        try:
-            return place, open_message(mailbox, place)
-        except FileNotFoundError:
-            if place == last:
-                raise
-            last = place  # not there any more: another command or a bridge has moved it
-
-
-def open_message(mailbox: Mailbox, place: Place) -> Message:
-    """Return the message at a place. Raise Damaged with its file name; from `pending/`, it moves to
-    `failed/`.
-    """
-    try:
-        return mailbox.read(place)
-    except Unreadable as error:
-        raise type(error)(f"{place.name} cannot be shown: {error}") from None
-    except Damaged as error:
-        folder = place.folder
-        if folder == INBOX["pending"]:
-            with suppress(OSError):  # a file that cannot be moved stays
-                mailbox.quarantine("pending", place.name, str(error))
-                folder = INBOX["failed"]
-        raise Damaged(f"{place.name} cannot be shown: {error}; it is in {folder}/, unchanged") from None
 
 
 def enclosed(instance: Instance, message: Message) -> tuple[Enclosed, ...]:
@@ -212,10 +183,3 @@ def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
     return NotFound(
         f"you sent {short}{whom}: only its recipients mark it done; `xw trace {short}` follows it"
     )
-
-
-def not_sent(place: Place, act: str) -> NotFound:
-    """Return the error for a sender's command on a message that this instance has received."""
-    short, name = layout.short_id(place.name), layout.file_name(place.name)
-    sender = name.sender if name else "another"
-    return NotFound(f"{sender} sent you {short}, it is in {place.folder}: {act}; `xw read {short}` prints it")

@@ -91,7 +91,7 @@ def split(to: Sequence[str]) -> list[str]:
 
 def attach(instance: Instance, token: str, paths: Sequence[str]) -> Sent:
     """Add files to a message that this instance sent; its recipients get an `info` about them."""
-    from xw.actions.inbox import not_sent, open_named
+    from xw.actions.lookup import not_sent, open_named
 
     place, message = open_named(instance.mailbox, token, [layout.SENT], *RECEIVED)
     if place.folder != layout.SENT:
@@ -108,7 +108,7 @@ def retry(instance: Instance, token: str) -> Sent:
     sender. A message that the hub refused, or that its recipients failed, goes to the recipients it did not
     reach.
     """
-    from xw.actions.inbox import open_named
+    from xw.actions.lookup import open_named
 
     mailbox = instance.mailbox
     place, message = open_named(mailbox, token, [INBOX["failed"], layout.REFUSED, layout.SENT])
@@ -144,7 +144,7 @@ def _failed_at(instance: Instance, message: Message) -> tuple[str, ...]:
 def _answered(instance: Instance, token: str | None) -> Message | None:
     if token is None:
         return None
-    from xw.actions.inbox import open_named  # which most calls of `send` do without
+    from xw.actions.lookup import open_named  # which most calls of `send` do without
 
     return open_named(instance.mailbox, token, *RECEIVED_FIRST)[1]
 

@@ -43,19 +43,6 @@ class Made(NamedTuple):
     there: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
 
-    def to_json(self) -> "upkeep.Made":
-        """Return the object that `--json` prints."""
-        return {
-            "format": 1,
-            "name": self.instance.name,
-            "hub": self.instance.hub.url,
-            "config": self.instance.config.path,
-            "new_hub": self.new_hub,
-            "new_mailbox": self.new_mailbox,
-            "there": list(self.there),
-            "recorded": list(self.recorded),
-        }
-
 
 class Who(NamedTuple):
     """Name, hub, configuration in force (None without a file), and number of pending messages.

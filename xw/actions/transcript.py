@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, layout
-from xw.actions.inbox import not_sent, open_named
+from xw.actions.lookup import not_sent, open_named
 from xw.errors import NoMessage, NotFound, Unreachable, Unreadable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
