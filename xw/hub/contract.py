@@ -1,23 +1,23 @@
-"""The seam above the files: what a hub must do to carry mail, both ways.
+"""The seam above the files: the duties of a hub, which carries mail both ways.
 
-`Hub` is the only way in which anything above it learns of, or changes, what
-other machines see. It speaks of names, states, bytes and times; never of
-paths, files or mailboxes. `Outgoing` is the half of it that senders use, and
-that a mirror offers as well.
+Only through `Hub` does the code above it learn of, or change, what other
+machines see. It deals in names, states, bytes and times; never in paths, files
+or mailboxes. `Outgoing` is the half that senders use, and that a mirror offers
+too.
 
 Implementations: `directory.DirectoryHub` (a directory), `ssh.SshHub` (one on
 another host) and the hub of the tests in `tests/hub/`, which keeps no files at
 all. `schemes` has a line for each; `tests/hub/` runs one suite against each.
 
-What holds for every method:
+The rules for every method:
 
 - Raise `errors.Unreachable` if the hub itself cannot be reached, its child
-  `errors.Moved` if it lies elsewhere now, and `errors.Refused` if it does not
+  `errors.Moved` if it is at another URL now, and `errors.Refused` if it does not
   let this machine in.
 - A call that raised may be repeated, and so may one whose answer was lost.
-- Whoever delivers keeps the message until the hub has acknowledged it. Of a
-  message, the furthest state wins: nothing moves back.
-- Those that take several items cost a few round trips in all.
+- The sender keeps a message until the hub has acknowledged it. The furthest
+  state of a message wins: nothing moves back.
+- Methods that take several items cost a few round trips in all.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,11 +39,11 @@ Part = Literal["sent", "heard"]
 
 
 class Parcel(NamedTuple):
-    """A message to be delivered to one recipient, with its attachments.
+    """A message for one recipient, with its attachments.
 
-    `read` returns an attachment's bytes in pieces; it raises Damaged if the sender
-    no longer has them as they were sent. They belong below the id `folder`:
-    that of the message, or of an earlier one for files that `xw attach` adds.
+    `read` yields an attachment's bytes in chunks; it raises Damaged if the sender's file has changed. The
+    attachments belong below the id `folder`: the message's own, or an earlier message's for files that `xw
+    attach` adds.
     """
 
     to: str
@@ -56,17 +56,17 @@ class Parcel(NamedTuple):
 
 
 class Located(NamedTuple):
-    """Where a delivered message lies: its state, and since when in seconds by the hub's clock."""
+    """A delivered message's state, and the time of its last move in seconds by the hub's clock."""
 
     state: State
     since: float
 
 
 class Survey(NamedTuple):
-    """What a mailbox holds: the state of each message by file name, and the peers asked about.
+    """A mailbox's content: the state of each message by file name, and the requested peers.
 
-    `strays` are names among the pending messages that no message can have. `nameless` is True where the hub
-    was seen to have no id; only if all instances were asked for.
+    `strays` are names among the pending messages that no message can have. `nameless` is True if the hub has
+    no id, known only if all instances were requested.
     """
 
     states: Mapping[str, State]
@@ -76,7 +76,7 @@ class Survey(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A message to be moved on. A failed one gets the `reason`, and the `kind` of failure, as its note."""
+    """A message's next state. A failed one gets the `reason`, and the `kind` of failure, as its note."""
 
     name: str
     source: State
@@ -86,9 +86,10 @@ class Move(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a hub offers: `look_again_s`, between two looks while busy and while idle, where it cannot push.
+    """A hub's limits.
 
-    `no_coordinator` says why no room can be run from here; empty if it can.
+    `look_again_s` are the seconds between two looks, while busy and while idle, if it cannot push.
+    `no_coordinator` is the reason why no room can run from here; empty if one can.
     """
 
     look_again_s: tuple[float, float]
@@ -96,16 +97,16 @@ class Limits(NamedTuple):
 
 
 class Publisher(Protocol):
-    """Publishes to recipients and to the sender's own copies as one act, because their files lie together."""
+    """Publishes to recipients and to the sender's own folders in one step: all are on one disk."""
 
     def takes(self, to: str) -> bool:
         """Return True if mail for this recipient can be published now, False if it must wait.
 
-        Raise Refused if this process is root and would bring mail to another user's private mailbox.
+        Raise Refused if this process is root, and the recipient's private mailbox is another user's.
         """
 
     def bring(self, to: str, folder: str, file: Attachment, added: bool) -> str | None:
-        """Copy an attachment of the sender's to a recipient, durable; return why that cannot be.
+        """Copy one of the sender's attachments to a recipient, durable; return None, or why it is impossible.
 
         A file that is `added` to an earlier message replaces none.
         """
@@ -120,15 +121,15 @@ class Publisher(Protocol):
         own_first: bool,
         separate: bool,
     ) -> None:
-        """Make a message appear with each recipient and in each of the sender's `own` folders.
+        """Publish a message to each recipient and to each of the sender's `own` folders, durable.
 
-        Durable, in the order recipients, `own`, or the other way round with `own_first`; each copy is a
-        file of its own if `separate`. As `Files.publish` otherwise.
+        The order is recipients, then `own`, or the reverse with `own_first`; each copy is a separate file if
+        `separate`. Otherwise like `Files.publish`.
         """
 
 
 class Rooms(Protocol):
-    """The rooms of a hub: what each is, and its record, for whoever makes, lists or follows one.
+    """The rooms of a hub and their records, for code that makes, lists or follows a room.
 
     `sent` are the messages that a room has sent, `heard` those that it took.
     """
@@ -137,34 +138,34 @@ class Rooms(Protocol):
         """Return the names of all rooms, closed ones too, sorted."""
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a room of this name, open or closed."""
+        """Return True if there is a room of this name, open or closed."""
 
     def make(self, name: str, card: Mapping[str, object], definition: bytes) -> None:
-        """Register a room with its definition, durable; harmless when repeated with the same one.
+        """Register a room with its definition, durable; repeating it with the same one is harmless.
 
-        Raise FileExistsError if it has another definition: of two at once, one wins.
+        Raise FileExistsError if it has another definition: one of two simultaneous callers wins.
         """
 
     def close(self, name: str) -> None:
-        """Take a room off the hub: its record stays, mail to it fails at once. Harmless when repeated."""
+        """Take a room off the hub: its record stays, and mail to it fails at once. Harmless if repeated."""
 
     def definition(self, name: str) -> bytes:
         """Return a room's definition. Raise FileNotFoundError, Damaged or another OSError."""
 
     def is_open(self, name: str) -> bool:
-        """Return False once a room is closed, and has answered all mail that came before that."""
+        """Return False once a room is closed and has answered all earlier mail."""
 
     def record(self, name: str, part: Part) -> list[str]:
         """Return the names of the messages in a part of a room's record, oldest first."""
 
     def read(self, name: str, part: Part, messages: Sequence[str]) -> Iterator[bytes | OSError | Damaged]:
-        """Yield the bytes of messages of a room's record, or what is wrong with each, in few round trips."""
+        """Yield the bytes of messages in a room's record, or the error for each, in few round trips."""
 
     def pending(self, name: str) -> int:
-        """Return how many messages wait for a room."""
+        """Return the number of messages that wait for a room."""
 
     def runs(self, name: str) -> bool | None:
-        """Return whether a coordinator runs a room; None if that cannot be told from here."""
+        """Return whether a coordinator runs a room; None if this machine cannot know."""
 
 
 class Outgoing(Protocol):
@@ -173,51 +174,50 @@ class Outgoing(Protocol):
     url: str
 
     def instances(self) -> list[str]:
-        """Return the names registered, sorted."""
+        """Return the registered names, sorted."""
 
     def everyone(self) -> list[str]:
-        """Return the names that a broadcast goes to, sorted: all that are registered but rooms."""
+        """Return the names that a broadcast goes to, sorted: all instances except rooms."""
 
     def knows(self, name: str) -> bool:
-        """Return whether an instance is registered."""
+        """Return True if an instance is registered."""
 
     def peer(self, name: str) -> Peer:
-        """Return what the hub shows of an instance. Raise NotFound if it is not registered."""
+        """Return an instance as the hub shows it. Raise NotFound if it is not registered."""
 
     def peers(self) -> list[Peer]:
-        """Return what the hub shows of every instance, sorted by name; one that is damaged hides no other."""
+        """Return every instance as the hub shows it, sorted by name; a damaged one does not hide others."""
 
     def publisher(self, owner: str) -> Publisher | None:
-        """Return how to publish for the owner of a mailbox that lies on the hub; None where mail travels."""
+        """Return a publisher for the owner of a mailbox on the hub; None if the owner's mail must travel."""
 
     def deliver(self, parcels: Sequence[Parcel]) -> list[XwError | None]:
-        """Make each parcel durable and pending with its recipient; return an outcome for each, in order.
+        """Make each parcel durable and pending at its recipient; return an outcome for each, in order.
 
-        None: it is there, now or from an earlier try, in whatever state.
-        NotFound: no such instance; Refused: never; both are permanent. Any
-        other error: not now. After an error, later parcels to the same
-        recipient are not tried and have the same outcome, so that none overtakes.
-        Raise if the hub itself is unavailable.
+        None means that it is there, now or from an earlier try, in any state. NotFound (no such instance) and
+        Refused are permanent. Any other error is temporary. After an error, later parcels to the same
+        recipient are not tried and have the same outcome, so that none overtakes. Raise if the hub itself is
+        unavailable.
         """
 
     def locate(self, to: str, name: str) -> Located | None:
-        """Return where a message lies in a recipient's mailbox; None where it is not."""
+        """Return a message's place in a recipient's mailbox, or None."""
 
     def now(self) -> float:
-        """Return the time by the hub's clock, in seconds."""
+        """Return the time of the hub's clock, in seconds since the epoch."""
 
     def limits(self) -> Limits:
-        """Return what the hub offers; without asking it."""
+        """Return the hub's limits, without asking it."""
 
     def rooms(self) -> Rooms:
-        """Return the rooms. Raise Refused, with the reason, if this kind of hub keeps none."""
+        """Return the rooms. Raise Refused, with the reason, if this kind of hub has none."""
 
 
 class Hub(Outgoing, Protocol):
     """A place that instances share."""
 
     progress: Progress | None
-    """Hears how far attachments have come that are being delivered."""
+    """Gets the progress of attachments during delivery."""
 
     def identity(self, known: str = "") -> str:
         """Return the hub's id, made once and then the same for all who ask.
@@ -233,84 +233,84 @@ class Hub(Outgoing, Protocol):
         """
 
     def has_mark(self, mark: str) -> bool:
-        """Return True if a mark was left on this hub. Raise Moved if the hub lies elsewhere now."""
+        """Return True if a mark was left on this hub. Raise Moved if the hub is at another URL now."""
 
     def remove_mark(self, mark: str) -> None:
-        """Remove a mark; harmless where it is gone."""
+        """Remove a mark; harmless if it is gone."""
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
-        """Register an instance, or replace its card; return True if it is new. Durable; may be repeated.
+        """Register an instance, or replace its card; return True if it is new. Durable and repeatable.
 
-        With `first` nothing is replaced: raise FileExistsError if there is such an instance. Of two at
-        once, one wins.
+        With `first` nothing is replaced: raise FileExistsError if the instance exists. One of two
+        simultaneous callers wins.
         """
 
-    # Taking: what is done for the owner of a mailbox, from the machine where its mirror lies
+    # Taking: for a mailbox's owner, from the machine with its mirror
 
     def survey(self, owner: str, known: Mapping[str, Sighting], everyone: bool = False) -> Survey:
-        """Return the state of each message of a mailbox, and what the hub shows of the peers in `known`.
+        """Return the state of each message in a mailbox, and the peers in `known` as the hub shows them.
 
-        What did not change of a peer since is taken from `known`. With `everyone` all
-        instances are shown, known or not. Raise NotFound if the hub has no mailbox for the owner.
+        Unchanged parts of a peer are taken from `known`. With `everyone`, include all instances. Raise
+        NotFound if the hub has no mailbox for the owner.
         """
 
     def fetch(
         self, owner: str, messages: Sequence[tuple[State, str]]
     ) -> Iterator[bytes | Unreadable | Damaged | None]:
-        """Yield the bytes of each message, given as its state and its name.
+        """Yield the bytes of each message, given by state and name.
 
-        In place of them None, if it has moved on; Unreadable, if it may be readable later; or Damaged.
+        Yield None for a message that has moved on, Unreadable if it may be readable later, or Damaged.
         """
 
     def attachment(self, owner: str, folder: str, name: str) -> Iterator[bytes]:
-        """Yield an attachment in pieces. Raise FileNotFoundError, Damaged, or Unreadable."""
+        """Yield an attachment's bytes in chunks. Raise FileNotFoundError, Damaged, or Unreadable."""
 
     def settle(self, owner: str, moves: Sequence[Move]) -> list[XwError | OSError | None]:
-        """Move messages on, durable; return None for each that moved, or that somebody else has moved."""
+        """Move messages on, durable; return None for each that moved, or that another machine has moved."""
 
     def claim(self, owner: str, name: str, token: bytes) -> Claim:
         """Take a message from pending to processing for the machine that alone has this token.
 
-        Of several machines one has `won`. Asked again, also after a crash or a lost answer, it gets
-        `ours` until the message is settled (or for a day, if the hub sweeps); the others have `lost`.
+        One of several machines gets `won`. A repeated call, even after a crash or a lost answer, returns
+        `ours` until the message is settled (or for a day, if the hub sweeps); the other machines get `lost`.
         """
 
     def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
-        """Move something that is no mail to failed, with the reason; False if it is gone. OSError."""
+        """Move a file that is not mail to failed, with the reason; return False if it is gone. OSError."""
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
-        """Return the note of a failed message: reason, kind, at; empty where none can be read."""
+        """Return the note of a failed message: reason, kind, at; empty if it cannot be read."""
 
     # Keeping
 
     def show(self, owner: str, presence: bytes) -> None:
-        """Replace what peers are shown of an instance's presence."""
+        """Replace the presence that peers see."""
 
     def sweep(self, owner: str, days: int, dry_run: bool) -> Swept:
-        """Remove what was handled more than so many days ago, and its attachments; see `xw gc`."""
+        """Remove mail handled more than `days` days ago, and its attachments; see `xw gc`."""
 
     def pushes(self, owners: Sequence[str]) -> Iterator[None]:
-        """Yield whenever something may have changed for one of the owners, first when the watch begins.
+        """Yield when something may have changed for one of the owners, first when the watch begins.
 
-        Blocks in between. Ends where the hub cannot push, when the connection breaks, or with `close`.
+        Blocks in between. Ends if the hub cannot push, when the connection breaks, or with `close`.
         """
 
     def findings(self, owner: str) -> Iterator[Finding]:
-        """Yield what `xw doctor` reports of the way to the hub and of a mailbox on it."""
+        """Yield `xw doctor`'s findings about the way to the hub and a mailbox on it."""
 
     # The connection, if there is one
 
     def closed(self, owner: str) -> str:
-        """Return why this process may not change an instance's mail on the hub; empty where it may try."""
+        """Return why this process may not change an instance's mail on the hub; empty if it may try."""
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
-        """While it is entered, end whatever this thread asks of the hub in so many seconds. Unreachable."""
+        """While entered, limit this thread's calls to `seconds` in all; then they raise Unreachable."""
 
     def connect(self) -> None:
-        """Have a connection, within the limits of each of its steps."""
+        """Connect, within the timeouts of each step."""
 
     def ping(self) -> None:
         """Return once the hub answers."""
 
     def close(self) -> None:
-        """Let the connection go; the next call makes another. May be called from another thread."""
+        """Close the connection; the next call opens another. May be called from another thread."""

@@ -1,7 +1,7 @@
 """A hub that is a directory on another host, reached by SFTP over SSH.
 
-Connected when it is first asked something. What needs a shell there (pushes,
-the system's name) works without one, only worse.
+It connects on first use. Without a shell on the host it works too, with fewer features: no pushes, no check
+of the system's name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +26,11 @@ MAC = (
     "a power cut there can lose mail that was acknowledged"
 )
 MAC_INSTEAD = "keep the hub on Linux, or run the Mac on a battery"
-LOOK_AGAIN_S = (2.0, 15.0)  # at first, and once nothing has arrived for a minute
+LOOK_AGAIN_S = (2.0, 15.0)  # at first, and after a minute without mail
 
 
 def open_files(url: str, *, group: bool = False, links: bool = True) -> SftpFiles:
-    """Return the directory on another host that a URL names; it connects when it is used. Usage."""
+    """Return the remote directory that a URL names; it connects on first use. Raise Usage."""
     link, root = _link(url)
     return SftpFiles(link, root, group=group, links=links)
 
@@ -41,13 +41,13 @@ def _link(url: str) -> tuple[SshLink, str]:
 
 
 def open_hub(url: str) -> "SshHub":
-    """Return the hub at a URL, not yet connected. Usage."""
+    """Return the hub at a URL, not yet connected. Raise Usage."""
     parse(url)
     return SshHub(url)
 
 
 def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tuple[bool, SshHub]":
-    """Return the hub at a URL, made if it is missing, and whether it is new. `schemes` calls it."""
+    """Return the hub at a URL, made if missing, and whether it is new. `schemes` calls it."""
 
     def share() -> None:
         raise Usage(
@@ -85,19 +85,19 @@ class SshHub(DirectoryHub):
         return DirectoryRooms(self, locally=False)
 
     def pushes(self, owners: Sequence[str]) -> Iterator[None]:
-        """Have a shell on the host watch the folders; nothing where there is none, or it sees other files."""
+        """Watch the folders by a shell on the host; yield nothing without one, or if it sees other files."""
         from shlex import quote
 
         from xw.hub import pushes
 
         hub_file = self._hub_file()
         link, root = _link(self.url)
-        # Whatever the user's own shell is; csh takes no line breaks in quotes.
+        # For any user's shell; csh accepts no line breaks in quotes.
         command = f"cd {quote(root or '.')} || exit 3; {pushes.script(owners)}"
         return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), hub_file)
 
     def closed(self, owner: str) -> str:  # noqa: ARG002  # the server decides at each step
-        """Return nothing: the server answers each step."""
+        """Return "": the server decides at each step."""
         return ""
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
@@ -105,15 +105,15 @@ class SshHub(DirectoryHub):
         return _link(self.url)[0].within(seconds)
 
     def connect(self) -> None:
-        """Connect, within the limits of name look-up, route, key exchange and login."""
+        """Connect, within the timeouts of name look-up, route, key exchange and login."""
         _link(self.url)[0].transport()
 
     def ping(self) -> None:
-        """Look at the hub's directory."""
+        """Ask for the attributes of the hub's directory."""
         self.files.stat("")
 
     def close(self) -> None:
-        """Close the connection, also under a flight of another thread."""
+        """Close the connection, even during a flight of another thread."""
         _link(self.url)[0].close()
 
     def _way(self) -> Iterator[Finding]:
