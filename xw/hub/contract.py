@@ -220,16 +220,17 @@ class Hub(Outgoing, Protocol):
     """Gets the progress of attachments during delivery."""
 
     def identity(self, known: str = "") -> str:
-        """Return the hub's id, made once and then the same for all who ask.
+        """Return the hub's id, made once and then the same for all.
 
-        Where it has none, `known` becomes it, which a mirror remembers of a hub that was restored from an
-        older backup; else a new one. Empty where it has none and cannot be written.
+        If it has none, `known` becomes its id, which a mirror remembers of a hub restored from an older
+        backup; otherwise a new one. Empty if it has none and is not writable.
         """
 
     def leave_mark(self, mark: str) -> None:
-        """Let `has_mark` return True for a mark, a random word of hexadecimal digits, by whatever URL.
+        """Leave a mark, for which `has_mark` then returns True by any URL of this hub.
 
-        Raise OSError if the hub cannot be written. A mark that nobody removes is gone after a day or more.
+        A mark is a random word of hexadecimal digits. Raise OSError if the hub is not writable. A mark that
+        nobody removes disappears after a day or more.
         """
 
     def has_mark(self, mark: str) -> bool:

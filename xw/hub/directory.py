@@ -1,8 +1,7 @@
-"""A hub that is a directory: on this machine, or wherever `Files` reach.
+"""A hub that is a directory, on this machine or anywhere that `Files` reaches.
 
-`<hub>/<instance>/` are the mailboxes. This module knows which instances there
-are; it gives mail through `giving` and takes it through `taking`, which are
-loaded only when they are needed. `making` makes such a hub.
+`<hub>/<instance>/` are the mailboxes. This module knows the instances; it gives mail through `giving` and
+takes it through `taking`, which are loaded only when needed. `making` makes such a hub.
 """
 
 import json
@@ -16,7 +15,7 @@ from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
-TYPE_CHECKING = False  # read as true by type checkers; `typing` is too slow for the start-up path
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -33,14 +32,15 @@ if TYPE_CHECKING:
     from xw.sweep import Swept
     from xw.words import State
 
-LEAST = '{"format": 1, "name": "hub"}'  # a hub.json that will do
+LEAST = '{"format": 1, "name": "hub"}'  # a sufficient hub.json
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
 
 
 class Facts(NamedTuple):
-    """What `hub.json` says: its name, whether several Unix users share it, how files are published.
+    """The content of `hub.json`.
 
-    `unix_group` is the group's name as `init` was given it, for people; the hub's folder decides.
+    It has the hub's name, whether several Unix users share it, and how files are published. `unix_group` is
+    the group's name as given to `init`, for people; the hub's folder decides.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Facts(NamedTuple):
 
 
 def facts(files: "Files", url: str) -> Facts:
-    """Return what the `hub.json` in `files` says. Raise Unreachable if there is none."""
+    """Return the content of the `hub.json` in `files`. Raise Unreachable if there is none."""
     try:
         found = parse_object(files.read(layout.HUB_FILE, _LIMIT))
         version = found["format"]
@@ -75,17 +75,17 @@ def facts(files: "Files", url: str) -> Facts:
 
 
 class DirectoryHub:
-    """A `contract.Hub` on `files`, whose root is the hub's directory; without `files` opened by its URL."""
+    """A `contract.Hub` on `files`, whose root is the hub's directory; without `files`, opened by its URL."""
 
     def __init__(self, files: "Files | None", url: str) -> None:
         self._files = files
         self.url = url
-        self.progress: Progress | None = None  # hears of what is being delivered
+        self.progress: Progress | None = None  # gets the progress of deliveries
         self._pushing: Popen[str] | None = None
 
     @property
     def files(self) -> "Files":
-        """Return the hub's directory, opened when first needed. Raise Unreachable if there is no hub."""
+        """The hub's directory, opened on first use. Raises Unreachable if there is no hub."""
         if self._files is None:
             self._files = self._open()
         return self._files
@@ -97,7 +97,7 @@ class DirectoryHub:
         return LocalFiles(self.url, group=about.group, links=about.links)
 
     def mailbox(self, name: str) -> Mailbox:
-        """Return the mailbox of an instance, as it lies on the hub."""
+        """Return an instance's mailbox on the hub."""
         return Mailbox(self.files, name)
 
     def instances(self) -> list[str]:
@@ -108,13 +108,13 @@ class DirectoryHub:
         return [name for index, name in enumerate(names) if _is_instance(looks[2 * index : 2 * index + 2])]
 
     def everyone(self) -> list[str]:
-        """Read all cards; an instance whose card cannot be read is no room."""
+        """Read all cards; an instance with an unreadable card is not a room."""
         names = self.instances()
         cards = self.files.read_all([f"{name}/{layout.CARD}" for name in names], _LIMIT)
         return [name for name, card in zip(names, cards, strict=True) if not _is_room(card)]
 
     def knows(self, name: str) -> bool:
-        """Look for the folder and its card."""
+        """Check the folder and its card."""
         if not _is_free(name):
             return False
         looks = self.files.stat_all([name, f"{name}/{layout.CARD}"])
@@ -129,12 +129,12 @@ class DirectoryHub:
         if not seen:
             from xw.hub.giving import unknown
 
-            self.knows(name)  # raises if the hub is gone, or if nobody can look into it
+            self.knows(name)  # raises if the hub is gone or not accessible
             raise unknown(self.files, self.url, name)
         return seen[0].peer(self.files.now())
 
     def peers(self) -> "list[Peer]":
-        """Look at each instance by itself, so that one which causes a fault hides no other."""
+        """Read each instance separately, so that one that triggers a bug does not hide others."""
         from xw.hub.seeing import peer_or_problem
 
         return [peer_or_problem(self, name) for name in self.instances()]
@@ -152,9 +152,9 @@ class DirectoryHub:
         mailbox = self.mailbox(name)
         mailbox.make()
         path, scratch = f"{name}/{layout.CARD}", mailbox.at(layout.SCRATCH)
-        # The card last: it is what makes the instance known.
+        # The card last: it makes the instance known.
         if first:
-            # By link, so that of two at once one wins: the time makes their bytes differ.
+            # By link, so that one of two simultaneous callers wins: the time makes their bytes differ.
             made = {**card, "created": clock.rfc3339(clock.now())}
             self.files.publish(_card_bytes(made), scratch, [path])
         else:
@@ -183,13 +183,13 @@ class DirectoryHub:
         try:
             return Located(state, self.files.stat(mailbox.at(INBOX[state], name)).mtime)
         except FileNotFoundError:
-            return self.locate(to, name)  # it has moved on, which it can do at most three times
+            return self.locate(to, name)  # it has moved, which happens at most three times
 
     def now(self) -> float:
         return self.files.now()
 
     def limits(self) -> "Limits":
-        """Look again soon, since nothing is far."""
+        """Look again soon, because the files are near."""
         from xw.hub.contract import Limits
 
         return Limits(look_again_s=(2.0, 2.0))
@@ -202,7 +202,7 @@ class DirectoryHub:
     # Taking
 
     def survey(self, owner: str, known: "Mapping[str, Sighting]", everyone: bool = False) -> "Survey":
-        """List the owner's folders and, in the same flight, those of peers."""
+        """List the owner's folders and, in the same flight, the peers'."""
         from xw.hub import taking
 
         with self._telling_absence(owner):
@@ -222,20 +222,20 @@ class DirectoryHub:
             yield from taking.attachment(self.mailbox(owner), folder, name)
 
     def settle(self, owner: str, moves: "Sequence[Move]") -> list[XwError | OSError | None]:
-        """Move the files; failed ones each by themselves, since their notes come first."""
+        """Move the files; failed ones one by one, because their notes come first."""
         from xw.hub import taking
 
         return taking.settle(self.mailbox(owner), moves, self._look_for_hub)
 
     def claim(self, owner: str, name: str, token: bytes) -> "Claim":
-        """Publish a note of the token, which one machine alone can, then move the file."""
+        """Publish a note with the token, which only one machine can, then move the file."""
         from xw.hub import taking
 
         with self._telling_absence(owner):
             return taking.claim(self.mailbox(owner), name, token)
 
     def set_aside(self, owner: str, state: "State", name: str, reason: str) -> bool:
-        """Move the file to `failed/`, untouched, with a note beside it."""
+        """Move the file to `failed/`, unchanged, with a note beside it."""
         with self._telling_absence(owner):
             return self.mailbox(owner).quarantine(state, name, reason)
 
@@ -286,7 +286,7 @@ class DirectoryHub:
         yield Finding("ok", "connected", f"the hub's directory {self.url} exists")
 
     def identity(self, known: str = "") -> str:
-        """Read `hub.id`, made where it is missing."""
+        """Read `hub.id`, made if missing."""
         from xw.hub.identity import identity_in
 
         self._must_be_there()  # an empty mount point gets no id
@@ -313,7 +313,7 @@ class DirectoryHub:
     # The connection: there is none
 
     def closed(self, owner: str) -> str:
-        """Try whether the mailbox can be written, as it cannot from a sandbox."""
+        """Test whether the mailbox is writable, as it is not in a sandbox."""
         from xw.files.access import is_closed
 
         return f"{self.url} cannot be written from here" if is_closed(f"{self.url}/{owner}") else ""
@@ -330,7 +330,7 @@ class DirectoryHub:
         self._must_be_there()
 
     def close(self) -> None:
-        """End what `pushes` has started, by its standard input."""
+        """End the process that `pushes` has started, by its standard input."""
         if self._pushing and self._pushing.stdin:
             with suppress(OSError):
                 self._pushing.stdin.close()
@@ -362,7 +362,7 @@ class DirectoryHub:
             raise
 
     def _hub_file(self) -> bytes:
-        """Return what is in `hub.json`. Raise Unreachable if the hub is gone."""
+        """Return the bytes of `hub.json`. Raise Unreachable if the hub is gone."""
         try:
             return self.files.read(layout.HUB_FILE, _LIMIT)
         except FileNotFoundError:
@@ -376,7 +376,7 @@ def _is_free(name: str) -> bool:
 
 
 def _is_instance(looks: "Sequence[Stat | OSError]") -> bool:
-    """Return True if a folder and the card in it, as they were looked at, are an instance's."""
+    """Return True if a folder and its card, by their attributes, are an instance's."""
     for look in looks:
         if isinstance(look, PermissionError):
             return True  # closed to this user: it hides no other instance, and its mail waits

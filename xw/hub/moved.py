@@ -1,8 +1,7 @@
-"""The mark of a directory hub that has moved: `hub.json` of format 2, with the URL where it lies now.
+"""The mark of a directory hub that has moved: `hub.json` of format 2, with its present URL.
 
-A version of xw that does not know the mark opens no hub of format 2, so that it
-delivers nothing to a place where nobody looks any more. `moving` stands there
-in place of `moved` while the mail is being carried.
+A version of xw that does not know the mark opens no hub of format 2, so it delivers nothing to an abandoned
+place. `moving` replaces `moved` while the mail is being carried.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ MOVING = "moving"
 
 
 def raise_if_moved(about: Mapping[str, object], url: str) -> None:
-    """Raise Moved if the hub at `url` has moved, Unreachable while it does, as its `hub.json` says."""
+    """Raise Moved if the hub at `url` has moved, Unreachable while it is moving, by its `hub.json`."""
     if about.get("format") != FORMAT:
         return
     moved, moving = about.get(MOVED), about.get(MOVING)
@@ -28,7 +27,7 @@ def raise_if_moved(about: Mapping[str, object], url: str) -> None:
 
 
 def seen_from(url: str, moved: str) -> str:
-    """Return the URL of a place that `hub.json` names, as it is reached from where `url` is the hub's.
+    """Return the URL of a place in `hub.json`, as seen from where `url` is the hub's.
 
     A path there is one on the hub's own host.
     """

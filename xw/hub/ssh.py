@@ -77,7 +77,7 @@ class SshHub(DirectoryHub):
         return open_files(self.url, group=about.group, links=about.links)
 
     def limits(self) -> Limits:
-        """Look less often, as a round trip costs time and data. A coordinator needs the files at hand."""
+        """Look less often, because a round trip costs time and data. A coordinator needs local files."""
         host = f"a room runs on the host of its hub's files: run this on the host of {self.url}"
         return Limits(look_again_s=LOOK_AGAIN_S, no_coordinator=host)
 
