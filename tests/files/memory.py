@@ -160,6 +160,13 @@ class MemoryFiles(Singles):
         for below in [below for below in self._nodes if below == path or below.startswith(path + "/")]:
             del self._nodes[below]
 
+    def remove_empty_folder(self, path: str) -> None:
+        self._folder_at(path)
+        self._faults("rmdir", path)
+        if any(below.startswith(path + "/") for below in self._nodes):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+        del self._nodes[path]
+
     def _make_folder(self, path: str) -> None:
         if path:
             self._make_folder(_parent(path))

@@ -327,6 +327,20 @@ def test_remove_folder(place: Place) -> None:
         place.files.remove_folder("a/deep")
 
 
+def test_remove_empty_folder(place: Place) -> None:
+    """Only an empty folder goes; one that holds something stays; a missing one is FileNotFoundError."""
+    place.files.make_folder("a/deep")
+    put(place.files, "a/deep/one")
+    with pytest.raises(OSError, match="deep"):
+        place.files.remove_empty_folder("a/deep")
+    assert place.files.list_folder("a/deep") == ["one"]
+    place.files.remove("a/deep/one")
+    place.files.remove_empty_folder("a/deep")
+    assert place.files.list_folder("a") == []
+    with pytest.raises(FileNotFoundError):
+        place.files.remove_empty_folder("a/deep")
+
+
 def test_make_folder(place: Place) -> None:
     """A folder is made with those above it; again is harmless; a file in the way is FileExistsError."""
     for _ in range(2):

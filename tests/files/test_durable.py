@@ -29,6 +29,7 @@ STEPS: dict[str, tuple[Callable[[LocalFiles], object], set[str]]] = {
     "move": (lambda files: files.move("a/old", "b/old"), {"a", "b"}),
     "remove": (lambda files: files.remove("a/old"), {"a"}),
     "remove_folder": (lambda files: files.remove_folder("a/deep"), {"a"}),
+    "remove_empty_folder": (lambda files: files.remove_empty_folder("a/deep"), {"a"}),
     "make_folder": (lambda files: files.make_folder("a/new"), {"a"}),
     "make_folder again": (lambda files: files.make_folder("a/deep"), {"a"}),
     "make_folder, two": (lambda files: files.make_folder("a/one/two"), {"a", "a/one"}),

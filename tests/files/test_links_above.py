@@ -47,6 +47,8 @@ OPERATIONS: dict[str, Callable[[LocalFiles], object]] = {
     "remove": lambda files: files.remove("box/in/old"),
     "remove_folder": lambda files: files.remove_folder("box/in/deep"),
     "remove_folder the link": lambda files: files.remove_folder("box/in"),
+    "remove_empty_folder": lambda files: files.remove_empty_folder("box/in/deep"),
+    "remove_empty_folder the link": lambda files: files.remove_empty_folder("box/in"),
     "make_folder": lambda files: files.make_folder("box/in/new"),
     "make_folder on it": lambda files: files.make_folder("box/in"),
     "make_folder far below": lambda files: files.make_folder("box/in/deep/er/new"),

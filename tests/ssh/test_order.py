@@ -26,7 +26,7 @@ def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SftpFiles]
     """A place with folders and files; on a server whose handles can be guessed, and as if they could not."""
     link = ServerLink()
     made = SftpFiles(link, str(tmp_path / "place"))
-    made.make_folders(["tmp", "a", "b", "c/d"])
+    made.make_folders(["tmp", "a", "b", "c/d", "e"])
     made.now()
     for path in ("a/old", "a/older", "c/d/file"):
         made.publish(b"old", "tmp", [path])
@@ -57,6 +57,7 @@ DEEDS: dict[str, Callable[[SftpFiles], object]] = {
     "remove": lambda files: files.remove("a/old"),
     "remove several": lambda files: files.remove_all(["a/old", "c/d/file"]),
     "remove a folder": lambda files: files.remove_folder("c"),
+    "remove an empty folder": lambda files: files.remove_empty_folder("e"),
     "make a folder": lambda files: files.make_folder("b/deep/er"),
     "make folders": lambda files: files.make_folders(["b/one", "new/two", "a"]),
 }

@@ -68,6 +68,11 @@ DEEDS: dict[str, tuple[Lies, Callable[[SftpFiles], object], str]] = {
     "move": (about("posix rename"), lambda files: files.move("a/old", "b/old"), "a rename"),
     "remove": (about("remove"), lambda files: files.remove("a/old"), "a removal"),
     "remove a folder": (about("remove folder"), lambda files: files.remove_folder("b"), "a removal"),
+    "remove an empty folder": (
+        about("remove folder"),
+        lambda files: files.remove_empty_folder("b"),
+        "a removal",
+    ),
     "make a folder": (about("make folder"), lambda files: files.make_folders(["c"]), "making a folder"),
 }
 

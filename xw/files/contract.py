@@ -135,6 +135,12 @@ class Files(Protocol):
     def remove_folder(self, path: str) -> None:
         """Remove a folder and everything below it. FileNotFoundError. Not atomic, but repeatable."""
 
+    def remove_empty_folder(self, path: str) -> None:
+        """Remove a folder in which nothing lies; durable. FileNotFoundError; OSError where something does.
+
+        Whoever had it open before can create nothing in it any more.
+        """
+
     def writable(self, folder: str) -> bool:
         """Return True if this process may create names in a folder; False if there is no such folder."""
 

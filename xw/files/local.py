@@ -203,6 +203,11 @@ class LocalFiles(Singles):
             walk.remove_tree(path)
             walk.sync(_folder(path))
 
+    def remove_empty_folder(self, path: str) -> None:
+        with self._walk() as walk:
+            walk.remove_empty(path)
+            walk.sync(_folder(path))
+
     def make_folders(self, paths: Sequence[str]) -> None:
         for path in paths:
             self._make_with_above(path)

@@ -212,6 +212,9 @@ class SftpFiles(Singles):
         for folder in inner:
             self.remove_folder(folder)
         self._remote.discard([f"{path}/{name}" for name, look in found.items() if look.kind != "folder"])
+        self.remove_empty_folder(path)
+
+    def remove_empty_folder(self, path: str) -> None:
         steps = [Ask(step(self._remote.full(path))) for step in (sftp.remove_folder, sftp.lstat)]
         (removed,), (left,), *synced = self._remote.ask([*steps, *self._remote.sync([folder_of(path)])])
         raise_if(self._remote.with_errno(self._remote.error(removed, path), folder_of(path)))

@@ -261,6 +261,14 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
 
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder that is empty."""
+        folder, name = self._at(path)
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError as error:
+            raise self._named(error, path) from None
+
     def _spare(self) -> None:
         """Close the folders if many are open: a process may be limited to 1,024 open files."""
         if len(self._folders) > _MANY:
