@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from xw import clock, layout
 from xw.errors import Damaged, Moved, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
 from xw.finding import Finding
-from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Rooms, Survey
+from xw.hub.contract import Claim, Hub, Limits, Located, Move, Parcel, Progress, Rooms, Survey
 from xw.hub.sighting import Peer, Sighting
 from xw.layout import RANK, check_name
 from xw.sweep import Swept
@@ -93,6 +93,40 @@ class LedgerHub:
         server = self._reached()
         server.identity = server.identity or known or secrets.token_hex(16)
         return server.identity
+
+    def renew_identity(self) -> str:
+        """Make another id."""
+        self._reached().identity = secrets.token_hex(16)
+        return self.server.identity
+
+    def group(self) -> str:
+        """Return nothing: a ledger has no groups."""
+        if self.server.cut:
+            raise Unreachable(f"{self.url} cannot be reached")
+        return ""
+
+    def move_to(self, new: Hub, tell: Callable[[str], None]) -> list[str]:
+        """Hand all over to another ledger."""
+        if not isinstance(new, LedgerHub):
+            raise Refused(f"{new.url} is no ledger, and only into one can {self.url} be moved")
+        old, there = self.server, new.server
+        if old.cut or there.cut:
+            raise Unreachable(f"{self.url} cannot be reached")
+        if old.moved not in ("", new.url) or there is old or (there.cards and there.identity != old.identity):
+            raise Refused(f"{self.url} cannot be moved to {new.url}")
+        self.server.moved = new.url
+        there.identity = old.identity = old.identity or secrets.token_hex(16)
+        there.cards |= old.cards
+        there.revisions |= old.revisions
+        there.presences |= old.presences
+        there.acted |= old.acted
+        there.files |= old.files
+        for name, entries in old.entries.items():
+            there.entries.setdefault(name, {}).update(entries)
+            tell(name)
+        old.entries = {name: {} for name in old.entries}
+        old.touch()
+        return []
 
     def leave_mark(self, mark: str) -> None:
         """Keep a mark."""

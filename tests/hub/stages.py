@@ -42,6 +42,9 @@ class Stage(Protocol):
     def file(self, to: str, message_id: str, name: str) -> bytes:
         """An attachment, as the recipient finds it."""
 
+    def another(self) -> Hub:
+        """An empty hub in another place."""
+
     def close(self, to: str) -> None:
         """Let a recipient's mail be refused for now."""
 
@@ -89,6 +92,13 @@ class DirectoryStage:
         self.cut = vanish
         self.ends = ExitStack()
         self._backdate = backdate
+
+    def another(self) -> Hub:
+        """See `Stage.another`."""
+        in_memory = isinstance(self.files, MemoryFiles)
+        files: Files = MemoryFiles(time.time) if in_memory else LocalFiles(f"{self.files.root}-new")
+        create_hub(files, "new", "", group=False, links=True)
+        return DirectoryHub(files, f"{self.url}-new")
 
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""
@@ -156,6 +166,11 @@ class DirectoryStage:
 class SshStage(DirectoryStage):
     """A hub on another host, whose disk the stage's hands reach here."""
 
+    def another(self) -> Hub:
+        """See `Stage.another`."""
+        super().another()
+        return SshHub(f"{self.url}-new")
+
     def bar(self, to: str, name: str) -> None:
         """See `Stage.bar`."""
         os.chmod(f"{self.files.root}/{to}/inbox/pending/{name}", 0)
@@ -172,6 +187,12 @@ class LedgerStage:
     def again(self) -> Hub:
         """See `Stage.again`."""
         return LedgerHub("ledger://test", self.server)
+
+    def another(self) -> Hub:
+        """See `Stage.another`."""
+        server = Server()
+        server.made = True
+        return LedgerHub("ledger://new", server)
 
     def settle(self, to: str, name: str, state: State) -> None:
         """See `Stage.settle`."""

@@ -17,27 +17,33 @@ from xw.layout import INBOX, RANK, STATES
 from xw.mailbox import Mailbox
 from xw.words import State
 
+INBOX_FOLDERS: tuple[tuple[str, State], ...] = tuple((INBOX[state], state) for state in STATES)
 _NOTES = (layout.WHY, layout.TURN)  # notes beside a message
 _NOTE_LIMIT = 16 * 1024 * 1024  # bytes of a note
 
 
-def carry_inbox(source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, State]] = ()) -> None:
-    """Carry received messages with their notes, but not their attachments.
+def carry_inbox(
+    source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, State]] = INBOX_FOLDERS, keep: bool = False
+) -> None:
+    """Carry received messages with their notes, but not their attachments; with `keep`, copy them.
 
-    `folders` are the folders to carry and the states that they become; by default the inbox's.
+    `folders` are the folders to carry and the states that they become, in the order in which messages move
+    on, so that none is missed.
     """
     there = layout.furthest([target.files.list_folder(target.at(INBOX[state])) for state in STATES])
-    for folder, state in folders or [(INBOX[state], state) for state in reversed(STATES)]:
+    for folder, state in folders:
         names = _listed(source, folder)
         _carry_notes(source, target, folder, INBOX[state], names)
         mail = [name for name in names if layout.is_message(name)]
-        _carry_messages(source, folder, [name for name in mail if name not in there], target, INBOX[state])
+        new = [name for name in mail if name not in there]
+        _carry_messages(source, folder, new, target, INBOX[state], keep)
         behind = [name for name in mail if name in there and RANK[state] > RANK[there[name]]]
         moves = [(target.at(INBOX[there[name]], name), target.at(INBOX[state], name)) for name in behind]
         _raise_first(target.files.move_all(moves), FileNotFoundError)
-        _remove(source, folder, [name for name in mail if name in there])
-        _remove_notes(source, folder, names)
-        there |= dict.fromkeys([name for name in mail if name not in there or name in behind], state)
+        if not keep:
+            _remove(source, folder, [name for name in mail if name in there])
+            _remove_notes(source, folder, names)
+        there |= dict.fromkeys((*new, *behind), state)
 
 
 def carry_claims(source: Mailbox, target: Mailbox) -> None:
@@ -95,14 +101,14 @@ def _carry_attachment(source: Mailbox, target: Mailbox, folder: str, name: str) 
 
 
 def _carry_messages(
-    source: Mailbox, folder: str, names: Sequence[str], target: Mailbox, new_folder: str
+    source: Mailbox, folder: str, names: Sequence[str], target: Mailbox, new_folder: str, keep: bool = False
 ) -> None:
     for batch in batches(_read(source, folder, names), lambda item: len(item[1])):
         scratch = target.at(layout.SCRATCH)
         items = [Publication(data, scratch, (target.at(new_folder, name),)) for name, data in batch]
         outcomes = target.files.publish_all(items)
         carried = [name for (name, _), error in zip(batch, outcomes, strict=True) if error is None]
-        _remove(source, folder, carried)
+        _remove(source, folder, [] if keep else carried)
         # A copy there with other bytes is damaged: keep this one, so that nothing is lost.
         _raise_first(outcomes, FileExistsError)
 

@@ -226,6 +226,20 @@ class Hub(Outgoing, Protocol):
         backup; otherwise a new one. Empty if it has none and is not writable.
         """
 
+    def renew_identity(self) -> str:
+        """Give the hub a new id, so that it is no copy of another any more; return it."""
+
+    def group(self) -> str:
+        """Return the Unix group that shares the hub, empty if it is private; also of a hub that has moved."""
+
+    def move_to(self, new: "Hub", tell: Callable[[str], None]) -> list[str]:
+        """Move all that the hub holds to a new one, its id included; then, and while it moves, take no mail.
+
+        Afterwards raise Moved, which names the new URL. Harmless when repeated; after a crash, or with mail
+        left behind, repeating it completes it. `tell` hears of each mailbox. Return what cannot be moved, a
+        line for each. Raise Refused if it cannot be moved there.
+        """
+
     def leave_mark(self, mark: str) -> None:
         """Leave a mark, for which `has_mark` then returns True by any URL of this hub.
 

@@ -5,6 +5,7 @@ takes it through `taking`, which are loaded only when needed. `making` makes suc
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -17,7 +18,7 @@ from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from subprocess import Popen
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from xw.files import Stat
     from xw.files.contract import Files
     from xw.finding import Finding
-    from xw.hub.contract import Claim, Limits, Located, Move, Parcel, Progress, Survey
+    from xw.hub.contract import Claim, Hub, Limits, Located, Move, Parcel, Progress, Survey
     from xw.hub.giving import DirectoryPublisher
     from xw.hub.rooms import DirectoryRooms
     from xw.hub.sighting import Peer, Sighting
@@ -91,10 +92,14 @@ class DirectoryHub:
         return self._files
 
     def _open(self) -> "Files":
+        about = facts(self._place(), self.url)
+        return self._place(about.group, about.links)
+
+    def _place(self, group: bool = False, links: bool = True) -> "Files":
+        """Return the directory at the hub's URL, whatever lies there."""
         from xw.files.local import LocalFiles
 
-        about = facts(LocalFiles(self.url), self.url)
-        return LocalFiles(self.url, group=about.group, links=about.links)
+        return LocalFiles(self.url, group=group, links=links)
 
     def mailbox(self, name: str) -> Mailbox:
         """Return an instance's mailbox on the hub."""
@@ -142,10 +147,11 @@ class DirectoryHub:
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Make the folders, then write the card."""
         layout.check_name(name)
-        looks = self.files.stat_all([name, *(f"{name}/{file}" for file in (layout.CARD, layout.ROOM))])
+        paths = [name, f"{name}/{layout.CARD}", f"{name}/{layout.ROOM}", layout.HUB_FILE]
+        *looks, hub_file = self.files.stat_all(paths)
         folder, card_there, room_there = (None if isinstance(look, OSError) else look.kind for look in looks)
         new = (folder, card_there) != INSTANCE
-        if new:
+        if isinstance(hub_file, OSError):
             self._must_be_there()
         if (new or card.get("kind") != "room") and room_there == "file":
             raise Refused(f"{name!r} is the name of a room on {self.url}, or was: choose another name")
@@ -164,12 +170,12 @@ class DirectoryHub:
     def publisher(self, owner: str) -> "DirectoryPublisher":
         from xw.hub.giving import DirectoryPublisher
 
-        return DirectoryPublisher(self.files, owner, self._look_for_hub)
+        return DirectoryPublisher(self.files, owner, self._must_be_there)
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
         from xw.hub.giving import Delivery
 
-        return Delivery(self.files, self.url, self._look_for_hub, self.progress).deliver(parcels)
+        return Delivery(self.files, self.url, self._must_be_there, self.progress).deliver(parcels)
 
     def locate(self, to: str, name: str) -> "Located | None":
         """Look in each state, in the order in which messages move."""
@@ -213,7 +219,7 @@ class DirectoryHub:
     ) -> "Iterator[bytes | Unreadable | Damaged | None]":
         from xw.hub import taking
 
-        return taking.fetch(self.mailbox(owner), messages, self._look_for_hub)
+        return taking.fetch(self.mailbox(owner), messages, self._must_be_there)
 
     def attachment(self, owner: str, folder: str, name: str) -> "Iterator[bytes]":
         from xw.hub import taking
@@ -225,7 +231,7 @@ class DirectoryHub:
         """Move the files; failed ones one by one, because their notes come first."""
         from xw.hub import taking
 
-        return taking.settle(self.mailbox(owner), moves, self._look_for_hub)
+        return taking.settle(self.mailbox(owner), moves, self._must_be_there)
 
     def claim(self, owner: str, name: str, token: bytes) -> "Claim":
         """Publish a note with the token, which only one machine can, then move the file."""
@@ -292,6 +298,34 @@ class DirectoryHub:
         self._must_be_there()  # an empty mount point gets no id
         return identity_in(self.files, known)
 
+    def renew_identity(self) -> str:
+        from xw.hub.identity import new_identity
+
+        self._must_be_there()
+        made = new_identity()
+        self.files.replace(f"{made}\n".encode(), "", layout.HUB_ID)
+        return made
+
+    def group(self) -> str:
+        from xw.files.groups import group_of
+        from xw.hub.moving import described
+
+        about = described(self._files or self._place(), self.url)
+        if about.get("group") is not True:
+            return ""
+        return str(about.get("unix_group") or (group_of(self.url) if os.path.isdir(self.url) else "another"))
+
+    def move_to(self, new: "Hub", tell: "Callable[[str], None]") -> list[str]:
+        from xw.hub.moving import described, move
+
+        if not isinstance(new, DirectoryHub):
+            raise Refused(f"{new.url} is not a directory: the hub {self.url} can move into a directory only")
+        files = self._files
+        if files is None:
+            about = described(self._place(), self.url)
+            files = self._place(about.get("group") is True, about.get("publish") != "rename")
+        return move(files, self.url, new.files, new.url, tell)
+
     def leave_mark(self, mark: str) -> None:
         from xw.hub.identity import leave_mark
 
@@ -301,7 +335,7 @@ class DirectoryHub:
     def has_mark(self, mark: str) -> bool:
         from xw.hub.identity import has_mark
 
-        self._look_for_hub()
+        self._must_be_there()
         return has_mark(self.files, mark)
 
     def remove_mark(self, mark: str) -> None:
@@ -336,15 +370,13 @@ class DirectoryHub:
                 self._pushing.stdin.close()
 
     def _must_be_there(self) -> None:
-        """Raise Unreachable if the hub is gone, so that its absence is not taken for that of a peer."""
-        try:
-            self.files.stat(layout.HUB_FILE)
-        except (FileNotFoundError, NotADirectoryError):
-            raise Unreachable(f"no hub at {self.url}: was it moved, or is its disk not mounted?") from None
+        """Raise Unreachable if the hub is gone, so that its absence is not taken for that of a peer.
 
-    def _look_for_hub(self) -> None:
-        """Raise Unreachable if the hub is gone, and Moved if it lies elsewhere: why something is missing."""
-        facts(self.files, self.url)
+        Raise Moved if it lies elsewhere now.
+        """
+        from xw.hub.moved import look_for_hub
+
+        look_for_hub(self.files, self.url)
 
     @contextmanager
     def _telling_absence(self, owner: str) -> "Iterator[None]":
@@ -352,7 +384,7 @@ class DirectoryHub:
         try:
             yield
         except FileNotFoundError:
-            self._look_for_hub()
+            self._must_be_there()
             try:
                 self.files.stat(self.mailbox(owner).at(INBOX["pending"]))
             except FileNotFoundError:

@@ -5,13 +5,29 @@ place. `moving` replaces `moved` while the mail is being carried.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
-from xw import schemes
-from xw.errors import Moved, Unreachable
+from xw import layout, schemes
+from xw.errors import Damaged, Moved, Unreachable
+from xw.files.contract import Files
+from xw.message import parse_object
 
+_LIMIT = 64 * 1024  # bytes
 FORMAT = 2
 MOVED = "moved"
 MOVING = "moving"
+
+
+def look_for_hub(files: Files, url: str) -> None:
+    """Raise Unreachable if there is no hub in `files`, and as `raise_if_moved`."""
+    try:
+        about = files.read(layout.HUB_FILE, _LIMIT)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Unreachable(f"no hub at {url}: was it moved, or is its disk not mounted?") from None
+    except (Damaged, PermissionError):
+        return  # it is there, and whoever opens it says what is wrong
+    with suppress(Damaged):
+        raise_if_moved(parse_object(about), url)
 
 
 def raise_if_moved(about: Mapping[str, object], url: str) -> None:

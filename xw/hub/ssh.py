@@ -72,9 +72,8 @@ class SshHub(DirectoryHub):
     def __init__(self, url: str, files: Files | None = None) -> None:
         super().__init__(files, url)
 
-    def _open(self) -> Files:
-        about = facts(open_files(self.url), self.url)
-        return open_files(self.url, group=about.group, links=about.links)
+    def _place(self, group: bool = False, links: bool = True) -> Files:
+        return open_files(self.url, group=group, links=links)
 
     def limits(self) -> Limits:
         """Look less often, because a round trip costs time and data. A coordinator needs local files."""

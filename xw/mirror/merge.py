@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from xw import layout
 from xw.errors import Busy, Damaged, XwError, explain
 from xw.files.contract import Files
-from xw.hub.carrying import carry_attachments, carry_inbox, carry_own, remove_attachments
+from xw.hub.carrying import INBOX_FOLDERS, carry_attachments, carry_inbox, carry_own, remove_attachments
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.notes import MACHINE
@@ -59,9 +59,9 @@ def take_mailbox(source: Mailbox, target: Mailbox) -> None:
 
 
 def take_leftovers(source: Mailbox, target: Mailbox) -> None:
-    """Take an instance's sent and unsent mail from a place that its hub has left."""
+    """Take an instance's sent, unsent and handled mail from a place that its hub has left."""
     try:
-        left = source.names(layout.SENT) or source.waiting_for()
+        left = source.names(layout.SENT) or source.waiting_for() or source.names(INBOX["done"])
     except OSError:
         return  # it had no mailbox there, or it is not accessible
     if left:
@@ -69,6 +69,7 @@ def take_leftovers(source: Mailbox, target: Mailbox) -> None:
             for box in (source, target):
                 held.enter_context(box.files.locked_briefly(box.at(layout.LOCK)))
             carry_attachments(source, target)
+            carry_inbox(source, target, INBOX_FOLDERS[1:])
             carry_own(source, target)
             remove_attachments(source)
 

@@ -6,7 +6,7 @@ commands read the mirror, at local speed. Works over any `contract.Hub`.
 
 import time
 
-from xw.errors import Unreachable, XwError
+from xw.errors import Moved, Unreachable, XwError
 from xw.mailbox import Mailbox
 from xw.mirror.notes import Notes
 
@@ -90,6 +90,8 @@ class Mirror:
         try:
             with hub.within(self.timeout):
                 return question(hub)
+        except Moved:
+            raise  # the next sync follows, and must not wait
         except Unreachable as error:
             self.notes.failed(str(error))
             raise
