@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from xw import clock, config, layout
 from xw.config import Config
-from xw.errors import Moved, NotFound, Unreachable
+from xw.errors import Moved, NotFound, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.files.ownership import is_root
 from xw.hub.directory import DirectoryHub, facts
@@ -106,7 +106,7 @@ def _follow(options: Options, old: str, url: str, found: Config, environ: Mappin
     from xw.mirror.merge import take_leftovers
     from xw.mirror.notes import Notes
 
-    name, url = options.name or "", _last(url)
+    name, url = options.name or "", where_now(url, found, environ)
     if config.is_remote(url):
         mirror = usual_mirror(url, name, found, environ)
         if os.path.isdir(f"{old}/{name}") and not os.path.isdir(f"{mirror}/{name}"):
@@ -117,15 +117,19 @@ def _follow(options: Options, old: str, url: str, found: Config, environ: Mappin
     return instance
 
 
-def _last(url: str) -> str:
-    """Return where a hub has moved to in the end."""
+def where_now(url: str, found: Config, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL at which a hub lies that may have moved, as far as this machine knows."""
     for _ in range(_MOVES):
         if config.is_remote(url):
-            return url
+            from xw.mirror.notes import about
+
+            return about(LocalFiles(usual_mirror(url, "", found, environ))).leads(url)
         try:
-            open_hub(url)
+            facts(LocalFiles(url), url)
         except Moved as moved:
             url = moved.url
+        except XwError:
+            return url
         else:
             return url
     raise Unreachable(f"the hub {url} has moved in a circle")

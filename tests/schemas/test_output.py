@@ -78,6 +78,8 @@ alice$ room close tea
 alice$ peers
 alice$ gc
 bob$ doctor
+alice$ hub move .xw/moved
+alice$ hub new-id
 """
 
 

@@ -21,7 +21,7 @@ from xw.backoff import Pause
 from xw.bridges.loop import Tell
 from xw.config import Config
 from xw.errors import Usage
-from xw.instance import Options
+from xw.instance import Options, where_now
 
 GRACE_S = 10.0
 """How long a program may take to end after SIGTERM."""
@@ -55,7 +55,9 @@ def programs(found: Config, options: Options, names: Sequence[str]) -> list[Prog
     asked = list(dict.fromkeys(names or found.instances))
     bridged = [name for name in asked if found.instances[name].get("bridge")]
     # One sync for all: the mirrors of one xw.json share a connection.
-    mirrored = bool(found.instances) and config.is_remote(config.hub_url(options.hub, os.environ, found))
+    mirrored = bool(found.instances) and config.is_remote(
+        where_now(config.hub_url(options.hub, os.environ, found), found)
+    )
     if not mirrored and (not bridged or (names and bridged != asked)):
         whom = next(name for name in asked if name not in bridged) if names else "an instance"
         example = '"bridge": {"kind": "command", "target": "claude -p"}'

@@ -6,10 +6,21 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
-from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain, left_out, unforeseen
+from xw.errors import (
+    Busy,
+    Moved,
+    NotFound,
+    Refused,
+    Unreachable,
+    Usage,
+    XwError,
+    explain,
+    left_out,
+    unforeseen,
+)
 from xw.hub import opening
 from xw.hub.contract import Hub, Outgoing
-from xw.instance import Instance, Options, load_config, open_hub, open_instance
+from xw.instance import Instance, Options, load_config, open_hub, open_instance, where_now
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
@@ -280,14 +291,20 @@ def _must_be_room(instance: Instance, room: str) -> None:
 def _shared(options: Options) -> Hub:
     """Return the hub itself, local or remote, connected. Raise Unreachable or Refused."""
     found = load_config(options)
-    url = config.hub_url(options.hub, os.environ, found)
+    url = where_now(config.hub_url(options.hub, os.environ, found), found)
     if not config.is_remote(url):
         return open_hub(url)[1]
     if options.offline:
         raise Unreachable(f"{url}: not reached, because of --offline")
     hub = opening.open_hub(url)
-    with hub.within(found.offline_s):
-        hub.connect()
+    try:
+        with hub.within(found.offline_s):
+            hub.connect()
+            hub.ping()
+    except Moved as moved:
+        hub = opening.open_hub(moved.url)
+        with hub.within(found.offline_s):
+            hub.connect()
     return hub
 
 

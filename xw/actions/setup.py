@@ -133,7 +133,7 @@ def init(
     check_link(os.path.dirname(path))
     kept = usual_mirror(url, "", written, environ) if config.is_remote(url) else url
     check_way(kept)
-    new_hub, hub = _hub(url, shared, options.offline, tell)
+    new_hub, hub = join_hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
@@ -251,7 +251,9 @@ def _written(given: str | None, url: str) -> str:
     return given if layout.is_name(given) or config.is_remote(given) else url
 
 
-def _hub(url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]) -> tuple[bool, Hub]:
+def join_hub(
+    url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]
+) -> tuple[bool, Hub]:
     """Return the hub at `url`, and whether it is new."""
     if config.is_remote(url):
         if offline:

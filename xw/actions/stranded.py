@@ -13,10 +13,10 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.actions.mirrors import noted, used_by
 from xw.config import Config
-from xw.errors import Damaged, NotFound, Unreadable, Usage, XwError, explain
+from xw.errors import Damaged, NotFound, Unreachable, Unreadable, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.hub.handover import hand_over
-from xw.instance import Instance, usual_mirror
+from xw.instance import Instance, usual_mirror, where_now
 from xw.mailbox import Mailbox
 from xw.message import decode
 from xw.mirror.notes import about
@@ -102,8 +102,8 @@ def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str])
 
 def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
     try:
-        url = config.hub_url(hub, environ, found)
-    except Usage:
+        url = where_now(config.hub_url(hub, environ, found), found, environ)
+    except (Usage, Unreachable):
         return ""  # no hub is configured
     return os.path.realpath(usual_mirror(url, "", found, environ)) if config.is_remote(url) else ""
 

@@ -14,6 +14,7 @@ from xw.instance import Options, load_config
 
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
+    from xw.actions.moving import HubMoved, Renewed
     from xw.agent.policy import Report
     from xw.shapes import upkeep
 
@@ -79,6 +80,20 @@ def open_to_sync(options: Options, report: "Report") -> Agent:
 
     prepare(options)
     return open_with(options, report)
+
+
+def move_hub(options: Options, url: str, tell: Tell) -> "HubMoved":
+    """Move the hub in use to a new URL; see `actions.moving.move`."""
+    from xw.actions import moving
+
+    return moving.move(options, url, tell)
+
+
+def renew_hub(options: Options) -> "Renewed":
+    """Give the hub in use a new id; see `actions.moving.renew_identity`."""
+    from xw.actions import moving
+
+    return moving.renew_identity(options)
 
 
 def needs_group() -> Usage:

@@ -57,6 +57,7 @@ class Command(NamedTuple):
 
 GROUPS = {
     "notify": "Report your state in a form that programs read.",
+    "hub": "Move the hub, or give a copy an id of its own.",
     "room": "Let several agents talk while people watch.",
 }
 
@@ -296,6 +297,19 @@ COMMANDS = (
             Param("dry_run", "--dry-run", "List what to remove, and remove nothing.", kind="switch"),
             Param("verbose", "--verbose", "Report how much was removed.", kind="switch"),
         ),
+    ),
+    Command(
+        "hub move",
+        "Move the hub to another directory or host.",
+        "xw hub move ssh://you@server/srv/hub",
+        "hub:move",
+        (Param("url", help="Name the new place: a path or a URL.", required=True, metavar="URL"),),
+    ),
+    Command(
+        "hub new-id",
+        "Give a copy of a hub an id of its own.",
+        "xw hub new-id --hub ssh://you@server/srv/copy",
+        "hub:new_id",
     ),
     Command(
         "notify status",

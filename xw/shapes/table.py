@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "room resume": (mail.Sent,),
     "room close": (mail.Sent,),
     "gc": (upkeep.Swept,),
+    "hub move": (upkeep.HubMoved,),
+    "hub new-id": (upkeep.Renewed,),
     "notify status": (mail.Sent,),
     "notify handoff": (mail.Sent,),
     "notify compaction": (mail.Sent,),

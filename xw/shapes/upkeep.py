@@ -110,6 +110,27 @@ class Synced(TypedDict):
     adopted: Annotated[Count, Field(description="Messages taken from another mirror.")]
 
 
+HubMoved = TypedDict(
+    "HubMoved",
+    {
+        "format": Format,
+        "from": str,
+        "to": str,
+        "instances": Annotated[list[Name], Field(description="Those whose mailboxes were moved.")],
+        "left": Annotated[list[str], Field(description="A line for each thing that stays at the old place.")],
+    },
+)
+HubMoved.__doc__ = "The result of `hub move`."
+
+
+class Renewed(TypedDict):
+    """A hub, and its new id."""
+
+    format: Format
+    hub: str
+    id: Annotated[str, Field(description="128 random bits in base32, lower case.")]
+
+
 class Event(TypedDict):
     """A line of a command that runs until it is stopped."""
 

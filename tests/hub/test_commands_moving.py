@@ -1,0 +1,74 @@
+"""A hub moves, or is copied, on hubs that are not local directories: mirrors know it by its id alone."""
+
+import json
+import os
+
+import pytest
+
+from tests.cli.team import until
+from tests.hub.worlds import World, hub_of, kept_in_step
+from tests.remote.conftest import Join
+from tests.remote.machine import Machine
+
+
+@pytest.fixture
+def alice(join: Join) -> Machine:
+    return join("alice")
+
+
+def bodies(machine: Machine) -> list[str]:
+    """Return the bodies that `check` shows."""
+    return [message["body"] for message in machine.json("check")["messages"]]
+
+
+def test_hub_move(world: World, alice: Machine, join: Join) -> None:
+    """Mail that waits here or there arrives at the new place with nothing more to do."""
+    bob = join("bob")
+    alice.send("bob", "there")
+    world.cut()
+    assert alice.run("send", "--to", "bob", "info", "here").code == 0
+    world.back()
+    new = f"{world.url}-new"
+    ran = bob.run("hub", "move", new, "--json")
+    assert (ran.code, ran.err) == (0, f"xw: making a hub at {new}\n")
+    moved = json.loads(ran.out)
+    assert (moved["from"], moved["to"], moved["instances"], moved["left"]) == (
+        world.url,
+        new,
+        ["alice", "bob"],
+        [],
+    )
+    assert alice.ok("sync").startswith("1 delivered")
+    assert bodies(bob) == ["there", "here"]
+    assert {machine.json("who")["hub"] for machine in (alice, bob)} == {new}
+
+
+def test_a_watcher_follows(world: World, alice: Machine, join: Join) -> None:
+    """A mirror that is kept in step goes on at the new place, both ways."""
+    bob = join("bob")
+    with kept_in_step(alice):
+        until(lambda: bodies(bob) == [] and bob.run("send", "--to", "alice", "info", "before").code == 0)
+        until(alice.pending)
+        bob.ok("hub", "move", f"{world.url}-new")
+        bob.send("alice", "after")
+        until(lambda: len(alice.pending()) == 2)
+        assert alice.run("send", "--to", "bob", "info", "back").code == 0
+        until(lambda: bodies(bob) == ["back"])
+
+
+def test_a_send_during_the_move(world: World, alice: Machine, join: Join) -> None:
+    """A send right after the move is delivered at the new place at once."""
+    bob = join("bob")
+    bob.ok("hub", "move", f"{world.url}-new")
+    alice.send("bob", "at once")
+    assert bodies(bob) == ["at once"]
+    assert os.listdir(alice.mirror / "outbox/bob") == []
+
+
+def test_hub_new_id(world: World, alice: Machine) -> None:
+    """The mirror of this machine knows the new id at once, and mail travels as before."""
+    before = hub_of(world).identity()
+    made = alice.json("hub", "new-id")
+    assert made["id"] == hub_of(world).identity() != before
+    assert alice.ok("sync").startswith("0 delivered")
+    assert alice.run("hub", "new-id", "--offline").code == 2

@@ -1,0 +1,30 @@
+"""hub move, new-id."""
+
+from xw.agent.process import move_hub, renew_hub
+from xw.cli.call import Call, warn
+from xw.cli.show import emit, names, say, tell
+
+
+def move(call: Call, url: str) -> None:
+    """Move the hub, and say what to do next."""
+    moved = move_hub(call.options, url, say if not call.json else warn)
+    for line in moved.left:
+        warn(line)
+    if call.json:
+        emit(moved.to_json())
+        return
+    tell(f"from     {moved.old}")
+    tell(f"to       {moved.new}")
+    tell(f"moved    {names(moved.instances) if moved.instances else 'no mailbox'}")
+    say(f"Next: set `hub` to {moved.new} in each xw.json that names the old place.")
+    say(f"Until then, keep {moved.old}: it names the new place.")
+
+
+def new_id(call: Call) -> None:
+    """Give the hub an id of its own."""
+    renewed = renew_hub(call.options)
+    if call.json:
+        emit(renewed.to_json())
+        return
+    tell(f"hub      {renewed.hub}")
+    tell(f"id       {renewed.id}")
