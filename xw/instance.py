@@ -128,7 +128,7 @@ def where_now(url: str, found: Config, environ: Mapping[str, str] = os.environ) 
             facts(LocalFiles(url), url)
         except Moved as moved:
             url = moved.url
-        except XwError:
+        except (XwError, OSError):  # whoever opens it reports that
             return url
         else:
             return url
