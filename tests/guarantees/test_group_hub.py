@@ -244,3 +244,23 @@ def test_a_folder_that_does_not_pass_its_group_on(ground: Path) -> None:
     exchange(ground, USER, "one", "one", 0o022, GROUP)
     ok(ground / "one", USER, "three", "init", "--name", "three", groups=[GROUP])
     assert [path for path in everything(hub) if path.lstat().st_gid != GROUP] == []
+
+
+def test_a_hub_that_moves(ground: Path) -> None:
+    """A member moves it: the new place is the group's as well, and both members go on there."""
+    hub, new = ground / "shared/hub", ground / "shared/moved"
+    (ground / "shared").mkdir(mode=0o777)
+    (ground / "shared").chmod(0o777)
+    for name, user in MEMBERS.items():
+        more = ("--group", str(GROUP)) if name == "one" else ()
+        ok(ground / name, user, name, "init", "--name", name, "--hub", str(hub), *more, groups=[GROUP])
+    exchange(ground, USER, "one", "two", 0o077, GROUP)
+    exchange(ground, OTHER, "two", "one", 0o022, GROUP)
+    stranger = run(ground / "two", OTHER, "two", "hub", "move", str(new))
+    assert (stranger.code, stranger.err.count("\n")) == (6, 1), stranger
+    ok(ground / "two", OTHER, "two", "hub", "move", str(new), groups=[GROUP], mask=0o077)
+    assert misplaced(new, GROUP) == []
+    for name, user in MEMBERS.items():
+        assert "from " in ok(ground / name, user, name, "check", groups=[GROUP])
+    exchange(ground, USER, "one", "two", 0o077, GROUP)
+    assert misplaced(new, GROUP) == []

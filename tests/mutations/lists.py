@@ -1,11 +1,12 @@
 """All mutations, from the lists of each part."""
 
-from tests.mutations import bridges, local, mirror, owners, places, rooms, sftp, terminal
+from tests.mutations import bridges, local, mirror, moving, owners, places, rooms, sftp, terminal
 
 ALL = (
     *local.MUTATIONS,
     *sftp.MUTATIONS,
     *mirror.MUTATIONS,
+    *moving.MUTATIONS,
     *owners.MUTATIONS,
     *places.MUTATIONS,
     *bridges.MUTATIONS,

@@ -235,3 +235,31 @@ def test_a_mirror_that_the_other_version_made(pair: tuple[str, str], far: str, t
     after.run("send", "info", "and again", "--to", "ann", "--offline")
     assert "1 delivered" in before.run("sync").out
     assert before.pending() == ["to myself", "and again"]
+
+
+def test_a_hub_that_has_moved(older: str, far: str, tmp_path: Path) -> None:
+    """An older version delivers nothing to the old place, and loses nothing: upgraded, it delivers."""
+    folders = [tmp_path / "machine-of-ann", tmp_path / "machine-of-ben"]
+    for folder in folders:
+        folder.mkdir()
+    ann, ben = Agent("ann", older, folders[0]), Agent("ben", XW, folders[1])
+    for agent in (ann, ben):
+        agent.run("init", "--name", agent.name, "--hub", far)
+    ann.run("sync")
+    ben.run("hub", "move", f"{far}-new")
+    ann.run("send", "task", "it waits", "--to", "ben")
+    assert "upgrade xw" in ann.run("sync", code=1).err
+    ann.run("sync", "--hub", f"{far}-new", code=3)
+    upgraded = Agent("ann", XW, folders[0])
+    assert "1 delivered" in upgraded.run("sync").out
+    assert ben.pending() == ["it waits"]
+
+
+def test_a_moved_hub_that_is_a_directory(older: str, tmp_path: Path) -> None:
+    """An older version does not open the old directory: exit 1, and nothing is written there."""
+    ann, ben = Agent("ann", older, tmp_path), Agent("ben", XW, tmp_path)
+    ann.run("init", "--name", "ann")
+    ben.run("init", "--name", "ben")
+    ben.run("hub", "move", str(tmp_path / "moved"))
+    assert "upgrade xw" in ann.run("send", "task", "not sent", "--to", "ben", code=1).err
+    assert list((tmp_path / ".xw/hub").rglob("*.task.*")) == []

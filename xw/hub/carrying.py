@@ -5,7 +5,7 @@ so an interrupted call may be repeated. If a message is in both places, its furt
 files stay.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from xw import layout
@@ -37,13 +37,23 @@ def carry_inbox(
         mail = [name for name in names if layout.is_message(name)]
         new = [name for name in mail if name not in there]
         _carry_messages(source, folder, new, target, INBOX[state], keep)
-        behind = [name for name in mail if name in there and RANK[state] > RANK[there[name]]]
+        # A copy there with other bytes is damaged: this one stays, so that nothing is lost.
+        both = _same(source, folder, target, {name: there[name] for name in mail if name in there})
+        behind = [name for name in both if RANK[state] > RANK[there[name]]]
         moves = [(target.at(INBOX[there[name]], name), target.at(INBOX[state], name)) for name in behind]
         _raise_first(target.files.move_all(moves), FileNotFoundError)
         if not keep:
-            _remove(source, folder, [name for name in mail if name in there])
+            _remove(source, folder, both)
             _remove_notes(source, folder, names)
         there |= dict.fromkeys((*new, *behind), state)
+
+
+def _same(source: Mailbox, folder: str, target: Mailbox, states: Mapping[str, State]) -> list[str]:
+    """Return those of the messages that have the same bytes in both places."""
+    here = source.files.read_all([source.at(folder, name) for name in states], layout.MESSAGE_LIMIT)
+    paths = [target.at(INBOX[state], name) for name, state in states.items()]
+    there = target.files.read_all(paths, layout.MESSAGE_LIMIT)
+    return [name for name, one, two in zip(states, here, there, strict=True) if one == two]
 
 
 def carry_claims(source: Mailbox, target: Mailbox) -> None:

@@ -164,8 +164,18 @@ def _drain(source: Mailbox, target: Mailbox, own: bool, left: list[str]) -> None
         carry_attachments(source, target, None if own else _received(source))
         carry_inbox(source, target, [(_SEALED, "pending")])
         _put_aside(source, left)
-        with suppress(OSError):  # a message came just now, by a folder opened before: it is carried as well
+        try:
             source.files.remove_empty_folder(sealed)
+        except OSError:
+            # A message came just now, by a folder opened before: carry it as well.
+            if _is_empty(source.files, sealed):
+                raise
+
+
+def _is_empty(files: Files, folder: str) -> bool:
+    with suppress(FileNotFoundError):
+        return not files.list_folder(folder)
+    return False
 
 
 def _received(source: Mailbox) -> set[str]:

@@ -1,0 +1,59 @@
+"""Hubs that move, and mirrors that follow: what keeps their mail."""
+
+from tests.mutations import Mutation
+
+_CUT_OFF = ("tests/guarantees/test_moving.py",)
+_RENAMED = ("tests/remote/test_renamed.py", "tests/remote/test_moved.py")
+
+MUTATIONS = (
+    Mutation(
+        "a hub is closed before its mail is carried",
+        "xw/hub/moving.py",
+        "        _mark(old, about, MOVING, new_url)\n",
+        "        pass\n",
+        _CUT_OFF,
+    ),
+    Mutation(
+        "nobody follows a hub before all mail is carried",
+        "xw/hub/moving.py",
+        "        _mark(old, about, MOVING, new_url)\n",
+        "        _mark(old, about, MOVED, new_url)\n",
+        _CUT_OFF,
+    ),
+    Mutation(
+        "a sealed folder is removed only when it is empty",
+        "xw/hub/moving.py",
+        "source.files.remove_empty_folder(sealed)",
+        "source.files.remove_folder(sealed)",
+        ("tests/cli/test_hub.py",),
+    ),
+    Mutation(
+        "carried mail is durable before it goes from the old place",
+        "xw/hub/carrying.py",
+        "        outcomes = target.files.publish_all(items)\n",
+        "        _remove(source, folder, [] if keep else [name for name, _ in batch])\n"
+        "        outcomes = target.files.publish_all(items)\n",
+        _CUT_OFF,
+    ),
+    Mutation(
+        "of a message in both places the furthest state wins",
+        "xw/hub/carrying.py",
+        "        behind = [name for name in both if RANK[state] > RANK[there[name]]]\n",
+        "        behind: list[str] = []\n",
+        ("tests/hub/test_carrying.py",),
+    ),
+    Mutation(
+        "a copy of a hub is sent nothing",
+        "xw/mirror/recognise.py",
+        "    raise Copied(",
+        '    if url:\n        return "moved"\n    raise Copied(',
+        _RENAMED,
+    ),
+    Mutation(
+        "a mirror follows only to the hub that it knows",
+        "xw/mirror/recognise.py",
+        "    if known.id and identity and identity != known.id:\n",
+        "    if not known:\n",
+        _RENAMED,
+    ),
+)
