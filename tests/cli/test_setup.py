@@ -429,6 +429,18 @@ def test_a_hub_that_is_gone(team: Team, command: tuple[str, ...]) -> None:
     assert f"no hub at {team.hub}" in gone.err
 
 
+def test_init_of_a_hub_that_is_gone(empty: Path) -> None:
+    """A repeated init makes no empty hub where one was moved away, unless --hub asks for it."""
+    hub, moved = empty / "hub", empty / "moved"
+    assert call(empty, "init", "--name", "alice", "--hub", "./hub").code == 0
+    hub.rename(moved)
+    gone = call(empty, "init", "--name", "alice")
+    assert (gone.code, gone.out, hub.exists()) == (5, "", False)
+    assert f"no hub at {hub}" in gone.err and f"xw init --hub '{hub}'" in gone.err
+    assert call(empty, "init", "--name", "alice", "--hub", str(hub)).code == 0
+    assert hub.is_dir()
+
+
 @pytest.mark.parametrize("url", ["ssh://", "ssh://host:70000/hub", "ssh://host/../hub", "host:"])
 def test_a_hub_that_is_no_url(team: Team, url: str) -> None:
     """An invalid URL of a remote hub is a usage error, not a missing mirror."""

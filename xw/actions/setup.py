@@ -10,7 +10,7 @@ from xw.actions import project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
-from xw.errors import Refused, Usage, XwError
+from xw.errors import Refused, Unreachable, Usage, XwError
 from xw.files.access import DENIED
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_link, check_way
@@ -132,6 +132,8 @@ def init(
         raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
     check_link(os.path.dirname(path))
     kept = usual_mirror(url, "", written, environ) if config.is_remote(url) else url
+    if not given:
+        _refuse_lost(url, written)
     check_way(kept)
     new_hub, hub = join_hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
@@ -151,6 +153,26 @@ def init(
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
     made = open_instance(Options(chosen, url, path), environ)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
+
+
+def _refuse_lost(url: str, found: Config) -> None:
+    """Raise Unreachable if `xw.json` names a directory that is gone: an empty hub there would hide its mail.
+
+    A hub in the project's own `.xw/`, or one that is known by a name, is made where a checkout is new.
+    """
+    named = found.hub and layout.is_name(found.hub)
+    if (
+        not found.hub
+        or named
+        or found.hub == places.PROJECT_HUB
+        or config.is_remote(url)
+        or os.path.exists(url)
+    ):
+        return
+    raise Unreachable(
+        f"no hub at {url}, which {found.path} names: if it was moved, set `hub` there to its new path; "
+        f"`xw init --hub {quote(url)}` makes an empty one"
+    )
 
 
 def _register(hub: Hub, name: str, entry: Mapping[str, object], first: bool) -> bool:

@@ -77,7 +77,8 @@ def sync(
         except NotFound:  # the hub exists, and serves other instances of this mirror
             raise
         except XwError as error:
-            notes.failed(str(error))
+            if not mirror.offline:  # nobody has asked the hub: the next command may
+                notes.failed(str(error))
             raise
 
 
