@@ -1,6 +1,7 @@
 """A mirror knows its hub by its id: noted once, given back where a hub has lost it, and free of charge."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
 from xw import layout
+from xw.errors import Unreachable
 from xw.files.contract import Files
 from xw.hub.directory import DirectoryHub
+from xw.mirror import recognise
 from xw.mirror.notes import About
 from xw.mirror.sync import sync
 
@@ -104,3 +107,45 @@ def test_what_a_later_version_notes_is_kept(alice: Machine) -> None:
     path.write_text(json.dumps({"more": [1], "urls": noted["urls"]}))
     alice.sync()
     assert json.loads(path.read_text()) == {"more": [1], **noted}
+
+
+class Away:
+    """A hub that does not answer."""
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Limit nothing."""
+        return nullcontext()
+
+    def has_mark(self, mark: str) -> bool:
+        """Fail."""
+        raise Unreachable("no answer")
+
+
+@pytest.mark.parametrize(("took", "limit"), [(0.1, 2.5), (20.0, None)])
+def test_an_old_url_that_is_away(
+    hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch, took: float, limit: float | None
+) -> None:
+    """Where it fails by itself, the hub has moved; the mark is gone in any case."""
+    monkeypatch.setattr(recognise, "open_hub", lambda url: Away())
+    monkeypatch.setattr("xw.mirror.recognise.time.monotonic", iter([0.0, took]).__next__)
+    assert recognise.judge(hub, "ssh://old/hub", limit) == "moved"
+    assert [name for name in hub.files.list_folder("") if name.startswith(layout.HUB_MARK)] == []
+
+
+def test_in_haste(hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an automatic sync's limit ends the question, nobody knows: nothing is sent, and sync decides."""
+    monkeypatch.setattr(recognise, "open_hub", lambda url: Away())
+    monkeypatch.setattr("xw.mirror.recognise.time.monotonic", iter([0.0, 2.5]).__next__)
+    with pytest.raises(Unreachable, match="`xw sync`"):
+        recognise.judge(hub, "ssh://old/hub", 2.5)
+
+
+def test_a_hub_that_cannot_be_written(hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no mark can be left, nobody can tell."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "hub.mark")
+
+    monkeypatch.setattr(hub.files, "replace", refuse)
+    with pytest.raises(recognise.Untold, match="Permission denied"):
+        recognise.judge(hub, "ssh://old/hub", None)
