@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import Pause, pauses
-from xw.errors import Busy, NotFound, Refused, Unreachable, XwError, explain, unforeseen
+from xw.errors import Busy, NotFound, Unreachable, XwError, explain, unforeseen
 from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -66,7 +66,7 @@ class MirrorWatcher:
             self._hub.close()
 
     def run(self) -> None:
-        """Sync until `stop`. Raise Refused if another process serves one of the mailboxes."""
+        """Sync until `stop`. Raise Busy if another process serves one of the mailboxes."""
         try:
             with ExitStack() as held:
                 for mailbox in self._mailboxes:
@@ -82,7 +82,7 @@ class MirrorWatcher:
             held.enter_context(mailbox.files.locked(mailbox.at(layout.WATCH_LOCK), timeout=_HOLD_S))
         except Busy:
             where = f"{self._root}/{mailbox.owner}"
-            raise Refused(f"another `xw sync --watch` already syncs {where}") from None
+            raise Busy(f"another `xw sync --watch` already syncs {where}") from None
 
     def _run(self) -> None:
         waits = pauses()
