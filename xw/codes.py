@@ -18,6 +18,7 @@ ErrorCode = Literal[
     "refused",
     "copied",
     "bug",
+    "interrupted",
 ]
 
 Level = Literal["ok", "note", "bad"]

@@ -12,8 +12,9 @@
     ├── TimedOut     4
     ├── Unreachable  5  the hub cannot be reached
     │   └── Moved        it is at another URL now
-    └── Refused      6  permission, host key, size or policy
-        └── Copied       the hub is a copy of another
+    ├── Refused      6  permission, host key, size or policy
+    │   └── Copied       the hub is a copy of another
+    └── Interrupted 130  ended by ^C
 
 An error's text is one line for the person or agent who reads it: what failed, why,
 and what to do. Operating system errors stay `OSError` below the command line;
@@ -131,6 +132,13 @@ class Copied(Refused):
         self.what = f"{url} is a copy of the hub {original}, which answers as well"
         self.fix = f"`xw hub new-id --hub {url}` makes it a separate hub"
         super().__init__(f"{self.what}: nothing was sent. {self.fix}")
+
+
+class Interrupted(XwError):
+    """The command was ended by ^C; the exit code is the one that shells report."""
+
+    code = 130
+    word = "interrupted"
 
 
 def unforeseen(bug: Exception) -> str:

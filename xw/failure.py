@@ -9,27 +9,14 @@ payload. `docs/protocol.md` is the reference.
 """
 
 import re
-from typing import Literal, get_args
+from typing import get_args
 
 from xw import layout
 from xw.message import Fields, Message
 from xw.named_tuple import NamedTuple
+from xw.words import FailureKind
 
-Kind = Literal[
-    "damaged",
-    "empty",
-    "expired",
-    "failed",
-    "gone",
-    "hops",
-    "looped",
-    "refused",
-    "timeout",
-    "unanswerable",
-    "uncertain",
-]
-"""Why a message was not answered; the notes of dead letters have all but `empty` too."""
-
+Kind = FailureKind
 KIND = "FAILURE"
 EMPTY_ANSWER = "(the chat's answer was empty)"
 """The body of the reply if a chat ended its turn without a word, for people and older versions."""

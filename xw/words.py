@@ -1,6 +1,6 @@
 """The closed sets of the format, one Literal each; the type checker verifies every use.
 
-`docs/format.md` explains the words; `failure` and `codes` have their own. Importing `typing` takes a third of
+`docs/format.md` explains the words; `codes` has its own. Importing `typing` takes a third of
 a bare start, so modules on that path import this one for the type checker only.
 """
 
@@ -29,3 +29,18 @@ RoomEvent = Literal[
 EntryKind = Literal["line", "event"]
 
 FileKind = Literal["file", "folder", "link", "other"]
+
+FailureKind = Literal[
+    "damaged",
+    "empty",
+    "expired",
+    "failed",
+    "gone",
+    "hops",
+    "looped",
+    "refused",
+    "timeout",
+    "unanswerable",
+    "uncertain",
+]
+"""Why a message was not answered; the notes of dead letters have all but `empty` too."""

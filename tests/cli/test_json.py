@@ -1,12 +1,14 @@
 """`--json` prints one object, for an error too, with a code for programs."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.team import Result, Team, call, forge
+from tests.cli.team import Result, Team, call, ended, forge, until, watches
+from tests.schemas import validate
 from xw.actions import inbox
 
 
@@ -122,6 +124,38 @@ def test_fields_that_would_pass_for_ours(team: Team, command: list[str]) -> None
     assert message.get("state", "pending") == "pending"
     assert message.get("files", []) == []
     assert not {*error} & {*message}
+
+
+def test_a_question_without_an_answer(team: Team) -> None:
+    """The error of `ask` has the question's whole id, and who failed with which kind, beside the sentence."""
+    late = error_of(team.run("ask", "late?", "--to", "bob", "--timeout", "0", "--json")._replace(err=""))
+    (asked,) = team.pending("bob")
+    assert (late["code"], late["question"], late["failures"]) == ("timed-out", asked, [])
+    team.ok("done", asked, by="bob")
+    bridge = team.start("bridge", "command", "--", "false", by="bob")
+    failed = error_of(team.run("ask", "well?", "--to", "bob", "--json")._replace(err=""))
+    bridge.terminate()
+    ended(bridge)
+    (failure,) = failed["failures"]
+    assert (failed["code"], failure["from"], failure["kind"]) == ("no-answer", "bob", "failed")
+    assert failure["reason"] in failed["error"]
+
+
+def test_ended_by_the_keyboard(team: Team) -> None:
+    """^C leaves an object too, with the code that shells know."""
+    waiting = team.start("wait", "--json", by="bob")
+    until(lambda: watches(waiting.pid, team.box("bob") / "inbox/pending"))
+    waiting.send_signal(signal.SIGINT)
+    assert error_of(ended(waiting))["code"] == "interrupted"
+    assert waiting.returncode == 130
+
+
+def test_up_prints_objects(team: Team) -> None:
+    """All that `up` and its programs print on stdout is an object a line; the last has the exit code."""
+    up = ended(team.start("up", "--hub", "ssh://", "--json"))
+    *_, last = [json.loads(line) for line in up.out.splitlines()]
+    assert (up.code, last["exit_code"], last["code"]) == (2, 2, "usage")
+    validate.output(["up", "--json"], up.out)
 
 
 def test_a_lonely_error(empty: Path) -> None:

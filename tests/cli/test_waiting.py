@@ -228,7 +228,8 @@ def test_log_follow(team: Team, started: Started) -> None:
     team.ok("reply", second["id"], "third", by="bob")
     assert json.loads(_line(log))["body"] == "third"
     log.send_signal(signal.SIGINT)
-    assert ended(log) == (130, "", "")
+    last = ended(log)
+    assert (last.code, json.loads(last.out)["code"], last.err) == (130, "interrupted", "")
 
 
 def test_log_follow_selects(team: Team, started: Started) -> None:

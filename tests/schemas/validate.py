@@ -65,7 +65,8 @@ def _check(validator: Draft202012Validator, value: Any) -> None:
 @cache
 def _validator(name: str) -> Draft202012Validator:
     if name == "Error":
-        return Draft202012Validator(json.loads((FOLDER / "commands/up.json").read_text()))
+        whole = json.loads((FOLDER / "commands/up.json").read_text())
+        return Draft202012Validator(whole | {"anyOf": [{"$ref": "#/$defs/Error"}]})
     whole = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     if "anyOf" in whole:
         whole["anyOf"] = [one for one in whole["anyOf"] if one != {"$ref": "#/$defs/Error"}]

@@ -89,6 +89,31 @@ def ask(
     question = send(instance, "question", body, to)
     sent(question)
     fate = _Fate(instance, question, tell)
+    try:
+        return _answer(instance, question, fate, incoming, timeout, asleep)
+    except (NoAnswer, TimedOut) as error:
+        error.told = _unanswered(question, fate.notices)
+        raise
+
+
+def _unanswered(question: Sent, notices: list[Message]) -> "mail.Unanswered":
+    """Return the question and its failures, for programs."""
+    return {"format": 1, "question": question.id, "failures": [_failed(notice) for notice in notices]}
+
+
+def _failed(notice: Message) -> "mail.Failed":
+    found = failure.read(notice)
+    if found:
+        return {"from": notice.sender, "kind": found.kind, "reason": found.reason}
+    if failure.is_empty(notice):
+        return {"from": notice.sender, "kind": "empty", "reason": "its answer is empty"}
+    return {"from": notice.sender, "kind": "refused", "reason": notice.body}  # a room's refusal
+
+
+def _answer(
+    instance: Instance, question: Sent, fate: "_Fate", incoming: "_Arrived", timeout: float, asleep: Asleep
+) -> Asked:
+    """Wait for the answer. Raise NoAnswer or TimedOut."""
     deadline = time.monotonic() + timeout
     with Lookout(instance, asleep) as lookout:
         while True:

@@ -41,7 +41,7 @@ class Program(NamedTuple):
     argv: tuple[str, ...]
 
 
-def programs(found: Config, options: Options, names: Sequence[str]) -> list[Program]:
+def programs(found: Config, options: Options, names: Sequence[str], as_json: bool = False) -> list[Program]:
     """Return the bridges of these instances (default: all) in `xw.json`, preceded by the sync of their
     mirrors.
 
@@ -69,7 +69,8 @@ def programs(found: Config, options: Options, names: Sequence[str]) -> list[Prog
         for word in (flag, value)
     ]
     xw = (sys.executable, "-P", "-m", "xw")  # -P: never import `xw` from the current directory
-    syncing = [Program("sync", (*xw, "sync", "--watch", *more))] if mirrored else []
+    form = ("--json",) if as_json else ()  # bridges print nothing on stdout
+    syncing = [Program("sync", (*xw, "sync", "--watch", *form, *more))] if mirrored else []
     return syncing + [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
 
 

@@ -156,11 +156,17 @@ def chats(kind: str | None, settings: Sequence[str]) -> "Chats":
     return bridging.chats(kind, bridging.options_of(settings))
 
 
-def up(options: Options, names: Sequence[str], tell: Tell) -> bool:
-    """Run the programs of `xw.json` until stopped; return False if none can work as configured."""
+def up(options: Options, names: Sequence[str], tell: Tell, as_json: bool = False) -> None:
+    """Run the programs of `xw.json` until stopped; with `as_json` they print JSON.
+
+    Raise Usage if none can work as configured.
+    """
     from xw.actions import launching
 
-    return launching.launch(launching.programs(load_config(options), options, names), tell)
+    programs = launching.programs(load_config(options), options, names, as_json)
+    if not launching.launch(programs, tell):
+        failed = ", ".join(program.name for program in programs)
+        raise Usage(f"nothing to run: as configured, none of these can work: {failed}")
 
 
 def schemas(kind: str) -> list[str]:

@@ -98,6 +98,7 @@ class Returned(XwError):
     def __init__(self, text: str, sent: "Sent") -> None:
         super().__init__(text)
         self.sent = sent
+        self.told = sent.to_json()
 
 
 class ReturnedUnknown(Returned, NotFound):

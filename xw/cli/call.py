@@ -7,7 +7,7 @@ from contextlib import suppress
 from xw.agent import Agent, Options, open_with
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import emit, flush
-from xw.errors import Bug, Usage, XwError, explain, unforeseen
+from xw.errors import Bug, Interrupted, Usage, XwError, explain, unforeseen
 from xw.text import visible
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
@@ -70,7 +70,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
     except OSError as error:
         return complain(explain(error), call.json)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return complain(Interrupted("ended by ^C"), True) if call.json else INTERRUPTED
     except Exception as bug:
         if os.environ.get("XW_DEBUG"):
             raise

@@ -67,9 +67,7 @@ def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str
     try:
         return act(agent)
     except xw.Returned as error:
-        if call.json:
-            error.told = error.sent.to_json()
-        else:
+        if not call.json:
             show(call, agent, error.sent, how)
         raise
 

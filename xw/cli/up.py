@@ -4,6 +4,6 @@ from xw.agent import process
 from xw.cli.call import Call, warn
 
 
-def up(call: Call, names: list[str]) -> int:
+def up(call: Call, names: list[str]) -> None:
     """Run the programs of xw.json until stopped."""
-    return 0 if process.up(call.options, names, lambda text: warn(f"up: {text}")) else 2
+    process.up(call.options, names, lambda text: warn(f"up: {text}"), call.json)

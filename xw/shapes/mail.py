@@ -1,6 +1,6 @@
 """The `--json` output of the commands about messages."""
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 from xw.codes import ErrorCode
 from xw.shapes import files
 from xw.shapes.words import Count, Format, Id, Name, Path, Time
-from xw.words import Kept, Type, Where
+from xw.words import FailureKind, Kept, Type, Where
 
 
 class Error(TypedDict):
@@ -17,7 +17,7 @@ class Error(TypedDict):
     format: Format
     error: Annotated[str, Field(description="A sentence for people: what failed, why, and what to do.")]
     code: Annotated[ErrorCode, Field(description="The kind of error; unlike the sentence, it never changes.")]
-    exit_code: Annotated[int, Field(ge=1, le=6)]
+    exit_code: Literal[1, 2, 3, 4, 5, 6, 130]
 
 
 class Message(files.Message):
@@ -49,6 +49,28 @@ class Answer(Message):
     """The answer to a question, with its attachments."""
 
     files: list[Enclosed]
+
+
+Failed = TypedDict(
+    "Failed",
+    {
+        "from": Annotated[Name, Field(description="The instance that reports it.")],
+        "kind": FailureKind,
+        "reason": str,
+    },
+)
+Failed.__doc__ = "Why one of those who were asked gives no answer."
+
+
+class Unanswered(TypedDict):
+    """A question without an answer; an error goes with it."""
+
+    format: Format
+    question: Annotated[Id, Field(description="The question's id, for `wait --re` and `trace`.")]
+    failures: list[Failed]
+    error: NotRequired[str]
+    code: NotRequired[ErrorCode]
+    exit_code: NotRequired[int]
 
 
 class Thread(TypedDict):

@@ -17,7 +17,7 @@ FILES: dict[str, Any] = {
     "xw.json": Config,
 }
 
-LINES = ("log", "watch")
+LINES = ("log", "watch", "up")
 """The commands that list things over time: they print one object per line."""
 
 COMMANDS: dict[str, tuple[Any, ...]] = {
@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "attach": (mail.Sent,),
     "retry": (mail.Sent,),
     "sync": (upkeep.Synced, upkeep.Event),
-    "ask": (mail.Answer,),
+    "ask": (mail.Answer, mail.Unanswered, mail.Sent),
     "wait": (mail.Message,),
     "watch": (mail.Message,),
     "log": (mail.Placed, rooms.Entry),
@@ -57,7 +57,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "notify error": (mail.Sent,),
     "notify heartbeat": (mail.Sent,),
     "bridge": (upkeep.Chats,),
-    "up": (),
+    "up": (upkeep.Event,),
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),
 }
