@@ -63,6 +63,63 @@ def test_help_ends_with_the_example(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_is_free_of_pythons_words(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Arguments are `ID`, `ID...` or `[NAME]...`, without types; a default is part of the sentence."""
+    monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
+    assert run([*command.name.split(), "--help"]) == 0
+    usage, _, rest = capsys.readouterr().out.partition("\n")
+    assert [word for word in ("<str>", "<list", "{", "[default", ".0]") if word in usage + rest] == []
+    for param in command.params:
+        if not param.flag:
+            name = param.metavar if param.required else f"[{param.metavar}]"
+            assert f" {name}{'...' if param.many else ''}" in usage
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("ask", "  --timeout SECONDS  Stop waiting after SECONDS; default: 60.\n"),
+        ("done", "  ID...  Give a short id"),
+        ("notify heartbeat", "  STATUS  Choose your status: alive, busy, idle; default: alive.\n"),
+        ("room join", "Add NAME instead of yourself."),
+        ("room leave", "Remove NAME instead of yourself."),
+        ("", "  --version             Print the version.\n"),
+    ],
+)
+def test_the_words_of_a_parameter(
+    asked: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The help of a parameter names its value, its choices and its default."""
+    monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
+    assert run([*asked.split(), "--help"]) == 0
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"), [("schema", "--as --hub --config --offline"), ("init", "--as"), ("who", "")]
+)
+def test_help_offers_only_options_that_mean_something(
+    command: str, flags: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`schema` needs no instance, `init` has --name for it; both accept the common options all the same."""
+    assert run([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert {param.flag for param in COMMON if f"  {param.flag}" not in shown} == set(flags.split())
+    assert run(["--as", "bob", "schema"]) == 0
+
+
+@pytest.mark.parametrize("words", ["", *GROUPS, "check", "read", "room create"])
+def test_the_short_form_of_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-h` prints what `--help` prints, for xw, a group and a command."""
+    assert run([*words.split(), "--help"]) == 0
+    long = capsys.readouterr().out
+    assert run([*words.split(), "-h"]) == 0
+    assert capsys.readouterr().out == long
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_each_example_parses(command: Command) -> None:
     """Both parsers read the example alike; `quick` reads those of the hot commands only."""
     assert len(command.example) <= LONGEST

@@ -3,10 +3,12 @@
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperArgument, TyperGroup
 from typer.main import get_command
 
 from xw import __version__
@@ -30,13 +32,9 @@ def run(arguments: list[str], act: Execute = execute) -> int:
     """Parse and run a command line; return its exit code. `act` gets the command and its values."""
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
-        if arguments == ["--version"]:
-            say(f"xw {__version__}")
-            flush()
-            return 0
-        code = get_command(build(act)).main(
-            args=arguments or ["--help"], prog_name="xw", standalone_mode=False
-        )
+        parser = get_command(build(act))
+        _plain(parser)
+        code = parser.main(args=arguments or ["--help"], prog_name="xw", standalone_mode=False)
     except BrokenPipeError:
         return 1
     except OSError as error:
@@ -61,6 +59,7 @@ def build(act: Execute) -> typer.Typer:
         epilog="`xw COMMAND --help` explains a command, with an example.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
     groups: dict[str, typer.Typer] = {"": app}
@@ -74,8 +73,34 @@ def build(act: Execute) -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"xw {__version__}")
+        flush()
+        raise typer.Exit
+
+
+_VERSION = typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+
+
+def _root(version: Annotated[bool, _VERSION] = False) -> None:
     """Do nothing: every action is a command."""
+
+
+def _plain(command: Any) -> None:
+    """Let the help of a command name its arguments as the documents do: `ID`, `ID...`, `[NAME]...`."""
+    for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
+        _plain(inner)
+    for param in command.params:
+        if isinstance(param, TyperArgument):  # typer adds Python's types: `{ID}`, `ID <str>`
+            name = f"{param.metavar}{'' if param.nargs == 1 else '...'}"
+            usage = name if param.required else f"[{param.metavar}]{'' if param.nargs == 1 else '...'}"
+            param.get_usage_pieces = partial(_value, [usage])  # type: ignore[method-assign]
+            param.get_help_record = partial(_value, (name, param.help or ""))  # type: ignore[method-assign]
+
+
+def _value(value: Any, _context: object) -> Any:
+    return value
 
 
 def _function(command: Command, act: Execute) -> Callable[..., int]:
@@ -89,7 +114,7 @@ def _function(command: Command, act: Execute) -> Callable[..., int]:
             param.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if param.required else param.absent,
-            annotation=_annotation(param),
+            annotation=_annotation(param, hidden=param.flag in command.hides),
         )
         for param in command.params + COMMON
     ]
@@ -98,15 +123,32 @@ def _function(command: Command, act: Execute) -> Callable[..., int]:
     return call
 
 
-def _annotation(param: Param) -> Any:
+def _annotation(param: Param, hidden: bool) -> Any:
     kind: Any = Literal[param.choices] if param.choices else bool if param.kind == "switch" else str
     if param.many:
         kind = list[kind]
     elif not param.required and param.absent is None:
         kind = kind | None
     if param.flag:
-        return Annotated[kind, typer.Option(param.flag, help=param.help, metavar=param.metavar)]
-    return Annotated[kind, typer.Argument(help=param.help, metavar=param.metavar)]
+        option = typer.Option(
+            param.flag, help=_help(param), metavar=param.metavar, show_default=False, hidden=hidden
+        )
+        return Annotated[kind, option]
+    return Annotated[kind, typer.Argument(help=_help(param), metavar=param.metavar)]
+
+
+def _help(param: Param) -> str:
+    """Return the help of a parameter, with its choices and its default."""
+    text = param.help.rstrip(".")
+    if param.choices and not param.flag:  # those of an option are in its metavar
+        text += f": {', '.join(param.choices)}"
+    if param.default not in (None, ""):
+        text += (
+            f"; default: {param.default:g}"
+            if isinstance(param.default, float)
+            else f"; default: {param.default}"
+        )
+    return f"{text}."
 
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:

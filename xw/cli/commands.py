@@ -44,7 +44,8 @@ class Command(NamedTuple):
     """A command: its name, a line of help, an example, its function and its parameters.
 
     A name of two words belongs to the group in `GROUPS` named by the first word. `run` is `module:function`
-    below `xw.cli`, called with a `Call` and one keyword argument for each parameter.
+    below `xw.cli`, called with a `Call` and one keyword argument for each parameter. `hides` are the flags of
+    common options that mean nothing to it, or that one of its own replaces: accepted, but not in its help.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Command(NamedTuple):
     run: str
     params: tuple[Param, ...] = ()
     hot: bool = False
+    hides: tuple[str, ...] = ()
 
 
 GROUPS = {
@@ -82,7 +84,7 @@ _ATTACH = Param("attachments", "--attach", "Send a file along; repeatable.", man
 _EXPIRES = Param("expires", "--expires", "Set when it expires: 2h, 3d, or a date.", metavar="WHEN")
 _RE = Param("re", "--re", "Answer this message.", metavar="ID")
 _ROOM = Param("name", help="Name the room.", required=True, metavar="ROOM")
-_WHO = Param("member", "--member", "Act on this instance instead of yourself.", metavar="NAME")
+_WHO = Param("member", "--member", "Add NAME instead of yourself.", metavar="NAME")
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
@@ -111,18 +113,25 @@ COMMANDS = (
             Param("capabilities", "--capability", "Add a capability; repeatable.", many=True, metavar="WORD"),
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
         ),
+        hides=("--as",),  # --name does the same here, and more
     ),
     Command("who", "Show your name, hub, configuration and pending mail.", "xw who", "setup:who"),
     Command("peers", "List the other instances on the hub.", "xw peers", "setup:peers"),
     Command(
         "check",
-        "List pending messages: the 20 most urgent, oldest first.",
+        "List pending messages: at most 20, chosen by priority.",
         "xw check --from alice",
         "inbox:check",
         (
             Param("failed", "--failed", "List dead letters instead, each with its reason.", kind="switch"),
             Param("everything", "--all", "List every message.", kind="switch"),
-            Param("limit", "--limit", "List at most N messages; default: 20.", kind="number", metavar="N"),
+            Param(
+                "limit",
+                "--limit",
+                "List at most N messages, from 1 to 1000; default: 20.",
+                kind="number",
+                metavar="N",
+            ),
             Param("kind", "--type", "List only messages of this type.", choices=TYPES, metavar="TYPE"),
             Param("sender", "--from", "List only messages from this sender.", metavar="NAME"),
             Param("newest", "--newest", "Choose the newest, and list them newest first.", kind="switch"),
@@ -190,7 +199,7 @@ COMMANDS = (
         "Send a question, wait for its reply, print it.",
         'xw ask --to bob --timeout 120 "Which branch?"',
         "waiting:ask",
-        (_BODY, _TO, _FILE, _seconds("timeout", "--timeout", "Stop waiting after so long.", 60.0)),
+        (_BODY, _TO, _FILE, _seconds("timeout", "--timeout", "Stop waiting after SECONDS.", 60.0)),
     ),
     Command(
         "wait",
@@ -200,7 +209,7 @@ COMMANDS = (
         (
             _RE._replace(help="Wait for the reply to this message."),
             Param("new", "--new", "Ignore mail that is pending already.", kind="switch"),
-            _seconds("timeout", "--timeout", "Stop waiting after so long; default: never.", None),
+            _seconds("timeout", "--timeout", "Stop waiting after SECONDS; default: never.", None),
         ),
     ),
     Command(
@@ -241,8 +250,14 @@ COMMANDS = (
         'xw room create tea --members alice,bob --seed "Tea?"',
         "room:create",
         (
-            _ROOM._replace(help="Name the room; the rules are those for instances."),
-            Param("members", "--members", "List its members.", default="", metavar="A,B,C"),
+            _ROOM._replace(help="Name the room: 1 to 32 of a-z, 0-9 and '-'."),
+            Param(
+                "members",
+                "--members",
+                "List the members; a person speaks without a turn.",
+                default="",
+                metavar="A,B,C",
+            ),
             Param("policy", "--policy", "Choose who speaks next.", choices=_POLICIES, default="round-robin"),
             Param("seed", "--seed", "Open the conversation with this topic.", metavar="TEXT"),
             Param(
@@ -251,7 +266,7 @@ COMMANDS = (
             _limit("turns", "Close it after N turns; 0: no limit.", 100),
             _limit("per_minute", "Allow each member N messages a minute; 0: no limit.", 6),
             _limit("words", "Close it after N words; 0: no limit.", 20_000),
-            _seconds("quiet", "--quiet", "Close it after so long a silence; 0: no limit.", 600.0),
+            _seconds("quiet", "--quiet", "Close it after SECONDS of silence; 0: no limit.", 600.0),
             _seconds("answer", "--answer", "Pass over a member that takes longer to answer.", 300.0),
             _limit("memory", "Show a joining member the last N lines.", 20),
         ),
@@ -273,7 +288,13 @@ COMMANDS = (
         "room:join",
         (_ROOM, _WHO),
     ),
-    Command("room leave", "Leave a room.", "xw room leave tea", "room:leave", (_ROOM, _WHO)),
+    Command(
+        "room leave",
+        "Leave a room.",
+        "xw room leave tea",
+        "room:leave",
+        (_ROOM, _WHO._replace(help="Remove NAME instead of yourself.")),
+    ),
     Command("room pause", "Stop a room from giving turns.", "xw room pause tea", "room:pause", (_ROOM,)),
     Command("room resume", "Let a paused room continue.", "xw room resume tea", "room:resume", (_ROOM,)),
     Command("room close", "Close a room permanently.", "xw room close tea", "room:close", (_ROOM,)),
@@ -382,7 +403,7 @@ COMMANDS = (
                 metavar="STATUS",
             ),
             _TASK,
-            _seconds("ttl", "--ttl", "Stay valid for so long.", 30.0),
+            _seconds("ttl", "--ttl", "Stay valid for SECONDS.", 30.0),
             Param("message", "--message", "Tell all as well.", kind="switch"),
         ),
     ),
@@ -419,6 +440,7 @@ COMMANDS = (
         "xw schema check",
         "schema:schema",
         (Param("words", help="Name a command, or a file of the format.", many=True, metavar="NAME"),),
+        hides=("--as", "--hub", "--config", "--offline"),
     ),
     Command("doctor", "Find problems, and print how to fix each.", "xw doctor", "upkeep:doctor"),
 )
