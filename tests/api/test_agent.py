@@ -32,6 +32,19 @@ def test_a_task_is_answered(either: Open, tmp_path: Path) -> None:
     assert (alice.notes, bob.notes) == ((), ())
 
 
+def test_numbers_that_no_command_takes(either: Open) -> None:
+    """A negative age removes nothing, and a heartbeat without an end is not written."""
+    alice, bob = either("alice"), either("bob")
+    task = alice.send("bob", "task", "Count")
+    bob.done(*bob.check())
+    with pytest.raises(xw.Usage, match="in the future"):
+        bob.gc(-5)
+    assert bob.read(task.id).message.body == "Count"
+    for seconds in (float("inf"), float("nan"), -1.0):
+        with pytest.raises(xw.Usage, match="heartbeat"):
+            alice.notify.heartbeat("busy", ttl=seconds)
+
+
 def test_a_question_is_asked_and_its_answer_is_done(either: Open) -> None:
     """`ask` returns the answer, which is done; `question` leaves it pending where the caller fails."""
     alice, bob = either("alice"), either("bob")
