@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 Permissions = Literal["deny", "read", "allow"]
-"""What an agent may do unasked: nothing, read and search, or all."""
+"""Actions that an agent may take unasked: none, reading and searching, or all."""
 
 ASKING = ("approve", "default", "ask", "manual", "read-only")
 """Ids of modes that ask before a tool runs, in order of preference."""
