@@ -24,9 +24,7 @@ def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
 
 
 def held_back(instance: Instance, name: str) -> str | None:
-    """Return a sentence if a peer's bridge runs and holds mail back, as far as is known without asking the
-    hub.
-    """
+    """Return a sentence if a peer's bridge runs and holds mail back, as known without asking the hub."""
     with suppress(XwError, OSError):  # unknown or unreachable: nothing to report
         peer = instance.carrier.known(name)
         if peer and peer.bridge_state == "waits":

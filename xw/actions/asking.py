@@ -172,8 +172,9 @@ class _Fate:
         self._collected = not self._remote
 
     def is_answer(self, message: Message) -> bool:
-        """Return True if a message answers the question; record a failure notice. Raise NoAnswer after the
-        last.
+        """Return True if a message answers the question; record a failure notice.
+
+        Raise NoAnswer after the last recipient's.
         """
         returned = message.sender == layout.POSTMASTER
         if not returned and message.sender not in self._asked:
@@ -195,10 +196,10 @@ class _Fate:
         return False
 
     def check(self, last: bool) -> float:
-        """Look up the question's state; return the seconds until the next check. Raise NoAnswer if none can
-        come.
+        """Look up the question's state; return the seconds until the next check.
 
-        With `last`, do not wait for an answer that may still be on its way.
+        Raise NoAnswer if no answer can come. With `last`, do not wait for an answer that may still be on its
+        way.
         """
         now = time.monotonic()
         if self._ended_at is None:

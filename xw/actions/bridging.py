@@ -110,8 +110,7 @@ class Chats(NamedTuple):
 
 
 def chats(kind: str | None, options: Mapping[str, str]) -> Chats:
-    """List the chats that a bridge can use; without `kind`, of all kinds, each with the options that it
-    knows.
+    """List the chats that a bridge can use, of one kind or all; each kind gets the options that it knows.
 
     Raise Usage for an option that no kind has. For a single kind, raise what prevents the listing.
     """

@@ -177,9 +177,7 @@ def _unreadable(name: str, error: XwError) -> Finding:
 
 
 def _outbox(instance: Instance) -> Iterator[Finding]:
-    """Report entries of the outbox that are not folders of mail or cannot be read; each blocks at most one
-    peer.
-    """
+    """Report entries of the outbox that are unreadable or not folders; each blocks at most one peer."""
     mailbox = instance.mailbox
     outbox = mailbox.at(layout.OUTBOX)
     for name in filter(layout.is_name, mailbox.files.list_folder(outbox)):

@@ -45,7 +45,7 @@ def exclude(folder: str, name: str) -> str:
         if bare in said:
             others = _others(top, name)
             if others is None:
-                return ""  # nobody can tell what else the bare name hides, which must stay hidden
+                return ""  # unknown files may be hidden by the bare name, and must stay hidden
             wanted += others
         new = [line for line in dict.fromkeys(wanted) if line not in said]
         start = b"\n" if new and text and not text.endswith(b"\n") else b""

@@ -130,8 +130,9 @@ def _is_of(name: str, kind: str | None, sender: str | None) -> bool:
 
 
 def read(instance: Instance, token: str) -> Opened:
-    """Return the message that `token` names, in any folder. Raise NotFound, or Damaged after moving it to
-    `failed/`.
+    """Return the message that `token` names, in any folder.
+
+    Raise NotFound, or Damaged after moving the file to `failed/`.
     """
     from xw.actions.lookup import open_named  # which `done` does without
 

@@ -42,8 +42,7 @@ class Program(NamedTuple):
 
 
 def programs(found: Config, options: Options, names: Sequence[str], as_json: bool = False) -> list[Program]:
-    """Return the bridges of these instances (default: all) in `xw.json`, preceded by the sync of their
-    mirrors.
+    """Return the bridges of these instances in `xw.json` (default: all), after the sync of their mirrors.
 
     Raise Usage if there is nothing to start.
     """

@@ -24,9 +24,7 @@ def open_named(mailbox: Mailbox, token: str, *groups: Iterable[str] | None) -> t
 
 
 def open_message(mailbox: Mailbox, place: Place) -> Message:
-    """Return the message at a place. Raise Damaged with its file name; from `pending/`, it moves to
-    `failed/`.
-    """
+    """Return the message at a place. Raise Damaged, after moving the file from `pending/` to `failed/`."""
     try:
         return mailbox.read(place)
     except Unreadable as error:

@@ -1,4 +1,4 @@
-"""`xw hub move` and `xw hub new-id`: for the hub that is in use, or that --hub names."""
+"""`xw hub move` and `xw hub new-id`, for the hub in use or the one that --hub names."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HubMoved(NamedTuple):
-    """What `hub move` did: the instances that it moved, and a line for each thing that it had to leave."""
+    """The result of `hub move`: the moved instances, and a line for each thing that stays."""
 
     old: str
     new: str
@@ -30,7 +30,7 @@ class HubMoved(NamedTuple):
     left: tuple[str, ...]
 
     def to_json(self) -> "upkeep.HubMoved":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {
             "format": 1,
             "from": self.old,
@@ -41,22 +41,22 @@ class HubMoved(NamedTuple):
 
 
 class Renewed(NamedTuple):
-    """A hub, and the id that it was given."""
+    """A hub, and its new id."""
 
     hub: str
     id: str
 
     def to_json(self) -> "upkeep.Renewed":
-        """Return it for programs."""
+        """Return the object that `--json` prints."""
         return {"format": 1, **self._asdict()}  # type: ignore[typeddict-item]
 
 
 def move(
     options: Options, url: str, tell: Callable[[str], None], environ: Mapping[str, str] = os.environ
 ) -> HubMoved:
-    """Move the hub in use to a new URL, made there if need be; harmless when repeated.
+    """Move the hub in use to a new URL, made there if missing; repeating it is harmless.
 
-    `tell` hears that a hub is made on another host. Raise Usage or Refused if it cannot be moved there.
+    `tell` gets a line when a hub is made on another host. Raise Usage or Refused if it cannot be moved there.
     """
     found = load_config(options, environ)
     old_url = config.hub_url(options.hub, environ, found)
@@ -66,7 +66,7 @@ def move(
     group = old.group()
     shared = sharing.group_named(group) if group and not config.is_remote(new_url) else None
     if group and not shared:
-        shared = sharing.UnixGroup(group, -1)  # which is that of a hub made there before
+        shared = sharing.UnixGroup(group, -1)  # the group of a hub made there before
     _, new = join_hub(new_url, shared, options.offline, tell)
     names: list[str] = []
     left = old.move_to(new, names.append)
@@ -91,7 +91,7 @@ def _check(options: Options, old: str, new: str) -> None:
 
 
 def _deliver_outboxes(old: str, new: Hub, names: list[str]) -> list[str]:
-    """Deliver what waits in outboxes that stay on this machine; return a line for each that still waits."""
+    """Deliver the outboxes that stay on this machine; return a line for each that still waits."""
     if config.is_remote(old):
         return []
     left = []
@@ -106,7 +106,7 @@ def _deliver_outboxes(old: str, new: Hub, names: list[str]) -> list[str]:
 
 
 def _note(found: Config, old: str, new: str, identity: str, environ: Mapping[str, str]) -> None:
-    """Let this project's mirrors of the hub know its new URL."""
+    """Give this project's mirrors of the hub its new URL."""
     for one in siblings(os.path.dirname(config.mirror(new, found, environ))):
         if one.about.id == identity and old in one.about.urls:
             moved = one.about._replace(moved=(*one.about.moved, old))
@@ -114,7 +114,7 @@ def _note(found: Config, old: str, new: str, identity: str, environ: Mapping[str
 
 
 def renew_identity(options: Options, environ: Mapping[str, str] = os.environ) -> Renewed:
-    """Give the hub in use a new id, so that it is no copy of another. Raise Usage with --offline."""
+    """Give the hub in use a new id, so that it no longer counts as a copy. Raise Usage with --offline."""
     found = load_config(options, environ)
     url = where_now(config.hub_url(options.hub, environ, found), found, environ)
     if options.offline and config.is_remote(url):

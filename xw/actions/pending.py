@@ -185,8 +185,7 @@ def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
 def _with_threads(
     glance: "_Glance", ranked: Iterable[str], names: list[str], limit: int, found: Collection[str]
 ) -> Iterator[str]:
-    """Yield the ranked names, each followed by its sender's older mail of the same thread while there is
-    room.
+    """Yield the ranked names, each followed by its sender's older mail of the thread while there is room.
 
     `found` holds the yielded names that will be shown; expired mail, for one, takes no room.
     """
@@ -217,9 +216,7 @@ class _Glance:
         return self._read.get(name)
 
     def marked(self, names: list[str]) -> Iterator[Message]:
-        """Yield the messages with a priority or urgency of their own, within the first `_SEARCHED_SIZE`
-        bytes.
-        """
+        """Yield the messages that set their priority or urgency, within the first `_SEARCHED_SIZE` bytes."""
         folder, left = INBOX["pending"], _SEARCHED_SIZE
         paths = [self._mailbox.at(folder, name) for name in names]
         # Searching a file's bytes takes a third of the time of parsing it.
@@ -235,9 +232,7 @@ class _Glance:
                     yield message
 
     def older(self, name: str, names: list[str], given: set[str]) -> list[str]:
-        """Return the file names of the sender's older pending mail in the thread, oldest first, without those
-        in `given`.
-        """
+        """Return the names of the sender's older pending mail in the thread, without those in `given`."""
         message = self.at(name)
         if message is None or message.thread is None:
             return []

@@ -70,9 +70,7 @@ def card_of(entry: Mapping[str, object]) -> dict[str, object]:
 
 
 def name_of(hub: Mapping[str, object], url: str, made: str) -> str:
-    """Return the name for `init` without one, given the mailboxes that a lost xw.json had. Raise Usage if
-    ambiguous.
-    """
+    """Return the name for `init` without one, given a lost xw.json's mailboxes. Raise Usage if ambiguous."""
     if made in hub or not hub:
         return made
     if len(hub) == 1:

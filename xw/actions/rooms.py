@@ -309,9 +309,7 @@ def _shared(options: Options) -> Hub:
 
 
 def _owner(options: Options) -> str:
-    """Return the name of the instance that makes the room, or "" if unknown: any user of the files may make
-    one.
-    """
+    """Return the name of the room's maker, or "": any user of the hub's files may make one."""
     try:
         return open_instance(options).name
     except (Usage, NotFound):

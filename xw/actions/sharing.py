@@ -26,9 +26,7 @@ class UnixGroup(NamedTuple):
 
 
 def group_named(name: str) -> UnixGroup:
-    """Return the group with this name or number. Raise Usage if there is none, Refused if this user is not in
-    it.
-    """
+    """Return the group with this name or number. Raise Usage if unknown, Refused if the user is not in it."""
     if not name or name.startswith("-"):
         raise Usage(NEEDS_NAME)
     found = UnixGroup(name, _number(name))
@@ -51,9 +49,7 @@ def check_group(url: str, about: Facts, group: UnixGroup) -> None:
 
 
 def make_folder(url: str, group: UnixGroup) -> None:
-    """Make a new hub's folder for a group, or give the group this user's empty folder. Raise Usage or
-    Refused.
-    """
+    """Make a new hub's folder for a group; an empty folder of this user may exist. Raise Usage or Refused."""
     name = quote(group.name)
     try:
         share_root(url, 0o2770, group.number)

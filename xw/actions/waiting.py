@@ -1,5 +1,6 @@
-"""Wait for mail: arrivals, wait, and `Lookout`, which decides when to look again. `asking` waits for an
-answer.
+"""Wait for mail: arrivals, wait, and `Lookout`, which decides when to look again.
+
+`asking` waits for an answer.
 """
 
 import time
@@ -139,9 +140,7 @@ class Lookout:
             self._next = min(self._next, time.monotonic() + self._least)
 
     def _after(self, now: float, ends: float) -> float:
-        """Return when to sync next; one sync falls shortly before the wait ends, so that it ends with fresh
-        mail.
-        """
+        """Return when to sync next; one sync comes shortly before the end, so that the mail is fresh."""
         return min(now + self._pause.longer(), max(now + self._least, ends - self._least))
 
 

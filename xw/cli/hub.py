@@ -1,4 +1,4 @@
-"""hub move, new-id."""
+"""The handlers of hub move and hub new-id."""
 
 from xw.agent.process import move_hub, renew_hub
 from xw.cli.call import Call, warn
@@ -6,7 +6,7 @@ from xw.cli.show import emit, names, say, tell
 
 
 def move(call: Call, url: str) -> None:
-    """Move the hub, and say what to do next."""
+    """Move the hub, and print the next steps."""
     moved = move_hub(call.options, url, say if not call.json else warn)
     for line in moved.left:
         warn(line)
@@ -21,7 +21,7 @@ def move(call: Call, url: str) -> None:
 
 
 def new_id(call: Call) -> None:
-    """Give the hub an id of its own."""
+    """Give the hub a new id."""
     renewed = renew_hub(call.options)
     if call.json:
         emit(renewed.to_json())

@@ -136,9 +136,9 @@ class Files(Protocol):
         """Remove a folder and everything below it. FileNotFoundError. Not atomic, but repeatable."""
 
     def remove_empty_folder(self, path: str) -> None:
-        """Remove a folder in which nothing lies; durable. FileNotFoundError; OSError where something does.
+        """Remove an empty folder; durable. FileNotFoundError; another OSError if it is not empty.
 
-        Whoever had it open before can create nothing in it any more.
+        A process that had it open before can no longer create files in it.
         """
 
     def writable(self, folder: str) -> bool:

@@ -262,7 +262,7 @@ class Walk:
             raise self._named(error, path) from None
 
     def remove_empty(self, path: str) -> None:
-        """Remove a folder that is empty."""
+        """Remove an empty folder."""
         folder, name = self._at(path)
         try:
             os.rmdir(name, dir_fd=folder)

@@ -227,17 +227,17 @@ class Hub(Outgoing, Protocol):
         """
 
     def renew_identity(self) -> str:
-        """Give the hub a new id, so that it is no copy of another any more; return it."""
+        """Give the hub a new id, so that it no longer counts as a copy; return it."""
 
     def group(self) -> str:
-        """Return the Unix group that shares the hub, empty if it is private; also of a hub that has moved."""
+        """Return the Unix group that shares the hub, or "" if it is private; also for a moved hub."""
 
     def move_to(self, new: "Hub", tell: Callable[[str], None]) -> list[str]:
-        """Move all that the hub holds to a new one, its id included; then, and while it moves, take no mail.
+        """Move the hub's content to a new one, its id included; from then on take no mail.
 
-        Afterwards raise Moved, which names the new URL. Harmless when repeated; after a crash, or with mail
-        left behind, repeating it completes it. `tell` hears of each mailbox. Return what cannot be moved, a
-        line for each. Raise Refused if it cannot be moved there.
+        Later calls raise Moved with the new URL. Repeating it is harmless; after a crash, or with mail left
+        behind, a repetition completes it. `tell` gets a line for each mailbox. Return a line for each thing
+        that cannot be moved. Raise Refused if the hub cannot be moved there.
         """
 
     def leave_mark(self, mark: str) -> None:

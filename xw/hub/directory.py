@@ -370,9 +370,9 @@ class DirectoryHub:
                 self._pushing.stdin.close()
 
     def _must_be_there(self) -> None:
-        """Raise Unreachable if the hub is gone, so that its absence is not taken for that of a peer.
+        """Raise Unreachable if the hub is gone, so that a peer does not seem to be missing.
 
-        Raise Moved if it lies elsewhere now.
+        Raise Moved if it is at another URL now.
         """
         from xw.hub.moved import look_for_hub
 

@@ -19,13 +19,13 @@ MOVING = "moving"
 
 
 def look_for_hub(files: Files, url: str) -> None:
-    """Raise Unreachable if there is no hub in `files`, and as `raise_if_moved`."""
+    """Raise Unreachable if there is no hub in `files`; otherwise raise like `raise_if_moved`."""
     try:
         about = files.read(layout.HUB_FILE, _LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         raise Unreachable(f"no hub at {url}: was it moved, or is its disk not mounted?") from None
     except (Damaged, PermissionError):
-        return  # it is there, and whoever opens it says what is wrong
+        return  # it exists, and its next user reports the problem
     with suppress(Damaged):
         raise_if_moved(parse_object(about), url)
 

@@ -1,16 +1,16 @@
-"""Move a directory hub to another place, wherever the files of both lie. Called by `DirectoryHub.move_to`.
+"""Move a directory hub to another place, on any `Files`. Called by `DirectoryHub.move_to`.
 
-The steps, each durable before the next, so that after a crash anywhere the
-same command goes on:
+The steps, each durable before the next, so that after a crash at any point the
+same command continues:
 
-1. The new place gets the hub's id. A mark tells whether it is another URL of
+1. The new place gets the hub's id. A mark shows whether it is another URL of
    the same hub.
-2. `hub.json` of the old one says `moving`: from now on nobody opens it, and
-   nobody follows yet, since at the new place there is no mailbox.
+2. The old `hub.json` says `moving`: from now on the hub cannot be opened, and
+   no instance follows yet, because the new place has no mailbox.
 3. Each mailbox is sealed, then carried. Its `pending/` gets another name, so
-   that a process which has opened the hub before can deliver nothing any more;
-   mail that it was linking at that moment is found before the folder goes.
-4. `hub.json` says `moved`: whoever comes is told where the hub is.
+   that a process that opened the hub before can deliver nothing any more; mail
+   that it was linking at that moment is found before the folder is removed.
+4. `hub.json` says `moved`, with the hub's new URL.
 """
 
 import json
@@ -37,8 +37,8 @@ from xw.mailbox import Mailbox
 from xw.message import parse_object
 
 _LIMIT = 64 * 1024  # bytes of hub.json, a card or a room's definition
-_SEALED = "inbox/moving"  # `pending/` while it is carried
-_LEFT = "inbox/left"  # what lay in `pending/` and could not be carried
+_SEALED = "inbox/moving"  # the name of `pending/` while it is carried
+_LEFT = "inbox/left"  # files of `pending/` that could not be carried
 _SERVERS = {
     layout.BRIDGE_LOCK: "a bridge",
     layout.ROOM_LOCK: "the coordinator",
@@ -47,7 +47,7 @@ _SERVERS = {
 
 
 def described(files: Files, url: str) -> dict[str, object]:
-    """Return what `hub.json` says, also that of a hub that has moved. Raise Unreachable if there is none."""
+    """Return the content of `hub.json`, also of a hub that has moved. Raise Unreachable if there is none."""
     try:
         return parse_object(files.read(layout.HUB_FILE, _LIMIT))
     except (FileNotFoundError, NotADirectoryError):
@@ -57,9 +57,9 @@ def described(files: Files, url: str) -> dict[str, object]:
 
 
 def move(old: Files, old_url: str, new: Files, new_url: str, tell: Callable[[str], None]) -> list[str]:
-    """Move the hub in `old` to `new`, where a hub was made; return what stays and why, a line for each.
+    """Move the hub in `old` to `new`, where a hub was made; return a line for each thing that stays.
 
-    `tell` hears of each mailbox. Raise Refused if it cannot be moved there, or not now.
+    `tell` gets a line for each mailbox. Raise Refused if it cannot be moved there, or not now.
     """
     about = described(old, old_url)
     _check(about, old_url, new_url)
@@ -83,7 +83,7 @@ def _check(about: dict[str, object], old_url: str, new_url: str) -> None:
 
 
 def _check_servers(old: Files) -> None:
-    """Raise Refused while a process serves a mailbox: it would go on in a place where no mail comes."""
+    """Raise Refused while a process serves a mailbox: it would go on in a place without mail."""
     for name in _mailboxes(old):
         for lock, who in _SERVERS.items():
             if old.held(f"{name}/{lock}"):
@@ -113,7 +113,7 @@ def _mark(files: Files, about: dict[str, object], key: str, url: str) -> None:
 
 
 def _mailboxes(files: Files) -> list[str]:
-    """Return the names of all mailboxes, those of closed rooms too."""
+    """Return the names of all mailboxes, those of closed rooms included."""
     names = [name for name in sorted(files.list_folder("")) if layout.is_name(name)]
     looks = files.stat_all([f"{name}/inbox" for name in names])
     return [name for name, look in zip(names, looks, strict=True) if not isinstance(look, OSError)]
@@ -122,12 +122,12 @@ def _mailboxes(files: Files) -> list[str]:
 def _carry(old: Files, old_url: str, new: Files, new_url: str, name: str, left: list[str]) -> None:
     source, target = Mailbox(old, name), Mailbox(new, name)
     target.make()
-    # What an instance has sent never leaves its machine; a room's is its record.
+    # An instance's sent mail never leaves its machine; a room's is its record.
     own = bool(schemes.of(old_url)) or not schemes.of(new_url) or is_file(old, f"{name}/{layout.ROOM}")
     with _locked(source, old_url), _locked(target, new_url):
         carry_claims(source, target)
         _drain(source, target, own, left)
-        # What was handled is history that the owner, if it is on this machine, finds here (`take_leftovers`).
+        # Handled mail is history, which an owner on this machine finds here (`take_leftovers`).
         carry_inbox(source, target, INBOX_FOLDERS[1:2])
         carry_inbox(source, target, INBOX_FOLDERS[2:], keep=not own)
         if own:
@@ -143,7 +143,7 @@ def _carry(old: Files, old_url: str, new: Files, new_url: str, name: str, left: 
 
 @contextmanager
 def _locked(mailbox: Mailbox, url: str) -> Iterator[None]:
-    """Keep out whoever sends, where that is possible: not on another host."""
+    """Exclude senders while the context is entered, which is impossible on another host."""
     with ExitStack() as held:
         if not schemes.of(url):
             held.enter_context(mailbox.files.locked_briefly(mailbox.at(layout.LOCK)))
@@ -151,7 +151,7 @@ def _locked(mailbox: Mailbox, url: str) -> Iterator[None]:
 
 
 def _drain(source: Mailbox, target: Mailbox, own: bool, left: list[str]) -> None:
-    """Seal `pending/` and carry what lies there, until nobody can put anything there any more."""
+    """Seal `pending/` and carry its content, until nothing more can arrive there."""
     sealed = source.at(_SEALED)
     while True:
         try:
@@ -167,7 +167,7 @@ def _drain(source: Mailbox, target: Mailbox, own: bool, left: list[str]) -> None
         try:
             source.files.remove_empty_folder(sealed)
         except OSError:
-            # A message came just now, by a folder opened before: carry it as well.
+            # A message has just arrived, by a folder opened before: carry it too.
             if _is_empty(source.files, sealed):
                 raise
 
@@ -179,7 +179,7 @@ def _is_empty(files: Files, folder: str) -> bool:
 
 
 def _received(source: Mailbox) -> set[str]:
-    """Return the ids of attachments that may be of received messages."""
+    """Return the ids of attachments that may belong to received messages."""
     sent = [layout.SENT, layout.REFUSED, *(f"{layout.OUTBOX}/{to}" for to in source.outboxes())]
     own = {name.partition(".")[0] for folder in sent for name in source.names(folder)}
     folders = [_SEALED, *(INBOX[state] for state in STATES[1:])]
@@ -188,7 +188,7 @@ def _received(source: Mailbox) -> set[str]:
 
 
 def _put_aside(source: Mailbox, left: list[str]) -> None:
-    """Move what cannot be carried out of the way, untouched."""
+    """Move files that cannot be carried out of the way, unchanged."""
     for name in source.files.list_folder(source.at(_SEALED)):
         source.files.make_folder(source.at(_LEFT))
         with suppress(FileNotFoundError):
