@@ -74,7 +74,7 @@ class Stage:
         self.add(name, "room")
         most = Limits(**limits)  # type: ignore[arg-type]  # a test's own
         moderator = kinds[0][0] if policy == "moderator" else ""
-        made = Definition(policy, seed, tuple(kinds), moderator, "owner", most, "")
+        made = Definition(policy, seed, tuple(kinds), moderator, "owner", most, "2026-11-21T05:30:12.000000Z")
         self.hub.rooms().make(name, {"name": name, "kind": "room"}, definition.encode(made))
         return name
 

@@ -1,5 +1,6 @@
 """Rooms whose files are damaged, missing or not writable: each is reported, and hides nothing else."""
 
+import json
 import shutil
 
 from tests.cli.team import Team
@@ -15,6 +16,21 @@ def test_a_missing_folder_hides_no_other_room(team: Team) -> None:
     result = team.run("room", "list")
     assert (result.code, result.err.count("talk/sent"), result.err.count("\n")) == (1, 1, 1)
     assert result.out.startswith("walk open")
+
+
+def test_a_definition_of_another_version(team: Team) -> None:
+    """A time with an offset is printed in UTC, an invalid one is damage, and a newer format has its code."""
+    team.ok("room", "create", "tea", "--members", "alice,bob")
+    path = team.box("tea") / "room.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"created": "2026-11-21T05:30:12+02:00"}))
+    assert team.json("room", "show", "tea")["created"] == "2026-11-21T03:30:12.000000Z"
+    for changed, code in (
+        ({"created": "xxxx-11-21T05:30:12.123456Z"}, "failed"),
+        ({"format": 2}, "newer-format"),
+    ):
+        path.write_text(json.dumps(whole | changed))
+        assert json.loads(team.run("room", "show", "tea", "--json").out)["code"] == code
 
 
 def test_a_lock_that_cannot_be_opened(team: Team) -> None:

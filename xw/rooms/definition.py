@@ -71,7 +71,10 @@ def read(room: RoomView) -> Definition:
     try:
         found: Any = parse_object(room.rooms.definition(room.name))
         if found["format"] != layout.FORMAT:
-            raise XwError(f"{path} has format {found['format']!r}, this xw knows {layout.FORMAT}: upgrade xw")
+            what = f"{path} has format {found['format']!r}, this xw knows {layout.FORMAT}: upgrade xw"
+            newer = XwError(what)
+            newer.word = "newer-format"
+            raise newer
         return check(
             Definition(
                 policy=_policy(_text(found["policy"])),
@@ -80,7 +83,7 @@ def read(room: RoomView) -> Definition:
                 moderator=_text(found["moderator"]),
                 owner=_text(found["owner"]),
                 limits=_limits(found["limits"]),
-                created=_text(found["created"]),
+                created=_time(found["created"]),
             )
         )
     except FileNotFoundError:
@@ -116,6 +119,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
+
+
+def _time(value: object) -> str:
+    """Return a time as xw prints it. Raise ValueError if it is not RFC 3339."""
+    text = _text(value)
+    clock.from_rfc3339(text)
+    return clock.utc(text)
 
 
 def _limits(found: dict[str, object]) -> Limits:
