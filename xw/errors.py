@@ -90,10 +90,14 @@ class NotFound(XwError):
 
 
 class TimedOut(XwError):
-    """Something did not arrive in time."""
+    """Something did not arrive in time; `asked` is the id of the question, if one was asked."""
 
     code = 4
     word = "timed-out"
+
+    def __init__(self, text: str, asked: str | None = None) -> None:
+        super().__init__(text)
+        self.asked = asked
 
 
 class Unreachable(XwError):

@@ -176,7 +176,7 @@ def repeat_dead_letter(mailbox: Mailbox, message: Message, paths: Sequence[str],
 def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None:
     """Raise NotFound, with the nearest names, for an unknown recipient; Usage if there is none."""
     if not names:
-        raise Usage("no recipient: name one with --to")
+        raise Usage("no recipient: name one")
     for name in names:
         try:
             known = hub.knows(name)
@@ -190,7 +190,7 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
             except NotFound as error:
                 peers = [peer for peer in hub.instances() if peer != sender]
                 listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
-                listed += f"; `--to {layout.EVERYONE}` is everybody"
+                listed += f"; `{layout.EVERYONE}` is everybody"
                 raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 

@@ -84,7 +84,7 @@ def test_what_is_wrong_is_raised(either: Open) -> None:
         alice.send("nobody", "info", "x")
     with pytest.raises(xw.Usage, match="body is empty"):
         alice.send("bob", "info", "")
-    with pytest.raises(xw.Usage, match="--limit 0"):
+    with pytest.raises(xw.Usage, match="invalid limit 0"):
         alice.check(limit=0)
     with pytest.raises(xw.NotFound):
         alice.read("zzzzzzzz")

@@ -54,7 +54,7 @@ def test_several_recipients_in_one_word(team: Team, given: tuple[str, ...]) -> N
 def test_recipients_that_are_none(team: Team, given: str) -> None:
     """A recipient that names nobody sends nothing: exit 3, with the known names."""
     refused = team.run("send", "info", "x", "--to", given)
-    assert refused.code == 3 and "`--to all` is everybody" in refused.err
+    assert refused.code == 3 and "`all` is everybody" in refused.err
     assert team.names("alice", "sent") == []
 
 

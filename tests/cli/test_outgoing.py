@@ -75,7 +75,7 @@ def test_unknown_re(team: Team) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("bop", "did you mean bob?"), ("carola", "did you mean carol?"),
-     ("zzzzzz", "; peers: bob, carol; `--to all` is everybody"),
+     ("zzzzzz", "; peers: bob, carol; `all` is everybody"),
      ("Bob", "did you mean bob?"), ("postmaster", "peers:"), ("../bob", "bob")],
 )  # fmt: skip
 def test_unknown_peers(team: Team, name: str, hint: str) -> None:

@@ -78,7 +78,7 @@ def test_a_room_is_addressed_by_its_name(team: Team) -> None:
     for name in ("bob", "carol"):
         (team.box(name) / "card.json").unlink()
     alone = team.run("send", "info", "x", "--to", "all")
-    assert (alone.code, "`--to ROOM`" in alone.err) == (3, True)
+    assert (alone.code, "a message to a room names the room" in alone.err) == (3, True)
     assert team.run("ask", "--to", "all", "x").code == 3
 
 
@@ -99,7 +99,7 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "talk", "--members", "bob,talk"], 2, "of itself"),
         (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
         (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
-        (["room", "create", "talk", "--moderator", "bob"], 2, "goes with --policy moderator"),
+        (["room", "create", "talk", "--moderator", "bob"], 2, "goes with the policy moderator"),
         (
             ["room", "create", "talk", "--members", "bob", "--policy", "moderator", "--moderator", "eve"],
             2,

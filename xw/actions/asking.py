@@ -62,13 +62,14 @@ class Asked(NamedTuple):
 
 
 class NoAnswer(XwError):
-    """No recipient will answer; `notices` are their failure notices, still pending."""
+    """No recipient will answer the question `asked`; `notices` are their failure notices, still pending."""
 
     word = "no-answer"
 
-    def __init__(self, text: str, notices: list[Message]) -> None:
+    def __init__(self, text: str, notices: list[Message], asked: str) -> None:
         super().__init__(text)
         self.notices = notices
+        self.asked = asked
 
 
 def ask(
@@ -127,7 +128,8 @@ def _answer(
                 short = layout.short_id(question.id)
                 raise TimedOut(
                     f"no reply to {short} within {timeout:g} s; `xw wait --re {short}` keeps waiting, "
-                    f"`xw trace {short}` shows where it is"
+                    f"`xw trace {short}` shows where it is",
+                    question.id,
                 )
             lookout.wait(left, most)
 
@@ -191,7 +193,7 @@ class _Fate:
         self.notices.append(message)
         self._failed |= self._returned() if returned else {message.sender}
         if self._failed.issuperset(self._asked):
-            raise NoAnswer(reason, self.notices)
+            raise NoAnswer(reason, self.notices, self._question.id)
         self._tell(reason)
         return False
 
@@ -216,7 +218,7 @@ class _Fate:
             self._instance.carrier.refresh(even_watched=True)
             return 0.0
         if last or left <= 0:
-            raise NoAnswer(self._why(), self.notices)
+            raise NoAnswer(self._why(), self.notices, self._question.id)
         return left
 
     def _pause(self) -> float:

@@ -40,7 +40,7 @@ def handoff(instance: Instance, task: str, to: str | None, context: str, priorit
     """Hand a task over to another agent; `to` defaults to the only peer."""
     names = list(dict.fromkeys(sending.split([to]))) if to else []
     if len(names) > 1 or layout.EVERYONE in names:
-        raise Usage(f"a task is handed to one agent, not to {to}: name one with --to; nothing was sent")
+        raise Usage(f"a task is handed to one agent, not to {to}: name one; nothing was sent")
     payload = protocol.make("TASK_HANDOFF", task=task, context=context, priority=priority)
     return _send(instance, "task", payload, names)
 

@@ -87,6 +87,9 @@ class Inbox:
     def __len__(self) -> int:
         return len(self.messages)
 
+    def __getitem__(self, index: int) -> Message:
+        return self.messages[index]
+
     def __repr__(self) -> str:
         return f"Inbox({len(self.messages)} of {self.total} messages)"
 
@@ -102,9 +105,10 @@ class Inbox:
 
 
 def most(everything: bool, limit: int | None) -> int:
-    """Return how many messages `--all` and `--limit` show. Raise Usage if the limit is out of range."""
+    """Return the number of messages to show. Raise Usage if the limit is out of range, or both are given."""
     if limit is not None and (everything or not 0 < limit <= MOST):
-        raise Usage(f"--limit {limit}: give a number from 1 to {MOST:,}, without --all")
+        with_all = " and all messages" if everything else ""
+        raise Usage(f"invalid limit {limit}{with_all}: give a number from 1 to {MOST:,}, or all")
     return ALL if everything else limit or SHOWN
 
 

@@ -31,7 +31,7 @@ def send(
     if known is None:
         raise Usage(f"unknown message type {kind!r}: use {', '.join(layout.TYPES)}")
     if not body.strip() and not attachments:
-        raise Usage("the body is empty: give a text, --file or an attachment")
+        raise Usage("the body is empty: give a text or an attachment")
     if expires is not None and clock.from_rfc3339(expires) <= instance.now():
         raise Usage(f"it would expire at {expires}, which has passed: give a later time; nothing was sent")
     answered = _answered(instance, re)
@@ -79,7 +79,7 @@ def recipients(instance: Instance, to: Sequence[str], answered: Message | None) 
     if not names:
         raise NotFound(
             "you are the only agent or person on the hub: `xw init --name NAME` adds one, "
-            "`--to ROOM` addresses a room; nothing was sent"
+            "a message to a room names the room; nothing was sent"
         )
     return tuple(dict.fromkeys(names))
 
@@ -153,14 +153,14 @@ def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
     """Return the recipients of a message sent without `--to`."""
     if answered:
         if answered.sender == layout.POSTMASTER:
-            raise Usage("nobody reads answers to postmaster: name a recipient with --to; nothing was sent")
+            raise Usage("nobody reads answers to postmaster: name a recipient; nothing was sent")
         return answered.to if answered.sender == instance.name else (answered.sender,)
     peers = _peers(instance)
     if len(peers) == 1:
         return tuple(peers)
     if not peers:
         raise NotFound("no peers yet: `xw init --name NAME` adds one; nothing was sent")
-    raise Usage(f"no recipient: give --to with one of {', '.join(peers)}, or --to all; nothing was sent")
+    raise Usage(f"no recipient: name one of {', '.join(peers)}, or all; nothing was sent")
 
 
 def _peers(instance: Instance) -> list[str]:

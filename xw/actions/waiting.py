@@ -72,7 +72,7 @@ def wait(
     With `re`, return the first message that answers it, pending or handled. Raise TimedOut after `timeout`
     seconds. Skip the names in `passed` (`waited.seen`), and add the names that were looked at.
     """
-    place = instance.mailbox.find(re) if re else None
+    place = None if re is None else instance.mailbox.find(re)
     wanted = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
     known = set() if passed is None else passed

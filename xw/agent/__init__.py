@@ -13,16 +13,17 @@ it needs.
 import os
 from contextlib import contextmanager
 
-from xw import clock
-from xw.agent.policy import Policy
+from xw import clock, layout
+from xw.agent.policy import Policy, function, names, optional, path, paths, seconds, texts, token, whole
 from xw.config import here, not_followed, worktree
+from xw.errors import Usage
 from xw.instance import Options as Options
 from xw.instance import open_instance
 from xw.message import Message
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator
     from typing import Self
 
     from xw.actions.asking import Asked
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
     from xw.agent.notify import Notify
-    from xw.agent.policy import Report
+    from xw.agent.policy import Named, Names, Path, Paths, Report
     from xw.agent.rooms import Rooms
     from xw.agent.values import DeadLetters, Findings, Peers, Prompt, Thread, Trace
     from xw.hub.contract import Progress
@@ -39,14 +40,12 @@ if TYPE_CHECKING:
     from xw.post import Sent
     from xw.sweep import Swept
 
-    Names = str | Sequence[str]
-
 
 def open(
     name: str | None = None,
     *,
     hub: str | None = None,
-    config: str | None = None,
+    config: "Path | None" = None,
     offline: bool = False,
     timeout: float | None = None,
     report: "Report | None" = None,
@@ -59,7 +58,13 @@ def open(
     with each sentence for a person, such as why the shown mail is old; without it, `Agent.notes` collects
     them. Raise Usage, NotFound (no such mailbox) or Unreachable (no such hub).
     """
-    agent = open_with(Options(name, hub, config, offline, timeout), report)
+    optional(name=name, hub=hub)
+    if timeout is not None:
+        seconds(timeout=timeout)
+    if report is not None:
+        function(report=report)
+    file = None if config is None else path("config", config)
+    agent = open_with(Options(name, hub, file, offline, timeout), report)
     agent._policy.hold()
     return agent
 
@@ -131,8 +136,8 @@ class Agent:
         type: str,
         body: str,
         *,
-        re: str | Message | None = None,
-        attach: "Names" = (),
+        re: "Named | None" = None,
+        attach: "Paths" = (),
         expires: str | None = None,
     ) -> "Sent":
         """Send a message; return once it is durable for each recipient.
@@ -144,39 +149,43 @@ class Agent:
         """
         from xw.actions import sending
 
-        names = _listed(to)
+        texts(type=type, body=body)
+        optional(expires=expires)
+        recipients, files = names("to", to), paths("attach", attach)
+        answered = None if re is None else token("re", re)
         at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
         with self._policy.acting():
-            if not re:
-                self._policy.learn_peers(names)
-            answered = None if re is None else _token(re)
+            if answered is None:
+                self._policy.learn_peers(recipients)
             return self._policy.travel(
-                sending.send(self._instance, type, body, names, answered, _listed(attach), at)
+                sending.send(self._instance, type, body, recipients, answered, files, at)
             )
 
-    def reply(self, message: str | Message, body: str, *, attach: "Names" = ()) -> "Sent":
+    def reply(self, message: "Named", body: str, *, attach: "Paths" = ()) -> "Sent":
         """Answer a message, which stays pending until it is done. Raises the same errors as `send`."""
-        return self.send((), "reply", body, re=message, attach=attach)
+        return self.send((), "reply", body, re=token("message", message), attach=attach)
 
-    def attach(self, message: str | Message, *paths: str) -> "Sent":
+    def attach(self, message: "Named", *files: "Path") -> "Sent":
         """Add files to a message that this instance sent; return the `info` to its recipients."""
         from xw.actions import sending
 
+        found, added = token("message", message), paths("files", files)
         with self._policy.acting():
-            return self._policy.travel(sending.attach(self._instance, _token(message), paths))
+            return self._policy.travel(sending.attach(self._instance, found, added))
 
-    def retry(self, message: str | Message) -> "Sent":
+    def retry(self, message: "Named") -> "Sent":
         """Send a dead letter again, as a new message."""
         from xw.actions import sending
 
+        found = token("message", message)
         with self._policy.acting():
-            return self._policy.travel(sending.retry(self._instance, _token(message)))
+            return self._policy.travel(sending.retry(self._instance, found))
 
     def ask(self, to: "Names", body: str, *, timeout: float = 60.0) -> Message:
-        """Send a question, wait for its answer, mark it as done and return it.
+        """Send a question, wait for its first answer, mark it as done and return it.
 
-        Raise NoAnswer as soon as no recipient will answer, TimedOut after `timeout` seconds, or an error of
-        `send`.
+        Raise NoAnswer as soon as no recipient will answer, TimedOut after `timeout` seconds; `asked` of both
+        is the question's id. Raise an error of `send` if nothing was sent.
         """
         with self.question(to, body, timeout=timeout) as asked:
             return asked.reply
@@ -190,13 +199,17 @@ class Agent:
         timeout: float = 60.0,
         sent: "Callable[[Sent], None]" = lambda sent: None,
     ) -> "Iterator[Asked]":
-        """Yield the answer to a question; leaving without an error marks it as done.
+        """Yield the first answer to a question; leaving without an error marks it as done.
 
         `sent` is called once the question is durable. Raises the same errors as `ask`.
         """
         from xw.agent import waiting
 
-        with waiting.question(self._policy, _listed(to), body, timeout, sent) as asked:
+        recipients = names("to", to)
+        texts(body=body)
+        seconds(timeout=timeout)
+        function(sent=sent)
+        with waiting.question(self._policy, recipients, body, timeout, sent) as asked:
             yield asked
 
     # Receiving
@@ -216,6 +229,7 @@ class Agent:
         """
         from xw.actions import pending
 
+        _check_choice(limit, type, sender)
         wanted = pending.Wanted(pending.most(all, limit), type, sender, newest)
         with self._policy.acting():
             self._policy.refresh()
@@ -233,20 +247,22 @@ class Agent:
         from xw.actions import inbox, pending
         from xw.agent.values import DeadLetters
 
+        _check_choice(limit, type, sender)
         most = pending.most(all, limit)
         with self._policy.acting():
             self._policy.refresh()
             letters, total = inbox.dead_letters(self._instance, most, type, sender)
         return DeadLetters(tuple(letters), total)
 
-    def read(self, message: str | Message) -> "Opened":
+    def read(self, message: "Named") -> "Opened":
         """Return a message from any folder, with its files. Raise NotFound or Damaged."""
         from xw.actions import inbox
 
+        found = token("message", message)
         with self._policy.acting():
-            return inbox.read(self._instance, _token(message))
+            return inbox.read(self._instance, found)
 
-    def thread(self, message: str | Message) -> "Thread":
+    def thread(self, message: "Named") -> "Thread":
         """Return a message's whole thread, oldest first, each as `read` returns it. Errors as in `read`."""
         from xw.actions.inbox import Opened
         from xw.agent.values import Thread
@@ -255,19 +271,22 @@ class Agent:
         lines = self.log(thread=first)
         return Thread(Opened(line.message, line.place, self.files(line.message)) for line in lines)
 
-    def files(self, message: Message) -> "tuple[Enclosed, ...]":
+    def files(self, message: "Named") -> "tuple[Enclosed, ...]":
         """Return a message's attachments, each with its local path and its problem, if any."""
         from xw.actions import inbox
 
+        if not isinstance(message, Message):
+            return self.read(message).enclosed
         with self._policy.acting():
             return inbox.enclosed(self._instance, message)
 
-    def done(self, *messages: str | Message) -> "Done":
+    def done(self, *messages: "Named") -> "Done":
         """Mark messages as done. Raise Unfinished, after marking the others, if one cannot be."""
         from xw.actions import inbox
 
+        found = [token("messages", message) for message in messages]
         with self._policy.acting():
-            finished = inbox.done(self._instance, [_token(message) for message in messages])
+            finished = inbox.done(self._instance, found)
             self._policy.refresh()
         if any(one.error for one in finished):
             from xw.agent.values import Unfinished
@@ -277,9 +296,7 @@ class Agent:
 
     # Waiting
 
-    def wait(
-        self, *, re: str | Message | None = None, new: bool = False, timeout: float | None = None
-    ) -> Message:
+    def wait(self, *, re: "Named | None" = None, new: bool = False, timeout: float | None = None) -> Message:
         """Return the oldest pending message, or with `re` the answer to that message; wait if there is none.
 
         With `new`, skip the messages that the last such call on this machine saw. Raise TimedOut after
@@ -290,12 +307,14 @@ class Agent:
 
     @contextmanager
     def awaited(
-        self, *, re: str | Message | None = None, new: bool = False, timeout: float | None = None
+        self, *, re: "Named | None" = None, new: bool = False, timeout: float | None = None
     ) -> "Iterator[Message]":
         """Yield the result of `wait`; with `new`, only leaving without an error counts it as seen."""
         from xw.agent import waiting
 
-        answered = None if re is None else _token(re)
+        answered = None if re is None else token("re", re)
+        if timeout is not None:
+            seconds(timeout=timeout)
         with waiting.awaited(self._policy, answered, new, timeout) as message:
             yield message
 
@@ -306,14 +325,17 @@ class Agent:
         """
         from xw.agent import waiting
 
-        yield from waiting.arrivals(self._policy, _listed(types))
+        wanted = names("types", types)
+        for type in wanted:
+            _check_type(type)
+        return waiting.arrivals(self._policy, wanted)
 
     # Looking
 
     def log(
         self,
         *,
-        thread: str | Message | None = None,
+        thread: "Named | None" = None,
         peer: str | None = None,
         grep: str | None = None,
         since: str | None = None,
@@ -326,22 +348,25 @@ class Agent:
         """
         from xw.actions import transcript
 
+        optional(peer=peer, grep=grep, since=since)
         earliest = None if since is None else clock.when(since, clock.now(), future=False)
-        chosen = transcript.Selection(None if thread is None else _token(thread), peer, grep, earliest)
+        named = None if thread is None else token("thread", thread)
+        chosen = transcript.Selection(named, peer, grep, earliest)
         if follow:
             found = transcript.follow(self._instance, chosen, self._policy.missing, self._policy.asleep)
         else:
             found = transcript.log(self._instance, chosen, self._policy.missing)
-        yield from self._policy.each(found)
+        return self._policy.each(found)
 
-    def trace(self, message: str | Message) -> "Trace":
+    def trace(self, message: "Named") -> "Trace":
         """Return the state of each recipient's copy of a message that this instance sent."""
         from xw.actions import transcript
         from xw.agent.values import Trace
 
+        named = token("message", message)
         with self._policy.acting():
             self._policy.refresh()
-            found, recipients = transcript.trace(self._instance, _token(message))
+            found, recipients = transcript.trace(self._instance, named)
             return Trace(found, tuple(recipients))
 
     def who(self) -> "Who":
@@ -371,7 +396,7 @@ class Agent:
 
     # Upkeep
 
-    def sync(self, *, adopt: str | None = None, progress: "Progress | None" = None) -> "Synced":
+    def sync(self, *, adopt: "Path | None" = None, progress: "Progress | None" = None) -> "Synced":
         """Deliver the outbox, collect mail, and write the peers into `xw.json`, without a time limit.
 
         With `adopt`, first take the unsent mail of the mirror in that folder. `progress` is called with a
@@ -379,9 +404,12 @@ class Agent:
         """
         from xw.actions import mirrors, setup, stranded
 
+        folder = None if adopt is None else path("adopt", adopt)
+        if progress is not None:
+            function(progress=progress)
         with self._policy.acting():
             problems: list[str] = []
-            taken = 0 if adopt is None else stranded.adopt(self._instance, adopt, problems)
+            taken = 0 if folder is None else stranded.adopt(self._instance, folder, problems)
             for problem in problems:
                 self._policy.tell(problem)
             try:
@@ -399,6 +427,7 @@ class Agent:
         from xw.actions.gc import gc
 
         kept = self._instance.config.retention_days if days is None else days
+        whole(days=kept)
         with self._policy.acting():
             return gc(self._instance, kept, dry_run)
 
@@ -428,9 +457,15 @@ class Agent:
         return self._options._replace(name=self.name, hub=self.hub, config=self.config)
 
 
-def _listed(names: "Names") -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _check_choice(limit: int | None, type: str | None, sender: str | None) -> None:
+    """Check the arguments that select mail."""
+    optional(type=type, sender=sender)
+    if limit is not None:
+        whole(limit=limit)
+    if type is not None:
+        _check_type(type)
 
 
-def _token(message: str | Message) -> str:
-    return message.id if isinstance(message, Message) else message
+def _check_type(type: str) -> None:
+    if layout.type_of(type) is None:
+        raise Usage(f"unknown message type {type!r}: use {', '.join(layout.TYPES)}")

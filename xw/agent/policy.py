@@ -1,4 +1,4 @@
-"""Decide when an Agent syncs, what it reports, and which of its threads acts.
+"""Decide when an Agent syncs, what it reports, and which of its threads acts; check its arguments.
 
 The only such place, for every face: a verb that needs news calls `refresh` before it reads, and one that
 sends gives its result to `travel`.
@@ -7,23 +7,31 @@ sends gives its result to `travel`.
 from _thread import RLock  # `threading` is too slow for the start-up path
 from collections import deque
 from contextlib import contextmanager
+from os import PathLike
 
 from xw import layout
-from xw.errors import explain
+from xw.errors import Usage, explain
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     from xw.config import Config
     from xw.errors import XwError
     from xw.instance import Instance
+    from xw.message import Message
     from xw.post import Sent
 
     Report = Callable[[str], None]
     _Item = TypeVar("_Item")
 
+    Names = str | Iterable[str]
+    Path = str | PathLike[str]
+    Paths = Path | Iterable[Path]
+    Named = str | Message | Sent
+
+_LONGEST_S = 1e9
 _NOTES = 100
 """Number of notes to keep without a `report` function."""
 
@@ -99,10 +107,14 @@ class Policy:
 
     @contextmanager
     def acting(self) -> "Iterator[None]":
-        """Hold the lock; raise a disk's OSError as an XwError."""
+        """Hold the lock; raise a disk's OSError, and that of a text with surrogates, as an XwError."""
         with self._lock:
             try:
                 yield
+            except UnicodeEncodeError:
+                raise Usage(
+                    "an argument is not valid UTF-8: write it in UTF-8, or attach it as a file"
+                ) from None
             except OSError as error:
                 raise explain(error) from error
 
@@ -141,3 +153,87 @@ def of_stranded(found: "Config", hub: str | None, root: str = "") -> "Iterator[s
 # not count: nobody closes them, and they end with their process.
 _using: dict[str, int] = {}
 _using_lock = RLock()
+
+
+# Arguments: each function raises TypeError with the argument's name, so that no wrong type ends as an
+# AttributeError from inside.
+
+
+def texts(**given: object) -> None:
+    """Check that each argument is a string."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise _wrong(name, "a string", value)
+
+
+def optional(**given: object) -> None:
+    """Check that each argument is a string or None."""
+    texts(**{name: value for name, value in given.items() if value is not None})
+
+
+def names(name: str, given: "Names") -> tuple[str, ...]:
+    """Return the strings of an argument that is one or several."""
+    found = (given,) if isinstance(given, str) else _several(name, "a string", given)
+    for one in found:
+        texts(**{name: one})
+    return found
+
+
+def paths(name: str, given: "Paths") -> tuple[str, ...]:
+    """Return the paths of an argument that is one or several."""
+    found = (given,) if isinstance(given, (str, PathLike)) else _several(name, "a path", given)
+    return tuple(path(name, one) for one in found)
+
+
+def path(name: str, given: "Path") -> str:
+    """Return an argument's path as a string."""
+    found = given.__fspath__() if isinstance(given, PathLike) else given
+    if not isinstance(found, str):
+        raise _wrong(name, "a path", given)
+    return found
+
+
+def token(name: str, given: "Named") -> str:
+    """Return the id of an argument that is a message, what a method has sent, or an id."""
+    found = given if isinstance(given, str) else getattr(given, "id", None)
+    if not isinstance(found, str):
+        raise _wrong(name, "an id or a message", given)
+    return found
+
+
+def seconds(**given: object) -> None:
+    """Check that each argument is a number of seconds. Raise Usage if it is negative or not a number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _wrong(name, "a number", value)
+        if not 0 <= value <= _LONGEST_S:  # also true for NaN
+            raise Usage(f"invalid {name} {value}: give a number from 0 to {_LONGEST_S:,.0f}")
+
+
+def whole(**given: object) -> None:
+    """Check that each argument is a whole number. Raise Usage if it is negative."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _wrong(name, "a whole number", value)
+        if value < 0:
+            raise Usage(f"invalid {name} {value}: give a whole number, 0 or more")
+
+
+def function(**given: object) -> None:
+    """Check that each argument can be called."""
+    for name, value in given.items():
+        if not callable(value):
+            raise _wrong(name, "a function", value)
+
+
+def _several(name: str, kind: str, given: "Iterable[_Item]") -> "tuple[_Item, ...]":
+    try:
+        if not isinstance(given, (bytes, dict)):
+            return tuple(given)
+    except TypeError:
+        pass
+    raise _wrong(name, f"{kind} or several", given)
+
+
+def _wrong(name: str, kind: str, given: object) -> TypeError:
+    return TypeError(f"{name} must be {kind}, not {type(given).__name__}")

@@ -1,13 +1,13 @@
 """Rooms: create, read, speak in and run them: `agent.rooms`."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock
 from xw.actions import rooms
 from xw.actions.rooms import DEFAULTS, Room
-from xw.agent.policy import Policy
+from xw.agent.policy import Policy, function, names, optional, texts
 from xw.errors import Usage, XwError, explain
 from xw.instance import Options
 from xw.post import Sent
@@ -15,6 +15,7 @@ from xw.rooms.scene import Limits
 from xw.rooms.transcript import Entry
 
 if TYPE_CHECKING:
+    from xw.agent.policy import Names
     from xw.shapes import rooms as shapes
     from xw.words import Policy as RoomPolicy
 
@@ -77,7 +78,7 @@ class Rooms:
     def create(
         self,
         name: str,
-        members: Sequence[str] = (),
+        members: "Names" = (),
         *,
         policy: str = "round-robin",
         seed: str = "",
@@ -85,10 +86,14 @@ class Rooms:
         limits: Limits = DEFAULTS,
     ) -> RoomMade:
         """Make a room. Raise NotFound if a member is not on the hub, Refused if the name is taken."""
+        texts(name=name, policy=policy, seed=seed, moderator=moderator)
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits must be an xw.Limits, not {type(limits).__name__}")
+        named = names("members", members)
         with self._acting():
-            room = rooms.create(self._options, name, members, policy, seed, limits, moderator)
+            room = rooms.create(self._options, name, named, policy, seed, limits, moderator)
             made = rooms.look(room).definition
-        return RoomMade(name, room.hub.url, made.policy, tuple(members), made.owner)
+        return RoomMade(name, room.hub.url, made.policy, named, made.owner)
 
     def list(self) -> Listed:
         """Return the rooms of the hub; one that cannot be read does not hide others."""
@@ -103,11 +108,13 @@ class Rooms:
 
     def show(self, name: str) -> Room:
         """Return a room's current state. Raise NotFound."""
+        texts(name=name)
         with self._acting():
             return rooms.look(rooms.open_room(self._options, name))
 
     def say(self, name: str, text: str) -> Sent:
         """Send a line to a room; report if nobody runs it."""
+        texts(name=name, text=text)
         policy = self._as_instance()
         with policy.acting():
             sent = policy.travel(rooms.say(policy.instance, name, text))
@@ -141,6 +148,8 @@ class Rooms:
         `begun` is called once the room is found. The process may be killed at any moment: nothing needs
         cleaning up.
         """
+        texts(name=name)
+        function(begun=begun)
         room = rooms.open_to_run(self._options, name)
         begun()
         ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
@@ -161,6 +170,8 @@ class Rooms:
 
         Arguments select an author, texts that contain `grep`, or a time: `2h`, `3d` or a date.
         """
+        texts(name=name)
+        optional(author=author, grep=grep, since=since)
         room = rooms.open_room(self._options, name)
         earliest = 0 if since is None else clock.when(since, room.now(), future=False)
         if author is not None:
@@ -171,6 +182,8 @@ class Rooms:
                 yield entry
 
     def _ask(self, name: str, deed: str, member: str | None = None) -> Sent:
+        texts(name=name)
+        optional(member=member)
         policy = self._as_instance()
         with policy.acting():
             return policy.travel(rooms.ask(policy.instance, name, deed, member))

@@ -52,7 +52,7 @@ def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) ->
         # Before the sync: the mail that it fetches is new, and no earlier call has seen it.
         passed = waited.seen(mailbox) if new else None
         # With `re`, other answers are read but not shown, so they stay new.
-        looked_at = set(passed) if re and passed is not None else passed
+        looked_at = set(passed) if re is not None and passed is not None else passed
         policy.refresh()
     try:
         with policy.acting():

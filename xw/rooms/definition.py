@@ -108,9 +108,9 @@ def make(
     if policy == "moderator":
         moderator = moderator or (names[0] if names else "")
         if moderator not in names:
-            raise Usage(f"the moderator {visible(moderator)!r} is not a member: name one of --members")
+            raise Usage(f"the moderator {visible(moderator)!r} is not a member: name one of the members")
     elif moderator:
-        raise Usage(f"--moderator goes with --policy moderator, not with {visible(policy)}")
+        raise Usage(f"a moderator goes with the policy moderator, not with {visible(policy)}")
     created = clock.rfc3339(now())
     return check(Definition(_policy(policy), seed, members, moderator, owner, limits, created))
 
