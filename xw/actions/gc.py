@@ -1,7 +1,7 @@
 """`gc`: remove old mail. Safe in cron: one at a time, only this instance's mailbox, never waiting mail."""
 
 from xw import layout
-from xw.errors import Busy, Usage
+from xw.errors import Busy
 from xw.instance import Instance
 from xw.sweep import Swept
 
@@ -11,10 +11,7 @@ def gc(instance: Instance, days: int, dry_run: bool = False) -> Swept:
 
     Do nothing while another gc runs. Keep pending and processing mail, the outbox, sent copies that are not
     delivered yet, mail that the remote hub does not know to be handled, and an open room's record.
-    Raise Usage for a negative number.
     """
-    if days < 0:
-        raise Usage(f"{days} days is in the future: give 0 or more; nothing was removed")
     mailbox = instance.mailbox
     try:
         with mailbox.files.locked(mailbox.at(layout.GC_LOCK), timeout=0):

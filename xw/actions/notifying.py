@@ -12,8 +12,6 @@ from xw.protocol import Payload
 if TYPE_CHECKING:
     from xw.shapes import mail
 
-_LONGEST_S = 1e9
-
 
 class Told(NamedTuple):
     """The text of a notification, and the message that carries it, if any."""
@@ -62,9 +60,7 @@ def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bo
 
 
 def heartbeat(instance: Instance, state: str, task: str, ttl_s: float, message: bool) -> Told:
-    """Renew the presence for `ttl_s` seconds; with `message`, also send an info to all. Usage."""
-    if not 0 <= ttl_s <= _LONGEST_S:  # JSON has no NaN and no infinity
-        raise Usage(f"a heartbeat cannot hold for {ttl_s} s: give a number from 0 to 1,000,000,000")
+    """Renew the presence for `ttl_s` seconds; with `message`, also send an info to all."""
     payload = protocol.make("HEARTBEAT", status=state, task=task)
     assert isinstance(payload, protocol.Heartbeat)
     presence.say(instance.mailbox, payload.status, payload.task, ttl_s=ttl_s)
