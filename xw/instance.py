@@ -207,7 +207,10 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
     from xw import places
 
     with suppress(OSError):
-        if os.listdir(url):  # perhaps mailboxes without their hub.json, which `init` cannot use
+        there = os.listdir(url)
+        if layout.HUB_FILE in there:
+            return ""  # the hub is there, and is being moved
+        if there:  # perhaps mailboxes without their hub.json, which `init` cannot use
             return f" `xw init --hub {url}` explains what it lacks"
     cwd = config.here(needed=False)
     near = places.hub_near(cwd, config.worktree(cwd))

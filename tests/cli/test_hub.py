@@ -84,6 +84,35 @@ def test_where_it_cannot_go(team: Team) -> None:
     assert "still here" in team.ok("check", by="bob")
 
 
+def test_where_a_hub_has_been(team: Team) -> None:
+    """A place that a hub has left is refused, and one line says why; so is moving it from there again."""
+    new = moved(team)
+    result = team.run("hub", "move", str(team.hub), "--hub", str(new))
+    assert (result.code, "a hub has left" in result.err) == (6, True), result
+    result = team.run("hub", "move", str(new.parent / "third"))
+    command = f"`xw hub move --hub {new} {new.parent}/third`"
+    assert (result.code, command in result.err) == (6, True), result
+    team.send("still here")
+    assert "still here" in team.ok("check", by="bob")
+
+
+def test_a_damaged_id(team: Team) -> None:
+    """A hub whose id cannot be read is not moved, above all not into another hub."""
+    other = team.folder.parent / "other"
+    other.mkdir()
+    team.ok("init", "--name", "bob", "--hub", str(other / "hub"), "--config", str(other / "xw.json"))
+    DirectoryHub(None, str(other / "hub")).identity()
+    (team.hub / "hub.id").write_text("rubbish\n")
+    team.send("mine")
+    result = team.run("hub", "move", str(other / "hub"))
+    assert (result.code, f"`xw hub new-id --hub {team.hub}`" in result.err) == (6, True), result
+    assert "mine" in team.ok("check", by="bob")
+    team.ok("hub", "new-id")
+    assert "another hub" in team.run("hub", "move", str(other / "hub")).err
+    moved(team)
+    assert "mine" in team.ok("check", by="bob")
+
+
 def test_while_somebody_serves(team: Team) -> None:
     """A hub is not moved from under a bridge; the message names who must stop."""
     with LocalFiles(str(team.hub)).locked("bob/outbox/.bridge.lock"):
@@ -161,13 +190,16 @@ def test_what_is_no_mail_is_left(team: Team) -> None:
 
 def test_while_it_moves(team: Team) -> None:
     """Between the steps nobody gets in, and the message names the command that completes the move."""
-    new = team.folder.parent / "elsewhere"
+    new = team.folder.parent / "else where"
     path = team.hub / "hub.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "moving": str(new)}))
     for command in (("send", "--to", "bob", "info", "x"), ("check",), ("init", "--name", "dave")):
         result = team.run(*command)
-        assert (result.code, f"xw hub move --hub {team.hub} {new}" in result.err) == (5, True), result
-    moved(team)
+        assert (result.code, f"`xw hub move --hub {team.hub} '{new}'` is complete\n" in result.err) == (
+            5,
+            True,
+        ), result
+    team.ok("hub", "move", str(new))
     team.send("x")
 
 

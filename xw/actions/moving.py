@@ -8,7 +8,7 @@ from xw import config, outbox
 from xw.actions import sharing
 from xw.actions.setup import join_hub
 from xw.config import Config
-from xw.errors import Refused, Usage, XwError
+from xw.errors import Moved, Refused, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
 from xw.hub.opening import open_hub
@@ -67,7 +67,13 @@ def move(
     shared = sharing.group_named(group) if group and not config.is_remote(new_url) else None
     if group and not shared:
         shared = sharing.UnixGroup(group, -1)  # the group of a hub made there before
-    _, new = join_hub(new_url, shared, options.offline, tell)
+    try:
+        _, new = join_hub(new_url, shared, options.offline, tell)
+    except Moved as moved:
+        raise Refused(
+            f"a hub has left {new_url} for {moved.url}, and some may still look for it there: "
+            "name another directory"
+        ) from None
     names: list[str] = []
     left = old.move_to(new, names.append)
     left += _deliver_outboxes(old_url, new, names)

@@ -6,6 +6,7 @@ place. `moving` replaces `moved` while the mail is being carried.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from shlex import quote
 
 from xw import layout, schemes
 from xw.errors import Damaged, Moved, Unreachable
@@ -38,7 +39,7 @@ def raise_if_moved(about: Mapping[str, object], url: str) -> None:
     if isinstance(moved, str) and moved:
         raise Moved(url, seen_from(url, moved))
     if isinstance(moving, str) and moving:
-        command = f"`xw hub move --hub {url} {seen_from(url, moving)}`"
+        command = f"`xw hub move --hub {quote(url)} {quote(seen_from(url, moving))}`"
         raise Unreachable(f"the hub {url} is being moved: mail waits until {command} is complete")
 
 

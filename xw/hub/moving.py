@@ -17,6 +17,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from shlex import quote
 
 from xw import layout, schemes
 from xw.errors import Damaged, Refused, Unreachable, XwError
@@ -76,10 +77,15 @@ def move(old: Files, old_url: str, new: Files, new_url: str, tell: Callable[[str
 
 
 def _check(about: dict[str, object], old_url: str, new_url: str) -> None:
-    for key, does in ((MOVED, "has moved"), (MOVING, "is being moved")):
-        there = about.get(key)
-        if isinstance(there, str) and there != new_url:
-            raise Refused(f"the hub {old_url} {does} to {seen_from(old_url, there)} already")
+    moved, moving = about.get(MOVED), about.get(MOVING)
+    if isinstance(moved, str) and moved != new_url:
+        there = seen_from(old_url, moved)
+        command = f"`xw hub move --hub {quote(there)} {quote(new_url)}`"
+        raise Refused(f"the hub {old_url} has moved to {there}: {command} moves it on")
+    if isinstance(moving, str) and moving != new_url:
+        there = seen_from(old_url, moving)
+        command = f"`xw hub move --hub {quote(old_url)} {quote(there)}`"
+        raise Refused(f"the hub {old_url} is being moved to {there}: complete that first, by {command}")
 
 
 def _check_servers(old: Files) -> None:
@@ -99,10 +105,15 @@ def _give_identity(old: Files, old_url: str, new: Files, new_url: str) -> None:
     finally:
         ids.remove_mark(new, mark)
     known = ids.identity_in(old)
+    if not known:
+        raise Refused(
+            f"{old_url}/{layout.HUB_ID} is damaged or unreadable, and mirrors find the hub by it: "
+            f"run `xw hub new-id --hub {quote(old_url)}` first"
+        )
     taken = f"{new_url} is another hub: name an empty or a new directory"
     if _mailboxes(new) and not is_file(new, layout.HUB_ID):
         raise Refused(taken)
-    if known and ids.identity_in(new, known) != known:
+    if ids.identity_in(new, known) != known:
         raise Refused(taken)
 
 
