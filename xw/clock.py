@@ -99,9 +99,8 @@ def when(text: str, at: int, future: bool) -> int:
             raise ValueError(text)
         return found
     except (ValueError, OverflowError):
-        example = stamp(at)
         raise Usage(
-            f"{text!r} is not a time: use 90s, 10m, 2h, 3d, 1w, a date or RFC 3339 such as {spell(example)}"
+            f"{text!r} is not a time: use 90s, 10m, 2h, 3d, 1w, a date or RFC 3339 such as {brief(at)}"
         ) from None
 
 

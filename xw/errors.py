@@ -89,6 +89,10 @@ class NotFound(XwError):
     word = "not-found"
 
 
+class Closed(NotFound):
+    """A room has been closed; its name is right."""
+
+
 class TimedOut(XwError):
     """Something did not arrive in time; `asked` is the id of the question, if one was asked."""
 

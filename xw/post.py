@@ -11,6 +11,7 @@ from contextlib import suppress
 from xw import clock, layout
 from xw.attachments import Staged, stage_files
 from xw.errors import (
+    Closed,
     NotFound,
     Refused,
     Unreachable,
@@ -187,6 +188,8 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
 
             try:
                 hub.peer(name)
+            except Closed as error:
+                raise Closed(f"{error}; nothing was sent") from None
             except NotFound as error:
                 peers = [peer for peer in hub.instances() if peer != sender]
                 listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"

@@ -97,8 +97,14 @@ def size(count: int) -> str:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Return ` (did you mean …?)` with up to three known words like `word`, or an empty string."""
+    """Return ` (did you mean …?)` with up to three known words like `word`, in any case; or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, known, n=3, cutoff=0.5)
+    spelt = {name.casefold(): name for name in known}
+    close = [spelt[found] for found in get_close_matches(word.casefold(), list(spelt), n=3, cutoff=0.5)]
     return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+def then(first: str, second: str) -> str:
+    """Return two statements as one line: `…; …`, or `…? …` after a question."""
+    return f"{first} {second[:1].upper()}{second[1:]}" if first.endswith("?") else f"{first}; {second}"

@@ -76,7 +76,7 @@ def test_unknown_re(team: Team) -> None:
     ("name", "hint"),
     [("bop", "did you mean bob?"), ("carola", "did you mean carol?"),
      ("zzzzzz", "; peers: bob, carol; `all` is everybody"),
-     ("Bob", "did you mean bob?"), ("postmaster", "peers:"), ("../bob", "bob")],
+     ("Bob", "did you mean bob?"), ("BOB", "did you mean bob?"), ("postmaster", "peers:"), ("../bob", "bob")],
 )  # fmt: skip
 def test_unknown_peers(team: Team, name: str, hint: str) -> None:
     """A peer that the hub does not know: exit 3, the nearest names, and nothing is written anywhere."""

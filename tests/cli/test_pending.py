@@ -103,6 +103,7 @@ def test_options_choose(team: Team) -> None:
     assert [line.rpartition(" ")[0].split(" ", 1)[1].split()[0] for line in lines[:2]] == ["task", "info"]
     assert lines[2].startswith("and 30 more")
     assert team.ok("check", "--type", "reply", by="bob") == f"no mail of this kind for bob on {team.hub}\n"
+    assert "limit 0: give a number from 1 to 1,000, or all" in team.run("check", "--limit", "0").err
     for wrong in (("--limit", "0"), ("--limit", "1001"), ("--limit", "5", "--all"), ("--type", "mail")):
         assert team.run("check", *wrong, by="bob").code == 2
 

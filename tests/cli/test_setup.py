@@ -44,6 +44,8 @@ def test_second_init_adds_an_instance(empty: Path) -> None:
     assert made.code == 0
     assert "(exists)\nmailbox  bob (made)\n" in made.out
     assert "export XW_NAME=bob" in made.out
+    assert made.out.splitlines()[-1].startswith("Next: `xw check` shows your mail, `xw log --follow` ")
+    assert "system prompt" not in made.out
     assert json.loads((empty / "xw.json").read_text())["instances"] == {
         "my-project": {},
         "bob": {"kind": "human", "description": "Tests.", "capabilities": ["python"]},

@@ -107,7 +107,15 @@ def test_log_since_when(team: Team, when: str) -> None:
     """An invalid --since, or one that no message can have, is a usage error."""
     refused = team.run("log", f"--since={when}")
     assert (refused.code, refused.out) == (2, "")
-    assert "is not a time" in refused.err
+    assert re.search(r"is not a time: .* or RFC 3339 such as \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", refused.err)
+
+
+def test_log_in_one_form(team: Team) -> None:
+    """`--json` and `--format markdown` exclude each other; `--format json` means the same as `--json`."""
+    team.send("one")
+    refused = team.run("log", "--format", "markdown", "--json")
+    assert (refused.code, json.loads(refused.out)["code"]) == (2, "usage")
+    assert team.ok("log", "--format", "json", "--json") == team.ok("log", "--json") != ""
 
 
 def test_log_since_leaves_out_the_older(team: Team) -> None:

@@ -108,5 +108,13 @@ def test_sizes(count: int, shown: str) -> None:
 def test_nearest() -> None:
     """The nearest known words, at most three; nothing where none is near."""
     assert text.nearest("bop", ["bob", "carol"]) == " (did you mean bob?)"
+    assert text.nearest("BOB", ["bob", "carol"]) == " (did you mean bob?)"
+    assert text.nearest("retaind", ["RETAINED"]) == " (did you mean RETAINED?)"
+
+
+def test_then() -> None:
+    """A statement follows a question as a sentence of its own, and anything else after a semicolon."""
+    assert text.then("is sshd running?", "this is old") == "is sshd running? This is old"
+    assert text.then("no route", "this is old") == "no route; this is old"
     assert text.nearest("aab", ["aaa", "aac", "aad", "aae"]).count(" or ") == 2
     assert text.nearest("zzz", ["bob"]) == ""

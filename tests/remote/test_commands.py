@@ -14,6 +14,7 @@ import pytest
 from tests.cli.team import XW, call, ended, shown_on
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
+from tests.ssh.conftest import Home
 from tests.ssh.sshd import Sshd
 from xw import layout
 from xw.errors import Refused
@@ -40,6 +41,37 @@ def test_init_makes_a_hub_and_says_so(join: Join, hub: Path) -> None:
     assert (hub.parent / "hub-2/alice/card.json").stat().st_mode & 0o777 == 0o600
     assert (hub.parent / "hub-2/alice/inbox/pending").stat().st_mode & 0o777 == 0o700
     assert (alice.folder / ".xw/.gitignore").read_text() == "*\n"
+
+
+def test_init_names_the_next_step_on_another_machine(join: Join, hub: Path) -> None:
+    """The first instance of a hub on another host learns how another machine joins; a later one need not."""
+    url = join("carol").url + "-2"
+    first = Machine(hub.parent / "alice", "alice", url).ok("init", "--name", "alice", "--hub", url)
+    assert f"Next: `xw init --name NAME --hub {url}` adds one on another machine.\n" in first
+    assert "another machine" not in Machine(hub.parent / "bob", "bob", url).ok("init", "--hub", url)
+
+
+@pytest.mark.parametrize("below", ["", "/hub"])
+def test_a_file_in_the_place_of_a_hub(join: Join, hub: Path, below: str) -> None:
+    """`init` names the part of the path that is a file on the host, and changes nothing."""
+    (hub.parent / "notes").write_text("mine")
+    url = f"{join('carol').url.removesuffix('/hub')}/notes{below}"
+    machine = Machine(hub.parent / "alice", "alice", url)
+    refused = machine.run("init", "--name", "alice", "--hub", url)
+    assert refused.code == 2
+    assert f"{hub.parent}/notes is a file on the host: choose another path for the hub" in refused.err
+    assert (hub.parent / "notes").read_text() == "mine"
+    assert not (machine.folder / "xw.json").exists()
+
+
+def test_a_port_in_the_place_of_the_path(tmp_path: Path, home: Home) -> None:
+    """If `user@host:27422/x` cannot be reached, `init` names the URL that has the number as its port."""
+    home.configure("Host 127.0.0.1\n  Port 1\n")
+    machine = Machine(tmp_path / "alice", "alice", "")
+    for url in ("me@127.0.0.1:27422/x", "me@127.0.0.1:x/27422"):
+        refused = machine.run("init", "--name", "alice", "--hub", url)
+        assert (refused.code, "nothing listens on port 1" in refused.err) == (5, True)
+        assert ("for a port write `ssh://me@127.0.0.1:27422/x`" in refused.err) == url.endswith("/x")
 
 
 def test_joining_needs_an_empty_directory_or_a_hub(join: Join, hub: Path) -> None:
@@ -243,20 +275,24 @@ def test_everything_goes_on_offline(alice: Machine, bob: Machine, known: Sshd, h
     known.stop()
     result = bob.run("check")
     assert (result.code, result.out.count("before the cut")) == (0, 1)
-    assert "this is the mail of " in result.err
+    assert " is the mail of " in result.err
     assert result.err.count("\n") == 1
+    assert "?;" not in result.err
     assert bob.run("read", task).out.endswith("before the cut\n")
     replied = bob.run("reply", task, "from afar")
     assert (replied.code, "in the outbox for alice" in replied.out) == (0, True)
+    assert "(tried a moment ago)" in replied.err and "the mail of" not in replied.err  # it shows no mail
+    assert "the mail of" not in bob.run("send", "info", "to the only peer").err
     assert bob.run("done", task).code == 0
     assert "from afar" in bob.run("log").out
     assert bob.run("peers").out.startswith("alice")
     assert bob.run("trace", replied.out.split()[0]).out.count("alice: in the outbox") == 1
     assert bob.run("sync").code == 5
     known.start()
-    assert "1 delivered, 0 returned, 0 fetched, 1 settled" in bob.ok("sync")
+    assert "2 delivered, 0 returned, 0 fetched, 1 settled" in bob.ok("sync")
     assert len(names(hub / "bob/inbox/done")) == 1
-    assert [message["body"] for message in alice.json("check")["messages"]] == ["from afar"]
+    bodies = [message["body"] for message in alice.json("check")["messages"]]
+    assert bodies == ["from afar", "to the only peer"]
 
 
 def test_offline_stays_off_the_network(alice: Machine, bob: Machine, known: Sshd) -> None:
@@ -280,7 +316,7 @@ def test_no_retry_storm(alice: Machine, known: Sshd) -> None:
     disconnect()  # here it may not have been noticed yet that the connection is gone
     with socket.create_server(("127.0.0.1", known.port)) as silent:
         began = time.monotonic()
-        assert "this is the mail of " in alice.run("check").err
+        assert " is the mail of " in alice.run("check").err
         assert time.monotonic() - began < 8.0  # without a limit it is 15
         silent.settimeout(10)
         silent.accept()[0].close()

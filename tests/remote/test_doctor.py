@@ -9,6 +9,7 @@ import pytest
 from tests.remote.machine import Machine
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd
+from xw import clock
 from xw.files.sftp import SftpFiles
 
 
@@ -18,6 +19,22 @@ def test_doctor_is_content(alice: Machine, bob: Machine) -> None:
     assert "connected to" in found
     assert "xw can write and sync files on the hub" in found
     assert "bad" not in found
+
+
+def test_the_age_of_the_mirror(alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror synced in the last minute is in order; an older one gets the advice to sync."""
+    alice.ok("sync")
+    now = clock.now()
+
+    def shown(after_s: int) -> tuple[str, str]:
+        monkeypatch.setattr(clock, "now", lambda: now + after_s * clock.SECOND)
+        (found,) = [
+            one for one in alice.json("doctor", "--offline")["findings"] if one["code"] == "mirror-age"
+        ]
+        return found["level"], found["fix"]
+
+    assert shown(30) == ("ok", "")
+    assert shown(90) == ("note", "xw sync")
 
 
 def test_doctor_names_the_step_that_fails(

@@ -36,6 +36,9 @@ def test_mail_to_a_closed_room_fails_at_once(team: Team, words: list[str]) -> No
     result = team.run(*words, by="bob")
     assert (result.code, result.out) == (3, "")
     assert "the room 'talk'" in result.err and "is closed" in result.err
+    assert (
+        "did you mean" not in result.err and "peers:" not in result.err and "nothing was sent" in result.err
+    )
     assert team.pending("talk") == [] and team.names("bob", "sent") == []
 
 

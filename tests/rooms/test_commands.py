@@ -28,6 +28,31 @@ def finish(team: Team, room: str = "talk") -> str:
     return team.ok("room", "run", room)
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("join", "talk"), "add you"),
+        (("leave", "talk", "--member", "carol"), "remove carol"),
+        (("pause", "talk"), "pause"),
+        (("resume", "talk"), "continue"),
+        (("close", "talk"), "close"),
+    ],
+)
+def test_a_request_to_a_room_says_that_the_room_decides(
+    team: Team, words: tuple[str, ...], wanted: str
+) -> None:
+    """The room may refuse: the command prints what it asked for, and that the answer comes by mail."""
+    create(team)
+    asked = team.ok("room", *words, by="bob")
+    assert asked.endswith(f" asks talk to {wanted}, and talk answers by mail; delivered to talk\n")
+
+
+def test_the_prompt_marks_a_room(team: Team) -> None:
+    """A room is marked among the peers, because it is no agent to send a task to."""
+    create(team)
+    assert "your peers: bob, carol, talk (room) (" in team.ok("prompt")
+
+
 def test_a_room_is_made_listed_and_shown(team: Team) -> None:
     """A new room is open, has its members and limits, and is a peer of kind room."""
     assert "made on" in team.ok("room", "create", "talk", "--members", "bob, carol", "--turns", "7")

@@ -26,6 +26,7 @@ _STALE_CLAIM = 3600.0
 _OLD_MAIL = 86400.0
 _OLD_OUTBOX = 60.0
 _SKEW = 5.0
+_RECENT_S = 60.0  # a mirror synced this recently needs no advice
 _WHY = 100  # characters of a bridge's reason to hold mail back
 _SHOWN = 5  # ids in one finding
 _LOOKED_AT = 1000  # pending files that doctor reads
@@ -96,7 +97,8 @@ def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
     if state.at:
         age = clock.now() / clock.SECOND - state.at
         what = f"the mirror was last synced {span(age)} ago"
-        yield Finding("note", "mirror-age", what, "xw sync", age_s=age)
+        recent = age < _RECENT_S
+        yield Finding("ok" if recent else "note", "mirror-age", what, "" if recent else "xw sync", age_s=age)
     if mirror.watched():
         yield Finding("ok", "mirror-watched", "`xw sync --watch` keeps the mirror")
     if mirror.hint:

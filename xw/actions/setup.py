@@ -242,7 +242,12 @@ def _write_peers(instance: Instance) -> list[Peer]:
 
 def prompt(instance: Instance) -> str:
     """Return the instructions for this instance's system prompt."""
-    names = [name for name in instance.hub.instances() if name != instance.name]
+    others = {*instance.hub.everyone()}
+    names = [
+        name if name in others else f"{name} (room)"
+        for name in instance.hub.instances()
+        if name != instance.name
+    ]
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     text = shipped.text(_TEMPLATE, _PROMPT)
     for key, value in (("NAME", instance.name), ("HUB", instance.hub.url), ("PEERS", shown or "none yet")):

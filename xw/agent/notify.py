@@ -60,6 +60,6 @@ class Notify:
     def _told(self, act: Callable[[Instance], Told], peers: bool = True) -> Told:
         with self._policy.acting():
             if peers:
-                self._policy.refresh(peers=True)
+                self._policy.refresh(peers=True, mail=False)
             told = act(self._policy.instance)
             return told._replace(sent=self._policy.travel(told.sent)) if told.sent else told

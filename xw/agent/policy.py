@@ -63,19 +63,19 @@ class Policy:
                 if not _using[self._url]:
                     self.instance.carrier.close()
 
-    def refresh(self, peers: bool = False) -> None:
+    def refresh(self, peers: bool = False, mail: bool = True) -> None:
         """Sync a mirror within the limit of automatic syncs, and report a failure.
 
-        With `peers`, also update the information about all peers.
+        With `peers`, also update the information about all peers. Without `mail`, the caller shows none.
         """
-        self.tell(self.instance.carrier.refresh(peers=peers))
+        self.tell(self.instance.carrier.refresh(peers=peers, mail=mail))
 
     def learn_peers(self, to: "Sequence[str]") -> None:
         """Update the hub's peers if the recipients depend on them: `to` is empty or contains `all`."""
         from xw.actions import sending
 
         if not to or layout.EVERYONE in sending.split(to):
-            self.refresh(peers=True)
+            self.refresh(peers=True, mail=False)
 
     def travel(self, sent: "Sent") -> "Sent":
         """Sync a mirror after a send; return the message's present state. Raise Returned."""

@@ -6,6 +6,7 @@ Each function imports what it needs: a face may import this module for `doctor` 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from xw import config
 from xw.agent import Agent, open_with
 from xw.agent.policy import of_stranded
 from xw.agent.values import Findings
@@ -27,7 +28,8 @@ class Joined(NamedTuple):
     """The Agent of a new instance, and what `init` made for it.
 
     `there` are the other instances on a hub that it joined, `recorded` those that it wrote into a new
-    xw.json; `alone` is True if there are none, `shares` if its xw.json has other instances.
+    xw.json; `alone` is True if there are none, `shares` if its xw.json has other instances, `remote` if the
+    hub is on another host.
     """
 
     agent: Agent
@@ -37,6 +39,7 @@ class Joined(NamedTuple):
     recorded: tuple[str, ...]
     alone: bool
     shares: bool
+    remote: bool
 
     def to_json(self) -> "upkeep.Made":
         """Return the object that `--json` prints."""
@@ -71,7 +74,8 @@ def init(
     agent._policy.tell_of_stranded(instance.hub.url)
     alone = instance.hub.instances() == [instance.name]
     shares = len(instance.config.instances) > 1
-    return Joined(agent, made.new_hub, made.new_mailbox, made.there, made.recorded, alone, shares)
+    remote = instance.carrier.mirror is not None and config.is_remote(instance.hub.url)
+    return Joined(agent, made.new_hub, made.new_mailbox, made.there, made.recorded, alone, shares, remote)
 
 
 def open_to_sync(options: Options, report: "Report") -> Agent:

@@ -56,10 +56,13 @@ def retry(call: Call, token: str) -> None:
     report(call, lambda agent: agent.retry(token), "repeats")
 
 
-def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "") -> None:
-    """Act, and print the sent message's state; `how` is its relation to the message acted on."""
+def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "", asked: str = "") -> None:
+    """Act, and print the sent message's state.
+
+    `how` is its relation to the message acted on, `asked` describes its request to a room.
+    """
     agent = call.agent()
-    show(call, agent, acted(call, agent, act, how), how)
+    show(call, agent, acted(call, agent, act, how), how, asked)
 
 
 def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str = "") -> "_Acted":
@@ -72,7 +75,7 @@ def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str
         raise
 
 
-def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
+def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "") -> None:
     """Print the sent message's state."""
     if call.json:
         emit(sent.to_json())
@@ -84,6 +87,8 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
     if not parts:
         return
+    if asked:
+        parts.insert(0, asked)
     if sent.about:
         # First, so that the line still ends with the message's state.
         parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, agent.name)}")

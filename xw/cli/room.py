@@ -1,6 +1,8 @@
 """The handlers of `xw room`."""
 
-from xw import Limits, Member, Room, clock
+from collections.abc import Callable
+
+from xw import Agent, Limits, Member, Room, Sent, clock
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import emit, flush, say, tell
@@ -54,27 +56,32 @@ def run(call: Call, name: str) -> None:
 
 def join(call: Call, name: str, member: str | None) -> None:
     """Ask a room to add a member, or to remind one."""
-    report(call, lambda agent: agent.rooms.join(name, member))
+    _ask(call, name, f"add {member or 'you'}", lambda agent: agent.rooms.join(name, member))
 
 
 def leave(call: Call, name: str, member: str | None) -> None:
     """Ask a room to remove a member."""
-    report(call, lambda agent: agent.rooms.leave(name, member))
+    _ask(call, name, f"remove {member or 'you'}", lambda agent: agent.rooms.leave(name, member))
 
 
 def pause(call: Call, name: str) -> None:
     """Ask a room to give no more turns."""
-    report(call, lambda agent: agent.rooms.pause(name))
+    _ask(call, name, "pause", lambda agent: agent.rooms.pause(name))
 
 
 def resume(call: Call, name: str) -> None:
     """Ask a room to continue."""
-    report(call, lambda agent: agent.rooms.resume(name))
+    _ask(call, name, "continue", lambda agent: agent.rooms.resume(name))
 
 
 def close(call: Call, name: str) -> None:
     """Ask a room to close."""
-    report(call, lambda agent: agent.rooms.close(name))
+    _ask(call, name, "close", lambda agent: agent.rooms.close(name))
+
+
+def _ask(call: Call, room: str, request: str, act: Callable[[Agent], Sent]) -> None:
+    """Send a request, and print that the room decides: a refusal comes by mail."""
+    report(call, act, asked=f"asks {room} to {request}, and {room} answers by mail")
 
 
 def speak(call: Call, name: str, body: str | None, file: str | None) -> None:

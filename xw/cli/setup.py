@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from shlex import quote
 
 from xw import Peer, Synced, clock, layout
 from xw.agent import process
@@ -40,7 +41,12 @@ def init(
         say(f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={agent.name}`.")
     elif joined.alone:
         say("Next: `xw init --name NAME` adds another agent here.")
-    say("Next: `xw prompt` prints instructions for the agent's system prompt.")
+        if joined.remote:
+            tell(f"Next: `xw init --name NAME --hub {quote(agent.hub)}` adds one on another machine.")
+    if agent.kind == "human":
+        say("Next: `xw check` shows your mail, `xw log --follow` all messages as they come and go.")
+    else:
+        say("Next: `xw prompt` prints instructions for the agent's system prompt.")
 
 
 def who(call: Call) -> None:

@@ -21,6 +21,8 @@ def log(
     form: str,
 ) -> None:
     """Print the transcript."""
+    if call.json and form == "markdown":
+        raise Usage("--json and --format markdown exclude each other: give one of them")
     found: Iterator[Line | Entry]
     if room is None:
         found = call.agent().log(thread=thread, peer=peer, grep=grep, since=since, follow=follow)

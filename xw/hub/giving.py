@@ -6,7 +6,7 @@ Only `publisher` and `deliver` use this module, so commands that only read never
 from collections.abc import Callable, Sequence
 
 from xw import layout
-from xw.errors import NotFound, Refused, XwError, explain
+from xw.errors import Closed, NotFound, Refused, XwError, explain
 from xw.files import Publication
 from xw.files.batch import is_file
 from xw.layout import INBOX, INSTANCE
@@ -148,7 +148,7 @@ class Delivery:
 def unknown(files: "Files", url: str, name: str) -> NotFound:
     """Return the error for a name that is not registered; a closed room has everything but its card."""
     if layout.is_name(name) and is_file(files, f"{name}/{layout.ROOM}"):
-        return NotFound(f"the room {name!r} on {url} is closed: `xw log --room {name}` shows it")
+        return Closed(f"the room {name!r} on {url} is closed: `xw log --room {name}` shows it")
     return NotFound(f"no peer {name!r} on {url}")
 
 

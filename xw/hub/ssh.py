@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from xw.checkup import LINKS_NEEDED
-from xw.errors import Usage
+from xw.errors import Unreachable, Usage
 from xw.files.contract import Files
 from xw.files.sftp import SftpFiles
 from xw.files.ssh.link import SshLink, link_to
@@ -55,7 +55,13 @@ def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tup
         )
 
     files = open_files(url, group=bool(group))
-    new = make_hub(files, url, readme, tell, group=group, share=share if group else None)
+    try:
+        new = make_hub(files, url, readme, tell, group=group, share=share if group else None)
+    except Unreachable as error:
+        raise Unreachable(f"{error}{_port_hint(url)}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        _check_way(url)
+        raise
     if not files.durable:
         tell(f"{NOT_DURABLE}: {NEEDED}")
     about = facts(open_files(url), url)
@@ -64,6 +70,29 @@ def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tup
     if about.links and not new:
         has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
     return new, SshHub(url)
+
+
+def _port_hint(url: str) -> str:
+    """Return a sentence for `user@host:27422/x`, where the number is a folder's name, or an empty string."""
+    target = parse(url)
+    number, _, rest = target.path.partition("/")
+    if url.startswith("ssh://") or not number.isdigit():
+        return ""
+    meant = target._replace(port=int(number), path=f"/{rest}")
+    return f" {number} is part of the path here; for a port write `{meant}`"
+
+
+def _check_way(url: str) -> None:
+    """Raise Usage if a part of the hub's path is a file. The server answers that nothing is there."""
+    link, root = _link(url)
+    ways = [root[:end] for end, letter in enumerate(root) if letter == "/" and end] + [root]
+    for way in ways:
+        try:
+            found = SftpFiles(link, way).stat("")
+        except OSError:
+            return
+        if found.kind == "file":
+            raise Usage(f"{url}: {way} is a file on the host: choose another path for the hub")
 
 
 class SshHub(DirectoryHub):

@@ -51,12 +51,14 @@ if TYPE_CHECKING:
             *,
             even_watched: bool = False,
             peers: bool = False,
+            mail: bool = True,
         ) -> str | None:
             """Sync mailbox and hub, within the configured time and `limit` seconds.
 
             Return None, or a sentence about the age of the shown mail. `unsent` gets the reasons why mail
             stays in the outbox. With `even_watched`, sync even if a `sync --watch` does so every 15 s;
-            likewise with `peers`, which also updates the information about all peers.
+            likewise with `peers`, which also updates the information about all peers. Without `mail`, the
+            caller shows none, and the sentence leaves out its age.
             """
 
         def after_send(self, sent: Sent) -> tuple[Sent, str | None]:
@@ -109,6 +111,7 @@ class Direct:
         *,
         even_watched: bool = False,  # noqa: ARG002
         peers: bool = False,  # noqa: ARG002
+        mail: bool = True,  # noqa: ARG002
     ) -> str | None:
         """Do nothing: mail arrives by itself."""
         return None

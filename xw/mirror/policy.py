@@ -9,6 +9,8 @@ from xw.mirror.mirror import Mirror
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xw.errors import XwError
     from xw.hub.contract import Progress
     from xw.mirror.notes import SyncState
@@ -29,28 +31,30 @@ class MirrorCarrier(Mirror):
         *,
         even_watched: bool = False,
         peers: bool = False,
+        mail: bool = True,
     ) -> str | None:
         """Sync, unless a `sync --watch` does, or a try has just failed."""
+        stale = _stale if mail else _not_reached
         owner = self.mailbox.owner
         if self.offline:
             return None
         state = self.notes.state(owner)
         if not (even_watched or peers) and self.watched():
-            return _kept(state)
+            return _kept(state, stale)
         if state.in_backoff():
-            return _stale(state, self._hinted(f"{state.why} (tried a moment ago)"))
+            return stale(state, self._hinted(f"{state.why} (tried a moment ago)"))
         problem = self._sync_within(min(self.timeout, limit), {} if unsent is None else unsent, peers)
         problem = problem and self._hinted(problem)
         after = self.notes.state(owner)
         if problem and after.at == state.at:
-            return _stale(state, problem)
+            return stale(state, problem)
         return "; ".join(filter(None, (problem, after.missing))) or None  # fresh, whatever failed afterwards
 
     def after_send(self, sent: "Sent") -> "tuple[Sent, str | None]":
         """Sync, the recipients included. Report a failure, because the message is durable already."""
         self.notes.add_interest(self.mailbox.owner, sent.waiting)
         unsent: dict[str, XwError] = {}
-        problem = self.refresh(unsent=unsent)
+        problem = self.refresh(unsent=unsent, mail=False)
         try:
             return self._whereabouts(sent, unsent, problem)
         except OSError as error:
@@ -103,7 +107,9 @@ class MirrorCarrier(Mirror):
             return swept._replace(problem=str(error))
 
     def _hinted(self, problem: str) -> str:
-        return problem if self.hint in problem else f"{problem}; {self.hint}"
+        from xw.text import then
+
+        return problem if self.hint in problem else then(problem, self.hint)
 
     def _sync_within(self, seconds: float, unsent: "dict[str, XwError]", peers: bool) -> str | None:
         """Sync for at most `seconds`; return None, or why it failed. `unsent` gets the outbox's errors."""
@@ -139,22 +145,30 @@ class MirrorCarrier(Mirror):
         return None
 
 
-def _kept(state: "SyncState") -> str | None:
+def _kept(state: "SyncState", stale: "Callable[[SyncState, str], str]") -> str | None:
     """Return a sentence about a mirror that a `sync --watch` keeps in sync, or None."""
     from time import time
 
     if state.failed:
-        return _stale(state, state.why)
+        return stale(state, state.why)
     if time() - state.at > _KEPT_S:
-        return _stale(state, "`xw sync --watch` has not synced it yet")
+        return stale(state, "`xw sync --watch` has not synced it yet")
     return state.missing or None
 
 
+def _not_reached(state: "SyncState", why: str) -> str:
+    """Return why a command that shows no mail could not sync."""
+    from xw.text import then
+
+    return why if state.at else then(why, "this machine has never reached it")
+
+
 def _stale(state: "SyncState", why: str) -> str:
+    """Return why a command could not sync, and the age of the mail that it shows."""
     from time import time
 
-    from xw.text import span
+    from xw.text import span, then
 
     if not state.at:
-        return f"{why}; this machine has never reached it"
-    return f"{why}; this is the mail of {span(time() - state.at)} ago"
+        return _not_reached(state, why)
+    return then(why, f"this is the mail of {span(time() - state.at)} ago")
