@@ -83,6 +83,7 @@ _HOMES = {
     "sweep": "Swept",
 }
 _NAMES = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_NAMES.keys() - {"open"})  # noqa: PLE0605  # `import *` must not hide Python's own `open`
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,6 @@
 """The Agent's verbs, values and errors, alike on a hub in a directory and over SSH."""
 
+import pickle
 from itertools import islice
 from pathlib import Path
 from threading import Thread
@@ -106,6 +107,8 @@ def test_values_are_frozen(act: Open) -> None:
         with pytest.raises(AttributeError):
             setattr(value, name, "other")
     assert repr(inbox) == "Inbox(0 of 0 messages)"
+    copied = pickle.loads(pickle.dumps(alice.check(limit=3)))
+    assert (copied.messages, copied.total) == (inbox.messages, inbox.total)
 
 
 def test_dead_letters_are_listed_and_sent_again(either: Open) -> None:

@@ -133,3 +133,18 @@ def bob_is_done(bob: xw.Agent) -> Callable[[xw.Sent], None]:
         bob.done(question)
 
     return sent
+
+
+def test_a_report_that_fails_is_kept(act: Open) -> None:
+    """A `report` function that raises costs the program no result: the sentence is in the notes."""
+
+    def fail(sentence: str) -> None:
+        raise BrokenPipeError("gone")
+
+    bob = act("bob", report=fail)
+    act("alice").send("bob", "info", "x")
+    stray = Path(bob.hub) / "bob" / "inbox" / "pending" / "20261129T092031368275Z-g7apmqj8.info.alice.json"
+    stray.write_text("junk")
+    assert next(bob.arrivals()).body == "x"
+    (note,) = bob.notes
+    assert note.startswith("set aside in failed/") and note.endswith("(`report` failed: gone)")

@@ -26,6 +26,13 @@ print(sorted(name for name in set(sys.modules) - before if name.startswith("xw")
     assert ran.stdout.splitlines() == ["['xw']", "['xw', 'xw.errors']"]
 
 
+def test_a_star_imports_the_names() -> None:
+    """`from xw import *` gives each public name, and leaves Python's own `open` alone."""
+    names: dict[str, object] = {}
+    exec("from xw import *", names)
+    assert set(names) - {"__builtins__"} == xw._NAMES.keys() - {"open"}
+
+
 def test_type_checkers_see_what_there_is() -> None:
     """`xw/__init__.py` imports for type checkers exactly the names that it gives programs."""
     tree = ast.parse(inspect.getsource(xw))

@@ -90,6 +90,10 @@ class Inbox:
     def __getitem__(self, index: int) -> Message:
         return self.messages[index]
 
+    def __reduce__(self) -> tuple[type["Inbox"], tuple[object, ...]]:
+        # Copying and pickling would set the fields one by one.
+        return Inbox, (self.messages, self.total, self.set_aside, self.newer)
+
     def __repr__(self) -> str:
         return f"Inbox({len(self.messages)} of {self.total} messages)"
 

@@ -62,8 +62,12 @@ class Room(NamedTuple):
     pending: int
     running: bool | None
 
-    def to_json(self) -> "shapes.RoomState":
+    def to_json(self) -> "shapes.RoomShown":
         """Return the object that `--json` prints."""
+        return {"format": 1, **self.about()}
+
+    def about(self) -> "shapes.RoomState":
+        """Return the room's part of the object that `room list --json` prints."""
         state, made = self.state, self.definition
         return {
             "name": self.name,

@@ -88,10 +88,14 @@ class Policy:
         return sent
 
     def tell(self, text: str | None) -> None:
-        """Report a sentence, if there is one."""
+        """Report a sentence, if there is one; keep it in the notes if `report` fails."""
         if text and self._report:
-            self._report(text)
-        elif text:
+            try:
+                self._report(text)
+                return
+            except Exception as error:  # noqa: BLE001  # a message may be sent by now: return the result
+                text = f"{text} (`report` failed: {error})"
+        if text:
             self.notes.append(text)
 
     def missing(self, name: str, error: "XwError") -> None:

@@ -60,7 +60,7 @@ class Listed(NamedTuple):
     def to_json(self) -> "shapes.Rooms":
         """Return the object that `--json` prints."""
         problems = [str(problem) for problem in self.problems]
-        return {"format": 1, "rooms": [room.to_json() for room in self.rooms], "problems": problems}
+        return {"format": 1, "rooms": [room.about() for room in self.rooms], "problems": problems}
 
 
 class Rooms:
