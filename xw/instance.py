@@ -78,8 +78,8 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         return _mirrored(name, files, url, lambda: DirectoryHub(None, url), found, hint=hint(place.root))
     try:
         files, hub = open_hub(url)
-    except Moved as moved:
-        return _follow(options._replace(name=name), url, moved.url, found, environ)
+    except Moved:
+        return _follow(options._replace(name=name), url, found, environ)
     except Unreachable as error:
         raise Unreachable(f"{error}{_advice(options, environ, url)}") from None
     mailbox = Mailbox(files, name)
@@ -101,37 +101,47 @@ def usual_mirror(url: str, name: str, found: Config, environ: Mapping[str, str])
     return known_by(url, os.path.dirname(usual), name) or usual
 
 
-def _follow(options: Options, old: str, url: str, found: Config, environ: Mapping[str, str]) -> Instance:
-    """Open an instance at its hub's present place, and take the mail that it left at the old one."""
+def _follow(options: Options, old: str, found: Config, environ: Mapping[str, str]) -> Instance:
+    """Open an instance at its hub's present place, and take the mail that it left at those before."""
     from xw.mirror.merge import take_leftovers
     from xw.mirror.notes import Notes
 
-    name, url = options.name or "", where_now(url, found, environ)
+    name, (*places, url) = options.name or "", _places(old, found, environ)
+    left = [place for place in places if not config.is_remote(place)]
     if config.is_remote(url):
         mirror = usual_mirror(url, name, found, environ)
-        if os.path.isdir(f"{old}/{name}") and not os.path.isdir(f"{mirror}/{name}"):
+        had_mailbox = any(os.path.isdir(f"{place}/{name}") for place in left)
+        if had_mailbox and not os.path.isdir(f"{mirror}/{name}"):
             Mailbox(LocalFiles(mirror), name).make()
             Notes(LocalFiles(mirror), url).note_url()
     instance = open_instance(options._replace(hub=url), environ)
-    take_leftovers(Mailbox(LocalFiles(old), name), instance.mailbox)
+    for place in left:
+        take_leftovers(Mailbox(LocalFiles(place), name), instance.mailbox)
     return instance
 
 
 def where_now(url: str, found: Config, environ: Mapping[str, str] = os.environ) -> str:
     """Return the URL at which a hub lies that may have moved, as far as this machine knows."""
+    return _places(url, found, environ)[-1]
+
+
+def _places(url: str, found: Config, environ: Mapping[str, str]) -> list[str]:
+    """Return the URLs at which a hub was, from `url` on, and last the one at which it is."""
+    places = [url]
     for _ in range(_MOVES):
-        if config.is_remote(url):
+        if config.is_remote(places[-1]):
             from xw.mirror.notes import about
 
-            return about(LocalFiles(usual_mirror(url, "", found, environ))).leads(url)
+            now = about(LocalFiles(usual_mirror(places[-1], "", found, environ))).leads(places[-1])
+            return places if now == places[-1] else [*places, now]
         try:
-            facts(LocalFiles(url), url)
+            facts(LocalFiles(places[-1]), places[-1])
         except Moved as moved:
-            url = moved.url
+            places.append(moved.url)
         except (XwError, OSError):  # whoever opens it reports that
-            return url
+            return places
         else:
-            return url
+            return places
     raise Unreachable(f"the hub {url} has moved in a circle")
 
 

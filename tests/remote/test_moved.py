@@ -55,6 +55,20 @@ def test_mirrors_follow(alice: Machine, bob: Machine, known: Sshd, hub: Path, tm
     assert "by the new URL" in bob.ok("check")
 
 
+def test_moved_twice(alice: Machine, bob: Machine, known: Sshd) -> None:
+    """A mirror that was not synced in between finds the last place at once; its note has all three URLs."""
+    known.stop()
+    disconnect()
+    alice.run("send", "--to", "bob", "info", "waits here")
+    known.start()
+    places = [alice.url, f"{alice.url}-second", f"{alice.url}-third"]
+    moved(bob, places[1])
+    bob.ok("hub", "move", places[2], "--hub", places[1])
+    assert alice.ok("sync").startswith("1 delivered")
+    assert "waits here" in bob.ok("check")
+    assert (about(alice)["urls"], about(alice)["moved"]) == (places, places[:2])
+
+
 def test_the_old_place_is_gone(alice: Machine, bob: Machine, hub: Path) -> None:
     """Once a mirror has followed, it needs the old place no more, and xw.json may name it still."""
     new = f"{alice.url}-new"
@@ -139,6 +153,27 @@ def test_from_a_directory_to_a_server(known: Sshd, tmp_path: Path) -> None:
     assert "tea" in local(project, "room", "list")
     local(project, "reply", task, "gone", name="bob")
     assert "gone" in local(project, "check")
+
+
+def test_from_one_directory_to_another_to_a_server(known: Sshd, tmp_path: Path) -> None:
+    """Who comes by the first place finds the history that the second move left at the second one."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("alice", "bob"):
+        local(project, "init", "--name", name, "--hub", str(tmp_path / "first"))
+    path = project / "xw.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"offline_s": 30}))
+    local(project, "send", "info", "sent", "--to", "bob")
+    local(project, "hub", "move", str(tmp_path / "second"))
+    handled = json.loads(local(project, "check", "--json", name="bob"))["messages"][0]["id"]
+    local(project, "done", handled, name="bob")
+    url = f"ssh://127.0.0.1:{known.port}{tmp_path / 'hub'}"
+    said = call(project, "hub", "move", url, "--hub", str(tmp_path / "second"), environ={"XW_NAME": "alice"})
+    assert said.code == 0, said
+    local(project, "check", name="bob")
+    assert "sent" in local(project, "log", name="bob")
+    assert "sent" in local(project, "log")
+    disconnect()
 
 
 def test_from_a_server_to_a_path(alice: Machine, bob: Machine, tmp_path: Path) -> None:

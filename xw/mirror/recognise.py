@@ -147,19 +147,26 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
 
 
 def follow(mirror: Mirror, moved: Moved) -> None:
-    """Let a mirror follow its hub to the new place. Raise Refused if another hub is there."""
+    """Let a mirror follow its hub, through several moves. Raise Refused if another hub is there."""
     known = mirror.notes.about()
-    try:
-        there = open_hub(moved.url)
-        identity = there.identity(known.id or "")
-    except Unreachable as error:
-        raise Unreachable(f"the hub {mirror.url} has moved to {moved.url}; {error}") from None
+    left = [mirror.url]
+    for _ in range(_MOVES):
+        try:
+            there = open_hub(moved.url)
+            identity = there.identity(known.id or "")
+            break
+        except Moved as further:
+            left.append(moved.url)
+            moved = further
+        except Unreachable as error:
+            raise Unreachable(f"the hub {mirror.url} has moved to {moved.url}; {error}") from None
+    else:
+        raise Unreachable(f"the hub {mirror.url} has moved in a circle")
     if known.id and identity and identity != known.id:
         raise Refused(
             f"the hub {mirror.url} reports a move to {moved.url}, but another hub is there: "
             "ask the person who moved it; nothing was sent"
         )
-    old = mirror.url
-    about = known._replace(id=identity or known.id, moved=(*known.moved, old)).at(moved.url, old)
+    about = known._replace(id=identity or known.id, moved=(*known.moved, *left)).at(moved.url, *left)
     mirror.notes.note_hub(about)
     mirror.redirect(moved.url, there)
