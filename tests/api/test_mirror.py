@@ -67,7 +67,8 @@ def test_the_last_agent_closes_the_connection(reach: Open) -> None:
     assert not _connected()
     alice.check()
     assert _connected()
-    disconnect()
+    alice.close()
+    assert not _connected()
 
 
 def test_a_limit_of_its_own(reach: Open, known: Sshd) -> None:

@@ -56,12 +56,13 @@ class Policy:
     def close(self) -> None:
         """Release the connection to the hub, once no other Agent of this process uses it."""
         with self._lock:
-            if self._held:
-                self._held = False
-                with _using_lock:
+            with _using_lock:
+                if self._held:
+                    self._held = False
                     _using[self._url] -= 1
-                if not _using[self._url]:
-                    self.instance.carrier.close()
+                used = _using.get(self._url, 0)
+            if not used:  # a verb may have connected again since an earlier close
+                self.instance.carrier.close()
 
     def refresh(self, peers: bool = False, mail: bool = True) -> None:
         """Sync a mirror within the limit of automatic syncs, and report a failure.
