@@ -163,8 +163,21 @@ def test_a_room_is_spoken_to(either: Open) -> None:
     assert bob.rooms.close("lobby").delivered == ("lobby",)
     assert bob.rooms.show("lobby").pending == 2
     assert list(bob.rooms.log("lobby", since="1h")) == []
-    with pytest.raises(xw.NotFound):
-        bob.rooms.show("attic")
+    for call in (bob.rooms.show, bob.rooms.log):
+        with pytest.raises(xw.NotFound):
+            call("attic")
+
+
+def test_a_disk_error_in_a_room_is_explained(act: Open) -> None:
+    """An OSError while a room's transcript is read is an XwError, as everywhere."""
+    alice = act("alice")
+    alice.rooms.create("lobby", ["alice"], policy="free", seed="The weather")
+    entries = alice.rooms.log("lobby")
+    done = Path(alice.hub) / "lobby" / "inbox" / "done"
+    done.rmdir()
+    done.write_text("not a directory")
+    with pytest.raises(xw.XwError, match="done"):
+        list(entries)
 
 
 def test_upkeep(either: Open) -> None:

@@ -112,16 +112,9 @@ class Policy:
 
     @contextmanager
     def acting(self) -> "Iterator[None]":
-        """Hold the lock; raise a disk's OSError, and that of a text with surrogates, as an XwError."""
-        with self._lock:
-            try:
-                yield
-            except UnicodeEncodeError:
-                raise Usage(
-                    "an argument is not valid UTF-8: write it in UTF-8, or attach it as a file"
-                ) from None
-            except OSError as error:
-                raise explain(error) from error
+        """Hold the lock, and raise errors as `explained` does."""
+        with self._lock, explained():
+            yield
 
     @contextmanager
     def asleep(self) -> "Iterator[None]":
@@ -143,6 +136,17 @@ class Policy:
                 yield item
         finally:
             found.close()
+
+
+@contextmanager
+def explained() -> "Iterator[None]":
+    """Raise a disk's OSError, and that of a text with surrogates, as an XwError."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise Usage("an argument is not valid UTF-8: write it in UTF-8, or attach it as a file") from None
+    except OSError as error:
+        raise explain(error) from error
 
 
 def of_stranded(found: "Config", hub: str | None, root: str = "") -> "Iterator[str]":

@@ -1,13 +1,12 @@
 """Rooms: create, read, speak in and run them: `agent.rooms`."""
 
-from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock
 from xw.actions import rooms
 from xw.actions.rooms import DEFAULTS, Room
-from xw.agent.policy import Policy, function, names, optional, texts
+from xw.agent.policy import Policy, explained, function, names, optional, texts
 from xw.errors import Usage, XwError, explain
 from xw.instance import Options
 from xw.post import Sent
@@ -73,7 +72,7 @@ class Rooms:
         self._options = options
         self._tell = tell
         self._speaker = speaker
-        self._acting = speaker.acting if speaker else nullcontext
+        self._acting = speaker.acting if speaker else explained
 
     def create(
         self,
@@ -150,10 +149,13 @@ class Rooms:
         """
         texts(name=name)
         function(begun=begun)
-        room = rooms.open_to_run(self._options, name)
+        with explained():
+            room = rooms.open_to_run(self._options, name)
         begun()
-        ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
-        for peer in room.mailbox.waiting_for():
+        with explained():
+            ended = rooms.run(room, lambda error: self._tell(f"{error}; trying again"))
+            waiting = room.mailbox.waiting_for()
+        for peer in waiting:
             self._tell(f"mail for {peer} waits in the outbox: `xw room run {name}` tries again")
         return RoomClosed(name, ended.reason, ended.turns, ended.words, f"{room.root}/{name}")
 
@@ -166,20 +168,27 @@ class Rooms:
         since: str | None = None,
         follow: bool = False,
     ) -> Generator[Entry, None, None]:
-        """Yield what was said in a room, oldest first; with `follow`, continue until it is closed.
+        """Return the entries of a room, oldest first; with `follow`, continue until it is closed.
 
         Arguments select an author, texts that contain `grep`, or a time: `2h`, `3d` or a date.
         """
         texts(name=name)
         optional(author=author, grep=grep, since=since)
-        room = rooms.open_room(self._options, name)
-        earliest = 0 if since is None else clock.when(since, room.now(), future=False)
-        if author is not None:
-            rooms.check_author(room, author)
-        for entry in rooms.transcript(room, follow, self._missing):
-            wanted = not grep or grep.lower() in entry.text.lower()
-            if wanted and entry.at >= earliest and author in (None, entry.author):
-                yield entry
+        with explained():
+            room = rooms.open_room(self._options, name)
+            earliest = 0 if since is None else clock.when(since, room.now(), future=False)
+            if author is not None:
+                rooms.check_author(room, author)
+        return self._entries(rooms.transcript(room, follow, self._missing), author, grep, earliest)
+
+    def _entries(
+        self, found: Iterator[Entry], author: str | None, grep: str | None, earliest: int
+    ) -> Generator[Entry, None, None]:
+        with explained():
+            for entry in found:
+                wanted = not grep or grep.lower() in entry.text.lower()
+                if wanted and entry.at >= earliest and author in (None, entry.author):
+                    yield entry
 
     def _ask(self, name: str, deed: str, member: str | None = None) -> Sent:
         texts(name=name)
