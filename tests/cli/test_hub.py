@@ -9,6 +9,7 @@ import pytest
 from tests.cli.team import Team, until
 from xw import agent, errors, layout
 from xw.files.local import LocalFiles
+from xw.hub import identity
 from xw.hub.directory import DirectoryHub
 
 
@@ -94,6 +95,25 @@ def test_where_a_hub_has_been(team: Team) -> None:
     assert (result.code, command in result.err) == (6, True), result
     team.send("still here")
     assert "still here" in team.ok("check", by="bob")
+
+
+def test_two_who_move_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two who move a hub to different places at the same time, one is refused."""
+    team.send("one hub")
+    new = team.folder.parent / "elsewhere"
+    third = [new.parent / "third"]
+    leave_mark = identity.leave_mark
+
+    def leave_it(files: LocalFiles, mark: str) -> None:
+        leave_mark(files, mark)
+        if third:
+            team.ok("hub", "move", str(third.pop()))
+
+    monkeypatch.setattr(identity, "leave_mark", leave_it)
+    result = team.run("hub", "move", str(new))
+    assert (result.code, f"has moved to {new.parent}/third" in result.err) == (6, True), result
+    assert "one hub" in team.ok("check", by="bob")
+    assert team.json("who")["hub"] == f"{new.parent}/third"
 
 
 def test_a_damaged_id(team: Team) -> None:

@@ -62,10 +62,11 @@ def move(old: Files, old_url: str, new: Files, new_url: str, tell: Callable[[str
 
     `tell` gets a line for each mailbox. Raise Refused if it cannot be moved there, or not now.
     """
-    about = described(old, old_url)
-    _check(about, old_url, new_url)
+    _check(described(old, old_url), old_url, new_url)
     _check_servers(old)
     _give_identity(old, old_url, new, new_url)
+    about = described(old, old_url)
+    _check(about, old_url, new_url)  # somebody may have begun to move it elsewhere meanwhile
     if about.get(MOVED) != new_url:
         _mark(old, about, MOVING, new_url)
     left: list[str] = []
