@@ -56,7 +56,7 @@ def test_where_the_mirror_cannot_be_written(
     known.stop()
     checked = _inside(alice, worktree, "check")
     assert "one" in checked.out
-    how = f"somebody outside the sandbox must run `cd {worktree.folder} && xw sync --watch`"
+    how = f"outside the sandbox must run `cd {worktree.folder} && xw sync --watch`"
     assert how in checked.err
     sent = _inside(alice, worktree, "send", "info", "from inside", "--to", "bob")
     assert (sent.code, "in the outbox for bob" in sent.out, how in sent.err) == (0, True, True)
