@@ -84,6 +84,15 @@ def test_an_unknown_type_is_refused(act: Open) -> None:
         alice.wait(re="", timeout=0)
 
 
+def test_attach_needs_a_file(act: Open) -> None:
+    """Without a file, `attach` sends no `info` about nothing."""
+    alice = act("alice")
+    sent = alice.send("bob", "info", "x")
+    with pytest.raises(xw.Usage, match="no file to attach"):
+        alice.attach(sent)
+    assert len(list(alice.log())) == 1
+
+
 def test_text_that_is_not_unicode_is_refused(act: Open) -> None:
     """A lone surrogate, as from a damaged file name, is refused wherever it would be written."""
     alice = act("alice")

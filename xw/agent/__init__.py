@@ -170,6 +170,8 @@ class Agent:
         from xw.actions import sending
 
         found, added = token("message", message), paths("files", files)
+        if not added:
+            raise Usage("no file to attach: name one; nothing was sent")
         with self._policy.acting():
             return self._policy.travel(sending.attach(self._instance, found, added))
 
