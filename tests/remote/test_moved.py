@@ -184,6 +184,15 @@ def test_from_a_server_to_a_path(alice: Machine, bob: Machine, tmp_path: Path) -
     assert alice.run("hub", "move", f"{alice.url}-new", "--offline").code == 2
 
 
+def test_into_itself(alice: Machine, bob: Machine, hub: Path) -> None:
+    """A hub on a server is moved neither to its own place nor into itself: it would go with the old one."""
+    for new in (alice.url, f"{alice.url}/", f"{alice.url}/deep/inside"):
+        result = alice.run("hub", "move", new)
+        assert (result.code, "overlap" in result.err) == (2, True), result
+    assert sorted(path.name for path in hub.iterdir() if path.is_dir()) == ["alice", "bob"]
+    alice.send("bob", "still there")
+
+
 def test_on_the_server_itself(alice: Machine, bob: Machine, hub: Path, tmp_path: Path) -> None:
     """Moved by its path on its host, it is found by the mirrors elsewhere: a path there is on that host."""
     alice.send("bob", "before")

@@ -90,8 +90,9 @@ def _check(options: Options, old: str, new: str) -> None:
                 f"{new} is a path of this machine, by which the others could not find the hub {old}: "
                 f"name a URL that all can use, such as ssh://you@host{new}"
             )
-        return
-    one, two = (os.path.realpath(path) for path in (old, new))
+        one, two = old.rstrip("/"), new.rstrip("/")
+    else:
+        one, two = (os.path.realpath(path) for path in (old, new))
     if f"{one}/".startswith(f"{two}/") or f"{two}/".startswith(f"{one}/"):
         raise Usage(f"{new} and {old} overlap: name another directory")
 
