@@ -71,11 +71,15 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     if config.is_remote(url):
         return _open_mirror(name, url, found, options.offline, environ)
     if place := _own_mirror(name, url, url, found, environ):
+        from xw.hub import opening
+        from xw.mirror.notes import about
         from xw.sandbox import hint
 
         files = LocalFiles(place.mirror)
+        url = about(files).leads(url)
         # A hub on this machine needs no network, so it is never offline.
-        return _mirrored(name, files, url, lambda: DirectoryHub(None, url), found, hint=hint(place.root))
+        offline = options.offline and config.is_remote(url)
+        return _mirrored(name, files, url, lambda: opening.open_hub(url), found, offline, hint(place.root))
     try:
         files, hub = open_hub(url)
     except Moved:

@@ -76,6 +76,25 @@ def test_the_worktrees_own_mirror_carries_the_mail(repository: Repository, commi
         until(lambda: "quietly" in ok(main, "check", by="lead"))
 
 
+def test_a_hub_that_moves(repository: Repository) -> None:
+    """The mirror follows, and then needs the old place no more; doctor finds nothing wrong."""
+    main, linked = repository.folder, repository.linked
+    inside(repository, "check")
+    new = main.parent / "elsewhere"
+    ok(main, "hub", "move", str(new), by="lead")
+    inside(repository, "send", "info", "from inside", "--to", "lead")
+    for _ in range(2):
+        ok(linked, "sync", by="coder")
+    (note,) = (linked / ".xw/mirror").glob("*/mirror.json")
+    assert json.loads(note.read_text())["moved"] == [str(repository.hub)]
+    doctor = json.loads(ok(linked, "doctor", "--json", by="coder"))
+    assert "bad" not in [one["level"] for one in doctor["findings"]]
+    repository.hub.rename(main.parent / "gone")
+    ok(linked, "send", "info", "without the old place", "--to", "lead", by="coder")
+    shown = _mail(ok(main, "check", "--json", "--hub", str(new), by="lead"))
+    assert shown == ["from inside", "without the old place"]
+
+
 def test_outside_the_same_mirror_is_used(repository: Repository) -> None:
     """Once made, the mirror is used outside too: mail left in it goes out with the next command there."""
     sent = inside(repository, "send", "info", "from inside", "--to", "lead")

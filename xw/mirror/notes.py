@@ -74,7 +74,7 @@ class About(NamedTuple):
     def at(self, url: str, *others: str) -> "About":
         """Return this with `url` as the newest URL, after the known ones and `others`."""
         known = dict.fromkeys((*others, *self.urls))
-        moved = tuple(one for one in self.moved if one != url)
+        moved = tuple(dict.fromkeys(one for one in self.moved if one != url))
         return self._replace(urls=(*(one for one in known if one != url), url), moved=moved)
 
     def leads(self, url: str) -> str:
