@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, until
+from tests.cli.team import Team, ended, until, watches
 from xw import agent, errors, layout
 from xw.files.local import LocalFiles
 from xw.hub import identity
@@ -114,6 +114,15 @@ def test_two_who_move_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.code, f"has moved to {new.parent}/third" in result.err) == (6, True), result
     assert "one hub" in team.ok("check", by="bob")
     assert team.json("who")["hub"] == f"{new.parent}/third"
+
+
+def test_who_waits_meanwhile(team: Team) -> None:
+    """A `wait` for mail at the old place ends, and says where the hub is."""
+    waiting = team.start("wait", "--timeout", "60", by="bob")
+    until(lambda: watches(waiting.pid, team.box("bob") / "inbox/pending"))
+    new = moved(team)
+    result = ended(waiting)
+    assert (result.code, f"has moved to {new}" in result.err) == (5, True), result
 
 
 def test_a_damaged_id(team: Team) -> None:

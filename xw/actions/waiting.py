@@ -121,6 +121,8 @@ class Lookout:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._woken.__exit__(kind, error, trace)
+        if isinstance(error, FileNotFoundError) and self._instance.carrier.mirror is None:
+            self._instance.hub.instances()  # raises Moved or Unreachable if the hub itself is not there
 
     def wait(self, left: float | None, most: float = float("inf")) -> None:
         """Return when mail arrived, when it is time to look anyway, or after `most` seconds.

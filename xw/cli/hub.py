@@ -16,8 +16,8 @@ def move(call: Call, url: str) -> None:
     tell(f"from     {moved.old}")
     tell(f"to       {moved.new}")
     tell(f"moved    {names(moved.instances) if moved.instances else 'no mailbox'}")
-    say(f"Next: set `hub` to {moved.new} in each xw.json that names the old place.")
-    say(f"Until then, keep {moved.old}: it names the new place.")
+    tell(f"Next: set `hub` to {moved.new} in each xw.json that names the old place.")
+    tell(f"Until then, keep {moved.old}: it names the new place.")
 
 
 def new_id(call: Call) -> None:
