@@ -56,7 +56,7 @@ def told(result: Result, form: tuple[str, ...]) -> str:
         assert (result.code, result.out) == (1, "")
         return result.err
     error = json.loads(result.out)
-    assert set(error) == {"format", "error", "code", "exit_code"}
+    assert set(error) == {"format", "question", "failures", "error", "code", "exit_code"}
     assert (result.code, error["exit_code"], error["code"]) == (1, 1, "no-answer")
     assert error["error"] not in result.err
     return str(error["error"])

@@ -40,7 +40,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 def caught(act: Callable[[], object]) -> str:
-    with pytest.raises(OSError, match="said OK") as found:
+    with pytest.raises(OSError, match="answered OK") as found:
         act()
     assert found.value.errno == errno.EPROTO
     return str(found.value)
