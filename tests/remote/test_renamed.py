@@ -71,7 +71,8 @@ def test_in_another_place(alice: Machine, bob: Machine, known: Sshd, hub: Path) 
     os.rename(hub, f"{hub}-new")
     for machine in (alice, bob):
         renamed(machine, f"{machine.url}-new")
-        assert machine.run("sync").code == 0
+        said = machine.run("sync")
+        assert (said.code, f"{old_url} does not answer" in said.err) == (0, True), said
     assert "while it was down" in bob.ok("check")
     assert noted(alice).urls == (old_url, alice.url)
     assert "handled before" in alice.ok("log")
@@ -135,7 +136,8 @@ def test_a_hub_that_is_a_directory_now(alice: Machine, bob: Machine, known: Sshd
     known.stop()
     disconnect()
     renamed(alice, str(hub))
-    assert alice.ok("sync").startswith("1 delivered")
+    said = alice.run("sync")
+    assert said.out.startswith("1 delivered") and "does not answer" in said.err, said
     assert sorted(path.name.partition(".")[2] for path in (hub / "bob/inbox/pending").iterdir()) == [
         "task.alice.json",
         "task.alice.json",

@@ -128,7 +128,7 @@ def test_an_old_url_that_is_away(
     """Where it fails by itself, the hub has moved; the mark is gone in any case."""
     monkeypatch.setattr(recognise, "open_hub", lambda url: Away())
     monkeypatch.setattr("xw.mirror.recognise.time.monotonic", iter([0.0, took]).__next__)
-    assert recognise.judge(hub, "ssh://old/hub", limit) == "moved"
+    assert recognise.judge(hub, "ssh://old/hub", limit) == "away"
     assert [name for name in hub.files.list_folder("") if name.startswith(layout.HUB_MARK)] == []
 
 

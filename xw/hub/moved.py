@@ -12,6 +12,7 @@ from xw import layout, schemes
 from xw.errors import Damaged, Moved, Unreachable
 from xw.files.contract import Files
 from xw.message import parse_object
+from xw.text import visible
 
 _LIMIT = 64 * 1024  # bytes
 FORMAT = 2
@@ -37,10 +38,20 @@ def raise_if_moved(about: Mapping[str, object], url: str) -> None:
         return
     moved, moving = about.get(MOVED), about.get(MOVING)
     if isinstance(moved, str) and moved:
+        if _is_place(url) and not _is_place(moved):
+            place = visible(moved, keep="")
+            raise Unreachable(
+                f"the hub {url} has moved to {place!r}, not an absolute path or URL: ask its mover"
+            )
         raise Moved(url, seen_from(url, moved))
     if isinstance(moving, str) and moving:
         command = f"`xw hub move --hub {quote(url)} {quote(seen_from(url, moving))}`"
         raise Unreachable(f"the hub {url} is being moved: mail waits until {command} is complete")
+
+
+def _is_place(text: str) -> bool:
+    """Return True for an absolute path or a URL; a relative path is another directory for each reader."""
+    return text.startswith("/") or bool(schemes.of(text))
 
 
 def seen_from(url: str, moved: str) -> str:

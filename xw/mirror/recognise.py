@@ -19,7 +19,7 @@ from xw.mirror.mirror import Mirror
 from xw.mirror.notes import About
 from xw.mirror.siblings import Sibling, siblings
 
-Verdict = Literal["alias", "moved"]
+Verdict = Literal["alias", "moved", "away"]
 _MOVES = 8  # moves of one hub, before they count as a circle
 
 
@@ -95,18 +95,24 @@ def _relatives(place: str, but: str, identity: str, url: str) -> list[Sibling]:
 
 
 def _is_told(hub: Hub, other: Sibling, problems: list[str], limit: float | None) -> bool:
+    old = other.about.url
     try:
-        judge(hub, other.about.url, limit)
+        verdict = judge(hub, old, limit)
     except Untold as error:
         problems.append(f"{error}; if it is: `xw sync --adopt {other.root}`")
         return False
+    if verdict == "away":
+        problems.append(
+            f"{old} does not answer, and {hub.url} has its id: mail goes to {hub.url} from now on"
+        )
     return True
 
 
 def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
     """Return a hub's relation to `old_url`, where a hub with the same id was. Raise Copied or Untold.
 
-    Raise Unreachable if the old URL does not answer within `limit` seconds.
+    It is `away` if the old URL does not answer at all, which counts as moved. Raise Unreachable if it does
+    not answer within `limit` seconds.
     """
     mark = os.urandom(12).hex()
     whether = f"xw cannot tell whether {hub.url} is the hub at {old_url}"
@@ -140,7 +146,7 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
             raise Unreachable(
                 f"{whether} within {limit:.1f} s: `xw sync` takes the time that it needs"
             ) from None
-        return "moved"
+        return "away"
     except (XwError, OSError) as error:
         raise Untold(f"{whether} ({explain(error)})") from None
     raise Copied(url, asked)
