@@ -35,14 +35,14 @@ class Machine:
         draft = Draft(kind, (to,), body, attachments=attachments)
         return post.send(self.mailbox, self.hub, draft, clock.now)
 
-    def sync(self, everyone: bool = True) -> Report:
+    def sync(self, everyone: bool = True, mail_only: bool = False) -> Report:
         """Sync the mirror."""
-        return sync(self.hub, everyone=everyone)
+        return sync(self.hub, everyone=everyone, mail_only=mail_only)
 
-    def cost(self, everyone: bool = True) -> int:
+    def cost(self, everyone: bool = True, mail_only: bool = False) -> int:
         """Sync, and return how many round trips that took."""
         before = self.link.round_trips
-        self.sync(everyone)
+        self.sync(everyone, mail_only)
         return self.link.round_trips - before
 
     def bodies(self) -> list[str]:

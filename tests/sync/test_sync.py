@@ -476,6 +476,20 @@ def test_round_trips(alice: Machine, bob: Machine) -> None:
     assert bob.cost(everyone=False) <= 2
 
 
+def test_round_trips_after_a_push(alice: Machine, bob: Machine) -> None:
+    """A sync that a push has woken looks at no peer, so that the mail is here a round trip earlier."""
+    costs = []
+    for mail_only in (False, True):
+        alice.send("bob", "hello")
+        alice.sync()
+        bob.sync()  # from now on bob takes an interest in alice
+        alice.send("bob", "again")
+        alice.sync()
+        costs.append(bob.cost(everyone=False, mail_only=mail_only))
+    assert costs[1] == costs[0] - 1
+    assert len(bob.bodies()) == 4
+
+
 def test_asking_who_is_there_costs_the_same_however_many(alice: Machine, hub: DirectoryHub) -> None:
     """The names, and those that a broadcast goes to, come in a few round trips from a hub of many."""
     there, trips = alice.hub.hub, [alice.link.round_trips]

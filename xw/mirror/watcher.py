@@ -136,7 +136,7 @@ class MirrorWatcher:
             while not self._stopped.is_set():
                 listen = self._deaf or time.monotonic() >= listen_at
                 self._deaf = False
-                moved = self._sync_all()
+                moved = self._sync_all(mail_only=was_woken and not listen)
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
@@ -163,14 +163,14 @@ class MirrorWatcher:
                 self._hub.ping()
         return True
 
-    def _sync_all(self) -> bool:
+    def _sync_all(self, mail_only: bool) -> bool:
         """Sync all mailboxes, even after a broken one; return True if anything moved."""
         moved = False
         broken: list[OSError | NotFound] = []
         for mirror in self._mirrors:
             mailbox = mirror.mailbox
             try:
-                report = self._sync(mirror)
+                report = self._sync(mirror, mail_only)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
             except (OSError, NotFound) as error:  # on either side; a broken link is Unreachable
                 broken.append(error)
@@ -184,9 +184,9 @@ class MirrorWatcher:
             raise broken[0]
         return moved
 
-    def _sync(self, mirror: Mirror) -> Report:
+    def _sync(self, mirror: Mirror, mail_only: bool) -> Report:
         """Sync one mailbox, and report its problems."""
-        report = sync(mirror)
+        report = sync(mirror, mail_only=mail_only)
         troubles = [f"{name}: {problem}" for name, problem in report.problems]
         troubles += [
             f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
