@@ -88,6 +88,13 @@ def test_joining_needs_an_empty_directory_or_a_hub(join: Join, hub: Path) -> Non
     assert not (machine.folder / "xw.json").exists()
 
 
+def test_a_newcomer_is_no_room(alice: Machine, bob: Machine) -> None:
+    """An agent that has joined since the last sync is listed in the prompt, and not as a room."""
+    carol = Machine(bob.folder.parent / "carol", "carol", bob.url)
+    carol.join()
+    assert "your peers: bob, carol (" in alice.ok("prompt")
+
+
 def test_a_task_there_and_back(alice: Machine, bob: Machine, hub: Path) -> None:
     """send, check, read, reply, done, trace and log: the whole life of a task with a file."""
     (alice.folder / "numbers.txt").write_text("1\n2\n3\n")

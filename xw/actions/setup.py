@@ -242,9 +242,9 @@ def _write_peers(instance: Instance) -> list[Peer]:
 
 def prompt(instance: Instance) -> str:
     """Return the instructions for this instance's system prompt."""
-    others = {*instance.hub.everyone()}
+    rooms = {peer.name for peer in instance.hub.peers() if peer.kind == "room"}
     names = [
-        name if name in others else f"{name} (room)"
+        f"{name} (room)" if name in rooms else name
         for name in instance.hub.instances()
         if name != instance.name
     ]
