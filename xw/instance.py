@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from xw.mirror.carrier import Carrier
 
 
-_MOVES = 8  # of one hub, before it counts as moving in a circle
-
-
 class Options(NamedTuple):
     """The command line's common options; None if not given."""
 
@@ -131,11 +128,11 @@ def where_now(url: str, found: Config, environ: Mapping[str, str] = os.environ) 
 
 def _places(url: str, found: Config, environ: Mapping[str, str]) -> list[str]:
     """Return the URLs at which a hub was, from `url` on, and last the one at which it is."""
-    places = [url]
-    for _ in range(_MOVES):
-        if config.is_remote(places[-1]):
-            from xw.mirror.notes import about
+    from xw.mirror.notes import MOVES, about
 
+    places = [url]
+    for _ in range(MOVES):
+        if config.is_remote(places[-1]):
             now = about(LocalFiles(usual_mirror(places[-1], "", found, environ))).leads(places[-1])
             return places if now == places[-1] else [*places, now]
         try:

@@ -11,7 +11,7 @@ from xw.hub.making import create_hub
 from xw.mailbox import Mailbox
 from xw.message import Message
 from xw.mirror.policy import MirrorCarrier
-from xw.mirror.sync import Report, sync
+from xw.mirror.sync import Peers, Report, sync
 from xw.post import Draft, Sent
 from xw.words import Type
 
@@ -35,14 +35,14 @@ class Machine:
         draft = Draft(kind, (to,), body, attachments=attachments)
         return post.send(self.mailbox, self.hub, draft, clock.now)
 
-    def sync(self, everyone: bool = True, mail_only: bool = False) -> Report:
+    def sync(self, peers: Peers = "all") -> Report:
         """Sync the mirror."""
-        return sync(self.hub, everyone=everyone, mail_only=mail_only)
+        return sync(self.hub, peers=peers)
 
-    def cost(self, everyone: bool = True, mail_only: bool = False) -> int:
+    def cost(self, peers: Peers = "all") -> int:
         """Sync, and return how many round trips that took."""
         before = self.link.round_trips
-        self.sync(everyone, mail_only)
+        self.sync(peers)
         return self.link.round_trips - before
 
     def bodies(self) -> list[str]:

@@ -39,8 +39,8 @@ def test_nothing_to_do_costs_one_round_trip(alice: Machine) -> None:
     """Once the id is noted, no sync asks for it."""
     before = alice.cost()
     (Path(alice.mailbox.files.root) / "mirror.json").unlink()
-    assert alice.cost(everyone=False) > 1
-    assert alice.cost(everyone=False) == 1
+    assert alice.cost("recent") > 1
+    assert alice.cost("recent") == 1
     assert alice.cost() == before
 
 
@@ -95,7 +95,7 @@ def test_a_hub_without_an_id_that_cannot_be_written(
         patch.setattr(files_of(alice), "publish", refuse)
         sync(alice.hub)
         assert about(alice).id == ""
-        assert alice.cost(everyone=False) == 1
+        assert alice.cost("recent") == 1
     alice.sync()
     assert about(alice).id == hub.identity() != ""
 

@@ -22,7 +22,7 @@ from xw.hub.contract import Parcel
 from xw.hub.directory import DirectoryHub
 from xw.layout import INBOX
 from xw.message import Message, encode
-from xw.mirror.sync import sync
+from xw.mirror.sync import Peers, sync
 
 
 def test_a_message_travels(alice: Machine, bob: Machine) -> None:
@@ -466,26 +466,27 @@ def test_round_trips(alice: Machine, bob: Machine) -> None:
 
     An automatic sync, which looks at no peers but those just written to, takes 1, or 2 with them.
     """
-    assert alice.cost(everyone=False) <= 1
+    assert alice.cost("recent") <= 1
     assert alice.cost() <= 3
     for number in range(10):
         alice.send("bob", str(number))
     assert alice.cost() <= 5
     assert bob.cost() <= 5
     assert len(bob.bodies()) == 10
-    assert bob.cost(everyone=False) <= 2
+    assert bob.cost("recent") <= 2
 
 
 def test_round_trips_after_a_push(alice: Machine, bob: Machine) -> None:
     """A sync that a push has woken looks at no peer, so that the mail is here a round trip earlier."""
     costs = []
-    for mail_only in (False, True):
+    both: tuple[Peers, ...] = ("recent", "none")
+    for peers in both:
         alice.send("bob", "hello")
         alice.sync()
         bob.sync()  # from now on bob takes an interest in alice
         alice.send("bob", "again")
         alice.sync()
-        costs.append(bob.cost(everyone=False, mail_only=mail_only))
+        costs.append(bob.cost(peers))
     assert costs[1] == costs[0] - 1
     assert len(bob.bodies()) == 4
 

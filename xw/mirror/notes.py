@@ -27,6 +27,7 @@ PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
 ABOUT = "mirror.json"  # a later xw may store more there
+MOVES = 8  # moves of one hub, before they count as a circle
 _LIMIT = 16 * 1024 * 1024
 _WORD = 32  # letters that identify a machine
 # After a failure, commands that sync in the background leave the network alone for this

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xw.errors import XwError
     from xw.hub.contract import Progress
     from xw.mirror.notes import SyncState
-    from xw.mirror.sync import Report
+    from xw.mirror.sync import Peers, Report
     from xw.post import Sent
     from xw.sweep import Swept
 
@@ -79,7 +79,7 @@ class MirrorCarrier(Mirror):
         """Sync, all peers included."""
         from xw.mirror.sync import sync
 
-        return sync(self, progress, everyone=True)
+        return sync(self, progress, "all")
 
     def sweep(self, days: int, dry_run: bool) -> "Swept":
         """Sweep the mirror, except messages unknown to the hub as handled; then sweep the hub.
@@ -128,7 +128,8 @@ class MirrorCarrier(Mirror):
         try:
             with self.hub.within(seconds):
                 # Half for another sync to end: with no time left afterwards, a healthy host looks dead.
-                report = sync(self, note, everyone=peers, timeout=seconds / 2, limit=seconds / 2)
+                which: Peers = "all" if peers else "recent"
+                report = sync(self, note, which, timeout=seconds / 2, limit=seconds / 2)
             unsent.update(report.flushed.waiting)
         except Busy:
             return "another sync of this mirror waits for the hub"

@@ -16,11 +16,10 @@ from xw.hub.contract import Hub
 from xw.hub.opening import open_hub
 from xw.mirror.merge import take_over
 from xw.mirror.mirror import Mirror
-from xw.mirror.notes import About
+from xw.mirror.notes import MOVES, About
 from xw.mirror.siblings import Sibling, siblings
 
 Verdict = Literal["alias", "moved", "away"]
-_MOVES = 8  # moves of one hub, before they count as a circle
 
 
 class Untold(XwError):
@@ -130,7 +129,7 @@ def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
 def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) -> Verdict:
     began, asked = time.monotonic(), old_url
     try:
-        for _ in range(_MOVES):
+        for _ in range(MOVES):
             old = open_hub(asked)
             try:
                 with old.within(limit) if limit else nullcontext():
@@ -156,7 +155,7 @@ def follow(mirror: Mirror, moved: Moved) -> None:
     """Let a mirror follow its hub, through several moves. Raise Refused if another hub is there."""
     known = mirror.notes.about()
     left = [mirror.url]
-    for _ in range(_MOVES):
+    for _ in range(MOVES):
         try:
             there = open_hub(moved.url)
             identity = there.identity(known.id or "")

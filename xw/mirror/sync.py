@@ -6,6 +6,7 @@ sync completes an interrupted one.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Literal
 
 from xw import layout, outbox
 from xw.errors import (
@@ -28,12 +29,15 @@ from xw.layout import INBOX, STATES
 from xw.mailbox import Mailbox
 from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
+from xw.mirror.notes import MOVES
 from xw.mirror.plan import Advance, Fetch, Settle, plan
 from xw.mirror.recognise import follow, recognise
 from xw.named_tuple import NamedTuple
 from xw.words import State
 
-_MOVES = 8  # moves of one hub, before they count as a circle
+Peers = Literal["all", "recent", "none"]
+"""The peers to update: all, those with recent mail, or none, which saves a round trip."""
+
 _TIMEOUT_S = 60.0  # time for another sync of this mirror to finish
 
 
@@ -54,14 +58,11 @@ class Report(NamedTuple):
 def sync(
     mirror: Mirror,
     progress: Progress | None = None,
-    everyone: bool = False,
+    peers: Peers = "recent",
     timeout: float = _TIMEOUT_S,
     limit: float | None = None,
-    mail_only: bool = False,
 ) -> Report:
-    """Sync a mirror and its hub, both ways; with `everyone`, also update the information about all peers.
-
-    With `mail_only`, peers are left out, which saves a round trip before mail is fetched.
+    """Sync a mirror and its hub, both ways, and update the information about `peers`.
 
     Raise Busy if another sync of the mirror takes more than `timeout` seconds; Unreachable or Refused if the
     hub cannot be reached, NotFound if it has no mailbox for the owner. Completed steps stay done. Finding the
@@ -70,9 +71,9 @@ def sync(
     mailbox, notes = mirror.mailbox, mirror.notes
     with mailbox.files.locked(mailbox.at(layout.SYNC_LOCK), timeout):
         try:
-            for _ in range(_MOVES):
+            for _ in range(MOVES):
                 try:
-                    return _sync(mirror, progress or _silent, everyone, limit, mail_only)
+                    return _sync(mirror, progress or _silent, peers, limit)
                 except Moved as moved:
                     with mirror.hub.within(limit) if limit else nullcontext():
                         follow(mirror, moved)
@@ -85,11 +86,11 @@ def sync(
             raise
 
 
-def _sync(mirror: Mirror, progress: Progress, everyone: bool, limit: float | None, mail_only: bool) -> Report:
+def _sync(mirror: Mirror, progress: Progress, peers: Peers, limit: float | None) -> Report:
     hub = mirror.remote()
-    run = _Run(mirror, hub, progress, mail_only)
-    recognise(mirror, hub, run.troubles, limit, thorough=everyone)
-    if run.pull(everyone).nameless:
+    run = _Run(mirror, hub, progress)
+    recognise(mirror, hub, run.troubles, limit, thorough=peers == "all")
+    if run.pull(peers).nameless:
         recognise(mirror, hub, run.troubles, limit, again=True)
     mirror.notes.collected(mirror.mailbox.owner, run.missing)  # fresh, even if the hub takes nothing
     closed = mirror.closed()
@@ -107,8 +108,7 @@ def _silent(name: str, done: int, whole: int) -> None:
 class _Run:
     """A single sync of a single mailbox."""
 
-    def __init__(self, mirror: Mirror, hub: Hub, progress: Progress, mail_only: bool) -> None:
-        self._mail_only = mail_only
+    def __init__(self, mirror: Mirror, hub: Hub, progress: Progress) -> None:
         self._outgoing = mirror
         self._notes = mirror.notes
         self._mirror = mirror.mailbox
@@ -123,9 +123,9 @@ class _Run:
         self.troubles: list[str] = []  # with the hub itself
         self.missing: list[tuple[str, str]] = []  # messages that are on the hub and not here, with the reason
 
-    def pull(self, everyone: bool) -> Survey:
+    def pull(self, peers: Peers) -> Survey:
         """Apply the hub's changes here; return its survey."""
-        found = self._survey(everyone)
+        found = self._survey(peers)
         actions = plan(_states(self._mirror), found.states)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
@@ -148,20 +148,20 @@ class _Run:
             tuple([(self._hub.url, trouble) for trouble in self.troubles] + self._problems + self.missing),
         )
 
-    def _survey(self, everyone: bool) -> Survey:
-        """Return the owner's messages on the hub, and the peers: all, or those of interest."""
+    def _survey(self, peers: Peers) -> Survey:
+        """Return the owner's messages on the hub, and the peers."""
         before = self._notes.sightings()
-        names = set(before) if everyone else self._interesting()
+        if peers == "all":
+            names = set(before)
+        else:
+            names = set(self._notes.interesting(self._owner)) if peers == "recent" else set()
         known = {name: before.get(name, Sighting(name)) for name in names}
-        found = self._hub.survey(self._owner, known, everyone)
+        found = self._hub.survey(self._owner, known, peers == "all")
         for name in found.strays:
             self._set_aside("pending", name, STRAY)
         rest = {name: seen for name, seen in before.items() if name not in names}
         self._peers = before, rest | {seen.name: seen for seen in found.peers}
         return found
-
-    def _interesting(self) -> set[str]:
-        return set() if self._mail_only else set(self._notes.interesting(self._owner))
 
     def remember(self) -> None:
         """Store the sightings of peers if they have changed."""

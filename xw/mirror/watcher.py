@@ -18,7 +18,7 @@ from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.mirror import Mirror
-from xw.mirror.sync import Report, sync
+from xw.mirror.sync import Peers, Report, sync
 from xw.watch import Arrivals
 
 _POLL_S = (1.0, 15.0)  # between two looks, when busy and when idle, if the hub cannot push
@@ -136,7 +136,7 @@ class MirrorWatcher:
             while not self._stopped.is_set():
                 listen = self._deaf or time.monotonic() >= listen_at
                 self._deaf = False
-                moved = self._sync_all(mail_only=was_woken and not listen)
+                moved = self._sync_all("none" if was_woken and not listen else "recent")
                 if not self._connected:
                     self._tell(f"{'connected' if self._connected is None else 'back'}: {self._names()}")
                     self._connected = True
@@ -163,14 +163,14 @@ class MirrorWatcher:
                 self._hub.ping()
         return True
 
-    def _sync_all(self, mail_only: bool) -> bool:
+    def _sync_all(self, peers: Peers) -> bool:
         """Sync all mailboxes, even after a broken one; return True if anything moved."""
         moved = False
         broken: list[OSError | NotFound] = []
         for mirror in self._mirrors:
             mailbox = mirror.mailbox
             try:
-                report = self._sync(mirror, mail_only)
+                report = self._sync(mirror, peers)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
             except (OSError, NotFound) as error:  # on either side; a broken link is Unreachable
                 broken.append(error)
@@ -184,9 +184,9 @@ class MirrorWatcher:
             raise broken[0]
         return moved
 
-    def _sync(self, mirror: Mirror, mail_only: bool) -> Report:
+    def _sync(self, mirror: Mirror, peers: Peers) -> Report:
         """Sync one mailbox, and report its problems."""
-        report = sync(mirror, mail_only=mail_only)
+        report = sync(mirror, peers=peers)
         troubles = [f"{name}: {problem}" for name, problem in report.problems]
         troubles += [
             f"still in the outbox for {peer}: {error}" for peer, error in report.flushed.waiting.items()
