@@ -22,6 +22,19 @@ _NOTES = (layout.WHY, layout.TURN)  # notes beside a message
 _NOTE_LIMIT = 16 * 1024 * 1024  # bytes of a note
 
 
+def carry_mailbox(
+    source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, State]] = INBOX_FOLDERS
+) -> None:
+    """Carry everything of an instance: `carry_inbox` of `folders`, its own mail, and all attachments.
+
+    The caller holds the `outbox/.lock` of both.
+    """
+    carry_attachments(source, target)
+    carry_inbox(source, target, folders)
+    carry_own(source, target)
+    remove_attachments(source)
+
+
 def carry_inbox(
     source: Mailbox, target: Mailbox, folders: Sequence[tuple[str, State]] = INBOX_FOLDERS, keep: bool = False
 ) -> None:

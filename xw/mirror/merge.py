@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from xw import layout
 from xw.errors import Busy, Damaged, XwError, explain
 from xw.files.contract import Files
-from xw.hub.carrying import INBOX_FOLDERS, carry_attachments, carry_inbox, carry_own, remove_attachments
+from xw.hub.carrying import INBOX_FOLDERS, carry_mailbox
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.notes import MACHINE
@@ -52,10 +52,7 @@ def take_mailbox(source: Mailbox, target: Mailbox) -> None:
         last, ours = notes[id(source)].recall(), notes[id(target)].recall()
         if layout.is_stamp(last) and last > ours:
             notes[id(target)].keep(last)  # ids continue from the later one
-        carry_attachments(source, target)
-        carry_inbox(source, target)
-        carry_own(source, target)
-        remove_attachments(source)
+        carry_mailbox(source, target)
 
 
 def take_leftovers(source: Mailbox, target: Mailbox) -> None:
@@ -68,10 +65,7 @@ def take_leftovers(source: Mailbox, target: Mailbox) -> None:
         with suppress(OSError, XwError), ExitStack() as held:  # the next command tries again
             for box in (source, target):
                 held.enter_context(box.files.locked_briefly(box.at(layout.LOCK)))
-            carry_attachments(source, target)
-            carry_inbox(source, target, INBOX_FOLDERS[1:])
-            carry_own(source, target)
-            remove_attachments(source)
+            carry_mailbox(source, target, INBOX_FOLDERS[1:])
 
 
 def _take_token(old: Files, new: Files) -> None:
