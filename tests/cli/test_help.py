@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 
 import pytest
 
@@ -32,14 +33,25 @@ TEXTS = (
 )
 
 
+Help = Callable[[str], str]
+
+
+@pytest.fixture
+def help_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Help:
+    """Return a function that returns the help screen of a command or a group."""
+
+    def shown(words: str) -> str:
+        monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
+        assert run([*words.split(), "--help"]) == 0
+        return capsys.readouterr().out
+
+    return shown
+
+
 @pytest.mark.parametrize("words", ["", *GROUPS, *(command.name for command in COMMANDS)])
-def test_help_fits_a_terminal(
-    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_fits_a_terminal(words: str, help_of: Help) -> None:
     """No line of a help screen is wider than a terminal of 80 columns."""
-    monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
-    assert run([*words.split(), "--help"]) == 0
-    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > COLUMNS] == []
+    assert [line for line in help_of(words).splitlines() if len(line) > COLUMNS] == []
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -51,25 +63,17 @@ def test_each_text_is_short_and_begins_with_a_verb(name: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_ends_with_the_example(
-    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_ends_with_the_example(command: Command, help_of: Help) -> None:
     """The last line is the one example, whole."""
-    monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
-    assert run([*command.name.split(), "--help"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = help_of(command.name).splitlines()
     assert lines[-1] == f"  Example: {command.example}"
     assert sum("Example:" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_is_free_of_pythons_words(
-    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_is_free_of_pythons_words(command: Command, help_of: Help) -> None:
     """Arguments are `ID`, `ID...` or `[NAME]...`, without types; a default is part of the sentence."""
-    monkeypatch.setitem(os.environ, "COLUMNS", str(COLUMNS))
-    assert run([*command.name.split(), "--help"]) == 0
-    usage, _, rest = capsys.readouterr().out.partition("\n")
+    usage, _, rest = help_of(command.name).partition("\n")
     assert [word for word in ("<str>", "<list", "{", "[default", ".0]") if word in usage + rest] == []
     for param in command.params:
         if not param.flag:

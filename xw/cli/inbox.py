@@ -9,7 +9,7 @@ from xw.text import size
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
-    from xw import Agent, Enclosed, Opened
+    from xw import Agent, DeadLetters, Enclosed, Opened
 
 _REASON = 1000  # characters of a dead letter's reason, which another program may have written
 
@@ -27,8 +27,10 @@ def check(
 ) -> None:
     """Print pending messages, or dead letters."""
     agent = call.agent()
+    such = " of this kind" if kind or sender else ""
     if failed:
-        return _dead_letters(call, agent, everything, limit, kind, sender, newest)
+        letters = agent.dead_letters(all=everything, limit=limit, type=kind, sender=sender)
+        return _dead_letters(call, agent, letters, such, newest)
     found = agent.check(all=everything, limit=limit, type=kind, sender=sender, newest=newest)
     if found.set_aside or found.newer:
         _left_out(found.set_aside, Damaged)
@@ -37,7 +39,6 @@ def check(
         emit(found.to_json())
         return None
     if not found.messages and not found.newer:
-        such = " of this kind" if kind or sender else ""
         tell(f"no mail{such} for {agent.name} on {agent.hub}")
     newest_first = newest or agent.kind == "human"
     for message in reversed(found.messages) if newest_first else found.messages:
@@ -57,22 +58,12 @@ def _left_out(files: tuple[tuple[str, str], ...], error: type[XwError]) -> None:
         warn(f"… and {len(files) - _NAMED} more")
 
 
-def _dead_letters(
-    call: Call,
-    agent: "Agent",
-    everything: bool,
-    limit: int | None,
-    kind: str | None,
-    sender: str | None,
-    newest: bool,
-) -> None:
-    found = agent.dead_letters(all=everything, limit=limit, type=kind, sender=sender)
+def _dead_letters(call: Call, agent: "Agent", found: "DeadLetters", such: str, newest: bool) -> None:
     if call.json:
         emit(found.to_json())
         return
     letters = found.letters
     if not letters:
-        such = " of this kind" if kind or sender else ""
         tell(f"no dead letters{such} for {agent.name} on {agent.hub}")
     for one in reversed(letters) if newest else letters:
         tell(line(one.message, clock.now()) if one.message else _file_name(one.name))
