@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
+import shlex
 import stat
 from pathlib import Path
 
 import pytest
 
 from tests.cli.team import Team, ageless, call
+from xw.cli import app
+from xw.cli.commands import Command
 from xw.files.local import LocalFiles
 
 
@@ -335,27 +339,103 @@ def test_sync_returns_what_is_refused_for_good(team: Team) -> None:
     assert (again["body"], again["retry_of"]) == ("lost", sent["id"])
 
 
+PROMPT_WORDS = 350
+CROWD = tuple(f"{name}-on-{task}" for name in ("claude", "codex", "gemini", "opencode") for task in
+              ("parser", "tests", "docs", "release"))  # fmt: skip
+
+
 def test_prompt(team: Team) -> None:
     """The prompt names instance, hub, peers, commands and types, within 350 words."""
     text = team.ok("prompt")
-    parts = ["`alice`", str(team.hub), "bob, carol", "task", "question", "reply", "info", "--re"]
-    parts += ["xw check", "xw read ID", "xw reply ID", "xw done ID", "50 lines", "concise", "start work"]
-    parts += ["add `--as alice`"]
+    parts = [
+        "`alice`",
+        str(team.hub),
+        "bob, carol",
+        "task",
+        "question",
+        "reply",
+        "info",
+        "--re",
+        "add `--as alice`",
+    ]
+    parts += [
+        "xw check",
+        "xw read ID",
+        "xw reply ID",
+        "xw done ID",
+        "xw attach",
+        "xw sync",
+        "xw who",
+        "start work",
+    ]
+    parts += ["50 lines", "concise", "- <<'EOF'\n", "backticks", "never construct raw file or SSH commands"]
+    parts += ["the sender is waiting"]
     assert [part for part in parts if part not in text] == []
-    assert "<" not in text
-    assert len(text.split()) <= 350
+    assert [part for part in ("<NAME>", "<HUB>", "<PEERS>", '"text"\n') if part in text] == []
+    assert len(text.split()) <= PROMPT_WORDS
     assert team.json("prompt")["prompt"] == text
 
 
-def test_prompt_with_many_peers(team: Team) -> None:
+def test_prompt_for_a_person(team: Team) -> None:
+    """A person's page has the commands to read, answer, watch and follow rooms, and no rules for agents."""
+    team.ok("init", "--name", "dora", "--kind", "human", by=None)
+    text = team.ok("prompt", by="dora")
+    for part in (
+        "check",
+        "read",
+        "reply",
+        "done",
+        "send",
+        "ask",
+        "watch",
+        "log",
+        "trace",
+        "peers",
+        "room say",
+    ):
+        assert f"`xw {part}" in text
+    assert "`dora`" in text and "system prompt" not in text and "start work" not in text
+    assert "<" not in text and len(text.split()) <= PROMPT_WORDS
+    xw_json = team.folder / "xw.json"
+    xw_json.write_text(xw_json.read_text().replace('"kind": "human"', '"description": "a person"'))
+    assert team.ok("prompt", by="dora") == text  # her card on the hub says it too
+
+
+@pytest.mark.parametrize("kind", ["agent", "human"])
+def test_prompt_with_many_peers(team: Team, kind: str) -> None:
     """Also with a crowd on the hub, the prompt stays within 350 words: it names ten and counts the rest."""
-    for number in range(20):
-        folder = team.box(f"a{number:02}")
+    team.ok("init", "--name", "zoe", "--kind", kind, by=None)
+    for name in CROWD:
+        folder = team.box(name)
         folder.mkdir()
-        (folder / "card.json").write_text("{}")
-    text = team.ok("prompt")
-    assert "a09 and 12 more" in text
-    assert len(text.split()) <= 350
+        (folder / "card.json").write_text('{"kind": "room"}')
+    text = team.ok("prompt", by="zoe")
+    assert "claude-on-tests (room)" in text and " and 9 more" in text
+    assert len(text.split()) <= PROMPT_WORDS
+
+
+@pytest.mark.parametrize("kind", ["agent", "human"])
+def test_each_command_of_the_prompt_is_one(team: Team, kind: str) -> None:
+    """Every command in the prompt parses, with an example for each word that stands for another."""
+    team.ok("init", "--name", "zoe", "--kind", kind, by=None)
+    text = team.ok("prompt", by="zoe")
+    found = re.findall(r"`(xw [^`]+)`", text) + re.findall(r"^    (xw .*) <<", text, re.MULTILINE)
+    assert len(found) > 12
+    for line in [line for line in found if line != "xw reply"]:  # named as the command itself
+        parsed: list[str] = []
+        for word, example in {
+            "ID...": "k7f3q2m9 4sq2289a",
+            "ID": "k7f3q2m9",
+            "NAME": "bob",
+            "TYPE": "info",
+        }.items():
+            line = line.replace(word, example)
+
+        def act(command: Command, values: dict[str, object], into: list[str] = parsed) -> int:
+            into.append(command.name)
+            return 0
+
+        assert app.run(shlex.split(line)[1:], act) == 0 and parsed, line
 
 
 def test_several_instances_and_no_name(team: Team) -> None:

@@ -76,7 +76,7 @@ def test_who_and_prompt(alice: Machine, bob: Machine, world: World) -> None:
     alice.send("bob", "one")
     who = bob.json("who")
     assert (who["name"], who["hub"], who["pending"]) == ("bob", world.url, 1)
-    assert f"your hub `{world.url}`, your peers: alice" in bob.ok("prompt")
+    assert f"hub is `{world.url}`, your peers: alice" in bob.ok("prompt")
 
 
 def test_peers(alice: Machine, bob: Machine) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "hub_template"
 _PROMPT = "prompt.md"
+_PERSON = "person.md"
 _README = "README.md"
 
 
@@ -241,15 +242,16 @@ def _write_peers(instance: Instance) -> list[Peer]:
 
 
 def prompt(instance: Instance) -> str:
-    """Return the instructions for this instance's system prompt."""
-    rooms = {peer.name for peer in instance.hub.peers() if peer.kind == "room"}
+    """Return the instructions for this instance's system prompt; for a person, a page to read."""
+    kinds = {peer.name: peer.kind for peer in instance.hub.peers()}
+    kind = instance.config.instances.get(instance.name, {}).get("kind") or kinds.get(instance.name)
     names = [
-        f"{name} (room)" if name in rooms else name
+        f"{name} (room)" if kinds.get(name) == "room" else name
         for name in instance.hub.instances()
         if name != instance.name
     ]
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    text = shipped.text(_TEMPLATE, _PROMPT)
+    text = shipped.text(_TEMPLATE, _PERSON if kind == "human" else _PROMPT)
     for key, value in (("NAME", instance.name), ("HUB", instance.hub.url), ("PEERS", shown or "none yet")):
         text = text.replace(f"<{key}>", value)
     return text
