@@ -51,6 +51,7 @@ Code = Literal[
     "open-permissions",
     "writable",
     "not-writable",
+    "peer-mailbox",
     # mail
     "pending",
     "claimed",

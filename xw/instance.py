@@ -218,7 +218,7 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
     from xw import places
 
     with suppress(OSError):
-        there = os.listdir(url)
+        there = [name for name in os.listdir(url) if not layout.is_hidden(name)]
         if layout.HUB_FILE in there:
             return ""  # the hub is there, and is being moved
         if there:  # perhaps mailboxes without their hub.json, which `init` cannot use

@@ -108,6 +108,11 @@ def is_message(text: str) -> bool:
     return _is_file_name(text) is not None
 
 
+def is_hidden(text: str) -> bool:
+    """Return True for a name with a leading dot: other programs' files and xw's own notes, never mail."""
+    return text.startswith(".")
+
+
 def type_of(text: str) -> "Type | None":
     """Return the message type that `text` names, or None."""
     return next((one for one in TYPES if one == text), None)

@@ -65,13 +65,16 @@ class Mailbox(Attachments):
     def pending(self, strays: list[tuple[str, NoMessage]] | None = None) -> list[str]:
         """Return the pending messages, oldest first, after moving files with other names to `failed/`.
 
-        Add each such file to `strays` with the reason: Unreadable if it cannot be moved, and stays.
+        Add each such file to `strays` with the reason: Unreadable if it cannot be moved, and stays. Hidden
+        files stay: `.DS_Store` or `.nfs…` would come back for ever.
         """
         pending = self.at(INBOX["pending"])
         names = in_order(self.files.list_folder(pending), self.files.list_folder(pending))
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
             for name in sorted(set(names).difference(mail)):
+                if layout.is_hidden(name):
+                    continue
                 left = self._put_away(name, Damaged(STRAY))
                 if left and strays is not None:
                     strays.append((name, left))

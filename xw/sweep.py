@@ -116,8 +116,11 @@ def _is_open_room(mailbox: Mailbox) -> bool:
 
 
 def _older(mailbox: Mailbox, folder: str, before: float) -> dict[str, Stat]:
-    """Return the content of a folder older than a time: path below the mailbox → attributes."""
-    names = mailbox.files.list_folder(mailbox.at(folder))
+    """Return the content of a folder older than a time: path below the mailbox → attributes.
+
+    Leave out hidden files, which another program holds (`.nfs…`) or makes again (`.DS_Store`).
+    """
+    names = [name for name in mailbox.files.list_folder(mailbox.at(folder)) if not layout.is_hidden(name)]
     looks = mailbox.files.stat_all([mailbox.at(folder, name) for name in names])
     return {
         f"{folder}/{name}": look

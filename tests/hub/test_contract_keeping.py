@@ -188,6 +188,7 @@ ASKED: dict[str, Callable[[Hub], object]] = {
     "sweep": lambda hub: hub.sweep("bob", 30, dry_run=False),
     "pushes": lambda hub: next(hub.pushes(["bob"])),
     "findings": lambda hub: list(hub.findings("bob")),
+    "peer_findings": lambda hub: list(hub.peer_findings("bob")),
     "connect": lambda hub: hub.connect(),
     "ping": lambda hub: hub.ping(),
 }

@@ -77,7 +77,9 @@ def _of(instance: Instance, named: str) -> Iterator[Finding]:
         yield from _elsewhere(instance.carrier.mirror)
     else:
         place = os.path.dirname(config.mirror(instance.hub.url, instance.config, os.environ))
-        yield from _copied(open_hub(instance.hub.url), place)
+        local = open_hub(instance.hub.url)
+        yield from _copied(local, place)
+        yield from _peers(local, instance.name)
     if sound:
         try:
             yield from _mail(instance)
@@ -113,6 +115,7 @@ def _elsewhere(mirror: Mirror) -> Iterator[Finding]:
             if finding.level == "bad":
                 return
         yield from _copied(mirror.hub, os.path.dirname(mirror.files.root), mirror.files.root)
+        yield from _peers(mirror.hub, mirror.mailbox.owner)
         skew = mirror.hub.now() - clock.now() / clock.SECOND
     except Moved as moved:
         yield Finding(
@@ -136,6 +139,19 @@ def _copied(hub: Hub, place: str, but: str = "") -> Iterator[Finding]:
         return
     if error:
         yield Finding("bad", "hub-copy", error.what, error.fix)
+
+
+def _peers(hub: Hub, owner: str) -> Iterator[Finding]:
+    """Report the first broken mailboxes of others, and the number of the rest."""
+    try:
+        broken = list(hub.peer_findings(owner))
+    except OSError as trouble:
+        yield of_error(trouble)
+        return
+    yield from broken[:_SHOWN]
+    if len(broken) > _SHOWN:
+        what = f"{len(broken) - _SHOWN} more peers have a broken mailbox"
+        yield Finding("bad", "peer-mailbox", what, "fix those above, then xw doctor", len(broken) - _SHOWN)
 
 
 def _mail(instance: Instance) -> Iterator[Finding]:

@@ -100,13 +100,14 @@ class Done(tuple[Finished, ...]):
 def dead_letters(
     instance: Instance, limit: int, kind: str | None = None, sender: str | None = None
 ) -> tuple[list[DeadLetter], int]:
-    """Return the newest `limit` files in `failed/`, oldest first, and the number of all.
+    """Return the newest `limit` files in `failed/`, oldest first, and the number of all; no hidden ones.
 
     With `kind` or `sender`, include only file names of that type or sender.
     """
     folder = INBOX["failed"]
     names = instance.mailbox.files.list_folder(instance.mailbox.at(folder))
-    names = sorted(name for name in names if not name.endswith(layout.WHY) and _is_of(name, kind, sender))
+    letters_only = (name for name in names if not (name.endswith(layout.WHY) or layout.is_hidden(name)))
+    names = sorted(name for name in letters_only if _is_of(name, kind, sender))
     letters = []
     for name in names[max(0, len(names) - limit) :]:
         message = instance.mailbox.glance(Place(folder, name))

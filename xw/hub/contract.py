@@ -313,6 +313,9 @@ class Hub(Outgoing, Protocol):
     def findings(self, owner: str) -> Iterator[Finding]:
         """Yield `xw doctor`'s findings about the way to the hub and a mailbox on it."""
 
+    def peer_findings(self, owner: str) -> Iterator[Finding]:
+        """Yield a finding for each other mailbox that is broken, with what its owner must do."""
+
     # The connection, if there is one
 
     def closed(self, owner: str) -> str:

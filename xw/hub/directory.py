@@ -285,6 +285,14 @@ class DirectoryHub:
         elif (yield from checkup.folders(self.mailbox(owner), " on the hub")):
             yield from checkup.disk(self.mailbox(owner), "on the hub")
 
+    def peer_findings(self, owner: str) -> "Iterator[Finding]":
+        """Look at the folders and the card of each."""
+        from xw import checkup
+
+        self._must_be_there()
+        top = sorted(self.files.list_folder(""))
+        yield from checkup.peers(self.files, [name for name in top if _is_free(name) and name != owner])
+
     def _way(self) -> "Iterator[Finding]":
         from xw.finding import Finding
 

@@ -36,8 +36,8 @@ def make_hub(
         entries = files.list_folder("")
     except FileNotFoundError:
         entries = []
-    # Scratch files of another `init`, running or killed, do not count.
-    if not all(map(_is_scratch, entries)):
+    # Scratch files of another `init`, running or killed, do not count, nor does a `.DS_Store`.
+    if not all(_is_scratch(name) or layout.is_hidden(name) for name in entries):
         if is_file(files, layout.HUB_FILE):
             return False  # another process has just made the hub
         raise Refused(

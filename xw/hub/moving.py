@@ -205,4 +205,5 @@ def _put_aside(source: Mailbox, left: list[str]) -> None:
         source.files.make_folder(source.at(_LEFT))
         with suppress(FileNotFoundError):
             source.files.move(source.at(_SEALED, name), source.at(_LEFT, name))
-            left.append(f"{source.owner}/{_LEFT}/{name} cannot be read as mail, and stays there")
+            if not layout.is_hidden(name):
+                left.append(f"{source.owner}/{_LEFT}/{name} cannot be read as mail, and stays there")

@@ -28,7 +28,7 @@ def survey(files: Files, owner: str, known: Mapping[str, Sighting], everyone: bo
     top = _must(listed.pop(0)) if everyone else []
     first, *folders = [_must(found) for found in listed[: 1 + len(own)]]
     folders[0] = in_order(first, folders[0])
-    strays = tuple(name for name in folders[0] if not layout.is_message(name))
+    strays = tuple(name for name in folders[0] if not (layout.is_message(name) or layout.is_hidden(name)))
     peers = see(files, names, known, listed[1 + len(own) :]) if names else []
     new = [name for name in sorted(top) if layout.is_name(name) and name not in (*layout.RESERVED, *names)]
     if new:
