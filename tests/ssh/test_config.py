@@ -131,7 +131,7 @@ def test_what_ssh_prints(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert there("a command that is not run").command == f"relay ~ 'hub:22' # {USER}"
     assert there("a command for known hosts").known_hosts_command == ("/bin/echo", "a b", "%H", "%%", "hub")
     limits = [there(kind).connect_s for kind in ("a limit", "a limit with a unit", "no limit")]
-    assert limits == [3.0, 120.0, 10.0]
+    assert limits == [3.0, 120.0, None]
     alias = there("an alias")
     assert (alias.known_as, alias.check_address, alias.rsa_bits) == ("the-hub", True, 3072)
     assert alias.revoked == (f"{home.ssh.parent}/gone",)

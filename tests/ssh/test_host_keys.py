@@ -1,6 +1,7 @@
 """Host keys are taken or refused as OpenSSH takes or refuses them, and refusals say what to do."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -128,6 +129,35 @@ def test_the_suggested_command_mends_it(server: Sshd, home: Home, keys: Keys, st
         connect(server)
     for command in str(caught.value).split("`")[1::2]:
         subprocess.run(command, shell=True, check=True, capture_output=True)
+    connect(server)
+
+
+ADVICE = {
+    "a blank in the name": 'UserKnownHostsFile "{ssh}/known hosts"\n',
+    "a missing folder": "UserKnownHostsFile {ssh}/new/known_hosts\n",
+    "an alias": "HostKeyAlias hub.example\n",
+    "a command": "ProxyCommand {relay} %h %p\n",
+    "/dev/null": "UserKnownHostsFile /dev/null\nStrictHostKeyChecking no\n",
+    "none": "UserKnownHostsFile none\n",
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_the_suggested_command_in_odd_places(server: Sshd, home: Home, tmp_path: Path, case: str) -> None:
+    """The suggested command helps wherever the configuration keeps keys, however it reaches the host."""
+    relay = f"{sys.executable} {Path(__file__).with_name('relay.py')}"
+    (home.ssh / "known hosts").touch()
+    said = ADVICE[case].format(ssh=home.ssh, relay=relay)
+    home.config.write_text(f"Host 127.0.0.1\n{said}Host *\nUserKnownHostsFile {home.known_hosts}\n")
+    with pytest.raises(Refused) as caught:
+        connect(server)
+    command, *rest = str(caught.value).split("`")[1::2]
+    assert "/dev/null" not in command
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    if case in ("/dev/null", "none"):
+        assert rest == ["UserKnownHostsFile"]
+        assert f"name {home.known_hosts}" in str(caught.value)
+        home.config.write_text(f"UserKnownHostsFile {home.known_hosts}\n")
     connect(server)
 
 

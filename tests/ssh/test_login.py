@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.team import until
 from tests.ssh.conftest import Home, Keys
-from tests.ssh.sshd import Sshd, free_port, keygen
+from tests.ssh.sshd import USER, Sshd, free_port, keygen, public
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.files.ssh.link import SshLink, link_to
@@ -242,3 +242,171 @@ def test_no_such_path(known: Sshd, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         files.list_folder("")
     assert str(tmp_path / "nowhere") in str(caught.value.filename)
+
+
+def put_into_agent(path: Path, keys: Keys) -> None:
+    """Give the agent eight keys, of which the last is accepted, in `path`."""
+    for number in range(7):
+        subprocess.run(["ssh-add", "-q", keygen(path.parent / f"many-{number}")], check=True)
+    subprocess.run(["ssh-add", "-q", keys.user], check=True)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("tries", [2, 6])
+def test_the_usual_key_last_in_an_agent(
+    tries: int, beside: bool, home: Home, keys: Keys, agent: Path, tmp_path: Path
+) -> None:
+    """A usual file's key comes first, though the agent has it last; also if its `.pub` is missing."""
+    put_into_agent(tmp_path / "x", keys)
+    if not beside:
+        (home.ssh / "id_ed25519.pub").unlink()
+    server = Sshd(tmp_path / "server", [keys.host], keys.accepted, [f"MaxAuthTries {tries}"])
+    home.know(server, keys.host)
+    try:
+        assert not link(server).wire().broken
+    finally:
+        server.stop()
+
+
+def test_too_many_keys(known: Sshd, home: Home, keys: Keys, agent: Path, tmp_path: Path) -> None:
+    """If the server ends the login after many keys, that is the reason; the advised options help."""
+    put_into_agent(tmp_path / "x", keys)
+    only(home, None)
+    found = refusal(known)
+    assert "too many keys: the server ended the connection after " in found
+    assert "`IdentityFile FILE` with `IdentitiesOnly yes`" in found
+    assert "ssh-copy-id" not in found
+    home.give(keys.user, "work")
+    home.configure("IdentityFile ~/.ssh/work\nIdentitiesOnly yes\n")
+    assert not link(known).wire().broken
+
+
+def test_a_certificate_in_an_agent(tmp_path: Path, home: Home, keys: Keys, agent: Path) -> None:
+    """A certificate that the agent holds is shown first, for a key of each type."""
+    authority = keygen(tmp_path / "authority")
+    (tmp_path / "accepted").write_text(f"cert-authority {public(authority)}\n")
+    server = Sshd(tmp_path / "server", [keys.host], tmp_path / "accepted", ["MaxAuthTries 2"])
+    home.know(server, keys.host)
+    try:
+        for kind in ("ed25519", "rsa"):
+            only(home, None)
+            key = keygen(home.ssh / f"id_{kind}", "-t", kind)
+            sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "id", "-n", USER, f"{key}.pub"]
+            subprocess.run(sign, check=True, capture_output=True)
+            subprocess.run(["ssh-add", "-q", "-D"], check=True)
+            for number in range(4):
+                if not (tmp_path / f"many-{number}").exists():
+                    keygen(tmp_path / f"many-{number}")
+                subprocess.run(["ssh-add", "-q", tmp_path / f"many-{number}"], check=True)
+            subprocess.run(["ssh-add", "-q", key], check=True)
+            Path(f"{key}-cert.pub").unlink()
+            link(server).close()
+            assert not link(server).wire().broken
+    finally:
+        server.stop()
+
+
+def test_two_keys_are_wanted(home: Home, keys: Keys, tmp_path: Path) -> None:
+    """`AuthenticationMethods publickey,publickey` is satisfied by two keys; one alone is too few."""
+    (tmp_path / "accepted").write_text(f"{public(keys.user)}\n{public(keys.stranger)}\n")
+    more = ["AuthenticationMethods publickey,publickey"]
+    server = Sshd(tmp_path / "two", [keys.host], tmp_path / "accepted", more)
+    home.know(server, keys.host)
+    try:
+        assert "login refused" in refusal(server)
+        home.give(keys.stranger, "second")
+        home.configure("IdentityFile ~/.ssh/id_ed25519\nIdentityFile ~/.ssh/second\n")
+        assert not link(server).wire().broken
+    finally:
+        server.stop()
+
+
+def test_a_key_that_must_be_confirmed(
+    known: Sshd, home: Home, keys: Keys, agent: Path, tmp_path: Path
+) -> None:
+    """An agent that refuses to sign is named, with its question for a confirmation as the likely cause."""
+    subprocess.run(["ssh-add", "-q", "-c", keys.user], check=True)
+    found = refusal(known)
+    assert "the agent refused to sign; does it ask for a confirmation (`ssh-add -c`)?" in found
+    assert str(home.ssh / "id_ed25519") in found
+
+
+def test_a_restricted_key(home: Home, keys: Keys, tmp_path: Path) -> None:
+    """If a key is refused that seems right, the server's log is named as the place of the reason."""
+    (tmp_path / "accepted").write_text(f'from="192.0.2.1" {public(keys.user)}\n')
+    server = Sshd(tmp_path / "from", [keys.host], tmp_path / "accepted")
+    home.know(server, keys.host)
+    try:
+        assert "its sshd log names the reason (`from=` before the key" in refusal(server)
+    finally:
+        server.stop()
+
+
+SAYING = {
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": ("it does not speak SSH, and says 'HTTP/1.1 400 Bad Request'", 1),
+    b"Not allowed at this time\r\n": ("and says 'Not allowed at this time'", 1),
+    b"\x1b[2J\xff\xfe\n": (r"and says '\x1b[2J", 1),
+    b"Exceeded MaxStartups\r\n": ("raise MaxStartups", 2),
+    b"": ("raise MaxStartups", 2),
+    b"SSH-2.0-x\r\n": ("it ended the connection during the key exchange", 2),
+}
+
+
+@pytest.mark.parametrize("said", SAYING)
+def test_what_a_host_says_instead(
+    said: bytes, home: Home, silent: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What answers in place of SSH is shown, and only a host that is too busy is tried again."""
+    tries: list[int] = []
+    monkeypatch.setattr("xw.files.ssh.link.pauses", lambda *_: iter([0.0, math.inf]))
+
+    def answer() -> None:
+        while True:
+            try:
+                stream, _ = silent.accept()
+            except OSError:
+                return
+            tries.append(1)
+            with stream, suppress(OSError):
+                stream.sendall(said)
+                stream.shutdown(socket.SHUT_WR)
+                stream.recv(10_000)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    found = link_to(parse(f"ssh://127.0.0.1:{silent.getsockname()[1]}/"))
+    with pytest.raises(XwError) as caught, found.within(30):
+        found.wire()
+    silent.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    assert SAYING[said][0] in str(caught.value)
+    assert len(tries) == SAYING[said][1]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "text"),
+    [
+        ("Ciphers 3des-cbc", "for Ciphers it offers 3des-cbc, and xw has aes"),
+        ("MACs hmac-md5", "or allow a weak one in ~/.ssh/config: `MACs +hmac-md5`"),
+        (
+            "KexAlgorithms diffie-hellman-group1-sha1",
+            "for KexAlgorithms it offers diffie-hellman-group1-sha1",
+        ),
+        ("Ciphers chacha20-poly1305@openssh.com", "add one of those to Ciphers in its sshd_config"),
+        ("HostKeyAlgorithms ssh-rsa", "for HostKeyAlgorithms it offers ssh-rsa, and xw has rsa-sha2-512"),
+    ],
+)
+def test_no_algorithm_in_common(theirs: str, text: str, home: Home, keys: Keys, tmp_path: Path) -> None:
+    """The error names the option, both sides' algorithms, and what to add; a weak one works if configured."""
+    server = Sshd(tmp_path / "weak", [keys.host_rsa], keys.accepted, [theirs])
+    home.know(server, keys.host_rsa)
+    try:
+        with pytest.raises(Unreachable) as caught:
+            link(server).wire()
+        assert text in str(caught.value)
+        option, name = theirs.split()
+        if f"{option} +{name}" in str(caught.value):
+            home.configure(f"{option} +{name}\n")
+            assert not link(server).wire().broken
+    finally:
+        server.stop()

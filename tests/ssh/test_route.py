@@ -13,7 +13,6 @@ from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import USER, Sshd
 from xw.errors import Refused, Unreachable, Usage
 from xw.files.sftp import SftpFiles
-from xw.files.ssh import link
 from xw.files.ssh.link import link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
@@ -182,12 +181,46 @@ def test_a_proxy_command_that_cannot_be_run(home: Home) -> None:
     assert time.monotonic() - began < 15  # a host is tried for 20
 
 
-def test_a_proxy_command_that_fails(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the command and its exit code, not the host's sshd."""
-    monkeypatch.setattr(link, "_PERSISTENCE", 0.0)
-    home.configure("Host 127.0.0.1\n ProxyCommand sh -c 'exit 7'\n")
-    with pytest.raises(Unreachable, match=r"its ProxyCommand ended with 7 .*: `sh -c 'exit 7'`"):
+FAILING = {
+    "echo first >&2; echo 'tunnel: please log in first' >&2; exit 7": (
+        "its ProxyCommand ended with exit code 7, and says 'tunnel: please log in first': `sh -c "
+    ),
+    "exit 3": "its ProxyCommand ended with exit code 3: `sh -c ",
+    "echo 'log in at https://x'; exit 0": "ended with exit code 0, and says 'log in at https://x': `",
+    "true": "its ProxyCommand ended with exit code 0: `",
+    "printf '\\033[2Jno' >&2; exit 1": "exit code 1, and says '\\x1b[2Jno': `",
+    "kill -9 $$": "its ProxyCommand ended with exit code -9: `",
+    "exec >&- <&-; sleep 60": "its ProxyCommand ended with exit code -9: `",
+}
+
+
+@pytest.mark.parametrize("through", ["straight", "jump"])
+@pytest.mark.parametrize("script", FAILING)
+def test_a_proxy_command_that_fails(
+    script: str, through: str, home: Home, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After one try, at once, the error has its exit code and last line, and nothing about the host."""
+    tried, file = tmp_path / "tried", tmp_path / "script"
+    file.write_text(f"echo >> {tried}; {script}")
+    host = "127.0.0.1" if through == "straight" else "gate"
+    jump = "Host 127.0.0.1\n ProxyJump gate\n" if through == "jump" else ""
+    home.configure(f"{jump}Host {host}\n ProxyCommand sh -c '. {file}'\n")
+    began = time.monotonic()
+    with pytest.raises(Unreachable) as caught:
         names("ssh://127.0.0.1/~")
+    assert time.monotonic() - began < 2
+    assert FAILING[script] in str(caught.value)
+    assert "MaxStartups" not in str(caught.value)
+    assert tried.read_text() == "\n"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_proxy_command_that_writes_much(known: Sshd, home: Home, tmp_path: Path) -> None:
+    """What a working ProxyCommand writes to stderr never stops it."""
+    relay = tmp_path / "relay.py"
+    relay.write_text("import os\n[os.write(2, b'x' * 4096) for _ in range(64)]\n" + _RELAY)
+    home.configure(f"Host 127.0.0.1\n ProxyCommand {sys.executable} {relay} %p\n")
+    assert names(f"ssh://127.0.0.1:{known.port}/~") == []
 
 
 def test_a_broken_configuration(home: Home) -> None:

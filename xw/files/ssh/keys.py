@@ -4,6 +4,7 @@ Each unusable key in a file or the agent becomes an entry in `Unusable`, and the
 `login` alone.
 """
 
+import base64
 import io
 import os
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from xw.files.ssh.stream import socket_of_agent
 _ANSWER = 15.0  # seconds for the agent
 _SECURITY_KEY = "sk-"  # prefix of the types of keys in a token that a person must touch
 _CERTIFICATE = "-cert.pub"
+_BEGIN, _MAGIC = "-----BEGIN OPENSSH PRIVATE KEY-----", b"openssh-key-v1\0"
+_LARGE = 65536  # bytes of a file; no key is larger
 
 
 class Unusable(NamedTuple):
@@ -71,8 +74,18 @@ class Signer(paramiko.PKey):
             made = self._key.key.sign_ssh_data(data, algorithm)
             return Message(made) if isinstance(made, bytes) else made  # an agent returns bytes
         except Exception as error:  # noqa: BLE001  # agents, tokens and libraries each have their own errors
-            self._unusable.wrong.append(f"{self._key.name} ({first_line(error)})")
+            why = first_line(error)
+            if isinstance(self._key.key, AgentKey):
+                why = _silent_agent(error) or (
+                    f"{why}: the agent refused to sign; does it ask for a confirmation (`ssh-add -c`)?"
+                )
+            self._unusable.wrong.append(f"{self._key.name} ({why})")
             return Message()
+
+
+def _silent_agent(error: Exception) -> str:
+    waits = isinstance(error, TimeoutError)
+    return "the agent did not sign in time: does it wait for a confirmation or a touch?" if waits else ""
 
 
 def keys(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
@@ -116,20 +129,41 @@ def _with_certificates(route: Route, unusable: Unusable, held: dict[bytes, Agent
 
 
 def _in_order(route: Route, unusable: Unusable, held: dict[bytes, AgentKey]) -> Iterator[Key]:
+    rest = dict(held)  # what no file names
     seen: set[bytes] = set()
     for path in route.named:
-        for key in _of_file(path, held, unusable):
+        yield from _of_agent(path, held, rest)
+        for key in () if _held(path, held) else _of_file(path, unusable):
             seen.add(key.key.asbytes())
             yield key
-    if not route.identities_only:
-        for blob, agent_key in held.items():
-            if blob not in seen:
-                yield Key(agent_key, f"the agent's {agent_key.comment or agent_key.get_name()}")
-                seen.add(blob)
+    # Like ssh, try the usual files' keys in the agent first: it may hold more keys than sshd lets one try.
     for path in route.usual:
-        for key in _of_file(path, held, unusable):
-            if key.key.asbytes() not in seen:
-                yield key
+        yield from _of_agent(path, held, rest)
+    if not route.identities_only:
+        for blob, agent_key in rest.items():
+            if blob not in seen:
+                yield _agents(agent_key, f"the agent's {agent_key.comment or agent_key.get_name()}")
+    for path in route.usual:
+        if not _held(path, held):
+            yield from (key for key in _of_file(path, unusable) if key.key.asbytes() not in seen)
+
+
+def _of_agent(path: str, held: dict[bytes, AgentKey], rest: dict[bytes, AgentKey]) -> Iterator[Key]:
+    """Take the agent's copies of the key in a file from `rest`; yield first those with a certificate."""
+    for blob in _held(path, held):
+        if rest.pop(blob, None):
+            yield _agents(held[blob], path)
+
+
+def _held(path: str, held: dict[bytes, AgentKey]) -> list[bytes]:
+    """Return which of the agent's keys are the one in a file, first those with a certificate."""
+    public = _public(path) if held else b""
+    return sorted((blob for blob in held if public and certificate.plain(blob) == public), key=public.__eq__)
+
+
+def _agents(key: AgentKey, name: str) -> Key:
+    certified = certificate.is_certificate(key.blob)
+    return Key(key, name, PublicBlob(key.name, key.blob) if certified else None)
 
 
 @contextmanager
@@ -157,12 +191,8 @@ def agent_keys(route: Route, unusable: Unusable, budget: Budget) -> Iterator[dic
         yield found
 
 
-def _of_file(path: str, held: dict[bytes, AgentKey], unusable: Unusable) -> Iterator[Key]:
-    """Yield the key in a file; the agent's copy, if it has one, needs no passphrase."""
-    public = _public(path)
-    if public in held:
-        yield Key(held[public], path)
-        return
+def _of_file(path: str, unusable: Unusable) -> Iterator[Key]:
+    """Yield the key in a file, first with the certificate beside it."""
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             raise ValueError("not a regular file")  # reading a FIFO would hang every command
@@ -206,15 +236,29 @@ def _without_certificate(path: str) -> paramiko.PKey | None:
 
 
 def _public(path: str) -> bytes:
-    """Return the public key beside a private one, or empty bytes."""
+    """Return the public half of the key in a file: from the file beside it, or its own head; else nothing."""
     beside = path if path.endswith(".pub") else path + ".pub"
     try:
-        if not os.path.isfile(beside):
-            return b""
-        with open(beside, encoding="ascii") as file:
-            return PublicBlob.from_string(file.read()).key_blob
+        if os.path.isfile(beside):
+            with open(beside, encoding="ascii") as file:
+                return PublicBlob.from_string(file.read()).key_blob
+        return _public_in(path) if os.path.isfile(path) else b""
     except (OSError, ValueError):
         return b""
+
+
+def _public_in(path: str) -> bytes:
+    """Return the public key in a private one of OpenSSH's format, which encrypts only the rest.
+
+    Format: OpenSSH's PROTOCOL.key.
+    """
+    with open(path, encoding="ascii") as file:
+        text = file.read(_LARGE).partition(_BEGIN)[2].partition("-----")[0]
+    data = base64.b64decode("".join(text.split()))
+    message = Message(data.removeprefix(_MAGIC))
+    for _ in range(3):  # cipher, key derivation and its options
+        message.get_binary()
+    return message.get_binary() if data.startswith(_MAGIC) and message.get_int() == 1 else b""
 
 
 def first_line(error: BaseException) -> str:

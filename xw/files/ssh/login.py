@@ -5,33 +5,37 @@ import os
 import paramiko
 
 from xw.errors import Refused, Unreachable
+from xw.files.ssh import certificate
 from xw.files.ssh.keys import Key, Signer, Unusable, agent_keys, first_line, keys
 from xw.files.ssh.program import Budget
-from xw.files.ssh.reach import Transport
+from xw.files.ssh.reach import Transport, shown
 from xw.files.ssh.route import Route
 from xw.files.ssh.target import PORT
+from xw.text import visible
 
 _ANSWER = 15.0  # seconds; sshd may look up the user in a remote directory
 
 
-def log_in(transport: Transport, route: Route, budget: Budget) -> None:
-    """Log in. Raise Refused, with what to do, or Unreachable."""
+def log_in(transport: Transport, route: Route, budget: Budget) -> str:
+    """Log in; return the accepted key's name. Raise Refused, with what to do, or Unreachable."""
     unusable = Unusable([], [])
-    tried: list[str] = []
+    tried: dict[str, set[bytes]] = {}  # a key may come twice: with its certificate and without
     with agent_keys(route, unusable, budget) as held:
         for key in keys(route, unusable, held):
             transport.auth_timeout = budget(_ANSWER)
-            if key.name not in tried:  # a key may come twice: with its certificate and without
-                tried.append(key.name)
+            tried.setdefault(key.name, set()).add(certificate.plain(key.key.asbytes()))
             if _accepted(transport, route, key, unusable):
-                return
+                return key.name
             if not transport.is_active():
-                raise Refused(_why_not(route, tried, unusable, "it ended the connection"))
-    raise Refused(_why_not(route, tried, unusable, "the server accepts none of them"))
+                raise Refused(_why_ended(transport, route, tried, unusable))
+    raise Refused(_why_not(route, tried, unusable, f"the server accepts none of them{_banner(transport)}"))
 
 
 def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) -> bool:
-    """Return True if the server accepts a key. Raise Refused if it accepts no keys at all, or Unreachable."""
+    """Return True if the server accepts a key and wants no more.
+
+    Raise Refused if it accepts no keys at all, or wants more than keys; or Unreachable.
+    """
     try:
         missing = transport.auth_publickey(route.user, Signer(key, unusable))
     except paramiko.BadAuthenticationType as error:
@@ -42,28 +46,56 @@ def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) 
             raise Unreachable(f"{route}: it does not answer the login; try again") from None
     except Exception as error:  # noqa: BLE001  # paramiko passes on any error of its own thread
         if not transport.is_active():
-            why = first_line(error)
+            why = transport.farewell or first_line(error)
             raise Unreachable(f"{route}: the connection was lost while logging in ({why})") from None
         unusable.wrong.append(f"{key.name} ({first_line(error)})")
     else:
-        if missing:
+        if missing and "publickey" not in missing:
             raise Refused(f"{route}: it wants more than a key (a second factor): xw cannot give that")
-        return True
+        return not missing  # else it wants another key as well
     return False
 
 
-def _why_not(route: Route, tried: list[str], unusable: Unusable, outcome: str) -> str:
+def _why_ended(transport: Transport, route: Route, tried: dict[str, set[bytes]], unusable: Unusable) -> str:
+    """Return why the server ended the connection before all keys were tried."""
+    count = sum(map(len, tried.values()))
+    farewell = visible(transport.farewell, "")
+    if count > 1 or "Too many" in farewell:
+        return (
+            f"{route}: too many keys: the server ended the connection after {count} ({_names(tried)}): name "
+            f"the right one for this host in ~/.ssh/config: `IdentityFile FILE` with `IdentitiesOnly yes`"
+            f"{_wrong(unusable)}"
+        )
+    said = f" and said '{farewell}'" if farewell else ""
+    return _why_not(route, tried, unusable, f"it ended the connection{said}")
+
+
+def _banner(transport: Transport) -> str:
+    said = shown(transport.get_banner() or b"")
+    return f", and says {said}" if said else ""
+
+
+def _names(tried: dict[str, set[bytes]]) -> str:
+    """Return the names of the keys that were tried; an agent may give several keys one comment."""
+    return ", ".join(f"{name} ({len(keys)} keys)" if len(keys) > 1 else name for name, keys in tried.items())
+
+
+def _wrong(unusable: Unusable) -> str:
+    return f"; not usable: {', '.join(unusable.wrong)}" if unusable.wrong else ""
+
+
+def _why_not(route: Route, tried: dict[str, set[bytes]], unusable: Unusable, outcome: str) -> str:
     if unusable.locked:
         path = unusable.locked[0]
-        held = f", and {outcome} of {', '.join(tried)}" if tried else ""
+        held = f", and {outcome} of {_names(tried)}" if tried else ""
         return f"{route}: the key {path} has a passphrase and no agent holds it{held}: `ssh-add {path}` first"
-    wrong = f"; not usable: {', '.join(unusable.wrong)}" if unusable.wrong else ""
     if not tried:
         copy = f"`ssh-keygen -t ed25519`, then `ssh-copy-id {_login(route)}`"
-        return f"{route}: there is no key to log in with (checked {_files(route)}){wrong}: {copy}"
+        return f"{route}: there is no key to log in with (checked {_files(route)}){_wrong(unusable)}: {copy}"
     return (
-        f"{route}: login refused: tried {', '.join(tried)}; {outcome}{wrong}: "
-        f"is the user {route.user!r} right? `ssh-copy-id {_login(route)}` installs a key"
+        f"{route}: login refused: tried {_names(tried)}; {outcome}{_wrong(unusable)}: "
+        f"is the user {route.user!r} right? `ssh-copy-id {_login(route)}` installs a key; "
+        f"if it is there, its sshd log names the reason (`from=` before the key, account expired or locked)"
     )
 
 

@@ -22,7 +22,6 @@ _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 # `ssh -G` prints every key that it would try, configured or not.
 _IS_USUAL = re.compile(r"(~|/.*)/\.ssh/id_(rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk|xmss)").fullmatch
 _USUAL_KEYS = 4  # at least this many in every version
-_CONNECT_S = 10.0
 
 
 class Algorithms(NamedTuple):
@@ -49,6 +48,8 @@ class Route(NamedTuple):
     identities_only: bool
     agent: str | None
     known_hosts: tuple[str, ...]
+    own_known_hosts: str | None
+    """The file for new keys; None if the user's files keep none, as /dev/null."""
     known_hosts_command: tuple[str, ...]
     """Its words; `%` tokens about the host's key are not replaced yet."""
     known_as: str | None
@@ -60,7 +61,8 @@ class Route(NamedTuple):
     algorithms: Algorithms
     family: int
     bind: str | None
-    connect_s: float
+    connect_s: float | None
+    """`ConnectTimeout` in seconds, for TCP and for the key exchange; None if not set."""
     via: "Route | None"
     command: str | None
 
@@ -106,6 +108,7 @@ class _Finder:
         _refuse(found, target.host)
         values = _Values(target.host, found, self._environ)
         named, usual = values.keys()
+        own = values.files("userknownhostsfile")
         place = f"[{found.one('hostname')}]:{found.one('port')}"
         # Only one of the two applies, and ssh prints that one.
         jumps, command = values.way("proxyjump"), values.way("proxycommand")
@@ -119,7 +122,8 @@ class _Finder:
             certificates=values.paths("certificatefile"),
             identities_only=found.is_on("identitiesonly"),
             agent=values.agent(),
-            known_hosts=values.files("userknownhostsfile") + values.files("globalknownhostsfile"),
+            known_hosts=own + values.files("globalknownhostsfile"),
+            own_known_hosts=next((path for path in own if path != os.devnull), None),
             known_hosts_command=values.known_hosts_command(),
             known_as=found.one("hostkeyalias").lower() or None,
             check_address=found.is_on("checkhostip") and not (via or command),
@@ -274,9 +278,8 @@ def _port(said: str) -> int:
     return int(said)
 
 
-def _seconds(said: str) -> float:
-    """Return the timeout for connecting, in seconds."""
-    return float(said) if said.isascii() and said.isdigit() and int(said) else _CONNECT_S
+def _seconds(said: str) -> float | None:
+    return float(said) if said.isascii() and said.isdigit() and int(said) else None
 
 
 def _family(found: Configuration) -> int:

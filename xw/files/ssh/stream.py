@@ -12,6 +12,8 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from itertools import chain, zip_longest
+from typing import IO
 
 import paramiko
 
@@ -20,8 +22,11 @@ from xw.files.ssh.program import Budget
 from xw.files.ssh.route import Route
 
 _LOOK_UP = 10.0
+_CONNECT_S = 10.0
 _SEND = 15.0
 _HEAD_START = 0.25  # seconds before the next address is tried as well: RFC 8305
+_EXIT_S = 0.5  # for a ProxyCommand that has closed its output to exit
+_KEPT = 400  # bytes of what a host or a ProxyCommand says, for error texts
 
 
 class DeadlineSocket:
@@ -33,6 +38,9 @@ class DeadlineSocket:
 
     def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = _SEND) -> None:
         self.command: subprocess.Popen[bytes] | None = None  # the ProxyCommand at the other end
+        self.complaint: LastWords | None = None  # its stderr
+        self.opening = b""  # the first bytes that were received
+        self.ended = False  # True once the other side has closed it
         self._inner = inner
         self._limit = limit
         self._stuck: float | None = None
@@ -48,12 +56,25 @@ class DeadlineSocket:
             if now - self._stuck > self._limit:
                 raise OSError(errno.EPIPE, "it accepts no more data") from None
             raise
+        except ConnectionError:
+            with suppress(OSError):  # its last words
+                self.recv(_KEPT)
+            self.ended = True
+            raise
         self._stuck = None
         return sent
 
     def recv(self, size: int) -> bytes:
         """Return some received bytes."""
-        return self._inner.recv(size)
+        try:
+            data = self._inner.recv(size)
+        except ConnectionError:
+            self.ended = True
+            raise
+        self.ended = not data
+        if len(self.opening) < _KEPT:
+            self.opening += data[: _KEPT - len(self.opening)]
+        return data
 
     @property
     def address(self) -> str:
@@ -70,6 +91,9 @@ class DeadlineSocket:
         with suppress(paramiko.SSHException, OSError, EOFError):  # the channel's connection is gone
             self._inner.close()
         if self.command is not None:
+            if self.ended:  # its exit code is the reason
+                with suppress(subprocess.TimeoutExpired):
+                    self.command.wait(_EXIT_S)
             if self.command.poll() is None:
                 # Kill it with all its children: one that is stopped or ignores signals would never end.
                 with suppress(ProcessLookupError):
@@ -77,11 +101,31 @@ class DeadlineSocket:
             self.command.wait()
 
 
+class LastWords:
+    """The end of a ProxyCommand's stderr. A thread reads all, because a full pipe would stop the command."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._end = b""
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while data := os.read(pipe.fileno(), _KEPT):
+                self._end = (self._end + data)[-_KEPT:]
+
+    def line(self) -> str:
+        """Return the last line, once the command has ended; empty if there is none."""
+        self._thread.join(_EXIT_S)  # a background process may keep it open
+        lines = self._end.decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
 def open_stream(route: Route, budget: Budget) -> DeadlineSocket:
     """Return a TCP connection to a host, or its ProxyCommand. Unreachable."""
     if route.command is not None:
         return _command(route)
-    stream = _race(route, _addresses(route, budget), budget(route.connect_s))
+    stream = _race(route, _addresses(route, budget), budget(route.connect_s or _CONNECT_S))
     stream.settimeout(None)
     # Without this, each answer takes 40 ms longer.
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -95,7 +139,7 @@ def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> 
     IPv6 often does, must not use up the time.
     """
     ends = time.monotonic() + limit
-    waiting, problem = list(addresses), None
+    waiting, problem = _alternating(addresses), None
     with selectors.DefaultSelector() as trying:
         try:
             while waiting or trying.get_map():
@@ -122,6 +166,13 @@ def _race(route: Route, addresses: "list[socket._RetAddress]", limit: float) -> 
                 if isinstance(key.fileobj, socket.socket):
                     key.fileobj.close()
     raise Unreachable(_why_no_connection(route, problem or TimeoutError()))
+
+
+def _alternating(addresses: "list[socket._RetAddress]") -> "list[socket._RetAddress]":
+    """Return addresses in turns of their families: several dead ones of one family must cost little."""
+    first = [address for address in addresses if address[0] == addresses[0][0]]
+    others = [address for address in addresses if address[0] != addresses[0][0]]
+    return [address for address in chain.from_iterable(zip_longest(first, others)) if address is not None]
 
 
 def _begin(route: Route, address: "socket._RetAddress") -> socket.socket:
@@ -183,8 +234,11 @@ def _command(route: Route) -> DeadlineSocket:
             ["/bin/sh", "-c", f"exec {route.command}"],
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
+    assert stream.command.stderr is not None
+    stream.complaint = LastWords(stream.command.stderr)
     return stream
 
 
