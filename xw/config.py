@@ -322,6 +322,13 @@ def noted_mirrors() -> str:
     return os.path.join(user_state_dir("xw", appauthor=False), "mirrors")
 
 
+def pane_locks() -> str:
+    """Return this user's folder for locks of terminal panes."""
+    from platformdirs import user_state_dir
+
+    return os.path.join(user_state_dir("xw", appauthor=False), "panes")
+
+
 def mirror_folder(url: str) -> str:
     """Return the path of a hub's mirror in `.xw/` or in the user's folder of mirrors."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -261,7 +262,7 @@ def test_list_without_an_extra(team: Team, monkeypatch: pytest.MonkeyPatch, kind
         monkeypatch.delitem(sys.modules, f"xw.bridges.{name}", raising=False)
     for form in ([], ["--json"]):
         result = team.run("bridge", *kind, "--list", *form)
-        assert result.code == 0 and "pip install 'xw[acp]'" in result.err, result
+        assert result.code == 0 and f"run: {sys.executable} -m pip install 'xw[acp]'" in result.err, result
     result = team.run("bridge", "acp", "--", "cat")  # to run one is another thing
     assert result.code == 2 and "pip install 'xw[acp]'" in result.err
 
@@ -295,14 +296,30 @@ def test_panes_of_the_users_tmux(team: Team, tmp_path: Path, monkeypatch: pytest
     Tmux().run("-f", "/dev/null", "new-session", "-d", *agent)
     try:
         Tmux().run("new-window", "sh")
-        line = "%0; chatty; idle; needs --option profile=generic\n"
-        until(lambda: line in team.ok("bridge", "tmux", "--list"))
-        shell = "tmux --target %1; sh; a shell, not a chat program\n"
-        until(lambda: shell in team.ok("bridge", "tmux", "--list"))
+        where = rf"0:%s\.0 \S+; {re.escape(os.getcwd())}"
+        line = f"%0; chatty; idle; {where % 0}; needs --option profile=generic\n"
+        until(lambda: re.search(line, team.ok("bridge", "tmux", "--list")))
+        shell = f"tmux --target %1; sh; a shell, not a chat program; {where % 1}\n"
+        until(lambda: re.search(shell, team.ok("bridge", "tmux", "--list")))
         bridge(team, "bob", "tmux", "--target", "chatty", "--option", "profile=generic")
         assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "30", "what is up?").out
     finally:
         Tmux().run("kill-server")
+
+
+def test_two_bridges_on_one_pane(team: Team, agent: Callable[..., Agent]) -> None:
+    """The second bridge of a pane names the first, and its mail waits until that one has ended."""
+    program = agent()
+    options = ["--target", program.pane, "--option", f"server={program.server}", "--option", "profile=claude"]
+    first = bridge(team, "bob", "tmux", *options)
+    second = bridge(team, "carol", "tmux", *options)
+    second.says("mail waits: ")
+    assert "bob's bridge (process " in second.said and "a pane has only one bridge" in second.said
+    team.send("for carol", to="carol", kind="question")
+    assert "that is all" in team.run("ask", "--to", "bob", "--timeout", "60", "for bob").out
+    assert team.names("carol", "inbox/pending") and len(program.records("submitted")) == 1
+    first.kill()
+    until(lambda: len(program.records("submitted")) == 2)
 
 
 def test_doctor_tells_of_a_program_that_cannot_be_seen(team: Team, tmux_server: str) -> None:

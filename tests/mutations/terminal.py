@@ -67,6 +67,27 @@ MUTATIONS = (
         ("tests/loop/test_disguised.py",),
     ),
     Mutation(
+        "a program of another instance gets no mail",
+        "xw/bridges/may_type.py",
+        "    if asked.agent and found.agent and",
+        "    if False and",
+        ("tests/bridges/test_panes.py::test_program_of_another_instance_gets_no_mail",),
+    ),
+    Mutation(
+        "a pane has one bridge",
+        "xw/bridges/target.py",
+        "                self._lock.take(self._socket, pane)",
+        "                pass",
+        ("tests/bridges/test_panes.py::test_pane_has_one_bridge",),
+    ),
+    Mutation(
+        "a pane's lock that was removed is taken anew",
+        "xw/bridges/pane_lock.py",
+        "        if self._of == (socket, pane) and self._is_in_place():",
+        "        if self._of == (socket, pane):",
+        ("tests/bridges/test_panes.py::test_removed_lock_is_taken_anew",),
+    ),
+    Mutation(
         "the program is looked at before the paste",
         "xw/bridges/tmux.py",
         "                screen = self._check_program(mark)\n            except",

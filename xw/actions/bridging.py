@@ -2,11 +2,12 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw.bridges import kinds
-from xw.bridges.chat import Found
+from xw.bridges.chat import Chat, Found, Personal
 from xw.bridges.kinds import KINDS
 from xw.bridges.loop import Tell
 from xw.bridges.serve import Plan, Stop, serve
@@ -48,9 +49,14 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
         )
         raise Usage(f"which chat? Give {need}")
     options = {**base.options, **wanted.options}
-    return Plan(
-        asked, lambda state: kinds.open_chat(asked, target, options, state), wanted.notify or base.notify
-    )
+
+    def open_chat(state: Path) -> Chat:
+        chat = kinds.open_chat(asked, target, options, state)
+        if isinstance(chat, Personal):
+            chat.serves(instance.name)
+        return chat
+
+    return Plan(asked, open_chat, wanted.notify or base.notify)
 
 
 def entry(config: Config, name: str) -> Wanted:

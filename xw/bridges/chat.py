@@ -78,6 +78,12 @@ class Found(NamedTuple):
     """`idle`, or why the chat cannot take a text now."""
     needs: str = ""
     """Options that a bridge needs before it types anything there."""
+    place: str = ""
+    """Where a person finds it: tmux's `session:window.pane` and the window's name."""
+    directory: str = ""
+    """The directory that it works in."""
+    agent: str = ""
+    """The `XW_NAME` that the program was started with."""
 
 
 @runtime_checkable
@@ -86,6 +92,14 @@ class Starting(Protocol):
 
     def start(self) -> None:
         """Start the program unless it runs. Raise ChatGone if it may start later, Unusable if never."""
+
+
+@runtime_checkable
+class Personal(Protocol):
+    """A chat that must know whose mail it takes."""
+
+    def serves(self, instance: str) -> None:
+        """Note the instance; called once, before anything else."""
 
 
 class Chat(Protocol):

@@ -70,6 +70,8 @@ class Owner(NamedTuple):
     """Pid and start of the process."""
     file: str = ""
     """The executable's name, if the system tells it."""
+    agent: str = ""
+    """The process's `XW_NAME`: the instance that it is, if the system tells it."""
 
 
 def owner(processes: Sequence[Process], known: Callable[[str], bool]) -> Owner:
@@ -182,6 +184,17 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
                 reads=_reads(name, tty),
                 hosts=_hosts(name),
             )
+
+
+def agent_of(pid: int) -> str:
+    """Return the `XW_NAME` that a process was started with; empty if it has none, or nobody tells."""
+    try:
+        with open(f"{_PROC}/{pid}/environ", "rb") as file:
+            variables = file.read().split(b"\0")
+    except OSError:
+        return ""  # it has ended, is another user's, or there is no /proc
+    values = (value.partition(b"=")[2] for value in variables if value.startswith(b"XW_NAME="))
+    return next(values, b"").decode(errors="replace")
 
 
 def _link(path: str) -> str:

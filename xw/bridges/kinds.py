@@ -5,6 +5,8 @@ returns nothing for chats that are started, not found. `kinds` imports a module 
 the command chat needs no tmux, and only ACP needs its SDK.
 """
 
+import shlex
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -50,9 +52,9 @@ def _module(kind: str) -> _Module:
     try:
         return cast(_Module, import_module(KINDS[kind].module))
     except ModuleNotFoundError as error:
-        raise Missing(
-            f"a bridge of kind {kind} needs the package {error.name}: run: pip install 'xw[{kind}]'"
-        ) from None
+        # This Python's own pip finds xw installed; any other asks the package index for that name.
+        install = f"{shlex.quote(sys.executable)} -m pip install 'xw[{kind}]'"
+        raise Missing(f"a bridge of kind {kind} needs the package {error.name}: run: {install}") from None
 
 
 def open_chat(kind: str, target: str, options: Mapping[str, str], state: Path) -> Chat:

@@ -7,6 +7,8 @@ The program that owns the terminal decides, not the look of the screen:
                               while that program's furniture is on the screen
     a shell, a REPL, a tool   never
     a wrapper (ssh, docker)   only with the option `inside`, while that program's furniture is on the screen
+
+A program that was started as another instance (its `XW_NAME`) gets no mail: it would answer for that one.
 """
 
 import re
@@ -16,6 +18,7 @@ from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
 from xw.bridges.profiles import PROFILES, Profile, profile_of
 from xw.bridges.screen import Screen, furnished, left_of_cursor
+from xw.text import visible
 
 PYTHON = re.compile(r"(>>>|\.\.\.)\s?")
 """The prompt of a Python script that opens the language's own console."""
@@ -33,6 +36,8 @@ class Asked(NamedTuple):
     """The program that runs inside a wrapper."""
     program: str = ""
     """The only program that may get text: the target's name, or the program recognised before."""
+    agent: str = ""
+    """The only `XW_NAME` that the program may have; empty for any."""
 
 
 def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
@@ -41,6 +46,11 @@ def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
         raise NotNow(found.kind)
     if found.state is State.BARRED:
         raise ChatGone(f"{found.name} runs there: {found.kind}, not a chat program")
+    if asked.agent and found.agent and found.agent != asked.agent:
+        raise ChatGone(
+            f"{visible(found.agent, keep='')}'s agent runs there, not {asked.agent}'s: start it with "
+            f"XW_NAME={asked.agent}, or give --option agent={visible(found.agent, keep='')}"
+        )
     profile = profile_of(found.name) if found.state is State.KNOWN else None
     if found.state is State.WRAPPER:
         profile = _inside(found, asked, screen)

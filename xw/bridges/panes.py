@@ -11,10 +11,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone, Found
-from xw.bridges.foreground import Owner, State, foreground, owner
+from xw.bridges.foreground import Owner, State, agent_of, foreground, owner
 from xw.bridges.profiles import GENERIC, profile_of
 from xw.bridges.screen import Screen, not_ready, plain
 from xw.errors import NotFound, TimedOut, XwError
+from xw.text import visible
 
 TIMEOUT_S = 5.0
 
@@ -27,15 +28,33 @@ _END = "|xw"
 _FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS) + _END
 
 
+_PANE_FIELDS = (
+    "#{pane_id}", "#{pane_tty}", "#{pane_current_command}", "#{session_name}", "#{window_name}",
+    "#{session_name}:#{window_index}.#{pane_index}", "#{pane_current_path}",
+)  # fmt: skip
+_BETWEEN = "|xw|"
+
+
 class Pane(NamedTuple):
     """A pane of a tmux server."""
 
     pane: str
-    place: str
-    """`session:window.pane`, for people."""
-    session: str
     tty: str
     program: str
+    session: str
+    window: str
+    """The window's name, which need not be unique."""
+    place: str
+    """`session:window.pane`, both by their numbers."""
+    directory: str
+
+    @property
+    def names(self) -> tuple[set[str], ...]:
+        """Return the targets that mean this pane, the narrowest first; as in tmux, numbers before names."""
+        numbered, _, index = self.place.rpartition(".")
+        named = f"{self.session}:{self.window}"
+        wide = {self.session, f"{self.session}:"}
+        return {self.pane, self.place}, {f"{named}.{index}"}, {numbered}, {named}, wide
 
 
 class Tmux:
@@ -123,19 +142,17 @@ class Tmux:
 
     def panes(self) -> list[Pane]:
         """Return all panes of the server, once for each session that shows them; none if no server runs."""
-        line = "#{pane_id}|#{pane_tty}|#{pane_current_command}|#{session_name}|#{window_index}.#{pane_index}"
         try:
-            listing = self.run("list-panes", "-a", "-F", line)
+            listing = self.run("list-panes", "-a", "-F", _BETWEEN.join(_PANE_FIELDS))
         except ChatGone:
             return []  # no server: nothing to list
-        found = []
-        for entry in listing.split("\n"):
-            if not entry.startswith("%") or entry.count("|") < 4:
-                continue  # the rest of a program's name with a line break
-            pane, tty, program, rest = entry.split("|", 3)
-            session, _, place = rest.rpartition("|")
-            found.append(Pane(pane, f"{session}:{place}", session, tty, program))
-        return found
+        # A shorter line is the rest of a name with a line break.
+        fields = (entry.split(_BETWEEN) for entry in listing.split("\n") if entry.startswith("%"))
+        return [Pane(*entry) for entry in fields if len(entry) == len(_PANE_FIELDS)]
+
+    def socket(self) -> str:
+        """Return the path of the server's socket, which identifies the server."""
+        return self.run("display-message", "-p", "#{socket_path}").rstrip("\n")
 
 
 _MOVED = "xw-moved"
@@ -175,7 +192,9 @@ def _obstacle(values: dict[str, str]) -> str:
 
 def owner_of(tty: str) -> Owner:
     """Return the program that gets the text typed into this terminal."""
-    return owner(foreground(tty), lambda name: profile_of(name) is not None)
+    found = owner(foreground(tty), lambda name: profile_of(name) is not None)
+    # A wrapper's variables are not those of the program inside it.
+    return found if found.state is State.WRAPPER else found._replace(agent=agent_of(found.identity[0]))
 
 
 def list_panes(server: str = "") -> list[Found]:
@@ -184,11 +203,12 @@ def list_panes(server: str = "") -> list[Found]:
     found = []
     for pane in {pane.pane: pane for pane in tmux.panes()}.values():
         running = owner_of(pane.tty)
+        where = (f"{pane.place} {pane.window}", pane.directory, running.agent)
         if running.state is State.BARRED:
-            found.append(Found(pane.pane, pane.program, f"{running.kind}, not a chat program"))
+            found.append(Found(pane.pane, pane.program, f"{running.kind}, not a chat program", "", *where))
             continue
         if running.state is State.UNSURE:
-            found.append(Found(pane.pane, pane.program, running.kind))
+            found.append(Found(pane.pane, pane.program, running.kind, "", *where))
             continue
         profile = profile_of(running.name) or GENERIC
         try:
@@ -196,29 +216,40 @@ def list_panes(server: str = "") -> list[Found]:
         except ChatGone:
             continue  # closed since the listing
         if running.state is State.WRAPPER:
-            found.append(Found(pane.pane, pane.program, "a wrapper", "--option inside=PROGRAM"))
+            found.append(Found(pane.pane, pane.program, "a wrapper", "--option inside=PROGRAM", *where))
         elif profile is GENERIC:
-            found.append(Found(pane.pane, pane.program, state, "--option profile=generic"))
+            found.append(Found(pane.pane, pane.program, state, "--option profile=generic", *where))
         else:
-            found.append(Found(pane.pane, profile.name, state))
+            found.append(Found(pane.pane, profile.name, state, "", *where))
     return found
 
 
-def find_target(name: str, server: str = "") -> tuple[str, bool]:
-    """Return the pane for a pane id, a tmux place (`work:1.0`), a session or a program's name.
+def find_target(name: str, server: str = "", agent: str = "") -> tuple[str, bool]:
+    """Return the pane for a pane id, a tmux place (`work:1.0`, `work:build`), a session or a program's name.
 
-    The second value is True if the name is the program's. Raise NotFound if no pane or several panes match;
-    the error lists them.
+    If several match, return the one whose program was started with `agent` as its `XW_NAME`. The second value
+    is True if the name is the program's. Raise NotFound if none or several match; the error lists them.
     """
     panes = Tmux(server).panes()
-    exact = [p for p in panes if name in (p.pane, p.place)]
-    session = [p for p in panes if p.session == name or f"{p.session}:" == name]
-    fitting = exact or session or [p for p in panes if _runs(p, name)]
-    if len({p.pane for p in fitting}) == 1:
-        return fitting[0].pane, not (exact or session)
-    listed = ", ".join(f"{p.pane} ({p.place} {p.program})" for p in fitting or panes) or "no tmux server runs"
-    problem = "several panes match" if fitting else "no pane, session or program of that name"
-    raise NotFound(f"tmux target {name!r}: {problem}: {listed}")
+    places = ([p for p in panes if name in p.names[n]] for n in range(len(panes[0].names) if panes else 0))
+    placed = next((found for found in places if found), [])
+    fitting = placed or [p for p in panes if _runs(p, name)]
+    chosen = {p.pane for p in fitting}
+    if len(chosen) > 1 and agent:
+        chosen = {p.pane for p in fitting if owner_of(p.tty).agent == agent}
+    if len(chosen) == 1:
+        return chosen.pop(), not placed
+    listed = ", ".join(map(_described, {p.pane: p for p in fitting or panes}.values()))
+    problem = "no pane, session or program of that name"
+    if fitting:
+        problem = f"several panes match (give one, such as --target {fitting[0].pane})"
+    raise NotFound(f"tmux target {name!r}: {problem}: {listed or 'no tmux server runs'}")
+
+
+def _described(pane: Pane) -> str:
+    agent = owner_of(pane.tty).agent
+    about = [pane.place, pane.window, pane.program, pane.directory, *([f"XW_NAME={agent}"] if agent else [])]
+    return visible(f"{pane.pane} ({' '.join(about)})", keep="")
 
 
 def _runs(pane: Pane, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
 from xw.bridges.may_type import Asked, NotNow, choose
+from xw.bridges.pane_lock import PaneLock
 from xw.bridges.panes import Tmux, find_target, owner_of
 from xw.bridges.profiles import Profile, profile_of
 from xw.bridges.screen import Screen
@@ -26,24 +27,46 @@ class Target:
         """Empty until the target is found, and after it is gone."""
         self.identity: list[Any] = []
         """Pid and start of the program that owned the terminal at the last look."""
+        self._lock = PaneLock()
+        self._socket = ""
         self._server = server
         self._asked = asked
         self._bound = ("", "")
         """The pane in which a program was recognised, and that program."""
 
+    def serves(self, instance: str) -> None:
+        """Note whose mail goes in: no other instance's program gets it, and no other bridge the pane."""
+        self._lock.holder = f"{instance}'s bridge"
+        if not self._asked.agent:
+            self._asked = self._asked._replace(agent=instance)
+
     def look(self) -> tuple[Screen, Profile]:
-        """Return the pane's screen, and the profile of its program.
+        """Return the pane's screen, and the profile of its program; hold the pane's lock from then on.
 
         Raise ChatGone if xw may type nothing there, NotNow if that may pass. After a ChatGone the next look
         searches for the target again.
         """
         pane, self.pane = self.pane, ""
-        if not pane:
-            pane = self._find()
+        try:
+            return self._look(pane or self._find())
+        except NotNow:
+            raise  # it may pass: the pane stays this bridge's
+        except ChatGone:
+            self._lock.free()
+            raise
+
+    def close(self) -> None:
+        """Free the pane for another bridge."""
+        self._lock.free()
+
+    def _look(self, pane: str) -> tuple[Screen, Profile]:
         screen = self.tmux.look(pane)
         found = owner_of(screen.tty)
         try:
             profile = self._choose(pane, found, screen)
+            if self._lock.holder:
+                self._socket = self._socket or self.tmux.socket()
+                self._lock.take(self._socket, pane)
         except NotNow as error:
             self.pane = pane
             raise NotNow(f"{pane}: {error}") from error
@@ -59,7 +82,7 @@ class Target:
 
     def _find(self) -> str:
         try:
-            pane, by_name = find_target(self.name, self._server)
+            pane, by_name = find_target(self.name, self._server, self._asked.agent)
         except NotFound as error:
             raise ChatGone(str(error)) from error
         self._asked = self._asked._replace(program=self._program_named(by_name))

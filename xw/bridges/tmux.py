@@ -7,8 +7,8 @@ text; `profiles` describes the programs, `screen` reads screens, `panes` is tmux
 itself. This module only orders the steps.
 
 Options: `profile` (without it, xw recognises the program), `inside` (the program that runs inside
-ssh, docker and the like), `server` (`tmux -L`), `pause` in seconds before the submit key,
-`timeout` in seconds for an answer.
+ssh, docker and the like), `agent` (the program's `XW_NAME`, if it is not the bridge's), `server`
+(`tmux -L`), `pause` in seconds before the submit key, `timeout` in seconds for an answer.
 """
 
 import hashlib
@@ -89,13 +89,14 @@ class TmuxChat:
         *,
         profile: Profile | None = None,
         inside: str = "",
+        agent: str = "",
         server: str = "",
         pause_s: float | None = None,
         timeout_s: float = 3600.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._target = Target(target, Asked(profile, inside), server)
+        self._target = Target(target, Asked(profile, inside, agent=agent), server)
         self._tmux = self._target.tmux
         self._limit = 0
         self._pause_s = pause_s
@@ -105,6 +106,10 @@ class TmuxChat:
         self._rest: tuple[str, float] = ("", 0.0)
         self._worked: dict[str, Any] = {}
         """The mark since which the program has worked: an answer on the screen belongs to that turn."""
+
+    def serves(self, instance: str) -> None:
+        """Note the instance; see `Personal`."""
+        self._target.serves(instance)
 
     @property
     def _pane(self) -> str:
@@ -184,7 +189,8 @@ class TmuxChat:
         return reply
 
     def close(self) -> None:
-        """Do nothing: this object holds nothing, and the program in the pane is the user's."""
+        """Free the pane for another bridge; the program in it is the user's."""
+        self._target.close()
 
     def _reply(self, noted: dict[str, Any], text: str) -> Reply | None:
         screen, profile = self._look()
@@ -333,7 +339,7 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-OPTIONS = ("profile", "inside", "server", "pause", "timeout")
+OPTIONS = ("profile", "inside", "agent", "server", "pause", "timeout")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
@@ -357,6 +363,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
         target,
         profile=PROFILES[name] if name else None,
         inside=inside,
+        agent=options.get("agent", ""),
         server=options.get("server", ""),
         pause_s=seconds(options, "pause", 0.0) if "pause" in options else None,
         timeout_s=seconds(options, "timeout", 3600.0),

@@ -36,8 +36,10 @@ def _list(call: Call, kind: str | None, options: list[str]) -> None:
     if not chats.found:
         say("no chat found on this machine; `xw bridge command -- CMD` needs none")
     for one, found in chats.found:
-        needs = f"; needs {found.needs}" if found.needs else ""
-        tell(f"{one} --target {found.target}; {found.program}; {found.state}{needs}")
+        agent = f"XW_NAME={found.agent}" if found.agent else ""
+        needs = f"needs {found.needs}" if found.needs else ""
+        about = (found.program, found.state, found.place, found.directory, agent, needs)
+        tell("; ".join([f"{one} --target {found.target}", *filter(None, about)]))
 
 
 def _log(name: str, text: str) -> None:

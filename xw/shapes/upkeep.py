@@ -188,6 +188,9 @@ class Chat(TypedDict):
     program: str
     state: Annotated[str, Field(description="`idle`, or why it cannot take a text now.")]
     needs: Annotated[str, Field(description="Options that a bridge needs before it types anything there.")]
+    place: Annotated[str, Field(description="In tmux: `session:window.pane` and the window's name.")]
+    directory: Annotated[str, Field(description="The directory that it works in, if known.")]
+    agent: Annotated[str, Field(description="The XW_NAME that the program was started with, if known.")]
 
 
 class Chats(TypedDict):
