@@ -1,12 +1,17 @@
 """Wake-ups: from the kernel, by polling without a kernel watch, and errors that name the folder."""
 
+import ctypes
+import errno
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from watchdog.observers import inotify_c
 
 from xw import watch
 from xw.watch import Arrivals
@@ -24,10 +29,16 @@ while True:
     except OSError:
         break
 with Arrivals([sys.argv[1]], rescan=3600.0) as woken:
+    os.close(0)  # a handle to make files and list folders with
+    open(sys.argv[1] + "/one", "w").close()
+    woken.wait()
+    os.mkdir(sys.argv[1] + "/another")
     woken.wait()
     woken.also(sys.argv[1] + "/another")
     woken.wait()
-print("woke twice")
+    open(sys.argv[1] + "/another/two", "w").close()
+    woken.wait()
+print("woke four times")
 """
 
 
@@ -99,10 +110,103 @@ def test_wake_ends_a_wait(tmp_path: Path) -> None:
 
 
 def test_polling_where_the_kernel_has_no_watch_left(tmp_path: Path) -> None:
-    """Without inotify a wait ends soon all the same, and the caller looks for itself."""
+    """Without a handle for inotify a wait ends soon after a name appears, also in a folder added later."""
     command = [sys.executable, "-c", _WITHOUT_HANDLES, str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.stdout, ended.stderr) == ("woke twice\n", "")
+    assert (ended.stdout, ended.stderr) == ("woke four times\n", "")
+
+
+_REFUSALS = [
+    errno.ENOSYS,
+    errno.EPERM,
+    errno.EOPNOTSUPP,
+    errno.EMFILE,
+    errno.ENOSPC,
+    errno.EACCES,
+    errno.EINVAL,
+]
+
+
+def _refuse(number: int) -> Callable[..., int]:
+    """Return a system call that fails with this errno, as the C library reports it."""
+
+    def call(*_: object) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    return call
+
+
+@pytest.mark.parametrize("number", _REFUSALS)
+@pytest.mark.parametrize("call", ["inotify_init", "inotify_add_watch"])
+def test_polling_where_inotify_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    """Whatever errno the kernel or a sandbox refuses inotify with, a file wakes, and a note does not."""
+    monkeypatch.setattr(watch._Reader, "shared", None)
+    monkeypatch.setattr(watch, "_POLL_S", 0.005)
+    monkeypatch.setattr(inotify_c, call, _refuse(number))
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
+        (tmp_path / ".note").touch()
+        assert not woken.wait(0.02)
+        (tmp_path / "one").touch()
+        assert woken.wait()
+        (tmp_path / "one").unlink()
+        assert not woken.wait(0.02)
+
+
+def test_polling_where_inotify_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If reading the first event fails, the wait ends at once, and polling goes on; nothing is printed."""
+    monkeypatch.setattr(watch._Reader, "shared", None)
+    monkeypatch.setattr(watch, "_POLL_S", 0.005)
+
+    def read(handle: int, size: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
+        monkeypatch.setattr(inotify_c, "os", SimpleNamespace(read=read))
+        (tmp_path / "one").touch()
+        assert woken.wait()
+        (tmp_path / "two").touch()
+        assert woken.wait()
+    assert printed == []
+
+
+def test_polling_where_no_thread_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may not start a thread polls too."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(watch._Reader, "shared", None)
+    monkeypatch.setattr(watch, "_POLL_S", 0.005)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
+        (tmp_path / "one").touch()
+        assert woken.wait()
+
+
+def test_polling_lists_a_folder_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle poll costs one stat for each folder, however many files it holds."""
+    monkeypatch.setattr(watch._Reader, "shared", None)
+    monkeypatch.setattr(watch, "_POLL_S", 0.001)
+    monkeypatch.setattr(inotify_c, "inotify_init", _refuse(errno.ENOSYS))
+    listed: list[object] = []
+    with Arrivals([str(tmp_path)], rescan=3600.0) as woken:
+        real = os.listdir
+
+        def noted(path: str) -> list[str]:
+            listed.append(path)
+            return real(path)
+
+        monkeypatch.setattr(os, "listdir", noted)
+        woken.wait(0.05)
+        assert listed == []
+        (tmp_path / "one").touch()
+        assert woken.wait()
+        assert listed == [str(tmp_path)]
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:

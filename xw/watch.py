@@ -9,9 +9,13 @@ import errno
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
-from threading import Event
+from contextlib import suppress
+from threading import Event, Lock
 from types import TracebackType
+from typing import NamedTuple
+from weakref import WeakSet
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -28,39 +32,49 @@ from watchdog.observers.api import BaseObserver
 logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 RESCAN_S = 5.0
-# Used without a kernel watch: a user has 128 inotify instances by default, and many agents use them up.
 _POLL_S = 0.5
-_USED_UP = (errno.EMFILE, errno.ENOSPC)
+"""Between two looks at the folders' times without a kernel watch."""
+# No file handle, watch or thread is left, a sandbox refuses the call, the kernel lacks it: only a missing
+# folder is an error. macOS raises SystemError.
+_UNUSABLE = (OSError, RuntimeError, SystemError)
+_MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
 class Arrivals:
     """Wakes its caller when a file without a leading dot appears in one of the folders (absolute paths).
 
     A context manager. The watch begins on entering, so a caller that enters, looks, then waits misses
-    nothing. Without a kernel watch, it wakes twice a second. Raise FileNotFoundError if a folder is missing.
+    nothing. Without a kernel watch, it looks at the folders twice a second. Raise FileNotFoundError if a
+    folder is missing.
     """
 
     def __init__(self, folders: Sequence[str], rescan: float = RESCAN_S) -> None:
         self._rescan = rescan
         self._woken = Event()
-        self._observer = _observer()
         self._polls = False
+        self._seen: dict[str, _Look | None] = {}  # the folders, when polling
         self._folders: set[str] = set()
+        self._observer: BaseObserver | None = None
+        try:
+            self._observer = _observer(self._woken)
+        except _UNUSABLE as error:
+            self._do_without(error)
         for folder in folders:
             self.also(folder)
         self._woken.clear()  # the caller looks before it waits
 
     def __enter__(self) -> "Arrivals":
-        try:
-            self._observer.start()
-        except OSError as error:
-            self._do_without(error)
+        if self._observer:
+            try:
+                self._observer.start()
+            except _UNUSABLE as error:
+                self._do_without(error)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._polls:
+        if self._observer and not self._polls:
             self._observer.stop()
             self._observer.join()
 
@@ -69,13 +83,16 @@ class Arrivals:
 
         The next `wait` then returns at once: something may have arrived there before.
         """
-        if folder in self._folders or self._polls:
+        if folder in self._folders:
             return
         self._folders.add(folder)
-        try:
-            self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
-        except OSError as error:
-            self._do_without(error)
+        if self._polls:
+            self._seen[folder] = _look(folder)
+        elif self._observer:
+            try:
+                self._observer.schedule(_Handler(self._woken), folder, event_filter=_EVENTS)
+            except _UNUSABLE as error:
+                self._do_without(error)
         self._woken.set()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -83,20 +100,38 @@ class Arrivals:
 
         Returns after the rescan time at the latest.
         """
-        woken = self._woken.wait(self._rescan if timeout is None else max(0.0, min(timeout, self._rescan)))
-        self._woken.clear()
-        return woken
+        left = self._rescan if timeout is None else max(0.0, min(timeout, self._rescan))
+        ends = time.monotonic() + left
+        if not self._polls and _is_broken():
+            self._do_without(OSError(errno.EIO, "the kernel's watch has ended"))
+        while True:
+            woken = self._woken.wait(min(left, _POLL_S) if self._polls else left)
+            self._woken.clear()
+            left = ends - time.monotonic()
+            woken = woken or (self._polls and self._has_changed())
+            if woken or not self._polls or left <= 0:
+                return woken
 
-    def _do_without(self, error: OSError) -> None:
-        """Poll from now on if the kernel has no watch left; else raise the error with the folder's name."""
-        if error.errno not in _USED_UP:
+    def _do_without(self, error: Exception) -> None:
+        """Poll from now on. Raise FileNotFoundError with the folder's name if one is missing."""
+        if isinstance(error, OSError) and error.errno in _MISSING:
             gone = next((folder for folder in sorted(self._folders) if not os.path.isdir(folder)), None)
             raise OSError(error.errno, error.strerror or str(error), gone) from None
         self._polls = True
-        self._rescan = min(self._rescan, _POLL_S)
-        self._observer.unschedule_all()
-        if self._observer.is_alive():
-            self._observer.stop()
+        self._seen = {folder: _look(folder) for folder in self._folders}
+        if self._observer:
+            with suppress(*_UNUSABLE):  # the kernel's watch is of no use in any case
+                self._observer.unschedule_all()
+            if self._observer.is_alive():
+                self._observer.stop()
+
+    def _has_changed(self) -> bool:
+        """Look at the folders; return True if one has a new name without a leading dot, or is gone."""
+        changed = False
+        for folder, before in self._seen.items():
+            self._seen[folder] = now = _look(folder, before)
+            changed = changed or now is None or before is None or not now.names <= before.names
+        return changed
 
     def wake(self) -> None:
         """End the current or next `wait`; may be called from a signal handler or another thread."""
@@ -117,13 +152,36 @@ class _Handler(FileSystemEventHandler):
 _EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent]
 
 
-def _observer() -> BaseObserver:
-    if not sys.platform.startswith("linux"):
-        return Observer()
-    from watchdog.observers.inotify import InotifyEmitter
-    from watchdog.observers.inotify_c import InotifyConstants, Mask
+class _Look(NamedTuple):
+    """A folder's time, and its names without a leading dot."""
 
-    class Incoming(InotifyEmitter):
+    time_ns: int
+    names: frozenset[str]
+
+
+def _look(folder: str, before: _Look | None = None) -> _Look | None:
+    """Return a folder's names, listed only if its time has changed; None if it cannot be listed."""
+    try:
+        at = os.stat(folder).st_mtime_ns
+        if before and before.time_ns == at:
+            return before
+        return _Look(at, frozenset(name for name in os.listdir(folder) if not name.startswith(".")))
+    except OSError:
+        return None  # the caller's own look raises the error
+
+
+if sys.platform.startswith("linux"):
+    from watchdog.observers.inotify import InotifyEmitter
+    from watchdog.observers.inotify_c import (
+        CallbackId,
+        InotifyConstants,
+        InotifyFD,
+        Mask,
+        WatchCallback,
+        WatchDescriptor,
+    )
+
+    class _Incoming(InotifyEmitter):
         """Asks the kernel for arrivals only.
 
         If it also asked for departures, watchdog would hold each back for half a second to pair it with an
@@ -135,4 +193,59 @@ def _observer() -> BaseObserver:
                 InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_DELETE_SELF
             )
 
-    return BaseObserver(Incoming)
+    class _Reader(InotifyFD):
+        """The process's one handle of inotify: a user has 128 of them by default.
+
+        If the kernel refuses to be read, it wakes everybody and ends without a traceback.
+        """
+
+        shared: "_Reader | None" = None
+        lock = Lock()
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.wakes: WeakSet[Event] = WeakSet()
+            self.broken = False
+
+        # watchdog takes EACCES for success.
+        @classmethod
+        def _create_inotify_fd(cls) -> int:
+            return _unless_refused(super()._create_inotify_fd())
+
+        def add_callback(
+            self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+        ) -> WatchDescriptor:
+            return WatchDescriptor(_unless_refused(super().add_callback(path, mask, callback, id_)))
+
+        def run(self) -> None:
+            try:
+                super().run()
+            except OSError:
+                self.broken = True
+                for event in list(self.wakes):
+                    event.set()
+
+    def _unless_refused(result: int) -> int:
+        if result == -1:
+            raise PermissionError(errno.EACCES, "inotify is refused")
+        return result
+
+    def _observer(woken: Event) -> BaseObserver:
+        with _Reader.lock:
+            if _Reader.shared is None or _Reader.shared.broken:
+                reader = _Reader()
+                reader.start()
+                _Reader.shared = reader
+            _Reader.shared.wakes.add(woken)
+            return BaseObserver(_Incoming, inotify_fd=_Reader.shared)
+
+    def _is_broken() -> bool:
+        return _Reader.shared is not None and _Reader.shared.broken
+
+else:
+
+    def _observer(woken: Event) -> BaseObserver:  # noqa: ARG001  # macOS reports no broken watch
+        return Observer()
+
+    def _is_broken() -> bool:
+        return False

@@ -1,6 +1,7 @@
 """watch, wait, ask and log --follow, as real processes beside the ones that write to them."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -206,6 +207,24 @@ def test_ask_that_times_out(team: Team) -> None:
     assert question[-8:] in late.err
     team.ok("reply", question, "Late.", by="bob")
     assert team.json("wait", "--re", question)["body"] == "Late."
+
+
+_REFUSED = """
+import ctypes, errno
+from watchdog.observers import inotify_c
+inotify_c.inotify_init = lambda: (ctypes.set_errno(errno.EPERM), -1)[1]
+"""
+
+
+def test_ask_where_inotify_is_refused(team: Team, started: Started, tmp_path: Path) -> None:
+    """In a sandbox that refuses inotify, `ask` gets its answer all the same."""
+    (tmp_path / "sitecustomize.py").write_text(_REFUSED)
+    environ = {**os.environ, "XW_NAME": "alice", "PYTHONPATH": str(tmp_path)}
+    ask = team.start("ask", "--to", "bob", "Anybody?", env=environ)
+    started.append(ask)
+    until(lambda: team.pending("bob"))
+    team.ok("reply", team.pending("bob")[0], "Yes.", by="bob")
+    assert ended(ask)[:2] == (0, "Yes.\n")
 
 
 def test_ask_nobody(team: Team) -> None:
