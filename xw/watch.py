@@ -104,6 +104,7 @@ class Arrivals:
         ends = time.monotonic() + left
         if not self._polls and _is_broken():
             self._do_without(OSError(errno.EIO, "the kernel's watch has ended"))
+            self._woken.set()  # nobody watched until now
         while True:
             woken = self._woken.wait(min(left, _POLL_S) if self._polls else left)
             self._woken.clear()
