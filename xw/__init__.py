@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # type checkers read it as true
 if TYPE_CHECKING:
     from xw.actions.asking import Asked as Asked
     from xw.actions.asking import NoAnswer as NoAnswer
+    from xw.actions.grouping import Groups as Groups
     from xw.actions.inbox import DeadLetter as DeadLetter
     from xw.actions.inbox import Done as Done
     from xw.actions.inbox import Enclosed as Enclosed
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 # The module of each public name; a test compares this with the imports for type checkers above.
 _HOMES = {
     "actions.asking": "Asked NoAnswer",
+    "actions.grouping": "Groups",
     "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",
     "actions.pending": "Inbox",

@@ -23,6 +23,7 @@ _LIMIT = 1024 * 1024
 _SCHEMES = (*schemes.SCHEMES, "sftp", "file", "http", "https", "nats")
 OFFLINE_S = 5.0
 RETENTION_DAYS = 30
+AWAY_DAYS = 14
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "$schema": str,
@@ -32,6 +33,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "peers": dict,
     "offline_s": (int, float),
     "retention_days": int,
+    "away_days": int,
 }
 _INSTANCE_KINDS: dict[str, type] = {
     "description": str,
@@ -52,6 +54,7 @@ class Config(NamedTuple):
     peers: dict[str, object]
     offline_s: float
     retention_days: int
+    away_days: int = AWAY_DAYS
 
     @property
     def folder(self) -> str:
@@ -174,6 +177,7 @@ def load(path: str | None) -> Config:
         data.get("peers", {}),  # type: ignore[arg-type]
         float(data.get("offline_s", OFFLINE_S)),  # type: ignore[arg-type]
         data.get("retention_days", RETENTION_DAYS),  # type: ignore[arg-type]
+        data.get("away_days", AWAY_DAYS),  # type: ignore[arg-type]
     )
 
 
@@ -355,6 +359,8 @@ def _looks_right(data: object) -> bool:
     if not all(key in _KINDS and _is(value, _KINDS[key]) for key, value in data.items()):
         return False
     if not 0 < data.get("offline_s", 1) < 1e9 or data.get("retention_days", 1) < 1:
+        return False
+    if data.get("away_days", 1) < 1:
         return False
     return all(_instance_looks_right(name, entry) for name, entry in data.get("instances", {}).items())
 

@@ -50,6 +50,7 @@ class Config(BaseModel):
     )
     offline_s: float = Field(5.0, gt=0, lt=1e9, description="Seconds that an automatic sync may take.")
     retention_days: int = Field(30, ge=1, description="Days until `xw gc` removes handled mail.")
+    away_days: int = Field(14, ge=1, description="Days of silence after which `all` leaves out an instance.")
 
 
 _LEVELS: tuple[type[BaseModel], ...] = (Config, Instance, Instance, Bridge)  # by the depth of a key

@@ -54,7 +54,7 @@ class Sent(NamedTuple):
 
     `delivered` have it in `pending/`; for `waiting` it is in the outbox; `returned` are those for which a
     remote hub, once reached, refused it. `about` is the message that it answers, extends or repeats, for
-    reports.
+    reports; `away` are instances that a broadcast left out.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Sent(NamedTuple):
     waiting: tuple[str, ...]
     returned: tuple[str, ...] = ()
     about: Message | None = None
+    away: tuple[str, ...] = ()
 
     def to_json(self) -> "mail.Sent":
         """Return the object that `--json` prints."""
@@ -73,6 +74,7 @@ class Sent(NamedTuple):
             "outbox": list(self.waiting),
             "returned": list(self.returned),
             "about": self.about.about() if self.about else None,
+            "away": list(self.away),
         }
 
 

@@ -6,51 +6,60 @@ write it without erasing each other's part: the agent, through `xw notify`, and
 its bridge, whose heartbeats keep the agent's part until that expires.
 
     status, task, progress, ttl_s     what to show, and for how long
-    said    {status, task, progress, ttl_s}   the agent's own part
+    blocked                           true if a busy agent is blocked; older versions show it as busy
+    said    {status, task, progress, ttl_s, blocked}   the agent's own part
+    help    {text, ttl_s}             an error with which the agent asked for help
     bridge  {kind, ttl_s, waits_for}  a bridge that runs, or has died; why it holds mail back
 
 Without the file, the last change of its folders is its last activity.
 """
 
 import json
-from typing import NamedTuple, get_args
 
 from xw import clock, layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import parse_object
-from xw.words import BridgeState, Shown, Status
+from xw.named_tuple import NamedTuple
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.words import BridgeState, Shown, Status
 
 _LIMIT = 64 * 1024
-STATUSES: tuple[Status, ...] = get_args(Status)
-SHOWN_AS: dict[str, Status] = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
+STATUSES: "tuple[Status, ...]" = ("alive", "busy", "idle")
+SHOWN_AS: "dict[str, Status]" = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
+HELP_TTL_S = 86400.0
+"""An agent that needs help may be unable to say so again; its next status takes the request back."""
 # Folders that change only when their owner claims, finishes or sends. `sent/` stays on its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
 
 class Presence(NamedTuple):
-    """Status (alive, busy, idle, gone or `-`), task, progress, and the time last seen in seconds, if any.
+    """Status (alive, busy, blocked, idle, gone or `-`), task, progress, and the time last seen, if any.
 
-    `bridge` is the kind of the bridge that runs, or that ended without notice; empty if there is none.
-    `waits_for` is its reason to hold mail back.
+    `seen` is in seconds. `bridge` is the kind of the bridge that runs, or that ended without notice; empty
+    if there is none. `waits_for` is its reason to hold mail back, `needs_help` the error with which the agent
+    asked for help.
     """
 
-    status: Shown
+    status: "Shown"
     task: str
     progress: str
     seen: float | None
     bridge: str = ""
-    bridge_state: BridgeState = "none"
+    bridge_state: "BridgeState" = "none"
     waits_for: str = ""
+    needs_help: str = ""
 
 
 class Doing(NamedTuple):
     """A bridge's status, its current task, and its reason to hold mail back, or empty."""
 
-    status: Status
+    status: "Status"
     task: str = ""
     waits_for: str = ""
 
@@ -72,27 +81,49 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
     known = next((one for one in STATUSES if one == status), None)
     if known is None or ttl is None:
         return Presence("-", "", "", changed)  # none yet, or in a form unknown to this version
+    shown: Shown = "blocked" if known == "busy" and said.get("blocked") is True else known
     return Presence(
-        "gone" if age > ttl else known,
+        "gone" if age > ttl else shown,
         _text(said.get("task")),
         _text(said.get("progress")),
         max(at, changed or 0.0),
         *_bridge(said, age),
+        needs_help=_text(_left(said.get("help"), age).get("text")),
     )
 
 
 def say(
-    mailbox: Mailbox, status: Status, task: str = "", progress: str = "", ttl_s: float = SAID_TTL_S
+    mailbox: Mailbox,
+    status: "Status",
+    task: str = "",
+    progress: str = "",
+    ttl_s: float = SAID_TTL_S,
+    *,
+    blocked: bool = False,
+    keep_help: bool = False,
 ) -> None:
-    """Write the agent's own status."""
+    """Write the agent's own status, which takes back a request for help, unless `keep_help`."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said: dict[str, object] = {"status": status, "task": task, "progress": progress, "ttl_s": ttl_s}
-        new = {**said, "said": said}
-        bridge = _left(was.get("bridge"), age)
-        if bridge:
-            new["bridge"] = bridge
-        _store(mailbox, new)
+        if blocked:
+            said["blocked"] = True
+        _store(mailbox, {**said, "said": said, **_kept(was, age, "bridge", *(["help"] if keep_help else []))})
+
+
+def report(mailbox: Mailbox, state: str, task: str, progress: str) -> None:
+    """Write the status of a STATUS_UPDATE: idle, working, blocked or completed."""
+    say(mailbox, SHOWN_AS[state], task, progress, blocked=state == "blocked")
+
+
+def ask_for_help(mailbox: Mailbox, text: str) -> None:
+    """Write the agent's request for help, and keep its status while that is valid."""
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+        was, age = _load(mailbox)
+        said = _left(was.get("said"), age)
+        said = said or {"status": "alive", "task": "", "progress": "", "ttl_s": SAID_TTL_S}
+        needs = {"text": text, "ttl_s": HELP_TTL_S}
+        _store(mailbox, {**said, "said": said, **_kept(was, age, "bridge"), "help": needs})
 
 
 def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
@@ -108,10 +139,12 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
             shown |= {"task": told, "progress": said.get("progress", "")}
             if "busy" in (doing.status, said.get("status")):
                 shown["status"] = "busy"
+            if said.get("blocked") is True:
+                shown["blocked"] = True
         bridge: dict[str, object] = {"kind": kind, "ttl_s": BEAT_TTL_S}
         if doing.waits_for:
             bridge["waits_for"] = doing.waits_for
-        shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge}
+        shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge, **_kept(was, age, "help")}
         _store(mailbox, shown | ({"said": said} if said else {}))
 
 
@@ -120,7 +153,8 @@ def leave(mailbox: Mailbox) -> None:
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age)
-        _store(mailbox, {**said, "said": said} if said else {"status": "idle", "task": "", "ttl_s": 0.0})
+        shown = {**said, "said": said} if said else {"status": "idle", "task": "", "ttl_s": 0.0}
+        _store(mailbox, shown | _kept(was, age, "help"))
 
 
 def runs(mailbox: Mailbox, lock: str) -> bool:
@@ -169,7 +203,12 @@ def _left(part: object, age: float) -> dict[str, object]:
     return {**part, "ttl_s": ttl - age} if ttl is not None and ttl > age else {}
 
 
-def _bridge(said: dict[str, object], age: float) -> tuple[str, BridgeState, str]:
+def _kept(was: dict[str, object], age: float, *parts: str) -> dict[str, object]:
+    """Return those parts of the file that have not expired, each with its remaining time."""
+    return {part: left for part in parts if (left := _left(was.get(part), age))}
+
+
+def _bridge(said: dict[str, object], age: float) -> "tuple[str, BridgeState, str]":
     part = said.get("bridge")
     if not isinstance(part, dict):
         return "", "none", ""

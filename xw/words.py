@@ -15,7 +15,7 @@ Where = Literal[State, "outbox", "returned", "unreached", "unknown"]
 
 InstanceKind = Literal["agent", "human", "room"]
 Status = Literal["alive", "busy", "idle"]
-Shown = Literal[Status, "gone", "-"]
+Shown = Literal[Status, "blocked", "gone", "-"]
 """A status as others see it: `gone` once expired, `-` if there never was one."""
 BridgeState = Literal["none", "runs", "waits", "died"]
 """A bridge's state by its heartbeats; one that `waits` runs and holds mail back."""

@@ -144,10 +144,6 @@ class LedgerHub:
         """List the cards."""
         return sorted(self._reached().cards)
 
-    def everyone(self) -> list[str]:
-        """List the cards of all but rooms."""
-        return [name for name in self.instances() if self._sighting(name).kind != "room"]
-
     def knows(self, name: str) -> bool:
         """Look for a card."""
         return name in self._reached().cards
@@ -190,10 +186,24 @@ class LedgerHub:
         new = check_name(name) not in server.cards
         if first and not new:
             raise FileExistsError(name)
-        server.cards[name] = json.dumps(card)
+        old = json.loads(server.cards.get(name, "{}"))
+        kept = {key: value for key, value in old.items() if key not in layout.CARD_FIELDS}
+        server.cards[name] = json.dumps({**card, **kept})
         server.revisions[name] = max(server.revisions.values(), default=1.0) + 1.0
         server.entries.setdefault(name, {})
         return new
+
+    def groups(self, name: str) -> tuple[str, ...] | None:
+        """Look into the card."""
+        self._entries(name)
+        listed = json.loads(self.server.cards[name]).get("groups")
+        return None if listed is None else tuple(listed)
+
+    def set_groups(self, name: str, groups: Sequence[str]) -> None:
+        """Keep the card with other groups."""
+        self._entries(name)
+        self.server.cards[name] = json.dumps({**json.loads(self.server.cards[name]), "groups": list(groups)})
+        self.server.revisions[name] = max(self.server.revisions.values(), default=1.0) + 1.0
 
     # Give
 

@@ -16,13 +16,20 @@ def test_instances_are_those_registered(stage: Stage) -> None:
     assert not any(map(stage.hub.knows, ("dave", "", "all", "postmaster", "..", "bob/inbox", "Bob")))
 
 
-def test_everyone_is_agents_and_people(stage: Stage) -> None:
-    """A broadcast goes to agents, people and those who do not say what they are, and to no room."""
-    stage.hub.register("zoe", {"kind": "human"})
-    stage.hub.register("talk", {"kind": "room"})
-    stage.hub.register("dave", {})
-    assert stage.hub.everyone() == ["alice", "bob", "carol", "dave", "zoe"]
-    assert "talk" in stage.hub.instances()
+def test_groups(stage: Stage) -> None:
+    """Groups are replaced alone, shown to peers, and outlive another registration; unknown ones are None."""
+    assert stage.hub.groups("bob") is None
+    stage.hub.set_groups("bob", ["builds", "docs"])
+    stage.hub.register("bob", {"name": "bob", "kind": "agent", "model": "m2"})
+    assert stage.hub.groups("bob") == ("builds", "docs")
+    shown = stage.hub.peer("bob")
+    assert (shown.groups, shown.model, shown.description) == (("builds", "docs"), "m2", "")
+    stage.hub.set_groups("bob", [])
+    assert stage.hub.groups("bob") == ()
+    for act in (stage.hub.groups, lambda name: stage.hub.set_groups(name, ["x"])):
+        with pytest.raises(NotFound):
+            act("dave")
+    assert stage.hub.instances() == ["alice", "bob", "carol"]
 
 
 def test_register_first(stage: Stage) -> None:

@@ -45,6 +45,8 @@ _COMMANDS = """
 alice$ init --name alice
 alice$ who
 alice$ peers
+alice$ join @builds
+alice$ leave @builds
 alice$ prompt
 bob$ check
 bob$ check --failed

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xw import failure, layout
 from xw.actions.absence import held_back
+from xw.actions.addressing import one_each
 from xw.actions.inbox import Enclosed, enclosed
-from xw.actions.sending import send
+from xw.actions.sending import send, split
 from xw.actions.transcript import Asleep
 from xw.actions.waiting import ARRIVED, Lookout
 from xw.errors import TimedOut, XwError
@@ -87,7 +88,7 @@ def ask(
     recipients cannot answer. Raise NoAnswer once none of them will, TimedOut after `timeout` seconds.
     """
     incoming = _Arrived(instance.mailbox)
-    question = send(instance, "question", body, to)
+    question = send(instance, "question", body, one_each(instance, split(to)) if to else [])
     sent(question)
     fate = _Fate(instance, question, tell)
     try:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, layout, presence, protocol
-from xw.actions import sending
+from xw.actions import addressing, sending
 from xw.errors import NotFound, Usage
 from xw.instance import Instance
 from xw.post import Sent
@@ -23,20 +23,29 @@ class Told(NamedTuple):
         """Return the object that `--json` prints."""
         if self.sent:
             return self.sent.to_json()
-        return {"format": 1, "id": None, "delivered": [], "outbox": [], "returned": [], "about": None}
+        return {
+            "format": 1,
+            "id": None,
+            "delivered": [],
+            "outbox": [],
+            "returned": [],
+            "about": None,
+            "away": [],
+        }
 
 
 def status(instance: Instance, state: str, task: str, progress: str) -> Told:
     """Announce the current activity: in the presence for 15 minutes, and as an info to all."""
     payload = protocol.make("STATUS_UPDATE", status=state, task=task, progress=progress)
     assert isinstance(payload, protocol.StatusUpdate)
-    presence.say(instance.mailbox, presence.SHOWN_AS[state], payload.task, payload.progress)
+    presence.report(instance.mailbox, state, payload.task, payload.progress)
     return _tell_all(instance, payload)
 
 
 def handoff(instance: Instance, task: str, to: str | None, context: str, priority: str) -> Told:
     """Hand a task over to another agent; `to` defaults to the only peer."""
     names = list(dict.fromkeys(sending.split([to]))) if to else []
+    names = addressing.one_each(instance, names)
     if len(names) > 1 or layout.EVERYONE in names:
         raise Usage(f"a task is handed to one agent, not to {to}: name one; nothing was sent")
     payload = protocol.make("TASK_HANDOFF", task=task, context=context, priority=priority)
@@ -52,18 +61,20 @@ def compaction(instance: Instance, summary: str, retained: list[str], task: str)
 
 
 def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bool) -> Told:
-    """Report an error to all."""
-    return _tell_all(
-        instance,
-        protocol.make("ERROR_NOTICE", error=text, recoverable=recoverable, needs_assistance=needs_assistance),
+    """Report an error to all; with `needs_assistance`, also in the presence, until the next status."""
+    payload = protocol.make(
+        "ERROR_NOTICE", error=text, recoverable=recoverable, needs_assistance=needs_assistance
     )
+    if needs_assistance:
+        presence.ask_for_help(instance.mailbox, text)
+    return _tell_all(instance, payload)
 
 
 def heartbeat(instance: Instance, state: str, task: str, ttl_s: float, message: bool) -> Told:
     """Renew the presence for `ttl_s` seconds; with `message`, also send an info to all."""
     payload = protocol.make("HEARTBEAT", status=state, task=task)
     assert isinstance(payload, protocol.Heartbeat)
-    presence.say(instance.mailbox, payload.status, payload.task, ttl_s=ttl_s)
+    presence.say(instance.mailbox, payload.status, payload.task, ttl_s=ttl_s, keep_help=True)
     return _tell_all(instance, payload) if message else Told(_text(instance, payload), None)
 
 

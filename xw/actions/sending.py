@@ -21,11 +21,13 @@ def send(
     attachments: Sequence[str] = (),
     expires: str | None = None,
     more: Fields | None = None,
+    any_one: bool = False,
 ) -> Sent:
     """Send a message; `re` and `to` as typed by a person, `expires` in RFC 3339.
 
-    Without `to`, send to the sender of the message that `re` names, or to the only peer. A reply without `re`
-    answers the only open task or question of its recipients; raise Usage if several are open.
+    With `any_one`, send to one of the recipients, who is idle or has the shortest queue. Without `to`, send
+    to the sender of the message that `re` names, or to the only peer. A reply without `re` answers the only
+    open task or question of its recipients; raise Usage if several are open.
     """
     known = layout.type_of(kind)
     if known is None:
@@ -35,7 +37,11 @@ def send(
     if expires is not None and clock.from_rfc3339(expires) <= instance.now():
         raise Usage(f"it would expire at {expires}, which has passed: give a later time; nothing was sent")
     answered = _answered(instance, re)
-    names = recipients(instance, to, answered)
+    names, away = recipients(instance, to, answered)
+    if any_one and len(names) > 1:
+        from xw.actions.addressing import any_of
+
+        names = (any_of(instance, names),)
     if kind == "reply" and answered is None:
         answered = _only_open(instance, names)
     draft = Draft(
@@ -48,7 +54,8 @@ def send(
         expires=expires,
         more=_hops(instance) | (more or {}),
     )
-    return post.send(instance.mailbox, instance.hub, draft, instance.now)._replace(about=answered)
+    sent = post.send(instance.mailbox, instance.hub, draft, instance.now)
+    return sent._replace(about=answered, away=away)
 
 
 def _only_open(instance: Instance, names: Sequence[str]) -> Message | None:
@@ -69,19 +76,40 @@ def _hops(instance: Instance) -> Fields:
     return {"hops": hops} if hops else {}
 
 
-def recipients(instance: Instance, to: Sequence[str], answered: Message | None) -> tuple[str, ...]:
-    """Return the recipients, each once; `all` becomes every agent and person on the hub."""
+def recipients(
+    instance: Instance, to: Sequence[str], answered: Message | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the recipients, each once, and those that `all` leaves out because they have been away.
+
+    `all` becomes every agent and person on the hub, `@NAME` everybody with this group or capability.
+    """
     if not to:
-        return _unnamed(instance, answered)
+        return _unnamed(instance, answered), ()
     names: list[str] = []
+    away: tuple[str, ...] = ()
     for name in split(to):
-        names += _everyone(instance) if name == layout.EVERYONE else [name]
+        if name == layout.EVERYONE:
+            from xw.actions.addressing import everyone
+
+            found, away = everyone(instance)
+            names += found
+        elif name.startswith("@"):
+            from xw.actions.addressing import members
+
+            names += [peer.name for peer in members(instance, name)]
+        else:
+            names.append(name)
     if not names:
         raise NotFound(
             "you are the only agent or person on the hub: `xw init --name NAME` adds one, "
             "a message to a room names the room; nothing was sent"
         )
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names)), tuple(name for name in away if name not in names)
+
+
+def needs_peers(to: Sequence[str]) -> bool:
+    """Return True if the recipients depend on what is known of all peers."""
+    return not to or any(name == layout.EVERYONE or name.startswith("@") for name in split(to))
 
 
 def split(to: Sequence[str]) -> list[str]:
@@ -165,7 +193,3 @@ def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
 
 def _peers(instance: Instance) -> list[str]:
     return [name for name in instance.hub.instances() if name != instance.name]
-
-
-def _everyone(instance: Instance) -> list[str]:
-    return [name for name in instance.hub.everyone() if name != instance.name]

@@ -1,12 +1,13 @@
 """Set up and describe: init, who, peers, sync, prompt."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, places
-from xw.actions import project, sharing, shipped
+from xw.actions import grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
@@ -153,6 +154,7 @@ def init(
         tell(f"{what}: `xw check --hub {apart}`")
     there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
     made = open_instance(Options(chosen, url, path), environ)
+    grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
 
 
@@ -202,14 +204,28 @@ def who(instance: Instance) -> Who:
     """Return the instance's name, hub, configuration and number of pending messages."""
     pending = len(instance.mailbox.pending())
     mirror = instance.carrier.mirror
+    if not mirror:
+        grouping.restore(instance)
     hint = mirror.hint if mirror else ""
     own = instance.root if hint else None
     return Who(instance.name, instance.hub.url, instance.config.path, pending, own, hint)
 
 
 def peers(instance: Instance) -> list[Peer]:
-    """Return every other instance on the hub, as the hub describes it."""
-    return [peer for peer in instance.hub.peers() if peer.name != instance.name]
+    """Return every other instance as the hub describes it: those in trouble first, then by name."""
+    found = [peer for peer in instance.hub.peers() if peer.name != instance.name]
+    return sorted(found, key=lambda peer: (not peer.in_trouble, peer.name))
+
+
+def some_peers(found: list[Peer], most: int | None) -> list[Peer]:
+    """Return at most `most` of the peers, in their order: those in trouble, then those seen last. Usage."""
+    if most == 0:
+        raise Usage("limit 0 lists nothing: give 1 or more")
+    if most is None or len(found) <= most:
+        return found
+    lately = sorted(found, key=lambda peer: (not peer.in_trouble, math.inf if peer.age is None else peer.age))
+    chosen = {peer.name for peer in lately[:most]}
+    return [peer for peer in found if peer.name in chosen]
 
 
 def sync(instance: Instance, progress: Progress | None = None) -> Synced:
@@ -222,6 +238,7 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
     report = instance.carrier.sync(progress)
     told = tuple((instance.hub.url, problem) for problem in problems)
     report = report._replace(problems=told + report.problems)
+    grouping.restore(instance)
     return Synced(_write_peers(instance), report)
 
 
@@ -235,8 +252,12 @@ def _write_peers(instance: Instance) -> list[Peer]:
         and instance.config.hub
         and config.own_hub(instance.config.hub, instance.config) == instance.hub.url
     ):
-        listed = {peer.name: _peer_entry(peer) for peer in seen}
-        if listed != config.load(path).peers:
+        before = config.load(path).peers
+        listed = {
+            peer.name: before.get(peer.name, {}) if peer.problem else _peer_entry(peer)
+            for peer in sorted(seen, key=lambda peer: peer.name)
+        }
+        if listed != before:
             update_config(path, {"peers": listed})
     return seen
 

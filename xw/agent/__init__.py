@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from xw.actions.asking import Asked
+    from xw.actions.grouping import Groups
     from xw.actions.inbox import Done, Enclosed, Opened
     from xw.actions.pending import Inbox
     from xw.actions.setup import Synced, Who
@@ -139,13 +140,16 @@ class Agent:
         re: "Named | None" = None,
         attach: "Paths" = (),
         expires: str | None = None,
+        any: bool = False,
     ) -> "Sent":
         """Send a message; return once it is durable for each recipient.
 
-        `to` is a name or several, or `all` for agents and people. If it is empty, the recipient is the sender
-        of the message that `re` names, or else the only peer. `type` is task, question, reply or info.
-        `attach` are paths; `expires` is `2h`, `3d`, a date or a time. Raise NotFound, Usage or Refused if
-        nothing was sent; Returned if a remote hub refused it for some recipients, who are in its `sent`.
+        `to` is a name or several, `@NAME` for those with a group or capability, or `all` for agents and
+        people; with `any`, one of them gets it: an idle one, or that with the shortest queue. If `to` is
+        empty, the recipient is the sender of the message that `re` names, or else the only peer. `type` is
+        task, question, reply or info. `attach` are paths; `expires` is `2h`, `3d`, a date or a time. Raise
+        NotFound, Usage or Refused if nothing was sent; Returned if a remote hub refused it for some
+        recipients, who are in its `sent`.
         """
         from xw.actions import sending
 
@@ -155,10 +159,12 @@ class Agent:
         answered = None if re is None else token("re", re)
         at = None if expires is None else clock.rfc3339(clock.when(expires, clock.now(), future=True))
         with self._policy.acting():
-            if answered is None:
-                self._policy.learn_peers(recipients)
+            if recipients or answered is None:
+                self._policy.learn_peers(() if any else recipients)
             return self._policy.travel(
-                sending.send(self._instance, type, body, recipients, answered, files, at)
+                sending.send(
+                    self._instance, type, body, recipients, answered, files, at, any_one=any and bool(to)
+                )
             )
 
     def reply(self, message: "Named", body: str, *, attach: "Paths" = ()) -> "Sent":
@@ -186,8 +192,9 @@ class Agent:
     def ask(self, to: "Names", body: str, *, timeout: float = 60.0) -> Message:
         """Send a question, wait for its first answer, mark it as done and return it.
 
-        Raise NoAnswer as soon as no recipient will answer, TimedOut after `timeout` seconds; `asked` of both
-        is the question's id. Raise an error of `send` if nothing was sent.
+        `to` is as in `send`, but one instance with a group or capability is asked, not all of them. Raise
+        NoAnswer as soon as no recipient will answer, TimedOut after `timeout` seconds; `asked` of both is the
+        question's id. Raise an error of `send` if nothing was sent.
         """
         with self.question(to, body, timeout=timeout) as asked:
             return asked.reply
@@ -379,14 +386,38 @@ class Agent:
             self._policy.refresh()
             return setup.who(self._instance)
 
-    def peers(self) -> "Peers":
-        """Return the other instances on the hub."""
-        from xw.actions import setup
+    def peers(self, which: str | None = None, *, limit: int | None = None) -> "Peers":
+        """Return the other instances on the hub, those that are blocked or need help first.
+
+        `which` is a name, or `@NAME` for those with this group or capability; `limit` is the most to return.
+        Raise NotFound if there is none.
+        """
+        from xw.actions import addressing, setup
         from xw.agent.values import Peers
 
+        optional(which=which)
+        if limit is not None:
+            whole(limit=limit)
         with self._policy.acting():
             self._policy.refresh(peers=True)
-            return Peers(setup.peers(self._instance))
+            found = setup.peers(self._instance)
+            if which is not None:
+                found = addressing.chosen(self._instance, which, found)
+            return Peers.of(setup.some_peers(found, limit), len(found))
+
+    def join(self, *groups: str) -> "Groups":
+        """Join groups, each given as `@NAME`; others send to them by that. Return the instance's groups."""
+        from xw.actions import grouping
+
+        with self._policy.acting():
+            return grouping.join(self._instance, names("groups", groups))
+
+    def leave(self, *groups: str) -> "Groups":
+        """Leave groups, each given as `@NAME`; return the instance's groups."""
+        from xw.actions import grouping
+
+        with self._policy.acting():
+            return grouping.leave(self._instance, names("groups", groups))
 
     def prompt(self) -> "Prompt":
         """Return the instructions for the instance's system prompt, as a text."""

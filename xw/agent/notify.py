@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from xw.actions import notifying
+from xw.actions import notifying, sending
 from xw.actions.notifying import Told
 from xw.agent.policy import Policy, names, optional, seconds, texts
 from xw.instance import Instance
@@ -33,7 +33,8 @@ class Notify:
         texts(task=task, context=context, priority=priority)
         optional(to=to)
         return self._told(
-            lambda instance: notifying.handoff(instance, task, to, context, priority), peers=not to
+            lambda instance: notifying.handoff(instance, task, to, context, priority),
+            peers=sending.needs_peers([to] if to else []),
         )
 
     def compaction(self, summary: str, *, retained: "Names" = (), task: str = "") -> Told:
@@ -43,7 +44,7 @@ class Notify:
         return self._told(lambda instance: notifying.compaction(instance, summary, kept, task))
 
     def error(self, text: str, *, recoverable: bool = False, needs_assistance: bool = False) -> Told:
-        """Report an error to all."""
+        """Report an error to all; peers see until the next status that it `needs_assistance`."""
         texts(text=text)
         return self._told(lambda instance: notifying.error(instance, text, recoverable, needs_assistance))
 

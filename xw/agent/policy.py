@@ -9,7 +9,6 @@ from collections import deque
 from contextlib import contextmanager
 from os import PathLike
 
-from xw import layout
 from xw.errors import Usage, explain
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
@@ -72,10 +71,10 @@ class Policy:
         self.tell(self.instance.carrier.refresh(peers=peers, mail=mail))
 
     def learn_peers(self, to: "Sequence[str]") -> None:
-        """Update the hub's peers if the recipients depend on them: `to` is empty or contains `all`."""
+        """Update the hub's peers if the recipients depend on them."""
         from xw.actions import sending
 
-        if not to or layout.EVERYONE in sending.split(to):
+        if sending.needs_peers(to):
             self.refresh(peers=True, mail=False)
 
     def travel(self, sent: "Sent") -> "Sent":

@@ -52,13 +52,20 @@ class Trace(NamedTuple):
 
 
 class Peers(tuple["Peer", ...]):
-    """The other instances on the hub."""
+    """Other instances on the hub; `total` is the number of all, listed or not."""
 
-    __slots__ = ()
+    total: int
+
+    @classmethod
+    def of(cls, listed: "Sequence[Peer]", total: int) -> "Peers":
+        """Return the listed peers, out of `total`."""
+        found = cls(listed)
+        found.total = total
+        return found
 
     def to_json(self) -> "upkeep.Peers":
         """Return the object that `--json` prints."""
-        return {"format": 1, "peers": [one.to_json() for one in self]}
+        return {"format": 1, "peers": [one.to_json() for one in self], "total": self.total}
 
 
 class Findings(tuple["Finding", ...]):

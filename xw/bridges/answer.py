@@ -95,7 +95,8 @@ def failure_reason(instance: Instance, message: Message, error: ChatFailed) -> s
 def protocol_in(instance: Instance, text: str, tell: Callable[[str], None]) -> Fields | None:
     """Return the instance's first protocol message in an answer; None if there is none.
 
-    Copy a status into the presence as well; report each malformed message through `tell`.
+    Copy a status, and a request for help, into the presence as well; report each malformed message through
+    `tell`.
     """
     if "[PROTOCOL:" not in text:
         return None
@@ -105,9 +106,11 @@ def protocol_in(instance: Instance, text: str, tell: Callable[[str], None]) -> F
         if isinstance(found, protocol.Malformed):
             tell(f"malformed: {found.header}: {found.problem}")
         elif found.sender == instance.name:
-            if isinstance(found.payload, protocol.StatusUpdate):
-                said = found.payload
-                presence.say(instance.mailbox, presence.SHOWN_AS[said.status], said.task, said.progress)
+            said = found.payload
+            if isinstance(said, protocol.StatusUpdate):
+                presence.report(instance.mailbox, said.status, said.task, said.progress)
+            elif isinstance(said, protocol.ErrorNotice) and said.needs_assistance:
+                presence.ask_for_help(instance.mailbox, said.error)
             return protocol.dump(found.payload)
     return None
 

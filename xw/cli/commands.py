@@ -82,10 +82,12 @@ _BODY = Param("body", help="Write the text; '-' reads it from standard input.", 
 _FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
 _ATTACH = Param("attachments", "--attach", "Send a file along; repeatable.", many=True, metavar="FILE")
 _EXPIRES = Param("expires", "--expires", "Set when it expires: 2h, 3d, or a date.", metavar="WHEN")
+_ANY = Param("any_one", "--any", "Send to one of them: idle, or least mail.", kind="switch")
 _RE = Param("re", "--re", "Answer this message.", metavar="ID")
 _ROOM = Param("name", help="Name the room.", required=True, metavar="ROOM")
 _WHO = Param("member", "--member", "Add NAME instead of yourself.", metavar="NAME")
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
+_GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
@@ -116,7 +118,25 @@ COMMANDS = (
         hides=("--as",),  # --name does the same here, and more
     ),
     Command("who", "Show your name, hub, configuration and pending mail.", "xw who", "setup:who"),
-    Command("peers", "List the other instances on the hub.", "xw peers", "setup:peers"),
+    Command(
+        "peers",
+        "List the other instances on the hub, or show one.",
+        "xw peers @python",
+        "setup:peers",
+        (
+            Param("which", help="Show this one in full, or list a group.", metavar="NAME|@NAME"),
+            Param("everything", "--all", "List every instance.", kind="switch"),
+            Param("limit", "--limit", "List at most N; default: 50.", kind="number", metavar="N"),
+        ),
+    ),
+    Command(
+        "join",
+        "Join groups: `--to @NAME` reaches their members.",
+        "xw join @builds",
+        "setup:join",
+        (_GROUPS,),
+    ),
+    Command("leave", "Leave groups.", "xw leave @builds", "setup:leave", (_GROUPS,)),
     Command(
         "check",
         "List pending messages: at most 20, chosen by priority.",
@@ -151,7 +171,7 @@ COMMANDS = (
         "Send a task, question, reply or info.",
         'xw send --to bob task "Review sums.py" --attach sums.py',
         "outgoing:send",
-        (_TYPE, _BODY._replace(required=False), _TO, _RE, _ATTACH, _EXPIRES, _FILE),
+        (_TYPE, _BODY._replace(required=False), _TO, _ANY, _RE, _ATTACH, _EXPIRES, _FILE),
         hot=True,
     ),
     Command(

@@ -26,6 +26,7 @@ def send(
     kind: str,
     body: str | None,
     to: list[str],
+    any_one: bool,
     re: str | None,
     attachments: list[str],
     expires: str | None,
@@ -34,7 +35,13 @@ def send(
     """Send a message."""
     text = body_text(body, file)
     how = "answers" if kind == "reply" else "about"
-    report(call, lambda agent: agent.send(to, kind, text, re=re, attach=attachments, expires=expires), how)
+    if any_one and not to:
+        raise Usage("--any chooses one of the recipients: name them with --to; nothing was sent")
+
+    def act(agent: "Agent") -> "Sent":
+        return agent.send(to, kind, text, re=re, attach=attachments, expires=expires, any=any_one)
+
+    report(call, act, how)
 
 
 def reply(call: Call, token: str, body: str | None, attachments: list[str], file: str | None) -> None:
@@ -85,6 +92,8 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "
         parts.append(f"delivered to {names(sent.delivered)}")
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
+    if parts and sent.away:
+        parts.append(f"not to {names(sent.away)}, away for long: `--to NAME` reaches them")
     if not parts:
         return
     if asked:

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 from shlex import quote
 
-from xw import Peer, Synced, clock, layout
+from xw import Groups, Peer, Synced, clock, layout
 from xw.agent import process
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage
 from xw.text import first_line, span
 
+_PEERS = 50  # listed by `peers` without --all
 _LARGE = 1 << 20  # bytes; larger attachments get a progress bar
 
 
@@ -63,33 +64,95 @@ def who(call: Call) -> None:
         tell(f"mirror   {found.mirror}: {found.hint}")
 
 
-def peers(call: Call) -> None:
-    """Print the other instances."""
+def peers(call: Call, which: str | None, everything: bool, limit: int | None) -> None:
+    """Print the other instances, or one in full."""
+    if everything and limit is not None:
+        raise Usage("--all and --limit exclude each other: give one")
     agent = call.agent()
-    found = agent.peers()
+    found = agent.peers(which, limit=None if everything else _PEERS if limit is None else limit)
     if call.json:
         emit(found.to_json())
         return
-    if not found:
+    if not found.total:
         tell(f"no peers on {agent.hub}: `xw init --name NAME` adds one")
+    if which is not None and not which.startswith("@"):
+        for label, value in _peer_facts(found[0], clock.now()):
+            tell(f"{label:12} {value}")
+        return
     for peer in found:
         tell(_peer_line(peer, clock.now()))
+    if found.total > len(found):
+        say(f"and {found.total - len(found)} more, seen longer ago: `xw peers --all`")
 
 
 def _peer_line(peer: Peer, now: int) -> str:
-    seen = "never seen" if peer.age is None else f"seen {span(peer.age)} ago"
-    waiting = f"{peer.pending} pending"
-    if peer.oldest:
-        waiting += f", oldest {span((now - clock.from_stamp(layout.time_of(peer.oldest))) / clock.SECOND)}"
-    if peer.bridge:
-        fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
-        waiting += f"; bridge {first_line(peer.bridge, 60)}{fix}"
-    doing = first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60)
-    about = first_line(peer.description, 60)
     kind = "" if peer.kind in ("", "agent") else f" ({first_line(peer.kind, 20)})"
-    return "; ".join(
-        part for part in (f"{peer.name}{kind} {peer.status}", waiting, seen, doing, about) if part
-    )
+    parts = [
+        f"{peer.name}{kind} {peer.status}",
+        f"needs help: {first_line(peer.needs_help, 60)}" if peer.needs_help else "",
+        _waiting(peer, now),
+        f"bridge {_bridge(peer, 60)}" if peer.bridge else "",
+        _seen(peer),
+        first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60),
+        f"({peer.problem})" if peer.problem else first_line(peer.description, 60),
+        first_line(", ".join((*(f"@{group}" for group in peer.groups), *peer.capabilities)), 60),
+        first_line(peer.model, 30),
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _peer_facts(peer: Peer, now: int) -> list[tuple[str, str]]:
+    """Return everything known about a peer, as labels and values."""
+    facts = [
+        ("name", peer.name),
+        ("kind", peer.kind),
+        ("status", peer.status),
+        ("needs help", peer.needs_help),
+        ("task", " ".join(part for part in (peer.task, peer.progress) if part)),
+        ("mail", _waiting(peer, now)),
+        ("seen", _seen(peer).removeprefix("seen ")),
+        ("bridge", _bridge(peer, 500) if peer.bridge else ""),
+        ("description", peer.description),
+        ("capabilities", ", ".join(peer.capabilities)),
+        ("groups", ", ".join(f"@{group}" for group in peer.groups)),
+        ("model", peer.model),
+        ("problem", peer.problem),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _seen(peer: Peer) -> str:
+    return "never seen" if peer.age is None else f"seen {span(peer.age)} ago"
+
+
+def _waiting(peer: Peer, now: int) -> str:
+    if not peer.oldest:
+        return f"{peer.pending} pending"
+    age = span((now - clock.from_stamp(layout.time_of(peer.oldest))) / clock.SECOND)
+    return f"{peer.pending} pending, oldest {age}"
+
+
+def _bridge(peer: Peer, width: int) -> str:
+    fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
+    return f"{first_line(peer.bridge, width)}{fix}"
+
+
+def join(call: Call, groups: list[str]) -> None:
+    """Join groups."""
+    _groups(call, call.agent().join(*groups))
+
+
+def leave(call: Call, groups: list[str]) -> None:
+    """Leave groups."""
+    _groups(call, call.agent().leave(*groups))
+
+
+def _groups(call: Call, found: Groups) -> None:
+    if call.json:
+        emit(found.to_json())
+        return
+    listed = ", ".join(f"@{group}" for group in found.groups)
+    tell(f"{found.name} is in {listed or 'no group'}{'' if found.changed else ' (as before)'}")
 
 
 def sync(call: Call, watch: bool, adopted: str | None) -> int:

@@ -93,6 +93,7 @@ def carry_own(source: Mailbox, target: Mailbox) -> None:
     _remove_notes(source, layout.REFUSED, names)
     _carry_tree(source, target, layout.BRIDGE)
     _carry_file(source, target, layout.WAITED)
+    _carry_file(source, target, layout.GROUPS)
 
 
 def carry_attachments(source: Mailbox, target: Mailbox, ids: Iterable[str] | None = None) -> None:

@@ -176,9 +176,6 @@ class Outgoing(Protocol):
     def instances(self) -> list[str]:
         """Return the registered names, sorted."""
 
-    def everyone(self) -> list[str]:
-        """Return the names that a broadcast goes to, sorted: all instances except rooms."""
-
     def knows(self, name: str) -> bool:
         """Return True if an instance is registered."""
 
@@ -256,9 +253,15 @@ class Hub(Outgoing, Protocol):
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Register an instance, or replace its card; return True if it is new. Durable and repeatable.
 
-        With `first` nothing is replaced: raise FileExistsError if the instance exists. One of two
-        simultaneous callers wins.
+        Fields of the old card that this version does not write, and its groups, stay. With `first` nothing is
+        replaced: raise FileExistsError if the instance exists. One of two simultaneous callers wins.
         """
+
+    def groups(self, name: str) -> tuple[str, ...] | None:
+        """Return the groups on a card; None if it has no such field. Raise NotFound or Damaged."""
+
+    def set_groups(self, name: str, groups: Sequence[str]) -> None:
+        """Replace the groups on an instance's card, durable; the rest stays. Raises as `groups` does."""
 
     # Taking: for a mailbox's owner, from the machine with its mirror
 

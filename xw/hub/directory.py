@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from xw import clock, layout
-from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError
+from xw.errors import Damaged, NotFound, Refused, Unreachable, XwError, is_general
 from xw.layout import INBOX, INSTANCE
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -112,12 +112,6 @@ class DirectoryHub:
         looks = self.files.stat_all([path for name in names for path in (name, f"{name}/{layout.CARD}")])
         return [name for index, name in enumerate(names) if _is_instance(looks[2 * index : 2 * index + 2])]
 
-    def everyone(self) -> list[str]:
-        """Read all cards; an instance with an unreadable card is not a room."""
-        names = self.instances()
-        cards = self.files.read_all([f"{name}/{layout.CARD}" for name in names], _LIMIT)
-        return [name for name, card in zip(names, cards, strict=True) if not _is_room(card)]
-
     def knows(self, name: str) -> bool:
         """Check the folder and its card."""
         if not _is_free(name):
@@ -139,10 +133,17 @@ class DirectoryHub:
         return seen[0].peer(self.files.now())
 
     def peers(self) -> "list[Peer]":
-        """Read each instance separately, so that one that triggers a bug does not hide others."""
-        from xw.hub.seeing import peer_or_problem
+        """Read all at once; after an error, each separately, so that one does not hide others."""
+        from xw.hub.seeing import peer_or_problem, see
 
-        return [peer_or_problem(self, name) for name in self.instances()]
+        names = self.instances()
+        try:
+            now = self.files.now()
+            return [seen.peer(now) for seen in see(self.files, names, {})]
+        except Unreachable:
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, it is shown at the instance that triggers it
+            return [peer_or_problem(self, name) for name in names]
 
     def register(self, name: str, card: Mapping[str, object], first: bool = False) -> bool:
         """Make the folders, then write the card."""
@@ -164,8 +165,37 @@ class DirectoryHub:
             made = {**card, "created": clock.rfc3339(clock.now())}
             self.files.publish(_card_bytes(made), scratch, [path])
         else:
-            self.files.replace(_card_bytes(card), scratch, path)
+            kept: dict[str, object] = {}
+            with suppress(FileNotFoundError, Damaged):
+                kept = parse_object(self.files.read(path, _LIMIT))
+            kept = {key: value for key, value in kept.items() if key not in layout.CARD_FIELDS}
+            self.files.replace(_card_bytes({**card, **kept}), scratch, path)
         return new
+
+    def groups(self, name: str) -> tuple[str, ...] | None:
+        """Read the card."""
+        listed = self._card(name).get("groups")
+        if not isinstance(listed, list):
+            return None
+        return tuple(one for one in listed if isinstance(one, str) and layout.is_name(one))
+
+    def set_groups(self, name: str, groups: Sequence[str]) -> None:
+        """Replace the card."""
+        card = {**self._card(name), "groups": list(groups)}
+        self.files.replace(_card_bytes(card), self.mailbox(name).at(layout.SCRATCH), f"{name}/{layout.CARD}")
+
+    def _card(self, name: str) -> dict[str, object]:
+        try:
+            return parse_object(self.files.read(f"{name}/{layout.CARD}", _LIMIT))
+        except FileNotFoundError:
+            self._must_be_there()
+            raise NotFound(
+                f"{self.url} has no mailbox for {name!r}: `xw init --name {name}` makes one"
+            ) from None
+        except Damaged as error:
+            raise Damaged(
+                f"{name}/{layout.CARD} is damaged ({error}): `xw init --name {name}` rewrites it"
+            ) from None
 
     def publisher(self, owner: str) -> "DirectoryPublisher":
         from xw.hub.giving import DirectoryPublisher
@@ -418,20 +448,13 @@ def _is_free(name: str) -> bool:
 def _is_instance(looks: "Sequence[Stat | OSError]") -> bool:
     """Return True if a folder and its card, by their attributes, are an instance's."""
     for look in looks:
-        if isinstance(look, PermissionError):
-            return True  # closed to this user: it hides no other instance, and its mail waits
         if isinstance(look, (FileNotFoundError, NotADirectoryError)):
             return False
         if isinstance(look, OSError):
-            raise look
+            if is_general(look):
+                raise look
+            return True  # closed to this user, or its disk fails: it hides no other, and its mail waits
     return tuple(look.kind for look in looks if not isinstance(look, OSError)) == INSTANCE
-
-
-def _is_room(card: bytes | Exception) -> bool:
-    try:
-        return not isinstance(card, Exception) and parse_object(card).get("kind") == "room"
-    except Damaged:
-        return False
 
 
 def _card_bytes(card: Mapping[str, object]) -> bytes:

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from xw import layout, presence
 from xw.errors import Damaged, Unreachable, XwError, explain, unforeseen
-from xw.files import Stat
-from xw.files.contract import Files
-from xw.hub.contract import Outgoing
 from xw.hub.sighting import Peer, Sighting, fields
 from xw.layout import INBOX, INSTANCE
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.files import Stat
+    from xw.files.contract import Files
+    from xw.hub.contract import Outgoing
 
 _LIMIT = 64 * 1024  # bytes of a card or a presence
 _REPAIR = "its owner runs `xw init` in its own project"
@@ -21,7 +24,7 @@ def pending_folders(names: Sequence[str]) -> list[str]:
 
 
 def see(
-    files: Files,
+    files: "Files",
     names: Sequence[str],
     before: Mapping[str, Sighting],
     listed: Sequence[list[str] | OSError] | None = None,
@@ -45,10 +48,11 @@ def see(
     seen = []
     for name, waiting in zip(names, folders, strict=True):
         if (_kind(looks[name]), _kind(looks[f"{name}/{layout.CARD}"])) != INSTANCE:
-            closed = looks[f"{name}/{layout.CARD}"]
-            if isinstance(closed, PermissionError):  # closed to this user, but the instance exists
-                problem = f"(its mailbox cannot be read: {closed.strerror})"
-                seen.append(Sighting(name, before.get(name, Sighting(name)).card, problem=problem))
+            card = looks[f"{name}/{layout.CARD}"]
+            if isinstance(card, OSError) and not isinstance(card, (FileNotFoundError, NotADirectoryError)):
+                # Closed to this user, or on a disk with an error; but the instance may exist.
+                problem = f"its mailbox cannot be read: {card.strerror}"
+                seen.append(before.get(name, Sighting(name))._replace(problem=problem, card_at=0.0))
             continue
         seen.append(_sighting(before.get(name, Sighting(name)), waiting, looks, texts))
     return seen
@@ -57,7 +61,7 @@ def see(
 def _sighting(
     old: Sighting,
     waiting: list[str] | OSError,
-    looks: Mapping[str, Stat | OSError],
+    looks: "Mapping[str, Stat | OSError]",
     texts: Mapping[str, bytes | OSError | Damaged],
 ) -> Sighting:
     """Return an instance's present sighting; `old` is the earlier one, with its name."""
@@ -66,12 +70,12 @@ def _sighting(
     changed = [_mtime(looks[f"{name}/{mark}"]) for mark in presence.MARKS]
     card = _newer(texts, f"{name}/{layout.CARD}", old.card)
     card_at = _mtime(looks[f"{name}/{layout.CARD}"]) or 0.0
-    problem = "" if fields(card) else f"({layout.CARD} is damaged: {_REPAIR})"
+    problem = "" if fields(card) else f"{layout.CARD} is damaged: {_REPAIR}"
     unread = texts.get(f"{name}/{layout.CARD}")
     if isinstance(unread, OSError):  # the card's content is unknown: read it again next time
-        problem, card_at = f"({layout.CARD} cannot be read: {unread.strerror})", 0.0
+        problem, card_at = f"{layout.CARD} cannot be read: {unread.strerror}", 0.0
     if isinstance(waiting, OSError):  # one broken mailbox must not hide the other peers
-        problem = f"(its mailbox cannot be read: {waiting.strerror})"
+        problem = f"its mailbox cannot be read: {waiting.strerror}"
     return Sighting(
         name,
         card,
@@ -89,23 +93,23 @@ def _times(before: Sighting | None) -> tuple[float, float]:
     return (before.card_at, before.presence_at) if before else (0.0, 0.0)
 
 
-def _mtime(look: Stat | Exception) -> float | None:
+def _mtime(look: "Stat | Exception") -> float | None:
     return None if isinstance(look, Exception) else look.mtime
 
 
-def _kind(look: Stat | Exception) -> str:
+def _kind(look: "Stat | Exception") -> str:
     return "" if isinstance(look, Exception) else look.kind
 
 
 def _newer(texts: Mapping[str, bytes | Exception], path: str, old: str) -> str:
-    """Return the text that was read, else the known one; empty if it could not be read."""
-    if path not in texts:
+    """Return the text that was read, else the known one; empty if the file is damaged."""
+    text = texts.get(path)
+    if text is None or isinstance(text, OSError):
         return old
-    text = texts[path]
     return "" if isinstance(text, Exception) else text.decode("utf-8", "replace")
 
 
-def peer_or_problem(hub: Outgoing, name: str) -> Peer:
+def peer_or_problem(hub: "Outgoing", name: str) -> Peer:
     """Return an instance as a hub shows it, or a peer with the reason why it cannot."""
     try:
         return hub.peer(name)
@@ -115,4 +119,4 @@ def peer_or_problem(hub: Outgoing, name: str) -> Peer:
         problem = str(explain(error))
     except Exception as bug:  # noqa: BLE001  # an instance that triggers a bug must not hide others
         problem = unforeseen(bug)
-    return Peer(name, "", f"({problem})", (), "", "-", "", "", 0, None, None, None)
+    return Sighting(name, problem=problem).peer(0.0)

@@ -4,15 +4,18 @@ A card or a presence is read again only when its time has changed.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from xw import clock, layout, presence
 from xw.errors import Damaged
 from xw.message import parse_object
-from xw.words import BridgeState, Shown
+from xw.named_tuple import NamedTuple
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
+    from typing import Any
+
     from xw.shapes import upkeep
+    from xw.words import BridgeState, Shown
 
 
 class Peer(NamedTuple):
@@ -20,7 +23,8 @@ class Peer(NamedTuple):
 
     `oldest` is the file name of the oldest pending message, `seen` the time of its last sign of life in
     seconds by the hub's clock, `age` the seconds since then. `status` is `-` if it never gave one. `bridge`
-    is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back.
+    is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back. `needs_help` is
+    the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read.
     """
 
     name: str
@@ -28,7 +32,7 @@ class Peer(NamedTuple):
     description: str
     capabilities: tuple[str, ...]
     model: str
-    status: Shown
+    status: "Shown"
     task: str
     progress: str
     pending: int
@@ -36,8 +40,16 @@ class Peer(NamedTuple):
     seen: float | None
     age: float | None
     bridge: str = ""
-    bridge_state: BridgeState = "none"
+    bridge_state: "BridgeState" = "none"
     waits_for: str = ""
+    needs_help: str = ""
+    groups: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def in_trouble(self) -> bool:
+        """True if it is blocked or needs help."""
+        return bool(self.needs_help) or self.status == "blocked"
 
     @property
     def bridge_runs(self) -> bool:
@@ -50,7 +62,7 @@ class Peer(NamedTuple):
         told["oldest"] = self.oldest and layout.id_of(self.oldest)
         told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
         told["age_s"] = clock.rounded(told.pop("age"))
-        return cast("upkeep.Peer", told)
+        return told  # type: ignore[return-value]  # the fields have the shape's names
 
 
 class Sighting(NamedTuple):
@@ -78,12 +90,11 @@ class Sighting(NamedTuple):
         """Return this sighting as a peer, at `now` by the hub's clock."""
         card = fields(self.card)
         shown = presence.judge(self.presence, self.presence_at, self.changed, now)
-        can = card.get("capabilities")
         return Peer(
             self.name,
             _text(card, "kind"),
-            self.problem or _text(card, "description"),
-            tuple(item for item in can if isinstance(item, str)) if isinstance(can, list) else (),
+            _text(card, "description"),
+            _texts(card, "capabilities"),
             _text(card, "model"),
             shown.status,
             shown.task,
@@ -95,10 +106,13 @@ class Sighting(NamedTuple):
             shown.bridge,
             shown.bridge_state,
             shown.waits_for,
+            shown.needs_help,
+            tuple(filter(layout.is_name, _texts(card, "groups"))),
+            self.problem,
         )
 
 
-def recalled(entry: Mapping[str, Any]) -> Sighting:
+def recalled(entry: "Mapping[str, Any]") -> Sighting:
     """Return a stored sighting. Raise TypeError if it is damaged."""
     one = Sighting(**entry)
     texts, times = (one.name, one.card, one.presence, one.problem), (one.card_at, one.presence_at)
@@ -122,3 +136,8 @@ def fields(text: str) -> dict[str, object]:
 def _text(card: Mapping[str, object], key: str) -> str:
     value = card.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _texts(card: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = card.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from xw.errors import XwError
-    from xw.hub.contract import Outgoing, Progress
+    from xw.hub.contract import Hub, Progress
     from xw.hub.sighting import Peer, Sighting
     from xw.mirror.mirror import Mirror
     from xw.mirror.sync import Report
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         @property
         def look_again_s(self) -> tuple[float, float] | None:
             """Seconds between two calls of `refresh` while waiting, first and later; None if not needed."""
+
+        def remote(self) -> Hub:
+            """Return the hub itself, whose calls have no limit. Raise Unreachable with --offline."""
 
         def claim(self, name: str) -> bool:
             """Move a message from `pending` to `processing` for this machine; return False if another won.
@@ -92,9 +95,12 @@ class Direct:
     mirror = None
     look_again_s = None
 
-    def __init__(self, mailbox: Mailbox, hub: "Outgoing") -> None:
+    def __init__(self, mailbox: Mailbox, hub: "Hub") -> None:
         self._mailbox = mailbox
         self._hub = hub
+
+    def remote(self) -> "Hub":
+        return self._hub
 
     def claim(self, name: str) -> bool:
         """Move the file."""

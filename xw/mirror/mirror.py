@@ -105,10 +105,6 @@ class Mirror:
         except Unreachable:
             return sorted(self.notes.sightings())
 
-    def everyone(self) -> list[str]:
-        """Return the instances and kinds seen by syncs."""
-        return sorted(name for name, seen in self.notes.sightings().items() if seen.kind != "room")
-
     def knows(self, name: str) -> bool:
         """Ask the hub about a name that no sync has seen, and that no mail came from."""
         met = name in self.notes.sightings() or name in self.notes.interesting(self.mailbox.owner)

@@ -61,6 +61,7 @@ class Card(TypedDict):
     description: NotRequired[str]
     capabilities: NotRequired[list[str]]
     model: NotRequired[str]
+    groups: NotRequired[Annotated[list[Name], Field(description="The groups that it has joined.")]]
 
 
 class Said(TypedDict):
@@ -70,6 +71,14 @@ class Said(TypedDict):
     task: NotRequired[str]
     progress: NotRequired[str]
     ttl_s: Annotated[float, Field(description="Seconds for which this is valid.")]
+    blocked: NotRequired[Annotated[bool, Field(description="True for a busy agent that is blocked.")]]
+
+
+class Help(TypedDict):
+    """An agent's request for help."""
+
+    text: Annotated[str, Field(description="The error.")]
+    ttl_s: float
 
 
 class Serving(TypedDict):
@@ -85,6 +94,7 @@ class Presence(Said):
 
     said: NotRequired[Said]
     bridge: NotRequired[Serving]
+    help: NotRequired[Help]
 
 
 class WhyNote(TypedDict):

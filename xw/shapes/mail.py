@@ -145,6 +145,9 @@ class Sent(TypedDict):
     about: Annotated[
         About | None, Field(description="The message that this one answers, extends or repeats.")
     ]
+    away: Annotated[
+        list[Name], Field(description="Instances that a broadcast left out: away for `away_days`.")
+    ]
     # For returned mail, the object is an Error as well.
     error: NotRequired[str]
     code: NotRequired[ErrorCode]

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "init": (upkeep.Made,),
     "who": (upkeep.Who,),
     "peers": (upkeep.Peers,),
+    "join": (upkeep.Groups,),
+    "leave": (upkeep.Groups,),
     "prompt": (upkeep.Prompt,),
     "check": (mail.Pending, mail.DeadLetters),
     "read": (mail.Opened, mail.Thread),

@@ -57,13 +57,26 @@ class Peer(TypedDict):
     bridge: Annotated[str, Field(description="The kind of its bridge, or empty.")]
     bridge_state: BridgeState
     waits_for: Annotated[str, Field(description="Why its bridge holds mail back, or empty.")]
+    needs_help: Annotated[str, Field(description="The error with which it asked for help, or empty.")]
+    groups: Annotated[list[Name], Field(description="The groups that it has joined.")]
+    problem: Annotated[str, Field(description="Why its card or mailbox cannot be read, or empty.")]
 
 
 class Peers(TypedDict):
-    """The other instances on the hub."""
+    """Other instances on the hub: those in trouble first, then by name."""
 
     format: Format
     peers: list[Peer]
+    total: Annotated[Count, Field(description="The number of all, listed or not.")]
+
+
+class Groups(TypedDict):
+    """An instance's groups after `join` or `leave`."""
+
+    format: Format
+    name: Name
+    groups: list[Name]
+    changed: Annotated[list[Name], Field(description="Those joined or left by this call.")]
 
 
 class Prompt(TypedDict):
