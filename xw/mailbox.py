@@ -7,7 +7,7 @@ one. `post` sends; this module only stores what was sent.
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import clock, ids, layout
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # The order in which to search for an id to act on: open messages win over settled ones.
 RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
 RECEIVED_FIRST = (*RECEIVED, None)
+_MARKS = (b'"urgent"', b'"priority"')  # as field names; in a body, JSON escapes the quotes
 
 
 class Place(NamedTuple):
@@ -115,6 +116,18 @@ class Mailbox(Attachments):
         except (OSError, NoMessage):
             pass  # it is gone, or unreadable now: `check` reports that
         return None
+
+    def marked(self, names: Sequence[str]) -> Iterator[tuple[str, int, Message | None]]:
+        """Yield each pending message's name and size, and the message if it sets its priority or urgency."""
+        folder = INBOX["pending"]
+        paths = [self.at(folder, name) for name in names]
+        # Searching a file's bytes takes a third of the time of parsing it.
+        for name, data in zip(names, self.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
+            if not isinstance(data, bytes):
+                yield name, 0, None
+                continue
+            marked = any(mark in data for mark in _MARKS)
+            yield name, len(data), self.glance(Place(folder, name)) if marked else None
 
     def read_each(self, folder: str, names: Iterable[str]) -> Iterator[Message | tuple[str, NoMessage]]:
         """Yield the messages `names` in `folder`; for an unreadable one, its name and the reason.

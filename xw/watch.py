@@ -50,7 +50,7 @@ class Arrivals:
 
     def __init__(self, folders: Sequence[str], rescan: float = RESCAN_S) -> None:
         self._rescan = rescan
-        self._woken = Event()
+        self._woken = _Woken()
         self._polls = False
         self._seen: dict[str, _Look | None] = {}  # the folders, when polling
         self._folders: set[str] = set()
@@ -113,6 +113,10 @@ class Arrivals:
             if woken or not self._polls or left <= 0:
                 return woken
 
+    def ticket(self) -> object:
+        """Return a value that is another one once something may have arrived; the rescan time counts too."""
+        return self._woken.count, time.monotonic() // (_POLL_S if self._polls else self._rescan)
+
     def _do_without(self, error: Exception) -> None:
         """Poll from now on. Raise FileNotFoundError with the folder's name if one is missing."""
         if isinstance(error, OSError) and error.errno in _MISSING:
@@ -137,6 +141,16 @@ class Arrivals:
     def wake(self) -> None:
         """End the current or next `wait`; may be called from a signal handler or another thread."""
         self._woken.set()
+
+
+class _Woken(Event):
+    """An event that counts how often it was set."""
+
+    count = 0
+
+    def set(self) -> None:
+        self.count += 1
+        super().set()
 
 
 class _Handler(FileSystemEventHandler):

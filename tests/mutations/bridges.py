@@ -76,6 +76,27 @@ MUTATIONS = (
         _LOOP,
     ),
     Mutation(
+        "a kept listing is taken anew once something may have arrived",
+        "xw/bridges/queue.py",
+        "if seen != self._seen and",
+        "if self._seen is None and",
+        ("tests/loop/test_queue.py", "tests/loop/test_loop.py"),
+    ),
+    Mutation(
+        "an info is shown only above a younger message",
+        "xw/bridges/queue.py",
+        "        before = min(head, aged[-1]) if aged else head\n",
+        '        before = aged[-1] if aged else "~"\n',
+        ("tests/loop/test_infos.py::test_only_older_infos",),
+    ),
+    Mutation(
+        "an info is not shown before its sender's older task",
+        "xw/bridges/queue.py",
+        "        before = min(head, aged[-1]) if aged else head\n",
+        "        before = head\n",
+        ("tests/loop/test_infos.py::test_no_info_overtakes_its_senders_task",),
+    ),
+    Mutation(
         "a damaged note of a turn is not a fresh start",
         "xw/bridges/turn.py",
         "    return Turn(name, LOST)\n",

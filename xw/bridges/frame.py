@@ -49,6 +49,7 @@ class Mail(NamedTuple):
     wants_answer: bool = False
     attachments: tuple[str, ...] = ()
     """Paths on this machine."""
+    urgent: bool = False
 
 
 def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
@@ -89,9 +90,10 @@ def _frame(mail: Mail) -> str:
 
 
 def _first_line(mail: Mail) -> str:
+    urgent = "URGENT, " if mail.urgent else ""
     late = "LATE, " if mail.age_s > LATE_S else ""
     who = f"{visible(mail.type, '')} from {visible(mail.sender, '')}"
-    return f"[mail {mail.short}] {who}, {late}{age(mail.age_s)} old"
+    return f"[mail {mail.short}] {who}, {urgent}{late}{age(mail.age_s)} old"
 
 
 def _looks_like_frame(line: str) -> bool:

@@ -7,31 +7,47 @@ message below it.
 from collections.abc import Callable
 
 from xw.bridges import present
+from xw.bridges.queue import Queue
 from xw.errors import XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message
 from xw.reports import Reports
 
+READ = 100
+"""At most this many infos are read for one message: expired and outdated ones are read and not shown."""
+SIZE = 1024 * 1024
+"""Characters of the shown infos, which a turn's note must hold; a first longer one is shown alone."""
 
-def choose(instance: Instance, tell: Callable[[str], None], unshown: present.Unshown) -> list[Message]:
-    """Return the infos to show, oldest first, at most `present.INFOS`; the others stay pending.
+
+def choose(
+    instance: Instance, queue: Queue, head: Message, tell: Callable[[str], None], unshown: present.Unshown
+) -> list[Message]:
+    """Return the infos to show above `head`, oldest first, at most `present.INFOS`; the others stay pending.
 
     Move an expired one to `failed/`, and a report to `done/` once a later one of its kind and sender
     is chosen. An info that cannot be moved stays pending and is not shown.
     """
     mailbox = instance.mailbox
-    names = [name for name in mailbox.pending() if not present.wants_turn(name)]
     chosen: dict[str, Message] = {}
     reports = Reports()
-    for info in present.readable(instance, names, unshown):
-        if not _may_show(instance, info, tell):
-            continue
-        chosen[info.file_name] = info
-        old = reports.superseded(info)
-        if old:
-            mailbox.supersede(old)
-            chosen.pop(old.file_name, None)
-        if len(chosen) == present.INFOS:
+    size = read = 0
+    for name in queue.infos(head.file_name):
+        info = next(present.readable(instance, [name], unshown), None)
+        if info is None or not _may_show(instance, info, tell):
+            queue.drop(name)
+        else:
+            size += len(info.body)
+            if chosen and size > SIZE:
+                break
+            chosen[name] = info
+            old = reports.superseded(info)
+            if old:
+                mailbox.supersede(old)
+                queue.drop(old.file_name)
+                if chosen.pop(old.file_name, None):
+                    size -= len(old.body)
+        read += info is not None
+        if len(chosen) == present.INFOS or read == READ:
             break  # there may be gigabytes of others
     return list(chosen.values())
 

@@ -24,6 +24,7 @@ from xw.bridges.chat import (
     Unusable,
     why_not_ready,
 )
+from xw.bridges.queue import Queue
 from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import (
     Damaged,
@@ -67,6 +68,7 @@ class Bridge:
         chat: Chat,
         tell: Tell = lambda text: None,
         monotonic: Callable[[], float] = time.monotonic,
+        arrivals: Callable[[], object] = object,
     ) -> None:
         self._instance = instance
         self._mailbox = instance.mailbox
@@ -76,7 +78,7 @@ class Bridge:
         self._monotonic = monotonic
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
-        self._lost: set[str] = set()
+        self._queue = Queue(instance.mailbox, arrivals, monotonic)
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
         self._since: float | None = None
@@ -206,11 +208,9 @@ class Bridge:
         return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
 
     def _begin(self) -> float | None:
-        """Claim the oldest message that asks for a turn, once the chat can take it."""
-        names = [name for name in self._mailbox.pending() if present.wants_turn(name)]
-        self._lost.intersection_update(names)
-        names = [name for name in names if name not in self._lost]
-        message = next(present.readable(self._instance, names, self._unshown), None)
+        """Claim the first message that asks for a turn, once the chat can take it."""
+        self._queue.look()
+        message = self._next()
         if message is None:
             self._waits_for = ""
             return None
@@ -226,21 +226,34 @@ class Bridge:
             self._left.append(new)  # the claim may or may not have succeeded: ask again first
             raise
         if not won:
-            self._lost.add(new.name)  # a mirror shows it until the next sync
+            self._queue.leave_out(new.name)  # a mirror shows it until the next sync
             return self._forget(new)
+        self._queue.drop(new.name)
         self._turn = new
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
+
+    def _next(self) -> Message | None:
+        """Return the first message of the queue that can be read."""
+        while name := self._queue.first():
+            message = next(present.readable(self._instance, [name], self._unshown), None)
+            if message:
+                return message
+            self._queue.drop(name)
+        return None
 
     def _try(self, now: Turn, message: Message) -> float | None:
         """Present a claimed message, unless it has expired or the chat cannot take it now."""
         unfit = present.unfit(message, self._instance.now())
         if unfit:
             return self._end(now, message, *unfit)
-        return self._rest.longer() if self._must_wait() else self._show(now, message)
+        if self._must_wait():
+            return self._rest.longer()
+        self._queue.look()
+        return self._show(now, message)
 
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
-            above = infos.choose(self._instance, self._tell, self._unshown)
+            above = infos.choose(self._instance, self._queue, message, self._tell, self._unshown)
             shown = present.show(self._instance, message, above, self._chat.limit)
             mark = self._chat.mark()
         except Unusable:
@@ -362,6 +375,7 @@ class Bridge:
         if ending.letter:
             post.complete(self._mailbox, self._instance.hub, ending.letter, ending.data.encode())
         for info in now.infos:
+            self._queue.drop(info)
             if ending.kind == "uncertain":
                 self._mailbox.fail(info, ending.kind, ending.reason)
             else:

@@ -98,6 +98,7 @@ def as_mail(instance: Instance, message: Message) -> Mail:
         message.body,
         wants_answer(message),
         tuple(_files(instance, message)),
+        message.urgent,
     )
 
 

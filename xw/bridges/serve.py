@@ -124,8 +124,12 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
 
 def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) -> None:
     mailbox = instance.mailbox
-    worker: _Worker = (Announcer if plan.notify else Bridge)(instance, chat, tell)
     with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
+        worker: _Worker = (
+            Announcer(instance, chat, tell)
+            if plan.notify
+            else Bridge(instance, chat, tell, arrivals=woken.ticket)
+        )
         stop.wakes(woken.wake)
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
