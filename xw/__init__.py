@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from xw.actions.inbox import Opened as Opened
     from xw.actions.notifying import Told as Told
     from xw.actions.pending import Inbox as Inbox
+    from xw.actions.recalling import Recall as Recall
+    from xw.actions.recalling import Recalled as Recalled
+    from xw.actions.resending import Resends as Resends
+    from xw.actions.resending import Resent as Resent
     from xw.actions.rooms import Room as Room
     from xw.actions.setup import Synced as Synced
     from xw.actions.setup import Who as Who
@@ -69,6 +73,8 @@ _HOMES = {
     "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",
     "actions.pending": "Inbox",
+    "actions.recalling": "Recall Recalled",
+    "actions.resending": "Resends Resent",
     "actions.rooms": "Room",
     "actions.setup": "Synced Who",
     "actions.transcript": "Line Traced",

@@ -60,6 +60,7 @@ ROOM_LOCK = "outbox/.room.lock"
 SYNC_LOCK = "outbox/.sync.lock"
 WATCH_LOCK = "outbox/.watch.lock"
 GROUPS = "outbox/.groups.json"  # the groups that its owner has joined
+SWEPT = "inbox/.swept"  # what gc may have removed of the mail that was handled
 WAITED = "outbox/.waited.json"  # the messages that `wait --new` has seen
 SYNCED = "outbox/.sync.json"  # in a mirror: the time of the last collection
 INTEREST = "outbox/.peers.json"  # in a mirror: the peers to whom its owner has recently written

@@ -117,6 +117,8 @@ def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = 
 
     `data` are the bytes that `before` got; None for a message that was `noted`, which is in `sent/`.
     """
+    from xw.withdrawals import withdrawn
+
     own, noted = mailbox.at(layout.SENT, name), data is None
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)):
         if data is None:
@@ -126,7 +128,7 @@ def complete(mailbox: Mailbox, hub: "Outgoing", name: str, data: bytes | None = 
                 mailbox.files.stat(own)
                 return  # the own copy is made last, so everybody has theirs
         message = decode(name, data)
-        returned = mailbox.refused(name)
+        returned = mailbox.refused(name) | withdrawn(mailbox, name)
         left = [to for to in message.to if not (to in returned or name in mailbox.outbox(to))]
         publisher = hub.publisher(mailbox.owner)
         direct: set[str] = set()

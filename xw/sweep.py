@@ -1,15 +1,16 @@
 """Remove old mail from a mailbox: handled and sent messages, unneeded attachments, scratch files."""
 
+import json
 from collections.abc import Set
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from xw import layout
+from xw import clock, layout
 from xw.errors import Damaged, XwError, explain
 from xw.files import Stat
 from xw.files.batch import is_file
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
-from xw.message import decode
+from xw.message import decode, parse_object
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -96,6 +97,9 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     size = sum(sizes.values())
     scratch = _older(mailbox, layout.SCRATCH, stale)
     if not dry_run:
+        if any(path.startswith("inbox/") for path in messages):
+            # First: what a crash leaves unknown may have been removed.
+            _record(mailbox, before, days)
         left |= _remove(mailbox, messages)
         staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
         attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
@@ -108,6 +112,37 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     size += sum(look.size for path, look in (messages | scratch).items() if path not in left)
     gone = [sorted(found.keys() - left.keys()) for found in (messages, attachments, scratch)]
     return Swept(gone[0], gone[1], gone[2], size, left=tuple(left.values()))
+
+
+def kept_since(mailbox: Mailbox, days: int) -> float:
+    """Return the time after which all handled mail is still here, in seconds by the mailbox's clock.
+
+    `days` is the hub's retention; a gc that keeps less, or removed newer mail, has recorded that.
+    """
+    before, recorded = _recorded(mailbox)
+    return max(before, mailbox.files.now() - min(days, recorded or days) * _DAY)
+
+
+def _record(mailbox: Mailbox, before: float, days: int) -> None:
+    """Record that mail handled before a time may be gone, and how many days gc keeps it from now on.
+
+    A restored backup brings an older record, so the days count too. `--days 0` is no retention, but one call.
+    """
+    earlier, kept = _recorded(mailbox)
+    at = clock.rfc3339(int(max(before, earlier, 0.0) * clock.SECOND))
+    data = (json.dumps({"before": at, "days": days if days > 0 else kept}) + "\n").encode()
+    mailbox.files.replace(data, mailbox.at(layout.SCRATCH), mailbox.at(layout.SWEPT))
+
+
+def _recorded(mailbox: Mailbox) -> tuple[float, int]:
+    """Return the time and the days that a gc recorded; zeros if none has."""
+    try:
+        found = parse_object(mailbox.files.read(mailbox.at(layout.SWEPT), 4096))
+        days = found.get("days")
+        before = clock.from_rfc3339(str(found.get("before"))) / clock.SECOND
+    except (FileNotFoundError, Damaged, ValueError):
+        return 0.0, 0
+    return before, days if type(days) is int and days > 0 else 0
 
 
 def _is_open_room(mailbox: Mailbox) -> bool:

@@ -10,8 +10,10 @@ Type = Literal["task", "question", "reply", "info"]
 State = Literal["pending", "processing", "done", "failed"]
 Kept = Literal[State, "sent", "outbox"]
 """The folder of a message's copy in its mailbox."""
-Where = Literal[State, "outbox", "returned", "unreached", "unknown"]
+Where = Literal[State, "outbox", "returned", "unreached", "unknown", "absent", "no-mailbox", "withdrawn"]
 """The state of one recipient's copy of a sent message."""
+Resending = Literal["sent", "there", "left"]
+"""What became of a message that was to be sent again."""
 
 InstanceKind = Literal["agent", "human", "room"]
 Status = Literal["alive", "busy", "idle"]

@@ -16,7 +16,7 @@ LONGEST = 60
 VERBS = """
 Act Add Allow Announce Answer Ask Choose Close Deliver Describe Find Give Hand Ignore Join Keep
 Leave Let List Make Mark Move Name Open Pass Print Read Remove Renew Report Run Say Send Set Share
-Show Stay Stop Summarise Take Tell Use Wait Write
+Show Stay Stop Summarise Take Tell Use Wait Withdraw Write
 """
 """Words that a text of help may begin with; add the verb of a new one."""
 

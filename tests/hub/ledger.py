@@ -15,7 +15,19 @@ from contextlib import AbstractContextManager, nullcontext
 from xw import clock, layout
 from xw.errors import Damaged, Moved, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
 from xw.finding import Finding
-from xw.hub.contract import Claim, Hub, Limits, Located, Move, Parcel, Progress, Rooms, Survey
+from xw.hub.contract import (
+    Claim,
+    Held,
+    Hub,
+    Limits,
+    Located,
+    Move,
+    Parcel,
+    Progress,
+    Rooms,
+    Survey,
+    Withdrawn,
+)
 from xw.hub.sighting import Peer, Sighting
 from xw.layout import RANK, check_name
 from xw.sweep import Swept
@@ -56,6 +68,7 @@ class Server:
         self.acted: dict[str, float] = {}
         self.entries: dict[str, dict[str, Entry]] = {}
         self.files: dict[tuple[str, str, str], bytes] = {}
+        self.swept: dict[str, float] = {}
         self.changed = threading.Condition()
         self.version = 0
 
@@ -254,6 +267,25 @@ class LedgerHub:
         entry = self._reached().entries.get(to, {}).get(name)
         return Located(entry.state, entry.since) if entry else None
 
+    def held(self, to: str, names: Sequence[str]) -> Held:
+        """Look for messages."""
+        entries = self._entries(to)
+        if to in self.server.closed:
+            raise XwError(f"{to} cannot be seen now")
+        states = {name: entries[name].state for name in names if name in entries}
+        since = max(self.server.swept.get(to, 0.0), time.time() - 30 * 86400)
+        return Held(states, since)
+
+    def withdraw(self, to: str, name: str) -> Withdrawn | None:
+        """Let a pending message fail."""
+        entry = self._reached().entries.get(to, {}).get(name)
+        if entry and entry.state == "pending":
+            self._move(to, entry, "failed", "its sender withdrew it", "withdrawn")
+            self.server.touch()
+        if entry is None:
+            return None
+        return "withdrawn" if entry.note.get("kind") == "withdrawn" else entry.state
+
     def now(self) -> float:
         """Return this machine's time."""
         self._reached()
@@ -348,6 +380,8 @@ class LedgerHub:
         ids = {name.partition(".")[0] for name in old}
         files = [key for key in server.files if key[0] == owner and key[1] in ids]
         if not dry_run:
+            if old:
+                server.swept[owner] = max(server.swept.get(owner, 0.0), before / clock.SECOND)
             for name in old:
                 del server.entries[owner][name]
             for key in files:

@@ -170,6 +170,8 @@ ASKED: dict[str, Callable[[Hub], object]] = {
     "peer": lambda hub: hub.peer("bob"),
     "peers": lambda hub: hub.peers(),
     "locate": lambda hub: hub.locate("bob", MESSAGE),
+    "held": lambda hub: hub.held("bob", [MESSAGE]),
+    "withdraw": lambda hub: hub.withdraw("bob", MESSAGE),
     "identity": lambda hub: hub.identity(),
     "renew_identity": lambda hub: hub.renew_identity(),
     "group": lambda hub: hub.group(),

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -44,6 +45,9 @@ class World(Protocol):
     def age(self, to: str, days: int) -> None:
         """Let all that lies in a mailbox on the hub have been moved last so many days ago."""
 
+    def lose(self, to: str) -> None:
+        """Let a mailbox on the hub lose all its mail, as in a restore from an older backup."""
+
 
 class LedgerWorld:
     """The hub without files."""
@@ -72,6 +76,11 @@ class LedgerWorld:
         for entry in self.server.entries[to].values():
             entry.since = time.time() - days * 86400
 
+    def lose(self, to: str) -> None:
+        """See `World.lose`."""
+        self.server.entries[to].clear()
+        self.server.files = {key: data for key, data in self.server.files.items() if key[0] != to}
+
 
 class SshWorld:
     """A directory on another host."""
@@ -99,6 +108,12 @@ class SshWorld:
     def age(self, to: str, days: int) -> None:
         """See `World.age`."""
         backdate(self.root / to, days)
+
+    def lose(self, to: str) -> None:
+        """See `World.lose`."""
+        for folder in (*INBOX.values(), "attachments"):
+            for path in (self.root / to / folder).iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def backdate(mailbox: Path, days: int) -> None:

@@ -1,6 +1,6 @@
 """All mutations, from the lists of each part."""
 
-from tests.mutations import bridges, local, mirror, moving, owners, places, rooms, sftp, terminal
+from tests.mutations import bridges, local, mirror, moving, owners, places, recalling, rooms, sftp, terminal
 
 ALL = (
     *local.MUTATIONS,
@@ -10,6 +10,7 @@ ALL = (
     *owners.MUTATIONS,
     *places.MUTATIONS,
     *bridges.MUTATIONS,
+    *recalling.MUTATIONS,
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,
 )

@@ -60,7 +60,11 @@ bob$ retry DEAD
 alice$ ask late? --to bob --timeout 0
 alice$ wait --timeout 0
 alice$ done QUESTION none
+alice$ recall QUESTION
+alice$ resend ID
 alice$ sync
+alice$ sync --repair
+alice$ recall ID
 alice$ log
 alice$ gc --days 0 --dry-run
 alice$ notify status working --task tests

@@ -149,6 +149,8 @@ def retry(instance: Instance, token: str) -> Sent:
                 f"the attachment {name} of {message.short} has changed: {problem}; nothing was sent"
             )
     if place.folder == INBOX["failed"]:
+        if mailbox.why(place.name).get("kind") == "withdrawn":
+            raise Refused(f"{message.sender} withdrew {message.short}: `xw read {message.short}` shows it")
         return post.repeat_dead_letter(mailbox, message, paths, instance.now)._replace(about=message)
     to = _failed_at(instance, message)
     if not to:

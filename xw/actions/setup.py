@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xw import config, layout, places
 from xw.actions import grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
+from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
 from xw.errors import Refused, Unreachable, Usage, XwError
@@ -69,13 +70,14 @@ class Synced(NamedTuple):
     """The result of `sync`: the peers on the hub, and the mail that moved.
 
     `adopted` counts messages taken from another mirror; `not_adopted` has a sentence for each that stays
-    there.
+    there. `repaired` has the messages that a repair sent again or left, None without one.
     """
 
     peers: list[Peer]
     report: Report
     adopted: int = 0
     not_adopted: tuple[str, ...] = ()
+    repaired: Resends | None = None
 
     @property
     def errors(self) -> tuple[XwError, ...]:
@@ -99,6 +101,7 @@ class Synced(NamedTuple):
             "advanced": [_id(name) for name in report.advanced],
             "problems": [{"name": name, "reason": why} for name, why in report.problems],
             "adopted": self.adopted,
+            "repaired": self.repaired.to_json() if self.repaired else None,
         }
 
 

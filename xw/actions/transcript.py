@@ -14,6 +14,7 @@ from xw.mailbox import RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
 from xw.watch import Arrivals
+from xw.withdrawals import withdrawn
 from xw.words import Where
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LeftOut = Callable[[str, XwError], None]  # gets a file's name and why it cannot
 Asleep = Callable[[], AbstractContextManager[None]]
 """A context entered while a thread sleeps, so that others may act for the same instance."""
 
+_DAY = 86400
 _TICK = clock.SECOND // 100  # the longest tick of the kernel's clock for files
 _SAME = clock.SECOND // 20  # a file made this close to the time in its name was sent from here
 _FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
@@ -55,8 +57,9 @@ class Selection(NamedTuple):
 class Traced(NamedTuple):
     """The state of one recipient's copy of a message.
 
-    It is `unreached` on a hub that cannot be reached now, and `unknown` once it was handled and removed.
-    `since` is in microseconds, None if unknown. `reply` is the id of the recipient's first answer.
+    It is `unreached` on a hub that cannot be reached now, `absent` if the hub lacks it, and `unknown` if it
+    is so old that it may have been handled and removed. `since` is in microseconds, None if unknown. `reply`
+    is the id of the recipient's first answer.
     """
 
     to: str
@@ -101,26 +104,52 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
     place, message = open_named(mailbox, token, None, *RECEIVED)  # None is the group of sent mail
     if place.folder in INBOX.values():
         raise not_sent(place, "`xw trace` follows messages that you sent")
-    returned = mailbox.refused(place.name)
+    marks: dict[str, Where] = dict.fromkeys(mailbox.refused(place.name), "returned")
+    marks |= dict.fromkeys(withdrawn(mailbox, place.name), "withdrawn")
     replies = _replies(instance, message)
-    return message, [_trace_one(instance, message, to, to in returned, replies.get(to)) for to in message.to]
+    return message, [_trace_one(instance, message, to, marks.get(to), replies.get(to)) for to in message.to]
 
 
-def _trace_one(instance: Instance, message: Message, to: str, returned: bool, reply: str | None) -> Traced:
-    if returned:
-        return Traced(to, "returned", None, reply)
-    waits = message.file_name in instance.mailbox.outbox(to)
+def _trace_one(
+    instance: Instance, message: Message, to: str, mark: Where | None, reply: str | None
+) -> Traced:
+    """Trace one recipient's copy; `mark` is what this machine knows of it if it is neither here nor there."""
+    if message.file_name in instance.mailbox.outbox(to):
+        mark = "outbox"
     try:
         located = instance.hub.locate(to, message.file_name)
     except Unreachable:
-        return Traced(to, "outbox" if waits else "unreached", None, reply)
+        return Traced(to, mark or "unreached", None, reply)
     except OSError:
-        if not waits:
+        if not mark:
             raise
         located = None  # the mailbox that cannot be read could not be written either
     if located:
-        return Traced(to, located.state, int(located.since * clock.SECOND), reply)
-    return Traced(to, "outbox" if waits else "unknown", message.sent if waits else None, reply)
+        where = "withdrawn" if (located.state, mark) == ("failed", "withdrawn") else located.state
+        return Traced(to, where, int(located.since * clock.SECOND), reply)
+    since = message.sent if mark == "outbox" else None
+    return Traced(to, mark or ("unknown" if reply else _gone(instance, message, to)), since, reply)
+
+
+def _gone(instance: Instance, message: Message, to: str) -> Where:
+    """Return what became of a message that the hub lacks, as far as this can be known."""
+    try:
+        since = instance.hub.held(to, [message.file_name]).kept_since
+        return "unknown" if may_be_removed(instance, message.sent, since, instance.hub.now()) else "absent"
+    except NotFound:
+        return "no-mailbox"
+    except (XwError, OSError):
+        return "unknown"
+
+
+def may_be_removed(instance: Instance, sent: int, kept_since: float, hub_now: float) -> bool:
+    """Return True if a recipient may have handled a message, and a gc removed it.
+
+    `sent` is in microseconds of this machine's clock, `kept_since` as in `Held`. Peers that share this
+    instance's xw.json have its retention.
+    """
+    at = sent / clock.SECOND + hub_now - instance.now() / clock.SECOND
+    return at < max(kept_since, hub_now - instance.config.retention_days * _DAY)
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:

@@ -14,7 +14,19 @@ import os
 from contextlib import contextmanager
 
 from xw import clock, layout
-from xw.agent.policy import Policy, function, names, optional, path, paths, seconds, texts, token, whole
+from xw.agent.policy import (
+    Policy,
+    function,
+    names,
+    optional,
+    path,
+    paths,
+    seconds,
+    several,
+    texts,
+    token,
+    whole,
+)
 from xw.config import here, not_followed, worktree
 from xw.errors import Usage
 from xw.instance import Options as Options
@@ -23,13 +35,15 @@ from xw.message import Message
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Self
 
     from xw.actions.asking import Asked
     from xw.actions.grouping import Groups
     from xw.actions.inbox import Done, Enclosed, Opened
     from xw.actions.pending import Inbox
+    from xw.actions.recalling import Recall
+    from xw.actions.resending import Resends
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
     from xw.agent.notify import Notify
@@ -188,6 +202,34 @@ class Agent:
         found = token("message", message)
         with self._policy.acting():
             return self._policy.travel(sending.retry(self._instance, found))
+
+    def recall(self, message: "Named") -> "Recall":
+        """Withdraw a sent message from the recipients who have not claimed or handled it.
+
+        Return the result for each; `errors` has the reasons of those who still have it.
+        """
+        from xw.actions import recalling
+
+        found = token("message", message)
+        with self._policy.acting():
+            return recalling.recall(self._instance, found)
+
+    def resend(
+        self, *messages: "Named", force: "Named | Iterable[Named]" = (), dry_run: bool = False
+    ) -> "Resends":
+        """Send messages again, with the same bytes, to the recipients whose hub has lost them.
+
+        What may have been handled is left, unless it is in `force`; what is there is never sent. Return the
+        result for each recipient. Raise Unreachable.
+        """
+        from xw.actions import resending
+
+        found, forced = [token("messages", message) for message in messages], several("force", force)
+        if not (found or forced):
+            raise Usage("no message to send again: name one; `xw sync --repair` looks at all")
+        with self._policy.acting():
+            self._policy.refresh(mail=False)
+            return resending.resend(self._instance, found, forced, dry_run)
 
     def ask(self, to: "Names", body: str, *, timeout: float = 60.0) -> Message:
         """Send a question, wait for its first answer, mark it as done and return it.
@@ -429,15 +471,26 @@ class Agent:
 
     # Upkeep
 
-    def sync(self, *, adopt: "Path | None" = None, progress: "Progress | None" = None) -> "Synced":
+    def sync(
+        self,
+        *,
+        adopt: "Path | None" = None,
+        progress: "Progress | None" = None,
+        repair: bool = False,
+        force: "Named | Iterable[Named]" = (),
+        dry_run: bool = False,
+    ) -> "Synced":
         """Deliver the outbox, collect mail, and write the peers into `xw.json`, without a time limit.
 
-        With `adopt`, first take the unsent mail of the mirror in that folder. `progress` is called with a
-        file's name, the bytes so far and the total. Raise Unreachable or Refused.
+        With `adopt`, first take the unsent mail of the mirror in that folder. With `repair`, then send all
+        messages again that the hub has lost, as `resend` does with `force` and `dry_run`. `progress` is
+        called with a file's name, the bytes so far and the total. Raise Unreachable or Refused.
         """
-        from xw.actions import mirrors, setup, stranded
+        from xw.actions import mirrors, resending, setup, stranded
 
-        folder = None if adopt is None else path("adopt", adopt)
+        folder, forced = None if adopt is None else path("adopt", adopt), several("force", force)
+        if (forced or dry_run) and not repair:
+            raise Usage("force and dry_run belong to a repair: give --repair too")
         if progress is not None:
             function(progress=progress)
         with self._policy.acting():
@@ -447,7 +500,8 @@ class Agent:
                 self._policy.tell(problem)
             try:
                 done = setup.sync(self._instance, progress)
-                return done._replace(adopted=taken, not_adopted=tuple(problems))
+                repaired = resending.repair(self._instance, forced, dry_run) if repair else None
+                return done._replace(adopted=taken, not_adopted=tuple(problems), repaired=repaired)
             finally:
                 mirrors.note(self._instance)
                 self._policy.tell_of_stranded(self._options.hub)

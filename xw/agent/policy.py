@@ -209,6 +209,12 @@ def token(name: str, given: "Named") -> str:
     return found
 
 
+def several(name: str, given: "Named | Iterable[Named]") -> tuple[str, ...]:
+    """Return the ids of an argument that is one message or several."""
+    one = isinstance(given, str) or hasattr(given, "id")
+    return tuple(token(name, item) for item in ((given,) if one else _several(name, "a message", given)))  # type: ignore[arg-type]
+
+
 def seconds(**given: object) -> None:
     """Check that each argument is a number of seconds. Raise Usage if it is negative or not a number."""
     for name, value in given.items():

@@ -92,6 +92,10 @@ _TASK = Param("task", "--task", "Name the task that you are working on.", metava
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
 
+_FORCE = Param("force", "--force", "Send ID again even if it may be a duplicate.", many=True, metavar="ID")
+_DRY_RUN = Param("dry_run", "--dry-run", "List what to send again, and send nothing.", kind="switch")
+
+
 def _seconds(name: str, flag: str, text: str, default: float | None) -> Param:
     return Param(name, flag, text, kind="decimal", default=default, metavar="SECONDS")
 
@@ -200,6 +204,20 @@ COMMANDS = (
         (_ID,),
     ),
     Command(
+        "recall",
+        "Withdraw a message that nobody has claimed or handled yet.",
+        "xw recall k7f3q2m9",
+        "outgoing:recall",
+        (_ID,),
+    ),
+    Command(
+        "resend",
+        "Send messages again that the hub has lost.",
+        "xw resend k7f3q2m9 --dry-run",
+        "outgoing:resend",
+        (_IDS._replace(required=False), _FORCE, _DRY_RUN),
+    ),
+    Command(
         "sync",
         "Deliver the outbox, collect mail, refresh peers in xw.json.",
         "xw sync --watch",
@@ -212,6 +230,9 @@ COMMANDS = (
                 "Take over unsent mail that `xw doctor` found elsewhere.",
                 metavar="FOLDER",
             ),
+            Param("repair", "--repair", "Send again what the hub has lost.", kind="switch"),
+            _FORCE,
+            _DRY_RUN,
         ),
     ),
     Command(

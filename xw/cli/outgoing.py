@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from xw import Agent, Sent
+    from xw import Agent, Resends, Sent
 
     _Acted = TypeVar("_Acted")
 
 _STDIN = "-"
+_LEFT = 20  # messages left by a repair that are listed
 
 
 def send(
@@ -61,6 +62,43 @@ def attach(call: Call, token: str, files: list[str]) -> None:
 def retry(call: Call, token: str) -> None:
     """Send a dead letter again."""
     report(call, lambda agent: agent.retry(token), "repeats")
+
+
+def recall(call: Call, token: str) -> int:
+    """Withdraw a sent message."""
+    found = call.agent().recall(token)
+    if call.json:
+        return emit(found.to_json(), found.errors)
+    for one in found.recipients:
+        tell(f"{found.message.short} {one.to}: {one.note}")
+    return max((error.code for error in found.errors), default=0)
+
+
+def resend(call: Call, tokens: list[str], force: list[str], dry_run: bool) -> int:
+    """Send lost messages again."""
+    found = call.agent().resend(*tokens, force=force, dry_run=dry_run)
+    if call.json:
+        return emit(found.to_json(), found.errors)
+    resent(found)
+    return max((error.code for error in found.errors), default=0)
+
+
+def resent(found: "Resends") -> None:
+    """Print what became of each message that was to be sent again; of those left, the first ones."""
+    again = "would be sent again" if found.dry_run else "sent again"
+    left = [one for one in found.messages if one.outcome == "left"]
+    hidden = set(left[_LEFT:])
+    for one in found.messages:
+        short, to = layout.short_id(one.id), f" {one.to}" if one.to else ""
+        if one.outcome == "sent":
+            tell(f"{short}{to}: {again}{f' {one.reason}' if one.reason else ''}")
+        elif one.outcome == "there":
+            tell(f"{short}{to}: there already, {one.reason}")
+        elif one not in hidden:
+            how = f"; `--force {short}` sends it" if one.forceable else ""
+            tell(f"{short}{to}: not sent again: {one.reason}{how}")
+    if hidden:
+        tell(f"and {len(hidden)} more were not sent again: --json lists them")
 
 
 def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "", asked: str = "") -> None:

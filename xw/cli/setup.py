@@ -6,6 +6,7 @@ from shlex import quote
 
 from xw import Groups, Peer, Synced, clock, layout
 from xw.agent import process
+from xw.cli import outgoing
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage
@@ -155,19 +156,25 @@ def _groups(call: Call, found: Groups) -> None:
     tell(f"{found.name} is in {listed or 'no group'}{'' if found.changed else ' (as before)'}")
 
 
-def sync(call: Call, watch: bool, adopted: str | None) -> int:
+def sync(call: Call, watch: bool, adopted: str | None, repair: bool, force: list[str], dry_run: bool) -> int:
     """Bring everything up to date; with `watch`, keep it so."""
     if watch:
+        if repair or force or dry_run:
+            raise Usage("--repair and --watch exclude each other: run `xw sync --repair` first")
         if adopted is not None:
             raise Usage("--adopt and --watch exclude each other: run `xw sync --adopt` first")
         process.watch_mirrors(call.options, _event if call.json else _tell, warn)
         return 0
     progress = _progress_bar() if sys.stderr.isatty() else None
-    synced = process.open_to_sync(call.options, warn).sync(adopt=adopted, progress=progress)
+    synced = process.open_to_sync(call.options, warn).sync(
+        adopt=adopted, progress=progress, repair=repair, force=force, dry_run=dry_run
+    )
     if call.json:
         emit(synced.to_json(), synced.errors)
     else:
         _print(synced)
+        if synced.repaired:
+            outgoing.resent(synced.repaired)
     return max((error.code for error in synced.errors), default=0)
 
 

@@ -62,5 +62,8 @@ _WHERE = {
     "outbox": "in the outbox",
     "unreached": "on the hub, which cannot be reached now",
     "returned": "refused by the hub, in outbox/failed/ here",
-    "unknown": "no longer there: handled and removed, or the mailbox is gone",
+    "absent": "not on the hub; `xw resend` sends it again",
+    "no-mailbox": "not on the hub, which has no mailbox of this name",
+    "unknown": "no longer there: handled and removed, or lost in a restore",
+    "withdrawn": "withdrawn",
 }

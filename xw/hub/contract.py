@@ -36,6 +36,7 @@ Progress = Callable[
 ]  # a file's name (a message's when it is there), bytes so far, bytes in all
 Claim = Literal["won", "ours", "lost"]
 Part = Literal["sent", "heard"]
+Withdrawn = Literal[State, "withdrawn"]
 
 
 class Parcel(NamedTuple):
@@ -60,6 +61,17 @@ class Located(NamedTuple):
 
     state: State
     since: float
+
+
+class Held(NamedTuple):
+    """The messages that a recipient's mailbox holds, by file name, and what is known of the others.
+
+    The mailbox still has all mail that its owner handled after `kept_since`, in seconds by the hub's clock.
+    So a message sent later that it lacks never arrived, or was lost; an older one may have been removed.
+    """
+
+    states: Mapping[str, State]
+    kept_since: float
 
 
 class Survey(NamedTuple):
@@ -89,11 +101,13 @@ class Limits(NamedTuple):
     """A hub's limits.
 
     `look_again_s` are the seconds between two looks, while busy and while idle, if it cannot push.
-    `no_coordinator` is the reason why no room can run from here; empty if one can.
+    `no_coordinator` is the reason why no room can run from here; empty if one can. Handled mail stays for at
+    least `retention_days`, unless an owner removes it sooner (`Held.kept_since`).
     """
 
     look_again_s: tuple[float, float]
     no_coordinator: str = ""
+    retention_days: int = 30
 
 
 class Publisher(Protocol):
@@ -199,6 +213,19 @@ class Outgoing(Protocol):
 
     def locate(self, to: str, name: str) -> Located | None:
         """Return a message's place in a recipient's mailbox, or None."""
+
+    def held(self, to: str, names: Sequence[str]) -> Held:
+        """Return which of these messages a recipient's mailbox holds, in any state.
+
+        Raise NotFound if the hub has no mailbox for it, another XwError if a part of it cannot be seen.
+        """
+
+    def withdraw(self, to: str, name: str) -> Withdrawn | None:
+        """Move a sender's message from a recipient's pending to failed, of kind `withdrawn`; durable.
+
+        Return "withdrawn" if this or an earlier call did so, else the message's state, or None if it is not
+        there. Against a claim exactly one wins.
+        """
 
     def now(self) -> float:
         """Return the time of the hub's clock, in seconds since the epoch."""

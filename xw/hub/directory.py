@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xw.files import Stat
     from xw.files.contract import Files
     from xw.finding import Finding
-    from xw.hub.contract import Claim, Hub, Limits, Located, Move, Parcel, Progress, Survey
+    from xw.hub.contract import Claim, Held, Hub, Limits, Located, Move, Parcel, Progress, Survey, Withdrawn
     from xw.hub.giving import DirectoryPublisher
     from xw.hub.rooms import DirectoryRooms
     from xw.hub.sighting import Peer, Sighting
@@ -220,6 +220,16 @@ class DirectoryHub:
             return Located(state, self.files.stat(mailbox.at(INBOX[state], name)).mtime)
         except FileNotFoundError:
             return self.locate(to, name)  # it has moved, which happens at most three times
+
+    def held(self, to: str, names: Sequence[str]) -> "Held":
+        from xw.hub import recalling
+
+        return recalling.held(self.mailbox(to), names, self.limits().retention_days, self._must_be_there)
+
+    def withdraw(self, to: str, name: str) -> "Withdrawn | None":
+        from xw.hub import recalling
+
+        return recalling.withdraw(self.mailbox(to), name, self._must_be_there)
 
     def now(self) -> float:
         return self.files.now()

@@ -146,7 +146,12 @@ def _carry(old: Files, old_url: str, new: Files, new_url: str, name: str, left: 
             carry_attachments(source, target)
             carry_own(source, target)
             remove_attachments(source)
-    for file in (layout.PRESENCE, layout.ROOM, layout.CARD):  # the card last: it makes the instance known
+    for file in (
+        layout.SWEPT,
+        layout.PRESENCE,
+        layout.ROOM,
+        layout.CARD,
+    ):  # the card last: it makes the instance known
         with suppress(FileNotFoundError, Damaged):
             data = old.read(f"{name}/{file}", _LIMIT)
             if not is_file(new, f"{name}/{file}"):

@@ -5,10 +5,12 @@ There are two kinds. `Direct` is for a mailbox on the hub, whose mail needs no c
 distance requires.
 """
 
+from xw import layout
 from xw.mailbox import Mailbox
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Protocol
 
     from xw.errors import XwError
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
             is unknown. A repeated call returns the same, even after a crash or a lost answer, until the
             message is settled (or for a day, if the hub is swept).
             """
+
+        def alone(self) -> AbstractContextManager[object]:
+            """While entered, no other process delivers this mailbox's outbox. Raise Busy."""
 
         def holds(self, name: str) -> bool:
             """Return True if a message that this machine has tried to claim is its own. Raise Unreachable.
@@ -105,6 +110,10 @@ class Direct:
     def claim(self, name: str) -> bool:
         """Move the file."""
         return self._mailbox.start(name)
+
+    def alone(self) -> "AbstractContextManager[object]":
+        """Hold the senders' lock."""
+        return self._mailbox.files.locked_briefly(self._mailbox.at(layout.LOCK))
 
     def holds(self, name: str) -> bool:  # noqa: ARG002  # the result of a local claim is known at once
         """Return True: the process that moved the file has it."""

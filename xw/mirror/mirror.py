@@ -6,6 +6,7 @@ commands read the mirror, at local speed. Works over any `contract.Hub`.
 
 import time
 
+from xw import layout
 from xw.errors import Moved, Unreachable, XwError
 from xw.mailbox import Mailbox
 from xw.mirror.notes import Notes
@@ -13,9 +14,10 @@ from xw.mirror.notes import Notes
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from typing import TypeVar
 
-    from xw.hub.contract import Hub, Limits, Located, Parcel, Rooms
+    from xw.hub.contract import Held, Hub, Limits, Located, Parcel, Rooms, Withdrawn
     from xw.hub.sighting import Peer, Sighting
 
     _Answer = TypeVar("_Answer")
@@ -131,6 +133,14 @@ class Mirror:
         """Ask the hub."""
         return self.asked(lambda hub: hub.locate(to, name))
 
+    def held(self, to: str, names: "Sequence[str]") -> "Held":
+        """Ask the hub."""
+        return self.asked(lambda hub: hub.held(to, names))
+
+    def withdraw(self, to: str, name: str) -> "Withdrawn | None":
+        """Let the hub decide."""
+        return self.asked(lambda hub: hub.withdraw(to, name))
+
     def now(self) -> float:
         """Ask the hub."""
         return self.asked(lambda hub: hub.now())
@@ -150,6 +160,10 @@ class Mirror:
         if self.asked(lambda hub: hub.claim(owner, name, token)) == "lost":
             return False
         return self.mailbox.start(name) or self.mailbox.state_of(name) == "processing"  # a sync may be faster
+
+    def alone(self) -> "AbstractContextManager[object]":
+        """Hold the lock of syncs, who deliver without the senders' lock."""
+        return self.mailbox.files.locked(self.mailbox.at(layout.SYNC_LOCK))
 
     def holds(self, name: str) -> bool:
         """Claim again."""

@@ -104,7 +104,12 @@ class WhyNote(TypedDict):
     reason: str
     at: Time
     name: NotRequired[Annotated[str, Field(description="The file's original name, if it had to change.")]]
-    to: NotRequired[Annotated[Name, Field(description="The recipient that refused it, for a sent message.")]]
+    to: NotRequired[
+        Annotated[
+            Name | list[Name],
+            Field(description="The recipient that refused a sent message; all from whom it was withdrawn."),
+        ]
+    ]
 
 
 class RoomLimits(TypedDict):

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 from xw.codes import ErrorCode
 from xw.shapes import files
 from xw.shapes.words import Count, Format, Id, Name, Path, Time
-from xw.words import FailureKind, Kept, Type, Where
+from xw.words import FailureKind, Kept, Resending, Type, Where
 
 
 class Error(TypedDict):
@@ -192,3 +192,38 @@ class Trace(TypedDict):
     format: Format
     id: Id
     recipients: list[Traced]
+
+
+class Recalled(TypedDict):
+    """The result of a recall for one recipient."""
+
+    to: Name
+    withdrawn: bool
+    where: Where
+    note: Annotated[str, Field(description="A sentence for people.")]
+
+
+class Recall(TypedDict):
+    """A message that its sender recalled."""
+
+    format: Format
+    id: Id
+    recipients: list[Recalled]
+
+
+class Resent(TypedDict):
+    """What became of one recipient's copy of a message that was to be sent again."""
+
+    id: Id
+    to: Annotated[Name | None, Field(description="Null if the sender's copy cannot be used.")]
+    outcome: Annotated[Resending, Field(description="With dry_run, `sent` would be sent.")]
+    reason: Annotated[str, Field(description="Why it is left, its state there, or what it lacks.")]
+    forceable: Annotated[bool, Field(description="True if --force sends it.")]
+
+
+class Resends(TypedDict):
+    """The messages that were sent again, are there already, or are left."""
+
+    format: Format
+    messages: list[Resent]
+    dry_run: bool

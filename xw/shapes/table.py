@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "done": (mail.Done,),
     "attach": (mail.Sent,),
     "retry": (mail.Sent,),
+    "recall": (mail.Recall,),
+    "resend": (mail.Resends,),
     "sync": (upkeep.Synced, upkeep.Event),
     "ask": (mail.Answer, mail.Unanswered, mail.Sent),
     "wait": (mail.Message,),

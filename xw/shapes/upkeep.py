@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.codes import Code, ErrorCode, Level
+from xw.shapes.mail import Resends
 from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Time
 from xw.words import BridgeState, Shown
 
@@ -121,6 +122,7 @@ class Synced(TypedDict):
     advanced: Annotated[list[Id], Field(description="Messages handled on another machine, and now here too.")]
     problems: list[Problem]
     adopted: Annotated[Count, Field(description="Messages taken from another mirror.")]
+    repaired: Annotated[Resends | None, Field(description="With --repair: what the hub had lost.")]
 
 
 HubMoved = TypedDict(
