@@ -24,9 +24,9 @@ BridgeState = Literal["none", "runs", "waits", "died"]
 
 Policy = Literal["free", "round-robin", "mention", "moderator"]
 RoomStatus = Literal["open", "paused", "closed"]
-RoomCommand = Literal["join", "leave", "pause", "resume", "close"]
+RoomCommand = Literal["join", "leave", "pause", "resume", "set", "close"]
 RoomEvent = Literal[
-    "opened", "joined", "left", "away", "paused", "resumed", "closed", "refused", "limited", "heard"
+    "opened", "joined", "left", "away", "paused", "resumed", "set", "closed", "refused", "limited", "heard"
 ]
 EntryKind = Literal["line", "event"]
 

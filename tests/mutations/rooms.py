@@ -42,9 +42,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the limit of turns closes the room",
-        "xw/rooms/coordinator.py",
-        "        if 0 < self._limits.turns <= self.state.turns:",
-        "        if 0 < self._limits.turns <= self.state.turns - 10**6:",
+        "xw/rooms/state.py",
+        "        if 0 < limits.turns <= self.turns:",
+        "        if 0 < limits.turns <= self.turns - 10**6:",
         _ROOMS,
     ),
     Mutation(
@@ -107,7 +107,7 @@ MUTATIONS = (
     Mutation(
         "a word wakes who rests",
         "xw/rooms/state.py",
-        "self._wake()",
+        "self._wake(line)",
         "pass",
         ("tests/rooms/test_failing.py",),
     ),

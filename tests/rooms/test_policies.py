@@ -87,9 +87,10 @@ MODERATOR = {
     "it names nobody": ((had(A, 1, 1), B, C), said("room: hi", "a: well"), ""),
     "all are named": ((had(A, 1, 1), B, C), said("room: hi", "a: @all"), "b"),
     "a person speaks: it is asked": ((had(A, 1, 1), B), said("room: hi", "a: well", "h: go on"), "a"),
-    "it is away": ((A._replace(away=True), B), OPENED, ""),
+    "it is away: the others speak in turn": ((A._replace(away=True), B, had(C, 1, 0)), OPENED, "b"),
+    "a person who moderates is waited for": ((H._replace(name="a", away=True), B), OPENED, ""),
     "whom it names is away": ((had(A, 1, 1), B._replace(away=True)), said("r: hi", "a: @b", "h: x"), "a"),
-    "it has left": ((B, C), OPENED, ""),
+    "it has left: the others speak in turn": ((B, C), OPENED, "b"),
     "one has the floor": ((A, B._replace(open="id")), OPENED, ""),
 }
 CASES = [
@@ -216,7 +217,9 @@ def test_mention_follows_names(scene: Scene) -> None:
 
 @given(scenes)
 def test_the_moderators_word_decides(scene: Scene) -> None:
-    """`moderator` gives the turn to whom its last word names, or to the moderator."""
+    """`moderator` gives the turn to whom its last word names, or to the moderator, while there is one."""
+    if all(member.name != scene.moderator or member.away for member in scene.members):
+        return
     for name in POLICIES["moderator"].speakers(scene, NOW):
         words = [line for line in scene.lines if line.author == scene.moderator and not line.silent]
         called = bool(words) and bool({name, "all"} & set(words[-1].names))

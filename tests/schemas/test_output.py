@@ -78,6 +78,7 @@ alice$ room join tea --member carol
 alice$ room leave tea --member carol
 alice$ room pause tea
 alice$ room resume tea
+alice$ room set tea --turns 50
 alice$ room list
 alice$ room show tea
 alice$ room close tea

@@ -1,7 +1,7 @@
 """Rooms: create, run, speak and look."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -25,12 +25,12 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
 from xw.post import Draft, Sent
-from xw.rooms import definition, payload
+from xw.rooms import admission, definition, payload, settings
 from xw.rooms.coordinator import Coordinator
 from xw.rooms.definition import Definition
 from xw.rooms.record import LeftOut, ignore
 from xw.rooms.scene import ROOM, Limits, Member, kind_of
-from xw.rooms.state import CLOSED, State
+from xw.rooms.state import CLOSED, Cost, State
 from xw.rooms.transcript import Entry, Transcript
 from xw.rooms.view import RoomView
 from xw.text import nearest
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = Limits()
 _AGAIN_S = 5.0  # a coordinator's pause after a failure of the disk or the hub
+_LOOK_S = 30.0  # between two looks at whether the hub is still there
 _POLL_S = 2.0  # between two reads of a room on another host
 
 
@@ -68,7 +69,7 @@ class Room(NamedTuple):
 
     def about(self) -> "shapes.RoomState":
         """Return the room's part of the object that `room list --json` prints."""
-        state, made = self.state, self.definition
+        state, made = self.state, self.state.definition
         return {
             "name": self.name,
             "status": state.status,
@@ -79,16 +80,25 @@ class Room(NamedTuple):
             "owner": made.owner,
             "created": made.created,
             "limits": cast("RoomLimits", made.limits._asdict()),
+            "personas": dict(made.personas),
             "turns": state.turns,
             "words": state.words,
+            "fed": sum(cost.fed for cost in state.costs.values()),
             "lines": len(state.lines),
             "pending": self.pending,
             "running": self.running,
-            "members": [_member(member) for member in state.members.values()],
+            "members": [
+                _member(member, state.costs.get(member.name, Cost())) for member in state.members.values()
+            ],
         }
 
+    @property
+    def fix(self) -> str:
+        """Return the command that continues it if it is closed; else empty."""
+        return settings.cure(self.state) if self.state.status == CLOSED and self.state.whole else ""
 
-def _member(member: Member) -> "shapes.Member":
+
+def _member(member: Member, cost: Cost) -> "shapes.Member":
     return {
         "name": member.name,
         "kind": member.kind,
@@ -97,6 +107,9 @@ def _member(member: Member) -> "shapes.Member":
         "away": member.away,
         "failures": member.failures,
         "rests": clock.rfc3339(member.rests) if member.rests else None,
+        "turns": cost.turns,
+        "fed": cost.fed,
+        "said": cost.said,
     }
 
 
@@ -108,6 +121,7 @@ def create(
     seed: str = "",
     limits: Limits = DEFAULTS,
     moderator: str = "",
+    personas: Mapping[str, str] = {},  # never changed
 ) -> Opened:
     """Make a room on the hub. Raise NotFound if a member is missing, Refused if the name is taken."""
     layout.check_name(name)
@@ -120,16 +134,15 @@ def create(
             f"not on {hub.url}: {', '.join(unknown)}; `xw peers` lists the instances; no room was made"
         )
     kinds = tuple((member, kind_of(hub.peer(member).kind)) for member in members)
-    made = definition.make(policy, seed, kinds, moderator, _owner(options), limits, clock.now)
+    owner = _owner(options)
+    made = definition.make(policy, seed, kinds, moderator, owner, limits, clock.now, personas)
     taken = Refused(f"the room {name!r} exists already (`xw room show {name}`): choose another name")
     if hub.rooms().exists(name):
         raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition is half made: go on
         raise Refused(f"{name!r} is the name of an instance: choose another name for the room")
-    about = f"room of {', '.join(members) or 'nobody yet'}, {policy}"
-    card = {"name": name, "kind": ROOM, "description": about}
     try:
-        hub.rooms().make(name, card, definition.encode(made))
+        hub.rooms().make(name, definition.card(name, made), definition.encode(made))
     except FileExistsError:
         raise taken from None  # another process made it at the same moment
     return open_room(options, name)
@@ -173,11 +186,18 @@ def coordinator(room: Instance) -> Iterator[Coordinator]:
 
 
 def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
-    """Run a room until it is closed; return its final state. `trouble` gets each error that makes it wait."""
+    """Run a room until it is closed; return its final state. `trouble` gets each error that makes it wait.
+
+    Raise Moved or Unreachable if the hub was moved or removed meanwhile: no more mail comes to this place.
+    """
     pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
     reported: set[str] = set()
+    told = ""
     with coordinator(room) as running, Arrivals([pending]) as arriving:
+        lock = f"{room.root}/{room.mailbox.at(layout.ROOM_LOCK)}"
+        held = os.stat(lock)
         while True:
+            _must_hold(room, lock, held)
             try:
                 pause = running.step()
                 for name in running.unheard.keys() - reported:
@@ -185,25 +205,100 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
                 reported.update(running.unheard)
                 if running.state.status == CLOSED:
                     return running.state
-            except OSError as error:
-                trouble(explain(error))
+                told = ""
+            except Moved:
+                raise
+            except Exception as error:  # noqa: BLE001  # report a bug of xw's too, and keep the room running
+                known = isinstance(error, (XwError, OSError))
+                problem = explain(error) if known else XwError(unforeseen(error))  # type: ignore[arg-type]
+                # Compared without the path, which may be a new scratch file's each time.
+                state = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(problem)
+                if state != told:
+                    trouble(problem)
+                told = state
                 pause = _AGAIN_S
-            except XwError as error:
-                trouble(error)
-                pause = _AGAIN_S
-            except Exception as bug:  # noqa: BLE001  # report a bug of xw's, and keep the room running
-                trouble(XwError(unforeseen(bug)))
-                pause = _AGAIN_S
-            arriving.wait(pause)
+            arriving.wait(_LOOK_S if pause is None else min(pause, _LOOK_S))
 
 
-def ask(instance: Instance, room: str, command: str, name: str | None = None) -> Sent:
+def _must_hold(room: Instance, lock: str, held: os.stat_result) -> None:
+    """Raise Moved or Unreachable if the coordinator's lock file is no longer in its place."""
+    try:
+        if os.path.samestat(os.stat(lock), held):
+            return
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:
+        return  # unavailable now: the next step reports why
+    room.hub.knows(room.name)  # raises Moved, with the new URL, or why there is no hub
+    raise Unreachable(f"the hub was moved or removed while {room.name} ran: run the room at its new place")
+
+
+def ask(
+    instance: Instance,
+    room: str,
+    command: str,
+    name: str | None = None,
+    changes: Mapping[str, object] = {},  # never changed
+) -> Sent:
     """Send a room a command (`payload.COMMANDS`); it answers when done, or why it refused."""
     _must_be_room(instance, room)
     body = " ".join(word for word in ("please", command, name) if word)
-    protocol = payload.write(payload.CONTROL, {"do": command, "name": name or instance.name})
+    more: dict[str, object] = {"set": dict(changes)} if changes else {}
+    protocol = payload.write(payload.CONTROL, {"do": command, "name": name or instance.name, **more})
     draft = Draft("info", (room,), body, more={"room": room, "protocol": protocol})
     return post.send(instance.mailbox, instance.hub, draft, instance.now)
+
+
+def change(options: Options, instance: Instance, room: str, changes: Mapping[str, object]) -> Sent:
+    """Ask a room for other settings. Raise Usage for an invalid one, Refused if the instance may not."""
+    if not changes:
+        raise Usage(f"nothing to set: name a setting, as in `xw room set {room} --turns +20`")
+    found = _reached(options, room)
+    if found:
+        _check_may(found, instance, "set")
+        _changed(found.state, changes)
+        if found.state.status == CLOSED:
+            raise Refused(f"{settings.closed(found.state, found.state.reason)}; nothing was sent")
+    return ask(instance, room, "set", None, changes)
+
+
+def resume(options: Options, instance: Instance, room: str, changes: Mapping[str, object]) -> Sent:
+    """Ask a room to continue, with other settings. A closed room is put back on the hub for that.
+
+    Raise Usage for an invalid setting, Refused if the instance may not, or the room would end at once.
+    """
+    found = _reached(options, room)
+    new = found and _changed(found.state, changes)
+    if found and new and found.state.status == CLOSED:
+        _check_may(found, instance, "resume")
+        problem = settings.why_not_resumed(found.state, new)
+        if problem:
+            raise Refused(f"{room}: {problem}; nothing was sent")
+        # The card first: without it nothing can be sent there. A coordinator that finds no request to resume
+        # closes the room again.
+        _shared(options).rooms().reopen(room, definition.card(room, found.definition))
+    return ask(instance, room, "resume", None, changes)
+
+
+def _reached(options: Options, room: str) -> Room | None:
+    """Return a room's state; None if the hub is away: then the room alone decides, as it does in the end."""
+    try:
+        return look(open_room(options, room))
+    except Unreachable:
+        return None
+
+
+def _check_may(room: Room, instance: Instance, command: str) -> None:
+    if not admission.may_command(room.state, instance.hub, instance.name):
+        may = f"only people and the owner of {room.name} may"
+        raise Refused(f"{instance.name} may not {command}: {may}; nothing was sent")
+
+
+def _changed(state: State, changes: Mapping[str, object]) -> Definition:
+    try:
+        return definition.changed(state.definition, settings.absolute(state, changes), list(state.members))
+    except Usage as error:
+        raise Usage(f"{error}; nothing was sent") from None
 
 
 def say(instance: Instance, room: str, text: str) -> Sent:

@@ -1,6 +1,6 @@
 """Rooms: create, read, speak in and run them: `agent.rooms`."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock
@@ -10,6 +10,7 @@ from xw.agent.policy import Policy, explained, function, names, optional, texts
 from xw.errors import Usage, XwError, explain
 from xw.instance import Options
 from xw.post import Sent
+from xw.rooms import settings
 from xw.rooms.scene import Limits
 from xw.rooms.transcript import Entry
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from xw.agent.policy import Names
     from xw.shapes import rooms as shapes
     from xw.words import Policy as RoomPolicy
+
+
+Amount = int | float | str
+"""A limit: a number, or a text such as `+20`, which raises it."""
 
 
 class RoomMade(NamedTuple):
@@ -65,7 +70,7 @@ class Listed(NamedTuple):
 class Rooms:
     """The verbs of `xw room`. Only speaking in a room needs a mailbox, reading does not.
 
-    A command to a room (join, leave, pause, resume, close) is a message to it, and it answers by a message.
+    A command to a room (join, leave, pause, resume, set, close) is a message to it, and it answers by one.
     """
 
     def __init__(self, options: Options, tell: Callable[[str], None], speaker: Policy | None = None) -> None:
@@ -83,14 +88,19 @@ class Rooms:
         seed: str = "",
         moderator: str = "",
         limits: Limits = DEFAULTS,
+        personas: Mapping[str, str] | None = None,
     ) -> RoomMade:
-        """Make a room. Raise NotFound if a member is not on the hub, Refused if the name is taken."""
+        """Make a room. `personas` describe the parts that members play, by their names.
+
+        Raise NotFound if a member is not on the hub, Refused if the name is taken.
+        """
         texts(name=name, policy=policy, seed=seed, moderator=moderator)
+        parts = _personas(personas)
         if not isinstance(limits, Limits):
             raise TypeError(f"limits must be an xw.Limits, not {type(limits).__name__}")
         named = names("members", members)
         with self._acting():
-            room = rooms.create(self._options, name, named, policy, seed, limits, moderator)
+            room = rooms.create(self._options, name, named, policy, seed, limits, moderator, parts)
             made = rooms.look(room).definition
         return RoomMade(name, room.hub.url, made.policy, named, made.owner)
 
@@ -117,9 +127,12 @@ class Rooms:
         policy = self._as_instance()
         with policy.acting():
             sent = policy.travel(rooms.say(policy.instance, name, text))
-            if rooms.runs(policy.instance.hub, name) is False:
-                self._tell(f"nobody runs the room yet: xw room run {name}")
+            self._tell_if_idle(policy, name)
         return sent
+
+    def _tell_if_idle(self, policy: Policy, name: str) -> None:
+        if rooms.runs(policy.instance.hub, name) is False:
+            self._tell(f"nobody runs the room yet: xw room run {name}")
 
     def join(self, name: str, member: str | None = None) -> Sent:
         """Ask a room to add a member, by default this instance; joining again repeats the last lines."""
@@ -133,9 +146,57 @@ class Rooms:
         """Ask a room to give no more turns."""
         return self._ask(name, "pause")
 
-    def resume(self, name: str) -> Sent:
-        """Ask a paused room to continue."""
-        return self._ask(name, "resume")
+    def resume(
+        self,
+        name: str,
+        *,
+        turns: Amount | None = None,
+        words: Amount | None = None,
+        quiet_s: Amount | None = None,
+    ) -> Sent:
+        """Ask a paused or closed room to continue, with other limits: `20`, or `"+20"` for 20 more.
+
+        Raise Usage for an invalid limit, Refused if you may not, or if the room would end at once.
+        """
+        texts(name=name)
+        changes = _amounts(turns=turns, words=words, quiet_s=quiet_s)
+        policy = self._as_instance()
+        with policy.acting():
+            sent = policy.travel(rooms.resume(self._options, policy.instance, name, changes))
+            if changes:
+                self._tell_if_idle(policy, name)
+        return sent
+
+    def set(
+        self,
+        name: str,
+        *,
+        policy: str | None = None,
+        moderator: str | None = None,
+        turns: Amount | None = None,
+        per_minute: Amount | None = None,
+        words: Amount | None = None,
+        quiet_s: Amount | None = None,
+        answer_s: Amount | None = None,
+        memory: Amount | None = None,
+        personas: Mapping[str, str] | None = None,
+    ) -> Sent:
+        """Ask a room for other settings: `20`, or `"+20"` for 20 more. An empty persona removes one.
+
+        Raise Usage for an invalid setting, Refused if you may not.
+        """
+        texts(name=name)
+        optional(policy=policy, moderator=moderator)
+        given = {"policy": policy, "moderator": moderator, "personas": _personas(personas) or None}
+        changes: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+        changes |= _amounts(
+            turns=turns, per_minute=per_minute, words=words, quiet_s=quiet_s, answer_s=answer_s, memory=memory
+        )
+        own = self._as_instance()
+        with own.acting():
+            sent = own.travel(rooms.change(self._options, own.instance, name, changes))
+            self._tell_if_idle(own, name)
+        return sent
 
     def close(self, name: str) -> Sent:
         """Ask a room to close."""
@@ -204,3 +265,23 @@ class Rooms:
 
     def _missing(self, name: str, error: XwError) -> None:
         self._tell(f"left out: {name}: {error}")
+
+
+def _amounts(**given: Amount | None) -> dict[str, object]:
+    """Return the limits that are given, as a room's request has them. Raise Usage if one is not a number."""
+    found: dict[str, object] = {}
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, str, type(None))):
+            raise TypeError(f"{name} must be a number or a text, not {type(value).__name__}")
+        if value is not None:
+            found[name] = settings.amount(name, value)
+    return found
+
+
+def _personas(given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"personas must be a mapping of names to texts, not {type(given).__name__}")
+    found = dict(given or {})
+    for name, text in found.items():
+        texts(name=name, persona=text)
+    return found

@@ -86,6 +86,9 @@ _ANY = Param("any_one", "--any", "Send to one of them: idle, or least mail.", ki
 _RE = Param("re", "--re", "Answer this message.", metavar="ID")
 _ROOM = Param("name", help="Name the room.", required=True, metavar="ROOM")
 _WHO = Param("member", "--member", "Add NAME instead of yourself.", metavar="NAME")
+_PERSONA = Param(
+    "personas", "--persona", "Give NAME a part to play; repeatable.", many=True, metavar="NAME=TEXT|FILE"
+)
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
 _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
@@ -98,6 +101,10 @@ _DRY_RUN = Param("dry_run", "--dry-run", "List what to send again, and send noth
 
 def _seconds(name: str, flag: str, text: str, default: float | None) -> Param:
     return Param(name, flag, text, kind="decimal", default=default, metavar="SECONDS")
+
+
+def _change(name: str, flag: str) -> Param:
+    return Param(name, flag, "Set this limit, or raise it with +N.", metavar="N|+N")
 
 
 def _limit(name: str, text: str, default: int) -> Param:
@@ -301,6 +308,8 @@ COMMANDS = (
             ),
             Param("policy", "--policy", "Choose who speaks next.", choices=_POLICIES, default="round-robin"),
             Param("seed", "--seed", "Open the conversation with this topic.", metavar="TEXT"),
+            _FILE._replace(help="Read the topic from a file; '-': standard input."),
+            _PERSONA,
             Param(
                 "moderator", "--moderator", "Let NAME moderate; default: the first member.", metavar="NAME"
             ),
@@ -337,8 +346,30 @@ COMMANDS = (
         (_ROOM, _WHO._replace(help="Remove NAME instead of yourself.")),
     ),
     Command("room pause", "Stop a room from giving turns.", "xw room pause tea", "room:pause", (_ROOM,)),
-    Command("room resume", "Let a paused room continue.", "xw room resume tea", "room:resume", (_ROOM,)),
-    Command("room close", "Close a room permanently.", "xw room close tea", "room:close", (_ROOM,)),
+    Command(
+        "room resume",
+        "Let a paused or closed room continue.",
+        "xw room resume tea --turns +20",
+        "room:resume",
+        (_ROOM, _change("turns", "--turns"), _change("words", "--words"), _change("quiet", "--quiet")),
+    ),
+    Command(
+        "room set",
+        "Set a room's policy, moderator, limits and personas.",
+        "xw room set tea --policy moderator --moderator bob",
+        "room:set_",
+        (
+            _ROOM,
+            Param("policy", "--policy", "Choose who speaks next.", choices=_POLICIES),
+            Param("moderator", "--moderator", "Let NAME moderate.", metavar="NAME"),
+            *(
+                _change(name, f"--{name.replace('_', '-')}")
+                for name in ("turns", "per_minute", "words", "quiet", "answer", "memory")
+            ),
+            _PERSONA,
+        ),
+    ),
+    Command("room close", "Close a room.", "xw room close tea", "room:close", (_ROOM,)),
     Command(
         "trace", "Show where a message that you sent is.", "xw trace k7f3q2m9", "transcript:trace", (_ID,)
     ),

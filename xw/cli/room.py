@@ -1,11 +1,13 @@
 """The handlers of `xw room`."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 from xw import Agent, Limits, Member, Room, Sent, clock
 from xw.cli.call import Call, warn
 from xw.cli.outgoing import body_text, report
 from xw.cli.show import emit, flush, say, tell
+from xw.errors import Usage
 from xw.text import first_line, span
 
 
@@ -15,6 +17,8 @@ def create(
     members: str,
     policy: str,
     seed: str | None,
+    file: str | None,
+    personas: Sequence[str],
     moderator: str | None,
     turns: int,
     per_minute: int,
@@ -24,10 +28,18 @@ def create(
     memory: int,
 ) -> None:
     """Make a room."""
+    if seed is not None and file is not None:
+        raise Usage("give the topic with --seed or with --file, not both; no room was made")
     listed = [member.strip() for member in members.split(",") if member.strip()]
     limits = Limits(turns, per_minute, words, quiet, answer, memory)
     room = call.rooms().create(
-        name, listed, policy=policy, seed=seed or "", moderator=moderator or "", limits=limits
+        name,
+        listed,
+        policy=policy,
+        seed=body_text(seed, file) if file is not None else seed or "",
+        moderator=moderator or "",
+        limits=limits,
+        personas=_personas(personas),
     )
     if call.json:
         emit(room.to_json())
@@ -69,9 +81,63 @@ def pause(call: Call, name: str) -> None:
     _ask(call, name, "pause", lambda agent: agent.rooms.pause(name))
 
 
-def resume(call: Call, name: str) -> None:
+def resume(call: Call, name: str, turns: str | None, words: str | None, quiet: str | None) -> None:
     """Ask a room to continue."""
-    _ask(call, name, "continue", lambda agent: agent.rooms.resume(name))
+    _ask(
+        call,
+        name,
+        "continue",
+        lambda agent: agent.rooms.resume(name, turns=turns, words=words, quiet_s=quiet),
+    )
+
+
+def set_(
+    call: Call,
+    name: str,
+    policy: str | None,
+    moderator: str | None,
+    turns: str | None,
+    per_minute: str | None,
+    words: str | None,
+    quiet: str | None,
+    answer: str | None,
+    memory: str | None,
+    personas: Sequence[str],
+) -> None:
+    """Ask a room to change its settings."""
+    parts = _personas(personas)
+    _ask(
+        call,
+        name,
+        "change its settings",
+        lambda agent: agent.rooms.set(
+            name,
+            policy=policy,
+            moderator=moderator,
+            turns=turns,
+            per_minute=per_minute,
+            words=words,
+            quiet_s=quiet,
+            answer_s=answer,
+            memory=memory,
+            personas=parts,
+        ),
+    )
+
+
+def _personas(given: Sequence[str]) -> dict[str, str]:
+    """Return the persona of each NAME=TEXT, where TEXT may be the path of a file that has it."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise Usage(f"invalid persona {first_line(one, 40)!r}: give --persona NAME=TEXT or NAME=FILE")
+        if os.path.isfile(text):
+            text = body_text(None, text)
+        elif text and len(text.split()) == 1 and ("/" in text or text.endswith((".md", ".txt"))):
+            raise Usage(f"no such file {first_line(text, 80)!r}, for the persona of {name}: correct its path")
+        found[name] = text
+    return found
 
 
 def close(call: Call, name: str) -> None:
@@ -110,43 +176,54 @@ def show(call: Call, name: str) -> None:
         emit(room.to_json())
         return
     tell(_summary(room))
-    tell(f"owner    {room.definition.owner or '-'}")
-    tell(f"seed     {first_line(room.definition.seed, 100) or '-'}")
-    say(
-        "limits   "
-        + ", ".join(f"{what} {value:g}" for what, value in room.definition.limits._asdict().items())
-    )
+    made = room.state.definition
+    tell(f"owner    {made.owner or '-'}")
+    tell(f"seed     {first_line(made.seed, 100) or '-'}")
+    if made.moderator:
+        tell(f"leads    {made.moderator}")
+    say("limits   " + ", ".join(f"{what} {value:g}" for what, value in made.limits._asdict().items()))
+    costs = room.state.costs.values()
+    turns, fed = sum(cost.turns for cost in costs), sum(cost.fed for cost in costs)
+    say(f"cost     {turns:,} turns given, {fed:,} words fed to the members, {room.state.words:,} said")
     for member in room.state.members.values():
-        tell(f"member   {_member(member, clock.now())}")
+        tell(f"member   {_member(room, member, clock.now())}")
+    for name, persona in made.personas:
+        tell(f"persona  {name}: {first_line(persona, 80)}")
 
 
 def _summary(room: Room) -> str:
-    state, limits = room.state, room.definition.limits
+    state, limits = room.state, room.state.definition.limits
     status = f"{state.status} ({state.reason})" if state.reason else state.status
     turns = f"{state.turns} of {limits.turns} turns" if limits.turns else f"{state.turns} turns"
-    parts = [f"{room.name} {status}", room.definition.policy, turns, f"{state.words} words"]
+    parts = [f"{room.name} {status}", room.state.definition.policy, turns, f"{state.words} words"]
     parts.append(f"members {', '.join(state.members) or '-'}")
     if room.pending:
         parts.append(f"{room.pending} pending")
     if state.status != "closed" and room.running is not None:
         parts.append("runs" if room.running else f"nobody runs it: xw room run {room.name}")
+    if room.fix:
+        parts.append(f"`{room.fix}` continues it")
     return "; ".join(parts)
 
 
-def _member(member: Member, now: int) -> str:
+def _member(room: Room, member: Member, now: int) -> str:
     parts = [member.name + ("" if member.kind == "agent" else f" ({member.kind})")]
+    cost = room.state.costs.get(member.name)
+    if cost:
+        parts.append(f"{cost.turns} turns, {cost.fed:,} words fed, {cost.said:,} said")
     if member.open:
         parts.append(f"has the floor for {span((now - member.asked) / clock.SECOND)}")
     if member.away:
-        parts.append(_away(member, now))
+        parts.append(_away(room.name, member, now))
     return "; ".join(parts)
 
 
-def _away(member: Member, now: int) -> str:
+def _away(room: str, member: Member, now: int) -> str:
+    fix = f"`xw room join {room} --member {member.name}` asks it again"
     if not member.failures:
-        return "passed over: did not answer"
+        return f"passed over: did not answer; {fix}"
     failed = f"cannot answer ({member.failures} in a row)"
     if not member.rests:
-        return f"passed over: {failed}; `xw room join ROOM --member {member.name}` asks it again"
+        return f"passed over: {failed}; {fix}"
     left = max(0, member.rests - now) / clock.SECOND
-    return f"rests: {failed}; asked again in {span(left)}"
+    return f"rests: {failed}; asked again in {span(left)}; {fix} now"

@@ -163,6 +163,9 @@ class Rooms(Protocol):
     def close(self, name: str) -> None:
         """Take a room off the hub: its record stays, and mail to it fails at once. Harmless if repeated."""
 
+    def reopen(self, name: str, card: Mapping[str, object]) -> None:
+        """Put a closed room back on the hub, durable. Harmless if repeated."""
+
     def definition(self, name: str) -> bytes:
         """Return a room's definition. Raise FileNotFoundError, Damaged or another OSError."""
 

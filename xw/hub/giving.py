@@ -148,7 +148,8 @@ class Delivery:
 def unknown(files: "Files", url: str, name: str) -> NotFound:
     """Return the error for a name that is not registered; a closed room has everything but its card."""
     if layout.is_name(name) and is_file(files, f"{name}/{layout.ROOM}"):
-        return Closed(f"the room {name!r} on {url} is closed: `xw log --room {name}` shows it")
+        fix = f"`xw log --room {name}` shows it, `xw room resume {name}` continues it"
+        return Closed(f"the room {name!r} on {url} is closed: {fix}")
     return NotFound(f"no peer {name!r} on {url}")
 
 

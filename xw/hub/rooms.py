@@ -1,5 +1,6 @@
 """The rooms of a directory hub: `room.json` in the room's folder, its record in `sent/` and `inbox/done/`."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -64,6 +65,11 @@ class DirectoryRooms:
         """Remove the card: mail to the room then fails at once, with the reason."""
         with suppress(FileNotFoundError):  # already removed
             self._hub.files.remove(f"{name}/{layout.CARD}")
+
+    def reopen(self, name: str, card: Mapping[str, object]) -> None:
+        """Write the card again."""
+        data = (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode()
+        self._hub.files.replace(data, self._hub.mailbox(name).at(layout.SCRATCH), f"{name}/{layout.CARD}")
 
     def is_open(self, name: str) -> bool:
         """Look for the card."""

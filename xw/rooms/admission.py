@@ -3,16 +3,16 @@
 The author of a line is the mailbox that sent it, whatever the message claims.
 Members may speak, and so may people (instances of kind human) and the room's own
 host, who writes as the room. Everyone may join and leave; only people, the host
-and the owner may give other commands.
+and the owner may give other commands, which include every change of a setting.
 """
 
 from typing import Literal, NamedTuple
 
 from xw import failure, layout
-from xw.errors import NotFound
+from xw.errors import NotFound, Usage
 from xw.hub.contract import Outgoing
 from xw.message import Fields, Message
-from xw.rooms import payload
+from xw.rooms import definition, payload, settings
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member, kind_of
 from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers, reached_all
 from xw.text import first_line, span
@@ -68,7 +68,7 @@ def decide(state: State, hub: Outgoing, message: Message, now: int) -> Answer:
             dropped=("looped", f"it passed through {state.name} before, or through more than {_ROOMS} rooms")
         )
     if state.status == CLOSED:
-        return _refusal(message, f"the room is closed: {state.reason}")
+        return _refusal(message, settings.closed(state, state.reason))
     member = state.members.get(message.sender)
     if member is None and _kind(hub, message.sender) != HUMAN:
         if not state.members and len(message.to) > 1:
@@ -98,17 +98,19 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     lately = sum(then > now - MINUTE for then in member.spoke)
     if most and lately >= most and not answers(member, message) and member.kind not in (HUMAN, ROOM):
         why = f"more than {most} messages in a minute from {member.name}: wait for your turn"
-        refusal = _refusal(message, why)
         if now - member.limited < MINUTE:
-            return refusal
-        # The room reports a reached limit to all, but not for each message beyond it.
-        return refusal._replace(event={"event": payload.LIMITED, "member": member.name}, private=False)
+            return Answer(dropped=("refused", why))  # a notice for each would be read with its next turn
+        why += "; further messages in this minute are refused without a notice"
+        event: Fields = {"event": payload.LIMITED, "member": member.name}
+        return _refusal(message, why)._replace(event=event, private=False)
     return _LINE
 
 
 def _sign(state: State, message: Message) -> Answer:
     """Return the reaction to a message that is not a line, but may report that a turn gets no answer."""
-    member = state.holder(message.re)
+    # A bridge may give up long after the room has passed its member over.
+    late = (m for m in state.members.values() if m.away and not m.failures and m.last == message.re)
+    member = state.holder(message.re) or next(late, None)
     own = payload.read(message)
     protocol = message.fields.get("protocol")
     notice = isinstance(protocol, dict) and protocol.get("kind") == "ERROR_NOTICE"
@@ -118,18 +120,34 @@ def _sign(state: State, message: Message) -> Answer:
         message.sender == layout.POSTMASTER or (message.sender == member.name and word)
     ):
         return _PUT_AWAY
-    event: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open, "failed": True}
+    event: Fields = {"event": payload.AWAY, "member": member.name, "turn": message.re, "failed": True}
     quoted = first_line(message.body, _WIDTH).replace('"', "'")  # the room's own quotes enclose it
     what = f'{member.name} cannot answer ("{quoted}")'
     # Returned mail, and another room's refusal, will not change in a moment.
     if message.sender == layout.POSTMASTER or member.kind == ROOM or member.failures + 1 >= _FAILURES:
         fix = f"`xw room join {state.name} --member {member.name}`"
-        return Answer(event, f"{what}: passed over until it or a person says something, or {fix}")
+        text = f"{what}: passed over until it or a person says something, or {fix}"
+        return Answer(event, text + in_its_place(state, member.name))
     rest = min(_RETRY_AFTER_S * 2**member.failures, _RETRY_AFTER_MOST_S)
-    text = f"{what}: asked again in {span(rest)}"
+    text = f"{what}: asked again in {span(rest)}, or when a person says something"
+    text += in_its_place(state, member.name)
     # The room reports the first and the last failure to the members; `xw log --room` has them all.
     told = (state.name,) if member.failures else ()
     return Answer(event | {"rest_s": rest}, text, told, private=bool(told))
+
+
+def in_its_place(state: State, name: str) -> str:
+    """Return the words of an event on who leads the room without its moderator; empty for other members."""
+    member = state.members.get(name)
+    if name != state.definition.moderator or (member and member.kind == HUMAN):
+        return ""
+    command = f"`xw room set {state.name} --moderator NAME` names another moderator"
+    return f"; the others speak in turn meanwhile; {command}"
+
+
+def may_command(state: State, hub: Outgoing, sender: str) -> bool:
+    """Return True if an instance may give every command to a room: a person, the owner, or the host."""
+    return sender in (state.name, state.definition.owner) or _kind(hub, sender) == HUMAN
 
 
 def _control(state: State, hub: Outgoing, message: Message, own: payload.Payload) -> Answer:
@@ -138,17 +156,39 @@ def _control(state: State, hub: Outgoing, message: Message, own: payload.Payload
     if command is None:
         quoted = first_line(given, _NAME)
         return _refusal(message, f"unknown command {quoted!r}: a room takes {', '.join(payload.COMMANDS)}")
-    may = sender in (state.name, state.definition.owner) or _kind(hub, sender) == HUMAN
-    if not may and not (command in ("join", "leave") and name == sender):
+    if not may_command(state, hub, sender) and not (command in ("join", "leave") and name == sender):
         return _refusal(message, f"{sender} may not {command}: only people and the room's owner may")
+    try:
+        changes = settings.absolute(state, own.settings)
+        new = definition.changed(state.definition, changes, list(state.members))
+    except Usage as error:
+        return _refusal(message, str(error))
+    if command == "resume" and state.status == OPEN and changes:
+        command = "set"
     problem = _problem(state, hub, command, name)
-    return _refusal(message, problem) if problem else _done(state, hub, command, name, sender)
+    if problem is None and command == "resume":
+        problem = settings.why_not_resumed(state, new)
+    if problem is None and command == "set" and not changes:
+        problem = f"nothing to set: name a setting of {', '.join(definition.SETTINGS)}"
+    if problem:
+        return _refusal(message, problem)
+    if command in ("set", "resume"):
+        return _changed(state, command, changes, sender)
+    return _done(state, hub, command, name, sender)
+
+
+def _changed(state: State, command: RoomCommand, changes: Fields, sender: str) -> Answer:
+    kind = payload.SET if command == "set" else payload.RESUMED
+    event: Fields = {"event": kind, "by": sender} | ({"set": changes} if changes else {})
+    did = "changed the room" if command == "set" else "resumed the room"
+    words = settings.in_words(state.definition, changes)
+    return Answer(event, f"{sender} {did}{': ' if words else ''}{words}", (sender,))
 
 
 def _problem(state: State, hub: Outgoing, command: RoomCommand, name: str) -> str | None:
     """Return why the room cannot carry out a command now; None if it can."""
-    if state.status == CLOSED:
-        return f"the room is closed: {state.reason}"
+    if state.status == CLOSED and command != "resume":
+        return settings.closed(state, state.reason)
     if command == "join" and (name == state.name or not hub.knows(name)):
         return f"no instance {first_line(name, _NAME)!r} on the hub"
     if command == "leave" and name not in state.members:
@@ -164,12 +204,13 @@ def _done(state: State, hub: Outgoing, command: RoomCommand, name: str, sender: 
         event: Fields = {"event": payload.JOINED, "member": name, "as": _kind(hub, name)}
         return Answer(event, f"{name} {'is back' if back else 'has joined'}", (name, sender))
     if command == "leave":
-        return Answer({"event": payload.LEFT, "member": name}, f"{name} has left", (name, sender))
+        left = f"{name} has left{in_its_place(state, name)}"
+        return Answer({"event": payload.LEFT, "member": name}, left, (name, sender))
     if command == "close":
         reason = f"{sender} closed it"
-        return Answer({"event": payload.CLOSED, "reason": reason}, f"the room is closed: {reason}", (sender,))
-    event = {"event": payload.PAUSED if command == "pause" else payload.RESUMED, "by": sender}
-    return Answer(event, f"{sender} {command}d the room", (sender,))
+        event = {"event": payload.CLOSED, "reason": reason}
+        return Answer(event, settings.closed(state, reason), (sender,))
+    return Answer({"event": payload.PAUSED, "by": sender}, f"{sender} paused the room", (sender,))
 
 
 def _refusal(message: Message, why: str) -> Answer:

@@ -16,10 +16,10 @@ from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
-from xw.rooms import admission, payload, wording
+from xw.rooms import admission, definition, payload, settings, wording
 from xw.rooms.payload import Payload
-from xw.rooms.policies import POLICIES
-from xw.rooms.scene import ROOM, File, Line, Member, has_news, is_for
+from xw.rooms.policies import POLICIES, Policy
+from xw.rooms.scene import ROOM, File, Limits, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.rooms.view import RoomView
 from xw.text import size
@@ -39,18 +39,25 @@ class Coordinator:
         self.state = state
         self._mailbox, self._hub = instance.mailbox, instance.hub
         self._rooms = instance.hub.rooms()
-        self._limits = state.definition.limits
-        self._policy = POLICIES[state.definition.policy]
+        self._made = state.definition
         self._started = instance.now()
         self._sound = False  # True while `state` equals the fold of the files
         self._faults = Faults(f"{instance.root}/{instance.name}")
         self.unheard: dict[str, Unreadable] = {}
         """Pending mail that cannot be read here and now, and why."""
 
+    @property
+    def _limits(self) -> Limits:
+        return self.state.definition.limits
+
+    @property
+    def _policy(self) -> Policy:
+        return POLICIES[self.state.definition.policy]
+
     def begin(self) -> None:
         """Fold the record, complete an earlier coordinator's interrupted step, and open a new room."""
-        seed = self.state.definition.seed
-        state = self.state = State(self.state.name, self.state.definition)
+        seed = self._made.seed
+        state = self.state = State(self.state.name, self._made)
         state.replay(RoomView(self._rooms, state.name), self.instance.now())
         if state.last and state.last.to != (state.name,):
             if not self._answered(state.last):
@@ -120,6 +127,9 @@ class Coordinator:
         known = self.state.settled.get(message.id)
         answer = admission.settled(known) if known else admission.decide(self.state, self._hub, message, now)
         if answer.event:
+            if self.state.status == CLOSED and answer.event["event"] == payload.RESUMED:
+                # Before the event: an open room without a card would count as one whose record was removed.
+                self._rooms.reopen(self.state.name, definition.card(self.state.name, self._made))
             to = answer.to if answer.private else (*self.state.members, *answer.to)
             if not answer.private or any(map(self._hub.knows, answer.to)):
                 self._tell(answer.event, answer.text, to, message.id, answer.kind)
@@ -145,7 +155,8 @@ class Coordinator:
             if member.open and now >= self._deadline(member):
                 fields: Fields = {"event": payload.AWAY, "member": member.name, "turn": member.open}
                 why = f"did not answer within {self._limits.answer_s:g} s"
-                self._tell(fields, f"{member.name} {why}: passed over until it says something")
+                text = f"{member.name} {why}: passed over until it speaks, or a person names it with @"
+                self._tell(fields, text + admission.in_its_place(self.state, member.name))
 
     def _deadline(self, member: Member) -> int:
         # Time without a coordinator, or in a paused room, does not count against the member.
@@ -156,20 +167,12 @@ class Coordinator:
         """Close the room if a limit is reached and nobody has the floor."""
         if self.state.scene().waits:
             return
-        reason = self._spent()
+        reason = self.state.spent()
         if reason is None and self._is_quiet(now):
             reason = f"nobody spoke for {self._limits.quiet_s:g} s"
         if reason:
             fields: Fields = {"event": payload.CLOSED, "reason": reason}
-            self._tell(fields, f"the room is closed: {reason}")
-
-    def _spent(self) -> str | None:
-        """Return the reached limit that forbids any further turn; None if there is none."""
-        if 0 < self._limits.turns <= self.state.turns:
-            return f"the limit of {self._limits.turns} turns is reached"
-        if 0 < self._limits.words <= self.state.words:
-            return f"the limit of {self._limits.words} words is reached"
-        return None
+            self._tell(fields, settings.closed(self.state, reason))
 
     def _is_quiet(self, now: int) -> bool:
         at = self._quiet_at()
@@ -181,9 +184,13 @@ class Coordinator:
 
     def _next(self, now: int) -> tuple[str, ...]:
         """Return the members to give a turn now, within the remaining turns."""
-        if self._spent():
+        if self.state.spent():
             return ()
-        chosen = self._policy.speakers(self.state.scene(now), now)
+        scene = self.state.scene(now)
+        chosen = self._policy.next(scene, now)
+        again = None if chosen else self._policy.again(scene)
+        if again and scene.free_at(again) <= now:
+            chosen = (again.name,)
         return chosen[: self._limits.turns - self.state.turns] if self._limits.turns else chosen
 
     def _give(self, now: int) -> None:
@@ -193,12 +200,15 @@ class Coordinator:
                     self._turn(self.state.members[name])
                 else:
                     fields: Fields = {"event": payload.LEFT, "member": name}
-                    self._tell(fields, f"{name} has left: it is not on the hub")
+                    left = f"{name} has left: it is not on the hub"
+                    self._tell(fields, left + admission.in_its_place(self.state, name))
 
     def _alarms(self, now: int) -> list[int]:
         """Return the times at which the room must act without new mail."""
         if self.state.status != OPEN:
             return []
+        if self._next(now):
+            return [now]  # the room was resumed after the last look at who speaks next
         held = [self._deadline(member) for member in self.state.members.values() if member.open]
         alarms = held + self._rates(now)
         quiet = self._quiet_at()
@@ -208,6 +218,9 @@ class Coordinator:
         """Return the times at which members with news are within their rates again, or have rested."""
         scene = self.state.scene(now)
         rated = [at for member in scene.present() if (at := scene.free_at(member)) > now]
+        again = None if self._policy.next(scene, now) else self._policy.again(scene)
+        if again and scene.free_at(again) > now:
+            rated.append(scene.free_at(again))
         members = self.state.members.values()
         return rated + [m.rests for m in members if m.away and m.rests > now and has_news(m, scene.lines)]
 
@@ -217,14 +230,32 @@ class Coordinator:
         state = self.state
         shown = self._lines_for(member)
         files, paths, sums = self._enclosed(shown)
-        # A member that needs a reminder gets the topic, unless its turn shows the seed itself.
-        topic = "" if shown[:1] == state.lines[:1] else state.definition.seed
-        hint = self._policy.hint_for(member.name, state.definition.moderator)
-        body = wording.turn(state.name, member, tuple(state.members), shown, files, topic, hint)
+        again = not has_news(member, state.lines)
+        body = wording.turn(state.name, member, self._brief(member, shown, again), shown, files)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
-        more: Fields = {"author": shown[-1].author, "rooms": passed}
+        author = shown[-1].author if shown else state.name
+        more: Fields = {"author": author, "rooms": passed}
         draft = post.Draft("question", (member.name,), body, attachments=paths, more=more, sums=sums)
-        self._send(draft, Payload(payload.TURN, {"turn": state.given + 1}))
+        fields: Fields = {"turn": state.given + 1}
+        self._send(draft, Payload(payload.TURN, fields | ({"again": True} if again else {})))
+
+    def _brief(self, member: Member, shown: Sequence[Line], again: bool) -> wording.Brief:
+        """Return what a turn says around its lines."""
+        state, made = self.state, self.state.definition
+        able = tuple(other.name for other in state.scene(self.instance.now()).nameable(member))
+        names = able if again or member.name == made.moderator else ()
+        if not member.fresh:
+            return wording.Brief(names=names, again=again)
+        return wording.Brief(
+            True,
+            tuple(name for name in state.members if name != member.name),
+            self._policy.hint_for(member.name, made.moderator),
+            dict(made.personas).get(member.name, ""),
+            # The topic, unless its turn shows the seed itself.
+            "" if shown[:1] == state.lines[:1] else made.seed,
+            names,
+            again,
+        )
 
     def _lines_for(self, member: Member) -> list[Line]:
         """Return the others' lines since a member's last turn; for a reminder, after the last of all."""

@@ -1,10 +1,12 @@
 """The moderator decides: the members that it names with `@` speak, in that order, and then it speaks again.
 
-If it names nobody, lets its turn pass or has left, nobody speaks until it has
-heard something new, which a person can say at any time.
+If it names nobody who can speak, or those named say nothing, it is asked once more. While it cannot answer,
+or after it has left, the members speak in turn; a person who moderates is waited for.
 """
 
-from xw.rooms.scene import Member, Scene, names_member
+from xw.rooms import round_robin
+from xw.rooms.calls import may_be_asked_again
+from xw.rooms.scene import HUMAN, Member, Scene, names_member
 
 
 def speakers(scene: Scene, now: int) -> tuple[str, ...]:
@@ -12,7 +14,20 @@ def speakers(scene: Scene, now: int) -> tuple[str, ...]:
     if scene.waits:
         return ()
     chosen = _next(scene)
+    if chosen is None and not any(_moderates(scene, m) for m in scene.members):
+        return round_robin.speakers(scene, now)
     return (chosen.name,) if chosen and scene.free_at(chosen) <= now else ()
+
+
+def again(scene: Scene) -> Member | None:
+    """Return the moderator if it has something to decide, and nobody has the turn; see `policies.Again`."""
+    moderator = next((m for m in scene.members if m.name == scene.moderator), None)
+    decides = moderator and scene.lines and not _next(scene) and may_be_asked_again(scene, moderator)
+    return moderator if decides else None
+
+
+def _moderates(scene: Scene, member: Member) -> bool:
+    return member.name == scene.moderator and (member.kind == HUMAN or not member.away)
 
 
 def _next(scene: Scene) -> Member | None:

@@ -1,8 +1,8 @@
 """A room's payload in a message's field `protocol`: write it, read it back.
 
-    ROOM_TURN     a turn, from the room to one member: {turn, took}
+    ROOM_TURN     a turn, from the room to one member: {turn, took}; {again} if it has no news
     ROOM_EVENT    an event of the room, to all: {event, took, and the event's own fields}
-    ROOM_CONTROL  a command to the room: {do, name}
+    ROOM_CONTROL  a command to the room: {do, name}; {set} with the settings that it changes
 
 `took` has the ids of the lines that the room took since its last message, so the
 room's messages record the order of all lines. Anybody can send such a message;
@@ -27,6 +27,7 @@ LEFT: RoomEvent = "left"
 AWAY: RoomEvent = "away"
 PAUSED: RoomEvent = "paused"
 RESUMED: RoomEvent = "resumed"
+SET: RoomEvent = "set"
 CLOSED: RoomEvent = "closed"
 REFUSED: RoomEvent = "refused"
 LIMITED: RoomEvent = "limited"
@@ -53,6 +54,12 @@ class Payload(NamedTuple):
         """Return a field's text; empty if the field is missing or not a text."""
         value = self.fields.get(key)
         return value if isinstance(value, str) else ""
+
+    @property
+    def settings(self) -> Fields:
+        """Return the room's settings that it changes; empty if it changes none."""
+        value = self.fields.get("set")
+        return value if isinstance(value, dict) else {}
 
 
 def read(message: Message) -> Payload | None:

@@ -48,7 +48,8 @@ class Line(NamedTuple):
     """One line by the mailbox `author`, at `at` (microseconds, by the room's clock).
 
     `rooms` are the rooms that the text has passed through, `names` the names it mentions.
-    A PASS is a line that is `silent`: it counts, and nobody sees it.
+    A PASS is a line that is `silent`: it counts, and nobody sees it. `person` is True for a person's words,
+    and for those of the room's host.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Line(NamedTuple):
     names: tuple[str, ...] = ()
     silent: bool = False
     files: tuple[File, ...] = ()
+    person: bool = False
 
 
 class Member(NamedTuple):
@@ -70,7 +72,8 @@ class Member(NamedTuple):
     `away` is True if it let a turn pass, `fresh` if it needs a reminder; `spoke` has
     the times of its last lines; `limited` is when the room last reported its rate.
     `failures` counts the turns in a row that it could not answer; at `rests` it gets
-    the turn again (0: never).
+    the turn again (0: never). `last` is the id of its last turn; `nudged` is True if
+    it was asked once more to name somebody, and nobody else has spoken since.
     """
 
     name: str
@@ -86,6 +89,8 @@ class Member(NamedTuple):
     before: int = 0
     failures: int = 0
     rests: int = 0
+    last: str = ""
+    nudged: bool = False
 
     def back(self) -> "Member":
         """Return the member as one that may get turns again, with a reminder."""
@@ -113,6 +118,10 @@ class Scene(NamedTuple):
     def present(self) -> Iterator[Member]:
         """Yield the members that may get a turn: not away, no turn open, with news."""
         return (m for m in self.members if not m.away and not m.open and has_news(m, self.lines))
+
+    def nameable(self, member: Member) -> Iterator[Member]:
+        """Yield the members that this one can name, and that can speak then."""
+        return (other for other in self.members if other.name != member.name and not other.away)
 
     def free_at(self, member: Member) -> int:
         """Return the time at which the rate allows a member its next message; 0 for now."""

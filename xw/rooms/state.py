@@ -6,15 +6,16 @@ each message that it sends, by the same two methods.
 """
 
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from xw import clock, layout
+from xw.errors import Usage
 from xw.message import Message
-from xw.rooms import payload
+from xw.rooms import definition, payload
 from xw.rooms.definition import Definition
 from xw.rooms.payload import Payload
 from xw.rooms.record import Record
-from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Line, Member, Scene, is_pass, kind_of, mentions
+from xw.rooms.scene import HUMAN, MINUTE, ROOM, File, Limits, Line, Member, Scene, is_pass, kind_of, mentions
 from xw.rooms.view import RoomView
 from xw.words import RoomEvent, RoomStatus
 
@@ -23,14 +24,24 @@ PAUSED: RoomStatus = "paused"
 CLOSED: RoomStatus = "closed"
 
 
+class Cost(NamedTuple):
+    """A member's share of the room's cost: its turns, the words in them, and the words that it said."""
+
+    turns: int = 0
+    fed: int = 0
+    said: int = 0
+
+
 class State:
     """The state of a room. `last` is the last message it sent, `thread` the first one's id.
 
-    `turns` counts the turns toward the limit, `given` also the failed ones.
+    `definition` has the present settings. `turns` counts the turns toward the limit, `given` also the failed
+    ones; `costs` has all of each member, also after it has left.
 
     `heard` has the lines that no sent message names yet, `aside` the messages set
     aside likewise; `settled` maps a message to the event that answered it;
-    `active_at` is the time of the last line, or of the last resume.
+    `active_at` is the time of the last line, or of the last resume. `whole` is False
+    if the record's beginning is missing, as after a gc.
     """
 
     def __init__(self, name: str, definition: Definition) -> None:
@@ -41,6 +52,8 @@ class State:
         self.turns = 0
         self.given = 0
         self.words = 0
+        self.costs: dict[str, Cost] = {}
+        self.whole = True
         self.status = OPEN
         self.reason = ""
         self.heard: list[str] = []
@@ -84,7 +97,16 @@ class State:
                 else:
                     self.hear(message, now)
         if self.status != CLOSED and not room.rooms.is_open(room.name):
-            self.status, self.reason = CLOSED, "its record was removed"
+            self.status, self.reason, self.whole = CLOSED, "its record was removed", False
+
+    def spent(self, limits: Limits | None = None) -> str | None:
+        """Return the reached limit that forbids any further turn; None if there is none."""
+        limits = limits or self.definition.limits
+        if 0 < limits.turns <= self.turns:
+            return f"the limit of {limits.turns} turns is reached"
+        if 0 < limits.words <= self.words:
+            return f"the limit of {limits.words} words is reached"
+        return None
 
     def hear(self, message: Message, now: int) -> None:
         """Fold a line. Its time is its sender's, limited by the room's last message and the room's clock.
@@ -92,12 +114,17 @@ class State:
         Otherwise a member with a slow clock would neither keep the room awake nor reach its rate.
         """
         line = line_of(message, now, self.last.sent if self.last else 0)
+        member = self.members.get(line.author)
+        person = member is None or member.kind == HUMAN  # no other stranger's words are taken
+        line = line._replace(person=person)
         self.heard.append(line.id)
         self.lines.append(line)
         if not line.silent:
-            self.words += len(line.text.split())
+            said = len(line.text.split())
+            self.words += said
+            self._count(line.author, said=said)
             self.active_at = max(self.active_at, line.at)
-        member = self.members.get(line.author)
+            self._let_name(line.author)
         if member:
             if not (line.silent and member.kind == ROOM):  # a room's PASS only acknowledges a turn
                 # Nobody answers a turn before it is given, however slow the member's clock.
@@ -107,29 +134,45 @@ class State:
             if member.away:  # it may have forgotten the conversation
                 member = member.back()
             self.members[line.author] = member._replace(failures=0)
-        if member is None or member.kind == HUMAN:
-            self._wake()
+        if person:
+            self._wake(line)
 
-    def _wake(self) -> None:
-        """Let members that could not answer have turns again: a person, or the room's host, has spoken."""
+    def _wake(self, line: Line) -> None:
+        """Let members have turns again, because a person, or the room's host, has spoken.
+
+        These are the members that could not answer, and those that it names.
+        """
         for name, member in self.members.items():
-            if member.away and member.failures:
+            if member.away and (member.failures or name in line.names):
                 self.members[name] = member.back()
+
+    def _let_name(self, speaker: str = "") -> None:
+        """Let members be asked once more to name somebody: another has spoken since."""
+        for name, member in self.members.items():
+            if name != speaker:
+                self.members[name] = member._replace(nudged=False)
+
+    def _count(self, name: str, turns: int = 0, fed: int = 0, said: int = 0) -> None:
+        cost = self.costs.get(name, Cost())
+        self.costs[name] = Cost(cost.turns + turns, cost.fed + fed, cost.said + said)
 
     def sent(self, message: Message, own: Payload) -> None:
         """Fold a turn or an event that the room sent."""
+        if self.last is None and message.thread is not None:
+            self.whole = False  # the first message of a room begins its thread
         self.last = message
         self.thread = self.thread or message.thread or message.id
         self.heard.clear()
         self.aside.clear()
         if own.kind == payload.TURN:
-            self._turn(message)
+            self._turn(own, message)
         else:
             self._event(own, message)
 
-    def _turn(self, message: Message) -> None:
+    def _turn(self, own: Payload, message: Message) -> None:
         self.turns += 1
         self.given += 1
+        self._count(message.to[0], turns=1, fed=len(message.body.split()))
         member = self.members.get(message.to[0])
         if member:
             self.members[member.name] = member._replace(
@@ -137,9 +180,11 @@ class State:
                 heard=len(self.lines),
                 before=member.heard,
                 open=message.id,
+                last=message.id,
                 asked=message.sent,
                 fresh=False,
                 away=False,
+                nudged=own.fields.get("again") is True,
             )
 
     def _event(self, own: Payload, message: Message) -> None:
@@ -161,16 +206,40 @@ class State:
         elif event == payload.PAUSED:
             self.status = PAUSED
         elif event == payload.RESUMED:
-            self.status = OPEN
-            self.active_at = self.resumed_at = message.sent
+            self._resume(own, message)
+        elif event == payload.SET:
+            self._set(own)
         elif event == payload.CLOSED:
             self.status, self.reason = CLOSED, own.text("reason")
+
+    def _resume(self, own: Payload, message: Message) -> None:
+        if self.status == CLOSED:
+            # Answers to open turns were refused; and what silenced a member may be over.
+            for name, member in self.members.items():
+                heard = member.before if member.open else member.heard
+                self.members[name] = member.back()._replace(open=None, heard=heard)
+        self.status, self.reason = OPEN, ""
+        self.active_at = self.resumed_at = message.sent
+        self._let_name()
+        self._set(own)
+
+    def _set(self, own: Payload) -> None:
+        """Take new settings; a member with a new persona is reminded of it with its next turn."""
+        if not own.settings:
+            return
+        with suppress(Usage):  # settings of a newer xw
+            self.definition = definition.changed(self.definition, own.settings, list(self.members))
+        personas = own.settings.get("personas")
+        for name in personas if isinstance(personas, dict) else ():
+            if name in self.members:
+                self.members[name] = self.members[name]._replace(fresh=True)
+        self._let_name()
 
     def _away(self, member: Member, own: Payload, message: Message) -> Member:
         """Return a member after a turn without an answer; after a failure it gets the turn again."""
         if not own.fields.get("failed"):
             return member._replace(open=None, away=True, failures=0, rests=0)
-        if member.open == own.text("turn"):
+        if own.text("turn") in (member.open, member.last):
             self.turns -= 1
             member = member._replace(heard=member.before)
         self.active_at = max(self.active_at, message.sent)  # a failure restarts the quiet time

@@ -23,7 +23,7 @@ LINE: EntryKind = "line"
 EVENT: EntryKind = "event"
 _SHOWN = (
     payload.JOINED, payload.LEFT, payload.AWAY, payload.LIMITED,
-    payload.PAUSED, payload.RESUMED, payload.CLOSED,
+    payload.PAUSED, payload.RESUMED, payload.SET, payload.CLOSED,
 )  # fmt: skip
 
 

@@ -14,15 +14,15 @@ have in this turn; a member's own row that looks like such a row gets `| ` befor
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from xw.quote import GUARD, is_look_alike
 from xw.rooms.scene import ROOM, File, Line, Member
-from xw.text import first_line
 
 _INDENT = "  "
 _LIMIT = 600_000  # bytes of lines in one turn, as JSON: a message has 1 MiB
 _LONGEST = 100_000  # characters to keep of a line that is too long alone: at most six bytes each in JSON
-_TOPIC = 400
+_TOPIC = 4000  # characters of the topic, and of a persona
 
 
 def spoken(line: Line, files: Mapping[File, str]) -> str:
@@ -48,29 +48,54 @@ def _mark(room: str) -> str:
     return f"[room {room}] "
 
 
-def turn(
-    room: str,
-    member: Member,
-    members: Sequence[str],
-    lines: Sequence[Line],
-    files: Mapping[File, str],
-    topic: str,
-    hint: str,
-) -> str:
+class Brief(NamedTuple):
+    """The words of a turn around its lines; only a `reminder` has the others, the policy and the topic.
+
+    `persona` is the part that the member plays. `names` are those whom the member may name, because it
+    moderates, or is asked `again` to name somebody.
+    """
+
+    reminder: bool = False
+    others: tuple[str, ...] = ()
+    hint: str = ""
+    persona: str = ""
+    topic: str = ""
+    names: tuple[str, ...] = ()
+    again: bool = False
+
+
+def turn(room: str, member: Member, brief: Brief, lines: Sequence[Line], files: Mapping[File, str]) -> str:
     """Return the body of a turn; for a room only the lines, because it instructs its own members."""
     shown, left_out = _fitting(lines, files)
     if member.kind == ROOM:
         return "\n".join(shown)
-    first = [f"[room {room}] your turn, {member.name}"]
-    if member.fresh:
-        others = ", ".join(name for name in members if name != member.name) or "nobody else yet"
-        first = [f"[room {room}] you are {member.name}; with you: {others}. {hint}"]
-        if topic:
-            first.append(f"[room {room}] about: {first_line(topic, _TOPIC)}")
+    first = [_first(member, brief)]
+    if brief.names:
+        now = "nobody has the turn now; " if brief.again else ""
+        first.append(f"{now}name the next speaker with @: {', '.join(f'@{name}' for name in brief.names)}")
+    if brief.persona:
+        first.append(_block("your part", brief.persona))
+    if brief.topic:
+        first.append(_block("about", brief.topic))
     if left_out:
-        first.append(f"[room {room}] {left_out} earlier lines omitted; `xw log --room {room}` shows them")
-    last = f"[room {room}] reply with your line only; reply PASS to stay silent"
-    return "\n".join([*first, *shown, last])
+        first.append(f"{left_out} earlier lines omitted; `xw log --room {room}` shows them")
+    last = "reply with your line only; reply PASS to stay silent"
+    return "\n".join([*(_mark(room) + row for row in first), *shown, _mark(room) + last])
+
+
+def _first(member: Member, brief: Brief) -> str:
+    if not brief.reminder:
+        return f"your turn, {member.name}"
+    return f"you are {member.name}; with you: {', '.join(brief.others) or 'nobody else yet'}. {brief.hint}"
+
+
+def _block(label: str, text: str) -> str:
+    """Return a text behind a label, cut if it is too long, with its other rows indented like a line's."""
+    cut = text.strip() if len(text) <= _TOPIC else text[:_TOPIC].strip() + " …"
+    first, *rest = cut.splitlines() or [""]
+    return f"\n{_INDENT}".join(
+        [f"{label}: {first}", *(GUARD + row if is_look_alike(row) else row for row in rest)]
+    )
 
 
 def _fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:

@@ -134,3 +134,4 @@ class Room(TypedDict):
     owner: Annotated[str, Field(description="The instance that may give it commands, or empty.")]
     limits: RoomLimits
     created: Time
+    personas: NotRequired[Annotated[dict[Name, str], Field(description="The parts that members play.")]]

@@ -40,6 +40,9 @@ class Member(TypedDict):
     away: Annotated[bool, Field(description="True if it let a turn pass, and gets no turns.")]
     failures: Annotated[Count, Field(description="Number of turns in a row that it could not answer.")]
     rests: Annotated[Time | None, Field(description="The time of its next turn, after failures.")]
+    turns: Annotated[Count, Field(description="Number of turns given to it, failed ones included.")]
+    fed: Annotated[Count, Field(description="Number of words in these turns.")]
+    said: Annotated[Count, Field(description="Number of words that it said.")]
 
 
 class RoomState(TypedDict):
@@ -54,8 +57,10 @@ class RoomState(TypedDict):
     owner: str
     created: Time
     limits: RoomLimits
-    turns: Count
-    words: Count
+    personas: Annotated[dict[Name, str], Field(description="The parts that members play.")]
+    turns: Annotated[Count, Field(description="Number of turns that count toward the limit.")]
+    words: Annotated[Count, Field(description="Number of words said.")]
+    fed: Annotated[Count, Field(description="Number of words in all turns, also of those who left.")]
     lines: Count
     pending: Count
     running: Annotated[bool | None, Field(description="Null if unknown on this machine.")]

@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "room leave": (mail.Sent,),
     "room pause": (mail.Sent,),
     "room resume": (mail.Sent,),
+    "room set": (mail.Sent,),
     "room close": (mail.Sent,),
     "gc": (upkeep.Swept,),
     "hub move": (upkeep.HubMoved,),
