@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xw.actions.setup import Who as Who
     from xw.actions.transcript import Line as Line
     from xw.actions.transcript import Traced as Traced
+    from xw.actions.unregistering import Left as Left
     from xw.agent import Agent as Agent
     from xw.agent import open as open
     from xw.agent.rooms import Listed as Listed
@@ -78,6 +79,7 @@ _HOMES = {
     "actions.rooms": "Room",
     "actions.setup": "Synced Who",
     "actions.transcript": "Line Traced",
+    "actions.unregistering": "Left",
     "agent": "Agent open",
     "agent.rooms": "Listed RoomClosed RoomMade",
     "agent.values": "DeadLetters Findings Peers Prompt Returned Thread Trace Unfinished",

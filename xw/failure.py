@@ -11,8 +11,8 @@ payload. `docs/protocol.md` is the reference.
 import re
 from typing import get_args
 
-from xw import layout
-from xw.message import Fields, Message
+from xw import clock, layout
+from xw.message import Fields, Message, encode
 from xw.named_tuple import NamedTuple
 from xw.words import FailureKind
 
@@ -58,6 +58,25 @@ def returned(to: str, kept: str, message_id: str, reason: str) -> str:
     return f"{_RETURN.format(to)}{reason}. It is in {kept}/; {again}."
 
 
+def unregistered(to: str, name: str, thread: str | None) -> tuple[str, bytes]:
+    """Return postmaster's info that a message was not handled because its recipient was unregistered.
+
+    `name` is the message's file name, `thread` its thread. Repeated calls return the same bytes.
+    """
+    message_id = name.partition(".")[0]
+    reason = f"{to} was unregistered before it handled the message"
+    fields: Fields = {
+        "from": layout.POSTMASTER,
+        "type": "info",
+        "to": [layout.sender_of(name)],
+        "re": message_id,
+        "thread": thread or message_id,
+        "body": f"{_RETURN.format(to)}{reason}. Your copy is in {layout.SENT}/.",
+        "protocol": payload("gone", reason, message_id, to),
+    }
+    return encode(fields, clock.from_stamp(layout.time_of(name)))
+
+
 def sentence(message: Message) -> str:
     """Return a failure notice as one line, to which xw adds the name of its sender."""
     found = read(message)
@@ -66,7 +85,8 @@ def sentence(message: Message) -> str:
     about, reason = layout.short_id(found.re), _line(found.reason)
     if message.sender == layout.POSTMASTER:
         to = f" to {found.to}" if layout.is_name(found.to) else ""
-        return f"Not delivered{to}: {reason}; `xw retry {about}` sends it again"
+        again = "" if found.kind == "gone" else f"; `xw retry {about}` sends it again"
+        return f"Not delivered{to}: {reason}{again}"
     return f"No answer from {message.sender} to {about} ({found.kind}): {reason}"
 
 

@@ -254,9 +254,12 @@ def _check_way(path: str) -> None:
 
 
 def update_config(
-    path: str, change: dict[str, object], instances: Mapping[str, object] | None = None
+    path: str, change: dict[str, object], instances: Mapping[str, object] | None = None, without: str = ""
 ) -> None:
-    """Change keys of a configuration file, made if missing; replaces the whole file, under a lock."""
+    """Change keys of a configuration file, made if missing; replaces the whole file, under a lock.
+
+    `instances` are added, and the instance `without` is removed.
+    """
     from xw.config_schema import check
     from xw.files.own_folder import own_folder
 
@@ -270,5 +273,8 @@ def update_config(
         if instances:
             known = data.get("instances", {})
             data["instances"] = {**(known if isinstance(known, dict) else {}), **instances}
+        left = data.get("instances")
+        if without and isinstance(left, dict):
+            left.pop(without, None)
         check(data, path)
         files.rewrite((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), "", name)

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from xw import clock, layout
 from xw.errors import Damaged, Moved, NotFound, Refused, Unreachable, Unreadable, Usage, XwError
+from xw.failure import unregistered
 from xw.finding import Finding
 from xw.hub.contract import (
     Claim,
@@ -26,10 +27,12 @@ from xw.hub.contract import (
     Progress,
     Rooms,
     Survey,
+    Unregistered,
     Withdrawn,
 )
 from xw.hub.sighting import Peer, Sighting
 from xw.layout import RANK, check_name
+from xw.message import decode
 from xw.sweep import Swept
 from xw.words import State
 
@@ -205,6 +208,18 @@ class LedgerHub:
         server.revisions[name] = max(server.revisions.values(), default=1.0) + 1.0
         server.entries.setdefault(name, {})
         return new
+
+    def unregister(self, name: str) -> Unregistered:
+        """Keep nothing but what goes back."""
+        entries = self._entries(name)
+        back = [one for one, entry in entries.items() if entry.state in ("pending", "processing")]
+        for one in back:
+            info = unregistered(name, one, decode(one, entries[one].data).thread)
+            to = layout.sender_of(one)
+            self.deliver([Parcel(to, *info, to, info[0].partition(".")[0], (), lambda _: iter(()))])
+        for parts in (self.server.cards, self.server.entries, self.server.presences, self.server.acted):
+            parts.pop(name, None)
+        return Unregistered(name, "", tuple((layout.sender_of(one), one) for one in sorted(back)))
 
     def groups(self, name: str) -> tuple[str, ...] | None:
         """Look into the card."""

@@ -6,6 +6,7 @@ from tests.hub.parcels import parcel, state_of
 from tests.hub.stages import Stage
 from xw.errors import NotFound, Refused, Usage
 from xw.mailbox import Mailbox
+from xw.message import decode
 from xw.words import State
 
 
@@ -14,6 +15,27 @@ def test_instances_are_those_registered(stage: Stage) -> None:
     assert stage.hub.instances() == ["alice", "bob", "carol"]
     assert stage.hub.knows("bob")
     assert not any(map(stage.hub.knows, ("dave", "", "all", "postmaster", "..", "bob/inbox", "Bob")))
+
+
+def test_unregister(stage: Stage, mailbox: Mailbox) -> None:
+    """The name is free at once; unhandled mail goes back as postmaster's, handled mail does not return."""
+    sent = [parcel(mailbox, "bob", body) for body in ("one", "two", "three")]
+    stage.hub.deliver(sent)
+    stage.settle("bob", sent[0].name, "done")
+    stage.settle("bob", sent[1].name, "processing")
+    left = stage.hub.unregister("bob")
+    assert sorted(left.returned) == [("alice", one.name) for one in sent[1:]]
+    assert stage.hub.instances() == ["alice", "carol"]
+    assert isinstance(stage.hub.deliver([parcel(mailbox, "bob")])[0], NotFound)
+    back = [decode(name, data) for name, data in sorted(stage.held("alice").items())]
+    assert [(one.sender, one.re) for one in back] == [
+        ("postmaster", one.name.partition(".")[0]) for one in sent[1:]
+    ]
+    assert stage.hub.register("bob", {"name": "bob"}, first=True)
+    assert stage.held("bob") == {}
+    assert (stage.hub.peer("bob").pending, stage.hub.groups("bob")) == (0, None)
+    with pytest.raises(NotFound):
+        stage.hub.unregister("dave")
 
 
 def test_groups(stage: Stage) -> None:

@@ -164,6 +164,7 @@ UNASKED = {"publisher", "now", "limits", "rooms", "closed", "within", "close"}
 MESSAGE = "20261129T020000000000Z-00000000.task.alice.json"
 ASKED: dict[str, Callable[[Hub], object]] = {
     "instances": lambda hub: hub.instances(),
+    "unregister": lambda hub: hub.unregister("bob"),
     "groups": lambda hub: hub.groups("bob"),
     "set_groups": lambda hub: hub.set_groups("bob", ["builds"]),
     "knows": lambda hub: hub.knows("bob"),

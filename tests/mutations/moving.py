@@ -3,6 +3,7 @@
 from tests.mutations import Mutation
 
 _CUT_OFF = ("tests/guarantees/test_moving.py",)
+_LEAVING = ("tests/cli/test_unregister.py",)
 _RENAMED = ("tests/remote/test_renamed.py", "tests/remote/test_moved.py")
 
 MUTATIONS = (
@@ -55,5 +56,28 @@ MUTATIONS = (
         "    if known.id and identity and identity != known.id:\n",
         "    if not known:\n",
         _RENAMED,
+    ),
+    Mutation(
+        "unhandled mail is failed only after its sender was told",
+        "xw/hub/leaving.py",
+        "            outcomes = deliver([parcel for _, _, parcel in batch])\n",
+        "            for state, one, _ in batch:\n"
+        '                box.fail(one, "gone", "", state)\n'
+        "            outcomes = deliver([parcel for _, _, parcel in batch])\n",
+        _LEAVING,
+    ),
+    Mutation(
+        "an archive is complete only when nothing can arrive there",
+        "xw/hub/leaving.py",
+        "            box.files.remove_empty_folder(",
+        "            box.files.remove_folder(",
+        _LEAVING,
+    ),
+    Mutation(
+        "a served mailbox is not taken off the hub",
+        "xw/hub/leaving.py",
+        "        _raise_if_served(files, name)\n",
+        "        pass\n",
+        _LEAVING,
     ),
 )

@@ -85,6 +85,7 @@ alice$ room close tea
 alice$ peers
 alice$ gc
 bob$ doctor
+alice$ unregister carol --yes
 alice$ hub move .xw/moved
 alice$ hub new-id
 """

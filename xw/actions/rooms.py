@@ -125,7 +125,7 @@ def create(
 ) -> Opened:
     """Make a room on the hub. Raise NotFound if a member is missing, Refused if the name is taken."""
     layout.check_name(name)
-    hub = _shared(options)
+    hub = shared(options)
     if name in members:
         raise Usage(f"{name} cannot be a member of itself; no room was made")
     unknown = [member for member in members if not hub.knows(member)]
@@ -150,7 +150,7 @@ def create(
 
 def open_room(options: Options, name: str) -> Opened:
     """Return a room for reading. Raise NotFound if there is none."""
-    hub = _shared(options)
+    hub = shared(options)
     if not hub.rooms().exists(layout.check_name(name)):
         raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
     return Opened(name, hub)
@@ -276,7 +276,7 @@ def resume(options: Options, instance: Instance, room: str, changes: Mapping[str
             raise Refused(f"{room}: {problem}; nothing was sent")
         # The card first: without it nothing can be sent there. A coordinator that finds no request to resume
         # closes the room again.
-        _shared(options).rooms().reopen(room, definition.card(room, found.definition))
+        shared(options).rooms().reopen(room, definition.card(room, found.definition))
     return ask(instance, room, "resume", None, changes)
 
 
@@ -312,7 +312,7 @@ def say(instance: Instance, room: str, text: str) -> Sent:
 
 def names(options: Options) -> list[str]:
     """Return the names of the hub's rooms, closed ones included."""
-    return _shared(options).rooms().names()
+    return shared(options).rooms().names()
 
 
 def runs(hub: Outgoing, name: str) -> bool | None:
@@ -387,7 +387,7 @@ def _must_be_room(instance: Instance, room: str) -> None:
         raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 
 
-def _shared(options: Options) -> Hub:
+def shared(options: Options) -> Hub:
     """Return the hub itself, local or remote, connected. Raise Unreachable or Refused."""
     found = load_config(options)
     url = where_now(config.hub_url(options.hub, os.environ, found), found)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from xw.actions.resending import Resends
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
+    from xw.actions.unregistering import Left
     from xw.agent.notify import Notify
     from xw.agent.policy import Named, Names, Path, Paths, Report
     from xw.agent.rooms import Rooms
@@ -505,6 +506,18 @@ class Agent:
             finally:
                 mirrors.note(self._instance)
                 self._policy.tell_of_stranded(self._options.hub)
+
+    def unregister(self, name: str) -> "Left":
+        """Take an instance off the hub: its mail goes back to its senders, its mailbox is kept as an archive.
+
+        Repeating it completes an interrupted call. Raise NotFound if there is no such instance; Refused while
+        a bridge serves it, or if this user may not.
+        """
+        from xw.agent.process import unregister
+
+        texts(name=name)
+        with self._policy.acting():
+            return unregister(self._resolved(), name, True)
 
     def gc(self, days: int | None = None, *, dry_run: bool = False) -> "Swept":
         """Remove mail handled or sent more than `days` days ago (default: `retention_days`).

@@ -16,6 +16,7 @@ from xw.instance import Options, load_config
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.moving import HubMoved, Renewed
+    from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
 
@@ -98,6 +99,13 @@ def renew_hub(options: Options) -> "Renewed":
     from xw.actions import moving
 
     return moving.renew_identity(options)
+
+
+def unregister(options: Options, name: str, confirmed: bool) -> "Left":
+    """Take an instance off the hub in use; see `actions.unregistering.unregister`."""
+    from xw.actions import unregistering
+
+    return unregistering.unregister(options, name, confirmed)
 
 
 def needs_group() -> Usage:

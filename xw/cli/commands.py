@@ -392,6 +392,16 @@ COMMANDS = (
         ),
     ),
     Command(
+        "unregister",
+        "Take an instance off the hub, and free its name.",
+        "xw unregister bob --yes",
+        "setup:unregister",
+        (
+            Param("name", help="Name the instance.", required=True, metavar="NAME"),
+            Param("confirmed", "--yes", "Act now; else only list the consequences.", kind="switch"),
+        ),
+    ),
+    Command(
         "hub move",
         "Move the hub to another directory or host.",
         "xw hub move ssh://you@server/srv/hub",

@@ -148,6 +148,22 @@ def leave(call: Call, groups: list[str]) -> None:
     _groups(call, call.agent().leave(*groups))
 
 
+def unregister(call: Call, name: str, confirmed: bool) -> None:
+    """Take an instance off the hub."""
+    left = process.unregister(call.options, name, confirmed)
+    if call.json:
+        emit(left.to_json())
+        return
+    tell(f"unregistered {left.name} from {left.hub}")
+    if left.returned:
+        senders = tuple(sorted({to for to, _ in left.returned}))
+        tell(f"returned {len(left.returned)} unhandled messages to {names(senders)}")
+    for archive in left.archives:
+        tell(f"archive  {archive}")
+    if left.unsent:
+        tell(f"unsent   {left.unsent} messages to others stay in the archive")
+
+
 def _groups(call: Call, found: Groups) -> None:
     if call.json:
         emit(found.to_json())

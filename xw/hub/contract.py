@@ -110,6 +110,17 @@ class Limits(NamedTuple):
     retention_days: int = 30
 
 
+class Unregistered(NamedTuple):
+    """An instance that was taken off the hub: where the hub keeps its mailbox, and the mail that went back.
+
+    `returned` has (sender, file name). `archive` is empty if the hub keeps nothing.
+    """
+
+    name: str
+    archive: str
+    returned: tuple[tuple[str, str], ...]
+
+
 class Publisher(Protocol):
     """Publishes to recipients and to the sender's own folders in one step: all are on one disk."""
 
@@ -285,6 +296,14 @@ class Hub(Outgoing, Protocol):
 
         Fields of the old card that this version does not write, and its groups, stay. With `first` nothing is
         replaced: raise FileExistsError if the instance exists. One of two simultaneous callers wins.
+        """
+
+    def unregister(self, name: str) -> Unregistered:
+        """Take an instance off the hub. Its name is free at once, for an empty mailbox; the old one is kept.
+
+        Its pending and claimed mail goes back to its senders as infos from postmaster, and is failed.
+        Repeating it completes an interrupted call. Raise NotFound if there is no such instance; Refused for a
+        room, or while a bridge serves it.
         """
 
     def groups(self, name: str) -> tuple[str, ...] | None:

@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from xw.files import Stat
     from xw.files.contract import Files
     from xw.finding import Finding
-    from xw.hub.contract import Claim, Held, Hub, Limits, Located, Move, Parcel, Progress, Survey, Withdrawn
+    from xw.hub.contract import (
+        Claim,
+        Held,
+        Hub,
+        Limits,
+        Located,
+        Move,
+        Parcel,
+        Progress,
+        Survey,
+        Unregistered,
+        Withdrawn,
+    )
     from xw.hub.giving import DirectoryPublisher
     from xw.hub.rooms import DirectoryRooms
     from xw.hub.sighting import Peer, Sighting
@@ -171,6 +183,18 @@ class DirectoryHub:
             kept = {key: value for key, value in kept.items() if key not in layout.CARD_FIELDS}
             self.files.replace(_card_bytes({**card, **kept}), scratch, path)
         return new
+
+    def unregister(self, name: str) -> "Unregistered":
+        """Rename the mailbox, then return its mail."""
+        from xw.hub import leaving
+
+        self._must_be_there()
+        layout.check_name(name)
+        give_to = getattr(self.files, "give_to", None)
+        if give_to:  # root must leave no file that its user cannot read
+            with suppress(FileNotFoundError):
+                give_to(name)
+        return leaving.unregister(self.files, self.url, name, self.deliver)
 
     def groups(self, name: str) -> tuple[str, ...] | None:
         """Read the card."""

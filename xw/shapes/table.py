@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "room set": (mail.Sent,),
     "room close": (mail.Sent,),
     "gc": (upkeep.Swept,),
+    "unregister": (upkeep.Left,),
     "hub move": (upkeep.HubMoved,),
     "hub new-id": (upkeep.Renewed,),
     "notify status": (mail.Sent,),

@@ -125,6 +125,17 @@ class Synced(TypedDict):
     repaired: Annotated[Resends | None, Field(description="With --repair: what the hub had lost.")]
 
 
+class Left(TypedDict):
+    """An instance that was unregistered."""
+
+    format: Format
+    name: Name
+    hub: str
+    archives: Annotated[list[str], Field(description="The places of its kept mailbox, on the hub and here.")]
+    returned: Annotated[list[Moved], Field(description="Unhandled messages that went back to their senders.")]
+    unsent: Annotated[Count, Field(description="Messages in its outbox that were never delivered.")]
+
+
 HubMoved = TypedDict(
     "HubMoved",
     {
