@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
         return app.run(arguments)
     from xw.cli.call import execute
 
-    return execute(*parsed)
+    return execute(*parsed, arguments)
 
 
 def main() -> None:

@@ -93,6 +93,10 @@ class Closed(NotFound):
     """A room has been closed; its name is right."""
 
 
+class ShortId(NotFound):
+    """An id has too few characters to be unique."""
+
+
 class TimedOut(XwError):
     """Something did not arrive in time; `asked` is the id of the question, if one was asked."""
 

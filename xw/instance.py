@@ -18,6 +18,7 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
 from xw.named_tuple import NamedTuple
+from xw.text import nearest
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     try:
         files.stat(mailbox.at(INBOX["pending"]))
     except FileNotFoundError:
-        raise NotFound(f"no mailbox for {name!r} on {hub.url}: `xw init --name {name}` makes one") from None
+        near = nearest(name, list({*found.instances, *hub.instances()}))
+        raise NotFound(
+            f"no mailbox for {name!r} on {hub.url}{near}: `xw init --name {name}` makes one"
+        ) from None
     files.give_to(name)
     return Instance(mailbox, hub, Direct(mailbox, hub), found, files.root)
 
@@ -164,7 +168,8 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         files.stat(f"{name}/{INBOX['pending']}")
     except (FileNotFoundError, NotADirectoryError):
         open_it()  # raises Usage for an invalid URL, which can have no mirror
-        raise NotFound(f"no mirror of {name!r} on {url} here: `xw init --name {name} --hub {url}`") from None
+        here = f"no mirror of {name!r} on {url} here{nearest(name, list(found.instances))}"
+        raise NotFound(f"{here}: `xw init --name {name} --hub {url}` makes one") from None
     files.give_to(name)
     hint = ""
     if place:

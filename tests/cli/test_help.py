@@ -89,7 +89,7 @@ def test_help_is_free_of_pythons_words(command: Command, help_of: Help) -> None:
         ("notify heartbeat", "  STATUS  Choose your status: alive, busy, idle; default: alive.\n"),
         ("room join", "Add NAME instead of yourself."),
         ("room leave", "Remove NAME instead of yourself."),
-        ("", "  --version             Print the version.\n"),
+        ("", "  -V, --version         Print the version.\n"),
     ],
 )
 def test_the_words_of_a_parameter(

@@ -9,31 +9,6 @@ from tests.cli.team import Team, call
 from xw.cli import app
 
 
-@pytest.mark.parametrize(
-    ("words", "order"),
-    [
-        (("send", "bob", "hi"), 'xw send --to NAME TYPE "TEXT"'),
-        (("send", "bob", "task", "hi"), 'xw send --to NAME TYPE "TEXT"'),
-        (("send", "task", "bob", "hi"), 'xw send --to NAME TYPE "TEXT"'),
-        (("send", "--to", "bob", "task", "do", "this", "now"), 'xw send --to NAME TYPE "TEXT"'),
-        (("send", "--to", "bob", "text"), 'xw send --to NAME TYPE "TEXT"'),
-        (("ask", "bob", "hi"), 'xw ask --to NAME "QUESTION"'),
-        (("reply",), 'xw reply ID "TEXT"'),
-        (("reply", "k7f3q2m9", "two", "words"), 'xw reply ID "TEXT"'),
-        (("reply", "some text"), 'xw reply ID "TEXT"'),
-        (("reply", "hello"), 'xw reply ID "TEXT"'),
-        (("reply", "k7f3q2m9"), 'xw reply ID "TEXT"'),
-        (("room", "say", "talk", "two", "words"), 'xw room say ROOM "TEXT"'),
-    ],
-)
-def test_words_in_the_wrong_order(team: Team, words: tuple[str, ...], order: str) -> None:
-    """Exit 2, one line, the order of the words in it, and nothing is sent."""
-    result = team.run(*words)
-    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
-    assert f"`{order}`" in result.err
-    assert team.names("alice", "sent") == []
-
-
 def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
     """The word in place of an id is quoted; an id without a text is named as an id."""
     assert "'some text' is not an id" in team.run("reply", "some text").err

@@ -116,7 +116,7 @@ def test_bodies(team: Team, tmp_path: Path) -> None:
         (("text", "--file", "/etc/hostname"), b"", 2, "not both"),
         (("--file", "/nowhere"), b"", 2, "/nowhere: No such file"),
         (("--file", "/"), b"", 2, "/: Is a directory"),
-        (("-dash",), b"", 2, "needs `--` before it"),
+        (("-dash",), b"", 2, '`xw send --to bob -- info "-dash"`'),
         (("bad \udcff byte",), b"", 2, "not valid UTF-8"),
         (("text", "more"), b"", 2, "unexpected extra argument"),
         (("text", "--expires", "soon"), b"", 2, "'soon' is not a time"),

@@ -18,7 +18,7 @@ from xw.cli.quick import command_first
 from xw.shapes import table
 
 _OPEN = ("Message", "Placed", "Opened", "Answer", "Attachment", "Enclosed", "Schema")
-_FAILED = ("error", "code", "exit_code")
+_FAILED = ("error", "code", "exit_code", "suggestions")
 _NAMES = {command.name for command in COMMANDS}
 
 

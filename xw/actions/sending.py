@@ -37,6 +37,8 @@ def send(
     if expires is not None and clock.from_rfc3339(expires) <= instance.now():
         raise Usage(f"it would expire at {expires}, which has passed: give a later time; nothing was sent")
     answered = _answered(instance, re)
+    if not to and not answered:
+        _refuse_name(instance, body)
     names, away = recipients(instance, to, answered)
     if any_one and len(names) > 1:
         from xw.actions.addressing import any_of
@@ -136,10 +138,13 @@ def retry(instance: Instance, token: str) -> Sent:
     sender. A message that the hub refused, or that its recipients failed, goes to the recipients it did not
     reach.
     """
-    from xw.actions.lookup import open_named
+    from xw.actions.lookup import not_sent, open_named
 
     mailbox = instance.mailbox
-    place, message = open_named(mailbox, token, [INBOX["failed"], layout.REFUSED, layout.SENT])
+    sent = [INBOX["failed"], layout.REFUSED, layout.SENT]
+    place, message = open_named(mailbox, token, sent, *RECEIVED)
+    if place.folder not in sent:
+        raise not_sent(place, "`xw retry` repeats dead letters; `xw check --failed` lists yours")
     paths = tuple(
         f"{instance.root}/{mailbox.attachment(message.id, file.name)}" for file in message.attachments
     )
@@ -191,6 +196,12 @@ def _unnamed(instance: Instance, answered: Message | None) -> tuple[str, ...]:
     if not peers:
         raise NotFound("no peers yet: `xw init --name NAME` adds one; nothing was sent")
     raise Usage(f"no recipient: name one of {', '.join(peers)}, or all; nothing was sent")
+
+
+def _refuse_name(instance: Instance, body: str) -> None:
+    """Raise Usage if a text for nobody named is a name itself: `xw ask bob` asks nothing."""
+    if layout.is_name(body.strip()) and body.strip() in (layout.EVERYONE, *_peers(instance)):
+        raise Usage(f"the text is only the name {body.strip()!r}: give a text as well; nothing was sent")
 
 
 def _peers(instance: Instance) -> list[str]:

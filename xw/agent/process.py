@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config
+from xw.actions.known import Known as Known  # what `known` returns, for the faces
 from xw.agent import Agent, open_with
 from xw.agent.policy import of_stranded
 from xw.agent.values import Findings
@@ -85,6 +86,13 @@ def open_to_sync(options: Options, report: "Report") -> Agent:
 
     prepare(options)
     return open_with(options, report)
+
+
+def known(options: Options) -> Known:
+    """Return the names and ids that the correction of a wrong call may use; never fails."""
+    from xw.actions import known
+
+    return known.known(options)
 
 
 def move_hub(options: Options, url: str, tell: Tell) -> "HubMoved":

@@ -1,7 +1,6 @@
 """The full parser: typer, built from `commands`, with help, completion and every usage error."""
 
 import inspect
-import re
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -12,27 +11,23 @@ from typer.core import TyperArgument, TyperGroup
 from typer.main import get_command
 
 from xw import __version__
+from xw.cli import quick
 from xw.cli.call import INTERRUPTED, complain, execute
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
-_ORDER = {
-    "send": 'the order is `xw send --to NAME TYPE "TEXT"`',
-    "reply": 'the order is `xw reply ID "TEXT"`',
-    "ask": 'the order is `xw ask --to NAME "QUESTION"`',
-    "notify handoff": 'the order is `xw notify handoff --to NAME "TASK"`',
-    "room say": 'the order is `xw room say ROOM "TEXT"`',
-}
-_WRONG_ORDER = re.compile("unexpected extra argument|is not one of|Missing argument")
 Execute = Callable[[Command, dict[str, object]], int]
 
 
-def run(arguments: list[str], act: Execute = execute) -> int:
+def run(arguments: list[str], act: Execute | None = None) -> int:
     """Parse and run a command line; return its exit code. `act` gets the command and its values."""
+    act = act or partial(_execute, arguments)
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
-        parser = get_command(build(act))
+        if file := quick.second_file(arguments):
+            return complain(_advised(f"{file} is a file, but stands where the text does", arguments), as_json)
+        parser = get_command(build(act, _named(arguments)))
         _plain(parser)
         code = parser.main(args=arguments or ["--help"], prog_name="xw", standalone_mode=False)
     except BrokenPipeError:
@@ -50,8 +45,19 @@ def run(arguments: list[str], act: Execute = execute) -> int:
     return code if isinstance(code, int) else 0
 
 
-def build(act: Execute) -> typer.Typer:
-    """Return the typer application with every command of `COMMANDS`."""
+def _execute(arguments: list[str], command: Command, values: dict[str, object]) -> int:
+    return execute(command, values, arguments)
+
+
+def _named(arguments: list[str]) -> tuple[Command, ...]:
+    """Return the only command that a call can mean, to build no others; all if it names none."""
+    return (
+        tuple(one for one in COMMANDS if one.name.split() == arguments[: one.name.count(" ") + 1]) or COMMANDS
+    )
+
+
+def build(act: Execute, commands: tuple[Command, ...] = COMMANDS) -> typer.Typer:
+    """Return the typer application with these commands."""
     # No markup: rich takes brackets in texts for its own tags, and fails on `[/nope]`.
     app = typer.Typer(
         name="xw",
@@ -63,7 +69,7 @@ def build(act: Execute) -> typer.Typer:
     )
     app.callback()(_root)
     groups: dict[str, typer.Typer] = {"": app}
-    for command in COMMANDS:
+    for command in commands:
         group, _, name = command.name.rpartition(" ")
         if group not in groups:
             groups[group] = typer.Typer(help=GROUPS[group], rich_markup_mode=None)
@@ -80,7 +86,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-_VERSION = typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+_VERSION = typer.Option("--version", "-V", help="Print the version.", callback=_version, is_eager=True)
 
 
 def _root(version: Annotated[bool, _VERSION] = False) -> None:
@@ -153,6 +159,8 @@ def _help(param: Param) -> str:
 
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     """Return typer's error as one of ours: what failed, why, and what to do."""
+    complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    complaint = complaint.partition(". Did you mean")[0]  # the nearest word is not always what is meant
     names = {command.name for command in COMMANDS} | set(GROUPS)
     # Pairs first, so that `room create` is not taken for `room`.
     said = [" ".join(pair) for pair in pairwise(arguments)] + arguments
@@ -162,10 +170,17 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
         from xw.agent import process
 
         return process.needs_group()
-    hint = f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
-    if name in ("send", "reply", "ask") and "No such option" in error.format_message():
-        hint += "; a text that begins with '-' needs `--` before it"
-    if name in _ORDER and _WRONG_ORDER.search(error.format_message()):
-        hint = f"{_ORDER[name]}, a text of several words in quotes; {hint}"
-    complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    return Usage(f"{complaint}: {hint}")
+    return _advised(
+        complaint, arguments, f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
+    )
+
+
+def _advised(complaint: str, arguments: list[str], hint: str = "") -> Usage:
+    """Return an error with the calls that work."""
+    from xw.cli.mistakes import listed, suggested
+
+    calls = suggested(arguments)
+    advice = [f"try {listed(calls)}"] if calls else []
+    found = Usage(f"{complaint}: {'; '.join([*advice, hint] if hint else advice)}")
+    found.told = {"suggestions": calls} if calls else {}
+    return found

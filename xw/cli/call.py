@@ -7,14 +7,18 @@ from contextlib import suppress
 from xw.agent import Agent, Options, open_with
 from xw.cli.commands import COMMON, NUMBERS, Command, Param
 from xw.cli.show import emit, flush
-from xw.errors import Bug, Interrupted, Usage, XwError, explain, unforeseen
+from xw.errors import Bug, Interrupted, NotFound, Usage, XwError, explain, unforeseen
 from xw.text import visible
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xw.agent.rooms import Rooms
 
 INTERRUPTED = 130  # as shells report a process ended by ^C
+_NEVER_EMPTY = ("NAME", "FILE", "FOLDER", "URL", "ROOM", "CMD")
+"""Values that name something; an empty one would mean its absence."""
 
 
 class Call:
@@ -38,8 +42,11 @@ class Call:
         return Rooms(self.options, warn)
 
 
-def execute(command: Command, values: dict[str, object]) -> int:
-    """Run a command's handler, report every error with `complain`, and return the exit code."""
+def execute(command: Command, values: dict[str, object], arguments: "Sequence[str]" = ()) -> int:
+    """Run a command's handler, report every error with `complain`, and return the exit code.
+
+    `arguments` is the command line: the error of a wrong one has the call that works.
+    """
     from importlib import import_module
 
     for stream in (sys.stdout, sys.stderr):
@@ -50,9 +57,13 @@ def execute(command: Command, values: dict[str, object]) -> int:
     call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
     module, _, function = command.run.partition(":")
     try:
+        if "" in (name, hub, config):
+            raise _empty(next(param for param in COMMON if common[param.name] == ""))
         for param in command.params:
             if param.kind in NUMBERS and values[param.name] is not None:
                 values[param.name] = _number(param, values[param.name])
+            elif values[param.name] == "" and param.flag and param.metavar in _NEVER_EMPTY:
+                raise _empty(param)
         code = int(getattr(import_module(f"xw.cli.{module}"), function)(call, **values) or 0)
         if not code:
             flush()
@@ -62,7 +73,7 @@ def execute(command: Command, values: dict[str, object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except XwError as error:
-        return complain(error, call.json)
+        return complain(_corrected(error, arguments), call.json)
     except UnicodeEncodeError:
         # Neither mail nor xw.json can contain such text: it comes from this command line.
         what = "an argument is not valid UTF-8: write it in UTF-8, or put it into a file"
@@ -75,6 +86,20 @@ def execute(command: Command, values: dict[str, object]) -> int:
         if os.environ.get("XW_DEBUG"):
             raise
         return complain(Bug(f"{unforeseen(bug)}; XW_DEBUG=1 shows the traceback"), call.json)
+
+
+def _empty(param: Param) -> Usage:
+    """Return the error of an empty value, which is mostly an unset variable of the caller's."""
+    return Usage(f"{param.flag} is empty: give {param.metavar}, or leave it out")
+
+
+def _corrected(error: XwError, arguments: "Sequence[str]") -> XwError:
+    """Return the error with the call that works, if the words of this one may be wrong."""
+    if error.code not in (Usage.code, NotFound.code) or not arguments:
+        return error
+    from xw.cli.mistakes import amended
+
+    return amended(error, list(arguments))
 
 
 def _number(param: Param, given: object) -> object:

@@ -171,10 +171,10 @@ COMMANDS = (
     ),
     Command(
         "read",
-        "Print a message and the paths of its attachments.",
-        "xw read k7f3q2m9",
+        "Print messages and the paths of their attachments.",
+        "xw read k7f3q2m9 4sq2289a",
         "inbox:read",
-        (_ID, Param("thread", "--thread", "Print its whole thread.", kind="switch")),
+        (_IDS, Param("thread", "--thread", "Print their whole threads.", kind="switch")),
         hot=True,
     ),
     Command(

@@ -11,6 +11,8 @@ TYPE_CHECKING = False  # type checkers read it as true: the imports are for them
 if TYPE_CHECKING:
     from xw import Agent, DeadLetters, Enclosed, Opened
 
+_AT_ONCE = 64 * 1024
+"""Characters of bodies that one `read` of several messages prints; the first one is always whole."""
 _REASON = 1000  # characters of a dead letter's reason, which another program may have written
 
 _NAMED = 10  # files that are not mail; a flood of them must not hide the mail
@@ -77,33 +79,53 @@ def _file_name(name: str) -> str:
     return name if layout.is_message(name) else f"not a message: {name}"
 
 
-def read(call: Call, token: str, thread: bool) -> None:
-    """Print a message, or its thread."""
+def read(call: Call, tokens: list[str], thread: bool) -> int:
+    """Print messages, or their threads; report problems with some after the others."""
     agent = call.agent()
-    if not thread:
-        opened = agent.read(token)
+    if len(tokens) == 1 and not thread:
+        opened = agent.read(tokens[0])
         if call.json:
             emit(opened.to_json())
         else:
             _print(opened, clock.now())
-        return
-    found = agent.thread(token)
+        return 0
+    found: dict[str, Opened] = {}
+    errors: list[XwError] = []
+    for token in tokens:
+        try:
+            found |= {
+                one.message.id: one for one in (agent.thread(token) if thread else (agent.read(token),))
+            }
+        except XwError as error:
+            if len(tokens) == 1:
+                raise
+            errors.append(error)
     if call.json:
-        emit(found.to_json())
-        return
-    for index, one in enumerate(found):
+        from xw.agent.values import Thread
+
+        return emit(Thread(found.values()).to_json(), errors)
+    left = _AT_ONCE
+    for index, one in enumerate(found.values()):
         if index:
             say("")
-        _print(one, clock.now())
+        _print(one, clock.now(), whole=thread or not index or len(one.message.body) <= left)
+        left -= len(one.message.body)
+    for problem in errors:
+        warn(str(problem))
+    return max((problem.code for problem in errors), default=0)
 
 
-def _print(opened: "Opened", now: int) -> None:
-    from xw.quote import indented  # imported here because `check` does not need it
+def _print(opened: "Opened", now: int, whole: bool = True) -> None:
+    from xw.quote import MARGIN, indented  # imported here because `check` does not need it
 
     say(heading(opened.message, now))
     for file in opened.enclosed:
         tell(file_line(file))
-    put(f"\n{indented(opened.message.body)}")
+    if whole:
+        put(f"\n{indented(opened.message.body)}")
+    else:
+        short = opened.message.short
+        say(f"\n{MARGIN}({size(len(opened.message.body.encode()))}: `xw read {short}` prints the text)")
 
 
 def file_line(file: "Enclosed") -> str:
@@ -117,6 +139,8 @@ def done(call: Call, tokens: list[str]) -> int:
     try:
         finished = call.agent().done(*tokens)
     except xw.Unfinished as error:
+        if len(error.finished) == 1 and not call.json:
+            raise
         finished = error.finished
     errors = [one.error for one in finished if one.error]
     if call.json:

@@ -4,7 +4,10 @@ For anything else (help, a mistake, a value that begins with a dash, a repeated 
 typer parses. A test checks that both give the same result.
 """
 
+import os
+
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
+from xw.layout import TYPES
 
 Values = dict[str, object]
 _HOT = {command.name: command for command in COMMANDS if command.hot}
@@ -23,7 +26,7 @@ def command_first(arguments: list[str]) -> list[str]:
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:
     """Return the command and its parameters' values, or None if typer must parse."""
     command = _HOT.get(arguments[0]) if arguments else None
-    if command is None:
+    if command is None or second_file(arguments):
         return None
     params = command.params + COMMON
     options = {param.flag: param for param in params if param.flag}
@@ -47,6 +50,18 @@ def parse(arguments: list[str]) -> tuple[Command, Values] | None:
             return None
         values[param.name] = [*_list(values[param.name]), value] if param.many else value
     return (command, values) if _place(command, words, values) else None
+
+
+def second_file(arguments: list[str]) -> str | None:
+    """Return the `b` of `--attach a b`, which would be the text, if it names a file; else None."""
+    if "--attach" not in arguments or arguments[0] not in ("send", "reply"):
+        return None
+    for flag, _, word in zip(arguments, arguments[1:], arguments[2:]):  # noqa: B905  # they end apart
+        if flag == "--":
+            break
+        if flag == "--attach" and word not in TYPES and word.split() == [word] and os.path.isfile(word):
+            return word
+    return None
 
 
 def _place(command: Command, words: list[str], values: Values) -> bool:

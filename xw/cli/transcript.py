@@ -6,7 +6,7 @@ from xw import Entry, Line, Traced, clock, layout
 from xw.cli import render
 from xw.cli.call import Call
 from xw.cli.show import emit, flush, tell
-from xw.errors import Usage
+from xw.errors import Usage, XwError
 from xw.text import span
 
 
@@ -31,10 +31,15 @@ def log(
     else:
         raise Usage("--thread and --room exclude each other: a room's conversation is one thread")
     show = render.printer("json" if call.json else form)
+    empty = True
     for item in found:
+        empty = False
         show(item)
         if follow:
             flush()
+    if grep and empty:
+        chosen = thread or peer or room or since
+        raise XwError(f"no message contains {grep!r}" + (" among those chosen" if chosen else ""))
 
 
 def trace(call: Call, token: str) -> None:

@@ -18,6 +18,7 @@ class Error(TypedDict):
     error: Annotated[str, Field(description="A sentence for people: what failed, why, and what to do.")]
     code: Annotated[ErrorCode, Field(description="The kind of error; unlike the sentence, it never changes.")]
     exit_code: Literal[1, 2, 3, 4, 5, 6, 130]
+    suggestions: Annotated[NotRequired[list[str]], Field(description="Command lines that work instead.")]
 
 
 class Message(files.Message):
