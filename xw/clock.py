@@ -16,7 +16,8 @@ Clock = Callable[[], int]  # microseconds since the epoch; passed as an argument
 SECOND = 1_000_000
 _END = 253_402_300_800 * SECOND  # the year 10000, which an id cannot hold
 _SPELLED = len("2026-11-21T05:30:12.123456Z")
-_RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+_RFC3339 = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+_LEAP = ":59:60"  # a leap second, which Python cannot hold: it counts as the next second
 _is_rfc3339 = re.compile(_RFC3339, re.ASCII).fullmatch
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -50,7 +51,8 @@ def rfc3339(at: int) -> str:
 
 def utc(text: str) -> str:
     """Return an RFC 3339 time in the form of `rfc3339`. Raise ValueError like `from_rfc3339`."""
-    spelled = len(text) == _SPELLED and text[-1] == "Z"  # xw's own form needs no import of `datetime`
+    # xw's own form needs no import of `datetime`.
+    spelled = len(text) == _SPELLED and text[10] == "T" and text[-1] == "Z" and text[13:19] != _LEAP
     return text if spelled else rfc3339(min(from_rfc3339(text), _END - 1))
 
 
@@ -76,7 +78,10 @@ def from_rfc3339(text: str) -> int:
 
     if not _is_rfc3339(text):  # `fromisoformat` accepts other forms too, and any character for the T
         raise ValueError(f"{text!r} is not an RFC 3339 time")
-    return round(datetime.fromisoformat(text).timestamp() * SECOND)
+    plain, leap = text.upper(), 0
+    if plain[13:19] == _LEAP:
+        plain, leap = f"{plain[:17]}59{plain[19:]}", SECOND
+    return round(datetime.fromisoformat(plain).timestamp() * SECOND) + leap
 
 
 def when(text: str, at: int, future: bool) -> int:

@@ -5,12 +5,11 @@ one. `post` sends; this module only stores what was sent.
 """
 
 import errno
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from xw import clock, ids, layout
+from xw import ids, layout
 from xw.attachments import Attachments
 from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError, explain, is_general, unforeseen
 from xw.layout import INBOX, in_order
@@ -73,12 +72,10 @@ class Mailbox(Attachments):
         names = in_order(self.files.list_folder(pending), self.files.list_folder(pending))
         mail = [name for name in names if layout.is_message(name)]
         if len(mail) < len(names):
-            for name in sorted(set(names).difference(mail)):
-                if layout.is_hidden(name):
-                    continue
-                left = self._put_away(name, Damaged(STRAY))
-                if left and strays is not None:
-                    strays.append((name, left))
+            others = [name for name in sorted(set(names).difference(mail)) if not layout.is_hidden(name)]
+            found = self._put_away([(name, Damaged(STRAY)) for name in others])
+            if strays is not None:
+                strays += found
         # A server that crashed between its link and its unlink leaves a name in both: the furthest counts.
         further = self.files.list_folder(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
@@ -135,9 +132,10 @@ class Mailbox(Attachments):
         In `pending`, a damaged file goes to `failed/` and is yielded once; an unreadable one, or one of a
         newer format, stays. A file that is gone is left out.
         """
+        damaged: list[tuple[str, Damaged]] = []
         for name in names:
             try:
-                yield self.read(Place(folder, name))
+                message = self.read(Place(folder, name))
             except FileNotFoundError:
                 continue
             except PermissionError as error:
@@ -149,20 +147,33 @@ class Mailbox(Attachments):
             except Unreadable as error:
                 yield name, error
             except Damaged as error:
-                if folder != INBOX["pending"]:
+                if folder == INBOX["pending"]:
+                    damaged.append((name, error))
+                else:
                     yield name, error
-                elif left := self._put_away(name, error):
-                    yield name, left
+            else:
+                if damaged:
+                    yield from self._put_away(damaged)
+                    damaged = []
+                yield message
+        if damaged:
+            yield from self._put_away(damaged)
 
-    def _put_away(self, name: str, damage: Damaged) -> NoMessage | None:
-        """Move a file that is not mail from `pending/` to `failed/`; return the reason.
+    def _put_away(self, files: Sequence[tuple[str, Damaged]]) -> list[tuple[str, NoMessage]]:
+        """Move files that are not mail from `pending/` to `failed/`, at once; return each with the reason.
 
-        Return Unreadable if it cannot be moved, None if it is gone.
+        Those that cannot be moved have Unreadable; those that are gone are left out.
         """
-        try:
-            return damage if self.quarantine("pending", name, str(damage)) else None
-        except OSError as error:  # another user's folder, a full disk: they must hide no mail
-            return Unreadable(f"{damage}; it cannot be moved to failed/: {error.strerror}")
+        found: list[tuple[str, NoMessage]] = []
+        moved = self._quarantine("pending", [(name, str(damage)) for name, damage in files])
+        for (name, damage), outcome in zip(files, moved, strict=True):
+            if outcome is None:
+                found.append((name, damage))
+            elif not isinstance(outcome, FileNotFoundError):
+                # Another user's folder, a full disk: they must hide no mail.
+                left = f"{damage}; it cannot be moved to failed/: {outcome.strerror}"
+                found.append((name, Unreadable(left)))
+        return found
 
     def find(self, token: str, *groups: Iterable[str] | None) -> Place:
         """Return the only message that `token` names: a whole id, a file name or a prefix of the short id.
@@ -276,40 +287,27 @@ class Mailbox(Attachments):
         the other side of a mirror. A damaged copy in a mirror proves nothing about the message: it goes to
         the scratch folder, and the next sync fetches another.
         """
+        return _moved(*self._quarantine(source, [(name, reason)], kind))
+
+    def _quarantine(
+        self, source: "State", files: Sequence[tuple[str, str]], kind: str = "damaged"
+    ) -> list[OSError | None]:
+        """Move files, each with its reason, as `quarantine` does; return each file's error."""
         if self._mirror and kind == "damaged":
-            return self._rename(self.at(INBOX[source], name), self.at(layout.SCRATCH, os.urandom(12).hex()))
-        return self._set_aside(INBOX[source], name, INBOX["failed"], {"reason": reason, "kind": kind})
+            scratch = [self.at(layout.SCRATCH, os.urandom(12).hex()) for _ in files]
+            there = [self.at(INBOX[source], name) for name, _ in files]
+            return self.files.move_all(list(zip(there, scratch, strict=True)))
+        from xw.set_aside import set_aside  # imported here: reading and sending mail never needs it
+
+        notes = [(name, {"reason": reason, "kind": kind}) for name, reason in files]
+        return set_aside(self, INBOX[source], INBOX["failed"], notes)
 
     def refuse(self, peer: str, name: str, reason: str) -> bool:
         """Move a message for `peer` that no hub will take from the outbox to `outbox/failed/`."""
-        note = {"reason": reason, "kind": "refused", "to": peer}
-        return self._set_aside(f"{layout.OUTBOX}/{peer}", name, layout.REFUSED, note)
+        from xw.set_aside import set_aside
 
-    def _set_aside(self, source: str, name: str, folder: str, note: dict[str, str]) -> bool:
-        kept, count = name, 1
-        # A file named like a note could be overwritten by one.
-        while len(os.fsencode(kept)) > 240 or kept.endswith(layout.WHY) or self._exists(folder, kept):
-            count += 1
-            plain = "".join(c if c.isascii() and c.isprintable() else "_" for c in name[:120])
-            kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"
-        note = note | {"at": clock.rfc3339(int(self.files.now() * clock.SECOND))}
-        if kept != name:
-            note["name"] = name.encode(errors="backslashreplace").decode()  # the name may not be text
-        data = (json.dumps(note, indent=2) + "\n").encode()
-        # The note first: a dead letter needs its reason.
-        self.files.replace(data, self.at(layout.SCRATCH), self.at(folder, kept + layout.WHY))
-        try:
-            self.files.move(self.at(source, name), self.at(folder, kept))
-        except FileNotFoundError:
-            if not self._exists(folder, kept):
-                self.files.remove(self.at(folder, kept + layout.WHY))
-            return False
-        except OSError:
-            with suppress(OSError):  # a note needs its dead letter
-                if not self._exists(folder, kept):
-                    self.files.remove(self.at(folder, kept + layout.WHY))
-            raise
-        return True
+        note = {"reason": reason, "kind": "refused", "to": peer}
+        return _moved(*set_aside(self, f"{layout.OUTBOX}/{peer}", layout.REFUSED, [(name, note)]))
 
     def why(self, name: str) -> dict[str, str]:
         """Return the note beside a dead letter: reason, kind, at; empty if it cannot be read."""
@@ -395,3 +393,10 @@ class Mailbox(Attachments):
         """Return the peers whose copy of a message is in `outbox/failed/`."""
         notes = [note for note in self.files.list_folder(self.at(layout.REFUSED)) if note.startswith(name)]
         return {self._note(layout.REFUSED, note).get("to", "") for note in notes if note.endswith(layout.WHY)}
+
+
+def _moved(error: OSError | None) -> bool:
+    """Return True if a move succeeded, False if its file is gone; raise another error."""
+    if error is None or isinstance(error, FileNotFoundError):
+        return error is None
+    raise error

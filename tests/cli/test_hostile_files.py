@@ -505,3 +505,30 @@ def test_a_link_to_a_mailbox_is_no_peer(team: Team) -> None:
     (team.hub / "bobby").symlink_to("bob")
     assert team.json("send", "info", "hello", "--to", "all")["delivered"] == ["bob", "carol"]
     assert team.run("send", "info", "hello", "--to", "bobby").code == 3
+
+
+@pytest.mark.parametrize("names", ["notes", "damaged mail"])
+def test_a_flood_is_set_aside_in_one_sweep(names: str, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 files that are not mail cost a few syncs and lines, and each has its reason beside it."""
+    pending, failed = (team.box("bob") / "inbox" / state for state in ("pending", "failed"))
+    for number in range(300):
+        name = f"note {number}" if names == "notes" else _name(b"other", f"{_STAMP[:-4]}{number:03}Z")
+        (pending / name).write_bytes(b"x")
+    task = team.send("a task", kind="task")
+    syncs: list[int] = []
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        syncs.append(handle)
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    result = team.run("check", by="bob")
+    assert (result.code, result.out.split()[0]) == (0, task[-8:])
+    assert len(syncs) < 10
+    assert len(result.err.splitlines()) == 11
+    assert result.err.endswith("and 290 more\n")
+    assert [path.name for path in pending.iterdir()] == [path.name for path in pending.glob(f"{task}*")]
+    letters = [path for path in failed.iterdir() if not path.name.endswith(".why.json")]
+    assert len(letters) == 300
+    assert all(json.loads((failed / f"{path.name}.why.json").read_text())["reason"] for path in letters)

@@ -315,3 +315,21 @@ def test_a_note_that_is_none(team: Team, note: str) -> None:
     team.send("old")
     (team.box("bob") / "outbox/.waited.json").write_text(note)
     assert team.run("wait", "--new", "--timeout", "0", by="bob").code == 4
+
+
+def test_json_output_is_bounded(team: Team) -> None:
+    """`check --json` leaves out the longest messages, counts them, and prints them on request."""
+    place(team, "bob", "short")
+    for length in (200_000, 100_000, 100_001, 300_000):
+        place(team, "bob", "x" * length)
+    found = team.json("check", by="bob")
+    assert [len(message["body"]) for message in found["messages"]] == [5, 100_000, 100_001]
+    assert found["total"] == 5
+    for options in (("--all",), ("--limit", "5")):
+        assert len(team.json("check", *options, by="bob")["messages"]) == 5
+
+
+def test_json_output_has_one_message_at_least(team: Team) -> None:
+    """A message longer than the bound is printed once it is the shortest."""
+    place(team, "bob", "x" * 300_000)
+    assert len(team.json("check", by="bob")["messages"]) == 1

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from xw.actions import transcript
 from xw.actions.transcript import Selection
 from xw.files.local import LocalFiles
 from xw.instance import Options, open_instance
+from xw.mailbox import Mailbox, Place
+from xw.message import Message
 
 
 @pytest.fixture
@@ -217,6 +221,45 @@ def test_trace_through_every_place(team: Team) -> None:
     ]  # fmt: skip
     (inbox / "done" / name).unlink()
     assert "bob: no longer there" in team.ok("trace", token)
+
+
+def test_trace_reads_only_later_replies(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the recipient's replies, `trace` reads those that came after the message was sent, in any state."""
+    for number in range(5):
+        team.ok(
+            "done", team.json("reply", team.send(f"before {number}", kind="question"), "y", by="bob")["id"]
+        )
+    for path in (team.box("alice") / "inbox/done").iterdir():
+        os.utime(path, (time.time() - 60,) * 2)
+    question = team.send("now?", kind="question")
+    team.ok("reply", team.send("another", kind="question"), "not this", by="bob")
+    answer = team.json("reply", question, "yes", by="bob")["id"]
+    team.ok("done", question, by="bob")
+    team.ok("done", answer)
+    parsed: list[str] = []
+    really = Mailbox.read
+
+    def read(mailbox: Mailbox, place: Place) -> Message:
+        parsed.append(place.name)
+        return really(mailbox, place)
+
+    monkeypatch.setattr(Mailbox, "read", read)
+    assert team.json("trace", question)["recipients"][0]["reply"] == answer
+    assert sum(".reply." in name for name in parsed) == 2
+
+
+@pytest.mark.parametrize("copied", ["sent", "alice"])
+def test_trace_finds_the_answer_in_a_copy(team: Team, copied: str) -> None:
+    """Files that were copied back from a backup, with new birth times, still lead from question to answer."""
+    question = team.send("now?", kind="question")
+    answer = team.json("reply", question, "yes", by="bob")["id"]
+    time.sleep(0.05)  # the clock of files ticks
+    team.ok("done", question, by="bob")
+    box = team.box("alice") / ("sent" if copied == "sent" else "")
+    shutil.copytree(box, team.folder / "backup")
+    shutil.rmtree(box)
+    (team.folder / "backup").rename(box)
+    assert team.json("trace", question)["recipients"][0]["reply"] == answer
 
 
 def test_trace_of_what_one_has_not_sent(team: Team) -> None:

@@ -193,6 +193,29 @@ def test_move_that_fails_changes_nothing(place: Place) -> None:
     assert broken_at_each_step(place, lambda: place.files.move("a/one", "b/one"), unchanged, after) >= 1
 
 
+def test_moves_in_a_row_fail_each_for_itself(place: Place) -> None:
+    """Of several moves, a missing source fails alone; a failure of one step leaves no file in two places."""
+    names = ["one", "two", "three"]
+    for name in names:
+        put(place.files, f"a/{name}")
+    moves = [(f"a/{name}", f"b/{name}") for name in ("one", "missing", "two", "three")]
+    number = 0
+    while place.files.list_folder("a"):
+        number += 1
+        with place.breaking(number):
+            outcomes = place.files.move_all(moves)
+        assert outcomes[1] is not None
+        moved = {
+            name for name, failed in zip(("one", "", "two", "three"), outcomes, strict=True) if not failed
+        }
+        assert moved <= set(place.files.list_folder("b"))
+        assert sorted(place.files.list_folder("a") + place.files.list_folder("b")) == sorted(names)
+        for name in place.files.list_folder("b") if place.files.list_folder("a") else ():
+            place.files.move(f"b/{name}", f"a/{name}")
+    assert number > 1
+    assert sorted(place.files.list_folder("b")) == sorted(names)
+
+
 def test_replace_that_fails_is_whole(place: Place) -> None:
     """A failure at any step of a replacement leaves the old or the new bytes, and no scratch file."""
     put(place.files, "a/one", b"old")

@@ -57,17 +57,28 @@ def test_times_that_there_are_none_of(stamped: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1970-01-01T00:00:01Z", 1), ("1970-01-01T01:00:00+01:00", 0), ("1969-12-31T23:00:00.5-01:00", 0.5)],
+    [
+        ("1970-01-01T00:00:01Z", 1),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1969-12-31T23:00:00.5-01:00", 0.5),
+        ("1970-01-01t00:00:01z", 1),
+        ("1970-01-01T00:59:60Z", 3600),
+        ("1970-01-01T00:59:60.25Z", 3600.25),
+        ("1970-01-01t00:59:60.000000Z", 3600),
+    ],
 )
-def test_rfc3339_with_offsets(text: str, seconds: float) -> None:
-    """Offsets and fractions count."""
-    assert clock.from_rfc3339(text) == seconds * clock.SECOND
+def test_rfc3339_in_every_form(text: str, seconds: float) -> None:
+    """Offsets and fractions count, small letters and leap seconds are valid; xw writes its own form."""
+    at = round(seconds * clock.SECOND)
+    assert clock.from_rfc3339(text) == at
+    assert clock.utc(text) == clock.rfc3339(at)
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "now", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z",
      "1970-01-01\n00:00:00Z", "19700101T000000Z",
+     "1970-01-01T00:00:60Z", "1970-01-01T00:59:61Z", "1970-01-01T24:59:60Z",
      "1970-W01-4T00:00:00Z", "1970-13-01T00:00:00Z", "1970-01-01T00:00Z", "1970-01-01T00:00:00Z ",
      "١970-01-01T00:00:00Z"],
 )  # fmt: skip

@@ -363,9 +363,9 @@ def test_notify_status(team: Team) -> None:
     ]
 
 
-@pytest.mark.parametrize(("said", "shown"), [("blocked", "busy"), ("completed", "idle"), ("idle", "idle")])
+@pytest.mark.parametrize(("said", "shown"), [("blocked", "blocked"), ("completed", "idle"), ("idle", "idle")])
 def test_statuses(team: Team, said: str, shown: str) -> None:
-    """Blocked shows as busy, completed as idle."""
+    """Blocked shows as blocked, completed as idle."""
     team.ok("notify", "status", said)
     assert f"alice {shown}" in team.ok("peers", by="bob")
 

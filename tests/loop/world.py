@@ -11,6 +11,7 @@ from xw.bridges.chat import Reply
 from xw.bridges.loop import Bridge
 from xw.files import Publication
 from xw.files.local import LocalFiles
+from xw.files.walk import Walk
 from xw.hub.directory import DirectoryHub
 from xw.hub.making import create_hub
 from xw.instance import Instance
@@ -53,8 +54,8 @@ class CrashingFiles(LocalFiles):
     def replace(self, data: bytes, scratch: str, path: str) -> None:
         self._step(lambda: LocalFiles.replace(self, data, scratch, path))
 
-    def _move(self, source: str, target: str) -> None:
-        self._step(lambda: LocalFiles._move(self, source, target))
+    def _rename(self, walk: Walk, source: str, target: str) -> None:
+        self._step(lambda: LocalFiles._rename(self, walk, source, target))
 
     def _remove(self, path: str) -> None:
         self._step(lambda: LocalFiles._remove(self, path))

@@ -54,29 +54,29 @@ MUTATIONS = (
     Mutation(
         "the target folder of a move is synced",
         _LOCAL,
-        "                walk.sync(_folder(target))\n                walk.sync(_folder(source))\n",
-        "                walk.sync(_folder(source))\n",
+        "                walk.sync(target)\n                walk.sync(source)\n",
+        "                walk.sync(source)\n",
         _FILES,
     ),
     Mutation(
         "the source folder of a move is synced",
         _LOCAL,
-        "                walk.sync(_folder(target))\n                walk.sync(_folder(source))\n",
-        "                walk.sync(_folder(target))\n",
+        "                walk.sync(target)\n                walk.sync(source)\n",
+        "                walk.sync(target)\n",
         _FILES,
     ),
     Mutation(
         "the target folder of a move is synced first",
         _LOCAL,
-        "                walk.sync(_folder(target))\n                walk.sync(_folder(source))\n",
-        "                walk.sync(_folder(source))\n                walk.sync(_folder(target))\n",
+        "                walk.sync(target)\n                walk.sync(source)\n",
+        "                walk.sync(source)\n                walk.sync(target)\n",
         _FILES,
     ),
     Mutation(
         "a move that is not durable is taken back",
         _LOCAL,
-        "                with suppress(OSError):\n                    walk.rename(target, source)\n                raise",
-        "                raise",
+        "                        with suppress(OSError):\n                            walk.rename(new, old)\n",
+        "                        pass\n",
         _FILES,
     ),
     Mutation(
@@ -145,8 +145,8 @@ MUTATIONS = (
     Mutation(
         "a move sets the time before the rename, for gc",
         _LOCAL,
-        "                walk.touch(source)\n",
-        "                pass\n",
+        "            walk.touch(source)\n",
+        "            pass\n",
         _FILES,
     ),
     Mutation(

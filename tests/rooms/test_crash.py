@@ -65,9 +65,9 @@ class Fragile(LocalFiles):
         self._count("link", target)
         super()._link(walk, temporary, target, data, made)
 
-    def _move(self, source: str, target: str) -> None:
+    def _rename(self, walk: Walk, source: str, target: str) -> None:
         self._count("move", target)
-        super()._move(source, target)
+        super()._rename(walk, source, target)
 
     def _remove(self, path: str) -> None:
         self._count("remove", path)

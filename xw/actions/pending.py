@@ -25,6 +25,8 @@ SHOWN = 20
 MOST = 1000
 """The highest limit: shown messages are held in memory, up to 1 MiB each."""
 ALL = 10**9
+LIGHT = 256 * 1024
+"""Characters: the bodies that `check --json` prints unless a limit was asked for."""
 _GLANCED = 200
 """At most this many files are parsed to find the threads of shown messages."""
 _SEARCHED = 5000
@@ -95,6 +97,20 @@ class Inbox:
 
     def __repr__(self) -> str:
         return f"Inbox({len(self.messages)} of {self.total} messages)"
+
+    def light(self, characters: int = LIGHT) -> "Inbox":
+        """Return the inbox without its longest messages: the bodies of the others fit, or it has one.
+
+        The `total` counts those left out too.
+        """
+        kept: list[Message] = []
+        for message in sorted(self.messages, key=lambda one: len(one.body)):
+            characters -= len(message.body)
+            if characters < 0 and kept:
+                break
+            kept.append(message)
+        kept.sort(key=lambda one: one.file_name)
+        return Inbox(kept, self.total, self.set_aside, self.newer)
 
     def to_json(self) -> "mail.Pending":
         """Return the object that `--json` prints."""

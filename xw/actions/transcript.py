@@ -27,7 +27,8 @@ Asleep = Callable[[], AbstractContextManager[None]]
 _DAY = 86400
 _TICK = clock.SECOND // 100  # the longest tick of the kernel's clock for files
 _SAME = clock.SECOND // 20  # a file made this close to the time in its name was sent from here
-_FOLDERS = (INBOX["pending"], INBOX["processing"], INBOX["done"], layout.SENT)
+_RECEIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
+_FOLDERS = (*_RECEIVED, layout.SENT)
 
 
 class Line(NamedTuple):
@@ -153,17 +154,60 @@ def may_be_removed(instance: Instance, sent: int, kept_since: float, hub_now: fl
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:
-    """Return the id of each recipient's first answer; `re` decides, because clocks differ."""
+    """Return the id of each recipient's first answer; `re` decides, because the clocks of senders differ.
+
+    Of 100,000 replies, this reads those that reached this machine after the message left it.
+    """
     found: dict[str, str] = {}
-    for place in _all_places(instance):
+    for place in _later_replies(instance, message):
         name = layout.file_name(place.name)
-        if name is None or place.folder == layout.SENT or name.sender in found:
-            continue
-        if name.type == "reply" and name.sender in message.to:
+        if name and name.sender not in found:
             for line in _lines(instance, [place], Selection(), _silent):
                 if line.message.re == message.id:
                     found[name.sender] = name.id
     return found
+
+
+def _later_replies(instance: Instance, message: Message) -> list[Place]:
+    """Return the recipients' replies that came after the message was sent, oldest first.
+
+    Only times of one clock are compared: that of the files on this machine.
+    """
+    mailbox = instance.mailbox
+    endings = tuple(f".reply.{name}.json" for name in message.to)
+    places: dict[str, Place] = {}
+    for folder in _RECEIVED:
+        for name in mailbox.files.list_folder(mailbox.at(folder)):
+            if name.endswith(endings) and layout.is_message(name):
+                places.setdefault(name, Place(folder, name))
+    listed = [places[name] for name in sorted(places)]
+    left = _left(instance, message)
+    if left is None:
+        return listed
+    stats = mailbox.files.stat_all([mailbox.at(*place) for place in listed])
+    # One that has moved since it was listed has an error here, and stays.
+    return [
+        place
+        for place, stat in zip(listed, stats, strict=True)
+        if isinstance(stat, OSError) or stat.mtime >= left
+    ]
+
+
+def _left(instance: Instance, message: Message) -> float | None:
+    """Return a time before which no answer can have come, by the clock of the files; None if unknown."""
+    from xw.files.birth import birth  # imported here because it loads ctypes
+
+    for folder in (layout.SENT, *(f"{layout.OUTBOX}/{to}" for to in message.to)):
+        path = f"{instance.root}/{instance.mailbox.at(folder, message.file_name)}"
+        try:
+            made, changed = birth(path), os.lstat(path).st_mtime
+        except OSError:
+            continue
+        tick = _TICK / clock.SECOND
+        if made is None or made > changed + tick or made > instance.mailbox.files.now() + tick:
+            return None  # a copy of the file, or a clock that was put back
+        return min(made, message.sent / clock.SECOND) - tick
+    return None
 
 
 def _all_places(instance: Instance) -> list[Place]:

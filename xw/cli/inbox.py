@@ -38,7 +38,7 @@ def check(
         _left_out(found.set_aside, Damaged)
         _left_out(found.newer, Unreadable)
     if call.json:
-        emit(found.to_json())
+        emit((found if everything or limit else found.light()).to_json())
         return None
     if not found.messages and not found.newer:
         tell(f"no mail{such} for {agent.name} on {agent.hub}")
