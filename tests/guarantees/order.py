@@ -60,7 +60,7 @@ def breaches(calls: Sequence[Call]) -> list[str]:
             if (
                 call.act == "rename"
                 and "/inbox/tmp/" in source
-                and re.search(r"/inbox/(?!tmp|failed)|/outbox/", target)
+                and re.search(r"/inbox/(?!tmp|failed|\.)|/outbox/", target)
             ):
                 wrong.append(f"published by a rename that overwrites: {target}")
             if source in made:
