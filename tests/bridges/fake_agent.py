@@ -9,10 +9,10 @@ lines from a terminal in line mode.
 
 Everything that happens to it is a JSON line in --log: {"submitted": …},
 {"executed": …}, {"command": …}, {"approved": …}, {"key": …}. Directives in a
-text: `lines:N` answers N lines, `delay:S` works for S seconds, `until:PATH` until
-there is such a file, `ask` opens a permission dialog first, `tool` uses a tool
-before it answers, `silent` answers nothing, `say:A|B` answers these lines, and `raw:A|B`
-draws these rows as they are, as an error or an interruption is drawn (`_` is a blank in both).
+text: `lines:N` answers N lines, `delay:S` works for S seconds, `until:PATH` until there is such a
+file, `took:S` says that it worked so long, `ask` opens a permission dialog first, `tool` uses a
+tool before it answers, `silent` answers nothing, `say:A|B` answers these lines, and `raw:A|B` draws
+these rows as they are, as an error or an interruption is drawn (`_` is a blank in both).
 """
 
 import argparse
@@ -154,7 +154,8 @@ class Agent:
             self.transcript += [*raw[1].replace("_", " ").split("|"), ""]
         elif rows:
             self.transcript += ["● " + rows[0], *(f"  {row}".rstrip() for row in rows[1:]), ""]
-            self.transcript += ["✻ Pondered for 0s · done 5:50 AM", ""]
+            took = re.search(r"took:(\d+)", self.todo)
+            self.transcript += [f"✻ Pondered for {took[1] if took else 0}s · done 5:50 AM", ""]
 
     working = False
     gate = ""

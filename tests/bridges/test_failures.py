@@ -43,6 +43,9 @@ FAILURES = [
     ("codex", ["■ You've hit your usage limit. Try again later."], "■ You've hit your usage limit."),
     ("gemini", ["✦ half of", "", "ℹ Request cancelled."], "ℹ Request cancelled."),
     ("gemini", ["✕ [API Error: quota exceeded]"], "✕ [API Error: quota exceeded]"),
+    ("opencode", ["     half of an", "", "     ▣  Build · stub-1 · interrupted"],
+     "▣  Build · stub-1 · interrupted"),
+    ("opencode", ["     ▣  Build · stub-1 · interrupted"], "▣  Build · stub-1 · interrupted"),
     ("pi", [" Error: 400: {\"error\": \"stub says 400\"}"], "Error: 400"),
     ("pi", [" half of an", "", " Operation aborted"], "Operation aborted"),
     ("pi", [" Operation aborted"], "Operation aborted"),
@@ -164,6 +167,23 @@ def test_lost_text_fails_the_turn(agent: Callable[..., Agent]) -> None:
     until(lambda: chat.ready() is None)
     with pytest.raises(ChatFailed, match="has left the program's screen"):
         until(lambda: chat.capture(mark, text))
+
+
+def test_same_long_answer_after_a_restart(
+    agent: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bridge that saw no work takes an equal answer longer than the screen, if it is another turn's."""
+    monkeypatch.setattr("xw.bridges.tmux.SILENT_S", 1.0)
+    fake = agent("--alt")
+    for short in ("b1111111", "b2222222"):
+        chat = fake.chat()
+        mark, text = ask(chat, f"lines:60 took:{short[1]}", short)
+        after = fake.chat()
+        assert until(partial(after.capture, mark, text)).text.endswith("line 60 of 60")
+    unasked = fake.chat()
+    mark = unasked.mark()
+    with pytest.raises(ChatFailed, match="shows no answer"):  # nothing has changed since this mark
+        until(partial(unasked.capture, mark, text_of("x", "b3333333")))
 
 
 def test_same_long_answer_twice(agent: Callable[..., Agent]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from xw.bridges.profiles import GENERIC, PROFILES, Profile
-from xw.bridges.screen import Screen, answer, in_input, not_ready, pale, plain, token_of, unsent
+from xw.bridges.screen import Screen, answer, backgrounds, in_input, not_ready, pale, plain, token_of, unsent
 
 RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
 STATES = {
@@ -179,6 +179,86 @@ def test_answer_that_looks_busy() -> None:
     pi = replaced("pi", "Last: all", " ⠋ Installing dependencies")
     assert not_ready(pi, PROFILES["pi"]) == "busy"
     assert not_ready(pi, PROFILES["pi"], still=True) is None
+
+
+BUSY = {
+    "claude": "  ⏵⏵ auto mode on (shift+tab to cycle) · esc to interrupt",
+    "codex": "• Working (1s • esc to interrupt)",
+    "gemini": " ⠧ Thinking... (esc to cancel, 1s)",
+    "opencode": "   ⬝⬝⬝⬝⬝⬝⬝⬝  esc interrupt",
+    "pi": " ⠇ Working...",
+}
+"""Each program's own row while it works."""
+
+
+@pytest.mark.parametrize("name", BUSY)
+@pytest.mark.parametrize("found", ["Well, one", "Last: all"])
+def test_answer_that_quotes_a_busy_row(name: str, found: str) -> None:
+    """A program's own busy row, in its answer, keeps no mail waiting, at least once it stands still."""
+    screen, profile = replaced(name, found, BUSY[name]), PROFILES[name]
+    assert not_ready(screen, profile, still=True) is None
+    last = name == "pi" and found == "Last: all"  # directly above the input, as if pi worked
+    assert not_ready(screen, profile) == ("busy" if last else None)
+    _, _, _, busy, _ = load(RECORDED[0].with_name(f"{name}-busy.json"))
+    assert not_ready(busy, profile) == "busy"
+    assert not_ready(busy._replace(title=""), profile) == "busy"
+
+
+@pytest.mark.parametrize(
+    "row", ["  Waiting for startup  · esc cancel", "  >_ OpenAI Codex (v0.169.0)\n     loading"]
+)
+def test_answer_that_quotes_codex_at_its_start(row: str) -> None:
+    """An answer with the rows that Codex shows while it starts keeps no mail waiting."""
+    screen = replaced("codex", "Last: all", row)
+    rows = tuple("\n".join(screen.rows).split("\n"))
+    more = len(rows) - len(screen.rows)
+    assert not_ready(screen._replace(rows=rows, cursor_y=screen.cursor_y + more), PROFILES["codex"]) is None
+
+
+def test_backgrounds_of_rows() -> None:
+    """A background lasts over the ends of rows, until a colour ends it; an empty row has none."""
+    rows = [
+        "\x1b[38;5;48mx",
+        "\x1b[1;48;2;52;53;65m   ",
+        " own",
+        "",
+        "\x1b[49m said",
+        "\x1b[41mx\x1b[0m",
+        "y",
+    ]
+    shade = "48;2;52;53;65"
+    assert list(backgrounds(rows)) == ["", shade, shade, "", "", "41", ""]
+
+
+PI = [
+    "\x1b[48;2;52;53;65m          ", " x        ", " [end k7f3q2m9] bye ", "          ", "",
+    "\x1b[49m Mail answer one.", "", " second", "", "\x1b[48;2;40;50;40m $ ls ", "", "\x1b[49m Third.", "",
+    "\x1b[48;2;52;53;65m          ", " my own question ", "          ", "",
+    "\x1b[49m Private answer.", "", "─" * 40, "", "─" * 40,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "failure"),
+    [
+        (PI, "Mail answer one.\n\nsecond\n\n$ ls\n\nThird.", ""),
+        (PI[:5] + PI[13:], "", "somebody's own prompt"),
+        ([*PI[:9], "\x1b[48;2;52;53;66m quoted", *PI[17:]], "Private answer.", ""),
+    ],
+)
+def test_persons_own_prompt_in_pi(rows: list[str], said: str, failure: str) -> None:
+    """Pi draws people's prompts on a background: from the next one on, nothing is the mail's answer."""
+    text = "x\n[end k7f3q2m9] bye"
+    found = answer([plain(row) for row in rows], PROFILES["pi"], text, list(backgrounds(rows)))
+    assert found.text.endswith(said) and ("Private" in found.text) == ("Private" in said)
+    assert bool(found.failure) == bool(failure) and found.failure.startswith(failure)
+
+
+def test_persons_own_prompt_in_lines() -> None:
+    """A prompt with a name tells a person's line in line mode; `> ` does not, as answers quote so."""
+    for prompt, said in (("you: ", "one\n\ntwo"), ("> ", "one\n\ntwo\n> my own\nprivate")):
+        rows = [f"{prompt}x ⏎ [end k7f3q2m9] bye", "one", "", "two", f"{prompt}my own", "private", prompt]
+        assert answer(rows, GENERIC, "x\n[end k7f3q2m9] bye").text == said
 
 
 def test_pi_shows_its_work_in_the_rule() -> None:

@@ -21,7 +21,7 @@ from xw.bridges.foreground import Owner, State
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
 from xw.bridges.profiles import CLAUDE, GENERIC, PROFILES
-from xw.bridges.screen import Screen
+from xw.bridges.screen import Screen, answer, backgrounds, plain
 from xw.bridges.tmux import TmuxChat
 from xw.bridges.typed import one_line, typed
 from xw.errors import NotFound, Refused, TimedOut
@@ -578,3 +578,20 @@ def test_name_with_a_line_break(agent: Start, tmux_server: str, name: str) -> No
     with pytest.raises(ChatGone, match="line break"):
         fake.tmux.look(odd)
     assert TmuxChat(odd, server=tmux_server).ready()
+
+
+def test_background_of_rows_in_a_pane(tmux_server: str) -> None:
+    """The background of a person's prompt is read from a real pane, to the row after it alone."""
+    shade = "48;2;52;53;65"
+    rows = [" x", " [end k7f3q2m9] bye", "", " Mail answer.", "", " own prompt", "", " private"]
+    styles = [shade if row.endswith(("x", "bye", "prompt")) else "49" for row in rows]
+    drawn = "".join(
+        f"\x1b[{style}m{row and row.ljust(80)}\r\n" for style, row in zip(styles, rows, strict=True)
+    )
+    command = [sys.executable, "-c", f"import time; print({drawn!r}, end='', flush=True); time.sleep(600)"]
+    with pane(tmux_server, shlex.join(command), columns=80) as shown:
+        until(lambda: any("private" in row for row in shown.rows))
+        styled = shown.tmux.styled(shown.id)
+        seen = [plain(row) for row in styled]
+        found = answer(seen, PROFILES["pi"], "x\n[end k7f3q2m9] bye", list(backgrounds(styled)))
+        assert found.text == "Mail answer."

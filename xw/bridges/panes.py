@@ -112,9 +112,11 @@ class Tmux:
 
     def everything(self, pane: str) -> list[str]:
         """Return all rows of the pane, scrolled-off ones first, without the terminal's own line breaks."""
-        return [
-            row.rstrip() for row in self.run("capture-pane", "-p", "-J", "-S", "-", "-t", pane).split("\n")
-        ]
+        return [plain(row) for row in self.styled(pane)]
+
+    def styled(self, pane: str) -> list[str]:
+        """Return the same rows with their colours, and with their trailing blanks."""
+        return self.run("capture-pane", "-p", "-e", "-J", "-S", "-", "-t", pane).split("\n")
 
     def paste(self, pane: str, text: str, seen: Screen | None = None) -> bool:
         """Paste a text with its newlines; bracketed if the program asked for that. Return True if it went in.

@@ -34,7 +34,11 @@ class Profile(NamedTuple):
     """Anywhere on the screen, across line breaks, while the program shows its input line but does not read
     it yet, or holds back the submitted text."""
     busy: re.Pattern[str] = NEVER
-    """In one of the last `bottom` rows while the program works."""
+    """While the program works, in a row where it draws its state: below the cursor, or near the `floor`."""
+    floor: re.Pattern[str] = NEVER
+    """The upper edge of the input (the nearest such row at or above the cursor), if the state is there."""
+    reach: int = 0
+    """Rows above the floor in which the program may draw its state; never above an answer's `end`."""
     busy_title: re.Pattern[str] = NEVER
     ready_title: re.Pattern[str] = NEVER
     """A title that shows that the program does not work, whatever its rows show."""
@@ -43,10 +47,7 @@ class Profile(NamedTuple):
     dialog: re.Pattern[str] = NEVER
     """In one of the last `dialog_rows` rows while the program waits for a person's decision."""
     dialog_title: re.Pattern[str] = NEVER
-    bottom: int = 3
     dialog_rows: int = 14
-    status_below: bool = False
-    """True to search for `busy` only below the cursor: above it an answer may use the same words."""
     asks: re.Pattern[str] = NEVER
     """Left of the cursor in a question: text typed there would answer it."""
     furniture: tuple[re.Pattern[str], ...] = ()
@@ -64,6 +65,8 @@ class Profile(NamedTuple):
     """The program's own row, unlike any of an answer, that reports an interrupted or failed turn."""
     error: re.Pattern[str] = NEVER
     """Opens an error that is drawn like an answer."""
+    shaded: bool = False
+    """True if the program draws people's prompts on a background, which tells them from its own words."""
     last_words: re.Pattern[str] = NEVER
     """Searched in the whole answer: group 1 is an error or interruption at its end."""
     bullet: str = ""
@@ -115,12 +118,18 @@ CODEX = Profile(
     prompt=_row(r"›\s?"),
     above=_row(r"^\s*$"),
     # For some seconds it draws its input line and reads nothing, then for some more it only queues.
-    starting=_row(r">_ OpenAI Codex .*\n +loading *(\n|$)|\n +Waiting for startup +· esc cancel *(\n|$)"),
+    # The first one only before the first turn, for an answer may quote it.
+    starting=_row(
+        r"\A(?!(?s:.*)\n  Worked for )(?s:.*)>_ OpenAI Codex .*\n +loading *(\n|$)"
+        r"|\n +Waiting for startup +· esc cancel\s*\Z"
+    ),
     busy=_row(r"^[•◦] .*\((\d+[hms] ?)+• esc to interrupt\)"),
     busy_title=_row("^" + _SPINNER),
+    floor=_row("^› "),
+    reach=10,
+    animated=True,
     dialog=_row(r"Press enter to confirm|Would you like to |^› 1\. "),
     dialog_title=_row(r"Action Required"),
-    bottom=8,
     furniture=(
         _row(r"^  .* · [~/]|\d% (context )?left"),
         _row(r"^  .*(for shortcuts|for agents|esc to interrupt)"),
@@ -144,9 +153,11 @@ GEMINI = Profile(
     busy=_row(r"^ ?" + _SPINNER + r" .*\(esc to cancel"),
     busy_title=_row(r"^[✦⏲]"),
     ready_title=_row(r"^◇"),
+    floor=_row("^" + _RULE),
+    reach=6,
+    animated=True,
     dialog=_row(r"Allow execution|Action Required|│ ● 1\. |Apply this change|Do you want to proceed"),
     dialog_title=_row(r"^✋|Action Required"),
-    bottom=10,
     furniture=(_row(r"\bsandbox\b"), _row(r" /model\b|\(\d+% context left\)")),
     collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
     chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ [>*] "),
@@ -169,6 +180,7 @@ OPENCODE = Profile(
     end=_row(r"^\s+▣ .*·.*\d(ms|s|m|h)\s*$"),
     chrome=_row(r"^\s+▣ |^\s*╹▀{5}"),
     turn=_row(r"^\s+▣ "),
+    broken=_row(r"^\s+▣ .* · interrupted$"),
     tool=_row(r"^\s*┃"),
     indent=5,
 )
@@ -180,8 +192,10 @@ PI = Profile(
     above=_row(_RULE),
     # In its own row, and from 1.6 on in the rule above the input.
     busy=_row(r"^\s*" + _SPINNER + r" \S|^─+ " + _SPINNER + " "),
+    floor=_row("^" + _RULE + "|^─+ " + _SPINNER + " "),
+    reach=2,
     animated=True,
-    bottom=8,
+    shaded=True,
     furniture=(_row("^" + _RULE), _row(r"^↑\S+ ↓\S+.*%/")),
     collapsed=_row(r"\[paste #\d+[^]]*\]"),
     chrome=_row("^" + _RULE + "|^─+ " + _SPINNER + " "),
@@ -232,7 +246,6 @@ GENERIC = Profile(
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
     last_words=_row(r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
-    status_below=True,
     dialog_rows=4,
     one_line=True,
     # A terminal in line mode takes LINE_BYTES, and the sign for a newline needs five bytes.

@@ -6,6 +6,7 @@ doubt, the program counts as not ready.
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xw.bridges.profiles import NEVER, Profile
@@ -23,6 +24,23 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;:?]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\
 def plain(styled: str) -> str:
     """Return a captured row without its colours and links."""
     return _SEQUENCE.sub("", styled).rstrip()
+
+
+def backgrounds(styled: Sequence[str]) -> Iterator[str]:
+    """Yield the background of each captured row at its first cell; empty for none and for an empty row."""
+    shade = ""
+    for row in styled:
+        at_first = None
+        for part in _STYLE.split(row):
+            if not part.startswith("\x1b["):
+                at_first = shade if at_first is None and part else at_first
+                continue
+            for code in _CODES.findall(part):
+                if code[0:2] == "48" or re.fullmatch("4[0-7]|10[0-7]", code):
+                    shade = code
+                elif code in ("", "0", "49"):
+                    shade = ""
+        yield at_first or ""
 
 
 class Screen(NamedTuple):
@@ -58,6 +76,9 @@ class Answer(NamedTuple):
     """The program's own line that reports why there is no answer."""
 
 
+OVERTAKEN = "somebody's own prompt came before the answer, so xw cannot tell which answer is the mail's"
+
+
 def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | None:
     """Return why the program cannot take a text now; None if it can. `still`: the screen has not moved."""
     if screen.obstacle:
@@ -80,13 +101,24 @@ def starting(screen: Screen, profile: Profile) -> bool:
 
 def busy(screen: Screen, profile: Profile, still: bool = False) -> bool:
     """Return True if the program shows that it works; a moving sign does not count while all is `still`."""
-    if profile.ready_title.search(screen.title) or (still and profile.animated):
+    if profile.ready_title.search(screen.title):
         return False
-    below = screen.rows[screen.cursor_y + 1 :]
-    shown = [row for row in below if row.strip()] if profile.status_below else _last(screen, profile.bottom)
-    return profile.busy_title.search(screen.title) is not None or any(
-        profile.busy.search(row) for row in shown
-    )
+    if profile.busy_title.search(screen.title):
+        return True
+    return not (still and profile.animated) and any(map(profile.busy.search, _state_rows(screen, profile)))
+
+
+def _state_rows(screen: Screen, profile: Profile) -> tuple[str, ...]:
+    """Return the rows where the program draws its state; words of an answer elsewhere say nothing."""
+    if profile.floor is NEVER:
+        return screen.rows[screen.cursor_y + 1 :]
+    above = screen.rows[: screen.cursor_y + 1]
+    edge = next((n for n in range(len(above) - 1, -1, -1) if profile.floor.search(above[n])), None)
+    if edge is None:
+        return screen.rows  # its input is not where it was: in doubt, it works
+    top = max(0, edge - profile.reach)
+    ends = [n for n in range(top, edge) if profile.end.search(above[n])]
+    return above[max([top, *ends]) : edge + 1]
 
 
 def dialog(screen: Screen, profile: Profile) -> bool:
@@ -177,12 +209,15 @@ def token_of(text: str) -> str:
     return last[: last.index("]") + 1] if "]" in last else last[:24]
 
 
-def answer(rows: list[str], profile: Profile, text: str) -> Answer:
-    """Return the answer below the text in these rows, without the program's decoration."""
+def answer(rows: list[str], profile: Profile, text: str, shades: Sequence[str] = ()) -> Answer:
+    """Return the answer below the text in these rows, without the program's decoration.
+
+    `shades` are the backgrounds of the rows; without them, a `shaded` program's prompts look like its words.
+    """
     head, opened, _ = text.partition("]")
     if rows and not profile.one_line and opened and head + opened in rows[0]:
         # Once the text has scrolled off, a program may keep its first row at the top.
-        rows = rows[1:]
+        rows, shades = rows[1:], shades[1:]
     if profile.one_line:
         rows = _above_prompt(rows, profile)
     place = _place(rows, profile, text)
@@ -191,13 +226,48 @@ def answer(rows: list[str], profile: Profile, text: str) -> Answer:
     below = rows[place.below :] if place else rows
     if place and place.rest and profile.one_line:
         below = [place.rest, *below]  # if the text fills its row, tmux joins the next one to it
-    stop, ended = len(below), False
+    stop, ended, cut = len(below), False, place is None
+    other = None
+    if place and profile.shaded:
+        other = _shaded_alike(shades, place)
+    elif place and profile.one_line:
+        other = _behind_prompt(below, _prompt_of(rows, text))
     for number, row in enumerate(below):
-        if profile.end.search(row) or profile.chrome.search(row):
+        if number == other or profile.end.search(row) or profile.chrome.search(row):
             stop, ended = number, profile.end.search(row) is not None
             break
-    below, cut = below[:stop], place is None
-    return Answer(_undecorated(below, profile, cut), ended, cut, _failure(below, profile, ended, cut))
+    said, edge = below[:stop], below[stop : stop + 1]
+    shown, failure = _undecorated(said, profile, cut), _failure(said, profile, ended, cut)
+    if not failure and any(map(profile.broken.search, edge)):
+        failure = edge[0].strip()
+    return Answer(shown, ended, cut, failure or (OVERTAKEN if other == stop and not shown else ""))
+
+
+def _prompt_of(rows: list[str], text: str) -> str:
+    """Return the prompt left of the text, if an answer has no such rows: `> ` opens a quotation as well."""
+    place = next(places(rows, text.split("\n", 1)[0][:24]), None)
+    prompt = rows[place.row][: place.column] if place else ""
+    return prompt if re.search(r"\w", prompt) else ""
+
+
+def _behind_prompt(below: list[str], prompt: str) -> int | None:
+    """Return the first row with a person's own text behind the prompt."""
+    return next((n for n, row in enumerate(below) if prompt and row.startswith(prompt)), None)
+
+
+def _shaded_alike(shades: Sequence[str], place: Place) -> int | None:
+    """Return the first row below the text with a person's own prompt, which has the text's background."""
+    ours = shades[place.row] if place.row < len(shades) else ""
+    below = list(shades[place.below :])
+    start = next((n for n, shade in enumerate(below) if shade != ours), len(below))
+    return next((n for n in range(start, len(below)) if below[n] == ours), None) if ours else None
+
+
+def turns(screen: Screen, profile: Profile) -> list[str]:
+    """Return the rows of the turns on the screen, without the program's own rows below them."""
+    above = list(screen.rows[: screen.cursor_y])
+    ends = [n for n, row in enumerate(above) if profile.end.search(row)]
+    return above[: ends[-1] + 1] if ends else [row for row in above if not profile.chrome.search(row)]
 
 
 def _above_prompt(rows: list[str], profile: Profile) -> list[str]:

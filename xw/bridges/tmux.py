@@ -30,13 +30,16 @@ from xw.bridges.profiles import PROFILES, Profile
 from xw.bridges.screen import (
     Screen,
     answer,
+    backgrounds,
     busy,
     dialog,
     empty_input,
     in_input,
     not_ready,
+    plain,
     starting,
     token_of,
+    turns,
     unsent,
 )
 from xw.bridges.target import Target
@@ -105,7 +108,7 @@ class TmuxChat:
         self._sleep = sleep
         self._rest: tuple[str, float] = ("", 0.0)
         self._worked: dict[str, Any] = {}
-        """The mark since which the program has worked: an answer on the screen belongs to that turn."""
+        """The mark since which the program was seen at work, or the text: the answer belongs to that turn."""
 
     def serves(self, instance: str) -> None:
         """Note the instance; see `Personal`."""
@@ -137,6 +140,7 @@ class TmuxChat:
             "program": self._target.identity,
             "rows": _digest(screen.rows),
             "old": _digest([old]),
+            "turns": _digest(turns(screen, profile)),
             "at": round(self._clock(), 3),
         }
         return json.dumps(noted)
@@ -200,13 +204,16 @@ class TmuxChat:
         if starting(screen, profile) or busy(screen, profile, still) or dialog(screen, profile):
             if not profile.animated:
                 self._rest = ("", 0.0)
-            if busy(screen, profile):
+            if busy(screen, profile, still):
                 self._worked = noted
             return None
         return self._answer(screen, profile, noted, text)
 
     def _answer(self, screen: Screen, profile: Profile, noted: dict[str, Any], text: str) -> Reply | None:
-        found = answer(self._tmux.everything(self._pane), profile, text)
+        styled = self._tmux.styled(self._pane)
+        found = answer([plain(row) for row in styled], profile, text, list(backgrounds(styled)))
+        if not found.cut:
+            self._worked = noted
         rested = self._rested(_digest(screen.rows))
         if profile.one_line and not empty_input(screen, profile):
             return None  # in line mode, the missing prompt is the only sign of work
@@ -230,6 +237,8 @@ class TmuxChat:
         """Return True if this may be an earlier turn's answer. For a text that has left the screen."""
         if self._worked == noted:
             return False
+        if noted.get("turns") not in (None, _digest(turns(screen, profile))):
+            return False  # an equal answer, in another turn; an older xw's mark does not tell
         shown = answer(list(screen.rows), profile, text).text
         return noted["old"] in (_digest([said]), _digest([shown]))
 
@@ -301,7 +310,10 @@ class TmuxChat:
             if not pressed:
                 continue  # the pane has changed since the look
             gone = partial(_left, before=before, profile=profile, text=text)
-            if self._until(gone, LEAVES_S):
+            left = self._until(gone, LEAVES_S)
+            if left:
+                if busy(left, profile) or any(places(left.rows, token_of(text))):
+                    self._worked = json.loads(mark)
                 return
         raise Uncertain(f"{self._pane}: {profile.submit}, pressed {PRESSES} times, did not submit the text")
 
