@@ -29,7 +29,7 @@ def test_whole_form() -> None:
 def test_infos_stand_above_in_frames_of_their_own() -> None:
     """Infos that waited are shown before the mail, each with its own provenance."""
     info = Mail("carol", "info", "aaaa2222", 30, "fyi")
-    lines = framed(mail("x"), (info,)).split("\n")
+    lines = framed(info, mail("x")).split("\n")
     assert lines[:3] == [
         "[mail aaaa2222] info from carol, 30 s old",
         "fyi",

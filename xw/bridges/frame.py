@@ -52,9 +52,9 @@ class Mail(NamedTuple):
     urgent: bool = False
 
 
-def framed(mail: Mail, infos: tuple[Mail, ...] = ()) -> str:
-    """Return the text to present: the mail in its frame, below the infos."""
-    return "\n".join([*map(_frame, infos), _frame(mail)])
+def framed(*mails: Mail) -> str:
+    """Return the text to present: each message in its frame."""
+    return "\n".join(map(_frame, mails))
 
 
 def notice(mail: Mail) -> str:

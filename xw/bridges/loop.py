@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from xw import layout, post, presence
 from xw.backoff import Pause
-from xw.bridges import answer, infos, present, turn
+from xw.bridges import answer, batch, infos, present, turn
 from xw.bridges.chat import (
     BLOCKED_S,
     Chat,
@@ -25,7 +25,7 @@ from xw.bridges.chat import (
     why_not_ready,
 )
 from xw.bridges.queue import Queue
-from xw.bridges.turn import CLAIMED, ENDED, LOST, PRESENTED, PRESENTING, Ending, Turn
+from xw.bridges.turn import CLAIMED, ENDED, FAILING, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import (
     Damaged,
     Newer,
@@ -95,6 +95,7 @@ class Bridge:
             return presence.Doing("idle")
         name = layout.file_name(self._turn.name)
         task = f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
+        task += _more(self._turn.riders)
         return presence.Doing("busy", task)
 
     def step(self) -> float | None:
@@ -140,6 +141,8 @@ class Bridge:
         """Fail the message in whose turn a bug occurred, whichever other steps still succeed."""
         now, reason = self._turn, answer.writable(why, REASON_LIMIT)
         if now is not None:
+            if now.stage == CLAIMED:
+                now = self._detach(now)
             reason += answer.kept_letter(self._instance, now)
             message = answer.unreadable(now.name)
             with suppress(OSError, NoMessage):
@@ -154,6 +157,7 @@ class Bridge:
             return 0.0
         # First: if it cannot be moved, its sender must not get a report at each try.
         self._fail(now.name, "failed", reason)
+        self._end_riders(now, now.ending or Ending("failed", "failed", reason))
         self._turn = None
         if report:
             self._report_fault(report, reason)
@@ -184,7 +188,7 @@ class Bridge:
             ours = left.stage != CLAIMED or self._instance.carrier.holds(left.name)
             self._left.pop(0)
             if not ours:
-                return self._forget(left)  # another machine of this name was first
+                return self._forget(self._detach(left))  # another machine of this name was first
             self._turn = left
             self._tell(f"resuming {self._turn.name} ({self._turn.stage})")
         now = self._turn
@@ -195,9 +199,11 @@ class Bridge:
         try:
             message = self._mailbox.read(Place(INBOX["processing"], now.name))
         except FileNotFoundError:
-            return self._forget(now)  # never claimed, or finished by its owner meanwhile
+            return self._go_on_without(now)
         except Damaged as damage:
             return self._end(now, answer.unreadable(now.name), "damaged", str(damage))
+        if now.stage == FAILING and now.ending:
+            return self._end(now, message, now.ending.kind or "failed", now.ending.reason)
         if now.stage == LOST:
             return self._end(now, message, "uncertain", "the note about its turn is damaged")
         if now.mark and now.chat != type(self._chat).__name__:
@@ -206,6 +212,15 @@ class Bridge:
         if now.stage == PRESENTED:
             return self._capture(now, message)
         return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
+
+    def _go_on_without(self, now: Turn) -> float | None:
+        """End the turn of a message that was never claimed, or that its owner has finished meanwhile."""
+        if now.stage == PRESENTED:  # with the others in its text
+            return self._settle(now, Ending("done"))
+        if now.stage == PRESENTING and (now.infos or now.riders):
+            why = "the bridge ended while it showed this below or above another message"
+            return self._settle(now, Ending("failed", "uncertain", why))
+        return self._forget(self._detach(now))
 
     def _begin(self) -> float | None:
         """Claim the first message that asks for a turn, once the chat can take it."""
@@ -253,21 +268,75 @@ class Bridge:
 
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
+            now, riders = self._gather(now, message)
             above = infos.choose(self._instance, self._queue, message, self._tell, self._unshown)
-            shown = present.show(self._instance, message, above, self._chat.limit)
+            shown = present.show(self._instance, message, above, self._chat.limit, riders)
             mark = self._chat.mark()
         except Unusable:
             raise  # not caused by this message: the next bridge presents it
         except Refused as error:
-            return self._end(now, message, "refused", str(error))
+            return self._end(self._detach(now), message, "refused", str(error))
         except ChatGone as error:
             self._waits_for = str(error)
             raise  # `serve` reports it once and retries ever less often: a try may start a program
+        now = self._detach(now, shown.riders)
         chat = type(self._chat).__name__
         now = now._replace(stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos)
         turn.save(self._mailbox, now)
         self._turn = now
         return self._present(now, message)
+
+    def _gather(self, now: Turn, message: Message) -> tuple[Turn, list[Message]]:
+        """Return the turn with its riders, and those messages: claimed by an earlier try, or now."""
+        riders = self._claimed(now) if now.riders else self._claim_riders(now, message)
+        now = self._turn = now._replace(riders=tuple(rider.file_name for rider in riders))
+        return now, riders
+
+    def _claimed(self, now: Turn) -> list[Message]:
+        riders = []
+        for name in now.riders:
+            try:
+                rider = self._mailbox.read(Place(INBOX["processing"], name))
+            except FileNotFoundError:
+                turn.remove(self._mailbox, Turn(name))  # finished by its owner meanwhile
+            except (NoMessage, OSError):
+                self._leave_alone(name)
+            else:
+                if rider.expired(self._instance.now()):
+                    self._leave_alone(name)
+                else:
+                    riders.append(rider)
+        return riders
+
+    def _claim_riders(self, now: Turn, message: Message) -> list[Message]:
+        riders = []
+        for reply in batch.choose(self._instance, self._queue, message, self._chat.limit, self._unshown):
+            new = Turn(reply.file_name, head=now.name)
+            self._queue.drop(new.name)
+            try:
+                turn.save(self._mailbox, new)
+                won = self._instance.carrier.claim(new.name)
+            except Exception:  # noqa: BLE001  # claimed or not: its own turn finds out
+                self._leave_alone(new.name)
+                break
+            if won:
+                riders.append(reply)
+            else:
+                self._queue.leave_out(new.name)
+                turn.remove(self._mailbox, new)
+        return riders
+
+    def _detach(self, now: Turn, kept: tuple[str, ...] = ()) -> Turn:
+        """Give each rider but the `kept` ones, which was not shown, its own turn. Return the turn without."""
+        for rider in now.riders:
+            if rider not in kept:
+                self._leave_alone(rider)
+        now = now._replace(riders=kept)
+        self._turn = self._turn and now
+        return now
+
+    def _leave_alone(self, name: str) -> None:
+        self._left.append(Turn(name))
 
     def _present(self, now: Turn, message: Message) -> float | None:
         try:
@@ -275,10 +344,11 @@ class Bridge:
         except (NotPresented, ChatGone) as error:
             return self._again(now, message, str(error))
         except Refused as error:
-            return self._end(now._replace(infos=()), message, "refused", str(error))
+            return self._end(self._detach(now)._replace(infos=()), message, "refused", str(error))
         except (XwError, OSError) as error:
             return self._end(now, message, "uncertain", f"the chat may or may not have shown it: {error}")
-        self._tell(f"presented {message.type} {message.short} from {message.sender}")
+        more = _more(now.riders)
+        self._tell(f"presented {message.type} {message.short} from {message.sender}{more}")
         return self._keep(now._replace(stage=PRESENTED))
 
     def _again(self, now: Turn, message: Message, reason: str) -> float | None:
@@ -286,9 +356,9 @@ class Bridge:
         tries = now.tries + (why_not_ready(self._chat) is None)
         if tries >= TRIES:
             reason = f"the chat did not accept it in {tries} tries: {reason}"
-            return self._end(now._replace(infos=()), message, "failed", reason)
+            return self._end(self._detach(now)._replace(infos=()), message, "failed", reason)
         self._tell(f"not presented, will retry: {message.short}: {reason}")
-        self._keep(Turn(now.name, tries=tries))
+        self._keep(now.again()._replace(tries=tries))
         return self._pause.longer()
 
     def _resolve(self, now: Turn, message: Message) -> float | None:
@@ -298,7 +368,7 @@ class Bridge:
         seen = self._chat.seen(now.mark, now.text)
         if seen is not None:
             self._since = None
-            return self._keep(now._replace(stage=PRESENTED) if seen else Turn(now.name, tries=now.tries))
+            return self._keep(now._replace(stage=PRESENTED) if seen else now.again())
         if busy and self._lasted() < DOUBT_S:
             return self._pause.longer()
         self._since = None
@@ -380,11 +450,24 @@ class Bridge:
                 self._mailbox.fail(info, ending.kind, ending.reason)
             else:
                 self._mailbox.settle(info)
+        self._end_riders(now, ending)
         if ending.state == "done":
             self._mailbox.settle(now.name)
         else:
             self._fail(now.name, ending.kind or "failed", ending.reason)
         return self._forget(now)
+
+    def _end_riders(self, now: Turn, ending: Ending) -> None:
+        """End what was shown below a message as that one ends; if it fails, each sender gets a letter."""
+        for rider in now.riders:
+            if ending.state == "done":
+                self._mailbox.settle(rider)
+                turn.remove(self._mailbox, Turn(rider))
+            else:
+                # As long as the head's note is there, no rider's turn begins, so this may be repeated.
+                failing = Turn(rider, FAILING, ending=Ending("failed", ending.kind, ending.reason))
+                turn.save(self._mailbox, failing)
+                self._left = [left for left in self._left if left.name != rider] + [failing]
 
     def _fail(self, name: str, kind: Kind, reason: str) -> None:
         """Move a message to `failed/`, even one that triggered a bug before it was claimed."""
@@ -419,3 +502,7 @@ class Bridge:
         if self._since is None:
             self._since = self._monotonic()
         return self._monotonic() - self._since
+
+
+def _more(riders: tuple[str, ...]) -> str:
+    return f" and {len(riders)} more" if riders else ""

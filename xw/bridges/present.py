@@ -3,7 +3,7 @@
 It claims, settles and sends nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from xw import clock, layout
@@ -20,10 +20,11 @@ INFOS = 20  # shown above one message; the others wait for the next
 
 
 class Presentation(NamedTuple):
-    """A text for the chat, and the file names of the infos that it shows above the message."""
+    """A text for the chat, and the file names of the infos above the message and the replies below it."""
 
     text: str
     infos: tuple[str, ...]
+    riders: tuple[str, ...] = ()
 
 
 def wants_turn(name: str) -> bool:
@@ -70,21 +71,28 @@ def readable(instance: Instance, names: list[str], unshown: Unshown) -> Iterator
             unshown.note(*item)
 
 
-def show(instance: Instance, message: Message, infos: list[Message], limit: int) -> Presentation:
-    """Return the text for a message and the infos above it, in at most `limit` bytes (0: any).
+def show(
+    instance: Instance, message: Message, infos: list[Message], limit: int, riders: Sequence[Message] = ()
+) -> Presentation:
+    """Return the text for a message with infos above and replies below, in at most `limit` bytes (0: any).
 
-    Infos that do not fit stay pending. Cut a body that is too long, and name in the
-    text the file that has it whole.
+    Leave out the last infos, then the last replies, that do not fit. Cut a body that is too long, and name in
+    the text the file that has it whole.
     """
     mail = as_mail(instance, message)
-    above = infos[:INFOS]
+    above = [as_mail(instance, info) for info in infos[:INFOS]]
+    below = [as_mail(instance, rider) for rider in riders]
     while True:
-        text = framed(mail, tuple(as_mail(instance, info) for info in above))
+        text = framed(*above, mail, *below)
         if _fits(text, limit):
-            return Presentation(text, tuple(info.file_name for info in above))
-        if not above:
+            shown = infos[: len(above)], riders[: len(below)]
+            return Presentation(text, *(tuple(one.file_name for one in part) for part in shown))
+        if above:
+            above.pop()
+        elif below:
+            below.pop()
+        else:
             return Presentation(_cut(instance, message, mail, limit), ())
-        above = above[:-1]
 
 
 def as_mail(instance: Instance, message: Message) -> Mail:
