@@ -108,6 +108,7 @@ def _nobodys_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(autouse=True)
 def _no_mirrors_noted(_nobodys_machine: None) -> Iterator[None]:
-    """Keep one test's notes about mirrors from the next."""
+    """Keep one test's notes about mirrors and refused logins from the next."""
     yield
-    shutil.rmtree(Path(os.environ["XDG_STATE_HOME"], "xw/mirrors"), ignore_errors=True)
+    for notes in ("mirrors", "logins"):
+        shutil.rmtree(Path(os.environ["XDG_STATE_HOME"], "xw", notes), ignore_errors=True)

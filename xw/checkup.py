@@ -159,8 +159,12 @@ def _is_object(data: bytes) -> bool:
 
 def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:
     """Yield findings from writing a file durably and removing it; return True if that succeeded."""
-    files, scratch = mailbox.files, mailbox.at(layout.SCRATCH)
-    first, second = (f"{scratch}/doctor-{os.getpid()}-{number}" for number in (1, 2))
+    return (yield from writing(mailbox.files, mailbox.at(layout.SCRATCH), where))
+
+
+def writing(files: Files, scratch: str, where: str) -> Generator[Finding, None, bool]:
+    """Yield findings from writing a file durably and removing it, by way of the folder `scratch`."""
+    first, second = (f"{scratch}/doctor-{os.getpid()}-{number}".lstrip("/") for number in (1, 2))
     fix = "serve the hub with OpenSSH's sftp-server"
     try:
         files.replace(b"doctor\n", scratch, first)

@@ -319,6 +319,18 @@ def mirror_places(config: Config, environ: Mapping[str, str]) -> list[str]:
     return [os.path.join(folder, "mirror") for folder in above]
 
 
+def login_notes() -> list[str]:
+    """Return the folders that may have the notes about refused logins, in order: `~` may not be writable."""
+    from tempfile import gettempdir
+
+    from platformdirs import user_state_dir
+
+    return [
+        os.path.join(user_state_dir("xw", appauthor=False), "logins"),
+        os.path.join(gettempdir(), f"xw-{os.getuid()}"),
+    ]
+
+
 def noted_mirrors() -> str:
     """Return the folder with a note about each mirror of this user, wherever it is."""
     from platformdirs import user_state_dir

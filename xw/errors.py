@@ -13,7 +13,8 @@
     ├── Unreachable  5  the hub cannot be reached
     │   └── Moved        it is at another URL now
     ├── Refused      6  permission, host key, size or policy
-    │   └── Copied       the hub is a copy of another
+    │   ├── Copied       the hub is a copy of another
+    │   └── Resting      a host has refused this user, and is not asked again yet
     └── Interrupted 130  ended by ^C
 
 An error's text is one line for the person or agent who reads it: what failed, why,
@@ -130,6 +131,14 @@ class Refused(XwError):
 
     code = 6
     word: "ErrorCode" = "refused"
+
+
+class Resting(Refused):
+    """A host has refused this user, because of `why`, and is not asked again yet; `rest` tells when."""
+
+    def __init__(self, why: str, rest: str) -> None:
+        super().__init__(f"{why} ({rest})")
+        self.why = why
 
 
 class Copied(Refused):

@@ -410,3 +410,86 @@ def test_no_algorithm_in_common(theirs: str, text: str, home: Home, keys: Keys, 
             assert not link(server).wire().broken
     finally:
         server.stop()
+
+
+NO_SFTP = {
+    "a forced text": ("ForceCommand echo 'sftp only'", "says 'sftp only'"),
+    "no login": ("ForceCommand echo This account is currently not available. ; exit 1", "is currently not"),
+    "only on stderr": ("ForceCommand echo why >&2; exit 254", "SFTP ends there at once (exit 254): "),
+    "controls": ("ForceCommand printf '\\033[31mno'", r"says '\x1b[31mno'"),
+    "much": ("ForceCommand yes yes", "says 'yes yes"),
+    "nothing": ("ForceCommand /bin/false", "SFTP ends there at once (exit 1): is the login shell /bin/false"),
+    "a chroot of others": ("ChrootDirectory {open}", "its sshd log names the reason (is ChrootDirectory"),
+}
+
+
+@pytest.mark.parametrize("case", NO_SFTP)
+def test_what_comes_instead_of_sftp(case: str, home: Home, keys: Keys, tmp_path: Path) -> None:
+    """After a login that leads to no SFTP, what the host says is shown, or the likely cause."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    line, text = NO_SFTP[case]
+    server = Sshd(tmp_path / "odd", [keys.host], keys.accepted, [line.format(open=folder)])
+    home.know(server, keys.host)
+    try:
+        with pytest.raises(Refused) as caught:
+            link(server).wire()
+        assert text in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert ("ChrootDirectory" in str(caught.value)) == ("chroot" in case)
+    finally:
+        server.stop()
+
+
+OTHER_USER = {
+    "a chroot of others": (
+        ["ChrootDirectory {open}"],
+        "it logged in and was then cut off: try again; if that repeats, its sshd log names",
+    ),
+    "nologin": (
+        ["ForceCommand /usr/lib/openssh/sftp-server"],
+        "it starts no SFTP, but says 'This account is currently not available.': may the account log in",
+    ),
+}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("case", OTHER_USER)
+def test_an_account_without_a_session(case: str, home: Home, keys: Keys, tmp_path: Path) -> None:
+    """The same for an account that is not root's, which ends elsewhere in sshd."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    lines, text = OTHER_USER[case]
+    more = [line.format(open=folder) for line in lines]
+    more += [f"AuthorizedKeysCommand /bin/cat {keys.accepted}", "AuthorizedKeysCommandUser root"]
+    server = Sshd(tmp_path / "odd", [keys.host], tmp_path / "none", more)
+    home.know(server, keys.host)
+    folder.chmod(0o777)
+    try:
+        with pytest.raises(XwError) as caught:
+            link(server, "nobody").wire()
+        assert text in str(caught.value)
+    finally:
+        server.stop()
+
+
+def test_large_packets_that_are_lost(home: Home, silent: socket.socket) -> None:
+    """If a host greets and then says nothing, lost large packets are named as a cause."""
+    kept: list[socket.socket] = []
+
+    def greet() -> None:
+        stream, _ = silent.accept()
+        stream.sendall(b"SSH-2.0-small\r\n")
+        kept.append(stream)
+
+    thread = threading.Thread(target=greet)
+    thread.start()
+    url = f"ssh://127.0.0.1:{silent.getsockname()[1]}/"
+    home.configure("ConnectTimeout 1\n")
+    began = time.monotonic()
+    assert "are large packets lost on the way (MTU)?" in unreachable(url, 30)
+    assert time.monotonic() - began < 5  # ConnectTimeout holds for the key exchange too
+    thread.join()
+    for stream in kept:
+        stream.close()

@@ -10,7 +10,7 @@ from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
 from xw.codes import Code, Level
-from xw.errors import Bug, Damaged, Moved, NoMessage, Unreadable, Usage, XwError, unforeseen
+from xw.errors import Bug, Damaged, Moved, NoMessage, NotFound, Unreadable, Usage, XwError, unforeseen
 from xw.finding import Finding, of_error
 from xw.hub.contract import Hub
 from xw.hub.opening import open_hub
@@ -43,7 +43,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         yield Finding("ok", "config", what)
         instance = open_instance(options)
     except (XwError, OSError) as error:
-        yield of_error(error)
+        yield from _not_joined(error, options, found)
     with suppress(Usage):  # the working directory is gone, as reported above
         for mirror in stranded(found, options.hub, root=instance.root if instance else ""):
             yield _unsent(mirror)
@@ -51,6 +51,30 @@ def doctor(options: Options) -> Iterator[Finding]:
         return
     for finding in _of(instance, config.hub_url(options.hub, os.environ, found)):
         yield finding if finding.instance else finding._replace(instance=instance.name)
+
+
+def _not_joined(error: XwError | OSError, options: Options, found: config.Config) -> Iterator[Finding]:
+    """Report that nobody here has joined the hub; before that, try each step of the way to another host."""
+    with suppress(XwError, OSError):
+        url = config.hub_url(options.hub, os.environ, found)
+        if config.is_remote(url) and isinstance(error, (NotFound, Usage)):
+            yield from _way_to(url, options)
+            if options.hub and not options.name:
+                join = f"xw init --name NAME --hub {quote(url)}"
+                yield Finding("note", "no-mailbox", f"nobody here has joined {url}", join)
+                return
+    yield of_error(error)
+
+
+def _way_to(url: str, options: Options) -> Iterator[Finding]:
+    """Try each step of the way to a hub that nobody here has joined; report the first that fails."""
+    if options.offline:
+        yield Finding("note", "not-looked-at", "the hub was not checked, because of --offline")
+        return
+    try:
+        yield from open_hub(url).findings("")
+    except (XwError, OSError) as error:
+        yield of_error(error)
 
 
 def _unsent(mirror: Stranded) -> Finding:

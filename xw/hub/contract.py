@@ -363,7 +363,10 @@ class Hub(Outgoing, Protocol):
         """
 
     def findings(self, owner: str) -> Iterator[Finding]:
-        """Yield `xw doctor`'s findings about the way to the hub and a mailbox on it."""
+        """Yield `xw doctor`'s findings about the way to the hub and a mailbox on it.
+
+        With an empty owner, yield one for each step of the way, and try to write; nothing needs to exist.
+        """
 
     def peer_findings(self, owner: str) -> Iterator[Finding]:
         """Yield a finding for each other mailbox that is broken, with what its owner must do."""
@@ -377,7 +380,11 @@ class Hub(Outgoing, Protocol):
         """While entered, limit this thread's calls to `seconds` in all; then they raise Unreachable."""
 
     def connect(self) -> None:
-        """Connect, within the timeouts of each step."""
+        """Connect, within the timeouts of each step.
+
+        Raise Resting, without a connection, if it has refused this user and nothing has changed since.
+        Without a limit (`within`) it is asked again sooner, as by a person.
+        """
 
     def ping(self) -> None:
         """Return once the hub answers."""

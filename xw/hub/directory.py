@@ -341,6 +341,9 @@ class DirectoryHub:
         from xw import checkup
         from xw.finding import Finding
 
+        if not owner:
+            yield from self._steps()
+            return
         yield from self._way()
         if not self.knows(owner):
             yield Finding(
@@ -356,6 +359,9 @@ class DirectoryHub:
         self._must_be_there()
         top = sorted(self.files.list_folder(""))
         yield from checkup.peers(self.files, [name for name in top if _is_free(name) and name != owner])
+
+    def _steps(self) -> "Iterator[Finding]":
+        yield from self._way()
 
     def _way(self) -> "Iterator[Finding]":
         from xw.finding import Finding

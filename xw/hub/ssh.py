@@ -5,10 +5,11 @@ of the system's name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
+from xw import checkup
 from xw.checkup import LINKS_NEEDED
-from xw.errors import Unreachable, Usage
+from xw.errors import Unreachable, Usage, XwError
 from xw.files.contract import Files
 from xw.files.sftp import SftpFiles
 from xw.files.ssh.link import SshLink, link_to
@@ -20,6 +21,7 @@ from xw.hub.making import check_group, has_links, make_hub
 from xw.hub.rooms import DirectoryRooms
 
 NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
+READ_ONLY = "check the owner and mode of the path; or its SFTP server is read-only (`sftp-server -R`)"
 NEEDED = "use OpenSSH 6.5 or later there"
 MAC = (
     "the hub's host is a Mac, where SFTP's fsync stops at the drive's cache: "
@@ -60,7 +62,8 @@ def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tup
     except Unreachable as error:
         raise Unreachable(f"{error}{_port_hint(url)}") from None
     except (FileNotFoundError, NotADirectoryError):
-        _check_way(url)
+        with suppress(OSError):
+            _nearest(url)
         raise
     if not files.durable:
         tell(f"{NOT_DURABLE}: {NEEDED}")
@@ -82,17 +85,23 @@ def _port_hint(url: str) -> str:
     return f" {number} is part of the path here; for a port write `{meant}`"
 
 
-def _check_way(url: str) -> None:
-    """Raise Usage if a part of the hub's path is a file. The server answers that nothing is there."""
+def _nearest(url: str) -> str:
+    """Return the last folder that exists of the hub's path: all of it, or a part; empty for the login's home.
+
+    Raise Usage if a part is a file, for which a server answers that nothing is there; OSError.
+    """
     link, root = _link(url)
     ways = [root[:end] for end, letter in enumerate(root) if letter == "/" and end] + [root]
-    for way in ways:
+    there = "/" if root.startswith("/") else ""
+    for way in filter(None, ways):
         try:
             found = SftpFiles(link, way).stat("")
-        except OSError:
-            return
+        except (FileNotFoundError, NotADirectoryError):
+            return there
         if found.kind == "file":
             raise Usage(f"{url}: {way} is a file on the host: choose another path for the hub")
+        there = way
+    return there
 
 
 class SshHub(DirectoryHub):
@@ -143,6 +152,41 @@ class SshHub(DirectoryHub):
     def close(self) -> None:
         """Close the connection, even during a flight of another thread."""
         _link(self.url)[0].close()
+
+    def _steps(self) -> Iterator[Finding]:
+        """Try each step: name, TCP, key exchange, host key, login, SFTP, path, writing, durability."""
+        link, root = _link(self.url)
+        trouble: XwError | None = None
+        try:
+            link.wire()
+        except XwError as error:
+            trouble = error
+        for step in link.steps:
+            yield Finding("ok", "connected", step)
+        if trouble:
+            raise trouble
+        yield Finding("ok", "connected", "SFTP: it answers")
+        there = _nearest(self.url)
+        if there == root:
+            try:
+                links = facts(SftpFiles(link, root), self.url).links
+                yield Finding("ok", "connected", f"path: a hub is at {self.url}")
+            except Unreachable:
+                yield Finding("ok", "connected", f"path: {root or '~'} exists, and is not a hub yet")
+                links = True
+        else:
+            links = True
+            yield Finding("ok", "connected", f"path: {root} is not there yet, but {there or '~'} is")
+        files = SftpFiles(link, there, links=links)
+        for finding in checkup.writing(files, "", f"in {there or '~'} on its host"):
+            if finding.code == "not-writable" and not files.durable:
+                yield finding._replace(fix=READ_ONLY)
+                return
+            yield finding
+        if files.durable:
+            yield Finding("ok", "connected", "durability: it syncs files to disk, and makes hard links")
+        else:
+            yield Finding("bad", "not-durable", NOT_DURABLE, NEEDED)
 
     def _way(self) -> Iterator[Finding]:
         self.connect()

@@ -15,6 +15,7 @@ from xw.errors import (
     Newer,
     NotFound,
     Refused,
+    Resting,
     Unreachable,
     Unreadable,
     XwError,
@@ -82,7 +83,7 @@ def sync(
             raise
         except XwError as error:
             if not mirror.offline:  # nobody has asked the hub: the next command may
-                notes.failed(str(error))
+                notes.failed(error.why if isinstance(error, Resting) else str(error))
             raise
 
 

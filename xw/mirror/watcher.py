@@ -2,8 +2,8 @@
 
 One connection serves all of this machine's instances on one hub. The hub pushes if it can; otherwise it is
 asked, less and less often while nothing happens. Local changes (an outbox file, a settled message) go out at
-once. An unreachable hub is tried for ever, with growing, jittered pauses; meanwhile commands see the mirror
-and its age.
+once. An unreachable hub is tried for ever, with growing, jittered pauses, and one that refuses this user with
+longer ones, which the hub decides; meanwhile commands see the mirror and its age.
 """
 
 import time
@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import Pause, pauses
-from xw.errors import Busy, NotFound, Unreachable, XwError, explain, unforeseen
+from xw.errors import Busy, NotFound, Resting, Unreachable, XwError, explain, unforeseen
 from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -27,6 +27,8 @@ _FULL_S = 15.0  # between two looks in case a push was lost, and between two tri
 # while nothing happens, or 15 s after something did.
 _PING_S = 10.0
 _HOLD_S = 1.0  # time for a watcher that is just ending
+_CONNECT_S = 120.0  # for all steps of connecting, each of which has a shorter limit of its own
+_LOOK_S = 5.0  # between two looks whether a refused host is worth another try, which cost it nothing
 _STOP_S = 3.0  # time for the current step to finish before the link is closed
 
 
@@ -95,13 +97,15 @@ class MirrorWatcher:
                     self._hub.close()  # the rest of the connection would only delay the next
                 if self._stopped.is_set():
                     return
-                problem = str(explain(error))
-                self._notes.failed(problem)
+                rests = isinstance(error, Resting)
+                problem = error.why if isinstance(error, Resting) else str(explain(error))
+                if not rests or self._connected is not False:
+                    self._notes.failed(problem)
                 if self._connected is not False:
                     self._tell(f"unreachable since {clock.brief(clock.now())}: {problem}; still trying")
                     waits = pauses()
                 self._connected = False
-                self._stopped.wait(next(waits))
+                self._stopped.wait(_LOOK_S if rests else next(waits))
 
     def _connect(self) -> None:
         """Connect, within the usual timeouts; return early once stopped.
@@ -113,7 +117,8 @@ class MirrorWatcher:
 
         def connect() -> None:
             try:
-                self._hub.connect()
+                with self._hub.within(_CONNECT_S):
+                    self._hub.connect()
             except Exception as error:  # noqa: BLE001  # raised again below
                 problems.append(error)
             finally:

@@ -167,9 +167,9 @@ def _agents(key: AgentKey, name: str) -> Key:
 
 
 @contextmanager
-def agent_keys(route: Route, unusable: Unusable, budget: Budget) -> Iterator[dict[bytes, AgentKey]]:
-    """Yield the agent's keys, by their public half; they are usable inside the `with`."""
-    stream = socket_of_agent(route.agent, budget(_ANSWER)) if route.agent else None
+def agent_keys(path: str | None, unusable: Unusable, budget: Budget) -> Iterator[dict[bytes, AgentKey]]:
+    """Yield the keys of the agent at `path`, by their public half; they are usable inside the `with`."""
+    stream = socket_of_agent(path, budget(_ANSWER)) if path else None
     if stream is None:
         yield {}
         return

@@ -9,71 +9,29 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from weakref import WeakSet
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST
-from paramiko.message import Message
 
 from xw.backoff import pauses
-from xw.errors import Refused, Unreachable
+from xw.errors import Refused, Resting, Unreachable
 from xw.files.sftp_wire import Wire
 from xw.files.ssh.login import log_in
 from xw.files.ssh.program import Budget
 from xw.files.ssh.reach import Dropped, Transport, greet
+from xw.files.ssh.refusals import Gate, counted
 from xw.files.ssh.route import Route, find
+from xw.files.ssh.session import LINE, SessionChannel, ask_channel, cut_off, why_no_sftp
 from xw.files.ssh.stream import DeadlineSocket, open_stream
 from xw.files.ssh.target import Target
 
 _ANSWER = 15.0  # seconds for any one answer, unless a deadline is nearer
 _PERSISTENCE = 20.0  # seconds to retry a host that is too busy to talk, unless a deadline is nearer
 _KEEPALIVE = 15
-_LINE = 256  # bytes; the longest one-line answer
 
 # Silence paramiko: errors come as exceptions, and a log line on stderr is noise for agents.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
-
-
-class _Channel:
-    """A channel for `Wire`: paramiko's own errors become OSErrors."""
-
-    def __init__(self, inner: paramiko.Channel) -> None:
-        self.ended = False  # True once the other side has closed it
-        self._inner = inner
-        self._number = inner.get_id()
-
-    @property
-    def refused(self) -> bool:
-        """True if the server refused to start the requested program."""
-        transport = self._inner.get_transport()
-        return isinstance(transport, Transport) and self._number in transport.refused
-
-    def sendall(self, data: bytes, /) -> None:
-        try:
-            self._inner.sendall(data)
-        except OSError:
-            self.ended = self._inner.closed
-            raise
-        except (paramiko.SSHException, EOFError) as error:
-            raise OSError(str(error)) from None
-
-    def recv(self, size: int, /) -> bytes:
-        try:
-            data = self._inner.recv(size)
-        except (paramiko.SSHException, EOFError) as error:
-            raise OSError(str(error)) from None
-        self.ended = not data
-        return data
-
-    def settimeout(self, seconds: float, /) -> None:
-        self._inner.settimeout(seconds)
-        # While keys are renewed nothing can be sent, and paramiko's own timeout for that is longer.
-        self._inner.get_transport().clear_to_send_timeout = seconds
-
-    def close(self) -> None:
-        with suppress(paramiko.SSHException, OSError, EOFError):  # the connection is already lost
-            self._inner.close()
 
 
 class SshLink:
@@ -84,6 +42,7 @@ class SshLink:
 
     def __init__(self, called: str, find: Callable[[Budget], Route]) -> None:
         self.name = called
+        self._gate = Gate(called)
         self._find = find
         self._via: SshLink | None = None
         self._lock = threading.Lock()
@@ -93,6 +52,9 @@ class SshLink:
         self._wires: WeakSet[Wire] = WeakSet()
         self._idle: list[Wire] = []
         self._trips = 0
+        self._served = False  # True once this connection has carried SFTP
+        self.steps: list[str] = []
+        """The steps of connecting that the last try has done, for people."""
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -137,7 +99,7 @@ class SshLink:
     def run(self, command: str) -> paramiko.Channel:
         """Start a command on the host, such as the watch helper; return its channel. Unreachable, Refused."""
         channel = self._channel()
-        _ask_channel(channel, "exec", command)
+        ask_channel(channel, "exec", command)
         channel.settimeout(self._budget(_ANSWER))
         return channel
 
@@ -158,7 +120,7 @@ class SshLink:
         data = b""
         try:
             channel.shutdown_write()  # a server that starts SFTP for every command ends at the end of input
-            while b"\n" not in data and len(data) < _LINE and (piece := channel.recv(_LINE)):
+            while b"\n" not in data and len(data) < LINE and (piece := channel.recv(LINE)):
                 data += piece
         except (paramiko.SSHException, EOFError, OSError):
             return ""  # too slow or cut off: the caller goes on without the answer
@@ -206,9 +168,25 @@ class SshLink:
 
     def _connect(self) -> Transport:
         ends = min(self._limit(), time.monotonic() + _PERSISTENCE)
+        # A person's command has no deadline, and tries again at once.
+        self._gate.check(self._budget, in_background=self._limit() != float("inf"))
+        self.steps.clear()
+        self._served = False
         route = self._find(self._budget)
         self.name = str(route)
         self._via = _jump_to(route.via) if route.via else None
+        try:
+            transport = self._connect_by(route, ends)
+        except Resting:
+            raise
+        except Refused as error:
+            self._gate.refused(error, route, self._budget)
+            raise
+        self._gate.passed()
+        return transport
+
+    def _connect_by(self, route: Route, ends: float) -> Transport:
+        """Connect; retry until `ends` if the host is too busy to talk."""
         for pause in pauses(0.2, 3.0):
             try:
                 return self._try_to_connect(route)
@@ -220,33 +198,40 @@ class SshLink:
 
     def _try_to_connect(self, route: Route) -> Transport:
         if self._via is not None:
-            with self._via.within(self._budget(float("inf"))):
-                stream = DeadlineSocket(self._via.tunnel(route.host, route.port))
-            transport = greet(route, stream, self._budget)
+            try:
+                with self._via.within(self._budget(float("inf"))):
+                    stream = DeadlineSocket(self._via.tunnel(route.host, route.port))
+            finally:
+                tell = self._tell_steps([f"jump host {self._via.name}: {step}" for step in self._via.steps])
+            tell(f"TCP: {self._via.name} reaches {route.host} port {route.port}")
         else:
-            transport = greet(route, open_stream(route, self._budget), self._budget)
+            tell = self._tell_steps([])
+            stream = open_stream(route, self._budget, tell)
+        transport = greet(route, stream, self._budget, tell)
         try:
-            log_in(transport, route, self._budget)
+            with counted(route, self._budget):
+                key = log_in(transport, route, self._budget)
         except (Unreachable, Refused):
             transport.close()
             raise
+        tell(f"login: as {route.user} with {key}")
         transport.set_keepalive(_KEEPALIVE)
         return transport
 
+    def _tell_steps(self, steps: list[str]) -> Callable[[str], None]:
+        self.steps[:] = steps
+        return self.steps.append
+
     def _session(self) -> Wire:
         channel = self._channel()
-        stream = _Channel(channel)
+        stream = SessionChannel(channel)
         # Do not wait: paramiko would wait without a limit, and the greeting can follow at once.
-        _ask_channel(channel, "subsystem", "sftp")
+        ask_channel(channel, "subsystem", "sftp")
         try:
             wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            # A refusal stays a refusal, even if the connection has ended since.
-            if stream.refused or (self.up and stream.ended):
-                raise Refused(
-                    f"{self.name}: it offers no SFTP: its sshd_config needs a line `Subsystem sftp`"
-                ) from None
-            raise error from None
+            raise why_no_sftp(self.name, stream, self.up, self._served, error) from None
+        self._served = True
         self._wires.add(wire)
         return wire
 
@@ -265,18 +250,9 @@ class SshLink:
         except (paramiko.SSHException, EOFError, OSError) as error:
             if "imeout" in str(error):
                 transport.close()  # a host that does not answer now will not answer a retry
+            if not (self.up or self._served):
+                raise cut_off(self.name) from None
             raise Unreachable(f"{self.name}: it does not answer ({error})") from None
-
-
-def _ask_channel(channel: paramiko.Channel, kind: str, what: str) -> None:
-    message = Message()
-    message.add_byte(cMSG_CHANNEL_REQUEST)
-    message.add_int(channel.remote_chanid)
-    message.add_string(kind)
-    message.add_boolean(True)
-    message.add_string(what)
-    channel._event_pending()  # type: ignore[attr-defined]  # as in paramiko's invoke_subsystem
-    channel.get_transport()._send_user_message(message)  # type: ignore[attr-defined]
 
 
 _links: dict[tuple[int, Target | Route], SshLink] = {}

@@ -4,7 +4,7 @@ import os
 
 import paramiko
 
-from xw.errors import Refused, Unreachable
+from xw.errors import Refused, Unreachable, XwError
 from xw.files.ssh import certificate
 from xw.files.ssh.keys import Key, Signer, Unusable, agent_keys, first_line, keys
 from xw.files.ssh.program import Budget
@@ -20,14 +20,14 @@ def log_in(transport: Transport, route: Route, budget: Budget) -> str:
     """Log in; return the accepted key's name. Raise Refused, with what to do, or Unreachable."""
     unusable = Unusable([], [])
     tried: dict[str, set[bytes]] = {}  # a key may come twice: with its certificate and without
-    with agent_keys(route, unusable, budget) as held:
+    with agent_keys(route.agent, unusable, budget) as held:
         for key in keys(route, unusable, held):
             transport.auth_timeout = budget(_ANSWER)
             tried.setdefault(key.name, set()).add(certificate.plain(key.key.asbytes()))
             if _accepted(transport, route, key, unusable):
                 return key.name
             if not transport.is_active():
-                raise Refused(_why_ended(transport, route, tried, unusable))
+                raise _why_ended(transport, route, tried, unusable)
     raise Refused(_why_not(route, tried, unusable, f"the server accepts none of them{_banner(transport)}"))
 
 
@@ -42,9 +42,13 @@ def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) 
         wants = ", ".join(error.allowed_types)
         raise Refused(f"{route}: it accepts no keys for this user, only {wants}") from None
     except paramiko.AuthenticationException as error:
+        if _was_accepted(transport):
+            return True
         if "timeout" in str(error).lower():
             raise Unreachable(f"{route}: it does not answer the login; try again") from None
     except Exception as error:  # noqa: BLE001  # paramiko passes on any error of its own thread
+        if _was_accepted(transport):
+            return True
         if not transport.is_active():
             why = transport.farewell or first_line(error)
             raise Unreachable(f"{route}: the connection was lost while logging in ({why})") from None
@@ -56,18 +60,26 @@ def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) 
     return False
 
 
-def _why_ended(transport: Transport, route: Route, tried: dict[str, set[bytes]], unusable: Unusable) -> str:
+def _was_accepted(transport: Transport) -> bool:
+    """Return True if the server accepted the login, even if it has ended the connection since."""
+    return transport.auth_handler is not None and transport.auth_handler.authenticated
+
+
+def _why_ended(
+    transport: Transport, route: Route, tried: dict[str, set[bytes]], unusable: Unusable
+) -> XwError:
     """Return why the server ended the connection before all keys were tried."""
     count = sum(map(len, tried.values()))
     farewell = visible(transport.farewell, "")
     if count > 1 or "Too many" in farewell:
-        return (
+        return Refused(
             f"{route}: too many keys: the server ended the connection after {count} ({_names(tried)}): name "
             f"the right one for this host in ~/.ssh/config: `IdentityFile FILE` with `IdentitiesOnly yes`"
             f"{_wrong(unusable)}"
         )
-    said = f" and said '{farewell}'" if farewell else ""
-    return _why_not(route, tried, unusable, f"it ended the connection{said}")
+    if not farewell:  # as after any cut
+        return Unreachable(f"{route}: the connection was lost while logging in: try again")
+    return Refused(_why_not(route, tried, unusable, f"it ended the connection and said '{farewell}'"))
 
 
 def _banner(transport: Transport) -> str:

@@ -8,6 +8,7 @@ import base64
 import ipaddress
 import os
 import time
+from collections.abc import Callable
 from shlex import quote
 from typing import NamedTuple
 
@@ -123,8 +124,8 @@ def _allowed(route: Route, option: str, said: str, known: tuple[str, ...]) -> tu
     return found
 
 
-def greet(route: Route, stream: DeadlineSocket, budget: Budget) -> Transport:
-    """Exchange keys on a stream, and verify the host. Unreachable, Refused."""
+def greet(route: Route, stream: DeadlineSocket, budget: Budget, tell: Callable[[str], None]) -> Transport:
+    """Exchange keys on a stream, and verify the host; `tell` gets each step done. Unreachable, Refused."""
     host, port = (route.known_as, PORT) if route.known_as else (route.host, route.port)
     try:
         lines = known_hosts.read(route.known_hosts) + _commanded(route, host, port, budget)
@@ -139,10 +140,13 @@ def greet(route: Route, stream: DeadlineSocket, budget: Budget) -> Transport:
         transport.start_client(timeout=limit)
         if not transport.blob or not transport.initial_kex_done:
             raise _silent(route, limit, transport)
+        tell(f"key exchange: {visible(transport.remote_version, '')}, {transport.local_cipher}")
         about = lines + _commanded(route, host, port, budget, transport.blob)
         _check_host(route, host, port, about, transport.blob)
         if route.check_address:
             _check_address(route, stream.address, lines, transport.blob)
+        plain = certificate.plain(transport.blob)
+        tell(f"host key: {Message(plain).get_text()} {known_hosts.fingerprint(plain)} is known")
     except paramiko.ssh_exception.IncompatiblePeer as error:
         transport.close()
         raise Unreachable(f"{route}: no common way to encrypt: {_in_common(transport, error)}") from None

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, zip_longest
 from typing import IO
@@ -121,11 +122,15 @@ class LastWords:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def open_stream(route: Route, budget: Budget) -> DeadlineSocket:
-    """Return a TCP connection to a host, or its ProxyCommand. Unreachable."""
+def open_stream(route: Route, budget: Budget, tell: Callable[[str], None]) -> DeadlineSocket:
+    """Return a TCP connection to a host, or its ProxyCommand; `tell` gets each step done. Unreachable."""
     if route.command is not None:
+        tell(f"the ProxyCommand was started: `{route.command}`")
         return _command(route)
-    stream = _race(route, _addresses(route, budget), budget(route.connect_s or _CONNECT_S))
+    addresses = _addresses(route, budget)
+    tell(f"name: {route.host} has {len(addresses)} {'addresses' if addresses[1:] else 'address'}")
+    stream = _race(route, addresses, budget(route.connect_s or _CONNECT_S))
+    tell(f"TCP: {stream.getpeername()[0]} takes connections on port {route.port}")
     stream.settimeout(None)
     # Without this, each answer takes 40 ms longer.
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
