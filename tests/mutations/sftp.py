@@ -1,11 +1,33 @@
-"""Files over SFTP: the same order, with each answer looked at before what rests on it."""
+"""Files over SFTP: the same order, with each answer looked at before what rests on it; and few logins."""
 
 from tests.mutations import Mutation
 
 _SFTP = ("tests/ssh/test_order.py", "tests/ssh/test_promises.py", "tests/files/test_contract.py")
+_REFUSALS = ("tests/ssh/test_refusals.py",)
 _LINKS = ("tests/ssh/test_links.py",)
 
 MUTATIONS = (
+    Mutation(
+        "SSH: a login waits for one of the few places",
+        "xw/files/ssh/refusals.py",
+        "            if len(tries) < _TRIES or changed:\n",
+        "            if True:\n",
+        _REFUSALS,
+    ),
+    Mutation(
+        "SSH: a refused login keeps its place for a minute",
+        "xw/files/ssh/refusals.py",
+        "            if refused:\n                tries[mark]",
+        "            if False:\n                tries[mark]",
+        _REFUSALS,
+    ),
+    Mutation(
+        "SSH: in the background a refusal is only repeated",
+        "xw/files/ssh/link.py",
+        'in_background=self._limit() != float("inf")',
+        "in_background=False",
+        _REFUSALS,
+    ),
     Mutation(
         "over SFTP: a message's file is synced before it is linked",
         "xw/files/sftp_publish.py",

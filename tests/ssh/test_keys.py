@@ -12,7 +12,7 @@ import pytest
 from tests.cli.team import until
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.fido import make_fido_key
-from tests.ssh.sshd import Sshd, keygen
+from tests.ssh.sshd import Sshd, keygen, public
 from tests.ssh.test_login import agent, link, listens, only, refusal  # noqa: F401  # a fixture
 from xw.errors import Refused, Unreachable
 from xw.files.ssh.link import link_to
@@ -205,3 +205,26 @@ def test_a_host_that_breaks_the_login(known: Sshd, home: Home, monkeypatch: pyte
     found = link_to(parse(f"ssh://127.0.0.1:{known.port}/"))
     with pytest.raises(Unreachable, match="index out of range"), found.within(30.0):
         found.wire()
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa", "ed25519"])
+def test_a_key_in_pkcs8(home: Home, keys: Keys, tmp_path: Path, kind: str) -> None:
+    """A key in PKCS8 is used, whatever its type."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_ssh_private_key,
+    )
+
+    key = keygen(tmp_path / kind, "-t", kind)
+    loaded = load_ssh_private_key(key.read_bytes(), None)
+    key.write_bytes(loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "accepted").write_text(public(key))
+    server = Sshd(tmp_path / "server", [keys.host], tmp_path / "accepted")
+    home.know(server, keys.host)
+    home.configure(f"IdentityFile {key}\n")
+    try:
+        assert not link(server).wire().broken
+    finally:
+        server.stop()

@@ -12,6 +12,12 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import paramiko
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from paramiko.agent import (
     SSH2_AGENT_IDENTITIES_ANSWER,
     AgentKey,
@@ -29,6 +35,7 @@ from xw.files.ssh.stream import socket_of_agent
 _ANSWER = 15.0  # seconds for the agent
 _SECURITY_KEY = "sk-"  # prefix of the types of keys in a token that a person must touch
 _CERTIFICATE = "-cert.pub"
+_PKCS8 = "-----BEGIN PRIVATE KEY-----"
 _BEGIN, _MAGIC = "-----BEGIN OPENSSH PRIVATE KEY-----", b"openssh-key-v1\0"
 _LARGE = 65536  # bytes of a file; no key is larger
 
@@ -215,20 +222,26 @@ def _load(path: str, unusable: Unusable) -> paramiko.PKey:
     """Return the key in a file, with the certificate beside it if that is usable."""
     try:
         return paramiko.PKey.from_path(path)
-    except Exception as error:
-        if not os.path.exists(path + _CERTIFICATE):
-            raise
-        key = _without_certificate(path)
+    except Exception:
+        key, beside = _without_certificate(path), path + _CERTIFICATE
         if key is None:
             raise
-        unusable.wrong.append(f"{path}{_CERTIFICATE} ({first_line(error)})")
+        if os.path.exists(beside):
+            try:
+                key.load_certificate(beside)
+            except Exception as wrong:  # noqa: BLE001  # no library error about a file may end a command
+                unusable.wrong.append(f"{beside} ({first_line(wrong)})")
         return key
 
 
 def _without_certificate(path: str) -> paramiko.PKey | None:
-    """Return the key in a file without the certificate beside it; None if there is no key."""
+    """Return the key in a file without the certificate beside it, or in PKCS8; None if there is no key."""
     with open(path, encoding="ascii", errors="replace") as file:
         text = file.read()
+    if _PKCS8 in text:  # of which paramiko reads only some
+        with suppress(Exception):  # it stays as it is
+            key = load_pem_private_key(text.encode(), None)
+            text = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         with suppress(Exception):  # another type of key, or none: the caller has the reason
             return kind.from_private_key(io.StringIO(text))
