@@ -1,5 +1,6 @@
 """Cases of real file systems only: links, FIFOs, sparse files, other processes."""
 
+import errno
 import os
 import resource
 import socket
@@ -220,3 +221,34 @@ def test_a_batch_over_many_folders(files: LocalFiles) -> None:
             files.publish(b"y", "tmp", [f"{folder}/{apart}" for folder in folders], separate_files=apart)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("call", "act", "path"),
+    [
+        ("read", lambda files: files.read("a/one", 100), "a/one"),
+        ("read", lambda files: list(files.read_chunks("a/one")), "a/one"),
+        ("write", lambda files: files.store([b"text"], "a/new"), "a/new"),
+        ("fsync", lambda files: files.store([b"text"], "a/new"), "a/new"),
+        ("listdir", lambda files: files.list_folder("a"), "a"),
+        ("fsync", lambda files: files.sync("a"), "a"),
+    ],
+)
+def test_an_error_names_its_path(
+    call: str,
+    act: Callable[[LocalFiles], object],
+    path: str,
+    tmp_path: Path,
+    files: LocalFiles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The failure of a call that takes a handle, and so names no file, becomes an error that does."""
+    (tmp_path / "a/one").write_bytes(b"text")
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, broken)
+    with pytest.raises(OSError, match="error") as raised:
+        act(files)
+    assert raised.value.filename == str(tmp_path / path)

@@ -17,8 +17,8 @@ MUTATIONS = (
     Mutation(
         "a message's file is synced before it gets its name",
         _LOCAL,
-        "                _write_all(handle, data)\n                fsync(handle)\n",
-        "                _write_all(handle, data)\n",
+        "                _sync(handle, self.path(temporary))\n",
+        "                pass\n",
         _FILES,
     ),
     Mutation(
@@ -40,7 +40,7 @@ MUTATIONS = (
     Mutation(
         "an attachment is synced",
         _LOCAL,
-        "                        size += len(piece)\n                    fsync(handle)\n",
+        "                        size += len(piece)\n                    _sync(handle, self.path(path))\n",
         "                        size += len(piece)\n",
         _FILES,
     ),

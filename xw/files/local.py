@@ -84,6 +84,9 @@ class LocalFiles(Singles):
                 raise Damaged(f"it is {PLANTED}")
             while piece := os.read(handle, _CHUNK):
                 yield piece
+        except OSError as error:
+            error.filename = self.path(path)
+            raise
         finally:
             os.close(handle)
 
@@ -153,10 +156,10 @@ class LocalFiles(Singles):
             try:
                 try:
                     for piece in pieces:
-                        _write_all(handle, piece)
+                        _write_all(handle, piece, self.path(path))
                         hashed.update(piece)
                         size += len(piece)
-                    fsync(handle)
+                    _sync(handle, self.path(path))
                 finally:
                     os.close(handle)
                 walk.sync(_folder(path))
@@ -310,12 +313,11 @@ class LocalFiles(Singles):
             try:
                 if kept:
                     keep(handle, kept)
-                _write_all(handle, data)
-                fsync(handle)
+                _write_all(handle, data, self.path(temporary))
+                _sync(handle, self.path(temporary))
             finally:
                 os.close(handle)
-        except OSError as error:
-            error.filename = error.filename or self.path(temporary)
+        except OSError:
             # After a failed fsync a second one may report success wrongly: discard the file.
             with suppress(OSError):
                 walk.unlink(temporary)
@@ -356,7 +358,19 @@ def _rename_scratch(walk: Walk, temporary: str, target: str) -> None:
         raise
 
 
-def _write_all(handle: int, data: bytes) -> None:
+def _write_all(handle: int, data: bytes, path: str) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+    try:
+        while view:
+            view = view[os.write(handle, view) :]
+    except OSError as error:
+        error.filename = path  # of a handle, the system names none
+        raise
+
+
+def _sync(handle: int, path: str) -> None:
+    try:
+        fsync(handle)
+    except OSError as error:
+        error.filename = path
+        raise

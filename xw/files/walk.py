@@ -89,6 +89,8 @@ class Walk:
         handle = self.listed(path)
         try:
             return os.listdir(handle)
+        except OSError as error:
+            raise self._named(error, path) from None
         finally:
             os.close(handle)
 
@@ -208,6 +210,8 @@ class Walk:
             # Stop one byte past the limit: a sparse file may claim terabytes.
             while len(data) <= limit and (piece := os.read(handle, limit + 1 - len(data))):
                 data = data + piece if data else piece
+        except OSError as error:
+            raise self._named(error, path) from None
         finally:
             os.close(handle)
         if len(data) > limit:
