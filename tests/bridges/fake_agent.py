@@ -87,6 +87,10 @@ class Agent:
                 if end >= 0:
                     self.typed += self.pasting
                     self.pasting = None
+            elif data.startswith("\x1b[13;5u"):  # Ctrl and Enter
+                if self.typed:
+                    self.submit()
+                data = data[7:]
             elif data.startswith("\x1b[200~"):
                 self.pasting, data = "", data[6:]
             else:
@@ -104,6 +108,8 @@ class Agent:
         if key == "\r":
             if OPTIONS.deaf > 0:
                 OPTIONS.deaf -= 1
+            elif OPTIONS.newline:
+                self.typed += "\n"
             elif self.typed.endswith("\\"):
                 self.typed = self.typed[:-1] + "\n"
             elif self.typed:
@@ -245,6 +251,7 @@ if __name__ == "__main__":
     parser.add_argument("--alt", action="store_true", help="use the alternate screen")
     parser.add_argument("--lines", action="store_true", help="read lines, in line mode")
     parser.add_argument("--ghost", action="store_true", help="a pale suggestion in the empty prompt")
+    parser.add_argument("--newline", action="store_true", help="Enter is a newline, Ctrl+Enter submits")
     parser.add_argument("--deaf", type=int, default=0, help="miss that many Enters")
     OPTIONS = parser.parse_args()
     if OPTIONS.lines:

@@ -22,9 +22,9 @@ from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
 from xw.bridges.profiles import CLAUDE, GENERIC, PROFILES
 from xw.bridges.screen import Screen, answer, backgrounds, plain
-from xw.bridges.tmux import TmuxChat
+from xw.bridges.tmux import TmuxChat, open_chat
 from xw.bridges.typed import one_line, typed
-from xw.errors import NotFound, Refused, TimedOut
+from xw.errors import NotFound, Refused, TimedOut, Usage
 
 Start = Callable[..., Agent]
 
@@ -595,3 +595,43 @@ def test_background_of_rows_in_a_pane(tmux_server: str) -> None:
         seen = [plain(row) for row in styled]
         found = answer(seen, PROFILES["pi"], "x\n[end k7f3q2m9] bye", list(backgrounds(styled)))
         assert found.text == "Mail answer."
+
+
+def test_submit_key_of_a_program_where_enter_is_a_newline(agent: Start, tmp_path: Path) -> None:
+    """`submit=C-Enter` reaches the program in a form that it reads, and the text goes in once."""
+    fake = agent("--newline")
+    fake.chat()
+    options = {"server": fake.server, "profile": "claude", "submit": "C-Enter"}
+    chat = open_chat(fake.pane, options, tmp_path)
+    mark, text = ask(chat, "x")
+    assert "that is all" in until(lambda: chat.capture(mark, text)).text
+    assert fake.records("submitted") == [text]
+
+
+def test_prompt_and_end_of_a_program_that_nobody_described(agent: Start, tmp_path: Path) -> None:
+    """`prompt` is an empty input though it looks like a question; `end` is the row below the answer."""
+    code = (
+        "while True:\n"
+        " print('File name: ', end='', flush=True); input()\n"
+        " print('the answer', 'Tokens: 12', '-----', sep='\\n')\n"
+    )
+    program = tmp_path / "talker"
+    program.write_text(f"#!{sys.executable}\n{code}")
+    program.chmod(0o755)
+    fake = agent()
+    with pane(fake.server, str(program)) as shown:
+        shown.shows("File name:")
+        options = {"server": fake.server, "profile": "generic"}
+        assert "dialog" in (open_chat(shown.id, options, tmp_path).ready() or "")
+        chat = open_chat(shown.id, {**options, "prompt": "File name: ", "end": "^Tokens: "}, tmp_path)
+        assert chat.ready() is None
+        mark, text = ask(chat, "x")
+        assert until(lambda: chat.capture(mark, text)) == Reply("the answer")
+
+
+@pytest.mark.parametrize("option", ["submit=Retrun", "submit=Enter ; kill-server", "prompt= ", "end=("])
+def test_invalid_option(option: str, tmp_path: Path) -> None:
+    """An option that cannot be is an error when the bridge starts."""
+    name, _, value = option.partition("=")
+    with pytest.raises(Usage, match=f"option {name}"):
+        open_chat("x", {name: value}, tmp_path)

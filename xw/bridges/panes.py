@@ -139,7 +139,7 @@ class Tmux:
         Return True if the key was pressed.
         """
         return _MOVED not in self.run(
-            *_guarded(pane, f"send-keys -t {pane} {key}", seen and _state(seen, False))
+            *_guarded(pane, f"send-keys -t {pane} {_sent(key)}", seen and _state(seen, False))
         )
 
     def panes(self) -> list[Pane]:
@@ -155,6 +155,22 @@ class Tmux:
     def socket(self) -> str:
         """Return the path of the server's socket, which identifies the server."""
         return self.run("display-message", "-p", "#{socket_path}").rstrip("\n")
+
+
+_MODIFIERS = {"S": 1, "M": 2, "C": 4}
+
+
+def _sent(key: str) -> str:
+    """Return the arguments of send-keys for a key.
+
+    By its defaults tmux sends nothing, or a plain Enter, for an Enter with Ctrl or Shift. Programs that tell
+    these apart read them as `CSI 13;5u` (https://sw.kovidgoyal.net/kitty/keyboard-protocol/).
+    """
+    *modifiers, name = key.split("-")
+    if name != "Enter" or not {"C", "S"} & set(modifiers):
+        return key
+    sequence = f"\x1b[13;{1 + sum(_MODIFIERS[one] for one in modifiers)}u"
+    return "-H " + " ".join(f"{ord(sign):02x}" for sign in sequence)
 
 
 _MOVED = "xw-moved"

@@ -8,7 +8,7 @@ itself. This module only orders the steps.
 
 Options: `profile` (without it, xw recognises the program), `inside` (the program that runs inside
 ssh, docker and the like), `agent` (the program's `XW_NAME`, if it is not the bridge's), `server`
-(`tmux -L`), `pause` in seconds before the submit key, `timeout` in seconds for an answer.
+(`tmux -L`), `timeout` in seconds for an answer, and those of `described`, which change the profile.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from xw.bridges import described
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
@@ -94,7 +95,7 @@ class TmuxChat:
         inside: str = "",
         agent: str = "",
         server: str = "",
-        pause_s: float | None = None,
+        changes: Mapping[str, Any] = {},
         timeout_s: float = 3600.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -102,7 +103,8 @@ class TmuxChat:
         self._target = Target(target, Asked(profile, inside, agent=agent), server)
         self._tmux = self._target.tmux
         self._limit = 0
-        self._pause_s = pause_s
+        self._changes = dict(changes)
+        """Values of the profile that the person gave as options."""
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -254,7 +256,7 @@ class TmuxChat:
         """Return the pane's screen and its program's profile; see `Target.look`."""
         screen, profile = self._target.look()
         self._limit = profile.limit
-        return screen, profile if self._pause_s is None else profile._replace(pause_s=self._pause_s)
+        return screen, profile._replace(**self._changes)
 
     def _check_program(self, mark: str) -> Screen:
         """Return the screen. Raise ChatGone if another program, perhaps a shell, has taken the terminal."""
@@ -351,7 +353,7 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-OPTIONS = ("profile", "inside", "agent", "server", "pause", "timeout")
+OPTIONS = ("profile", "inside", "agent", "server", "prompt", "end", "submit", "pause", "timeout")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
@@ -377,7 +379,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
         inside=inside,
         agent=options.get("agent", ""),
         server=options.get("server", ""),
-        pause_s=seconds(options, "pause", 0.0) if "pause" in options else None,
+        changes=described.changes(options),
         timeout_s=seconds(options, "timeout", 3600.0),
     )
 
