@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
+from xw.gist import gist
 from xw.named_tuple import NamedTuple
-from xw.text import first_line
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _REPORTS = ("STATUS_UPDATE", "HEARTBEAT", "CONTEXT_COMPACTION")
 
 # Bounds that no honest writer exceeds, so that no number in a file can break a calculation.
 HOPS = 1_000_000
+USUAL = 5
+"""The priority of a message without the field."""
 _SIZE = 2**63 - 1  # bytes of a file
 _DIGITS = 40  # of a whole number: 128 bits and a sign
 _DEPTH = 100  # of nested lists and objects
@@ -94,8 +96,8 @@ class Message(NamedTuple):
     @property
     def priority(self) -> int:
         """Its priority, from 0 to 9 (first); 5 if not given."""
-        given = self.fields.get("priority", 5)
-        return given if type(given) is int and 0 <= given <= 9 else 5
+        given = self.fields.get("priority", USUAL)
+        return given if type(given) is int and 0 <= given <= 9 else USUAL
 
     @property
     def report(self) -> str | None:
@@ -122,7 +124,7 @@ class Message(NamedTuple):
 
     def about(self) -> "mail.About":
         """Return its id, type, sender and the beginning of its body, for programs."""
-        first = first_line(self.body, _ABOUT)
+        first = gist(self.body, _ABOUT)
         return {"id": self.id, "type": self.type, "from": self.sender, "first_line": first}
 
     def expired(self, at: int) -> bool:

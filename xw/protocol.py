@@ -31,11 +31,10 @@ def _one_line(value: object) -> object:
 
 
 def _items(value: object) -> object:
-    """Return the items as they would be read back, split at each comma and space."""
+    """Return the items, each in one line, without empty ones."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         return value
-    parts = (part.strip() for item in value for part in " ".join(item.split()).split(", "))
-    return tuple(part for part in parts if part)
+    return tuple(filter(None, (" ".join(item.split()) for item in value)))
 
 
 OneLine = Annotated[str, BeforeValidator(_one_line)]
@@ -80,8 +79,8 @@ class ErrorNotice(_Payload):
 
     kind: Literal["ERROR_NOTICE"] = "ERROR_NOTICE"
     error: Said
-    recoverable: bool = True
-    needs_assistance: bool = False
+    recoverable: bool | None = None
+    needs_assistance: bool | None = None
 
 
 class Heartbeat(_Payload):
@@ -164,8 +163,8 @@ def load(fields: object) -> Payload:
 
 
 def dump(payload: Payload) -> dict[str, object]:
-    """Return the payload in the form of a message's field `protocol`."""
-    return payload.model_dump(mode="json")
+    """Return the payload in the form of a message's field `protocol`; what is not known is left out."""
+    return payload.model_dump(mode="json", exclude_none=True)
 
 
 def render(payload: Payload, sender: str, at: str, seq: int | None = None) -> str:
@@ -237,9 +236,12 @@ def _take(line: str, labels: dict[str, str], fields: dict[str, object]) -> str |
 
 
 def _spelled(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+        return "true" if value else "false"
+    # Between items stands a comma and a blank: none of an item's own commas may read like it.
+    return ", ".join(item.replace(", ", ",") for item in value) if isinstance(value, tuple) else str(value)
 
 
 def _tuples(fields: object) -> object:

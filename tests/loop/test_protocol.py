@@ -21,7 +21,7 @@ payloads = st.one_of(
             "CONTEXT_COMPACTION", summary=summary, retained=retained, current_task=task
         ),
         said,
-        st.lists(words, max_size=5),
+        st.lists(words.map(lambda item: item.replace(",", " ")), max_size=5),
         words,
     ),
     st.builds(
@@ -45,8 +45,8 @@ payloads = st.one_of(
             "ERROR_NOTICE", error=error, recoverable=recoverable, needs_assistance=assistance
         ),
         said,
-        st.booleans(),
-        st.booleans(),
+        st.none() | st.booleans(),
+        st.none() | st.booleans(),
     ),
     st.builds(
         lambda status, task: protocol.make("HEARTBEAT", status=status, task=task),
@@ -80,7 +80,7 @@ def test_any_text_can_be_parsed(before: str, after: str) -> None:
         (
             "CONTEXT_COMPACTION",
             {"summary": "the tests", "retained": ["plan", "names, dates"], "current_task": "go on"},
-            ["Summary: the tests", "Retained: plan, names, dates", "Current task: go on"],
+            ["Summary: the tests", "Retained: plan, names,dates", "Current task: go on"],
         ),
         (
             "STATUS_UPDATE",
@@ -95,7 +95,7 @@ def test_any_text_can_be_parsed(before: str, after: str) -> None:
         (
             "ERROR_NOTICE",
             {"error": "no disk", "recoverable": False, "needs_assistance": True},
-            ["Error: no disk", "Recoverable: no", "Needs assistance: yes"],
+            ["Error: no disk", "Recoverable: false", "Needs assistance: true"],
         ),
         ("HEARTBEAT", {"status": "busy", "task": ""}, ["Status: busy"]),
     ],
@@ -118,13 +118,25 @@ def test_frame_ends_it() -> None:
     assert isinstance(found, Notice)
 
 
-def test_other_tools_truth() -> None:
-    """Yes and no are read in the other usual spelling too."""
-    text = "[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: False\n"
-    (found,) = protocol.parse(text + "Needs assistance: TRUE\n")
+@pytest.mark.parametrize(("no", "yes"), [("false", "true"), ("False", "TRUE"), ("no", "yes")])
+def test_other_tools_truth(no: str, yes: str) -> None:
+    """True and false are read in any case, and as older versions write them."""
+    text = f"[PROTOCOL:ERROR_NOTICE] from bob at 2026-11-21T05:30:12Z\nError: x\nRecoverable: {no}\n"
+    (found,) = protocol.parse(f"{text}Needs assistance: {yes}\n")
     assert isinstance(found, Notice)
     payload = protocol.make("ERROR_NOTICE", error="x", recoverable=False, needs_assistance=True)
     assert found.payload == payload
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """An unset truth has neither a line nor a field; an item with commas stays one item."""
+    payload = protocol.make("ERROR_NOTICE", error="x")
+    assert protocol.render(payload, "alice", AT).endswith("Z\nError: x")
+    assert protocol.dump(payload) == {"kind": "ERROR_NOTICE", "error": "x"}
+    kept = protocol.make("CONTEXT_COMPACTION", summary="x", retained=["a, b", "c"])
+    assert protocol.dump(kept)["retained"] == ["a, b", "c"]
+    (read,) = protocol.parse(protocol.render(kept, "alice", AT))
+    assert isinstance(read, Notice) and len(read.payload.retained) == 2  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from xw import layout
 from xw.errors import Usage
+from xw.gist import gist
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
-from xw.text import first_line
 
 _ASKING = ("task", "question")
 _OPEN = (INBOX["pending"], INBOX["processing"])
@@ -27,7 +27,7 @@ def only_open(instance: Instance, peers: Sequence[str]) -> Message | None:
         found.pop(answered, None)
     if len(found) > 1:
         listed = "; ".join(
-            f"{one.short} {one.type} {one.sender}: {first_line(one.body, _WIDTH)}"
+            f"{one.short} {one.type} {one.sender}: {gist(one.body, _WIDTH)}"
             for one in list(found.values())[:_LISTED]
         )
         more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""

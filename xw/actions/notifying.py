@@ -6,11 +6,15 @@ from xw import clock, layout, presence, protocol
 from xw.actions import addressing, sending
 from xw.errors import NotFound, Usage
 from xw.instance import Instance
+from xw.message import Fields
 from xw.post import Sent
 from xw.protocol import Payload
 
 if TYPE_CHECKING:
     from xw.shapes import mail
+
+
+_PRIORITIES = {"low": 2, "medium": 5, "high": 8}
 
 
 class Told(NamedTuple):
@@ -49,7 +53,7 @@ def handoff(instance: Instance, task: str, to: str | None, context: str, priorit
     if len(names) > 1 or layout.EVERYONE in names:
         raise Usage(f"a task is handed to one agent, not to {to}: name one; nothing was sent")
     payload = protocol.make("TASK_HANDOFF", task=task, context=context, priority=priority)
-    return _send(instance, "task", payload, names)
+    return _send(instance, "task", payload, names, {"priority": _PRIORITIES[priority]})
 
 
 def compaction(instance: Instance, summary: str, retained: list[str], task: str) -> Told:
@@ -60,7 +64,7 @@ def compaction(instance: Instance, summary: str, retained: list[str], task: str)
     )
 
 
-def error(instance: Instance, text: str, recoverable: bool, needs_assistance: bool) -> Told:
+def error(instance: Instance, text: str, recoverable: bool | None, needs_assistance: bool | None) -> Told:
     """Report an error to all; with `needs_assistance`, also in the presence, until the next status."""
     payload = protocol.make(
         "ERROR_NOTICE", error=text, recoverable=recoverable, needs_assistance=needs_assistance
@@ -85,9 +89,10 @@ def _tell_all(instance: Instance, payload: Payload) -> Told:
         return Told(_text(instance, payload), None)  # no peer yet
 
 
-def _send(instance: Instance, kind: str, payload: Payload, to: list[str]) -> Told:
+def _send(instance: Instance, kind: str, payload: Payload, to: list[str], more: Fields | None = None) -> Told:
     text = _text(instance, payload)
-    return Told(text, sending.send(instance, kind, text, to, more={"protocol": protocol.dump(payload)}))
+    fields: Fields = {"protocol": protocol.dump(payload), **(more or {})}
+    return Told(text, sending.send(instance, kind, text, to, more=fields))
 
 
 def _text(instance: Instance, payload: Payload) -> str:

@@ -11,7 +11,7 @@ from xw.errors import NoMessage, Unreadable, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
-from xw.message import Message
+from xw.message import USUAL, Message
 from xw.named_tuple import NamedTuple
 from xw.reports import Reports
 
@@ -32,7 +32,6 @@ _GLANCED = 200
 _SEARCHED = 5000
 """This many of the newest tasks and questions, and of the newest mail, are searched for urgent mail."""
 _SEARCHED_SIZE = 64 * 1024 * 1024
-_USUAL = 5  # the priority of a message without the field
 _RANK = {"task": 0, "question": 1, "reply": 2, "info": 3}
 
 
@@ -194,15 +193,15 @@ def _by_priority(glance: "_Glance", names: list[str]) -> Iterator[str]:
     special = {
         message.file_name: message
         for message in glance.marked(list(searched))
-        if message.urgent or message.priority != _USUAL
+        if message.urgent or message.priority != USUAL
     }
     ranked = sorted(special.values(), key=lambda one: (_RANK[one.type], -one.priority, one.id))
     yield from (one.file_name for one in ranked if one.urgent)
     for kind in sorted(_RANK, key=_RANK.__getitem__):
         others = [one for one in ranked if one.type == kind and not one.urgent]
-        yield from (one.file_name for one in others if one.priority > _USUAL)
+        yield from (one.file_name for one in others if one.priority > USUAL)
         yield from (name for name in by_type[kind] if name not in special)
-        yield from (one.file_name for one in others if one.priority < _USUAL)
+        yield from (one.file_name for one in others if one.priority < USUAL)
 
 
 def _with_threads(

@@ -160,7 +160,7 @@ def retry(instance: Instance, token: str) -> Sent:
     to = _failed_at(instance, message)
     if not to:
         raise NotFound(f"{message.short} is not a dead letter: `xw trace {message.short}` shows where it is")
-    kept = ("attached", "room", "author", "rooms", "protocol")
+    kept = ("attached", "room", "author", "rooms", "protocol", "urgent", "priority")
     more: Fields = {key: message.fields[key] for key in kept if message.fields.get(key)}
     more["retry_of"] = message.id
     sums = tuple(file.sha256 for file in message.attachments)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import config, layout, places
+from xw import clock, config, layout, places
 from xw.actions import grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
@@ -47,11 +47,23 @@ class Made(NamedTuple):
     recorded: tuple[str, ...] = ()
 
 
+class Unsent(NamedTuple):
+    """The mail in the outbox for one peer: number of messages, and when the oldest was sent."""
+
+    to: str
+    messages: int
+    oldest: int
+
+    def to_json(self) -> "upkeep.Unsent":
+        """Return the object that `--json` prints."""
+        return {"to": self.to, "messages": self.messages, "oldest": clock.rfc3339(self.oldest)}
+
+
 class Who(NamedTuple):
     """Name, hub, configuration in force (None without a file), and number of pending messages.
 
-    `mirror` is the worktree's own mirror if it carries a sandboxed agent's mail, and `hint` what somebody
-    outside the sandbox must do for that mail.
+    `outbox` has the mail that waits for each peer. `mirror` is the worktree's own mirror if it carries a
+    sandboxed agent's mail, and `hint` what somebody outside the sandbox must do for that mail.
     """
 
     name: str
@@ -60,10 +72,12 @@ class Who(NamedTuple):
     pending: int
     mirror: str | None
     hint: str = ""
+    outbox: tuple[Unsent, ...] = ()
 
     def to_json(self) -> "upkeep.Who":
         """Return the object that `--json` prints."""
-        return {"format": 1, **self._asdict()}  # type: ignore[typeddict-item]
+        outbox = [one.to_json() for one in self.outbox]
+        return {"format": 1, **self._asdict(), "outbox": outbox}  # type: ignore[typeddict-item]
 
 
 class Synced(NamedTuple):
@@ -211,7 +225,15 @@ def who(instance: Instance) -> Who:
         grouping.restore(instance)
     hint = mirror.hint if mirror else ""
     own = instance.root if hint else None
-    return Who(instance.name, instance.hub.url, instance.config.path, pending, own, hint)
+    return Who(instance.name, instance.hub.url, instance.config.path, pending, own, hint, _unsent(instance))
+
+
+def _unsent(instance: Instance) -> tuple[Unsent, ...]:
+    box = instance.mailbox
+    waiting = {to: names for to in box.outboxes() if (names := box.outbox(to))}
+    return tuple(
+        Unsent(to, len(names), clock.from_stamp(layout.time_of(names[0]))) for to, names in waiting.items()
+    )
 
 
 def peers(instance: Instance) -> list[Peer]:

@@ -155,6 +155,7 @@ class Agent:
         re: "Named | None" = None,
         attach: "Paths" = (),
         expires: str | None = None,
+        urgent: bool = False,
         any: bool = False,
     ) -> "Sent":
         """Send a message; return once it is durable for each recipient.
@@ -162,9 +163,9 @@ class Agent:
         `to` is a name or several, `@NAME` for those with a group or capability, or `all` for agents and
         people; with `any`, one of them gets it: an idle one, or that with the shortest queue. If `to` is
         empty, the recipient is the sender of the message that `re` names, or else the only peer. `type` is
-        task, question, reply or info. `attach` are paths; `expires` is `2h`, `3d`, a date or a time. Raise
-        NotFound, Usage or Refused if nothing was sent; Returned if a remote hub refused it for some
-        recipients, who are in its `sent`.
+        task, question, reply or info. `attach` are paths; `expires` is `2h`, `3d`, a date or a time. An
+        `urgent` message is shown before older mail. Raise NotFound, Usage or Refused if nothing was sent;
+        Returned if a remote hub refused it for some recipients, who are in its `sent`.
         """
         from xw.actions import sending
 
@@ -178,7 +179,15 @@ class Agent:
                 self._policy.learn_peers(() if any else recipients)
             return self._policy.travel(
                 sending.send(
-                    self._instance, type, body, recipients, answered, files, at, any_one=any and bool(to)
+                    self._instance,
+                    type,
+                    body,
+                    recipients,
+                    answered,
+                    files,
+                    at,
+                    {"urgent": True} if urgent else None,
+                    any_one=any and bool(to),
                 )
             )
 

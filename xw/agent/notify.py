@@ -43,8 +43,13 @@ class Notify:
         kept = list(names("retained", retained))
         return self._told(lambda instance: notifying.compaction(instance, summary, kept, task))
 
-    def error(self, text: str, *, recoverable: bool = False, needs_assistance: bool = False) -> Told:
-        """Report an error to all; peers see until the next status that it `needs_assistance`."""
+    def error(
+        self, text: str, *, recoverable: bool | None = None, needs_assistance: bool | None = None
+    ) -> Told:
+        """Report an error to all; peers see until the next status that it `needs_assistance`.
+
+        What is None is left out.
+        """
         texts(text=text)
         return self._told(lambda instance: notifying.error(instance, text, recoverable, needs_assistance))
 

@@ -83,6 +83,7 @@ _FILE = Param("file", "--file", "Read the text from a file.", metavar="FILE")
 _ATTACH = Param("attachments", "--attach", "Send a file along; repeatable.", many=True, metavar="FILE")
 _EXPIRES = Param("expires", "--expires", "Set when it expires: 2h, 3d, or a date.", metavar="WHEN")
 _ANY = Param("any_one", "--any", "Send to one of them: idle, or least mail.", kind="switch")
+_URGENT = Param("urgent", "--urgent", "Show it before older mail.", kind="switch")
 _RE = Param("re", "--re", "Answer this message.", metavar="ID")
 _ROOM = Param("name", help="Name the room.", required=True, metavar="ROOM")
 _WHO = Param("member", "--member", "Add NAME instead of yourself.", metavar="NAME")
@@ -182,7 +183,7 @@ COMMANDS = (
         "Send a task, question, reply or info.",
         'xw send --to bob task "Review sums.py" --attach sums.py',
         "outgoing:send",
-        (_TYPE, _BODY._replace(required=False), _TO, _ANY, _RE, _ATTACH, _EXPIRES, _FILE),
+        (_TYPE, _BODY._replace(required=False), _TO, _ANY, _RE, _ATTACH, _EXPIRES, _URGENT, _FILE),
         hot=True,
     ),
     Command(

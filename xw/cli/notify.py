@@ -27,7 +27,9 @@ def error(call: Call, text: str, recoverable: bool, assistance: bool) -> None:
     """Report an error to all."""
     _report(
         call,
-        lambda agent: agent.notify.error(text, recoverable=recoverable, needs_assistance=assistance),
+        lambda agent: agent.notify.error(
+            text, recoverable=recoverable or None, needs_assistance=assistance or None
+        ),
     )
 
 

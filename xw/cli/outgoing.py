@@ -31,6 +31,7 @@ def send(
     re: str | None,
     attachments: list[str],
     expires: str | None,
+    urgent: bool,
     file: str | None,
 ) -> None:
     """Send a message."""
@@ -40,7 +41,9 @@ def send(
         raise Usage("--any chooses one of the recipients: name them with --to; nothing was sent")
 
     def act(agent: "Agent") -> "Sent":
-        return agent.send(to, kind, text, re=re, attach=attachments, expires=expires, any=any_one)
+        return agent.send(
+            to, kind, text, re=re, attach=attachments, expires=expires, urgent=urgent, any=any_one
+        )
 
     report(call, act, how)
 

@@ -61,6 +61,9 @@ def who(call: Call) -> None:
     tell(f"hub      {found.hub}")
     tell(f"config   {found.config or '-'}")
     tell(f"pending  {found.pending}")
+    for one in found.outbox:
+        age = span((clock.now() - one.oldest) / clock.SECOND)
+        tell(f"outbox   {one.messages} for {one.to}, the oldest {age} old: `xw sync` delivers")
     if found.hint:
         tell(f"mirror   {found.mirror}: {found.hint}")
 

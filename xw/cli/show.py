@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from xw import clock, layout
 from xw.errors import XwError
-from xw.message import Message
-from xw.text import first_line, span, visible
+from xw.gist import gist
+from xw.message import USUAL, Message
+from xw.text import span, visible
 
 _WIDTH = 100
 _ABOUT = 60  # characters of the body in a message's one-line name
@@ -61,8 +62,8 @@ def unwritten(error: OSError) -> XwError:
 def line(message: Message, now: int) -> str:
     """Return a message as a line: short id, type, sender, age, first line of the body."""
     age = span((now - message.sent) / clock.SECOND)
-    late = " (expired)" if message.expired(now) else ""
-    return f"{message.short} {message.type} {message.sender} {age}{late} {first_line(message.body, _WIDTH)}"
+    marks = (" (urgent)" if message.urgent else "") + (" (expired)" if message.expired(now) else "")
+    return f"{message.short} {message.type} {message.sender} {age}{marks} {gist(message.body, _WIDTH)}"
 
 
 def subject(name: str, message: Message | None) -> str:
@@ -73,7 +74,7 @@ def subject(name: str, message: Message | None) -> str:
     if message is None:
         _, kind, sender, _ = name.split(".")
         return f"{layout.short_id(name)} {kind} {sender}"
-    text = first_line(message.body, _ABOUT)
+    text = gist(message.body, _ABOUT)
     return f"{message.short} {message.type} {message.sender}" + (f": {text}" if text else "")
 
 
@@ -85,7 +86,7 @@ def named(name: str, message: Message | None, own: str = "") -> str:
     if message is None:
         return subject(name, None)
     who = f"to {names(message.to)}" if message.sender == own else message.sender
-    text = first_line(message.body, _ABOUT).replace('"', "'")
+    text = gist(message.body, _ABOUT).replace('"', "'")
     return f"{message.short} {message.type} {who}" + (f' "{text}"' if text else "")
 
 
@@ -100,6 +101,8 @@ def heading(message: Message, now: int) -> str:
         lines.append(f"thread: {layout.short_id(message.thread)}")
     if message.fields.get("retry_of"):
         lines.append(f"retry of: {layout.short_id(str(message.fields['retry_of']))}")
+    if message.urgent or message.priority != USUAL:
+        lines.append("urgent" if message.urgent else f"priority: {message.priority}, of 0 to 9")
     if message.expires:
         lines.append(f"{'EXPIRED' if message.expired(now) else 'expires'}: {message.expires}")
     return "\n".join(lines)

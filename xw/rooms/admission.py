@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from xw import failure, layout
 from xw.errors import NotFound, Usage
+from xw.gist import gist
 from xw.hub.contract import Outgoing
 from xw.message import Fields, Message
 from xw.rooms import definition, payload, settings
@@ -121,7 +122,7 @@ def _sign(state: State, message: Message) -> Answer:
     ):
         return _PUT_AWAY
     event: Fields = {"event": payload.AWAY, "member": member.name, "turn": message.re, "failed": True}
-    quoted = first_line(message.body, _WIDTH).replace('"', "'")  # the room's own quotes enclose it
+    quoted = gist(message.body, _WIDTH).replace('"', "'")  # the room's own quotes enclose it
     what = f'{member.name} cannot answer ("{quoted}")'
     # Returned mail, and another room's refusal, will not change in a moment.
     if message.sender == layout.POSTMASTER or member.kind == ROOM or member.failures + 1 >= _FAILURES:

@@ -28,6 +28,14 @@ class Made(TypedDict):
     ]
 
 
+class Unsent(TypedDict):
+    """The mail in the outbox for one peer."""
+
+    to: Name
+    messages: Count
+    oldest: Time
+
+
 class Who(TypedDict):
     """The instance's identity and place."""
 
@@ -38,6 +46,7 @@ class Who(TypedDict):
     pending: Count
     mirror: Annotated[Path | None, Field(description="In a sandbox, the mirror that carries the mail.")]
     hint: Annotated[str, Field(description="Instructions for somebody outside the sandbox, or empty.")]
+    outbox: Annotated[list[Unsent], Field(description="Mail that is not delivered yet, by recipient.")]
 
 
 class Peer(TypedDict):
