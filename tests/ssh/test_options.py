@@ -13,7 +13,7 @@ from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import USER, Sshd, keygen, public
 from tests.ssh.test_host_keys import connect, entry, name
 from xw.errors import Refused, Unreachable, Usage, XwError
-from xw.files.ssh import known_hosts, reach
+from xw.files.ssh import known_hosts, reach, stream
 from xw.files.ssh.link import link_to
 from xw.files.ssh.route import find
 from xw.files.ssh.target import parse
@@ -286,3 +286,12 @@ def test_families(known: Sshd, home: Home) -> None:
     home.configure("AddressFamily inet6")
     assert "no such host name" in str(xw_says(known))
     assert find(parse("ssh://hub/")).family == socket.AF_INET6
+
+
+def test_many_dead_addresses_of_a_family() -> None:
+    """The families of a host's addresses take turns, beginning with the one that the resolver prefers."""
+    six = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"fd00::{number}", 22, 0, 0)) for number in range(8)]
+    four = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"10.0.0.{number}", 22)) for number in range(2)]
+    assert stream._alternating([*six, *four]) == [six[0], four[0], six[1], four[1], *six[2:]]
+    assert stream._alternating([*four, *six[:1]]) == [four[0], six[0], four[1]]
+    assert stream._alternating(six) == six

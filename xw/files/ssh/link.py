@@ -20,7 +20,7 @@ from xw.files.sftp_wire import Wire
 from xw.files.ssh.login import log_in
 from xw.files.ssh.program import Budget
 from xw.files.ssh.reach import Dropped, Transport, greet
-from xw.files.ssh.refusals import Gate, counted
+from xw.files.ssh.refusals import Gate, check_places, counted
 from xw.files.ssh.route import Route, find
 from xw.files.ssh.session import LINE, SessionChannel, ask_channel, cut_off, why_no_sftp
 from xw.files.ssh.stream import DeadlineSocket, open_stream
@@ -187,6 +187,7 @@ class SshLink:
 
     def _connect_by(self, route: Route, ends: float) -> Transport:
         """Connect; retry until `ends` if the host is too busy to talk."""
+        check_places(route, self._budget)
         for pause in pauses(0.2, 3.0):
             try:
                 return self._try_to_connect(route)

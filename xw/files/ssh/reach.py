@@ -326,7 +326,7 @@ def _how_to_note(route: Route, shown: HostKey, blob: bytes) -> str:
     make = "" if os.path.isdir(folder) else f"mkdir -p -m 700 {quote(folder)} && "
     if route.via or route.command or route.known_as:  # ssh-keyscan goes straight to the host, by its own name
         line = f"{shown.name} {shown.type} {base64.b64encode(blob).decode()}"
-        command = f"`{make}echo '{line}' >> {quote(file)}`"
+        command = f"`{make}echo {quote(line)} >> {quote(file)}`"
     else:
         port = f"-p {route.port} " if route.port != PORT else ""
         command = f"`{make}ssh-keyscan -H {port}-t {_short(shown.type)} {route.host} >> {quote(file)}`"

@@ -34,6 +34,7 @@ _TRIES = 3
 _MINUTE_S = 60.0
 _PAUSE_S = (60.0, 900.0)  # after a refusal: at first, and at most; doubled each time
 _AGENT_S = 2.0
+_WAIT_S = 20.0  # for other logins to end
 _LOCK_S = 1.0
 _AGAIN_S = 0.05  # between two looks for the end of other logins
 _LARGE = 65536
@@ -47,7 +48,7 @@ class Gate:
 
     def check(self, budget: Budget, in_background: bool) -> None:
         """Raise Resting if the last refusal would only be repeated."""
-        noted = self._noted()
+        noted = _read(self._name)
         paths = noted.get("paths")
         if not noted or not isinstance(paths, list):
             return
@@ -76,15 +77,9 @@ class Gate:
 
     def passed(self) -> None:
         """Forget the refusal."""
-        if self._noted():
+        if _read(self._name):
             with _changing(self._name) as about:
                 about.clear()
-
-    def _noted(self) -> dict[str, Any]:
-        try:
-            return _parsed(Path(f"{_folder()}/{self._name}").read_bytes()[:_LARGE])
-        except OSError:
-            return {}
 
 
 def _times(count: int) -> str:
@@ -97,7 +92,7 @@ def counted(route: Route, budget: Budget) -> Iterator[None]:
 
     Raise Resting if all are taken by refusals, Unreachable if others do not end.
     """
-    name = f"logins-{_readable(f'{route.host}:{route.port}')}"
+    name = _places_of(route)
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     _wait_for_place(name, mark, route, budget)
     refused: Refused | None = None
@@ -117,15 +112,21 @@ def counted(route: Route, budget: Budget) -> Iterator[None]:
             about["tries"] = tries
 
 
+def check_places(route: Route, budget: Budget) -> None:
+    """Raise Resting if a login could not be tried: before connecting, which a host may count as well."""
+    refused = _refused(_recent(_read(_places_of(route))))
+    if len(refused) >= _TRIES and not _is_new(_who(route, budget), refused):
+        raise _resting(refused)
+
+
 def _wait_for_place(name: str, mark: str, route: Route, budget: Budget) -> None:
-    ends = time.monotonic() + budget(_MINUTE_S)
+    ends = time.monotonic() + budget(_WAIT_S)
     who = ""
     while True:
         with _changing(name) as about:
             tries = about["tries"] = _recent(about)
-            refused = [one for one in tries.values() if one.get("why")]
-            # With a changed configuration or key, one more.
-            changed = who and len(tries) == len(refused) and all(one.get("who") != who for one in refused)
+            refused = _refused(tries)
+            changed = bool(who) and len(tries) == len(refused) and _is_new(who, refused)
             if len(tries) < _TRIES or changed:
                 tries[mark] = {"at": time.time(), "pid": os.getpid()}
                 return
@@ -138,14 +139,27 @@ def _wait_for_place(name: str, mark: str, route: Route, budget: Budget) -> None:
         elif not who:
             who = _who(route, budget)
         else:
-            last = max(refused, key=lambda one: _number(one["at"]))
-            oldest = sorted(_number(one["at"]) for one in refused)[-_TRIES]
-            left = max(1.0, oldest + _MINUTE_S - time.time())
-            raise Resting(
-                str(last["why"]),
-                f"refused {_times(len(refused))} within a minute: not tried again for {span(left)}, "
-                "because hosts ban whoever tries too often",
-            )
+            raise _resting(refused)
+
+
+def _refused(tries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in tries.values() if one.get("why")]
+
+
+def _is_new(who: str, refused: list[dict[str, Any]]) -> bool:
+    """Return True for a configuration or keys that were not refused yet, which get one try more."""
+    return all(one.get("who") != who for one in refused)
+
+
+def _resting(refused: list[dict[str, Any]]) -> Resting:
+    last = max(refused, key=lambda one: _number(one["at"]))
+    oldest = sorted(_number(one["at"]) for one in refused)[-_TRIES]
+    left = max(1.0, oldest + _MINUTE_S - time.time())
+    return Resting(
+        str(last["why"]),
+        f"refused {_times(len(refused))} within a minute: not tried again for {span(left)}, "
+        "because hosts ban whoever tries too often",
+    )
 
 
 def _recent(about: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -234,6 +248,10 @@ def _agent_of(route: Route) -> str | None:
 # The notes
 
 
+def _places_of(route: Route) -> str:
+    return f"logins-{_readable(f'{route.host}:{route.port}')}"
+
+
 def _readable(place: str) -> str:
     return f"{layout.name_from(place)[:40]}-{_digest(place)[:8]}.json"
 
@@ -254,6 +272,13 @@ def _folder() -> str | None:
             if stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and os.access(path, os.W_OK):
                 return path
     return None
+
+
+def _read(name: str) -> dict[str, Any]:
+    try:
+        return _parsed(Path(f"{_folder()}/{name}").read_bytes()[:_LARGE])
+    except OSError:
+        return {}
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
