@@ -14,7 +14,9 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers read it as true
 if TYPE_CHECKING:
     from xw.actions.asking import Asked as Asked
-    from xw.actions.asking import NoAnswer as NoAnswer
+    from xw.actions.asking import Unwaited as Unwaited
+    from xw.actions.claiming import Step as Step
+    from xw.actions.claiming import Worked as Worked
     from xw.actions.grouping import Groups as Groups
     from xw.actions.inbox import DeadLetter as DeadLetter
     from xw.actions.inbox import Done as Done
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from xw.actions.transcript import Line as Line
     from xw.actions.transcript import Traced as Traced
     from xw.actions.unregistering import Left as Left
+    from xw.actions.waiting import NoAnswer as NoAnswer
     from xw.agent import Agent as Agent
     from xw.agent import open as open
     from xw.agent.rooms import Listed as Listed
@@ -69,7 +72,8 @@ if TYPE_CHECKING:
 
 # The module of each public name; a test compares this with the imports for type checkers above.
 _HOMES = {
-    "actions.asking": "Asked NoAnswer",
+    "actions.asking": "Asked Unwaited",
+    "actions.claiming": "Step Worked",
     "actions.grouping": "Groups",
     "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",
@@ -80,6 +84,7 @@ _HOMES = {
     "actions.setup": "Synced Who",
     "actions.transcript": "Line Traced",
     "actions.unregistering": "Left",
+    "actions.waiting": "NoAnswer",
     "agent": "Agent open",
     "agent.rooms": "Listed RoomClosed RoomMade",
     "agent.values": "DeadLetters Findings Peers Prompt Returned Thread Trace Unfinished",

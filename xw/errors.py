@@ -204,7 +204,14 @@ def explain(error: OSError | XwError) -> XwError:
     if isinstance(error, XwError):
         return error
     code, fix = _FIXES.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
+    translated = Refused if code == Refused.code else XwError
+    return translated(f"{cause(error)}: {fix}")
+
+
+def cause(error: OSError | XwError) -> str:
+    """Return what failed and why, without advice, for a step after the one that counts."""
+    if isinstance(error, XwError):
+        return str(error)
     place = error.filename2 or error.filename
     name = os.fsdecode(place) if isinstance(place, (str, bytes)) else "the hub"
-    translated = Refused if code == Refused.code else XwError
-    return translated(f"{name}: {error.strerror or error}: {fix}")
+    return f"{name}: {error.strerror or error}"

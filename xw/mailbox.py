@@ -247,7 +247,10 @@ class Mailbox(Attachments):
         # Both, in this order: a message claimed in between is found in the second.
         moved = self.move("pending", state, name)
         try:
-            moved = self.move("processing", state, name) or moved
+            if self.move("processing", state, name):
+                moved = True
+                with suppress(OSError):  # the note about its holder, if there is one, has lost its message
+                    self.files.remove(self.at(INBOX["processing"], name + layout.HELD))
         except OSError:
             if not moved:
                 raise  # else it is settled already, with at most a second link left in `pending`

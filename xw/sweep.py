@@ -95,7 +95,12 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     sizes, left = _sizes(mailbox, inside)
     left |= {f"{layout.OUTBOX}/{peer}": explain(error) for peer, error in closed.items()}
     size = sum(sizes.values())
-    scratch = _older(mailbox, layout.SCRATCH, stale)
+    claimed = set(mailbox.names(INBOX["processing"]))  # their notes show who has them
+    scratch = {
+        path: look
+        for path, look in _older(mailbox, layout.SCRATCH, stale).items()
+        if path.rpartition("/")[2].removesuffix(layout.CLAIM).removesuffix(layout.FREE) not in claimed
+    }
     if not dry_run:
         if any(path.startswith("inbox/") for path in messages):
             # First: what a crash leaves unknown may have been removed.

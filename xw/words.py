@@ -10,6 +10,8 @@ Type = Literal["task", "question", "reply", "info"]
 State = Literal["pending", "processing", "done", "failed"]
 Kept = Literal[State, "sent", "outbox"]
 """The folder of a message's copy in its mailbox."""
+WorkState = Literal[State, "released"]
+"""What became of a message for which `watch --claim --exec` ran a command."""
 Where = Literal[State, "outbox", "returned", "unreached", "unknown", "absent", "no-mailbox", "withdrawn"]
 """The state of one recipient's copy of a sent message."""
 Resending = Literal["sent", "there", "left"]

@@ -26,6 +26,8 @@ class _Node:
 
 
 class _Note:
+    handle = -1
+
     def __init__(self) -> None:
         self._text = ""
 

@@ -47,7 +47,7 @@ class Entry:
         self.data = data
         self.state = state
         self.since = since
-        self.token = b""
+        self.token: bytes | None = b""  # None: released
         self.note: dict[str, str] = {}
         self.ails: Damaged | Unreadable | None = None
 
@@ -362,7 +362,18 @@ class LedgerHub:
             entry.token = token
             self.server.touch()
             return "won"
+        if entry.token is None:
+            entry.token = token
+            return "won"
         return "ours" if entry.token == token else "lost"
+
+    def release(self, owner: str, name: str, token: bytes) -> bool:
+        """Forget who has a message."""
+        entry = self._entries(owner).get(name)
+        if entry is None or entry.state != "processing" or entry.token not in (None, b"", token):
+            return False
+        entry.token = None
+        return True
 
     def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
         """Mark a message as failed."""

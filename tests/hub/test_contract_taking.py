@@ -223,6 +223,32 @@ def test_claim_of_what_was_taken_without_a_token(stage: Stage, mailbox: Mailbox,
     assert stage.held("bob") == {sent.name: sent.data}
 
 
+def test_release(stage: Stage, sent: Parcel) -> None:
+    """A released message stays in processing, and one of the next to claim it wins, whoever that is."""
+    there = stage.again()
+    assert stage.hub.claim("bob", sent.name, OURS) == "won"
+    assert not there.release("bob", sent.name, THEIRS)
+    assert there.claim("bob", sent.name, THEIRS) == "lost"
+    for _ in range(2):  # it may be repeated
+        assert stage.hub.release("bob", sent.name, OURS)
+    assert state_of(stage, sent) == "processing"
+    assert there.claim("bob", sent.name, THEIRS) == "won"
+    assert stage.hub.claim("bob", sent.name, OURS) == "lost"
+    assert there.claim("bob", sent.name, THEIRS) == "ours"
+    assert not stage.hub.release("bob", sent.name, OURS)
+    assert there.release("bob", sent.name, THEIRS)
+    assert stage.hub.claim("bob", sent.name, OURS) == "won"
+    there.close()
+
+
+def test_release_of_what_is_not_claimed(stage: Stage, sent: Parcel) -> None:
+    """A pending or settled message has no claim to release."""
+    assert not stage.hub.release("bob", sent.name, OURS)
+    stage.settle("bob", sent.name, "done")
+    assert not stage.hub.release("bob", sent.name, OURS)
+    assert state_of(stage, sent) == "done"
+
+
 # set_aside, why
 
 

@@ -1,6 +1,18 @@
 """All mutations, from the lists of each part."""
 
-from tests.mutations import bridges, local, mirror, moving, owners, places, recalling, rooms, sftp, terminal
+from tests.mutations import (
+    bridges,
+    claims,
+    local,
+    mirror,
+    moving,
+    owners,
+    places,
+    recalling,
+    rooms,
+    sftp,
+    terminal,
+)
 
 ALL = (
     *local.MUTATIONS,
@@ -10,6 +22,7 @@ ALL = (
     *owners.MUTATIONS,
     *places.MUTATIONS,
     *bridges.MUTATIONS,
+    *claims.MUTATIONS,
     *recalling.MUTATIONS,
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,

@@ -18,8 +18,8 @@ from xw.actions.addressing import one_each
 from xw.actions.inbox import Enclosed, enclosed
 from xw.actions.sending import send, split
 from xw.actions.transcript import Asleep
-from xw.actions.waiting import ARRIVED, Lookout
-from xw.errors import TimedOut, XwError
+from xw.actions.waiting import ARRIVED, Lookout, NoAnswer
+from xw.errors import TimedOut, XwError, cause, explain
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -62,17 +62,6 @@ class Asked(NamedTuple):
         return {**self.reply.to_json(), "files": [file.to_json() for file in self.enclosed]}
 
 
-class NoAnswer(XwError):
-    """No recipient will answer the question `asked`; `notices` are their failure notices, still pending."""
-
-    word = "no-answer"
-
-    def __init__(self, text: str, notices: list[Message], asked: str) -> None:
-        super().__init__(text)
-        self.notices = notices
-        self.asked = asked
-
-
 def ask(
     instance: Instance,
     to: list[str],
@@ -90,12 +79,34 @@ def ask(
     incoming = _Arrived(instance.mailbox)
     question = send(instance, "question", body, one_each(instance, split(to)) if to else [])
     sent(question)
-    fate = _Fate(instance, question, tell)
+    notices: list[Message] = []
     try:
+        fate = _Fate(instance, question, tell, notices)
         return _answer(instance, question, fate, incoming, timeout, asleep)
     except (NoAnswer, TimedOut) as error:
-        error.told = _unanswered(question, fate.notices)
+        error.told = _unanswered(question, notices)
         raise
+    except (XwError, OSError) as error:
+        raise _interrupted(question, notices, error) from error
+
+
+class Unwaited(XwError):
+    """The question `asked` was sent, but xw cannot wait for its answer; `code` and `word` are the cause's."""
+
+    def __init__(self, text: str, asked: str, cause: XwError) -> None:
+        super().__init__(text)
+        self.asked = asked
+        self.code, self.word = cause.code, cause.word
+
+
+def _interrupted(question: Sent, notices: list[Message], error: XwError | OSError) -> Unwaited:
+    """Return the error for a wait that broke off: its cause, and the command that continues."""
+    short = layout.short_id(question.id)
+    text = f"the question was sent as {short}, but xw cannot wait: {cause(error)}"
+    text += f"; `xw wait --re {short}` continues"
+    found = Unwaited(text, question.id, explain(error))
+    found.told = _unanswered(question, notices)
+    return found
 
 
 def _unanswered(question: Sent, notices: list[Message]) -> "mail.Unanswered":
@@ -157,8 +168,8 @@ class _Arrived:
 class _Fate:
     """The progress of a question with each of its recipients."""
 
-    def __init__(self, instance: Instance, question: Sent, tell: Tell) -> None:
-        self.notices: list[Message] = []
+    def __init__(self, instance: Instance, question: Sent, tell: Tell, notices: list[Message]) -> None:
+        self.notices = notices
         self._instance = instance
         self._question = question
         self._tell = tell

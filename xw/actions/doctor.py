@@ -190,7 +190,7 @@ def _mail(instance: Instance) -> Iterator[Finding]:
         yield _unreadable(*item)
     yield from _aged("pending", "pending", pending, now, _OLD_MAIL, "xw check")
     claims = mailbox.names(INBOX["processing"])
-    what, fix = "claimed and not finished", "restart its bridge, or xw done ID"
+    what, fix = "claimed and not finished", "restart its bridge, or xw done ID, xw release ID, xw fail ID WHY"
     yield from _aged("claimed", what, claims, now, _STALE_CLAIM, fix)
     yield from _ids(mailbox, now)
     yield from _outbox(instance)

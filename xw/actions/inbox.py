@@ -167,7 +167,7 @@ def _finish(instance: Instance, token: str) -> Finished:
     try:
         place = mailbox.find(token, *RECEIVED_FIRST)
         if place.state in (layout.SENT, layout.OUTBOX):
-            raise _not_received(mailbox, place)
+            raise not_received(mailbox, place, "mark it done")
         if place.state == "failed":
             raise NotFound(
                 f"{token} is a dead letter: `xw check --failed` shows the reason, `xw retry` sends it again"
@@ -178,10 +178,8 @@ def _finish(instance: Instance, token: str) -> Finished:
         return Finished(token, False, error)
 
 
-def _not_received(mailbox: Mailbox, place: Place) -> NotFound:
-    """Return the error for marking a message done that this instance has sent."""
+def not_received(mailbox: Mailbox, place: Place, act: str) -> NotFound:
+    """Return the error for acting as the recipient of a message that this instance has sent."""
     short, message = layout.short_id(place.name), mailbox.glance(place)
     whom = f" to {', '.join(message.to)}" if message else ""
-    return NotFound(
-        f"you sent {short}{whom}: only its recipients mark it done; `xw trace {short}` follows it"
-    )
+    return NotFound(f"you sent {short}{whom}: only its recipients {act}; `xw trace {short}` follows it")

@@ -53,15 +53,17 @@ class Inbox:
     """The messages to show, in the order sent (iterate it), and the `total` number that match. Frozen.
 
     Files in `set_aside` could not be read and went to `failed/`, each as (name, reason). Those in `newer`
-    stay in `pending/` until a newer xw or new permissions allow reading them.
+    stay in `pending/` until a newer xw or new permissions allow reading them. `claimed` has the ids of
+    messages that were claimed and are not finished.
     """
 
     # Written out: a NamedTuple would be iterated by its fields, and costs each `check` more to make.
-    __slots__ = ("messages", "newer", "set_aside", "total")
+    __slots__ = ("claimed", "messages", "newer", "set_aside", "total")
     messages: tuple[Message, ...]
     total: int
     set_aside: "_Files"
     newer: "_Files"
+    claimed: tuple[str, ...]
 
     def __init__(
         self,
@@ -69,12 +71,14 @@ class Inbox:
         total: int,
         set_aside: "Iterable[tuple[str, str]]" = (),
         newer: "Iterable[tuple[str, str]]" = (),
+        claimed: Iterable[str] = (),
     ) -> None:
         for name, value in (
             ("messages", tuple(messages)),
             ("total", total),
             ("set_aside", tuple(set_aside)),
             ("newer", tuple(newer)),
+            ("claimed", tuple(claimed)),
         ):
             object.__setattr__(self, name, value)
 
@@ -92,7 +96,7 @@ class Inbox:
 
     def __reduce__(self) -> tuple[type["Inbox"], tuple[object, ...]]:
         # Copying and pickling would set the fields one by one.
-        return Inbox, (self.messages, self.total, self.set_aside, self.newer)
+        return Inbox, (self.messages, self.total, self.set_aside, self.newer, self.claimed)
 
     def __repr__(self) -> str:
         return f"Inbox({len(self.messages)} of {self.total} messages)"
@@ -109,7 +113,7 @@ class Inbox:
                 break
             kept.append(message)
         kept.sort(key=lambda one: one.file_name)
-        return Inbox(kept, self.total, self.set_aside, self.newer)
+        return Inbox(kept, self.total, self.set_aside, self.newer, self.claimed)
 
     def to_json(self) -> "mail.Pending":
         """Return the object that `--json` prints."""
@@ -119,6 +123,7 @@ class Inbox:
             "total": self.total,
             "set_aside": [{"name": name, "reason": reason} for name, reason in self.set_aside],
             "newer": [{"name": name, "reason": reason} for name, reason in self.newer],
+            "claimed": list(self.claimed),
         }
 
 
@@ -169,7 +174,16 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
             break
     found |= {item.file_name: item for item in late[: max(0, wanted.limit - len(found))]}
     messages = [found[name] for name in sorted(found)]
-    return Inbox(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer)
+    return Inbox(
+        messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer, claimed(mailbox)
+    )
+
+
+def claimed(mailbox: Mailbox) -> list[str]:
+    """Return the ids of the claimed messages that are not finished, oldest first, except a bridge's."""
+    names = set(mailbox.files.list_folder(mailbox.at(INBOX["processing"])))
+    mail = sorted(name for name in names if layout.is_message(name) and name + layout.TURN not in names)
+    return [name.partition(".")[0] for name in mail]
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:

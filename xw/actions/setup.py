@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xw import clock, config, layout, places
 from xw.actions import grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
+from xw.actions.pending import claimed
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
@@ -60,7 +61,7 @@ class Unsent(NamedTuple):
 
 
 class Who(NamedTuple):
-    """Name, hub, configuration in force (None without a file), and number of pending messages.
+    """Name, hub, configuration in force (None without a file), and number of pending and claimed messages.
 
     `outbox` has the mail that waits for each peer. `mirror` is the worktree's own mirror if it carries a
     sandboxed agent's mail, and `hint` what somebody outside the sandbox must do for that mail.
@@ -73,6 +74,7 @@ class Who(NamedTuple):
     mirror: str | None
     hint: str = ""
     outbox: tuple[Unsent, ...] = ()
+    claimed: int = 0
 
     def to_json(self) -> "upkeep.Who":
         """Return the object that `--json` prints."""
@@ -225,7 +227,9 @@ def who(instance: Instance) -> Who:
         grouping.restore(instance)
     hint = mirror.hint if mirror else ""
     own = instance.root if hint else None
-    return Who(instance.name, instance.hub.url, instance.config.path, pending, own, hint, _unsent(instance))
+    held = len(claimed(instance.mailbox))
+    url, path = instance.hub.url, instance.config.path
+    return Who(instance.name, url, path, pending, own, hint, _unsent(instance), held)
 
 
 def _unsent(instance: Instance) -> tuple[Unsent, ...]:

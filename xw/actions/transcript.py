@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, layout
@@ -60,13 +60,14 @@ class Traced(NamedTuple):
 
     It is `unreached` on a hub that cannot be reached now, `absent` if the hub lacks it, and `unknown` if it
     is so old that it may have been handled and removed. `since` is in microseconds, None if unknown. `reply`
-    is the id of the recipient's first answer.
+    is the id of the recipient's first answer, `reason` why the recipient has it in `failed/`.
     """
 
     to: str
     where: Where
     since: int | None
     reply: str | None
+    reason: str | None = None
 
     def to_json(self) -> "mail.Traced":
         """Return the object that `--json` prints."""
@@ -127,7 +128,8 @@ def _trace_one(
         located = None  # the mailbox that cannot be read could not be written either
     if located:
         where = "withdrawn" if (located.state, mark) == ("failed", "withdrawn") else located.state
-        return Traced(to, where, int(located.since * clock.SECOND), reply)
+        reason = _why(instance, to, message) if where == "failed" else None
+        return Traced(to, where, int(located.since * clock.SECOND), reply, reason)
     since = message.sent if mark == "outbox" else None
     return Traced(to, mark or ("unknown" if reply else _gone(instance, message, to)), since, reply)
 
@@ -151,6 +153,13 @@ def may_be_removed(instance: Instance, sent: int, kept_since: float, hub_now: fl
     """
     at = sent / clock.SECOND + hub_now - instance.now() / clock.SECOND
     return at < max(kept_since, hub_now - instance.config.retention_days * _DAY)
+
+
+def _why(instance: Instance, to: str, message: Message) -> str | None:
+    """Return the reason beside a recipient's failed copy; None if it cannot be read now."""
+    with suppress(XwError, OSError):
+        return instance.hub.why(to, message.file_name).get("reason")
+    return None
 
 
 def _replies(instance: Instance, message: Message) -> dict[str, str]:

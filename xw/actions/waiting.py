@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import nullcontext
 from types import TracebackType
+from typing import NamedTuple
 
-from xw import layout
+from xw import failure, layout
 from xw.actions.transcript import Asleep, LeftOut
 from xw.backoff import Pause
-from xw.errors import NoMessage, TimedOut, Unreadable
+from xw.errors import NoMessage, TimedOut, Unreadable, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
@@ -24,10 +25,36 @@ ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
 """The folders of received mail, in the order in which messages move."""
 
 
+class Wanted(NamedTuple):
+    """The mail to wait for: of these types, and from this sender or all."""
+
+    types: Collection[str] = layout.TYPES
+    sender: str | None = None
+
+    def fits(self, name: str) -> bool:
+        """Return True if the message with this file name is wanted."""
+        _, kind, sender, _ = name.split(".")
+        return kind in self.types and self.sender in (None, sender)
+
+
+ANY = Wanted()
+
+
+class NoAnswer(XwError):
+    """No recipient will answer the question `asked`; `notices` are their failure notices, still pending."""
+
+    word = "no-answer"
+
+    def __init__(self, text: str, notices: list[Message], asked: str) -> None:
+        super().__init__(text)
+        self.notices = notices
+        self.asked = asked
+
+
 def arrivals(
-    instance: Instance, left_out: LeftOut, types: Collection[str] = layout.TYPES, asleep: Asleep = nullcontext
+    instance: Instance, left_out: LeftOut, wanted: Wanted = ANY, asleep: Asleep = nullcontext
 ) -> Generator[Message, None, None]:
-    """Yield each pending message of these types once, oldest first, then each new one. Endless.
+    """Yield each pending message that is wanted once, oldest first, then each new one. Endless.
 
     `left_out` gets each message that cannot be read: it went to `failed/`, or stays if it is Unreadable.
     """
@@ -42,7 +69,7 @@ def arrivals(
                 if name not in left:  # a file that cannot be moved is reported once
                     left_out(name, error)
             left = {name for name, error in strays if isinstance(error, Unreadable)}
-            fresh = [name for name in names if name not in seen and _type(name) in types]
+            fresh = [name for name in names if name not in seen and wanted.fits(name)]
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):
                     left_out(*item)
@@ -56,29 +83,25 @@ def arrivals(
             lookout.wait(None)
 
 
-def _type(name: str) -> str:
-    return name.split(".", 2)[1]
-
-
 def wait(
     instance: Instance,
     re: str | None,
     timeout: float | None,
     passed: set[str] | None = None,
     asleep: Asleep = nullcontext,
+    wanted: Wanted = ANY,
 ) -> Message:
-    """Return the oldest pending message that has not expired; wait until there is one.
+    """Return the oldest pending message that is wanted and has not expired; wait until there is one.
 
-    With `re`, return the first message that answers it, pending or handled. Raise TimedOut after `timeout`
-    seconds. Skip the names in `passed` (`waited.seen`), and add the names that were looked at.
+    With `re`, return the first message that answers it, pending or handled. Raise NoAnswer once all its
+    recipients have reported a failure, TimedOut after `timeout` seconds. Skip the names in `passed`
+    (`waited.seen`), and add the names that were looked at.
     """
     place = None if re is None else instance.mailbox.find(re)
-    wanted = place.name.partition(".")[0] if place else None
+    question = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
-    known = set() if passed is None else passed
-    what = f"answers {re}" if re else "has arrived"
-    lookout = Lookout(instance, asleep)
-    return _await(lookout, lambda: _first(instance, wanted, asked, known), timeout, what)
+    search = _Search(instance, question, asked, set() if passed is None else passed, wanted)
+    return _await(Lookout(instance, asleep), search.first, timeout, f"answers {re}" if re else "has arrived")
 
 
 def _await(
@@ -152,29 +175,62 @@ def _recipients(instance: Instance, place: Place) -> tuple[str, ...]:
     return message.to if message and message.sender == instance.name else ()
 
 
-def _first(
-    instance: Instance, wanted: str | None, asked: tuple[str, ...], passed: set[str]
-) -> Message | None:
-    """Return the oldest pending message, or the first in the whole inbox that answers `wanted`.
+class _Search:
+    """Looks for the oldest pending message, or the first in the whole inbox that answers `question`.
 
     `re` decides, because the times in two senders' names come from two clocks. If `asked` is not empty, only
     these instances can answer, and postmaster for them. Expired messages are skipped. `passed` are names
     known not to answer; they are not read again.
     """
-    mailbox = instance.mailbox
-    for folder in ARRIVED if wanted else ARRIVED[:1]:
-        names = mailbox.pending() if folder == ARRIVED[0] else mailbox.names(folder)
-        for name in names:
-            if name in passed:
-                continue
-            message = mailbox.arrived(Place(folder, name))
-            if message is None:
-                continue
-            may = not asked or message.sender in (*asked, layout.POSTMASTER)
-            if message.expired(instance.now()):
-                if folder == INBOX["pending"]:
-                    mailbox.expire(message, instance.now())
-            elif wanted is None or (message.re == wanted and may):
-                return message
-            passed.add(name)
-    return None
+
+    def __init__(
+        self,
+        instance: Instance,
+        question: str | None,
+        asked: tuple[str, ...],
+        passed: set[str],
+        wanted: Wanted,
+    ) -> None:
+        self._instance = instance
+        self._question = question
+        self._asked = asked
+        self._passed = passed
+        self._wanted = wanted
+        self._notices: list[Message] = []
+        self._failed: set[str] = set()
+
+    def first(self) -> Message | None:
+        """Return the message, or None. Raise NoAnswer if all who were asked have failed."""
+        mailbox, question = self._instance.mailbox, self._question
+        for folder in ARRIVED if question else ARRIVED[:1]:
+            names = mailbox.pending() if folder == ARRIVED[0] else mailbox.names(folder)
+            for name in names:
+                if name in self._passed or not self._wanted.fits(name):
+                    continue
+                message = mailbox.arrived(Place(folder, name))
+                if message is None:
+                    continue
+                if message.expired(self._instance.now()):
+                    if folder == INBOX["pending"]:
+                        mailbox.expire(message, self._instance.now())
+                elif question is None or self._is_answer(message):
+                    return message
+                self._passed.add(name)
+        if self._asked and self._failed.issuperset(self._asked):
+            raise NoAnswer(failure.sentence(self._notices[-1]), self._notices, str(question))
+        return None
+
+    def _is_answer(self, message: Message) -> bool:
+        """Return True if a message answers the question; record a failure of one who was asked."""
+        may = not self._asked or message.sender in (*self._asked, layout.POSTMASTER)
+        if message.re != self._question or not may:
+            return False
+        found = failure.read(message) if self._asked else None
+        if found is None:
+            return not failure.is_notice(message)  # a notice about another message, whatever its `re` says
+        self._notices.append(message)
+        if message.sender == layout.POSTMASTER:
+            self._failed |= {found.to} if found.to else set(self._asked[:1])
+        else:
+            self._failed.add(message.sender)
+        return False

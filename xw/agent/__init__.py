@@ -35,10 +35,11 @@ from xw.message import Message
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from typing import Self
 
     from xw.actions.asking import Asked
+    from xw.actions.claiming import Step, Worked
     from xw.actions.grouping import Groups
     from xw.actions.inbox import Done, Enclosed, Opened
     from xw.actions.pending import Inbox
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from xw.actions.setup import Synced, Who
     from xw.actions.transcript import Line
     from xw.actions.unregistering import Left
+    from xw.actions.waiting import Wanted
     from xw.agent.notify import Notify
     from xw.agent.policy import Named, Names, Path, Paths, Report
     from xw.agent.rooms import Rooms
@@ -355,20 +357,66 @@ class Agent:
             raise Unfinished(finished)
         return finished
 
+    def claim(self, message: "Named") -> "Step":
+        """Claim a message, so that no other process works on it; it is not an error to have it already.
+
+        Raise Refused if another holds it or it has expired, NotFound if it is settled, Unreachable if a
+        remote hub cannot be asked.
+        """
+        from xw.actions import claiming
+
+        found = token("message", message)
+        with self._policy.acting():
+            return claiming.claim(self._instance, found)
+
+    def release(self, message: "Named") -> "Step":
+        """Let go of a claim: the message stays in `processing/`, and the next to claim it resumes it."""
+        from xw.actions import claiming
+
+        found = token("message", message)
+        with self._policy.acting():
+            return claiming.release(self._instance, found)
+
+    def fail(self, message: "Named", why: str) -> "Step":
+        """Move a message that cannot be handled to `failed/`, and tell its sender why: its `ask` ends."""
+        from xw.actions import claiming
+
+        found = token("message", message)
+        texts(why=why)
+        with self._policy.acting():
+            step = claiming.fail(self._instance, found, why)
+            self._policy.refresh(mail=False)
+        return step
+
     # Waiting
 
-    def wait(self, *, re: "Named | None" = None, new: bool = False, timeout: float | None = None) -> Message:
+    def wait(
+        self,
+        *,
+        re: "Named | None" = None,
+        new: bool = False,
+        timeout: float | None = None,
+        type: str | None = None,
+        sender: str | None = None,
+    ) -> Message:
         """Return the oldest pending message, or with `re` the answer to that message; wait if there is none.
 
-        With `new`, skip the messages that the last such call on this machine saw. Raise TimedOut after
+        With `new`, skip the messages that the last such call on this machine saw; with `type` or `sender`,
+        skip others. Raise NoAnswer if all recipients of `re` have reported a failure, TimedOut after
         `timeout` seconds; without it, wait for ever.
         """
-        with self.awaited(re=re, new=new, timeout=timeout) as message:
+        with self.awaited(re=re, new=new, timeout=timeout, type=type, sender=sender) as message:
             return message
 
     @contextmanager
     def awaited(
-        self, *, re: "Named | None" = None, new: bool = False, timeout: float | None = None
+        self,
+        *,
+        re: "Named | None" = None,
+        new: bool = False,
+        timeout: float | None = None,
+        type: str | None = None,
+        sender: str | None = None,
     ) -> "Iterator[Message]":
         """Yield the result of `wait`; with `new`, only leaving without an error counts it as seen."""
         from xw.agent import waiting
@@ -376,20 +424,35 @@ class Agent:
         answered = None if re is None else token("re", re)
         if timeout is not None:
             seconds(timeout=timeout)
-        with waiting.awaited(self._policy, answered, new, timeout) as message:
+        wanted = _wanted(() if type is None else (type,), sender)
+        with waiting.awaited(self._policy, answered, new, timeout, wanted) as message:
             yield message
 
-    def arrivals(self, types: "Names" = ()) -> "Generator[Message, None, None]":
+    def arrivals(
+        self, types: "Names" = (), *, sender: str | None = None, claim: bool = False
+    ) -> "Generator[Message, None, None]":
         """Yield each pending message once, oldest first, then each new one. Endless.
 
-        With `types`, yield only messages of these types. Sleeps until there is something to read.
+        With `types` or `sender`, yield only such messages. With `claim`, claim each first: of several
+        processes, one gets it, and holds it until it is settled or that process ends; then the next such
+        process gets it. Sleeps until there is something to read.
         """
         from xw.agent import waiting
 
-        wanted = names("types", types)
-        for type in wanted:
-            _check_type(type)
-        return waiting.arrivals(self._policy, wanted)
+        return waiting.arrivals(self._policy, _wanted(names("types", types), sender), claim)
+
+    def work(
+        self, command: str, types: "Names" = (), *, sender: str | None = None
+    ) -> "Generator[Worked, None, None]":
+        """Claim each message, as `arrivals`, and run a shell command for it; yield each result. Endless.
+
+        The command gets what `xw watch --exec` gives it. If it ends with 0, the message is done; with another
+        code it fails, and its sender is told; what the command has settled or released itself stays.
+        """
+        from xw.agent import waiting
+
+        texts(command=command)
+        return waiting.work(self._policy, command, _wanted(names("types", types), sender))
 
     # Looking
 
@@ -573,6 +636,15 @@ def _check_choice(limit: int | None, type: str | None, sender: str | None) -> No
         whole(limit=limit)
     if type is not None:
         _check_type(type)
+
+
+def _wanted(types: "Sequence[str]", sender: str | None) -> "Wanted":
+    from xw.actions.waiting import Wanted
+
+    optional(sender=sender)
+    for type in types:
+        _check_type(type)
+    return Wanted(types or layout.TYPES, sender)
 
 
 def _check_type(type: str) -> None:

@@ -9,7 +9,8 @@ from collections import deque
 from contextlib import contextmanager
 from os import PathLike
 
-from xw.errors import Usage, explain
+from xw import layout
+from xw.errors import Usage, XwError, cause, explain
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from xw.config import Config
-    from xw.errors import XwError
     from xw.instance import Instance
     from xw.message import Message
     from xw.post import Sent
@@ -78,13 +78,21 @@ class Policy:
             self.refresh(peers=True, mail=False)
 
     def travel(self, sent: "Sent") -> "Sent":
-        """Sync a mirror after a send; return the message's present state. Raise Returned."""
-        sent, problem = self.instance.carrier.after_send(sent)
-        self.tell(problem)
+        """Sync a mirror after a send; return the message's present state. Raise Returned, and nothing else.
+
+        The message is durable: another error is reported, and must not make it look unsent.
+        """
+        known: list[str] = []
+        try:
+            sent, problem = self.instance.carrier.after_send(sent)
+            self.tell(problem)
+            known = self.instance.hub.instances() if sent.returned else []
+        except (XwError, OSError) as error:
+            self.tell(f"{layout.short_id(sent.id)} was sent, but xw cannot tell where it is: {cause(error)}")
         if sent.returned:
             from xw.agent.values import returned
 
-            raise returned(self.instance.hub.instances(), sent)
+            raise returned(known, sent)
         return sent
 
     def tell(self, text: str | None) -> None:

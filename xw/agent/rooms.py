@@ -1,6 +1,7 @@
 """Rooms: create, read, speak in and run them: `agent.rooms`."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock
@@ -131,7 +132,10 @@ class Rooms:
         return sent
 
     def _tell_if_idle(self, policy: Policy, name: str) -> None:
-        if rooms.runs(policy.instance.hub, name) is False:
+        idle = False
+        with suppress(XwError, OSError):  # what was sent counts
+            idle = rooms.runs(policy.instance.hub, name) is False
+        if idle:
             self._tell(f"nobody runs the room yet: xw room run {name}")
 
     def join(self, name: str, member: str | None = None) -> Sent:

@@ -1,19 +1,23 @@
-"""The verbs that wait: ask, wait, arrivals. They hold an Agent's lock only while they read.
+"""The verbs that wait: ask, wait, arrivals, work. They hold an Agent's lock only while they read.
 
 The result counts as handled, or as seen, once it was shown: on leaving a context without an error.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
-from xw import clock, layout
-from xw.actions import asking, inbox, waited, waiting
+from xw import clock
+from xw.actions import asking, claiming, inbox, waited, waiting
 from xw.actions.absence import absences
 from xw.actions.asking import Asked
+from xw.actions.claiming import Worked
+from xw.actions.waiting import Wanted
 from xw.agent.policy import Policy
 from xw.agent.values import left_out
-from xw.errors import XwError
+from xw.errors import XwError, cause
 from xw.message import Message
+from xw.mirror.holding import Process
 from xw.post import Sent
 
 
@@ -33,19 +37,31 @@ def question(
         policy.learn_peers(to)
         try:
             asked = asking.ask(policy.instance, list(to), body, timeout, announce, policy.tell, policy.asleep)
-        except asking.NoAnswer as error:
-            inbox.done(policy.instance, [notice.id for notice in error.notices])
+        except waiting.NoAnswer as error:
+            _settle(policy, error.notices)
             raise
     reply = asked.reply
     if reply.expired(clock.now()):
         policy.tell(f"the answer {reply.short} came too late: it expired at {reply.expires}")
     yield asked
     with policy.acting():
-        inbox.done(policy.instance, [reply.id, *(notice.id for notice in asked.notices)])
+        _settle(policy, [reply, *asked.notices])
+
+
+def _settle(policy: Policy, messages: Sequence[Message]) -> None:
+    """Mark messages as done that the caller has got; report it if that fails."""
+    try:
+        inbox.done(policy.instance, [message.id for message in messages])
+    except (XwError, OSError) as error:
+        policy.tell(
+            f"{', '.join(message.short for message in messages)} cannot be marked done: {cause(error)}"
+        )
 
 
 @contextmanager
-def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) -> Iterator[Message]:
+def awaited(
+    policy: Policy, re: str | None, new: bool, timeout: float | None, wanted: Wanted
+) -> Iterator[Message]:
     """Yield the message waited for; see `Agent.awaited`."""
     mailbox = policy.instance.mailbox
     with policy.acting():
@@ -56,7 +72,7 @@ def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) ->
         policy.refresh()
     try:
         with policy.acting():
-            message = waiting.wait(policy.instance, re, timeout, looked_at, policy.asleep)
+            message = waiting.wait(policy.instance, re, timeout, looked_at, policy.asleep, wanted)
         yield message
         if passed is not None:
             passed.add(message.file_name)
@@ -66,11 +82,24 @@ def awaited(policy: Policy, re: str | None, new: bool, timeout: float | None) ->
                 waited.note(mailbox, passed)
 
 
-def arrivals(policy: Policy, types: Sequence[str]) -> Generator[Message, None, None]:
+def arrivals(policy: Policy, wanted: Wanted, claim: bool) -> Generator[Message, None, None]:
     """Yield pending messages, then new ones; see `Agent.arrivals`."""
+    report = partial(_report, policy)
+    if not claim:
+        yield from policy.each(waiting.arrivals(policy.instance, report, wanted, policy.asleep))
+        return
+    with Process(policy.instance.mailbox, "watch") as process:
+        found = claiming.arrivals(policy.instance, process, report, policy.tell, wanted, policy.asleep)
+        yield from policy.each(found)
 
-    def report(name: str, error: XwError) -> None:
-        policy.tell(left_out(name, error))
 
-    wanted = types or layout.TYPES
-    yield from policy.each(waiting.arrivals(policy.instance, report, wanted, policy.asleep))
+def work(policy: Policy, command: str, wanted: Wanted) -> Generator[Worked, None, None]:
+    """Claim messages and run a command for each; see `Agent.work`."""
+    instance, report = policy.instance, partial(_report, policy)
+    with Process(instance.mailbox, "exec") as process:
+        found = claiming.arrivals(instance, process, report, policy.tell, wanted, policy.asleep)
+        yield from policy.each(claiming.work(instance, command, process, found, policy.asleep))
+
+
+def _report(policy: Policy, name: str, error: XwError) -> None:
+    policy.tell(left_out(name, error))

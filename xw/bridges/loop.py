@@ -44,6 +44,7 @@ from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Place
 from xw.message import Message
+from xw.mirror import holding
 from xw.post import Draft
 
 TRIES = 3
@@ -185,7 +186,7 @@ class Bridge:
     def _go_on(self) -> float | None:
         if self._turn is None and self._left:
             left = self._left[0]
-            ours = left.stage != CLAIMED or self._instance.carrier.holds(left.name)
+            ours = left.stage != CLAIMED or self._holds(left.name)
             self._left.pop(0)
             if not ours:
                 return self._forget(self._detach(left))  # another machine of this name was first
@@ -225,7 +226,7 @@ class Bridge:
     def _begin(self) -> float | None:
         """Claim the first message that asks for a turn, once the chat can take it."""
         self._queue.look()
-        message = self._next()
+        message = self._released() or self._next()
         if message is None:
             self._waits_for = ""
             return None
@@ -234,9 +235,8 @@ class Bridge:
         if unfit is None and self._must_wait():
             return self._rest.longer()
         new = Turn(message.file_name)
-        turn.save(self._mailbox, new)
         try:
-            won = self._instance.carrier.claim(new.name)
+            won = self._claim(new)
         except (XwError, OSError):
             self._left.append(new)  # the claim may or may not have succeeded: ask again first
             raise
@@ -255,6 +255,33 @@ class Bridge:
                 return message
             self._queue.drop(name)
         return None
+
+    def _released(self) -> Message | None:
+        """Return the oldest claimed message that nobody holds any more; see `holding`."""
+        for name in holding.free(self._mailbox):
+            if present.wants_turn(name):
+                message = self._mailbox.glance(Place(INBOX["processing"], name))
+                if message:
+                    return message
+        return None
+
+    def _claim(self, new: Turn) -> bool:
+        """Claim a pending message, or one that nobody holds; its note is written first."""
+        carrier = self._instance.carrier
+        with holding.locked(self._mailbox):
+            if self._mailbox.state_of(new.name) != "processing":
+                holding.drop(self._mailbox, new.name)  # of a process that ended before it had the claim
+                turn.save(self._mailbox, new)
+                return carrier.claim(new.name)
+            if holding.standing(self._mailbox, new.name) != "free":
+                return False
+            turn.save(self._mailbox, new)
+            holding.drop(self._mailbox, new.name)
+            return carrier.holds(new.name)
+
+    def _holds(self, name: str) -> bool:
+        """Return True unless another has the message that this bridge was about to claim."""
+        return holding.load(self._mailbox, name) is None and self._instance.carrier.holds(name)
 
     def _try(self, now: Turn, message: Message) -> float | None:
         """Present a claimed message, unless it has expired or the chat cannot take it now."""
@@ -314,8 +341,7 @@ class Bridge:
             new = Turn(reply.file_name, head=now.name)
             self._queue.drop(new.name)
             try:
-                turn.save(self._mailbox, new)
-                won = self._instance.carrier.claim(new.name)
+                won = self._claim(new)
             except Exception:  # noqa: BLE001  # claimed or not: its own turn finds out
                 self._leave_alone(new.name)
                 break

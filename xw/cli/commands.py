@@ -95,6 +95,9 @@ _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, met
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
+_ONLY = Param("kind", "--type", "Take only messages of this type.", choices=TYPES, metavar="TYPE")
+_FROM = Param("sender", "--from", "Take only messages from this sender.", metavar="NAME")
+
 
 _FORCE = Param("force", "--force", "Send ID again even if it may be a duplicate.", many=True, metavar="ID")
 _DRY_RUN = Param("dry_run", "--dry-run", "List what to send again, and send nothing.", kind="switch")
@@ -164,8 +167,8 @@ COMMANDS = (
                 kind="number",
                 metavar="N",
             ),
-            Param("kind", "--type", "List only messages of this type.", choices=TYPES, metavar="TYPE"),
-            Param("sender", "--from", "List only messages from this sender.", metavar="NAME"),
+            _ONLY._replace(help="List only messages of this type."),
+            _FROM._replace(help="List only messages from this sender."),
             Param("newest", "--newest", "Choose the newest, and list them newest first.", kind="switch"),
         ),
         hot=True,
@@ -196,6 +199,27 @@ COMMANDS = (
     ),
     Command(
         "done", "Mark messages as handled.", "xw done k7f3q2m9 4sq2289a", "inbox:done", (_IDS,), hot=True
+    ),
+    Command(
+        "claim",
+        "Claim a message: nobody else then works on it.",
+        "xw claim k7f3q2m9",
+        "inbox:claim",
+        (_ID,),
+    ),
+    Command(
+        "release",
+        "Let go of a claim; the next to claim it resumes it.",
+        "xw release k7f3q2m9",
+        "inbox:release",
+        (_ID,),
+    ),
+    Command(
+        "fail",
+        "Report that you cannot handle a message, and why.",
+        'xw fail k7f3q2m9 "the build host is down"',
+        "inbox:fail",
+        (_ID, Param("why", help="Say why; '-' reads it from standard input.", metavar="WHY")),
     ),
     Command(
         "attach",
@@ -258,6 +282,8 @@ COMMANDS = (
         (
             _RE._replace(help="Wait for the reply to this message."),
             Param("new", "--new", "Ignore mail that is pending already.", kind="switch"),
+            _ONLY,
+            _FROM,
             _seconds("timeout", "--timeout", "Stop waiting after SECONDS; default: never.", None),
         ),
     ),
@@ -270,6 +296,9 @@ COMMANDS = (
             Param(
                 "execute", "--exec", "Run CMD in a shell for each message, its JSON on stdin.", metavar="CMD"
             ),
+            Param("claim", "--claim", "Claim each first, so that only one process gets it.", kind="switch"),
+            _ONLY,
+            _FROM,
         ),
     ),
     Command(

@@ -1,4 +1,4 @@
-"""The handlers of check, read and done."""
+"""The handlers of check, read, done, claim, release and fail."""
 
 import xw
 from xw import clock, layout
@@ -9,7 +9,7 @@ from xw.text import size
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
-    from xw import Agent, DeadLetters, Enclosed, Opened
+    from xw import Agent, DeadLetters, Enclosed, Opened, Step
 
 _AT_ONCE = 64 * 1024
 """Characters of bodies that one `read` of several messages prints; the first one is always whole."""
@@ -48,6 +48,10 @@ def check(
     more = found.total - len(found.messages) - len(found.newer)
     if more > 0:
         say(f"and {more} more: `xw check --all`; --type, --from, --newest, --limit choose")
+    if found.claimed:
+        ids = [layout.short_id(one) for one in found.claimed]
+        rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+        say(f"claimed, and not finished: {', '.join(ids[:_NAMED])}{rest}")
     return None
 
 
@@ -153,3 +157,32 @@ def done(call: Call, tokens: list[str]) -> int:
         else:
             tell(f"{named(one.name, one.message)} was done before")
     return max((error.code for error in errors), default=0)
+
+
+def claim(call: Call, token: str) -> None:
+    """Claim a message."""
+    _step(call, call.agent().claim(token), "claimed {}", "{} was claimed before")
+
+
+def release(call: Call, token: str) -> None:
+    """Release a claimed message."""
+    _step(call, call.agent().release(token), "released {}", "nobody holds {}")
+
+
+def fail(call: Call, token: str, why: str | None) -> None:
+    """Fail a message, and tell its sender why."""
+    from xw.cli.outgoing import body_text
+
+    step = call.agent().fail(token, body_text(why, None))
+    told = "" if step.notice or not step.moved else "; its sender gets no notice"
+    _step(call, step, f"failed {{}}{told}", "{} failed before")
+
+
+def _step(call: Call, step: "Step", now: str, before: str) -> None:
+    """Print what was done, or that it was so before."""
+    if call.json:
+        emit(step.to_json())
+    elif step.moved:
+        tell(now.format(subject(step.name, step.message)))
+    else:
+        tell(before.format(named(step.name, step.message)))

@@ -60,7 +60,7 @@ def who(call: Call) -> None:
     tell(f"name     {found.name}")
     tell(f"hub      {found.hub}")
     tell(f"config   {found.config or '-'}")
-    tell(f"pending  {found.pending}")
+    tell(f"pending  {found.pending}" + (f", and {found.claimed} claimed" if found.claimed else ""))
     for one in found.outbox:
         age = span((clock.now() - one.oldest) / clock.SECOND)
         tell(f"outbox   {one.messages} for {one.to}, the oldest {age} old: `xw sync` delivers")

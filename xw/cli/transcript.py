@@ -7,7 +7,7 @@ from xw.cli import render
 from xw.cli.call import Call
 from xw.cli.show import emit, flush, tell
 from xw.errors import Usage, XwError
-from xw.text import span
+from xw.text import first_line, span
 
 
 def log(
@@ -60,8 +60,12 @@ def _where(one: Traced, now: int) -> str:
         else f", since {clock.brief(one.since)} ({span((now - one.since) / clock.SECOND)})"
     )
     reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
-    return where + since + reply
+    started = ", started" if one.where == "processing" else ""
+    reason = f": {first_line(one.reason, _REASON)}" if one.reason else ""
+    return where + since + started + reply + reason
 
+
+_REASON = 500  # characters of a reason, which another program may have written
 
 _WHERE = {
     "outbox": "in the outbox",

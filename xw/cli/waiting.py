@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from xw import Message, Sent, clock, layout
+from xw import Message, Sent, Worked, clock, layout
 from xw.cli.call import Call, warn
 from xw.cli.inbox import file_line
 from xw.cli.outgoing import body_text
@@ -29,9 +29,11 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         flush()
 
 
-def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
+def wait(
+    call: Call, re: str | None, new: bool, kind: str | None, sender: str | None, timeout: float | None
+) -> None:
     """Print the awaited message in one line."""
-    with call.agent().awaited(re=re, new=new, timeout=timeout) as message:
+    with call.agent().awaited(re=re, new=new, timeout=timeout, type=kind, sender=sender) as message:
         if call.json:
             emit(message.to_json())
         else:
@@ -39,9 +41,18 @@ def wait(call: Call, re: str | None, new: bool, timeout: float | None) -> None:
         flush()
 
 
-def watch(call: Call, execute: str | None) -> None:
+def watch(call: Call, execute: str | None, claim: bool, kind: str | None, sender: str | None) -> None:
     """Print a line for each message, or run a command for it; endless."""
-    for message in call.agent().arrivals():
+    agent, types = call.agent(), () if kind is None else (kind,)
+    if execute and claim:
+        for worked in agent.work(execute, types, sender=sender):
+            if call.json:
+                emit(worked.to_json())
+            else:
+                _report(worked)
+            flush()
+        return
+    for message in agent.arrivals(types, sender=sender, claim=claim):
         if execute:
             _run(execute, message)
         elif call.json:
@@ -49,6 +60,14 @@ def watch(call: Call, execute: str | None) -> None:
         else:
             tell(line(message, clock.now()))
         flush()
+
+
+def _report(worked: Worked) -> None:
+    """Report a command that has failed, or settled its message in another way than its exit code says."""
+    if worked.code:
+        short, state = worked.message.short, worked.state
+        told = ", and its sender gets a notice" if state == "failed" else ""
+        warn(f"the command for {short} ended with {worked.code}; the message is {state}{told}")
 
 
 def _run(command: str, message: Message) -> None:

@@ -32,6 +32,10 @@ from xw.files import Publication, Stat
 class Note(Protocol):
     """A short text in a lock file: a few characters, not durable."""
 
+    @property
+    def handle(self) -> int:
+        """The open lock file: a process that inherits it holds the lock until it ends."""
+
     def recall(self) -> str:
         """Return the text of the last `keep`, or an empty string."""
 

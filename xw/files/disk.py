@@ -7,6 +7,7 @@ empties; F_FULLFSYNC reaches the disk there. Source: fcntl(2) and fsync(2) of ma
 import errno
 import fcntl
 import os
+from contextlib import suppress
 
 # Errors of a file system or driver without F_FULLFSYNC. Never EIO or ENOSPC: after a failed sync, a second
 # one would report success wrongly.
@@ -24,3 +25,12 @@ def fsync(handle: int) -> None:
             if error.errno not in _UNSUPPORTED:
                 raise
     os.fsync(handle)
+
+
+def close(handle: int) -> None:
+    """Close a folder, a lock, or a file that was read or synced; ignore errors.
+
+    Nothing depends on this step: an error of it must not make a message that was delivered look unsent.
+    """
+    with suppress(OSError):
+        os.close(handle)

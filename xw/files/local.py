@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, suppress
 from xw.errors import Damaged, XwError
 from xw.files import Publication, Stat, locks
 from xw.files.batch import Singles, attempt, publish_each, read_each
-from xw.files.disk import fsync
+from xw.files.disk import close, fsync
 from xw.files.ownership import Kept, Owner, is_planted, is_root, keep
 from xw.files.walk import Walk
 
@@ -88,7 +88,7 @@ class LocalFiles(Singles):
             error.filename = self.path(path)
             raise
         finally:
-            os.close(handle)
+            close(handle)
 
     def open(self, path: str) -> int:
         """Return a handle to read a regular file; the caller closes it. Damaged for anything else."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xw.errors import Busy
+from xw.files.disk import close
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def locked(handle: int, path: str, timeout: float) -> Iterator[None]:
         _take(_by_filelock, handle, path, timeout)
         yield
     finally:
-        os.close(handle)
+        close(handle)
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def locked_briefly(handle: int, path: str, timeout: float) -> Iterator["Note"]:
         _take(_by_flock, handle, path, timeout)
         yield Note(handle)
     finally:
-        os.close(handle)
+        close(handle)
 
 
 def lock_new(handle: int) -> None:
@@ -56,7 +57,7 @@ def held(handle: int) -> bool:
     try:
         return not _is_free(handle)
     finally:
-        os.close(handle)
+        close(handle)
 
 
 def _take(take: "Callable[[int], bool]", handle: int, path: str, timeout: float) -> None:
@@ -101,10 +102,11 @@ class Note:
     """The note in an open lock file: its first 64 bytes."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        self.handle = handle
+        """The file's handle: a process that inherits it holds the lock too."""
 
     def recall(self) -> str:
-        return os.pread(self._handle, 64, 0).decode("ascii", "replace")
+        return os.pread(self.handle, 64, 0).decode("ascii", "replace")
 
     def keep(self, text: str) -> None:
-        os.pwrite(self._handle, text.encode(), 0)
+        os.pwrite(self.handle, text.encode(), 0)

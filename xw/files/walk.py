@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from xw.errors import Damaged
 from xw.files import Stat
-from xw.files.disk import fsync
+from xw.files.disk import close, fsync
 from xw.files.ownership import Kept, Owner, give, is_new_folder, is_root, owner_of, share
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
@@ -55,7 +55,7 @@ class Walk:
     def close(self) -> None:
         """Close the folders."""
         while self._folders:
-            os.close(self._folders.popitem()[1])
+            close(self._folders.popitem()[1])
 
     def folder(self, path: str) -> int:
         """Return a handle for names in a folder, not for listing or syncing it. NotADirectoryError."""
@@ -92,7 +92,7 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
         finally:
-            os.close(handle)
+            close(handle)
 
     def sync(self, path: str) -> None:
         """Make a folder's present content durable."""
@@ -103,7 +103,7 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
         finally:
-            os.close(handle)
+            close(handle)
 
     def open(self, path: str, flags: int, mode: int = 0) -> int:
         """Return a file's handle, as `os.open` does; the caller closes it."""
@@ -124,7 +124,7 @@ class Walk:
                 share(handle, owner_of(self._at(path)[0]).group)
             os.fchmod(handle, mode)  # open's mode went through the umask
         except OSError as error:
-            os.close(handle)
+            close(handle)
             with suppress(OSError):
                 self.unlink(path)
             raise self._named(error, path) from None
@@ -157,7 +157,7 @@ class Walk:
                 elif group is not None:
                     os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) | 0o050)
             finally:
-                os.close(handle)
+                close(handle)
         except OSError as error:
             raise self._named(error, path) from None
 
@@ -198,7 +198,7 @@ class Walk:
                 raise Damaged("it is a socket, not a regular file") from None
             raise
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
+            close(handle)
             raise Damaged("it is not a regular file")
         return handle
 
@@ -213,7 +213,7 @@ class Walk:
         except OSError as error:
             raise self._named(error, path) from None
         finally:
-            os.close(handle)
+            close(handle)
         if len(data) > limit:
             raise Damaged(f"it has more than {limit:,} bytes")
         return data

@@ -18,7 +18,7 @@ from xw.mailbox import Mailbox
 from xw.words import State
 
 INBOX_FOLDERS: tuple[tuple[str, State], ...] = tuple((INBOX[state], state) for state in STATES)
-_NOTES = (layout.WHY, layout.TURN)  # notes beside a message
+_NOTES = (layout.WHY, layout.TURN, layout.HELD)  # notes beside a message
 _NOTE_LIMIT = 16 * 1024 * 1024  # bytes of a note
 
 
@@ -70,9 +70,9 @@ def _same(source: Mailbox, folder: str, target: Mailbox, states: Mapping[str, St
 
 
 def carry_claims(source: Mailbox, target: Mailbox) -> None:
-    """Carry the notes by which a hub knows each claim's owner, before the messages."""
+    """Carry the notes that show who has claimed which message, before the messages."""
     for name in _listed(source, layout.SCRATCH):
-        if name.endswith(layout.CLAIM):
+        if name.endswith((layout.CLAIM, layout.FREE)):
             _copy(source, target, f"{layout.SCRATCH}/{name}", f"{layout.SCRATCH}/{name}")
 
 
@@ -157,7 +157,10 @@ def _remove_notes(source: Mailbox, folder: str, names: Sequence[str]) -> None:
     """Remove the carried notes, after their messages."""
     left = set(_listed(source, folder))
     notes = [name for name in names if name.endswith(_NOTES)]
-    about = {note: note.removesuffix(layout.WHY).removesuffix(layout.TURN) for note in notes}
+    about = {
+        note: note.removesuffix(layout.WHY).removesuffix(layout.TURN).removesuffix(layout.HELD)
+        for note in notes
+    }
     _remove(source, folder, [note for note in notes if about[note] not in left])
 
 

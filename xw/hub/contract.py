@@ -241,6 +241,9 @@ class Outgoing(Protocol):
         there. Against a claim exactly one wins.
         """
 
+    def why(self, owner: str, name: str) -> Mapping[str, str]:
+        """Return the note of a failed message: reason, kind, at; empty if it cannot be read."""
+
     def now(self) -> float:
         """Return the time of the hub's clock, in seconds since the epoch."""
 
@@ -339,14 +342,17 @@ class Hub(Outgoing, Protocol):
         """Take a message from pending to processing for the machine that alone has this token.
 
         One of several machines gets `won`. A repeated call, even after a crash or a lost answer, returns
-        `ours` until the message is settled (or for a day, if the hub sweeps); the other machines get `lost`.
+        `ours` until the message is settled or released; the other machines get `lost`.
+        """
+
+    def release(self, owner: str, name: str, token: bytes) -> bool:
+        """Let go of a claim made with this token, or with none; return False if it is another machine's.
+
+        The message stays in processing, and one of the next to claim it gets `won`. May be called again.
         """
 
     def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
         """Move a file that is not mail to failed, with the reason; return False if it is gone. OSError."""
-
-    def why(self, owner: str, name: str) -> Mapping[str, str]:
-        """Return the note of a failed message: reason, kind, at; empty if it cannot be read."""
 
     # Keeping
 

@@ -304,6 +304,13 @@ class DirectoryHub:
         with self._telling_absence(owner):
             return taking.claim(self.mailbox(owner), name, token)
 
+    def release(self, owner: str, name: str, token: bytes) -> bool:
+        """Note that the claim is free, then remove the note with the token."""
+        from xw.hub import taking
+
+        with self._telling_absence(owner):
+            return taking.release(self.mailbox(owner), name, token)
+
     def set_aside(self, owner: str, state: "State", name: str, reason: str) -> bool:
         """Move the file to `failed/`, unchanged, with a note beside it."""
         with self._telling_absence(owner):

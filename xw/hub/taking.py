@@ -5,6 +5,7 @@ raises Unreachable if the hub itself is gone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged, Unreadable, XwError, explain, unforeseen
@@ -113,10 +114,29 @@ def claim(mailbox: Mailbox, name: str, token: bytes) -> Claim:
         return "lost"
     if mailbox.start(name):
         return "won"
-    if held and mailbox.state_of(name) == "processing":
-        return "ours"  # an earlier try of this machine
+    if mailbox.state_of(name) == "processing":
+        if held:
+            return "ours"  # an earlier try of this machine
+        with suppress(FileNotFoundError):
+            mailbox.files.remove(mailbox.at(layout.SCRATCH, f"{name}{layout.FREE}"))
+            return "won"  # another machine has released it
     mailbox.files.remove(note)
     return "lost"
+
+
+def release(mailbox: Mailbox, name: str, token: bytes) -> bool:
+    """Let go of a claim: first the note that it is free, then the one that shows its owner is removed."""
+    note = mailbox.at(layout.SCRATCH, f"{name}{layout.CLAIM}")
+    try:
+        held = mailbox.files.read(note, layout.MESSAGE_LIMIT)
+    except FileNotFoundError:
+        held = b""
+    if (held and held != token) or mailbox.state_of(name) != "processing":
+        return False
+    mailbox.files.replace(b"", mailbox.at(layout.SCRATCH), mailbox.at(layout.SCRATCH, f"{name}{layout.FREE}"))
+    if held:
+        mailbox.files.remove(note)
+    return True
 
 
 def _must(names: list[str] | OSError) -> list[str]:

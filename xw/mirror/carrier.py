@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
             The hub decides, so that one of two machines with one name wins. Raise Unreachable if the result
             is unknown. A repeated call returns the same, even after a crash or a lost answer, until the
-            message is settled (or for a day, if the hub is swept).
+            message is settled or released.
             """
 
         def alone(self) -> AbstractContextManager[object]:
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
             """Return True if a message that this machine has tried to claim is its own. Raise Unreachable.
 
             For continuing after a crash, or after a `claim` that raised.
+            """
+
+        def release(self, name: str) -> bool:
+            """Let any machine of this name claim a message in `processing`.
+
+            Return False if another machine holds it. Raise Unreachable.
             """
 
         def refresh(
@@ -117,6 +123,10 @@ class Direct:
 
     def holds(self, name: str) -> bool:  # noqa: ARG002  # the result of a local claim is known at once
         """Return True: the process that moved the file has it."""
+        return True
+
+    def release(self, name: str) -> bool:  # noqa: ARG002  # its note in the mailbox says enough
+        """Return True: the mailbox has all notes."""
         return True
 
     def refresh(

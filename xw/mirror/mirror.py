@@ -13,7 +13,7 @@ from xw.mirror.notes import Notes
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import TypeVar
 
@@ -141,6 +141,10 @@ class Mirror:
         """Let the hub decide."""
         return self.asked(lambda hub: hub.withdraw(to, name))
 
+    def why(self, owner: str, name: str) -> "Mapping[str, str]":
+        """Ask the hub."""
+        return self.asked(lambda hub: hub.why(owner, name))
+
     def now(self) -> float:
         """Ask the hub."""
         return self.asked(lambda hub: hub.now())
@@ -164,6 +168,11 @@ class Mirror:
     def alone(self) -> "AbstractContextManager[object]":
         """Hold the lock of syncs, who deliver without the senders' lock."""
         return self.mailbox.files.locked(self.mailbox.at(layout.SYNC_LOCK))
+
+    def release(self, name: str) -> bool:
+        """Let the hub give the claim to any machine."""
+        owner, token = self.mailbox.owner, self.notes.token()
+        return self.asked(lambda hub: hub.release(owner, name, token))
 
     def holds(self, name: str) -> bool:
         """Claim again."""

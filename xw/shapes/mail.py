@@ -8,7 +8,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 from xw.codes import ErrorCode
 from xw.shapes import files
 from xw.shapes.words import Count, Format, Id, Name, Path, Time
-from xw.words import FailureKind, Kept, Resending, Type, Where
+from xw.words import FailureKind, Kept, Resending, Type, Where, WorkState
 
 
 class Error(TypedDict):
@@ -98,6 +98,7 @@ class Pending(TypedDict):
     newer: Annotated[
         list[Unshown], Field(description="Left in pending/: this xw cannot read them, or has no permission.")
     ]
+    claimed: Annotated[list[Id], Field(description="Claimed and not finished, without a bridge's.")]
 
 
 class DeadLetter(TypedDict):
@@ -129,6 +130,28 @@ About = TypedDict(
     },
 )
 About.__doc__ = "A message that a command acted on."
+
+
+Step = TypedDict(
+    "Step",
+    {
+        "format": Format,
+        "id": Id,
+        "type": Type,
+        "from": Name,
+        "first_line": Annotated[str | None, Field(description="Null if the message cannot be read.")],
+        "moved": Annotated[bool, Field(description="False if it was so before.")],
+        "notice": Annotated[Id | None, Field(description="The info that tells its sender of a failure.")],
+    },
+)
+Step.__doc__ = "A message that was claimed, released or failed."
+
+
+class Worked(Message):
+    """A message for which `watch --claim --exec` ran a command."""
+
+    exit_code: Annotated[int, Field(description="Of the command.")]
+    became: Annotated[WorkState, Field(description="The message's state now; released if nobody holds it.")]
 
 
 class Sent(TypedDict):
@@ -185,6 +208,7 @@ class Traced(TypedDict):
     where: Where
     since: Time | None
     reply: Annotated[Id | None, Field(description="The recipient's first answer.")]
+    reason: Annotated[str | None, Field(description="Why the recipient has it in failed/, if known.")]
 
 
 class Trace(TypedDict):

@@ -47,6 +47,9 @@ class Who(TypedDict):
     mirror: Annotated[Path | None, Field(description="In a sandbox, the mirror that carries the mail.")]
     hint: Annotated[str, Field(description="Instructions for somebody outside the sandbox, or empty.")]
     outbox: Annotated[list[Unsent], Field(description="Mail that is not delivered yet, by recipient.")]
+    claimed: Annotated[
+        Count, Field(description="Claimed messages that are not finished, without a bridge's.")
+    ]
 
 
 class Peer(TypedDict):
