@@ -629,9 +629,38 @@ def test_prompt_and_end_of_a_program_that_nobody_described(agent: Start, tmp_pat
         assert until(lambda: chat.capture(mark, text)) == Reply("the answer")
 
 
-@pytest.mark.parametrize("option", ["submit=Retrun", "submit=Enter ; kill-server", "prompt= ", "end=("])
+@pytest.mark.parametrize(
+    "option", ["lines=two", "submit=Retrun", "submit=Enter ; kill-server", "prompt= ", "end=("]
+)
 def test_invalid_option(option: str, tmp_path: Path) -> None:
     """An option that cannot be is an error when the bridge starts."""
     name, _, value = option.partition("=")
     with pytest.raises(Usage, match=f"option {name}"):
         open_chat("x", {name: value}, tmp_path)
+
+
+def test_many_lines_for_a_program_that_nobody_described(agent: Start, tmp_path: Path) -> None:
+    """With `lines=many` a program that asked for bracketed pastes gets the text with its newlines."""
+    code = (
+        "import os, sys, tty\n"
+        "tty.setcbreak(0)\n"
+        "while True:\n"
+        "    sys.stdout.write('\\x1b[?2004h> '); sys.stdout.flush(); got = b''\n"
+        "    while not got.endswith(b'\\x1b[201~\\n'):\n"
+        "        one = os.read(0, 1); got += one\n"
+        "        (len(got) > 6 and b'\\x1b' not in got[6:] or one == b'\\n') and os.write(1, one)\n"
+        "    text = got[6:-7].decode()\n"
+        "    open(sys.argv[1], 'w').write(text)\n"
+        "    print('the answer')\n"
+    )
+    program, shown = tmp_path / "talker", tmp_path / "got"
+    program.write_text(f"#!{sys.executable}\n{code}")
+    program.chmod(0o755)
+    fake = agent()
+    with pane(fake.server, shlex.join([str(program), str(shown)])) as opened:
+        opened.shows(">")
+        options = {"server": fake.server, "profile": "generic", "lines": "many"}
+        chat = open_chat(opened.id, options, tmp_path)
+        mark, text = ask(chat, "one\ntwo")
+        assert until(lambda: chat.capture(mark, text)) == Reply("the answer")
+        assert shown.read_text("utf-8") == text and "\n" in text

@@ -2,6 +2,7 @@
 
 prompt=TEXT    left of the cursor in an empty input
 end=PATTERN    the row below a finished answer
+lines=many     takes a text of several lines as one paste
 submit=KEY     submits a text, such as `C-Enter` where Enter is a newline
 pause=SECONDS  between the paste and that key
 """
@@ -27,6 +28,10 @@ def changes(options: Mapping[str, str]) -> dict[str, Any]:
         if not _KEY.fullmatch(options["submit"]):
             raise Usage(f"invalid value {options['submit']!r} for option submit: give a key, such as C-Enter")
         given["submit"] = options["submit"]
+    if "lines" in options:
+        if options["lines"] not in ("one", "many"):
+            raise Usage(f"invalid value {options['lines']!r} for option lines: use one, many")
+        given |= {"one_line": True} if options["lines"] == "one" else {"one_line": False, "limit": 0}
     if "prompt" in options:
         if not options["prompt"].strip():
             raise Usage("invalid value for option prompt: give the text left of the cursor, such as 'you: '")

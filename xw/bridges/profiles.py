@@ -74,6 +74,8 @@ class Profile(NamedTuple):
     tool: re.Pattern[str] = NEVER
     """Marks its block as a tool's, not the answer's."""
     indent: int = 0
+    line_mode: bool = False
+    """True if the program reads lines: it shows a text once, and its empty prompt only after its answer."""
     one_line: bool = False
     """True if the program takes each newline for Enter: xw types a visible character instead."""
     limit: int = 0
@@ -209,6 +211,7 @@ LLM = Profile(
     prompt=_row(r"> ?"),
     chrome=_row(r"^> ?$"),
     error=_row(r"Error: "),
+    line_mode=True,
     one_line=True,
     # It binds the backslash to a cursor movement (`readline.parse_and_bind("\\e[C: forward-char")`).
     signs=(("\\", "＼"),),
@@ -247,6 +250,7 @@ GENERIC = Profile(
     last_words=_row(r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
     dialog_rows=4,
+    line_mode=True,
     one_line=True,
     # A terminal in line mode takes LINE_BYTES, and the sign for a newline needs five bytes.
     limit=3600,

@@ -215,22 +215,22 @@ def answer(rows: list[str], profile: Profile, text: str, shades: Sequence[str] =
     `shades` are the backgrounds of the rows; without them, a `shaded` program's prompts look like its words.
     """
     head, opened, _ = text.partition("]")
-    if rows and not profile.one_line and opened and head + opened in rows[0]:
+    if rows and not profile.line_mode and opened and head + opened in rows[0]:
         # Once the text has scrolled off, a program may keep its first row at the top.
         rows, shades = rows[1:], shades[1:]
-    if profile.one_line:
+    if profile.line_mode:
         rows = _above_prompt(rows, profile)
     place = _place(rows, profile, text)
     if place is None and not _is_of_one_turn(rows, profile):
         return Answer("", False, True)
     below = rows[place.below :] if place else rows
-    if place and place.rest and profile.one_line:
+    if place and place.rest and profile.line_mode:
         below = [place.rest, *below]  # if the text fills its row, tmux joins the next one to it
     stop, ended, cut = len(below), False, place is None
     other = None
     if place and profile.shaded:
         other = _shaded_alike(shades, place)
-    elif place and profile.one_line:
+    elif place and profile.line_mode:
         other = _behind_prompt(below, _prompt_of(rows, text))
     for number, row in enumerate(below):
         if number == other or profile.end.search(row) or profile.chrome.search(row):
@@ -290,12 +290,12 @@ def _place(rows: list[str], profile: Profile, text: str) -> Place | None:
     if not shown:
         return None
     # A line-mode program shows a text once; another may draw it again, with the answer below the newest.
-    return shown[0] if profile.one_line else shown[-1]
+    return shown[0] if profile.line_mode else shown[-1]
 
 
 def _quoted(row: str, profile: Profile, column: int) -> bool:
     """Return True if an answer repeats the text here: the text's own last line starts its row."""
-    if profile.one_line:
+    if profile.line_mode:
         return False
     spoken = profile.bullet != "" and row.startswith(profile.bullet)
     return spoken or re.search(r"\w", row[:column]) is not None

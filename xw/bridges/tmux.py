@@ -217,12 +217,12 @@ class TmuxChat:
         if not found.cut:
             self._worked = noted
         rested = self._rested(_digest(screen.rows))
-        if profile.one_line and not empty_input(screen, profile):
+        if profile.line_mode and not empty_input(screen, profile):
             return None  # in line mode, the missing prompt is the only sign of work
         if found.failure and rested >= profile.settle_s:
             raise ChatFailed(found.failure, found.text)
         if not found.text or (found.cut and self._is_stale(found.text, screen, profile, noted, text)):
-            if rested > (profile.settle_s if profile.one_line and found.cut else SILENT_S):
+            if rested > (profile.settle_s if profile.line_mode and found.cut else SILENT_S):
                 raise ChatFailed(f"{self._pane}: {LOST if found.cut and not found.text else SILENT}")
             return None
         if rested < profile.settle_s and (found.cut or not found.ended):
@@ -342,7 +342,7 @@ def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
         return False
     if busy(screen, profile) or dialog(screen, profile):
         return True
-    if profile.one_line:
+    if profile.line_mode:
         # A line-mode program shows no empty prompt until it has answered: the cursor moves on.
         return screen.rows != before.rows
     # If Enter only added a newline, the input is not empty.
@@ -353,7 +353,7 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-OPTIONS = ("profile", "inside", "agent", "server", "prompt", "end", "submit", "pause", "timeout")
+OPTIONS = ("profile", "inside", "agent", "server", "prompt", "end", "lines", "submit", "pause", "timeout")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
