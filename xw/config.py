@@ -220,10 +220,20 @@ def hub_url(option: str | None, environ: Mapping[str, str], config: Config) -> s
     """Return the hub's absolute URL: from --hub, XW_HUB, or the configuration. Raise Usage."""
     given = option or environ.get("XW_HUB")
     if given:
-        return absolute(given, here(needed=_is_relative(given)))
+        return chosen(given, here(needed=_is_relative(given)))
     if config.hub is None:
         raise Usage(f"no hub: {without_file(environ, '`xw init` makes one, XW_HUB or --hub names one')}")
     return own_hub(config.hub, config)
+
+
+def chosen(hub: str, folder: str) -> str:
+    """Return the absolute URL of a hub given in `folder`. Raise Usage if it may mean two."""
+    if layout.is_name(hub) and _is_hub(os.path.join(folder, hub)):
+        raise Usage(
+            f"{hub!r} may mean two hubs: write {named_hub(hub)} for the one of this name, "
+            f"or ./{hub} for the folder here"
+        )
+    return absolute(hub, folder)
 
 
 def without_file(environ: Mapping[str, str], otherwise: str) -> str:

@@ -229,6 +229,9 @@ def _advice(options: Options, environ: Mapping[str, str], url: str) -> str:
         if there:  # perhaps mailboxes without their hub.json, which `init` cannot use
             return f" `xw init --hub {url}` explains what it lacks"
     cwd = config.here(needed=False)
+    given = options.hub or environ.get("XW_HUB") or ""
+    if layout.is_name(given) and os.path.isdir(os.path.join(cwd, given)):
+        return f" {given} is the name of a hub; ./{given} is the folder here"
     near = places.hub_near(cwd, config.worktree(cwd))
     if near:
         return f" Another hub is at {near}/{places.PROJECT_HUB}"

@@ -139,6 +139,36 @@ def test_to_all(alice: Machine, bob: Machine, join: Join) -> None:
     assert bodies(bob) == bodies(carol) == ["hello"]
 
 
+def test_groups(alice: Machine, bob: Machine) -> None:
+    """A group that one joins on the hub is an address for the others, until one leaves it."""
+    assert bob.ok("join", "@builds", "@docs") == "bob is in @builds, @docs\n"
+    assert "delivered to bob" in alice.ok("send", "--to", "@builds", "info", "one")
+    assert bob.ok("leave", "@docs") == "bob is in @builds\n"
+    assert "bob ->" not in alice.run("send", "--to", "@docs", "info", "x").out
+    bob.ok("init", "--name", "bob", "--model", "m2")
+    assert alice.json("peers", "bob")["peers"][0]["groups"] == ["builds"]
+
+
+def test_unregistering(alice: Machine, bob: Machine, world: World) -> None:
+    """One's unhandled mail goes back, the mirror is kept apart, and the name is free for an empty mailbox."""
+    done = alice.send("bob", "handled")
+    bob.ok("check")
+    bob.ok("done", done)
+    alice.send("bob", "unhandled")
+    listed = bob.run("unregister", "bob")
+    assert (listed.code, "1 unhandled messages go back" in listed.err) == (2, True), listed
+    left = bob.json("unregister", "bob", "--yes")
+    assert [one["to"] for one in left["returned"]] == ["alice"]
+    assert not bob.mirror.exists()
+    assert [hub_of(world).knows(name) for name in ("alice", "bob")] == [True, False]
+    assert "Not delivered to bob: bob was unregistered" in alice.ok("check")
+    bob.join()
+    assert "no mail for bob" in bob.ok("check")
+    alice.ok("sync")
+    alice.send("bob", "welcome")
+    assert "welcome" in bob.ok("check")
+
+
 def test_an_unknown_recipient(alice: Machine) -> None:
     """Mail for a name that the hub does not know is exit 3, and nothing is kept."""
     refused = alice.run("send", "task", "hello?", "--to", "bbo")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from xw import config, layout
+from xw.actions import beside
 from xw.errors import Damaged, XwError
 from xw.files.local import LocalFiles
 from xw.instance import Instance
@@ -76,7 +77,11 @@ def used_by(mirror: str, path: str, environ: Mapping[str, str]) -> bool:
     """Return True if the project of a configuration file uses a mirror now."""
     try:
         found = config.load(path)
-        url = config.own_hub(found.hub, found) if found.hub else ""
-        return config.is_remote(url) and os.path.realpath(config.mirror(url, found, environ)) == mirror
+        urls = [config.own_hub(found.hub, found)] if found.hub else []
+        urls += beside.joined(found)
+        return any(
+            config.is_remote(url) and os.path.realpath(config.mirror(url, found, environ)) == mirror
+            for url in urls
+        )
     except (OSError, XwError):
         return False

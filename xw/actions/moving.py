@@ -60,7 +60,7 @@ def move(
     """
     found = load_config(options, environ)
     old_url = config.hub_url(options.hub, environ, found)
-    new_url = config.absolute(url, config.here())
+    new_url = config.chosen(url, config.here())
     _check(options, old_url, new_url)
     old = open_hub(old_url)
     group = old.group()

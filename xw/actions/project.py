@@ -18,10 +18,13 @@ from xw.places import PROJECT_HUB
 _CARD_LIMIT = 64 * 1024
 
 
-def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]) -> tuple[str, Config]:
+def configuration(
+    given: str | None, hub: str | None, environ: Mapping[str, str], beside: bool = False
+) -> tuple[str, Config]:
     """Return the path of the configuration to write, and its present content.
 
-    `given` and `hub` are the file and the hub that the user names. The file is never above the project: it
+    `given` and `hub` are the file and the hub that the user names; the hub may be `beside` the one in the
+    file. The file is never above the project: it
     goes beside the project's hub if xw.json was lost, else in a linked worktree into the main one. Raise
     Refused if the main worktree is another user's.
     """
@@ -30,7 +33,7 @@ def configuration(given: str | None, hub: str | None, environ: Mapping[str, str]
     else:
         cwd = config.here()
         # A hub named on the command line is for this folder, whatever the main worktree uses.
-        found = config.nearest(cwd) if hub else config.locate(None, environ, cwd)
+        found = config.nearest(cwd) if hub and not beside else config.locate(None, environ, cwd)
         if found and found != config.user_file():
             path = found
         else:

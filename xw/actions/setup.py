@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, layout, places
-from xw.actions import grouping, project, sharing, shipped
+from xw.actions import beside, grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.pending import claimed
 from xw.actions.resending import Resends
@@ -38,7 +38,8 @@ _README = "README.md"
 class Made(NamedTuple):
     """The result of `init`: the instance, and whether its hub and mailbox are new.
 
-    `there` are the other names on the hub it joined, `recorded` those that it wrote into a new xw.json.
+    `there` are the other names on the hub it joined, `recorded` those that it wrote into a new xw.json. With
+    `beside`, the hub is not the one in xw.json, which stays as it was.
     """
 
     instance: Instance
@@ -46,6 +47,7 @@ class Made(NamedTuple):
     new_mailbox: bool
     there: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
+    beside: bool = False
 
 
 class Unsent(NamedTuple):
@@ -140,41 +142,58 @@ def init(
     """Make the hub and mailbox if missing, and the entry in `xw.json`; repeating it is harmless.
 
     Without `name`, use the environment's, or the directory's. `group` is the Unix group that shares a new
-    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable.
+    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable. A hub
+    that XW_HUB gives, or a bare word, may be another than that in `xw.json`, which then stays as it is.
     """
     shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
-    path, found = project.configuration(options.config or environ.get("XW_CONFIG"), given, environ)
+    may_differ = bool(given) and (not options.hub or layout.is_name(options.hub))
+    named_file = options.config or environ.get("XW_CONFIG")
+    path, found = project.configuration(named_file, given, environ, may_differ)
     chosen = _name(options, name, found, environ)
     written = found._replace(path=path)
     own = config.own_hub(found.hub or places.PROJECT_HUB, written)
-    url = config.absolute(given, config.here()) if given else own
-    if found.hub and own != url:
-        raise Usage(f"{path} is for the hub {found.hub}: run init in another directory, or edit `hub` there")
+    url = config.chosen(given, config.here()) if given else own
+    second = bool(found.hub) and own != url
+    if second and not may_differ:
+        raise Usage(
+            f"{path} is for the hub {found.hub}: set XW_HUB instead of --hub to join another one beside it, "
+            "run init in another directory, or edit `hub` there"
+        )
+    if given and layout.is_name(given) and os.path.isdir(os.path.join(config.here(), given)):
+        tell(f"{given} names the hub {url}; for the folder here write ./{given}")
     check_link(os.path.dirname(path))
     kept = usual_mirror(url, "", written, environ) if config.is_remote(url) else url
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
     new_hub, hub = join_hub(url, shared, options.offline, tell)
-    lost = {} if found.path or new_hub else project.mailboxes(hub, url, path)
+    lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
     instances = {**lost, **found.instances}
     entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
-    new_mailbox = _register(hub, chosen, entry, first=chosen not in instances and not name)
+    known = beside.joined(written).get(url, []) if second else instances
+    new_mailbox = _register(hub, chosen, entry, first=chosen not in known and not name)
     if config.is_remote(url):
         Mailbox(LocalFiles(kept), chosen).make()
         Notes(LocalFiles(kept), url).note_url()
-    update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
+    if second:
+        beside.note(path, url, chosen)
+    else:
+        update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
     project.keep_out_of_git(path, kept, tell)
     for apart, waiting in project.hubs_apart(url):
         what = f"a linked worktree has its own hub, with {waiting} pending messages"
         tell(f"{what}: `xw check --hub {apart}`")
-    there = () if found.path or new_hub else tuple(one for one in hub.instances() if one != chosen)
+    there = (
+        ()
+        if (found.path and not second) or new_hub
+        else tuple(one for one in hub.instances() if one != chosen)
+    )
     made = open_instance(Options(chosen, url, path), environ)
     grouping.restore(made)
-    return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})))
+    return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
 
 
 def _refuse_lost(url: str, found: Config) -> None:

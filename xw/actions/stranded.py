@@ -11,6 +11,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from xw import config, layout
+from xw.actions import beside
 from xw.actions.mirrors import noted, used_by
 from xw.config import Config
 from xw.errors import Damaged, NotFound, Unreachable, Unreadable, Usage, XwError, explain
@@ -65,9 +66,10 @@ def stranded(
 ) -> list[Stranded]:
     """Return this machine's mirrors with unsent mail, and those that cannot be read.
 
-    Leave out `root`, and the mirror in use: that of `hub` (as in --hub; None: from environment and file).
+    Leave out `root`, and the mirrors in use: that of `hub` (as in --hub; None: from environment and file),
+    and those of the hubs that the project has joined beside its own.
     """
-    seen = {_used(found, hub, environ), os.path.realpath(root) if root else ""}
+    seen = {os.path.realpath(root) if root else "", *_used(found, hub, environ)}
     listed: list[Stranded] = []
     for place in config.mirror_places(found, environ):
         try:
@@ -100,12 +102,16 @@ def _of_other(mirror: str, path: str, found: Config, environ: Mapping[str, str])
         yield one._replace(project=project, others=exists and one.name not in found.instances)
 
 
-def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> str:
-    try:
-        url = where_now(config.hub_url(hub, environ, found), found, environ)
-    except (Usage, Unreachable):
-        return ""  # no hub is configured
-    return os.path.realpath(usual_mirror(url, "", found, environ)) if config.is_remote(url) else ""
+def _used(found: Config, hub: str | None, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the mirrors in use."""
+    hubs = beside.joined(found)
+    for name in (hub or environ.get("XW_HUB") or None, *hubs, *([found.hub] if hubs and found.hub else [])):
+        with suppress(Usage, Unreachable):  # no hub is configured
+            own = name == found.hub and name is not None
+            url = config.own_hub(name or "", found) if own else config.hub_url(name, {}, found)
+            url = where_now(url, found, environ)
+            if config.is_remote(url):
+                yield os.path.realpath(usual_mirror(url, "", found, environ))
 
 
 def adopt(instance: Instance, mirror: str, problems: list[str]) -> int:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, layout, outbox, presence
+from xw.actions import beside
 from xw.actions.rooms import shared
 from xw.config import Config
 from xw.errors import NotFound, Refused, Usage, XwError
@@ -70,7 +71,7 @@ def unregister(options: Options, name: str, confirmed: bool, environ: Mapping[st
     missing: NotFound | None = None
     try:
         left = hub.unregister(name)
-        archives.append(f"{hub.url}/{left.archive}")
+        archives += [f"{hub.url}/{left.archive}"] if left.archive else []
         returned = left.returned
     except NotFound as error:  # perhaps an earlier call, or another machine, was faster
         missing = error
@@ -139,10 +140,15 @@ def _send_rest(hub: Hub, name: str, box: Mailbox, options: Options, environ: Map
 
 
 def _forget(hub: Hub, name: str, found: Config) -> bool:
-    """Remove the instance's entry from `xw.json` if that is for this hub; return True if there was one."""
-    if not found.path or not found.hub or name not in found.instances:
+    """Remove the instance's entry from `xw.json`, or its note in `.xw/local.json`; return True if found."""
+    if not found.path or not found.hub:
         return False
     if config.own_hub(found.hub, found) != hub.url:
+        if name not in beside.joined(found).get(hub.url, []):
+            return False
+        beside.note(found.path, hub.url, name, gone=True)
+        return True
+    if name not in found.instances:
         return False
     update_config(found.path, {}, without=name)
     return True

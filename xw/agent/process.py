@@ -31,7 +31,7 @@ class Joined(NamedTuple):
 
     `there` are the other instances on a hub that it joined, `recorded` those that it wrote into a new
     xw.json; `alone` is True if there are none, `shares` if its xw.json has other instances, `remote` if the
-    hub is on another host.
+    hub is on another host, `beside` if its hub is not the one in xw.json.
     """
 
     agent: Agent
@@ -42,6 +42,7 @@ class Joined(NamedTuple):
     alone: bool
     shares: bool
     remote: bool
+    beside: bool = False
 
     def to_json(self) -> "upkeep.Made":
         """Return the object that `--json` prints."""
@@ -77,7 +78,17 @@ def init(
     alone = instance.hub.instances() == [instance.name]
     shares = len(instance.config.instances) > 1
     remote = instance.carrier.mirror is not None and config.is_remote(instance.hub.url)
-    return Joined(agent, made.new_hub, made.new_mailbox, made.there, made.recorded, alone, shares, remote)
+    return Joined(
+        agent,
+        made.new_hub,
+        made.new_mailbox,
+        made.there,
+        made.recorded,
+        alone,
+        shares,
+        remote,
+        made.beside,
+    )
 
 
 def open_to_sync(options: Options, report: "Report") -> Agent:

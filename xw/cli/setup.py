@@ -39,6 +39,8 @@ def init(
         tell(f"found    {', '.join(joined.recorded)}: written into xw.json again")
     elif joined.there:
         tell(f"others   {names(joined.there)}")
+    if joined.beside:
+        say(f"xw.json is as it was: `export XW_HUB={quote(agent.hub)}` chooses this hub.")
     if joined.shares:
         say(f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={agent.name}`.")
     elif joined.alone:
