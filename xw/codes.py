@@ -65,6 +65,7 @@ Code = Literal[
     "bridge-down",
     "bridge-waits",
     "bridge-unseen",
+    "shared-name",
     "room-down",
     ErrorCode,  # of an error that ended a check
 ]

@@ -63,6 +63,7 @@ TURN = ".turn.json"  # beside a claim: the text its bridge presented, and where 
 ROOM_LOCK = "outbox/.room.lock"
 SYNC_LOCK = "outbox/.sync.lock"
 WATCH_LOCK = "outbox/.watch.lock"
+SESSIONS = "outbox/.sessions.json"  # the agent programs that lately acted as its owner
 GROUPS = "outbox/.groups.json"  # the groups that its owner has joined
 SWEPT = "inbox/.swept"  # what gc may have removed of the mail that was handled
 WAITED = "outbox/.waited.json"  # the messages that `wait --new` has seen

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
 
-from xw import checkup, clock, config, layout, presence
+from xw import checkup, clock, config, layout, presence, sessions
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
@@ -108,6 +108,9 @@ def _of(instance: Instance, named: str) -> Iterator[Finding]:
         try:
             yield from _mail(instance)
             yield from _bridge(instance)
+            for what in sessions.others(instance.mailbox):
+                told, _, fix = what.partition("; ")
+                yield Finding("note", "shared-name", told, fix)
             for name, waiting in rooms.unheard(instance.hub):
                 what = f"nobody runs the room {name}, and {waiting} messages wait for it"
                 yield Finding("bad", "room-down", what, f"xw room run {name}", waiting, instance=name)

@@ -296,6 +296,7 @@ class Agent:
         wanted = pending.Wanted(pending.most(all, limit), type, sender, newest)
         with self._policy.acting():
             self._policy.refresh()
+            self._policy.tell_of_others()
             return pending.check(self._instance, wanted)
 
     def dead_letters(
@@ -499,6 +500,7 @@ class Agent:
 
         with self._policy.acting():
             self._policy.refresh()
+            self._policy.tell_of_others(again=True)
             return setup.who(self._instance)
 
     def peers(self, which: str | None = None, *, limit: int | None = None) -> "Peers":

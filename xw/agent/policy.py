@@ -4,6 +4,7 @@ The only such place, for every face: a verb that needs news calls `refresh` befo
 sends gives its result to `travel`.
 """
 
+import os
 from _thread import RLock  # `threading` is too slow for the start-up path
 from collections import deque
 from contextlib import contextmanager
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     Named = str | Message | Sent
 
 _LONGEST_S = 1e9
+_AGENTS = (
+    "AI_AGENT", "AMP_", "CLAUDE", "CODEX", "COPILOT", "CURSOR_", "GEMINI", "GOOSE", "KIMI", "OPENCODE", "PI_",
+    "QWEN",
+)  # fmt: skip
+"""Beginnings of variables that agent programs set: without one, `check` need not look who runs it."""
 _NOTES = 100
 """Number of notes to keep without a `report` function."""
 
@@ -109,6 +115,16 @@ class Policy:
     def missing(self, name: str, error: "XwError") -> None:
         """Report a message that is missing from a transcript."""
         self.tell(f"left out: {name}: {error}")
+
+    def tell_of_others(self, again: bool = False) -> None:
+        """Report each other agent that acts under this name once, or with `again` each time."""
+        given = os.environ.get("XW_SESSION")
+        known = any(name.startswith(_AGENTS) for name in os.environ) if given is None else bool(given)
+        if again or known:
+            from xw.sessions import others
+
+            for sentence in others(self.instance.mailbox, again):
+                self.tell(sentence)
 
     def tell_of_stranded(self, hub: str | None) -> None:
         """Report unused mirrors with unsent mail, except those of other projects."""

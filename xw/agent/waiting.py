@@ -35,6 +35,7 @@ def question(
 
     with policy.acting():
         policy.learn_peers(to)
+        policy.tell_of_others()
         try:
             asked = asking.ask(policy.instance, list(to), body, timeout, announce, policy.tell, policy.asleep)
         except waiting.NoAnswer as error:
@@ -70,6 +71,7 @@ def awaited(
         # With `re`, other answers are read but not shown, so they stay new.
         looked_at = set(passed) if re is not None and passed is not None else passed
         policy.refresh()
+        policy.tell_of_others()
     try:
         with policy.acting():
             message = waiting.wait(policy.instance, re, timeout, looked_at, policy.asleep, wanted)
