@@ -132,6 +132,9 @@ def test_all_leaves_out_who_is_away(team: Team) -> None:
     nobody = team.run("send", "--to", "all", "info", "x")
     assert nobody.code == 3
     assert "everybody on the hub has been away for 12 days or more (bob, carol)" in nobody.err
+    said = team.ok("notify", "status", "working")
+    assert said.endswith("no message was sent: all are away for long (bob, carol)\n")
+    assert team.json("notify", "status", "working")["away"] == ["bob", "carol"]
     team.ok("notify", "heartbeat", by="carol")
     assert team.json("send", "--to", "all", "info", "x")["away"] == ["bob"]
 

@@ -152,6 +152,24 @@ def test_mail_that_arrives_meanwhile(team: Team, monkeypatch: pytest.MonkeyPatch
     assert len(returned(team, "alice")) == 2
 
 
+def test_a_sender_who_cannot_take_it_back(team: Team) -> None:
+    """One sender's closed mailbox delays nobody else's mail; the same command completes it later."""
+    team.send("one", by="carol")
+    team.send("two")
+    pending = team.box("carol") / "inbox/pending"
+    pending.rename(pending.with_name("away"))
+    for _ in range(2):
+        result = team.run("unregister", "bob", "--yes")
+        assert (result.code, "bob is off the hub, but its mail cannot go back to carol" in result.err) == (
+            1,
+            True,
+        )
+        assert len(returned(team, "alice")) == 1
+    pending.with_name("away").rename(pending)
+    team.ok("unregister", "bob", "--yes")
+    assert len(returned(team, "carol")) == len(returned(team, "alice")) == 1
+
+
 def test_mail_in_the_senders_outbox(team: Team) -> None:
     """What still waited to be delivered comes back with the next sync; one's own is counted and kept."""
     for name in ("bob", "carol"):

@@ -26,6 +26,14 @@ class Everyone(NamedTuple):
     away: tuple[str, ...]
 
 
+class AllAway(NotFound):
+    """Everybody whom a broadcast could reach is `away`."""
+
+    def __init__(self, away: tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.away = away
+
+
 def everyone(instance: "Instance") -> Everyone:
     """Return every other agent and person on the hub; no rooms.
 
@@ -35,9 +43,10 @@ def everyone(instance: "Instance") -> Everyone:
     found = [peer for peer in _others(instance) if peer.kind != "room"]
     away = {peer.name for peer in found if not peer.problem and peer.age is not None and peer.age > limit}
     if found and len(away) == len(found):
-        raise NotFound(
+        raise AllAway(
+            tuple(sorted(away)),
             f"everybody on the hub has been away for {instance.config.away_days} days or more "
-            f"({', '.join(sorted(away)[:8])}): name those that you mean{_NOT_SENT}"
+            f"({', '.join(sorted(away)[:8])}): name those that you mean{_NOT_SENT}",
         )
     return Everyone(tuple(peer.name for peer in found if peer.name not in away), tuple(sorted(away)))
 

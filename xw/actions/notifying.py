@@ -18,10 +18,14 @@ _PRIORITIES = {"low": 2, "medium": 5, "high": 8}
 
 
 class Told(NamedTuple):
-    """The text of a notification, and the message that carries it, if any."""
+    """The text of a notification, and the message that carries it, if any.
+
+    `away` are those who did not get it, because they have been away for long.
+    """
 
     text: str
     sent: Sent | None
+    away: tuple[str, ...] = ()
 
     def to_json(self) -> "mail.Sent":
         """Return the object that `--json` prints."""
@@ -34,7 +38,7 @@ class Told(NamedTuple):
             "outbox": [],
             "returned": [],
             "about": None,
-            "away": [],
+            "away": list(self.away),
         }
 
 
@@ -85,6 +89,8 @@ def heartbeat(instance: Instance, state: str, task: str, ttl_s: float, message: 
 def _tell_all(instance: Instance, payload: Payload) -> Told:
     try:
         return _send(instance, "info", payload, [layout.EVERYONE])
+    except addressing.AllAway as error:
+        return Told(_text(instance, payload), None, error.away)
     except NotFound:
         return Told(_text(instance, payload), None)  # no peer yet
 

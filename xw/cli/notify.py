@@ -5,7 +5,7 @@ from collections.abc import Callable
 from xw import Agent, Told
 from xw.cli.call import Call
 from xw.cli.outgoing import acted, show
-from xw.cli.show import emit, say
+from xw.cli.show import emit, names, say
 
 
 def status(call: Call, state: str, task: str | None, progress: str | None) -> None:
@@ -46,4 +46,5 @@ def _report(call: Call, act: Callable[[Agent], Told]) -> None:
     elif call.json:
         emit(told.to_json())
     else:
-        say("noted in your presence; no message was sent")
+        away = f": all are away for long ({names(told.away)})" if told.away else ""
+        say(f"noted in your presence; no message was sent{away}")

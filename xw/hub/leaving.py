@@ -84,18 +84,19 @@ def _return_all(box: Mailbox, name: str, deliver: Deliver) -> Iterator[tuple[str
             if not layout.is_message(one) and (state == "pending" or not one.endswith(layout.TURN)):
                 box.quarantine(state, one, STRAY)
         mail = [(state, one) for state, one in found if layout.is_message(one)]
+        stuck = ""
         for batch in batches(_notices(box, name, mail), lambda item: len(item[2].data)):
             outcomes = deliver([parcel for _, _, parcel in batch])
             for (state, one, parcel), error in zip(batch, outcomes, strict=True):
                 if error is not None and not isinstance(error, (NotFound, Refused)):
-                    raise XwError(
-                        f"{name} is off the hub, but its mail cannot go back to {parcel.to} now: {error}; "
-                        "the same command completes it"
-                    )
+                    stuck = f"its mail cannot go back to {parcel.to} now: {error}"
+                    continue  # the others get theirs
                 where = f"not returned: {error}" if error else f"returned to {parcel.to}"
                 box.fail(one, "gone", f"{name} was unregistered; {where}", state)
                 if not error:
                     yield parcel.to, one
+        if stuck:
+            raise XwError(f"{name} is off the hub, but {stuck}; the same command completes it")
         for state, one in mail:  # nobody to return them to
             if _sender(one) in (layout.POSTMASTER, name):
                 box.fail(one, "gone", f"{name} was unregistered", state)
