@@ -191,6 +191,48 @@ _FIXES = {
 }
 
 
+NO_NETWORK = (errno.EPERM, errno.EACCES, errno.ENETUNREACH, errno.ENETDOWN, errno.EAFNOSUPPORT)
+"""What the system answers where a process may use no network."""
+OFFLINE_HERE = (
+    "no network here (a sandbox?): `xw sync --watch` outside it, in this directory, carries the mail"
+)
+CONFINED = (
+    "a sandbox seems to forbid it: run this outside it, or let it write there (codex: --add-dir); "
+    "mail needs neither where `xw sync --watch` runs outside"
+)
+
+
+def _is_confined(error: OSError, path: str) -> bool:
+    """Return True if a sandbox refused an act: the disk and the modes on it allow it."""
+    if error.errno == errno.EROFS:
+        return _is_read_only_here(path)
+    if error.errno not in (errno.EACCES, errno.EPERM) or os.geteuid() == 0:
+        return False  # for root, modes forbid nothing
+    if error.strerror != os.strerror(error.errno):
+        return False  # xw itself refused it
+    above = os.path.dirname(path) or "."
+    ways = [(above, os.W_OK | os.X_OK)]
+    if os.path.lexists(path):
+        ways.append((path, os.R_OK | os.W_OK))
+    return all(os.access(way, mode) for way, mode in ways)
+
+
+def _is_read_only_here(path: str) -> bool:
+    """Return True if a path's disk is writable, but mounted read-only for this process; on Linux only."""
+    best, found = -1, False
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            for line in mounts:
+                fields = line.split()
+                where = fields[4].replace("\\040", " ")
+                if f"{os.path.abspath(path)}/".startswith(f"{where.rstrip('/')}/") and len(where) >= best:
+                    best = len(where)
+                    found = "ro" in fields[5].split(",") and "rw" in fields[-1].split(",")
+    except OSError:
+        return False
+    return found
+
+
 def is_general(error: OSError) -> bool:
     """Return True if other files would give the same error: this file is not its cause."""
     return error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.ENOMEM)
@@ -203,6 +245,11 @@ def explain(error: OSError | XwError) -> XwError:
     """
     if isinstance(error, XwError):
         return error
+    place = error.filename2 or error.filename
+    if place is None and error.errno in NO_NETWORK:
+        return Unreachable(f"{error.strerror or error}: {OFFLINE_HERE}")
+    if isinstance(place, (str, bytes)) and _is_confined(error, os.fsdecode(place)):
+        return Unreachable(f"{cause(error)}: {CONFINED}")
     code, fix = _FIXES.get(error.errno or 0, (1, "`xw doctor` looks for the cause"))
     translated = Refused if code == Refused.code else XwError
     return translated(f"{cause(error)}: {fix}")

@@ -105,14 +105,14 @@ def test_outside_the_same_mirror_is_used(repository: Repository) -> None:
 
 
 def test_a_mirror_that_cannot_be_made(repository: Repository) -> None:
-    """If the worktree is not writable either, mail is read, and sending names what it cannot write."""
+    """If the worktree is not writable either, mail is read, and sending blames the sandbox: exit 5."""
     ok(repository.folder, "send", "task", "one", "--to", "coder", by="lead")
     nested = Repository(repository.folder)
     nested.linked = repository.folder / "nested"
     repository.git("worktree", "add", "-q", str(nested.linked))
     assert "one" in inside(nested, "check").out
     refused = inside(nested, "send", "info", "x", "--to", "lead")
-    assert (refused.code, "Read-only file system" in refused.err) == (6, True)
+    assert (refused.code, "Read-only file system: a sandbox" in refused.err) == (5, True)
 
 
 def test_init_in_a_sandbox(repository: Repository) -> None:

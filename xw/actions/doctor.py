@@ -197,11 +197,12 @@ def _mail(instance: Instance) -> Iterator[Finding]:
     yield from _aged("claimed", what, claims, now, _STALE_CLAIM, fix)
     yield from _ids(mailbox, now)
     yield from _outbox(instance)
+    fix = (instance.carrier.mirror and instance.carrier.mirror.hint) or "xw sync"
     for peer in mailbox.waiting_for():
         waiting: list[str] = []
         with suppress(PermissionError):  # reported above
             waiting = mailbox.outbox(peer)
-        yield from _aged("outbox", f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, "xw sync")
+        yield from _aged("outbox", f"in the outbox for {peer}", waiting, now, _OLD_OUTBOX, fix)
     letters = mailbox.names(INBOX["failed"])
     if letters:
         what = f"{len(letters)} dead letters in {INBOX['failed']}/"

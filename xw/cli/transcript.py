@@ -6,7 +6,7 @@ from xw import Entry, Line, Traced, clock, layout
 from xw.cli import render
 from xw.cli.call import Call
 from xw.cli.show import emit, flush, tell
-from xw.errors import Usage, XwError
+from xw.errors import Unreachable, Usage, XwError
 from xw.text import first_line, span
 
 
@@ -42,14 +42,16 @@ def log(
         raise XwError(f"no message contains {grep!r}" + (" among those chosen" if chosen else ""))
 
 
-def trace(call: Call, token: str) -> None:
-    """Print the state of a sent message."""
+def trace(call: Call, token: str) -> int:
+    """Print the state of a sent message; return 5 if the hub could not be asked about a recipient."""
     found = call.agent().trace(token)
+    unasked = [one.to for one in found.recipients if one.where == "unreached" and not call.options.offline]
+    errors = [Unreachable(f"the hub cannot be asked about {', '.join(unasked)}")] if unasked else []
     if call.json:
-        emit(found.to_json())
-        return
+        return emit(found.to_json(), errors)
     for one in found.recipients:
         tell(f"{found.message.short} {one.to}: {_where(one, clock.now())}")
+    return max((error.code for error in errors), default=0)
 
 
 def _where(one: Traced, now: int) -> str:

@@ -356,6 +356,8 @@ class DirectoryHub:
             yield Finding(
                 "bad", "no-mailbox", f"the hub has no mailbox for {owner}", f"xw init --name {owner}"
             )
+        elif closed := self.closed(owner):
+            yield Finding("note", "not-writable", closed, "let the sandbox write it, or sync outside")
         elif (yield from checkup.folders(self.mailbox(owner), " on the hub")):
             yield from checkup.disk(self.mailbox(owner), "on the hub")
 

@@ -106,6 +106,8 @@ def _give_identity(old: Files, old_url: str, new: Files, new_url: str) -> None:
     finally:
         ids.remove_mark(new, mark)
     known = ids.identity_in(old)
+    if not known and not old.writable(""):
+        raise Unreachable(f"{old_url} cannot be written from here: run `xw hub move` where it can")
     if not known:
         raise Refused(
             f"{old_url}/{layout.HUB_ID} is damaged or unreadable, and mirrors find the hub by it: "

@@ -101,6 +101,8 @@ class MirrorCarrier(Mirror):
             sweep(mailbox, days, dry_run, unhandled=None)  # does not depend on the hub
             raise
         swept = sweep(mailbox, days, dry_run, unhandled)
+        if closed := self.closed():
+            return swept._replace(problem=closed)
         try:
             return swept._replace(elsewhere=hub.sweep(owner, days, dry_run))
         except Unreachable as error:

@@ -14,7 +14,6 @@ from xw.errors import (
     Moved,
     Newer,
     NotFound,
-    Refused,
     Resting,
     Unreachable,
     Unreadable,
@@ -82,7 +81,8 @@ def sync(
         except NotFound:  # the hub exists, and serves other instances of this mirror
             raise
         except XwError as error:
-            if not mirror.offline:  # nobody has asked the hub: the next command may
+            # With --offline nobody has asked the hub; one that is only closed to this process can be read.
+            if not (mirror.offline or mirror.closed()):
                 notes.failed(error.why if isinstance(error, Resting) else str(error))
             raise
 
@@ -96,7 +96,8 @@ def _sync(mirror: Mirror, progress: Progress, peers: Peers, limit: float | None)
     mirror.notes.collected(mirror.mailbox.owner, run.missing)  # fresh, even if the hub takes nothing
     closed = mirror.closed()
     if closed:
-        raise Refused(closed)
+        run.remember()
+        raise Unreachable(closed)
     report = run.push()
     run.remember()
     return report

@@ -18,7 +18,7 @@ from typing import IO
 
 import paramiko
 
-from xw.errors import Unreachable
+from xw.errors import NO_NETWORK, OFFLINE_HERE, Unreachable
 from xw.files.ssh.program import Budget
 from xw.files.ssh.route import Route
 
@@ -126,7 +126,10 @@ def open_stream(route: Route, budget: Budget, tell: Callable[[str], None]) -> De
     """Return a TCP connection to a host, or its ProxyCommand; `tell` gets each step done. Unreachable."""
     if route.command is not None:
         tell(f"the ProxyCommand was started: `{route.command}`")
-        return _command(route)
+        try:
+            return _command(route)
+        except OSError as error:  # a sandbox may forbid even a pair of sockets
+            raise Unreachable(_why_no_connection(route, error)) from None
     addresses = _addresses(route, budget)
     tell(f"name: {route.host} has {len(addresses)} {'addresses' if addresses[1:] else 'address'}")
     stream = _race(route, addresses, budget(route.connect_s or _CONNECT_S))
@@ -211,6 +214,8 @@ def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     thread.join(budget(_LOOK_UP))
+    if problems and is_cut_off():
+        raise Unreachable(f"{route}: {OFFLINE_HERE}")
     if problems:
         raise Unreachable(
             f"{route}: no such host name ({problems[0]}): is it spelt right, and is the network up? "
@@ -221,13 +226,27 @@ def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
     return found
 
 
+def is_cut_off() -> bool:
+    """Return True if the system lets this process reach no address, as in a sandbox. Sends nothing."""
+    for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((address, 9))
+        except OSError:
+            continue
+        return False
+    return True
+
+
 def _why_no_connection(route: Route, error: OSError | None) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{route}: nothing listens on port {route.port}: is sshd running there, is the port right?"
     if isinstance(error, TimeoutError):
         return f"{route}: no answer on port {route.port}: is the host up, does a firewall drop it?"
     if error and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return f"{route}: no route to it: is the network (or the VPN) up?"
+        return f"{route}: no route to it: is the network (or the VPN) up, or is this a sandbox without one?"
+    if error and error.errno in NO_NETWORK:
+        return f"{route}: {error.strerror}: {OFFLINE_HERE}"
     return f"{route}: {error}: `ssh -v {route}` shows more"
 
 
@@ -249,7 +268,10 @@ def _command(route: Route) -> DeadlineSocket:
 
 def socket_of_agent(path: str, limit: float) -> "socket.socket | None":
     """Return a connection to the agent at `path`, with a timeout for its answers; None without an agent."""
-    stream = socket.socket(socket.AF_UNIX)
+    try:
+        stream = socket.socket(socket.AF_UNIX)
+    except OSError:
+        return None  # a sandbox forbids it
     try:
         stream.settimeout(limit)
         stream.connect(os.fspath(path))
