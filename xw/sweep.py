@@ -140,13 +140,15 @@ def _record(mailbox: Mailbox, before: float, days: int) -> None:
 
 
 def _recorded(mailbox: Mailbox) -> tuple[float, int]:
-    """Return the time and the days that a gc recorded; zeros if none has."""
+    """Return the time and the days that a gc recorded; zeros if none has, now if the record is damaged."""
     try:
         found = parse_object(mailbox.files.read(mailbox.at(layout.SWEPT), 4096))
         days = found.get("days")
         before = clock.from_rfc3339(str(found.get("before"))) / clock.SECOND
-    except (FileNotFoundError, Damaged, ValueError):
+    except FileNotFoundError:
         return 0.0, 0
+    except (Damaged, ValueError):
+        return mailbox.files.now(), 0  # nobody knows what is gone
     return before, days if type(days) is int and days > 0 else 0
 
 

@@ -232,3 +232,15 @@ def test_gc_records_before_it_removes(team: Team, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(LocalFiles, "remove_all", watched)
     team.ok("gc", "--days", "0", by="bob")
     assert seen[0] is True
+
+
+@pytest.mark.parametrize("record", ["[[[", "{}", '{"before": "yesterday"}', ""])
+def test_a_damaged_record_of_gc(team: Team, record: str) -> None:
+    """If a mailbox's record of what gc removed cannot be read, any mail may be gone: it is listed only."""
+    sent = team.send("lost")
+    _lose(team, sent)
+    (team.box("bob") / "inbox/.swept").write_text(record)
+    assert "handled and removed, or lost" in team.ok("trace", sent)
+    assert "not sent again" in team.run("resend", sent).out
+    team.ok("gc", "--days", "0", by="bob")
+    assert "sent again" in team.ok("resend", "--force", sent)

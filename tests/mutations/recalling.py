@@ -15,7 +15,7 @@ MUTATIONS = (
     Mutation(
         "mail that a gc may have removed is not sent again",
         "xw/actions/resending.py",
-        "        if may_be_removed(self._instance, copy.sent, held.kept_since, self._now):\n",
+        "        if may_be_removed(self._instance, copy.sent, held.kept_since, self._clocks):\n",
         "        if False:\n",
         _RESEND,
     ),

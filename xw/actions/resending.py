@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import layout, withdrawals
 from xw.actions.lookup import not_sent
-from xw.actions.transcript import may_be_removed
+from xw.actions.transcript import Clocks, may_be_removed
 from xw.batches import batches
 from xw.errors import NoMessage, NotFound, Unreachable, XwError, explain
 from xw.hub.contract import Held, Parcel
@@ -141,7 +141,7 @@ class _Run:
         self._mailbox = instance.mailbox
         self._forced = forced
         self._dry_run = dry_run
-        self._now = instance.hub.now()
+        self._clocks = Clocks.of(instance)
         self._answered: set[tuple[str, str]] | None = None
 
     def to_one(self, to: str, copies: Sequence[_Copy]) -> Iterator[Resent]:
@@ -185,7 +185,7 @@ class _Run:
             return "you withdrew it"
         if to in self._mailbox.refused(copy.name):
             return "the hub has refused it"
-        if may_be_removed(self._instance, copy.sent, held.kept_since, self._now):
+        if may_be_removed(self._instance, copy.sent, held.kept_since, self._clocks):
             return "it is older than the mail that the hub surely keeps: handled and removed, or lost"
         if copy.expired:
             return "it has expired"

@@ -138,21 +138,34 @@ def _gone(instance: Instance, message: Message, to: str) -> Where:
     """Return what became of a message that the hub lacks, as far as this can be known."""
     try:
         since = instance.hub.held(to, [message.file_name]).kept_since
-        return "unknown" if may_be_removed(instance, message.sent, since, instance.hub.now()) else "absent"
+        removed = may_be_removed(instance, message.sent, since, Clocks.of(instance))
+        return "unknown" if removed else "absent"
     except NotFound:
         return "no-mailbox"
     except (XwError, OSError):
         return "unknown"
 
 
-def may_be_removed(instance: Instance, sent: int, kept_since: float, hub_now: float) -> bool:
+class Clocks(NamedTuple):
+    """The time of the hub's clock and this machine's at one moment, in seconds since the epoch."""
+
+    hub: float
+    ours: float
+
+    @classmethod
+    def of(cls, instance: Instance) -> "Clocks":
+        """Read both at once. The hub's first: what the call takes makes a message older, which is safe."""
+        return cls(instance.hub.now(), instance.now() / clock.SECOND)
+
+
+def may_be_removed(instance: Instance, sent: int, kept_since: float, clocks: Clocks) -> bool:
     """Return True if a recipient may have handled a message, and a gc removed it.
 
     `sent` is in microseconds of this machine's clock, `kept_since` as in `Held`. Peers that share this
     instance's xw.json have its retention.
     """
-    at = sent / clock.SECOND + hub_now - instance.now() / clock.SECOND
-    return at < max(kept_since, hub_now - instance.config.retention_days * _DAY)
+    at = sent / clock.SECOND + clocks.hub - clocks.ours
+    return at < max(kept_since, clocks.hub - instance.config.retention_days * _DAY)
 
 
 def _why(instance: Instance, to: str, message: Message) -> str | None:
