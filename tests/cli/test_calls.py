@@ -15,8 +15,8 @@ from tests.cli.team import Team
 from xw import layout
 from xw.cli import app
 
-ENDLESS = ("watch", "log --follow", "sync --watch", "bridge", "up", "room run")
-"""Suggestions that begin so are parsed and not run: they end only by a signal, or need a chat."""
+ENDLESS = ("watch", "log --follow", "sync --watch", "bridge", "up", "room run", "unregister")
+"""Suggestions that begin so are parsed and not run: they end only by a signal, or want another word."""
 
 CALLS = r"""
 send bob "hi"                               | send --to bob info "hi"
@@ -154,6 +154,14 @@ done {task},{info}                          | done {task} {info}
 search job                                  | log --grep job
 grep job                                    | log --grep job
 history                                     | log
+send -to bob "hi"                           | send --to bob info "hi"
+send --to bob --task "do it"                | send --to bob task "do it"
+send --to bob --description "hi"            | send --to bob info "hi"
+notify --to bob "hi"                        | send --to bob info "hi"
+notify task bob "x"                         | send --to bob task "x"
+check --format=json                         | check --json
+check --from bobb                           | check --from bob
+join room tea                               | room join tea
 log -f                                      | log --follow
 log -n 20                                   | log | tail -n 20
 log 20                                      | log | tail -n 20
@@ -170,6 +178,17 @@ trace latest                                | trace {sent}
 trace --id {sent}                           | trace {sent}
 status {sent}                               | trace {sent}
 track {sent}                                | trace {sent}
+accept {task}                               | claim {task}
+reject {task} "no time"                     | fail {task} "no time"
+watch bob                                   | watch --from bob
+wait bob --timeout 0                        | wait --from bob --timeout 0
+withdraw {sent}                             | recall {sent}
+unsend --id {sent}                          | recall {sent}
+cancel latest                               | log
+join tea                                    | room join tea
+leave tea                                   | room leave tea
+join builds,tests                           | join @builds @tests
+deregister bob                              | unregister bob
 attach a.txt {sent}                         | attach {sent} a.txt
 attach --id {sent} --file a.txt             | attach {sent} a.txt
 attach --to bob a.txt                       | send --to bob info "TEXT" --attach a.txt

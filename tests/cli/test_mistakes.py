@@ -1,6 +1,11 @@
 """Calls that people and models get wrong: the error says what was meant, or how to say it."""
 
+import json
 import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,113 @@ def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
     token = team.send("well?", kind="question")
     for given in (token, token[-8:], token[-8:-4], f"#{token[-8:]}", f"{token}.question.alice.json"):
         assert "the text is missing" in team.run("reply", given, by="bob").err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "right"),
+    [("send bob hi", "usage", 'xw send --to bob info "hi" --json'), ("frobnicate", "usage", None),
+     ("send --to bobb info hi", "not-found", 'xw send --to bob info "hi" --json'),
+     ("read zzzzzzzz", "not-found", "xw check --json"),
+     ("check --as alcie", "not-found", "xw check --as alice --json")],
+)  # fmt: skip
+def test_a_program_gets_the_calls_that_work(team: Team, wrong: str, code: str, right: str | None) -> None:
+    """With `--json` the error keeps its code, and lists the calls beside its sentence."""
+    refused = json.loads(team.run(*wrong.split(), "--json", by=None if "--as" in wrong else "alice").out)
+    assert (refused["code"], refused.get("suggestions")) == (code, right and [right])
+
+
+def test_a_misspelt_own_name(team: Team) -> None:
+    """`XW_NAME=codre` is asked whether it means coder, and gets its call with that name."""
+    refused = team.run("send", "--to", "bob", "info", "hi", by="alcie")
+    assert refused.code == 3 and "(did you mean alice?)" in refused.err
+    assert '`xw send --to bob info "hi" --as alice`' in refused.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("init", "--name", ""), ("check", "--as", ""), ("who", "--hub", ""), ("who", "--config", ""),
+     ("send", "--to", "bob", "info", "x", "--file", ""), ("check", "--from", ""), ("log", "--with", ""),
+     ("room", "leave", "tea", "--member", ""), ("watch", "--exec", ""), ("sync", "--adopt", "")],
+)  # fmt: skip
+def test_an_empty_value_is_not_an_absent_one(team: Team, words: tuple[str, ...]) -> None:
+    """An option that names something may not be empty, as an unset variable makes it."""
+    before = sorted(team.folder.rglob("*"))
+    refused = team.run(*words)
+    assert (refused.code, refused.out) == (2, "") and f"{words[-2]} is empty: give " in refused.err
+    assert sorted(team.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [("send", "--to", "bob", "task"), ("reply",)])
+def test_a_second_file_or_the_text(
+    team: Team, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--attach a b` with a file `b` sends nothing and has both readings, each of which works."""
+    monkeypatch.chdir(team.folder)
+    if command == ("reply",):
+        command = ("reply", team.send("job", by="bob", to="alice", kind="task")[-8:])
+    for name in ("a.txt", "b.txt"):
+        (team.folder / name).write_text("x")
+    refused = team.run(*command, "--attach", "a.txt", "b.txt")
+    both, text = re.findall(r"`(xw [^`]*)`", refused.err)
+    assert (refused.code, team.names("alice", "sent")) == (2, [])
+    assert both.endswith("--attach a.txt --attach b.txt") and '"b.txt" --attach a.txt' in text
+    for call_, files in ((both, 2), (text, 1)):
+        sent = json.loads(team.ok(*shlex.split(call_)[1:], "--json"))
+        message = team.json("read", sent["id"])
+        assert (len(message["attachments"]), message["body"]) == (files, "" if files == 2 else "b.txt")
+    team.ok(*command, "--attach", "a.txt", "see it")
+    team.ok(*command, "--attach", "a.txt", "--", "b.txt")
+    team.ok(*command, "b.txt", "--attach", "a.txt")
+
+
+@pytest.mark.parametrize(
+    "words", [("ask", "bob"), ("send", "task", "bob"), ("send", "info", "all"), ("ask", " bob ")]
+)
+def test_a_name_is_no_text(empty: Path, words: tuple[str, ...]) -> None:
+    """With a single peer, its name alone is not sent to it."""
+    for name in ("alice", "bob"):
+        call(empty, "init", "--name", name)
+    refused = call(empty, *words, environ={"XW_NAME": "alice"})
+    assert refused.code == 2 and "the text is only the name" in refused.err
+    assert f"{'ask' if words[0] == 'ask' else 'send'} --to {words[-1].strip()} " in refused.err
+    assert not list(empty.rglob("pending/*.json"))
+
+
+def test_retry_of_mail_received(team: Team) -> None:
+    """`retry` of a pending message says what it is, and leaves it."""
+    token = team.send("job", kind="task")[-8:]
+    refused = team.run("retry", token, by="bob")
+    assert refused.code == 3 and f"alice sent you {token}, it is in inbox/pending" in refused.err
+
+
+def test_read_several(team: Team) -> None:
+    """`read` prints several messages, at most 64 KiB of further text, and a wrong id beside the others."""
+    first, second = team.send("one"), team.send("two " * 20_000)
+    third = team.send("three")
+    shown = team.run("read", first, second, third, "zzzzzzzz", by="bob")
+    assert shown.code == 3 and shown.err.startswith("xw: no message 'zzzzzzzz'")
+    assert len(shown.out) < 2_000 and "\n    one\n\ninfo" in shown.out and shown.out.endswith("\n    three\n")
+    assert f"(78.1 KiB: `xw read {second[-8:]}` prints the text)" in shown.out
+    assert len(team.ok("read", second, by="bob")) > 80_000
+    assert [one["id"] for one in team.json("read", third, first, by="bob")["messages"]] == [third, first]
+    whole = json.loads(team.run("read", first, "zzzzzzzz", "--json", by="bob").out)
+    assert (whole["code"], [one["id"] for one in whole["messages"]]) == ("not-found", [first])
+    thread = team.json("send", "info", "more", "--to", "bob", "--re", first)["id"]
+    assert team.ok("read", "--thread", thread, first, by="bob").count("\n    one") == 1
+
+
+def test_a_right_call_looks_for_no_mistake(team: Team) -> None:
+    """No call that succeeds loads what corrects wrong ones."""
+    code = "import sys\nfrom xw.__main__ import run\n"
+    code += "assert [run(words.split()) for words in sys.argv[1:]] == [0] * (len(sys.argv) - 1)\n"
+    code += (
+        "print([name for name in ('mistakes', 'corrections', 'synonyms') if f'xw.cli.{name}' in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "check", "send --to bob info x", "peers", "log --grep x"],
+        cwd=team.folder, env={**os.environ, "XW_NAME": "alice"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.endswith("\n[]\n")
 
 
 @pytest.mark.parametrize("given", [("bob,carol",), ("bob, carol",), ("bob carol",), ("bob,", "carol", "bob")])

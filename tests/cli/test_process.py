@@ -318,8 +318,9 @@ _SLOW |= {"asyncio", "inspect", "dataclasses", "typing"}
 # The modules of xw that a hot command may import besides its own: each one more costs each call its price.
 _COMMON = """
     actions agent agent.policy attachments cli cli.call cli.commands cli.quick cli.show clock config errors
-    files files.batch files.disk files.local files.locks files.own_folder files.ownership files.walk hub
-    hub.directory ids instance layout mailbox message mirror mirror.carrier named_tuple schemes text __main__
+    gist files files.batch files.disk files.local files.locks files.own_folder files.ownership files.walk
+    hub hub.directory ids instance layout mailbox message mirror mirror.carrier named_tuple schemes text
+    __main__
 """
 _OWN = {
     "check": "actions.pending reports",

@@ -7,7 +7,7 @@ higher `priority`, then the older; expired mail last. The chosen messages are sh
 from collections.abc import Collection, Iterable, Iterator
 
 from xw import layout
-from xw.errors import NoMessage, Unreadable, Usage
+from xw.errors import NoMessage, NotFound, Unreadable, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
@@ -146,6 +146,8 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
     names = mailbox.pending(strays)
     if wanted.type or wanted.sender:
         names = [name for name in names if wanted.fits(name)]
+    if wanted.sender and not names:
+        _check_sender(instance, wanted.sender)
     found: dict[str, Message] = {}
     late: list[Message] = []  # expired; they must not displace mail that can still be acted on
     reports = Reports()
@@ -184,6 +186,16 @@ def claimed(mailbox: Mailbox) -> list[str]:
     names = set(mailbox.files.list_folder(mailbox.at(INBOX["processing"])))
     mail = sorted(name for name in names if layout.is_message(name) and name + layout.TURN not in names)
     return [name.partition(".")[0] for name in mail]
+
+
+def _check_sender(instance: Instance, sender: str) -> None:
+    """Raise NotFound if nobody has this name: no mail from a misspelt sender says nothing about the mail."""
+    known = [*instance.hub.instances(), layout.POSTMASTER]
+    if sender not in known:
+        from xw.text import nearest
+
+        listed = nearest(sender, known)
+        raise NotFound(f"no mail from {sender!r}, and no such instance{listed}; `xw peers` lists them")
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:

@@ -65,6 +65,7 @@ def corrected(wrong: Wrong, known: Known) -> Corrections:
     _unpack(wrong)
     wrong.words[:] = [word for word in wrong.words if word.strip("<>") not in ("ID", "TYPE", "NAME", "ROOM")]
     form = wrong.flagged("--format", "--output", "-o")
+    form = form or (wrong.take("form") if wrong.command.name != "log" else None)
     if form and form.lower().startswith("json"):
         wrong.options["as_json"] = [""]
     _rename(wrong, known)
@@ -284,6 +285,11 @@ def _send(wrong: Wrong, known: Known) -> Corrections:
     given = wrong.take("kind")
     kind = _type(given) if given else None
     answers, text = wrong.options.get("re"), wrong.take("body")
+    if sender := wrong.take("sender"):
+        wrong.options["as_name"] = [sender]
+    for flag, value in wrong.unknown.items():
+        if flag.lstrip("-") in layout.TYPES:
+            kind, text = flag.lstrip("-"), text or value or None
     to = _to(wrong, known)
     kind = _leading(words, to, kind, known, full=text is not None)
     if kind is None and len(words) > 1 and words[-1].lower() in layout.TYPES:
@@ -428,15 +434,31 @@ def _on_ids(wrong: Wrong, known: Known) -> Corrections:
     return [_call(name, tokens, wrong)]
 
 
-def _trace(wrong: Wrong, known: Known) -> Corrections:
-    tokens = _ids(wrong, known)
+def _on_sent(wrong: Wrong, known: Known) -> Corrections:
+    """Correct trace and recall; only a trace is harmless enough to suppose which message is meant."""
+    name, tokens = wrong.command.name, _ids(wrong, known)
     sent = _shorts(known.sent)
+    if name != "trace":
+        return [_call(name, [token], wrong) for token in tokens] or [_call("log", [], wrong)]
     if not tokens and sent:
-        peers = [one for word in wrong.words if (one := _peer(word, known))]
+        peers = [one for word in wrong.words if (one := _peer(word, known)) in known.names and one]
         if peers:
             return [_call("log", [], wrong, peer=peers[0])]
         tokens = sent[-1:]
     return [_call("trace", tokens[:1], wrong)] if tokens else [_call("log", [], wrong)]
+
+
+def _groups(wrong: Wrong, known: Known) -> Corrections:
+    """Correct join and leave, which take groups; a room has commands of its own."""
+    rooms = [word for word in wrong.words if word in known.rooms]
+    if rooms:
+        return [_call(f"room {wrong.command.name}", rooms[:1], wrong)]
+    if "room" in wrong.words:
+        return [
+            _call(f"room {wrong.command.name}", [word for word in wrong.words if word != "room"][:1], wrong)
+        ]
+    words = [part.removeprefix("@") for word in wrong.words for part in word.split(",") if part]
+    return [_call(wrong.command.name, [f"@{word}" for word in words] or ["@GROUP"], wrong)]
 
 
 def _attach(wrong: Wrong, known: Known) -> Corrections:
@@ -512,6 +534,8 @@ def _log(wrong: Wrong, known: Known) -> Corrections:
             wrong.options["peer"] = [name]
         elif word.isdigit():
             last = word
+        elif word.lower() in ("today", "yesterday"):
+            wrong.options["since"] = [word]
         elif word.lower() in ("follow", "live"):
             wrong.options["follow"] = [""]
         elif word.lower() not in _NOISE:
@@ -689,8 +713,10 @@ _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
     "done": _on_ids,
     "claim": _on_ids,
     "release": _on_ids,
-    "trace": _trace,
-    "recall": _trace,
+    "trace": _on_sent,
+    "recall": _on_sent,
+    "join": _groups,
+    "leave": _groups,
     "attach": _attach,
     "retry": _retry,
     "check": _check,

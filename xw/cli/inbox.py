@@ -112,8 +112,9 @@ def read(call: Call, tokens: list[str], thread: bool) -> int:
     for index, one in enumerate(found.values()):
         if index:
             say("")
-        _print(one, clock.now(), whole=thread or not index or len(one.message.body) <= left)
-        left -= len(one.message.body)
+        whole = thread or not index or len(one.message.body) <= left
+        _print(one, clock.now(), whole)
+        left -= len(one.message.body) if whole else 0
     for problem in errors:
         warn(str(problem))
     return max((problem.code for problem in errors), default=0)

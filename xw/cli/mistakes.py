@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from xw import ids, layout
 from xw.agent import Options, process
 from xw.cli import synonyms
-from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
+from xw.cli.commands import COMMANDS, COMMON, GROUPS, NUMBERS, Command, Param
 from xw.cli.corrections import Wrong, corrected
 from xw.cli.quick import command_first
 from xw.errors import ShortId, XwError
@@ -32,7 +32,8 @@ def amended(error: XwError, arguments: list[str]) -> XwError:
     """Return the error of a call with the calls that work in its text, and for programs beside it."""
     if isinstance(error, ShortId) and any(map(ids.is_short, arguments)):
         return error  # nobody but the caller knows which list a number counts, or how an id goes on
-    calls = suggested(arguments)
+    given = _meant(command_first(arguments))
+    calls = [call for call in suggested(arguments) if _meant(command_first(shlex.split(call)[1:])) != given]
     if calls:
         error.args = (then(str(error), f"try {listed(calls)}"),)
         error.told = {**error.told, "suggestions": calls}
@@ -57,8 +58,7 @@ def suggested(arguments: list[str]) -> list[str]:
     wrong = _sorted(_BY_NAME[command], [*before, *rest])
     name, hub, config = (_first(wrong, name) for name in ("as_name", "hub", "config"))
     known = process.known(Options(name, hub, config))
-    calls = list(dict.fromkeys(corrected(wrong, known)))[:_MOST]
-    return [call for call in calls if _meant(command_first(shlex.split(call)[1:])) != _meant(arguments)]
+    return list(dict.fromkeys(corrected(wrong, known)))[:_MOST]
 
 
 def _meant(arguments: list[str]) -> tuple[str, Wrong] | None:
@@ -195,6 +195,8 @@ def _notify(word: str, rest: list[str]) -> tuple[str, list[str]]:
             return f"notify {name}", rest[1:]
     if not word:
         return "notify status", []
+    if word.startswith("-") or word in synonyms.TYPE_OF:
+        return "send", rest
     if rest[0] in process.known(Options()).names:
         return "send", ["--to", *rest]
     return "send", ["--to", "all", "info", *rest]
@@ -213,6 +215,8 @@ def _sorted(command: Command, arguments: list[str], exactly: bool = False) -> Wr
     while at < len(arguments):
         word = arguments[at]
         at += 1
+        if re.match("-[a-z]{2,}", word) and not exactly and _own(command, f"-{word.partition('=')[0]}"):
+            word = f"-{word}"
         if (
             plain
             or word in ("", "-")
@@ -277,8 +281,8 @@ def _like(command: Command, flag: str, value: str) -> Param | None:
         return next((param for param in fitting if param.choices or param.name == "body"), fitting[0])
     if flag in synonyms.SWITCHES:
         return None
-    flags = {param.flag: param for param in params if param.flag}
-    close = get_close_matches(flag, list(flags), n=1, cutoff=0.75)
+    flags = {param.flag.lstrip("-"): param for param in params if param.flag}
+    close = get_close_matches(flag.lstrip("-"), list(flags), n=1, cutoff=0.7)
     if close and len(flag) > 3:
         return flags[close[0]]
     return _ELSEWHERE.get(flag)
@@ -287,6 +291,8 @@ def _like(command: Command, flag: str, value: str) -> Param | None:
 def _fits(param: Param, value: str) -> bool:
     if param.name in ("token", "tokens"):
         return ids.may_be(value)
+    if param.kind in NUMBERS:
+        return _SPAN.fullmatch(value) is not None or not value
     meant = synonyms.TYPE_OF.get(value.lower(), value) if param.name == "kind" else value
     return not param.choices or meant in param.choices
 

@@ -91,7 +91,8 @@ SUBCOMMANDS = {
 
 # The name of a parameter → other flags for it.
 OPTIONS = {
-    "body": "--body --message --text --content --msg -m -b --question --answer --data --comment",
+    "body": "--body --message --text --content --msg -m -b --question --answer --data --comment "
+    "--description --desc --details",
     "to": "--recipient --recipients --dest --peer --agent --user --cc --bcc -t --receiver --for --target "
     "--name --with --member",
     "kind": "--type --kind -k -t --msg-type --message-type --category",
@@ -138,7 +139,7 @@ OPTIONS = {
     "options": "-o --opt --set",
     "files": "--file --attach --attachment --files -f",
     "urgent": "-u --important --high --asap",
-    "as_name": "--name --me --whoami --agent --instance --identity --user --from --sender --as-name",
+    "as_name": "--name --me --whoami --instance --identity --as-name",
     "as_json": "-j --jsonl --raw-json",
     "hub": "--url --server --host",
     "config": "-c --conf --config-file --cfg",
