@@ -10,6 +10,8 @@ its bridge, whose heartbeats keep the agent's part until that expires.
     said    {status, task, progress, ttl_s, blocked}   the agent's own part
     help    {text, ttl_s}             an error with which the agent asked for help
     bridge  {kind, ttl_s, waits_for}  a bridge that runs, or has died; why it holds mail back
+            {memory}                  `none` if its program forgets each text, else a name that changes when
+                                      the program has forgotten all texts before
 
 Without the file, the last change of its folders is its last activity.
 """
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _LIMIT = 64 * 1024
 STATUSES: "tuple[Status, ...]" = ("alive", "busy", "idle")
 SHOWN_AS: "dict[str, Status]" = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
+NO_MEMORY = "none"
+"""The memory of a program that forgets each text after its answer."""
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
 HELP_TTL_S = 86400.0
@@ -54,6 +58,7 @@ class Presence(NamedTuple):
     bridge_state: "BridgeState" = "none"
     waits_for: str = ""
     needs_help: str = ""
+    memory: str = ""
 
 
 class Doing(NamedTuple):
@@ -89,6 +94,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
         max(at, changed or 0.0),
         *_bridge(said, age),
         needs_help=_text(_left(said.get("help"), age).get("text")),
+        memory=_memory(said),
     )
 
 
@@ -126,7 +132,7 @@ def ask_for_help(mailbox: Mailbox, text: str) -> None:
         _store(mailbox, {**said, "said": said, **_kept(was, age, "bridge"), "help": needs})
 
 
-def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
+def beat(mailbox: Mailbox, kind: str, doing: Doing, memory: str = "") -> None:
     """Write a bridge's heartbeat; keep the agent's own status while it is valid."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
@@ -144,6 +150,8 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing) -> None:
         bridge: dict[str, object] = {"kind": kind, "ttl_s": BEAT_TTL_S}
         if doing.waits_for:
             bridge["waits_for"] = doing.waits_for
+        if memory:
+            bridge["memory"] = memory
         shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge, **_kept(was, age, "help")}
         _store(mailbox, shown | ({"said": said} if said else {}))
 
@@ -216,6 +224,12 @@ def _bridge(said: dict[str, object], age: float) -> "tuple[str, BridgeState, str
     if not _left(part, age):
         return kind, "died", ""
     return kind, "waits" if waits_for else "runs", waits_for
+
+
+def _memory(said: dict[str, object]) -> str:
+    """Return what the bridge's program remembers, also of a bridge that died: another heartbeat is near."""
+    part = said.get("bridge")
+    return _text(part.get("memory")) if isinstance(part, dict) else ""
 
 
 def _text(value: object) -> str:

@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "a limit of messages in a minute",
         "xw/rooms/admission.py",
-        "if most and lately >= most and not answers(member, message)",
-        "if most and lately >= most * 10**6 and not answers(member, message)",
+        "if most and lately >= most and not free",
+        "if most and lately >= most * 10**6 and not free",
         _ROOMS,
     ),
     Mutation(
@@ -110,5 +110,40 @@ MUTATIONS = (
         "self._wake(line)",
         "pass",
         ("tests/rooms/test_failing.py",),
+    ),
+    Mutation(
+        "a resumed room has its card before the event that opens it",
+        "xw/rooms/coordinator.py",
+        "                self._rooms.reopen(self.state.name, definition.card(self.state.name, self._made))\n",
+        "                pass\n",
+        ("tests/rooms/test_settings.py",),
+    ),
+    Mutation(
+        "a room without its beginning is not resumed",
+        "xw/rooms/state.py",
+        "            self.whole = False  # the first message of a room begins its thread\n",
+        "            pass\n",
+        ("tests/rooms/test_settings.py",),
+    ),
+    Mutation(
+        "only people and the owner change a room",
+        "xw/rooms/admission.py",
+        "    if not may_command(state, hub, sender) and not (command in",
+        "    if False and not (command in",
+        ("tests/rooms/test_settings.py",),
+    ),
+    Mutation(
+        "a line that a person typed is noted before anybody sees it",
+        "xw/bridges/overheard.py",
+        "self._instance.now, before)",
+        "self._instance.now)",
+        ("tests/rooms/test_overheard.py",),
+    ),
+    Mutation(
+        "a line that was cut off is completed, not sent again",
+        "xw/bridges/overheard.py",
+        "                post.complete(self._mailbox, self._hub, note.letter, note.data.encode())\n",
+        "                pass\n",
+        ("tests/rooms/test_overheard.py",),
     ),
 )

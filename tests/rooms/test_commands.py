@@ -107,6 +107,16 @@ def test_a_room_is_addressed_by_its_name(team: Team) -> None:
     assert team.run("ask", "--to", "all", "x").code == 3
 
 
+@pytest.mark.parametrize(
+    "members",
+    [["--members", "bob", "--members", "carol"], ["--members", "bob carol"], ["--members", "bob, carol,"]],
+)
+def test_the_members_as_people_write_them(team: Team, members: list[str]) -> None:
+    """Members may be in several options, and behind commas or blanks."""
+    team.ok("room", "create", "talk", *members)
+    assert [member["name"] for member in team.json("room", "show", "talk")["members"]] == ["bob", "carol"]
+
+
 def test_no_rooms(team: Team) -> None:
     """Without rooms, the list explains how to make one; an instance of kind room is not yet a room."""
     team.ok("init", "--name", "unmade", "--kind", "room")
@@ -144,7 +154,13 @@ def test_no_rooms(team: Team) -> None:
         (["log", "--room", "old", "--with", "bub"], 3, "no peer 'bub'"),
         (["room", "crate", "x"], 2, "crate"),
         (["room", "create"], 2, "room create"),
-        (["room"], 2, "xw: Missing command: `xw room --help` shows how"),
+        (["room", "create", "talk", "--members", "bob", "carol"], 2, "--members bob,carol`"),
+        (["room", "create", "talk", "--seed", "x", "--file", "x"], 2, "not both"),
+        (["room", "create", "talk", "--persona", "bob=x"], 2, "'bob', who is not a member"),
+        (["room", "create", "talk", "--members", "bob", "--persona", "bob"], 2, "NAME=TEXT"),
+        (["room", "resume", "old", "+20"], 2, "try `xw room resume old --turns +20"),
+        (["room", "set", "old", "words", "20"], 2, "try `xw room set old --words 20"),
+        (["room"], 2, "`xw room --help` shows how"),
     ],
 )
 def test_mistakes(team: Team, arguments: list[str], code: int, words: str) -> None:

@@ -82,7 +82,7 @@ def check(stage: Stage, most: int) -> None:
     lines = [(author, text) for author, text in said if author in NAMES]
     events = [text for author, text in said if author == "talk"]
     assert turns(stage) == most
-    assert events[-1] == f"the room is closed: the limit of {most} turns is reached"
+    assert events[-1].startswith(f"the room is closed: the limit of {most} turns is reached; ")
     assert sum("mute did not answer" in text for text in events) == 1
     # Attribution and order: each line under its author, each author's lines in the order it said them.
     for name in set(NAMES) - {"mute"}:

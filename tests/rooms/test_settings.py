@@ -1,5 +1,6 @@
 """Changing a room while it goes on, and continuing one that was closed."""
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,14 @@ from tests.cli.team import Team
 from tests.rooms.stage import Stage
 from tests.rooms.test_commands import create
 from tests.rooms.test_failing import again, fail
+from xw.actions import rooms
 from xw.actions.gc import gc
+from xw.errors import Unreachable, XwError
 from xw.layout import CARD, SENT
 from xw.message import Fields
 from xw.rooms import payload
 from xw.rooms.coordinator import Coordinator
+from xw.rooms.state import CLOSED
 
 
 def change(stage: Stage, sender: str, settings: Fields, deed: str = "set") -> None:
@@ -290,3 +294,48 @@ def test_the_commands(team: Team) -> None:
         {"bob": "You cook.\nYou are loud.\n"},
     )
     assert room["fed"] == sum(member["fed"] for member in room["members"]) > 0
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_coordinator_whose_hub_is_gone_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    """If the hub was moved or removed under a coordinator, it ends with that, instead of trying forever."""
+    room = stage.instance(stage.room("talk", "alice bob", seed="x"))
+    told: list[XwError] = []
+
+    def step(_: Coordinator) -> float:
+        """What a move over SSH does, which cannot see the coordinator's lock."""
+        stage.files.remove_folder("talk")
+        if moved:
+            text = '{"format": 2, "name": "test", "moved": "ssh://there/hub"}'
+            stage.files.replace(text.encode(), "", "hub.json")
+        return 0.0
+
+    monkeypatch.setattr(Coordinator, "step", step)
+    with pytest.raises(Unreachable, match="ssh://there/hub" if moved else "was moved or removed"):
+        rooms.run(room, told.append)
+    assert told == []
+
+
+def test_a_coordinator_reports_the_same_trouble_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is reported when it begins, and again if it returns, not at each try."""
+    room = stage.instance(stage.room("talk", "alice bob", seed="x"))
+    told: list[str] = []
+    full = OSError(errno.ENOSPC, "No space left on device", "/tmp/a")
+    plan: list[Exception | None] = [full, OSError(errno.ENOSPC, "No space left", "/tmp/b"), None, full]
+
+    def step(running: Coordinator) -> float:
+        """The next part of the plan, and then the end."""
+        if not plan:
+            running.state.status = CLOSED
+            return 0.0
+        trouble = plan.pop(0)
+        if trouble:
+            raise trouble
+        return 0.0
+
+    monkeypatch.setattr(Coordinator, "step", step)
+    monkeypatch.setattr(rooms, "_AGAIN_S", 0.0)
+    rooms.run(room, lambda error: told.append(str(error)))
+    assert len(told) == 2

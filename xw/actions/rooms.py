@@ -136,7 +136,8 @@ def create(
     kinds = tuple((member, kind_of(hub.peer(member).kind)) for member in members)
     owner = _owner(options)
     made = definition.make(policy, seed, kinds, moderator, owner, limits, clock.now, personas)
-    taken = Refused(f"the room {name!r} exists already (`xw room show {name}`): choose another name")
+    fix = f"choose another name, or continue it if it is closed: `xw room resume {name}`"
+    taken = Refused(f"the room {name!r} exists already: {fix}")
     if hub.rooms().exists(name):
         raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition is half made: go on

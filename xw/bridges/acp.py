@@ -62,6 +62,11 @@ class AcpChat:
             return "busy"
         return self._program.missing()
 
+    @property
+    def memory(self) -> str:
+        """Return the id of the session: in a new one the agent knows nothing of the texts before."""
+        return self._agent.session
+
     def start(self) -> None:
         """Start the agent unless it runs; see `chat.Starting`."""
         if not self._agent.lives:

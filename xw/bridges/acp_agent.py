@@ -98,6 +98,11 @@ class Agent:
         return self._process is not None and self._process.returncode is None and not self._broken
 
     @property
+    def session(self) -> str:
+        """Return the id of the session; empty while the agent does not run."""
+        return self._session if self.lives else ""
+
+    @property
     def words(self) -> str:
         """Return the agent's text of this turn."""
         return self._client.words()

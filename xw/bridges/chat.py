@@ -102,6 +102,47 @@ class Personal(Protocol):
         """Note the instance; called once, before anything else."""
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A chat that can tell whether its program remembers the texts of earlier turns."""
+
+    @property
+    def memory(self) -> str:
+        """Return `presence.NO_MEMORY` if the program forgets each text, or a name for its memory.
+
+        Another name means that it has forgotten all texts before. Empty if it does not run, or if nobody can
+        tell. Any thread may ask.
+        """
+
+
+class Overheard(NamedTuple):
+    """An exchange that a person began in the program's own window, and the place after it."""
+
+    words: str
+    """Empty if only the place is new: the conversation before it was cleared."""
+    answer: str
+    """Empty if the program gave none."""
+    place: str
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A chat that shows what people type into the program's own window, beside the texts of the bridge."""
+
+    @property
+    def hears(self) -> bool:
+        """Return False if the user does not want that."""
+
+    def here(self) -> str:
+        """Return the present end of the conversation: opaque, printable, valid in another process."""
+
+    def overhear(self, place: str) -> Overheard | None:
+        """Return the first finished exchange after a place, None while there is none; never wait for it.
+
+        Raise ChatGone or another XwError if nobody can tell now.
+        """
+
+
 class Chat(Protocol):
     """One chat program. Not thread-safe; one message is under way at a time."""
 

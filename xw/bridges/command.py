@@ -12,7 +12,8 @@ answer survives the bridge that asked for it:
     alive      locked while the command runs; its process group, then its exit status
 
 With `lines=yes` the command is started once and speaks JSON lines instead
-(`lines.py`). Other options: `timeout` in seconds for an answer, `cwd`.
+(`lines.py`). Other options: `timeout` in seconds for an answer, `cwd`, and `remembers=yes` for a command
+that keeps its conversation from one process to the next.
 """
 
 import json
@@ -33,6 +34,7 @@ from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import TimedOut
+from xw.presence import NO_MEMORY
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message: a longer one is cut, with a note."""
@@ -56,7 +58,11 @@ class CommandChat:
     limit = 0
     """A file takes any text."""
 
-    def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, program: Program, state: Path, clock: Callable[[], float] = time.time, remembers: bool = False
+    ) -> None:
+        self.memory = "" if remembers else NO_MEMORY
+        """A new process knows nothing of the texts before, unless it keeps them itself."""
         self._program = program
         self._own = OwnFiles(state)
         self._clock = clock
@@ -194,14 +200,16 @@ def _run_of(mark: str) -> str:
     return str(json.loads(mark)["run"])
 
 
-OPTIONS = ("lines", "timeout", "cwd")
+OPTIONS = ("lines", "timeout", "cwd", "remembers")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> Chat:
     """Return a chat with the command line `target`, split as a shell splits words, run without a shell."""
     check_options(options, OPTIONS)
-    kind = LinesChat if yes_or_no(options, "lines") else CommandChat
-    return kind(program_of("command", target, options), state)
+    program, remembers = program_of("command", target, options), yes_or_no(options, "remembers")
+    if yes_or_no(options, "lines"):
+        return LinesChat(program, state)
+    return CommandChat(program, state, remembers=remembers)
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (nothing to look for)

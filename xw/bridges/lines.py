@@ -49,6 +49,11 @@ class LinesChat:
         self._process: subprocess.Popen[bytes] | None = None
         self._out = ""
 
+    @property
+    def memory(self) -> str:
+        """Return the name of the process's output: a new process knows nothing."""
+        return self._out
+
     def ready(self) -> str | None:
         """Return why not: an earlier bridge's process may still work, or the program cannot be found."""
         if self._process is None and self._left_over():

@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol
 from xw import layout, presence
 from xw.backoff import Pause
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat, ChatGone, Starting, Unusable, why_not_ready
+from xw.bridges.chat import Chat, ChatGone, Hearing, Remembering, Starting, Unusable, why_not_ready
 from xw.bridges.loop import Bridge, Tell
+from xw.bridges.overheard import Ears
 from xw.errors import Busy, Unreachable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -94,6 +95,21 @@ class _Worker(Protocol):
     def step(self) -> float | None: ...
 
 
+class _Attentive(NamedTuple):
+    """A worker that also passes on what people type into the program's own window."""
+
+    worker: _Worker
+    ears: Ears
+
+    @property
+    def doing(self) -> presence.Doing:
+        return self.worker.doing
+
+    def step(self) -> float | None:
+        pauses = [self.worker.step(), self.ears.step()]
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+
 def serve(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     """Take an instance's mail through a chat until `stop`. Raise Busy if another bridge does."""
     mailbox = instance.mailbox
@@ -112,17 +128,22 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     mailbox = instance.mailbox
     state = mailbox.at(f"{layout.BRIDGE}/{plan.kind}")
     mailbox.files.make_folder(state)
-    chat = plan.open(Path(instance.root, state))
+    folder = Path(instance.root, state)
+    chat = plan.open(folder)
+    hears = isinstance(chat, Hearing) and chat.hears and not plan.notify
+    ears = Ears(instance, chat, folder, tell) if isinstance(chat, Hearing) and hears else None
     try:
         with stop.cutting():
-            _work(instance, plan, chat, stop, tell)
+            _work(instance, plan, chat, ears, stop, tell)
     finally:
         chat.close()
+    if ears:
+        ears.close()
     with suppress(XwError, OSError):  # the heartbeats have reported it
         presence.leave(mailbox)
 
 
-def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) -> None:
+def _work(instance: Instance, plan: Plan, chat: Chat, ears: Ears | None, stop: Stop, tell: Tell) -> None:
     mailbox = instance.mailbox
     with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
         worker: _Worker = (
@@ -130,10 +151,13 @@ def _work(instance: Instance, plan: Plan, chat: Chat, stop: Stop, tell: Tell) ->
             if plan.notify
             else Bridge(instance, chat, tell, arrivals=woken.ticket)
         )
+        if ears:
+            worker = _Attentive(worker, ears)
         stop.wakes(woken.wake)
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
-        with _Pulse(mailbox, plan.kind, worker, tell) as pulse:
+        memory = chat if isinstance(chat, Remembering) and not plan.notify else None
+        with _Pulse(mailbox, plan.kind, worker, tell, memory) as pulse:
             tell("ready")
             reason = why_not_ready(chat) or _start(chat)
             if reason:
@@ -199,13 +223,16 @@ class _Pulse:
     If one cannot be written (a folder in its place, a full disk), report it once and continue.
     """
 
-    def __init__(self, mailbox: Mailbox, kind: str, worker: _Worker, tell: Tell) -> None:
+    def __init__(
+        self, mailbox: Mailbox, kind: str, worker: _Worker, tell: Tell, chat: Remembering | None = None
+    ) -> None:
         self._mailbox = mailbox
         self._kind = kind
         self._worker = worker
+        self._chat = chat
         self._tell = tell
         self._fails = False
-        self._shown: presence.Doing | None = None  # by its last heartbeat
+        self._shown: tuple[presence.Doing, str] | None = None  # by its last heartbeat
         self._ended = Event()
         self._thread = Thread(target=self._beat_on, daemon=True)
 
@@ -219,9 +246,12 @@ class _Pulse:
         self._thread.join()
 
     def changed(self) -> None:
-        """Write a heartbeat if the bridge's status or task has changed."""
-        if self._worker.doing != self._shown:
+        """Write a heartbeat if the bridge's status or task, or the program's memory, has changed."""
+        if self._present() != self._shown:
             self._beat()
+
+    def _present(self) -> tuple[presence.Doing, str]:
+        return self._worker.doing, self._chat.memory if self._chat else ""
 
     def _beat_on(self) -> None:
         while not self._ended.wait(BEAT_S):
@@ -229,9 +259,9 @@ class _Pulse:
                 self._beat()
 
     def _beat(self) -> None:
-        self._shown = doing = self._worker.doing
+        self._shown = doing, memory = self._present()
         try:
-            presence.beat(self._mailbox, self._kind, doing)
+            presence.beat(self._mailbox, self._kind, doing, memory)
             self._fails = False
         except (XwError, OSError) as error:
             if not self._fails:

@@ -18,24 +18,27 @@ before it. A history has no sign for "finished": an answer that rests for
 `settle` seconds counts as finished.
 
 Options: `settle`, `timeout` (seconds for an answer), `log` (the log file, if xw
-cannot find it by the socket's owner). The secret is `WIBWOB_AUTH_SECRET`.
+cannot find it by the socket's owner), `hear` (`own`, the default: what people type
+in the chat's own window goes to the room of its last turn; `no`). The secret is
+`WIBWOB_AUTH_SECRET`.
 """
 
 import base64
 import glob
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from xw.bridges import wiblog
-from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Overheard, Reply, Uncertain
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.provider_errors import error_in
 from xw.bridges.wibwob import LIMIT, Wire, check, command, encode, unknown
-from xw.errors import Refused, TimedOut, XwError
+from xw.errors import Refused, TimedOut, Usage, XwError
 
 PARTS = 8
 PART_S = 120.0
@@ -46,6 +49,9 @@ ARRIVES_S = 3.0
 
 STALLED_S = 600.0
 """A history that ends in an unanswered text for this long means a cancelled turn, not a busy chat."""
+
+_OURS = re.compile(r"\[(mail|part) \w{4,}[ \]]")
+"""The beginning of what a bridge presents; all else is typed in the chat's own window."""
 
 GLOBS = ("/tmp/wibwob_*.sock", "/tmp/test_pattern_app.sock")
 
@@ -68,6 +74,7 @@ class SocketChat:
         log: str = "",
         settle_s: float = 2.0,
         timeout_s: float = 1800.0,
+        hears: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -76,10 +83,47 @@ class SocketChat:
         self._log = log
         self._settle_s = settle_s
         self._timeout_s = timeout_s
+        self._hears = hears
         self._clock = clock
         self._sleep = sleep
         self._dialect = ""
         self._since: dict[str, tuple[object, float]] = {}
+
+    @property
+    def hears(self) -> bool:
+        """Return True unless the user does not want it."""
+        return self._hears
+
+    def here(self) -> str:
+        """Return the history's length."""
+        return str(len(self._history()))
+
+    def overhear(self, place: str) -> Overheard | None:
+        """Return the first finished exchange that a person began; see `Hearing.overhear`."""
+        said = self._history()
+        start = int(place)
+        if start > len(said):
+            return Overheard("", "", str(len(said)))  # the history was cleared
+        for number in range(start, len(said)):
+            if said[number].role == "user" and not _OURS.match(said[number].text):
+                return self._exchange(said, number)
+        return None
+
+    def _exchange(self, said: list[Said], number: int) -> Overheard | None:
+        """Return the exchange that begins with this entry, once it has ended."""
+        turn: list[Said] = []
+        for entry in said[number + 1 :]:
+            if entry.role == "user":
+                break
+            turn.append(entry)
+        end = number + 1 + len(turn)
+        text = _answer(turn)
+        rested = self._rested("overheard", (number, text))
+        over = bool(text) and (self._dialect == "log" or rested >= self._settle_s)
+        if over or end < len(said) or rested >= STALLED_S:
+            answer = "" if error_in(("wibwob",), text) else text
+            return Overheard(said[number].text.strip(), answer, str(end))
+        return None
 
     @property
     def limit(self) -> int:
@@ -163,9 +207,7 @@ class SocketChat:
         failure = [entry.text for entry in turn if entry.role == "error"]
         if failure:
             raise ChatFailed(f"{self._path}: {failure[-1]}")
-        text = "\n\n".join(
-            entry.text.strip() for entry in turn if entry.role == "assistant" and entry.text.strip()
-        )
+        text = _answer(turn)
         rested = self._rested("answer", (start, text))
         next_began = start + len(turn) < len(said)
         # The log marks a finished answer; a history shows it growing.
@@ -261,6 +303,13 @@ class SocketChat:
         return len(part.encode()) if self._dialect == "direct" else len(encode(part))
 
 
+def _answer(turn: list[Said]) -> str:
+    """Return the assistant's words in a turn."""
+    return "\n\n".join(
+        entry.text.strip() for entry in turn if entry.role == "assistant" and entry.text.strip()
+    )
+
+
 def parts_of(text: str, fits: Callable[[str], bool], at_lines: bool = True) -> list[str]:
     """Return the text in parts that fit; each of several has its number in a first and a last line.
 
@@ -333,12 +382,15 @@ def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (socket
     return list_sockets()
 
 
-OPTIONS = ("settle", "timeout", "log")
+OPTIONS = ("settle", "timeout", "log", "hear")
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketChat:  # noqa: ARG001 (keeps no state)
     """Return a chat with the socket at `target`: a path, or the number of a WibWob instance."""
     check_options(options, OPTIONS)
+    hear = options.get("hear", "own")
+    if hear not in ("own", "no"):
+        raise Usage(f"invalid value {hear!r} for option hear: use own or no")
     path = f"/tmp/wibwob_{target}.sock" if target.isdigit() else target
     return SocketChat(
         path,
@@ -346,4 +398,5 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketCha
         log=options.get("log", ""),
         settle_s=seconds(options, "settle", 2.0),
         timeout_s=seconds(options, "timeout", 1800.0),
+        hears=hear == "own",
     )

@@ -333,7 +333,7 @@ COMMANDS = (
                 "members",
                 "--members",
                 "List the members; a person speaks without a turn.",
-                default="",
+                many=True,
                 metavar="A,B,C",
             ),
             Param("policy", "--policy", "Choose who speaks next.", choices=_POLICIES, default="round-robin"),

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import NamedTuple
 
 from xw import ids, layout
@@ -660,6 +661,11 @@ def _room(wrong: Wrong, known: Known) -> Corrections:
         wrong.options["members"] = [",".join([*members, *listed])]
     elif name in ("room join", "room leave") and words and not wrong.options.get("member"):
         wrong.options["member"] = words[:1]
+    elif name in ("room resume", "room set"):
+        for before, word in pairwise(["turns", *words]):  # `room set tea words 500`, `room resume tea +20`
+            if re.fullmatch(r"\+?\d+", word):
+                known_one = any(param.name == before for param in wrong.command.params)
+                wrong.options[before if known_one else "turns"] = [word]
     only = known.rooms[0] if len(known.rooms) == 1 and name not in ("room create", "room close") else "ROOM"
     return [_call(name, [room or only], wrong)]
 
@@ -736,6 +742,6 @@ _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
     "prompt": _as_peer,
     **{
         f"room {name}": _room
-        for name in ("create", "run", "show", "join", "leave", "pause", "resume", "close")
+        for name in ("create", "run", "show", "join", "leave", "pause", "resume", "set", "close")
     },
 }

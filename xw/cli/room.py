@@ -1,6 +1,7 @@
 """The handlers of `xw room`."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 
 from xw import Agent, Limits, Member, Room, Sent, clock
@@ -14,7 +15,7 @@ from xw.text import first_line, span
 def create(
     call: Call,
     name: str,
-    members: str,
+    members: Sequence[str],
     policy: str,
     seed: str | None,
     file: str | None,
@@ -30,7 +31,7 @@ def create(
     """Make a room."""
     if seed is not None and file is not None:
         raise Usage("give the topic with --seed or with --file, not both; no room was made")
-    listed = [member.strip() for member in members.split(",") if member.strip()]
+    listed = [member for given in members for member in re.split(r"[,\s]+", given) if member]
     limits = Limits(turns, per_minute, words, quiet, answer, memory)
     room = call.rooms().create(
         name,

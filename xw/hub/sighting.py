@@ -24,7 +24,8 @@ class Peer(NamedTuple):
     `oldest` is the file name of the oldest pending message, `seen` the time of its last sign of life in
     seconds by the hub's clock, `age` the seconds since then. `status` is `-` if it never gave one. `bridge`
     is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back. `needs_help` is
-    the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read.
+    the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read,
+    `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Peer(NamedTuple):
     needs_help: str = ""
     groups: tuple[str, ...] = ()
     problem: str = ""
+    memory: str = ""
 
     @property
     def in_trouble(self) -> bool:
@@ -109,6 +111,7 @@ class Sighting(NamedTuple):
             shown.needs_help,
             tuple(filter(layout.is_name, _texts(card, "groups"))),
             self.problem,
+            shown.memory,
         )
 
 

@@ -97,7 +97,8 @@ def settled(event: RoomEvent | Literal["unknown"]) -> Answer:
 def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     most = state.definition.limits.per_minute
     lately = sum(then > now - MINUTE for then in member.spoke)
-    if most and lately >= most and not answers(member, message) and member.kind not in (HUMAN, ROOM):
+    free = member.kind in (HUMAN, ROOM) or answers(member, message) or payload.is_typed(message)
+    if most and lately >= most and not free:
         why = f"more than {most} messages in a minute from {member.name}: wait for your turn"
         if now - member.limited < MINUTE:
             return Answer(dropped=("refused", why))  # a notice for each would be read with its next turn

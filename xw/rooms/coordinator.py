@@ -16,6 +16,7 @@ from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
+from xw.presence import NO_MEMORY
 from xw.rooms import admission, definition, payload, settings, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES, Policy
@@ -228,16 +229,26 @@ class Coordinator:
 
     def _turn(self, member: Member) -> None:
         state = self.state
+        again = not has_news(member, state.lines)
+        memory = self._memory(member.name)
+        if memory == NO_MEMORY or memory != member.memory:
+            member = member._replace(fresh=True)
         shown = self._lines_for(member)
         files, paths, sums = self._enclosed(shown)
-        again = not has_news(member, state.lines)
         body = wording.turn(state.name, member, self._brief(member, shown, again), shown, files)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
-        author = shown[-1].author if shown else state.name
+        author = next((line.author for line in reversed(shown) if line.author != member.name), state.name)
         more: Fields = {"author": author, "rooms": passed}
         draft = post.Draft("question", (member.name,), body, attachments=paths, more=more, sums=sums)
-        fields: Fields = {"turn": state.given + 1}
-        self._send(draft, Payload(payload.TURN, fields | ({"again": True} if again else {})))
+        fields: Fields = {"turn": state.given + 1, "again": again, "memory": memory}
+        self._send(draft, Payload(payload.TURN, {key: value for key, value in fields.items() if value}))
+
+    def _memory(self, name: str) -> str:
+        """Return what a member's program remembers, by its bridge's last heartbeat; empty if nobody tells."""
+        try:
+            return self._hub.peer(name).memory
+        except (XwError, OSError):
+            return ""
 
     def _brief(self, member: Member, shown: Sequence[Line], again: bool) -> wording.Brief:
         """Return what a turn says around its lines."""
@@ -258,13 +269,13 @@ class Coordinator:
         )
 
     def _lines_for(self, member: Member) -> list[Line]:
-        """Return the others' lines since a member's last turn; for a reminder, after the last of all."""
+        """Return the others' lines since a member's last turn; for a reminder, the last of all."""
         lines = self.state.lines
-        news = [line for line in lines[member.heard :] if is_for(member, line)]
         # A room has its own memory, and would drop a turn that holds its own words.
-        reminded = member.fresh and member.kind != ROOM
-        start = self.state.remembered() if reminded else member.heard
-        return [line for line in lines[start : member.heard] if not line.silent] + news
+        if member.fresh and member.kind != ROOM:
+            start = min(self.state.remembered(), member.heard)
+            return [line for line in lines[start:] if not line.silent]
+        return [line for line in lines[member.heard :] if is_for(member, line)]
 
     def _enclosed(self, lines: Sequence[Line]) -> tuple[dict[File, str], tuple[str, ...], tuple[str, ...]]:
         """Return the turn's words for each file of its lines, and the attached files' paths and checksums."""

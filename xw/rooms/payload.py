@@ -1,6 +1,7 @@
 """A room's payload in a message's field `protocol`: write it, read it back.
 
-    ROOM_TURN     a turn, from the room to one member: {turn, took}; {again} if it has no news
+    ROOM_TURN     a turn, from the room to one member: {turn, took}; {again} if it has no news; {memory} that
+                  the member's program had then
     ROOM_EVENT    an event of the room, to all: {event, took, and the event's own fields}
     ROOM_CONTROL  a command to the room: {do, name}; {set} with the settings that it changes
 
@@ -92,6 +93,11 @@ def is_line(message: Message) -> bool:
         return own.kind == TURN or is_relay_ack(message)
     notice = message.type == "info" and message.fields.get("protocol") is not None
     return message.sender != layout.POSTMASTER and not notice and failure.read(message) is None
+
+
+def is_typed(message: Message) -> bool:
+    """Return True for words that a person typed into the window of the member that sends them."""
+    return message.fields.get("typed") is True
 
 
 def is_failure_notice(message: Message) -> bool:

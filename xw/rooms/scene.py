@@ -73,7 +73,8 @@ class Member(NamedTuple):
     the times of its last lines; `limited` is when the room last reported its rate.
     `failures` counts the turns in a row that it could not answer; at `rests` it gets
     the turn again (0: never). `last` is the id of its last turn; `nudged` is True if
-    it was asked once more to name somebody, and nobody else has spoken since.
+    it was asked once more to name somebody, and nobody else has spoken since;
+    `memory` names what its program remembered at its last turn (`presence.judge`).
     """
 
     name: str
@@ -91,6 +92,7 @@ class Member(NamedTuple):
     rests: int = 0
     last: str = ""
     nudged: bool = False
+    memory: str = ""
 
     def back(self) -> "Member":
         """Return the member as one that may get turns again, with a reminder."""

@@ -115,7 +115,8 @@ class State:
         """
         line = line_of(message, now, self.last.sent if self.last else 0)
         member = self.members.get(line.author)
-        person = member is None or member.kind == HUMAN  # no other stranger's words are taken
+        # No other stranger's words are taken; a person may also type into a member's own window.
+        person = member is None or member.kind == HUMAN or payload.is_typed(message)
         line = line._replace(person=person)
         self.heard.append(line.id)
         self.lines.append(line)
@@ -126,7 +127,8 @@ class State:
             self.active_at = max(self.active_at, line.at)
             self._let_name(line.author)
         if member:
-            if not (line.silent and member.kind == ROOM):  # a room's PASS only acknowledges a turn
+            # A room's PASS only acknowledges a turn.
+            if not (line.silent and member.kind == ROOM) and not payload.is_typed(message):
                 # Nobody answers a turn before it is given, however slow the member's clock.
                 member = member._replace(spoke=self._recent(member, max(line.at, member.asked)))
             if answers(member, message):
@@ -185,6 +187,7 @@ class State:
                 fresh=False,
                 away=False,
                 nudged=own.fields.get("again") is True,
+                memory=own.text("memory"),
             )
 
     def _event(self, own: Payload, message: Message) -> None:

@@ -44,6 +44,9 @@ Message = TypedDict(
             ]
         ],
         "rooms": NotRequired[list[Name]],
+        "typed": NotRequired[
+            Annotated[object, Field(description="True if a person typed it in the sender's own window.")]
+        ],
         "retry_of": NotRequired[
             Annotated[Id | None, Field(description="The dead letter that this one repeats.")]
         ],
@@ -87,6 +90,9 @@ class Serving(TypedDict):
     kind: str
     ttl_s: float
     waits_for: NotRequired[Annotated[str, Field(description="Why it holds mail back.")]]
+    memory: NotRequired[
+        Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
+    ]
 
 
 class Presence(Said):

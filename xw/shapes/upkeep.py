@@ -73,6 +73,7 @@ class Peer(TypedDict):
     needs_help: Annotated[str, Field(description="The error with which it asked for help, or empty.")]
     groups: Annotated[list[Name], Field(description="The groups that it has joined.")]
     problem: Annotated[str, Field(description="Why its card or mailbox cannot be read, or empty.")]
+    memory: Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
 
 
 class Peers(TypedDict):
