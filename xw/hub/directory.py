@@ -6,6 +6,7 @@ takes it through `taking`, which are loaded only when needed. `making` makes suc
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 LEAST = '{"format": 1, "name": "hub"}'  # a sufficient hub.json
 _LIMIT = 64 * 1024  # bytes of a card or of hub.json
+_TRIES = 8  # to give a card another time
 
 
 class Facts(NamedTuple):
@@ -176,12 +178,14 @@ class DirectoryHub:
             # By link, so that one of two simultaneous callers wins: the time makes their bytes differ.
             made = {**card, "created": clock.rfc3339(clock.now())}
             self.files.publish(_card_bytes(made), scratch, [path])
+        elif new:
+            self.files.replace(_card_bytes(card), scratch, path)
         else:
-            kept: dict[str, object] = {}
+            old: dict[str, object] = {}
             with suppress(FileNotFoundError, Damaged):
-                kept = parse_object(self.files.read(path, _LIMIT))
-            kept = {key: value for key, value in kept.items() if key not in layout.CARD_FIELDS}
-            self.files.replace(_card_bytes({**card, **kept}), scratch, path)
+                old = parse_object(self.files.read(path, _LIMIT))
+            kept = {key: value for key, value in old.items() if key not in layout.CARD_FIELDS}
+            self._replace_card(name, old, {**card, **kept})
         return new
 
     def unregister(self, name: str) -> "Unregistered":
@@ -205,8 +209,24 @@ class DirectoryHub:
 
     def set_groups(self, name: str, groups: Sequence[str]) -> None:
         """Replace the card."""
-        card = {**self._card(name), "groups": list(groups)}
-        self.files.replace(_card_bytes(card), self.mailbox(name).at(layout.SCRATCH), f"{name}/{layout.CARD}")
+        old = self._card(name)
+        self._replace_card(name, old, {**old, "groups": list(groups)})
+
+    def _replace_card(self, name: str, old: Mapping[str, object], card: Mapping[str, object]) -> None:
+        """Replace a card, with another time than before: mirrors read it again only then.
+
+        SFTP shows whole seconds, so a second change within one takes up to a second longer.
+        """
+        if card == old:
+            self.files.sync(name)  # whoever wrote it may have died before
+            return
+        path, scratch = f"{name}/{layout.CARD}", self.mailbox(name).at(layout.SCRATCH)
+        (before,) = self.files.stat_all([path])
+        for _ in range(_TRIES):
+            self.files.replace(_card_bytes(card), scratch, path)
+            if isinstance(before, OSError) or self.files.stat(path).mtime != before.mtime:
+                return
+            time.sleep(1.2 / _TRIES)
 
     def _card(self, name: str) -> dict[str, object]:
         try:
