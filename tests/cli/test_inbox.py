@@ -20,7 +20,7 @@ def test_check_of_an_empty_inbox(team: Team) -> None:
     """`check` reports an empty inbox, with the hub's URL."""
     assert team.ok("check") == f"no mail for alice on {team.hub}\n"
     assert team.json("check") == {
-        "format": 1, "messages": [], "total": 0, "set_aside": [], "newer": [],
+        "format": 1, "messages": [], "total": 0, "set_aside": [], "newer": [], "claimed": [],
     }  # fmt: skip
     assert team.ok("check", "--failed") == f"no dead letters for alice on {team.hub}\n"
 

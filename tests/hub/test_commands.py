@@ -188,6 +188,19 @@ def test_returned_mail(alice: Machine, bob: Machine, world: World) -> None:
     assert (again.code, "came back from bob" in again.err or "no peer 'bob'" in again.err) == (3, True), again
 
 
+def test_claim_release_and_fail(alice: Machine, bob: Machine) -> None:
+    """The sender sees that a task was started, and why it failed."""
+    task = alice.send("bob", "try this")
+    bob.ok("check")
+    assert bob.ok("claim", task).startswith("claimed ")
+    assert "started" in alice.ok("trace", task)
+    assert bob.ok("release", task).startswith("released ")
+    assert bob.ok("claim", task).startswith("claimed ")
+    assert bob.ok("fail", task, "no network").startswith("failed ")
+    assert "failed" in alice.ok("trace", task) and "no network" in alice.ok("trace", task)
+    assert "no network" in alice.run("wait", "--re", task, "--timeout", "30").err
+
+
 def test_retry_of_a_dead_letter(alice: Machine, bob: Machine, world: World) -> None:
     """A message that failed at bob's has its reason on the hub too, and is sent again as a new message."""
     task = alice.send("bob", "try this")

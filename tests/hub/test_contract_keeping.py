@@ -186,6 +186,7 @@ ASKED: dict[str, Callable[[Hub], object]] = {
     "attachment": lambda hub: list(hub.attachment("bob", MESSAGE.partition(".")[0], "data")),
     "settle": lambda hub: hub.settle("bob", [Move(MESSAGE, "pending", "done")]),
     "claim": lambda hub: hub.claim("bob", MESSAGE, b"0" * 32),
+    "release": lambda hub: hub.release("bob", MESSAGE, b"0" * 32),
     "set_aside": lambda hub: hub.set_aside("bob", "pending", MESSAGE, "no mail"),
     "why": lambda hub: hub.why("bob", MESSAGE),
     "show": lambda hub: hub.show("bob", BUSY),

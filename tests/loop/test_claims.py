@@ -68,6 +68,7 @@ def test_a_bridge_that_died_before_its_claim_takes_nothing(world: World) -> None
     mailbox = world.instance("bob").mailbox
     turn.save(mailbox, turn.Turn(name))
     assert _take(world, name, Hold("claim")) is None
+    assert holding.standing(mailbox, name) == "claim" and world.turns() == []
     world.run(world.bridge())
     assert world.program.shown == [] and _states(world) == ["processing"]
 

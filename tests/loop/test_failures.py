@@ -172,14 +172,15 @@ def test_a_forged_failure_ends_nothing(team: Team, older: bool) -> None:
     assert (result.code, result.out) == (0, "Well.\n") and "because of gone" not in result.err
 
 
-def test_wait_shows_a_failure_as_what_it_is(team: Team) -> None:
-    """`wait --re` returns the notice, as an info that reports a failure."""
+def test_wait_ends_with_a_failure(team: Team) -> None:
+    """`wait --re` ends as `ask` does once the recipient has failed: exit 1, and the reason on stderr."""
     ask, question = start(team)
     report(team, question, "gone")
     ended(ask)
-    shown = team.json("wait", "--re", question.id)
-    assert (shown["type"], shown["protocol"]["kind"]) == ("info", "FAILURE")
-    assert " info bob " in team.ok("wait", "--re", question.id)
+    for _ in range(2):
+        wait = team.run("wait", "--re", question.id)
+        assert (wait.code, wait.out) == (1, "")
+        assert "No answer from bob" in wait.err and "because of gone" in wait.err
 
 
 def test_one_of_two_fails(team: Team) -> None:

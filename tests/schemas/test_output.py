@@ -56,6 +56,10 @@ alice$ read ID --thread
 alice$ send info more --to bob
 alice$ attach ID FILE
 alice$ trace ID
+bob$ claim ID
+bob$ release ID
+bob$ done ID
+carol$ fail ID no
 bob$ retry DEAD
 alice$ ask late? --to bob --timeout 0
 alice$ wait --timeout 0

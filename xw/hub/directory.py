@@ -329,12 +329,18 @@ class DirectoryHub:
         from xw.hub import taking
 
         with self._telling_absence(owner):
-            return taking.release(self.mailbox(owner), name, token)
+            released = taking.release(self.mailbox(owner), name, token)
+        if not released:
+            self._must_be_there()
+        return released
 
     def set_aside(self, owner: str, state: "State", name: str, reason: str) -> bool:
         """Move the file to `failed/`, unchanged, with a note beside it."""
         with self._telling_absence(owner):
-            return self.mailbox(owner).quarantine(state, name, reason)
+            moved = self.mailbox(owner).quarantine(state, name, reason)
+        if not moved:
+            self._must_be_there()
+        return moved
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
         note = self.mailbox(owner).why(name)
