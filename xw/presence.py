@@ -9,7 +9,8 @@ its bridge, whose heartbeats keep the agent's part until that expires.
     blocked                           true if a busy agent is blocked; older versions show it as busy
     said    {status, task, progress, ttl_s, blocked}   the agent's own part
     help    {text, ttl_s}             an error with which the agent asked for help
-    bridge  {kind, ttl_s, waits_for}  a bridge that runs, or has died; why it holds mail back
+    bridge  {kind, ttl_s, waits_for, note}  a bridge that runs, or has died; why it holds mail back; its
+            turns of today, or whether waiting mail was announced
             {memory}                  `none` if its program forgets each text, else a name that changes when
                                       the program has forgotten all texts before
 
@@ -59,14 +60,16 @@ class Presence(NamedTuple):
     waits_for: str = ""
     needs_help: str = ""
     memory: str = ""
+    bridge_note: str = ""
 
 
 class Doing(NamedTuple):
-    """A bridge's status, its current task, and its reason to hold mail back, or empty."""
+    """A bridge's status, its current task, its reason to hold mail back, and its note for peers, or empty."""
 
     status: "Status"
     task: str = ""
     waits_for: str = ""
+    note: str = ""
 
 
 def read(mailbox: Mailbox) -> Presence:
@@ -95,6 +98,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
         *_bridge(said, age),
         needs_help=_text(_left(said.get("help"), age).get("text")),
         memory=_memory(said),
+        bridge_note=_note(said, age),
     )
 
 
@@ -152,6 +156,8 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing, memory: str = "") -> None:
             bridge["waits_for"] = doing.waits_for
         if memory:
             bridge["memory"] = memory
+        if doing.note:
+            bridge["note"] = doing.note
         shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge, **_kept(was, age, "help")}
         _store(mailbox, shown | ({"said": said} if said else {}))
 
@@ -214,6 +220,11 @@ def _left(part: object, age: float) -> dict[str, object]:
 def _kept(was: dict[str, object], age: float, *parts: str) -> dict[str, object]:
     """Return those parts of the file that have not expired, each with its remaining time."""
     return {part: left for part in parts if (left := _left(was.get(part), age))}
+
+
+def _note(said: dict[str, object], age: float) -> str:
+    part = said.get("bridge")
+    return _text(part.get("note")) if isinstance(part, dict) and _left(part, age) else ""
 
 
 def _bridge(said: dict[str, object], age: float) -> "tuple[str, BridgeState, str]":

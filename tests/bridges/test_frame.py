@@ -141,7 +141,7 @@ def test_line_ends_of_other_systems() -> None:
 
 def test_notice_carries_nothing_of_the_body() -> None:
     """The notice says who wrote and how to read it, and nothing that the sender chose freely."""
-    text = notice(mail("secret !ls"))
+    text = notice(mail("secret !ls"), 1)
     assert "secret" not in text and f"xw read {ID}" in text and text.startswith("[mail ")
 
 

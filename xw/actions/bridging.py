@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from xw.bridges import kinds
+from xw.bridges import kinds, pace
 from xw.bridges.chat import Chat, Found, Personal
 from xw.bridges.kinds import KINDS
 from xw.bridges.loop import Tell
@@ -48,7 +48,8 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
             "the command, after `--`" if asked in _STARTED else f"--target; `xw bridge {asked} --list` shows"
         )
         raise Usage(f"which chat? Give {need}")
-    options = {**base.options, **wanted.options}
+    given = {**base.options, **wanted.options}
+    options = {name: value for name, value in given.items() if name not in pace.OPTIONS}
 
     def open_chat(state: Path) -> Chat:
         chat = kinds.open_chat(asked, target, options, state)
@@ -56,7 +57,7 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
             chat.serves(instance.name)
         return chat
 
-    return Plan(asked, open_chat, wanted.notify or base.notify)
+    return Plan(asked, open_chat, wanted.notify or base.notify, pace.limits(given))
 
 
 def entry(config: Config, name: str) -> Wanted:

@@ -57,9 +57,14 @@ def framed(*mails: Mail) -> str:
     return "\n".join(map(_frame, mails))
 
 
-def notice(mail: Mail) -> str:
-    """Return the text that only announces mail, for agents that can run `xw` themselves."""
-    tell = f"you have mail; run: xw read {mail.short}"
+def notice(mail: Mail, pending: int, alone: bool = True) -> str:
+    """Return the text that only announces mail, for agents that can run `xw` themselves.
+
+    `pending` is the number of messages that wait, this one included; if it is not `alone` with its news, the
+    text names the command that lists them.
+    """
+    run = f"xw read {mail.short}" if alone else "xw check"
+    tell = f"you have mail, {pending} pending; run: {run}"
     return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
 
 

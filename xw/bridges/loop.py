@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from xw import layout, post, presence
+from xw import clock, layout, post, presence
 from xw.backoff import Pause
 from xw.bridges import answer, batch, infos, present, turn
 from xw.bridges.chat import (
@@ -24,6 +24,7 @@ from xw.bridges.chat import (
     Unusable,
     why_not_ready,
 )
+from xw.bridges.pace import Hold, Limits, Pace
 from xw.bridges.queue import Queue
 from xw.bridges.turn import CLAIMED, ENDED, FAILING, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import (
@@ -70,6 +71,7 @@ class Bridge:
         tell: Tell = lambda text: None,
         monotonic: Callable[[], float] = time.monotonic,
         arrivals: Callable[[], object] = object,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
         self._instance = instance
         self._mailbox = instance.mailbox
@@ -80,6 +82,9 @@ class Bridge:
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
+        self._pace = Pace(instance, limits)
+        self._held: dict[str, Hold] = {}  # senders whose mail waits, though the chat could take it
+        self._spent = ""  # the message whose turn is counted
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
         self._since: float | None = None
@@ -90,14 +95,16 @@ class Bridge:
     @property
     def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
+        notes = (self._pace.used, *(f"mail waits: {hold.reason}" for hold in self._held.values()))
+        note = "; ".join(filter(None, notes))
         if self._waits_for:
-            return presence.Doing("alive", waits_for=self._waits_for)
+            return presence.Doing("alive", waits_for=self._waits_for, note=self._pace.used)
         if self._turn is None:
-            return presence.Doing("idle")
+            return presence.Doing("idle", note=note)
         name = layout.file_name(self._turn.name)
         task = f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
         task += _more(self._turn.riders)
-        return presence.Doing("busy", task)
+        return presence.Doing("busy", task, note=note)
 
     def step(self) -> float | None:
         """Do the next step. Return the seconds until the following one (0: at once; None: when mail arrives).
@@ -228,9 +235,7 @@ class Bridge:
         self._queue.look()
         message = self._released() or self._next()
         if message is None:
-            self._waits_for = ""
-            return None
-        self._at_hand = message
+            return self._hold_back()
         unfit = present.unfit(message, self._instance.now())
         if unfit is None and self._must_wait():
             return self._rest.longer()
@@ -248,13 +253,41 @@ class Bridge:
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
 
     def _next(self) -> Message | None:
-        """Return the first message of the queue that can be read."""
-        while name := self._queue.first():
+        """Return the first message of the queue that can be read, and that the limits of turns let go on."""
+        held: dict[str, Hold] = {}
+        found = None
+        while found is None and (name := self._queue.first(held)):
             message = next(present.readable(self._instance, [name], self._unshown), None)
-            if message:
-                return message
-            self._queue.drop(name)
-        return None
+            if message is None:
+                self._queue.drop(name)
+                continue
+            self._at_hand = message
+            unfit = present.unfit(message, self._instance.now())
+            hold = None if unfit else self._pace.hold(message)
+            if hold is None:
+                found = message
+            else:
+                held[message.sender] = hold
+                self._report_hold(message, hold)
+        self._held = held
+        return found
+
+    def _report_hold(self, message: Message, hold: Hold) -> None:
+        try:
+            if self._pace.tell(message, hold):
+                self._tell(f"mail of {message.sender} waits: {hold.reason}; its sender knows")
+        except (XwError, OSError) as error:
+            self._tell(f"cannot report to {message.sender} that its mail waits: {explain(error)}")
+
+    def _hold_back(self) -> float | None:
+        """Wait for mail; if some waits for a turn, at most until there is one."""
+        if not self._held:
+            self._waits_for = ""
+            return None
+        self._at_hand = None
+        self._say_why("; ".join(dict.fromkeys(hold.reason for hold in self._held.values())))
+        until = min(hold.until for hold in self._held.values())
+        return max(self._rest.longer(), (until - self._instance.now()) / clock.SECOND)
 
     def _released(self) -> Message | None:
         """Return the oldest claimed message that nobody holds any more; see `holding`."""
@@ -307,6 +340,9 @@ class Bridge:
             self._waits_for = str(error)
             raise  # `serve` reports it once and retries ever less often: a try may start a program
         now = self._detach(now, shown.riders)
+        if self._spent != now.name:
+            self._pace.spend(message)  # before the turn, so that none is taken uncounted
+            self._spent = now.name
         chat = type(self._chat).__name__
         now = now._replace(stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos)
         turn.save(self._mailbox, now)
@@ -337,7 +373,8 @@ class Bridge:
 
     def _claim_riders(self, now: Turn, message: Message) -> list[Message]:
         riders = []
-        for reply in batch.choose(self._instance, self._queue, message, self._chat.limit, self._unshown):
+        limit = self._chat.limit
+        for reply in batch.choose(self._instance, self._queue, message, limit, self._unshown, self._held):
             new = Turn(reply.file_name, head=now.name)
             self._queue.drop(new.name)
             try:
@@ -516,12 +553,15 @@ class Bridge:
     def _must_wait(self) -> bool:
         """Return True if the chat cannot take mail now; report each reason once."""
         reason = why_not_ready(self._chat)
-        if reason and reason != self._waits_for:
-            self._tell(f"mail waits: {reason}")
-        self._waits_for = reason or ""
+        self._say_why(reason or "")
         if not reason:
             self._rest.reset()
         return bool(reason)
+
+    def _say_why(self, reason: str) -> None:
+        if reason and reason != self._waits_for:
+            self._tell(f"mail waits: {reason}")
+        self._waits_for = reason
 
     def _lasted(self) -> float:
         """Return the seconds since the present trouble began."""

@@ -15,6 +15,7 @@ from xw.bridges.announce import Announcer
 from xw.bridges.chat import Chat, ChatGone, Hearing, Remembering, Starting, Unusable, why_not_ready
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.overheard import Ears
+from xw.bridges.pace import Limits
 from xw.errors import Busy, Unreachable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -34,6 +35,7 @@ class Plan(NamedTuple):
     kind: str
     open: Callable[[Path], Chat]
     notify: bool = False
+    limits: Limits = Limits()
 
 
 class _Cut(BaseException):
@@ -147,9 +149,9 @@ def _work(instance: Instance, plan: Plan, chat: Chat, ears: Ears | None, stop: S
     mailbox = instance.mailbox
     with Arrivals([f"{instance.root}/{mailbox.at(INBOX['pending'])}"]) as woken:
         worker: _Worker = (
-            Announcer(instance, chat, tell)
+            Announcer(instance, chat, tell, plan.limits)
             if plan.notify
-            else Bridge(instance, chat, tell, arrivals=woken.ticket)
+            else Bridge(instance, chat, tell, arrivals=woken.ticket, limits=plan.limits)
         )
         if ears:
             worker = _Attentive(worker, ears)

@@ -140,7 +140,8 @@ def _waiting(peer: Peer, now: int) -> str:
 
 def _bridge(peer: Peer, width: int) -> str:
     fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
-    return f"{first_line(peer.bridge, width)}{fix}"
+    note = f" ({first_line(peer.bridge_note, width)})" if peer.bridge_note and not fix else ""
+    return f"{first_line(peer.bridge, width)}{note}{fix}"
 
 
 def join(call: Call, groups: list[str]) -> None:

@@ -25,7 +25,8 @@ class Peer(NamedTuple):
     seconds by the hub's clock, `age` the seconds since then. `status` is `-` if it never gave one. `bridge`
     is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back. `needs_help` is
     the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read,
-    `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing).
+    `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing),
+    `bridge_note` what its bridge says of its turns today, or of announced mail.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Peer(NamedTuple):
     groups: tuple[str, ...] = ()
     problem: str = ""
     memory: str = ""
+    bridge_note: str = ""
 
     @property
     def in_trouble(self) -> bool:
@@ -112,6 +114,7 @@ class Sighting(NamedTuple):
             tuple(filter(layout.is_name, _texts(card, "groups"))),
             self.problem,
             shown.memory,
+            shown.bridge_note,
         )
 
 

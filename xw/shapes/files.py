@@ -93,6 +93,7 @@ class Serving(TypedDict):
     memory: NotRequired[
         Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
     ]
+    note: NotRequired[Annotated[str, Field(description="Its turns of today, or what it has announced.")]]
 
 
 class Presence(Said):

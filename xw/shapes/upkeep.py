@@ -74,6 +74,7 @@ class Peer(TypedDict):
     groups: Annotated[list[Name], Field(description="The groups that it has joined.")]
     problem: Annotated[str, Field(description="Why its card or mailbox cannot be read, or empty.")]
     memory: Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
+    bridge_note: Annotated[str, Field(description="The bridge's turns of today, or what it has announced.")]
 
 
 class Peers(TypedDict):
