@@ -9,6 +9,7 @@ from tests.loop.test_queue import Looks, looks
 from tests.loop.world import START, CrashingFiles, World
 from xw import clock
 from xw.bridges.infos import SIZE
+from xw.files.walk import Walk
 
 __all__ = ["looks"]
 
@@ -48,14 +49,14 @@ def test_infos_that_cannot_be_moved_hold_nothing_up(world: World, monkeypatch: p
     world.send("report 1.", "info", protocol={"kind": "HEARTBEAT"})
     world.time += 10 * clock.SECOND
     world.send("and now?")
-    real = CrashingFiles.move
+    real = CrashingFiles._rename
 
-    def move(files: CrashingFiles, source: str, target: str) -> None:
+    def rename(files: CrashingFiles, walk: Walk, source: str, target: str) -> None:
         if expired in source or (first in source and not world.program.shown):
             raise PermissionError(errno.EACCES, "Permission denied", source)
-        real(files, source, target)
+        real(files, walk, source, target)
 
-    monkeypatch.setattr(CrashingFiles, "move", move)
+    monkeypatch.setattr(CrashingFiles, "_rename", rename)
     world.run(world.bridge())
     (shown,) = world.program.shown
     assert "report 1." in shown and "report 0." not in shown and "lunch" not in shown

@@ -120,8 +120,8 @@ MUTATIONS = (
     Mutation(
         "mail beyond a limit of turns waits",
         "xw/bridges/loop.py",
-        "            hold = None if unfit else self._pace.hold(message)\n",
-        "            hold = None\n",
+        "        hold = self._pace.hold(message)\n",
+        "        hold = None\n",
         ("tests/loop/test_pace.py",),
     ),
     Mutation(

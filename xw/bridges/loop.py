@@ -233,7 +233,7 @@ class Bridge:
     def _begin(self) -> float | None:
         """Claim the first message that asks for a turn, once the chat can take it."""
         self._queue.look()
-        message = self._released() or self._next()
+        message = self._next(self._released())
         if message is None:
             return self._hold_back()
         unfit = present.unfit(message, self._instance.now())
@@ -252,25 +252,33 @@ class Bridge:
         self._turn = new
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
 
-    def _next(self) -> Message | None:
-        """Return the first message of the queue that can be read, and that the limits of turns let go on."""
+    def _next(self, released: Message | None) -> Message | None:
+        """Return the message whose turn it is within the limits: `released`, or the first readable one."""
         held: dict[str, Hold] = {}
+        if released and self._may_go_on(released, held):
+            self._held = held
+            return released
         found = None
         while found is None and (name := self._queue.first(held)):
             message = next(present.readable(self._instance, [name], self._unshown), None)
             if message is None:
                 self._queue.drop(name)
-                continue
-            self._at_hand = message
-            unfit = present.unfit(message, self._instance.now())
-            hold = None if unfit else self._pace.hold(message)
-            if hold is None:
+            elif self._may_go_on(message, held):
                 found = message
-            else:
-                held[message.sender] = hold
-                self._report_hold(message, hold)
         self._held = held
         return found
+
+    def _may_go_on(self, message: Message, held: dict[str, Hold]) -> bool:
+        """Return True if a message may have its turn; else note in `held` why its sender's mail waits."""
+        self._at_hand = message
+        if present.unfit(message, self._instance.now()):
+            return True
+        hold = self._pace.hold(message)
+        if hold is None:
+            return True
+        held[message.sender] = hold
+        self._report_hold(message, hold)
+        return False
 
     def _report_hold(self, message: Message, hold: Hold) -> None:
         try:
