@@ -86,6 +86,9 @@ class Agent:
         if text.startswith("only:"):
             await self.say(session_id, text[5:])
             return acp.PromptResponse(stop_reason="end_turn")
+        if text.startswith("endless:"):
+            await self.say(session_id, text[8:])
+            await asyncio.sleep(300)
         self.turns += 1
         if "die" in words:
             os._exit(3)

@@ -11,9 +11,9 @@ import pytest
 
 from tests.bridges.helpers import HERE, until
 from xw.bridges.acp import AcpChat, open_chat
-from xw.bridges.chat import ChatFailed, ChatGone, Reply, Uncertain, Unusable
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, Reply, Uncertain, Unusable
 from xw.bridges.program import Program
-from xw.errors import TimedOut, Usage
+from xw.errors import Usage
 
 AGENT = [sys.executable, str(HERE / "acp_agent.py")]
 Open = Callable[..., AcpChat]
@@ -96,9 +96,23 @@ def test_timeout_cancels_within_a_limit(start: Open, body: str, monkeypatch: pyt
     assert chat.ready() == "busy" and chat.capture(mark, body) is None
     assert chat.seen(mark, body) is True
     now[0] += 6
-    with pytest.raises(TimedOut):
+    with pytest.raises(NoAnswer):
         chat.capture(mark, body)
     assert ask(chat, "next").text.startswith("turn 2 " if body == "delay:30" else "turn 1 ")
+
+
+def test_an_answer_without_an_end_is_kept(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that streams its whole answer and never ends the turn fails, with what it said."""
+    monkeypatch.setattr("xw.bridges.acp_agent.CANCEL_S", 0.3)
+    now = [100.0]
+    chat = start(timeout_s=5, clock=lambda: now[0])
+    mark = chat.mark()
+    chat.present(mark, "endless:The answer is 42.")
+    until(lambda: chat._agent.words)
+    now[0] += 6
+    with pytest.raises(NoAnswer) as late:
+        chat.capture(mark, "endless:The answer is 42.")
+    assert late.value.said == "The answer is 42."
 
 
 def test_finished_answer_survives_its_bridge(start: Open) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,12 +14,12 @@ import pytest
 from tests.bridges.helpers import HERE, until
 from tests.bridges.hostile import bodies
 from xw.bridges import kinds
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, NotPresented
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NoAnswer, NotPresented
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.lines import LinesChat
 from xw.bridges.program import Program
-from xw.errors import TimedOut, Usage
+from xw.errors import Usage
 
 LINES = [sys.executable, str(HERE / "lines_program.py")]
 
@@ -51,7 +52,7 @@ def test_failure_names_the_last_line(tmp_path: Path) -> None:
     chat = CommandChat(Program(["sh", "-c", "echo a lot >&2; echo out of credit >&2; exit 7"]), tmp_path)
     with pytest.raises(ChatFailed, match=r"\(7\): out of credit"):
         ask(chat, "x")
-    with pytest.raises(ChatFailed, match="nothing on stderr"):
+    with pytest.raises(ChatFailed, match="no output"):
         ask(CommandChat(Program(["false"]), tmp_path), "x")
 
 
@@ -65,9 +66,41 @@ def test_timeout_ends_the_whole_group(tmp_path: Path) -> None:
     child = int(until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text()))
     assert chat.capture(mark, "x") is None
     now[0] += 6
-    with pytest.raises(TimedOut):
+    with pytest.raises(NoAnswer):
         chat.capture(mark, "x")
     until(lambda: not _lives(child))
+
+
+def test_timeout_ends_a_child_in_its_own_session(tmp_path: Path) -> None:
+    """After the time limit nothing that the command started lives, and what it printed is kept."""
+    now = [100.0]
+    script = f"echo so far; setsid sh -c 'echo $$ > {tmp_path}/child; sleep 300' & wait; sleep 300"
+    chat = CommandChat(Program(["sh", "-c", script], 5), tmp_path / "s", lambda: now[0])
+    mark = chat.mark()
+    chat.present(mark, "x")
+    child = int(until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text()))
+    now[0] += 6
+    with pytest.raises(NoAnswer) as late:
+        chat.capture(mark, "x")
+    until(lambda: not _lives(child))
+    assert late.value.said == "so far\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo Credit balance is too low; exit 1", "failed (1): Credit balance is too low"),
+        ("echo working; echo no such model >&2; exit 3", "failed (3): no such model"),
+        ("exit 4", "failed (4): no output"),
+    ],
+)
+def test_a_failure_says_what_the_command_said(tmp_path: Path, script: str, reason: str) -> None:
+    """The reason is the last line of stderr, or else of stdout."""
+    chat = CommandChat(Program(["sh", "-c", script]), tmp_path / "s")
+    mark = chat.mark()
+    chat.present(mark, "x")
+    with pytest.raises(ChatFailed, match=re.escape(reason)):
+        until(lambda: chat.capture(mark, "x"))
 
 
 def test_command_that_cannot_start(tmp_path: Path) -> None:
@@ -261,7 +294,7 @@ def test_lines_stuck_process_times_out(tmp_path: Path) -> None:
     chat.present(mark, "x")
     assert chat.seen(mark, "x") is None
     now[0] += 6
-    with pytest.raises(TimedOut):
+    with pytest.raises(NoAnswer):
         chat.capture(mark, "x")
     assert not _lives(pid)
 

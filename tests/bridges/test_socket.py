@@ -14,10 +14,10 @@ from tests.bridges.hostile import bodies
 from tests.bridges.wibwob_server import WibWob
 from xw.bridges import wiblog
 from xw.bridges import wibwob as wire
-from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain
 from xw.bridges.frame import Mail, framed
-from xw.bridges.socket import PARTS, SocketChat, list_sockets, parts_of
-from xw.errors import Refused, TimedOut
+from xw.bridges.socket import PARTS, SocketChat, list_sockets, open_chat, parts_of
+from xw.errors import Refused
 
 Serve = Callable[..., WibWob]
 BUILDS = ("direct", "registry", "log")
@@ -279,10 +279,30 @@ def test_no_answer_in_time(serve: Serve) -> None:
     chat.present(mark, text)
     assert chat.ready() == "busy"
     now[0] += 61
-    with pytest.raises(TimedOut):
+    with pytest.raises(NoAnswer):
         chat.capture(mark, text)
     now[0] += 600
     assert chat.ready() is None
+
+
+def test_a_pause_does_not_end_the_answer(serve: Serve) -> None:
+    """By default an answer that pauses for some seconds, as before a tool call, is not finished."""
+    now = [100.0]
+    server = serve()
+    server.auto = False
+    chat = open_chat(str(server.path), {}, Path())
+    chat._clock = lambda: now[0]
+    mark, text = chat.mark(), text_of("x")
+    chat.present(mark, text)
+    server.say("Let me look.")
+    for _ in range(3):
+        assert chat.capture(mark, text) is None
+        now[0] += 3
+    server.say(" The answer is 42.")
+    assert chat.capture(mark, text) is None
+    now[0] += 11
+    reply = chat.capture(mark, text)
+    assert reply and reply.text == "Let me look. The answer is 42."
 
 
 def test_one_write_per_command(tmp_path: Path) -> None:

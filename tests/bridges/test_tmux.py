@@ -16,7 +16,7 @@ import pytest
 from tests.bridges.helpers import FAKE, Agent, until
 from tests.bridges.hostile import bodies
 from tests.bridges.panes import BASH, pane, program
-from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.foreground import Owner, State
 from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
@@ -24,7 +24,7 @@ from xw.bridges.profiles import CLAUDE, GENERIC, PROFILES
 from xw.bridges.screen import Screen, answer, backgrounds, plain
 from xw.bridges.tmux import TmuxChat, open_chat
 from xw.bridges.typed import one_line, typed
-from xw.errors import NotFound, Refused, TimedOut, Usage
+from xw.errors import NotFound, Refused, Usage
 
 Start = Callable[..., Agent]
 
@@ -363,7 +363,7 @@ def test_no_answer_in_time(agent: Start) -> None:
     chat = agent().chat(clock=lambda: now[0], timeout_s=10)
     mark, text = ask(chat, "delay:30")
     now[0] += 11
-    with pytest.raises(TimedOut):
+    with pytest.raises(NoAnswer):
         chat.capture(mark, text)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.loop.world import START, World
 from xw import clock, layout, post
-from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
-from xw.errors import Refused, TimedOut
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Reply, Uncertain
+from xw.errors import Refused
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
 from xw.presence import Doing
@@ -185,7 +185,7 @@ def test_uncertain(world: World) -> None:
     ("error", "kind"),
     [
         (ChatFailed("quota"), "failed"),
-        (TimedOut("half an hour"), "timeout"),
+        (NoAnswer("half an hour"), "timeout"),
         (ChatGone("ended"), "gone"),
     ],
 )

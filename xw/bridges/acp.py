@@ -21,12 +21,12 @@ from typing import get_args
 
 from xw.bridges.acp_agent import Agent, Outcome, reason
 from xw.bridges.acp_modes import Permissions
-from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
-from xw.errors import TimedOut, Usage
+from xw.errors import Usage
 
 POLICIES: tuple[Permissions, ...] = get_args(Permissions)
 
@@ -113,7 +113,8 @@ class AcpChat:
             return self._reply(running.result())
         if self._clock() - noted["at"] > self._program.timeout_s:
             self._agent.cancel(running)
-            raise TimedOut(f"{self._program.name}: no answer within {self._program.timeout_s:g} s; cancelled")
+            why = f"no answer within {self._program.timeout_s:g} s; cancelled"
+            raise NoAnswer(f"{self._program.name}: {why}", self._agent.words)
         return None
 
     def close(self) -> None:

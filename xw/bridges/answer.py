@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xw import failure, layout, presence
-from xw.bridges.chat import ChatFailed, Reply
+from xw.bridges.chat import ChatFailed, NoAnswer, Reply
 from xw.bridges.turn import Turn
 from xw.instance import Instance
 from xw.message import Fields, Message
@@ -85,7 +85,7 @@ def kept_letter(instance: Instance, turn: Turn) -> str:
     return ""
 
 
-def failure_reason(instance: Instance, message: Message, error: ChatFailed) -> str:
+def failure_reason(instance: Instance, message: Message, error: ChatFailed | NoAnswer) -> str:
     """Return the reason of a failed turn; keep the chat's output until then, and name its file."""
     if not error.said.strip():
         return str(error)

@@ -24,12 +24,13 @@ the text went in, and `capture` returns the answer.
     ├── NotPresented   the text certainly did not go in: may be presented again
     ├── Uncertain      it may or may not have gone in: must not be presented again
     └── ChatFailed     it went in, and the program gave an error instead of an answer
-    TimedOut           it went in, and no answer came within the chat's own limit
+    TimedOut
+    └── NoAnswer       it went in, and no answer came within the chat's own limit
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from xw.errors import Refused, Unreachable, XwError, explain, unforeseen
+from xw.errors import Refused, TimedOut, Unreachable, XwError, explain, unforeseen
 
 BLOCKED_S = 3.0
 """The longest pause while a chat cannot take mail, perhaps for days: each look costs 10 ms and more."""
@@ -53,6 +54,14 @@ class Uncertain(XwError):
 
 class ChatFailed(XwError):
     """The text went in and the program answered with an error; `said` is its output before that."""
+
+    def __init__(self, reason: str, said: str = "") -> None:
+        super().__init__(reason)
+        self.said = said
+
+
+class NoAnswer(TimedOut):
+    """The text went in and no answer came within the chat's limit; `said` is the output until then."""
 
     def __init__(self, reason: str, said: str = "") -> None:
         super().__init__(reason)
@@ -184,7 +193,7 @@ class Chat(Protocol):
         """Return the answer since the mark, or None while it is not finished; never wait for it.
 
         A caller may ask again after an answer, also through a new Chat object in a new
-        process. Raise ChatFailed or TimedOut if no answer will come, ChatGone if the
+        process. Raise ChatFailed or NoAnswer if no answer will come, ChatGone if the
         program ended before it answered.
         """
 

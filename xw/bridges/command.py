@@ -17,23 +17,21 @@ that keeps its conversation from one process to the next.
 """
 
 import json
-import os
 import re
 import secrets
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NotPresented, Reply
+from xw.bridges import offspring
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
-from xw.errors import TimedOut
 from xw.presence import NO_MEMORY
 
 OUTPUT_LIMIT = 1024 * 1024
@@ -98,8 +96,8 @@ class CommandChat:
                     stdout=out,
                     stderr=err,
                     cwd=self._program.cwd,
-                    # In its own group, ^C at the bridge does not reach it, and its children end with it.
-                    process_group=0,
+                    env=offspring.tagged(run),
+                    process_group=0,  # so that ^C at the bridge does not reach it
                 )
         except OSError as error:
             raise NotPresented(
@@ -138,9 +136,8 @@ class CommandChat:
         if self._clock() - json.loads(mark)["at"] > self._program.timeout_s:
             self._end(run)
             self._reap(mark)
-            raise TimedOut(
-                f"{self._program.name}: ended after {self._program.timeout_s:g} s without an answer"
-            )
+            why = f"ended after {self._program.timeout_s:g} s without an answer"
+            raise NoAnswer(f"{self._program.name}: {why}", self._own.read(f"{run}/out", OUTPUT_LIMIT))
         return None
 
     def close(self) -> None:
@@ -151,10 +148,9 @@ class CommandChat:
 
     def _outcome(self, run: str, code: int) -> Reply:
         if code:
-            lines = self._own.read_end(f"{run}/err").strip().splitlines() or [
-                f"exit status {code} and nothing on stderr"
-            ]
-            raise ChatFailed(f"{self._program.name}: failed ({code}): {lines[-1]}")
+            said = [self._own.read_end(f"{run}/{name}").strip() for name in ("err", "out")]
+            last = next((text.splitlines()[-1] for text in said if text), "no output")
+            raise ChatFailed(f"{self._program.name}: failed ({code}): {last}", said[1])
         answer = self._own.read(f"{run}/out", OUTPUT_LIMIT + 1).strip("\n")
         error = error_in(self._program.argv, answer)
         if error:
@@ -185,8 +181,7 @@ class CommandChat:
         group = group or self._numbers(run)[0]
         # Only while the lock is held does the number surely belong to the command.
         if group and self._own.locked(f"{run}/alive"):
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+            offspring.end(group, run)
 
     def _sweep(self) -> None:
         """Remove runs that ended more than a day ago: the loop has filed their answers."""

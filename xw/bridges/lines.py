@@ -16,7 +16,6 @@ and the next bridge finds the answer in that file.
 import json
 import os
 import secrets
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -24,10 +23,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Reply, Uncertain
+from xw.bridges import offspring
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program
-from xw.errors import TimedOut
 
 PIPE_S = 10.0
 """A process that reads nothing from its stdin for this long is stuck."""
@@ -110,7 +109,7 @@ class LinesChat:
             raise ChatGone(f"{self._program.name}: ended before it answered")
         if self._clock() - noted["at"] > self._program.timeout_s:
             self.close()
-            raise TimedOut(f"{self._program.name}: no answer within {self._program.timeout_s:g} s")
+            raise NoAnswer(f"{self._program.name}: no answer within {self._program.timeout_s:g} s")
         return None
 
     def close(self) -> None:
@@ -126,8 +125,7 @@ class LinesChat:
                 process.wait(GRACE_S)
         finally:  # a signal to the bridge may interrupt the wait
             # Even if it has ended: a child that it left would keep the next process waiting.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            offspring.end(process.pid, self._out)
             process.wait(5)
 
     def _start(self) -> None:
@@ -136,7 +134,7 @@ class LinesChat:
         self.close()
         self._own.make()
         self._sweep()
-        self._out = f"out-{secrets.token_hex(4)}"
+        self._out = f"out-{secrets.token_hex(8)}"
         try:
             with self._own.opened(self._out) as out, self._own.opened(f"{self._out}.alive") as lock:
                 # The process and its children inherit the lock, which is held until the last one ends.
@@ -147,6 +145,7 @@ class LinesChat:
                     stdout=out,
                     stderr=subprocess.DEVNULL,
                     cwd=self._program.cwd,
+                    env=offspring.tagged(self._out),
                     process_group=0,
                     pass_fds=[lock.fileno()],
                 )

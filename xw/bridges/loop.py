@@ -19,6 +19,7 @@ from xw.bridges.chat import (
     Chat,
     ChatFailed,
     ChatGone,
+    NoAnswer,
     NotPresented,
     Reply,
     Unusable,
@@ -33,7 +34,6 @@ from xw.errors import (
     NoMessage,
     NotFound,
     Refused,
-    TimedOut,
     Usage,
     XwError,
     explain,
@@ -456,8 +456,8 @@ class Bridge:
             return self._end(now, message, "gone", str(error))
         except ChatFailed as error:
             return self._end(now, message, "failed", answer.failure_reason(self._instance, message, error))
-        except TimedOut as error:
-            return self._end(now, message, "timeout", str(error))
+        except NoAnswer as error:
+            return self._end(now, message, "timeout", answer.failure_reason(self._instance, message, error))
         self._since = None
         if reply is None:
             return self._pause.longer()

@@ -15,7 +15,7 @@ a text that is longer still.
 
 WibWob drops a text that comes while it works, so each part waits for the turn
 before it. A history has no sign for "finished": an answer that rests for
-`settle` seconds counts as finished.
+`settle` seconds, longer than most tools take, counts as finished.
 
 Options: `settle`, `timeout` (seconds for an answer), `log` (the log file, if xw
 cannot find it by the socket's owner), `hear` (`own`, the default: what people type
@@ -34,15 +34,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xw.bridges import wiblog
-from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Overheard, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Overheard, Reply, Uncertain
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.provider_errors import error_in
 from xw.bridges.wibwob import LIMIT, Wire, check, command, encode, unknown
-from xw.errors import Refused, TimedOut, Usage, XwError
+from xw.errors import Refused, Usage, XwError
 
 PARTS = 8
 PART_S = 120.0
 """Limit for the turn of one part of a longer text."""
+
+SETTLE_S = 10.0
+"""Default of `settle`: after 2 s, the text before a tool call was taken for the answer."""
 
 ARRIVES_S = 3.0
 """Limit for an accepted text to show in the history."""
@@ -72,7 +75,7 @@ class SocketChat:
         *,
         secret: str = "",
         log: str = "",
-        settle_s: float = 2.0,
+        settle_s: float = SETTLE_S,
         timeout_s: float = 1800.0,
         hears: bool = True,
         clock: Callable[[], float] = time.time,
@@ -183,7 +186,7 @@ class SocketChat:
         except (NotPresented, Uncertain):
             finished = None  # a failed look tells nothing about the answer
         if finished is None and self._clock() - noted["at"] > self._timeout_s:
-            raise TimedOut(f"{self._path}: no answer within {self._timeout_s:g} s")
+            raise NoAnswer(f"{self._path}: no answer within {self._timeout_s:g} s")
         return finished
 
     def close(self) -> None:
@@ -396,7 +399,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> SocketCha
         path,
         secret=os.environ.get("WIBWOB_AUTH_SECRET", ""),
         log=options.get("log", ""),
-        settle_s=seconds(options, "settle", 2.0),
+        settle_s=seconds(options, "settle", SETTLE_S),
         timeout_s=seconds(options, "timeout", 1800.0),
         hears=hear == "own",
     )

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from xw.bridges import described
-from xw.bridges.chat import ChatFailed, ChatGone, Found, NotPresented, Reply, Uncertain
+from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
 from xw.bridges.own_files import OwnFiles
@@ -191,7 +191,7 @@ class TmuxChat:
         except (TimedOut, NotNow):
             reply = None  # tmux is too busy to answer, or an editor has the terminal for now
         if reply is None and self._clock() - noted["at"] > self._timeout_s:
-            raise TimedOut(f"{self._target.name}: no answer within {self._timeout_s:g} s")
+            raise NoAnswer(f"{self._target.name}: no answer within {self._timeout_s:g} s")
         return reply
 
     def close(self) -> None:
