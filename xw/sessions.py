@@ -62,6 +62,15 @@ def others(mailbox: Mailbox, again: bool = True) -> list[str]:
     return [_sentence(mailbox.owner, one) for one in new]
 
 
+def acting() -> str:
+    """Return who runs xw here: its session, or else this process alone."""
+    own = _own()
+    if own:
+        return own.id
+    found = _process(os.getpid())
+    return f"process {os.getpid()}-{found[1] if found else ''}"
+
+
 def _sentence(name: str, other: Session) -> str:
     what = f"{first_line(other.program, 40)} ({first_line(other.id, 60)})"
     return (

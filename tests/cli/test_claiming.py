@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, XW, Team, ageless, ended, forge, until
+from tests.cli.team import PATIENCE, XW, Team, ageless, call, ended, forge, until
 from xw import layout
 from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
@@ -65,6 +65,19 @@ def test_claim(team: Team) -> None:
     assert team.ok("done", token, by="bob") == f"done {token[-8:]} task alice: job\n"
     assert team.names("bob", "inbox/processing") == []
     assert "claimed" not in team.ok("check", by="bob")
+
+
+def test_one_of_several_claims_wins(team: Team) -> None:
+    """Of eight processes of one name that claim a message, one succeeds; its own session may repeat it."""
+    token = team.send("job", kind="task")
+    results = [ended(process) for process in [team.start("claim", token, by="bob") for _ in range(8)]]
+    assert sorted(code for code, _, _ in results) == [0] + [6] * 7
+    assert all("somebody claimed it before" in err for code, _, err in results if code)
+    team.ok("release", token, by="bob")
+    session = {"XW_NAME": "bob", "XW_SESSION": "one"}
+    for expected in (0, 0):
+        assert call(team.folder, "claim", token, environ=session).code == expected
+    assert call(team.folder, "claim", token, environ={**session, "XW_SESSION": "two"}).code == 6
 
 
 def test_claim_of_what_cannot_be_claimed(team: Team) -> None:

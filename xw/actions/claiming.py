@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import layout, post
+from xw import layout, post, sessions
 from xw.actions.inbox import not_received
 from xw.actions.lookup import open_named
 from xw.actions.transcript import Asleep, LeftOut
@@ -86,9 +86,10 @@ class Worked(NamedTuple):
 
 
 def claim(instance: Instance, token: str) -> Step:
-    """Claim a pending message, or one that nobody holds any more; this instance has it until it is settled.
+    """Claim a pending message, or one that nobody holds any more; it is held until it is settled or released.
 
-    Raise Refused if somebody else holds it or it has expired, NotFound if it is settled.
+    Of several callers one succeeds, also under one name. Raise Refused if somebody else holds it or it has
+    expired, NotFound if it is settled.
     """
     mailbox = instance.mailbox
     place, message = open_named(mailbox, token, *RECEIVED_FIRST)
@@ -100,7 +101,7 @@ def claim(instance: Instance, token: str) -> Step:
         raise Refused(
             f"{message.short} expired at {message.expires}: `xw fail {message.short} WHY` tells its sender"
         )
-    holder = holding.take(mailbox, instance.carrier, name, Hold("claim"), ask=True)
+    holder = holding.take(mailbox, instance.carrier, name, Hold("claim", by=sessions.acting()), ask=True)
     if holder:
         if _is_ours(instance, name):  # two calls at once
             return Step(name, message, False)
@@ -322,15 +323,16 @@ def _ended_with(code: int) -> str:
 
 
 def _is_ours(instance: Instance, name: str) -> bool:
-    """Return True if `xw claim`, or the command that this process runs in, holds a message already."""
+    """Return True if this session, or the command that this process runs in, holds a message already."""
     mailbox = instance.mailbox
     with suppress(FileNotFoundError):
         mailbox.files.stat(mailbox.at(INBOX["processing"], name))
-        now = holding.standing(mailbox, name)
+        now, found = holding.standing(mailbox, name), holding.load(mailbox, name)
+        if found is None:
+            return False
         if now == "exec":
-            found = holding.load(mailbox, name)
-            return found is not None and found.lock == os.environ.get(OURS)
-        return now == "claim"
+            return found.lock == os.environ.get(OURS)
+        return now == "claim" and found.by == sessions.acting()
     return False
 
 

@@ -44,6 +44,8 @@ class Hold(NamedTuple):
     """The file name of the notice to its sender."""
     data: str = ""
     """The notice's bytes, as text."""
+    by: str = ""
+    """Who called `xw claim` (`sessions.acting`)."""
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def take(mailbox: Mailbox, carrier: "Carrier", name: str, held: Hold, ask: bool 
 
 
 _SAYS: dict[Standing, str] = {
-    "claim": "`xw claim` holds it",
+    "claim": "somebody claimed it before; if nobody works on it, `xw release` it first",
     "watch": "a running `xw watch --claim` holds it",
     "exec": "a command of `xw watch --claim --exec` works on it",
     "bridge": "a bridge holds it",
