@@ -14,7 +14,8 @@ from xw import ids, layout
 from xw.agent import Options, process
 from xw.cli import synonyms
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, NUMBERS, Command, Param
-from xw.cli.corrections import Wrong, corrected
+from xw.cli.corrections import corrected
+from xw.cli.corrections.wrong import Wrong
 from xw.cli.quick import command_first
 from xw.errors import ShortId, XwError
 from xw.text import then

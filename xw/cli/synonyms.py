@@ -165,8 +165,9 @@ TYPES = {
 }
 TYPE_OF = {word: kind for kind, words in TYPES.items() for word in (kind, *words.split())}
 
-NOISE = """
+_NOISE = """
 all new unread pending inbox mail mails message messages msg msgs list ls me my the for from on of to with id
 read done as handled seen complete completed now please status show check latest recent and is
 """
+NOISE = frozenset(_NOISE.split())
 """Words that say nothing in a call that lists or shows mail."""

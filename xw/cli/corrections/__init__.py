@@ -1,0 +1,99 @@
+"""Write a wrong call out again as one that works: for each command, what its words may have meant.
+
+`mistakes` sorts the words of the call; this module gives each its place. A word that only the caller can
+know stays open, as `NAME`, `ID` or `TEXT`.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+
+from xw.agent.process import Known
+from xw.cli.corrections import mail, others, sending
+from xw.cli.corrections.wrong import Corrections, Wrong, nearest_name
+
+
+def corrected(wrong: Wrong, known: Known) -> Corrections:
+    """Return the calls that a wrong one may have meant, the likeliest first."""
+    _unpack(wrong)
+    wrong.words[:] = [word for word in wrong.words if word.strip("<>") not in ("ID", "TYPE", "NAME", "ROOM")]
+    form = wrong.flagged("--format", "--output", "-o")
+    form = form or (wrong.take("form") if wrong.command.name != "log" else None)
+    if form and form.lower().startswith("json"):
+        wrong.options["as_json"] = [""]
+    _rename(wrong, known)
+    act = _REBUILD.get(wrong.command.name, others.plainly)
+    return [call for call in act(wrong, known) if call]
+
+
+def _unpack(wrong: Wrong) -> None:
+    """Take the options out of a JSON object, or out of words of the form `to=bob`."""
+    for word in list(wrong.words):
+        given: dict[str, object] = {}
+        if word.lstrip().startswith("{"):
+            try:
+                found = json.loads(word)
+            except ValueError:
+                continue
+            given = found if isinstance(found, dict) else {}
+        elif match := re.fullmatch(
+            r"(to|type|kind|body|message|text|id|re|from|name)[=:](.+)", word, re.DOTALL
+        ):
+            given = {match[1]: match[2]}
+        names = {"type": "kind", "message": "body", "text": "body", "content": "body", "recipient": "to"}
+        taken = {names.get(key, key): value for key, value in given.items() if value}
+        if not taken or not set(taken) <= {"to", "kind", "body", "re", "from", "id", "name", "subject"}:
+            continue
+        wrong.words.remove(word)
+        taken.pop("from", None)
+        if "id" in taken:
+            wrong.words.insert(0, str(taken.pop("id")))
+        for key, value in taken.items():
+            values = value if isinstance(value, list) else [value]
+            wrong.options.setdefault(key, []).extend(map(str, values))
+
+
+def _rename(wrong: Wrong, known: Known) -> None:
+    """Let a call that names an instance nobody knows act as the one with the nearest name."""
+    given = wrong.options.get("as_name", [None])[0] or os.environ.get("XW_NAME")
+    if given and not known.name and given not in known.names:
+        near = nearest_name(given, list(known.names))
+        if near:
+            wrong.options["as_name"] = [near]
+
+
+_REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
+    "send": sending.send,
+    "ask": sending.ask,
+    "reply": sending.reply,
+    "read": mail.on_received,
+    "done": mail.on_received,
+    "claim": mail.on_received,
+    "release": mail.on_received,
+    "trace": mail.on_sent,
+    "recall": mail.on_sent,
+    "join": others.groups,
+    "leave": others.groups,
+    "attach": sending.attach,
+    "retry": mail.retry,
+    "check": mail.check,
+    "log": mail.log,
+    "wait": mail.wait,
+    "watch": mail.watch,
+    "init": others.init,
+    "notify status": sending.status,
+    "notify heartbeat": sending.status,
+    "notify handoff": sending.handoff,
+    "notify compaction": sending.one_text,
+    "notify error": sending.one_text,
+    "room say": sending.room_say,
+    "bridge": others.bridge,
+    "gc": others.gc,
+    "who": others.as_peer,
+    "prompt": others.as_peer,
+    **{
+        f"room {name}": others.room
+        for name in ("create", "run", "show", "join", "leave", "pause", "resume", "set", "close")
+    },
+}
