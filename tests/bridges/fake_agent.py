@@ -87,12 +87,16 @@ class Agent:
                 if end >= 0:
                     self.typed += self.pasting
                     self.pasting = None
-            elif data.startswith("\x1b[13;5u"):  # Ctrl and Enter
+            elif data.startswith(CTRL_ENTER):
                 if self.typed:
                     self.submit()
-                data = data[7:]
+                data = data[len(CTRL_ENTER) :]
             elif data.startswith("\x1b[200~"):
                 self.pasting, data = "", data[6:]
+            elif sequence := re.match(r"\x1b\[[0-9;]+[u~]", data):
+                log(unknown=sequence[0][1:])
+                self.typed += OPTIONS.naive * sequence[0][1:]
+                data = data[sequence.end() :]
             else:
                 self.key(data[0])
                 data = data[1:]
@@ -253,7 +257,10 @@ if __name__ == "__main__":
     parser.add_argument("--ghost", action="store_true", help="a pale suggestion in the empty prompt")
     parser.add_argument("--newline", action="store_true", help="Enter is a newline, Ctrl+Enter submits")
     parser.add_argument("--deaf", type=int, default=0, help="miss that many Enters")
+    parser.add_argument("--ctrl", default="[13;5u", help="how it reads Ctrl+Enter")
+    parser.add_argument("--naive", action="store_true", help="take an unknown sequence for text")
     OPTIONS = parser.parse_args()
+    CTRL_ENTER = f"\x1b{OPTIONS.ctrl}"
     if OPTIONS.lines:
         in_lines()
     else:

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from xw.bridges.profiles import GENERIC, PROFILES, Profile
-from xw.bridges.screen import Screen, answer, backgrounds, in_input, not_ready, pale, plain, token_of, unsent
+from xw.bridges.screen import (
+    Screen,
+    answer,
+    backgrounds,
+    dialog,
+    in_input,
+    not_ready,
+    pale,
+    plain,
+    token_of,
+    unsent,
+)
 
 RECORDED = sorted(Path(__file__).parent.joinpath("screens").glob("*.json"))
 STATES = {
@@ -281,3 +292,25 @@ def test_gemini_that_asks_nobody() -> None:
         shown = screen._replace(rows=rows, styled=screen.styled.replace(">", sign, 1))
         assert (not_ready(shown, PROFILES["gemini"]) or "").startswith(reason or ""), sign
         assert (not_ready(shown, PROFILES["gemini"]) is None) == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("claude", "  Do you want to go on? Esc to cancel"),
+        ("codex", "  Would you like to see it?"),
+        ("gemini", "  Allow execution of it?"),
+        ("qwen", "    Allow execution of it?"),
+        ("opencode", "     Permission required: Allow once"),
+    ],
+)
+def test_answer_that_quotes_a_dialog(name: str, row: str) -> None:
+    """Words of a dialog in an answer are the answer's, beside an empty input and beside a half-typed one."""
+    for state in ("done", "typed"):
+        _, _, _, screen, _ = load(RECORDED[0].with_name(f"{name}-{state}.json"))
+        quoted = screen._replace(rows=(*screen.rows[:5], row, *screen.rows[6:]))
+        profile = PROFILES[name]._replace(dialog_rows=40)
+        assert not dialog(quoted, profile)
+        assert (not_ready(quoted, profile) or "").startswith("no empty input" if state == "typed" else "")
+    _, _, _, open_one, _ = load(RECORDED[0].with_name(f"{name}-dialog.json"))
+    assert dialog(open_one, PROFILES[name])

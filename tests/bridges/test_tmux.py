@@ -103,11 +103,12 @@ def test_line_that_the_terminal_would_cut(agent: Start) -> None:
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_text_that_fills_its_row(tmux_server: str, more: int) -> None:
+@pytest.mark.parametrize("reads", ["import readline", ""])
+def test_text_that_fills_its_row(tmux_server: str, more: int, reads: str) -> None:
     """A text that ends in the last column leaves the cursor on the next row, and is answered like others."""
     text = text_of("漢字 and so on")
     wide = str(len(f"> {one_line(text)}") + 2 + more)
-    code = "import readline\nwhile True: print('heard', len(input('> ')))"
+    code = f"{reads}\nwhile True: print('heard', len(input('> ')))"
     tmux = Tmux(tmux_server)
     size = ["-x", wide, "-y", "20"]
     start = ["-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size]
@@ -597,15 +598,94 @@ def test_background_of_rows_in_a_pane(tmux_server: str) -> None:
         assert found.text == "Mail answer."
 
 
-def test_submit_key_of_a_program_where_enter_is_a_newline(agent: Start, tmp_path: Path) -> None:
-    """`submit=C-Enter` reaches the program in a form that it reads, and the text goes in once."""
-    fake = agent("--newline")
+@pytest.mark.parametrize("form", ["[13;5u", "[27;5;13~"])
+def test_submit_key_of_a_program_where_enter_is_a_newline(
+    agent: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """`submit=C-Enter` reaches the program in the form that it reads, and later mail at once in that."""
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 1.0)
+    fake = agent("--newline", "--ctrl", form)
     fake.chat()
     options = {"server": fake.server, "profile": "claude", "submit": "C-Enter"}
     chat = open_chat(fake.pane, options, tmp_path)
-    mark, text = ask(chat, "x")
+    for short in ("k7f3q2m9", "k7f3q2ma"):
+        until(lambda: chat.ready() is None)
+        mark, text = ask(chat, "x", short)
+        assert "that is all" in until(partial(chat.capture, mark, text)).text
+        assert fake.records("submitted")[-1] == text
+    assert len(fake.records("submitted")) == 2
+    assert fake.records("unknown") == (["[13;5u"] if form == "[27;5;13~" else [])
+
+
+def test_key_that_is_taken_for_text(agent: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that types an unknown sequence gets no second one; its own is given as it is."""
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.5)
+    fake = agent("--newline", "--naive", "--ctrl", "[27;5;13~")
+    fake.chat()
+    options = {"server": fake.server, "profile": "claude", "submit": "C-Enter"}
+    chat = open_chat(fake.pane, options, tmp_path)
+    with pytest.raises(Uncertain, match=r"did not submit the text.*--option submit="):
+        ask(chat, "x")
+    assert fake.records("unknown") == ["[13;5u"] and fake.records("submitted") == []
+    chat.close()
+    fake.tmux.press(fake.pane, "C-c")
+    chat = open_chat(fake.pane, {**options, "submit": "CSI 27;5;13~"}, tmp_path)
+    until(lambda: chat.ready() is None)
+    mark, text = ask(chat, "y")
     assert "that is all" in until(lambda: chat.capture(mark, text)).text
     assert fake.records("submitted") == [text]
+
+
+TALKER = r"""
+import os, sys, time, tty
+raw, newline, think = sys.argv[1:]
+raw and tty.setcbreak(0)
+while True:
+    os.write(1, b'\x1b[?2004h> '[0 if raw else 8:]); text = b''
+    while raw:
+        for one in os.read(0, 4096).replace(b'\x1b[200~', b'').replace(b'\x1b[201~', b'').decode():
+            if one == '\x7f':
+                os.write(1, b'\x1b[A\x1b[99C' if text.endswith(b'\n') else b'\b \b' * bool(text))
+                if text.endswith(b'\n'):
+                    os.write(1, b'\r\x1b[%dC' % (len(text.split(b'\n')[-2]) + 2 * (text.count(b'\n') == 1)))
+                text = text[:-1]
+            else:
+                text += one.encode(); os.write(1, one.encode())
+        if text.endswith(b'\n') and not newline:
+            break
+    raw or sys.stdin.readline()
+    time.sleep(float(think))
+    print('the answer', flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("raw", "newline", "think"),
+    [("raw", "newline", "0"), ("raw", "", "1"), ("raw", "", "0"), ("", "", "1")],
+)
+def test_enter_that_may_be_a_newline(
+    tmux_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raw: str,
+    newline: str,
+    think: str,
+) -> None:
+    """Where Enter only makes a new row the text is not taken for sent; a program that thinks has taken it."""
+    monkeypatch.setattr("xw.bridges.tmux.LEAVES_S", 0.5)
+    talker = tmp_path / "talker"
+    talker.write_text(f"#!{sys.executable}\n{TALKER}")
+    talker.chmod(0o755)
+    with pane(tmux_server, shlex.join([str(talker), raw, newline, think])) as shown:
+        chat = TmuxChat(shown.id, server=tmux_server, profile=GENERIC._replace(settle_s=0.05))
+        until(lambda: chat.ready() is None)
+        if newline:
+            with pytest.raises(Uncertain, match=r"Enter is a newline there.*not submitted.*--option submit="):
+                ask(chat, "x")
+            assert (chat.ready() or "").startswith("no empty input")
+        else:
+            mark, text = ask(chat, "x")
+            assert until(lambda: chat.capture(mark, text)) == Reply("the answer")
 
 
 def test_prompt_and_end_of_a_program_that_nobody_described(agent: Start, tmp_path: Path) -> None:
@@ -630,7 +710,8 @@ def test_prompt_and_end_of_a_program_that_nobody_described(agent: Start, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "option", ["lines=two", "submit=Retrun", "submit=Enter ; kill-server", "prompt= ", "end=("]
+    "option",
+    ["lines=two", "submit=Retrun", "submit=Enter ; kill-server", "submit=CSI 1m", "prompt= ", "end=("],
 )
 def test_invalid_option(option: str, tmp_path: Path) -> None:
     """An option that cannot be is an error when the bridge starts."""

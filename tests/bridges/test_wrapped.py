@@ -64,6 +64,21 @@ def test_program_in_lines_at_every_width(wrap: Wrap, first: str, more: str) -> N
             assert unsent(screen, GENERIC, text), (width, length, echo)
 
 
+@pytest.mark.parametrize("more", ["> ", "... ", "  "])
+def test_every_length_of_a_body(more: str) -> None:
+    """Wherever the frame's last line breaks, the text is seen in the input and no row of it in the answer."""
+    for length in range(30, 131):
+        text = text_of("x" * length + " say it")
+        for wrap in WRAPS.values():
+            echo = shown_in_lines(text, 120, wrap, "> ", more)
+            screen = Screen(tuple(echo), len(echo[-1]), len(echo) - 1, width=120)
+            assert unsent(screen, GENERIC, text), (length, echo)
+            sent = Screen((*echo, ""), 0, len(echo), width=120)
+            assert len(echo[-1]) == 120 or not unsent(sent, GENERIC, text), (length, echo)
+            found = answer([*OLD, *echo, *SAID, "> "], GENERIC, text)
+            assert (found.text, found.cut) == ("\n".join(SAID), False), (length, echo)
+
+
 AGENTS = {
     # what stands before a text's first row and before its others, an answer's, and below all of it
     "claude": ("❯ ", "  ", "● ", "  ", ["✻ Baked for 1s · done 8:29", "─" * 20, "❯", "─" * 20]),

@@ -104,8 +104,8 @@ MUTATIONS = (
     Mutation(
         "the program is looked at before each Enter",
         "xw/bridges/tmux.py",
-        "profile.submit, self._check_program(mark))",
-        "profile.submit)",
+        "key, self._check_program(mark))",
+        "key)",
         ("tests/bridges/test_tmux.py::test_program_that_ends_meanwhile",),
     ),
     Mutation(
@@ -331,5 +331,33 @@ MUTATIONS = (
         "repl or re.search(TALKS, script)",
         "repl",
         ("tests/bridges/test_foreground.py",),
+    ),
+    Mutation(
+        "a new row below the text is not taken for submitted",
+        "xw/bridges/tmux.py",
+        "                self._check_submitted(left, profile, text)",
+        "                pass",
+        ("tests/bridges/test_tmux.py::test_enter_that_may_be_a_newline",),
+    ),
+    Mutation(
+        "a key that was taken for text is not sent again",
+        "xw/bridges/tmux.py",
+        "            if row == typed_row and not self._press(",
+        "            if not self._press(",
+        ("tests/bridges/test_tmux.py::test_key_that_is_taken_for_text",),
+    ),
+    Mutation(
+        "a row that differs from another turn's is the answer's",
+        "xw/bridges/furniture.py",
+        "        if row != its and not (",
+        "        if False and not (",
+        ("tests/bridges/test_furniture.py::test_rows_of_an_answer",),
+    ),
+    Mutation(
+        "words that each turn ends with are the answer's",
+        "xw/bridges/furniture.py",
+        "    kept = rows[: marks[0]] if marks else rows",
+        "    kept = rows[: len(rows) - same]",
+        ("tests/bridges/test_furniture.py::test_rows_of_an_answer",),
     ),
 )

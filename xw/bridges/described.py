@@ -3,7 +3,7 @@
 prompt=TEXT    left of the cursor in an empty input
 end=PATTERN    the row below a finished answer
 lines=many     takes a text of several lines as one paste
-submit=KEY     submits a text, such as `C-Enter` where Enter is a newline
+submit=KEY     submits a text, such as `C-Enter` where Enter is a newline, or `CSI 27;5;13~`
 pause=SECONDS  between the paste and that key
 """
 
@@ -15,8 +15,8 @@ from xw.bridges.kinds import seconds
 from xw.bridges.profiles import NEVER
 from xw.errors import Usage
 
-_KEY = re.compile(r"([CMS]-){0,3}(Enter|Tab|Space|Escape|F\d\d?|[a-z])")
-"""Keys that submit a text. tmux would type any other word as it is."""
+_KEY = re.compile(r"([CMS]-){0,3}(Enter|Tab|Space|Escape|F\d\d?|[a-z])|CSI [0-9;]{1,20}[u~]")
+"""Keys that submit a text, or their control sequence. tmux would type any other word as it is."""
 
 
 def changes(options: Mapping[str, str]) -> dict[str, Any]:

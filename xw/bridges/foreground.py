@@ -9,6 +9,7 @@ import filecmp
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -156,6 +157,20 @@ def foreground(tty: str) -> list[Process]:
         return []
     found = sorted(_from_proc(tty, device)) if os.path.exists(f"{_PROC}/self/stat") else []
     return found or _from_ps(tty)
+
+
+def reads_keys(tty: str) -> bool:
+    """Return True if the program gets each key at once; False if the terminal collects lines for it."""
+    try:
+        opened = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return True  # in doubt, as most programs do
+    try:
+        return not termios.tcgetattr(opened)[3] & termios.ICANON
+    except termios.error:
+        return True
+    finally:
+        os.close(opened)
 
 
 def _from_proc(tty: str, device: int) -> Iterator[Process]:

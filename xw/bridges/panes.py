@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from xw.bridges.chat import ChatGone, Found
 from xw.bridges.foreground import Owner, State, agent_of, foreground, owner
+from xw.bridges.looks import look_of
 from xw.bridges.profiles import GENERIC, profile_of
 from xw.bridges.screen import Screen, not_ready, plain
 from xw.errors import NotFound, TimedOut, XwError
@@ -134,9 +135,9 @@ class Tmux:
             raise
 
     def press(self, pane: str, key: str, seen: Screen | None = None) -> bool:
-        """Press one key, by tmux's name for it; with `seen`, only if the same program still has the pane.
+        """Press one key, by tmux's name or as a control sequence; return True if it was pressed.
 
-        Return True if the key was pressed.
+        With `seen`, press it only if the same program still has the pane.
         """
         return _MOVED not in self.run(
             *_guarded(pane, f"send-keys -t {pane} {_sent(key)}", seen and _state(seen, False))
@@ -158,18 +159,29 @@ class Tmux:
 
 
 _MODIFIERS = {"S": 1, "M": 2, "C": 4}
+_SEQUENCE = "CSI "
+"""Opens a key that is given as a control sequence, such as `CSI 27;5;13~`."""
 
 
-def _sent(key: str) -> str:
-    """Return the arguments of send-keys for a key.
+def forms(key: str) -> list[str]:
+    """Return the forms of a key, by tmux's name or as control sequences; a program may read only one.
 
     By its defaults tmux sends nothing, or a plain Enter, for an Enter with Ctrl or Shift. Programs that tell
-    these apart read them as `CSI 13;5u` (https://sw.kovidgoyal.net/kitty/keyboard-protocol/).
+    these apart read them as `CSI 13;5u` (https://sw.kovidgoyal.net/kitty/keyboard-protocol/), or as
+    `CSI 27;5;13~` (xterm's modifyOtherKeys).
     """
     *modifiers, name = key.split("-")
     if name != "Enter" or not {"C", "S"} & set(modifiers):
+        return [key]
+    number = 1 + sum(_MODIFIERS[one] for one in set(modifiers))
+    return [f"{_SEQUENCE}13;{number}u", f"{_SEQUENCE}27;{number};13~"]
+
+
+def _sent(key: str) -> str:
+    """Return the arguments of send-keys for a key."""
+    if not key.startswith(_SEQUENCE):
         return key
-    sequence = f"\x1b[13;{1 + sum(_MODIFIERS[one] for one in modifiers)}u"
+    sequence = "\x1b[" + key.removeprefix(_SEQUENCE)
     return "-H " + " ".join(f"{ord(sign):02x}" for sign in sequence)
 
 
@@ -230,7 +242,8 @@ def list_panes(server: str = "") -> list[Found]:
             continue
         profile = profile_of(running.name) or GENERIC
         try:
-            state = not_ready(tmux.look(pane.pane), profile) or "idle"
+            screen = tmux.look(pane.pane)
+            state = not_ready(screen, look_of(profile, screen)) or "idle"
         except ChatGone:
             continue  # closed since the listing
         if running.state is State.WRAPPER:

@@ -1,8 +1,9 @@
 """The looks of agent programs in a terminal, as data: one table, one row per program.
 
 `screen.py` reads screens by these rows and knows no program by name. Observed with
-Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74 and
-llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds their screens.
+Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74, Qwen Code
+0.24 and llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds their screens.
+`looks.py` has the other looks of these programs.
 
 In all of them the cursor stands at the start of an empty input, before the pale
 suggestion that some show there, so the text left of it tells whether somebody has
@@ -71,8 +72,18 @@ class Profile(NamedTuple):
     """Searched in the whole answer: group 1 is an error or interruption at its end."""
     bullet: str = ""
     """Opens each block of an answer; the blocks' other rows have the same indent."""
+    hang: int = -1
+    """Indent of a block's other rows, if it is not the bullet's width."""
     tool: re.Pattern[str] = NEVER
     """Marks its block as a tool's, not the answer's."""
+    aside: re.Pattern[str] = NEVER
+    """Opens a block that is not the answer's, where the program gives that one another sign."""
+    redraws: bool = False
+    """True if the unfinished form of a block may stay above the finished one."""
+    repeats: bool = False
+    """True if the program shows an error like an answer, and again below the `end` row."""
+    remedy: str = ""
+    """How a person starts the program so that a long answer stays readable."""
     indent: int = 0
     line_mode: bool = False
     """True if the program reads lines: it shows a text once, and its empty prompt only after its answer."""
@@ -170,6 +181,29 @@ GEMINI = Profile(
     pause_s=0.5,
 )
 
+QWEN = Profile(
+    "qwen",
+    programs=("qwen",),
+    prompt=_row(r"[>*]\s?"),
+    above=_row(_RULE),
+    busy=_row(r"^  \S+ .*\(.*\d[hms] · esc to cancel\)"),
+    busy_title=_row(r"^[◐◑◒◓]"),
+    ready_title=_row(r"^Qwen -"),
+    floor=_row("^" + _RULE),
+    reach=6,
+    dialog=_row(r"Waiting for user confirmation|Allow execution of|^\s+› 1\. |Apply this change"),
+    dialog_title=_row(r"^✳"),
+    furniture=(_row("^" + _RULE), _row(r"^  .*(to cycle\)|for shortcuts)")),
+    collapsed=_row(r"\[Pasted Content \d+[^]]*\]"),
+    chrome=_row("^" + _RULE + r"|^  [>*] "),
+    turn=_row(r"^(  )?[>*] "),
+    broken=_row(r"^  ✕ |^  \S+ Request cancelled"),
+    bullet="  ◆\ufe0e ",
+    hang=4,
+    aside=_row(r"^  \S"),
+    pause_s=0.5,
+)
+
 OPENCODE = Profile(
     "opencode",
     programs=("opencode",),
@@ -203,6 +237,8 @@ PI = Profile(
     chrome=_row("^" + _RULE + "|^─+ " + _SPINNER + " "),
     last_words=_row(r"(?:^|\n\n)(Operation aborted)$"),
     indent=1,
+    # From 1.6 on it has the alternate screen, and no mark of its turns.
+    remedy="pi --tui-mode regular",
 )
 
 LLM = Profile(
@@ -257,7 +293,7 @@ GENERIC = Profile(
     settle_s=3.0,
 )
 
-PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, OPENCODE, PI, LLM, GENERIC)}
+PROFILES: dict[str, Profile] = {p.name: p for p in (CLAUDE, CODEX, GEMINI, QWEN, OPENCODE, PI, LLM, GENERIC)}
 
 NAMES = {program: profile for profile in PROFILES.values() for program in profile.programs}
 

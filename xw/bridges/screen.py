@@ -7,8 +7,10 @@ doubt, the program counts as not ready.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
+from xw.bridges.furniture import without_furniture
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.provider_errors import PROVIDER_ERROR
 from xw.bridges.wrapped import Place, letters, places
@@ -90,7 +92,10 @@ def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | No
     if busy(screen, profile, still):
         return "busy"
     if not empty_input(screen, profile):
-        return "no empty input line: somebody is typing, or the program is not at its prompt"
+        return (
+            "no empty input line: somebody is typing, or the program is not at its prompt "
+            "(if its input is empty, name its prompt: --option prompt=TEXT)"
+        )
     return None
 
 
@@ -125,10 +130,26 @@ def dialog(screen: Screen, profile: Profile) -> bool:
     """Return True if the program waits for a decision, which any key might make."""
     if profile.dialog_title.search(screen.title) or profile.asks.search(left_of_cursor(screen)):
         return True
-    # Dialogs replace the input; beside an empty input the same words belong to an answer.
-    return not empty_input(screen, profile) and any(
+    # Dialogs replace the input; beside an input the same words belong to an answer.
+    return not (empty_input(screen, profile) or half_typed(screen, profile)) and any(
         profile.dialog.search(row) for row in _last(screen, profile.dialog_rows)
     )
+
+
+def half_typed(screen: Screen, profile: Profile) -> bool:
+    """Return True if the cursor is behind a text in the program's input; False in doubt."""
+    below = screen.rows[screen.cursor_y + 1 :]
+    # A half-typed line may hide some of the program's rows, a dialog all of them.
+    framed = not profile.furniture or any(one.search(row) for one in profile.furniture for row in below)
+    if profile.line_mode or not framed or any(map(profile.dialog.search, below)):
+        return False
+    for y in range(min(screen.cursor_y, len(screen.rows) - 1), -1, -1):
+        if profile.dialog.search(screen.rows[y]):
+            return False
+        prompt = profile.prompt.match(screen.rows[y])
+        if prompt and prompt[0].strip() and profile.above.search(screen.rows[y - 1] if y else ""):
+            return True
+    return False
 
 
 def furnished(screen: Screen, profile: Profile) -> bool:
@@ -152,8 +173,11 @@ def empty_input(screen: Screen, profile: Profile) -> bool:
     row = screen.rows[screen.cursor_y].ljust(screen.cursor_x)
     left, right = row[: screen.cursor_x], row[screen.cursor_x :].strip()
     above = screen.rows[screen.cursor_y - 1] if screen.cursor_y else ""
-    if not profile.prompt.fullmatch(left) or not profile.above.search(above):
+    shown = profile.prompt.fullmatch(left)
+    if not shown or not profile.above.search(above):
         return False
+    if shown.re.groups and shown[1] and not pale(screen.styled, shown.start(1) - 1):
+        return False  # the suggestion left of the cursor is somebody's text
     return not right or pale(screen.styled, screen.cursor_x)
 
 
@@ -203,6 +227,23 @@ def unsent(screen: Screen, profile: Profile, text: str) -> bool:
     return shown != "" and tail.endswith(shown) and (above + shown).endswith(tail)
 
 
+def stands_above(screen: Screen, text: str) -> bool:
+    """Return True if the cursor is below the text, with only blank rows between them."""
+    token = token_of(text)
+    place = next(reversed(list(places(screen.rows, token, text[text.rindex(token) + len(token) :]))), None)
+    if place is None or place.rest or place.below > screen.cursor_y:
+        return False
+    return not any(letters(row) for row in screen.rows[place.below : screen.cursor_y + 1])
+
+
+def above_input(rows: list[str], screen: Screen) -> list[str]:
+    """Return all rows of a pane down to the empty input, whose own row ends at the cursor."""
+    at = len(rows) - (len(screen.rows) - screen.cursor_y)
+    if at < 0 or rows[at] != screen.rows[screen.cursor_y]:
+        return rows  # the program has drawn more since the look
+    return [*rows[:at], left_of_cursor(screen)]
+
+
 def token_of(text: str) -> str:
     """Return the start of the text's last line, `[end k7f3q2m9]`, by which to find the text again."""
     last = text.rsplit("\n", 1)[-1].rsplit("⏎ ", 1)[-1]
@@ -237,9 +278,14 @@ def answer(rows: list[str], profile: Profile, text: str, shades: Sequence[str] =
             stop, ended = number, profile.end.search(row) is not None
             break
     said, edge = below[:stop], below[stop : stop + 1]
+    if place and profile.line_mode:
+        said = without_furniture(said, rows[: place.row])
     shown, failure = _undecorated(said, profile, cut), _failure(said, profile, ended, cut)
     if not failure and any(map(profile.broken.search, edge)):
         failure = edge[0].strip()
+    if profile.repeats and ended and shown and _paragraph(_shown(below[stop + 1 :])) == _last_of(shown):
+        failure = _last_of(shown)
+    ended = ended and not profile.repeats  # it may still report an error
     return Answer(shown, ended, cut, failure or (OVERTAKEN if other == stop and not shown else ""))
 
 
@@ -328,20 +374,24 @@ def _trimmed(lines: list[str]) -> str:
 
 def _blocks(rows: list[str], profile: Profile, cut: bool) -> list[list[str]]:
     """Return the blocks of the program's own words, without its tools' blocks."""
-    width = len(profile.bullet)
+    width = len(profile.bullet) if profile.hang < 0 else profile.hang
     kept: list[list[str]] = []
     # Rows above the first bullet are not the answer, unless its bullet has scrolled off.
     block: list[str] | None = [] if cut else None
     for row in [*rows, profile.bullet]:
-        if not row.startswith(profile.bullet):
+        spoken = row.startswith(profile.bullet)
+        if not spoken and not profile.aside.search(row):
             if block is not None:
                 block.append(row)
             continue
         if block and not any(profile.tool.search(line) for line in block):
-            first = block[0]
-            spoken = first[width:] if first.startswith(profile.bullet) else _dedented(first, width)
-            kept.append([spoken, *(_dedented(line, width) for line in block[1:])])
-        block = [row]
+            first = block[0].removeprefix(profile.bullet)
+            first = first if first != block[0] else _dedented(first, width)
+            kept.append([first, *(_dedented(line, width) for line in block[1:])])
+        block = [row] if spoken else None
+    if profile.redraws:
+        later = ["\n".join(block) for block in [*kept[1:], []]]
+        kept = [b for b, then in zip(kept, later, strict=False) if not then.startswith("\n".join(b))]
     return kept
 
 
@@ -354,7 +404,8 @@ def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
     bullets = [n for n, row in enumerate(rows) if profile.bullet and row.startswith(profile.bullet)]
     for number in range(bullets[-1] if bullets else 0, len(rows)):
         if profile.broken.search(rows[number]):
-            return _paragraph(rows[number:]).lstrip("⎿ \xa0")
+            others = takewhile(lambda row: not profile.aside.search(row), rows[number + 1 :])
+            return _paragraph([rows[number], *others]).lstrip("⎿ \xa0")
     said = _undecorated(rows, profile, cut)
     if profile.bullet:
         blocks = _blocks(rows, profile, cut)
@@ -367,6 +418,16 @@ def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
         return first
     last = profile.last_words.search(said)
     return _paragraph(last[1].split("\n")) if last else ""
+
+
+def _last_of(text: str) -> str:
+    """Return the last paragraph of a text, as one line."""
+    return _paragraph(text.split("\n\n")[-1].split("\n"))
+
+
+def _shown(rows: list[str]) -> list[str]:
+    """Return the rows from the first that is not blank."""
+    return rows[next((n for n, row in enumerate(rows) if row.strip()), len(rows)) :]
 
 
 def _paragraph(rows: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from xw.bridges.chat import ChatGone
 from xw.bridges.foreground import Owner, State
+from xw.bridges.looks import look_of
 from xw.bridges.may_type import Asked, NotNow, choose
 from xw.bridges.pane_lock import PaneLock
 from xw.bridges.panes import Tmux, find_target, owner_of
@@ -31,6 +32,8 @@ class Target:
         self._socket = ""
         self._server = server
         self._asked = asked
+        self._shown: tuple[list[Any], Profile | None] = ([], None)
+        """A process, and the look in which it was seen last."""
         self._bound = ("", "")
         """The pane in which a program was recognised, and that program."""
 
@@ -74,6 +77,9 @@ class Target:
             raise ChatGone(f"{pane}: {error}") from error
         self.pane = pane
         self.identity = list(found.identity)
+        if found.state is State.KNOWN:
+            profile = look_of(profile, screen, self._shown[1] if self._shown[0] == self.identity else None)
+            self._shown = (self.identity, profile)
         return screen, profile
 
     def is_same(self, screen: Screen, noted: Mapping[str, Any]) -> bool:

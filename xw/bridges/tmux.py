@@ -23,21 +23,25 @@ from typing import Any
 
 from xw.bridges import described
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply, Uncertain
+from xw.bridges.foreground import reads_keys
 from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
 from xw.bridges.own_files import OwnFiles
-from xw.bridges.panes import list_panes
+from xw.bridges.panes import forms, list_panes
 from xw.bridges.profiles import PROFILES, Profile
 from xw.bridges.screen import (
     Screen,
+    above_input,
     answer,
     backgrounds,
     busy,
     dialog,
     empty_input,
     in_input,
+    left_of_cursor,
     not_ready,
     plain,
+    stands_above,
     starting,
     token_of,
     turns,
@@ -76,6 +80,8 @@ _LOOK_EVERY_S = 0.03
 SILENT = "the program is idle and shows no answer"
 LOST = "the mail has left the program's screen, so xw cannot tell its answer from others"
 
+OTHER_KEY = "name the key that submits: --option submit=C-Enter, or another"
+
 _NO_TEXT = "[none]"
 """A text on no screen: with it, `answer` returns the rest of an earlier turn."""
 
@@ -108,6 +114,8 @@ class TmuxChat:
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
+        self._form = 0
+        """The form of the submit key that the program has read."""
         self._rest: tuple[str, float] = ("", 0.0)
         self._worked: dict[str, Any] = {}
         """The mark since which the program was seen at work, or the text: the answer belongs to that turn."""
@@ -213,7 +221,10 @@ class TmuxChat:
 
     def _answer(self, screen: Screen, profile: Profile, noted: dict[str, Any], text: str) -> Reply | None:
         styled = self._tmux.styled(self._pane)
-        found = answer([plain(row) for row in styled], profile, text, list(backgrounds(styled)))
+        rows = [plain(row) for row in styled]
+        if profile.line_mode and empty_input(screen, profile):
+            rows = above_input(rows, screen)
+        found = answer(rows, profile, text, list(backgrounds(styled)))
         if not found.cut:
             self._worked = noted
         rested = self._rested(_digest(screen.rows))
@@ -223,7 +234,9 @@ class TmuxChat:
             raise ChatFailed(found.failure, found.text)
         if not found.text or (found.cut and self._is_stale(found.text, screen, profile, noted, text)):
             if rested > (profile.settle_s if profile.line_mode and found.cut else SILENT_S):
-                raise ChatFailed(f"{self._pane}: {LOST if found.cut and not found.text else SILENT}")
+                lost = found.cut and not found.text
+                remedy = f"; start it as `{profile.remedy}`" if lost and profile.remedy else ""
+                raise ChatFailed(f"{self._pane}: {LOST if lost else SILENT}{remedy}")
             return None
         if rested < profile.settle_s and (found.cut or not found.ended):
             return None
@@ -298,26 +311,52 @@ class TmuxChat:
             )
 
     def _submit(self, mark: str, profile: Profile, text: str) -> None:
-        for _ in range(PRESSES):
+        keys, typed_row = forms(profile.submit), None
+        for turn in range(self._form, self._form + PRESSES):
             # While somebody scrolls, tmux's mode would get the key instead of the program.
             before = self._until(lambda s: not s.obstacle, ARRIVES_S)
             if before is None:
                 raise Uncertain(
                     f"{self._pane}: somebody is scrolling there; the text is in the input, not submitted"
                 )
-            try:
-                pressed = self._tmux.press(self._pane, profile.submit, self._check_program(mark))
-            except (TimedOut, ChatGone) as error:
-                raise Uncertain(f"{self._pane}: {error} while submitting the text") from error
-            if not pressed:
+            row = left_of_cursor(before)
+            typed_row = row if typed_row is None else typed_row
+            # A program that took the key for text or a newline would take the next one so, too.
+            if row == typed_row and not self._press(keys[turn % len(keys)], mark):
                 continue  # the pane has changed since the look
             gone = partial(_left, before=before, profile=profile, text=text)
             left = self._until(gone, LEAVES_S)
             if left:
+                self._check_submitted(left, profile, text)
+                self._form = turn % len(keys)
                 if busy(left, profile) or any(places(left.rows, token_of(text))):
                     self._worked = json.loads(mark)
                 return
-        raise Uncertain(f"{self._pane}: {profile.submit}, pressed {PRESSES} times, did not submit the text")
+        raise Uncertain(
+            f"{self._pane}: {profile.submit} did not submit the text in {PRESSES} tries; {OTHER_KEY}"
+        )
+
+    def _press(self, key: str, mark: str) -> bool:
+        try:
+            return self._tmux.press(self._pane, key, self._check_program(mark))
+        except (TimedOut, ChatGone) as error:
+            raise Uncertain(f"{self._pane}: {error} while submitting the text") from error
+
+    def _check_submitted(self, left: Screen, profile: Profile, text: str) -> None:
+        """Raise Uncertain if the text is still in the input, above an empty row that the submit key has made.
+
+        A program that has submitted it may look the same. So erase one character: that row, or nothing.
+        """
+        if not profile.line_mode or not stands_above(left, text) or not reads_keys(left.tty):
+            return
+        if not self._tmux.press(self._pane, "BSpace", left):
+            return
+        back = self._until(lambda s: unsent(s, profile, text) or not stands_above(s, text), LEAVES_S)
+        if back and unsent(back, profile, text):
+            raise Uncertain(
+                f"{self._pane}: {profile.submit} is a newline there; the text is in the input, "
+                f"not submitted: clear it, and {OTHER_KEY}"
+            )
 
     def _until(self, condition: Callable[[Screen], bool], limit_s: float) -> Screen | None:
         deadline = time.monotonic() + limit_s
@@ -337,6 +376,8 @@ def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
     """Return True if the text has left the input line, or a program that is still starting took it."""
     if starting(screen, profile):
         return True
+    if profile.line_mode and before.cursor_x == before.width and screen.cursor_x == 0:
+        return True  # from the end of a full row to the next one, where an unsent text may have its cursor
     if unsent(screen, profile, text):
         # Before the dialogs: the text itself may hold the words of one.
         return False
@@ -344,7 +385,7 @@ def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
         return True
     if profile.line_mode:
         # A line-mode program shows no empty prompt until it has answered: the cursor moves on.
-        return screen.rows != before.rows
+        return (screen.rows, screen.cursor_y) != (before.rows, before.cursor_y)
     # If Enter only added a newline, the input is not empty.
     return empty_input(screen, profile)
 

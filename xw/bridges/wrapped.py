@@ -11,8 +11,8 @@ from typing import NamedTuple
 _MARKS = re.compile(r"\s*(?:(?:[>│┃|❯›·:]+|\.\.\.+)\s*)*")
 """Marks that a program puts at the start of a continuation row."""
 
-_PASSED = frozenset("┃│| \t\xa0")
-"""Characters that may interrupt a text: blanks where it wraps, boxes at its sides."""
+_PASSED = frozenset("┃│| \t\xa0\u200b")
+"""Characters that may interrupt a text: blanks where it wraps, boxes at its sides, a drawn cursor's."""
 
 
 class Place(NamedTuple):
