@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +129,26 @@ def test_a_stopped_server_takes_no_attachment(known: Sshd, tmp_path: Path) -> No
         files.store((bytes(1 << 20) for _ in range(64)), "a/large")
     assert time.monotonic() - began < LATE_S
     known.signal_all(signal.SIGCONT)
+
+
+def test_a_line_that_takes_no_bytes(known: Sshd, home: Home, tmp_path: Path) -> None:
+    """If the line itself takes nothing more in the middle of an upload, that ends within the limit."""
+    relay = Path(__file__).with_name("relay.py")
+    home.configure(f"Host 127.0.0.1\nProxyCommand {sys.executable} {relay} %h %p\n")
+    link, files = hub(known, f"{tmp_path}/hub")
+    files.make_folders(["a"])
+    command = link.transport().sock.command
+    assert command is not None
+
+    def pieces() -> Iterator[bytes]:
+        yield b"begun"
+        os.kill(command.pid, signal.SIGSTOP)
+        yield bytes(1_000_000)
+
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:\d+: [^:]"), link.within(1.0):
+        files.store(pieces(), "a/large")
+    assert time.monotonic() - began < LATE_S
 
 
 ACTS: dict[str, Callable[[SftpFiles], object]] = {

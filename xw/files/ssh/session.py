@@ -8,9 +8,12 @@ from paramiko.message import Message
 
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.ssh.reach import Transport, shown
+from xw.files.ssh.stream import SEND_S, DeadlineSocket
 
 LINE = 256
 """Bytes of a one-line answer."""
+
+LOST = "the connection was lost"
 
 _END_S = 3.0  # for the exit code of a program that has closed its output
 _FATAL = 255  # of sshd itself
@@ -41,14 +44,14 @@ class SessionChannel:
             self.ended = self._inner.closed
             raise
         except (paramiko.SSHException, EOFError) as error:
-            raise OSError(str(error)) from None
+            raise OSError(str(error) or LOST) from None
 
     def recv(self, size: int, /) -> bytes:
         """Return some bytes; empty at the end. OSError."""
         try:
             data = self._inner.recv(size)
         except (paramiko.SSHException, EOFError) as error:
-            raise OSError(str(error)) from None
+            raise OSError(str(error) or LOST) from None
         self.ended = not data
         if not (data or self.opening):
             self._inner.status_event.wait(_END_S)
@@ -64,8 +67,12 @@ class SessionChannel:
     def settimeout(self, seconds: float, /) -> None:
         """Set the timeout of `sendall` and `recv`."""
         self._inner.settimeout(seconds)
+        transport = self._inner.get_transport()
         # While keys are renewed nothing can be sent, and paramiko's own timeout for that is longer.
-        self._inner.get_transport().clear_to_send_timeout = seconds
+        transport.clear_to_send_timeout = seconds
+        # The socket may take no bytes while the channel's window still has room.
+        if isinstance(transport.sock, DeadlineSocket):
+            transport.sock.limit = min(SEND_S, seconds)
 
     def close(self) -> None:
         """Close the channel."""

@@ -24,7 +24,9 @@ from xw.files.ssh.route import Route
 
 _LOOK_UP = 10.0
 _CONNECT_S = 10.0
-_SEND = 15.0
+SEND_S = 15.0
+"""Seconds for which a host may take no bytes, unless a deadline is nearer."""
+
 _HEAD_START = 0.25  # seconds before the next address is tried as well: RFC 8305
 _EXIT_S = 0.5  # for a ProxyCommand that has closed its output to exit
 _KEPT = 400  # bytes of what a host or a ProxyCommand says, for error texts
@@ -34,16 +36,16 @@ class DeadlineSocket:
     """A socket, or a jump host's channel, whose `send` cannot wait for ever.
 
     Paramiko retries for as long as the other side takes nothing: a stopped host would block the sender
-    permanently.
+    permanently. `limit` are the seconds for which it may take nothing.
     """
 
-    def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = _SEND) -> None:
+    def __init__(self, inner: "socket.socket | paramiko.Channel", limit: float = SEND_S) -> None:
         self.command: subprocess.Popen[bytes] | None = None  # the ProxyCommand at the other end
         self.complaint: LastWords | None = None  # its stderr
         self.opening = b""  # the first bytes that were received
         self.ended = False  # True once the other side has closed it
         self._inner = inner
-        self._limit = limit
+        self.limit = limit
         self._stuck: float | None = None
         self._closed = False  # paramiko reads this attribute
 
@@ -54,7 +56,7 @@ class DeadlineSocket:
         except TimeoutError:
             now = time.monotonic()
             self._stuck = self._stuck or now
-            if now - self._stuck > self._limit:
+            if now - self._stuck > self.limit:
                 raise OSError(errno.EPIPE, "it accepts no more data") from None
             raise
         except ConnectionError:
