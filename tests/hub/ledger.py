@@ -104,6 +104,10 @@ class LedgerHub:
 
     # Who
 
+    def caution(self) -> str:
+        """Return "": the server syncs."""
+        return ""
+
     def identity(self, known: str = "") -> str:
         """Return the server's."""
         server = self._reached()

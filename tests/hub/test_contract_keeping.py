@@ -159,7 +159,7 @@ def test_progress(stage: Stage, mailbox: Mailbox) -> None:
 # away
 
 
-UNASKED = {"publisher", "now", "limits", "rooms", "closed", "within", "close"}
+UNASKED = {"caution", "publisher", "now", "limits", "rooms", "closed", "within", "close"}
 """These may answer by themselves."""
 MESSAGE = "20261129T020000000000Z-00000000.task.alice.json"
 ASKED: dict[str, Callable[[Hub], object]] = {

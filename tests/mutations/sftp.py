@@ -6,7 +6,30 @@ _SFTP = ("tests/ssh/test_order.py", "tests/ssh/test_promises.py", "tests/files/t
 _REFUSALS = ("tests/ssh/test_refusals.py",)
 _LINKS = ("tests/ssh/test_links.py",)
 
+_SERVERS = ("tests/ssh/test_servers.py",)
+
 MUTATIONS = (
+    Mutation(
+        "over SFTP: a folder's failed sync counts if the host's other folders can be synced",
+        "xw/files/sftp_remote.py",
+        "wire.syncs_no_folder = all(replies[-1].code != sftp.OK for replies in tries)",
+        "wire.syncs_no_folder = True",
+        _SERVERS,
+    ),
+    Mutation(
+        "over SFTP: a folder that may not be opened counts if it may not be listed either",
+        "xw/files/sftp_remote.py",
+        "wire.syncs_no_folder = is_folder and listed.kind == HANDLE",
+        "wire.syncs_no_folder = is_folder",
+        _SERVERS,
+    ),
+    Mutation(
+        "over SFTP: where no mode can be set, the one there must keep others out",
+        "xw/files/sftp_remote.py",
+        "if setting.code == sftp.OK or not there & 0o777 & ~mode:",
+        "if True:",
+        _SERVERS,
+    ),
     Mutation(
         "SSH: a login waits for one of the few places",
         "xw/files/ssh/refusals.py",

@@ -89,7 +89,13 @@ def test_a_server_that_is_not_durable(
             said = machine.ok("init", "--name", machine.name, "--hub", url)
             assert "mail there does not survive a power cut: use OpenSSH 6.5 or later there\n" in said
         assert ('"publish": "rename"' in (hub / "hub.json").read_text()) == (lacking == "hardlink")
-        alice.send("bob", "all the same")
+        told = alice.run("send", "--to", "bob", "task", "all the same")
+        assert told.code == 0
+        assert (
+            told.err
+            == "xw: its SFTP server lacks fsync or hard links: mail there does not survive a power cut\n"
+        )
+        alice.send("bob", "again, without that line")
         assert "all the same" in bob.ok("check")
         bob.ok("done", bob.pending()[0])
         assert "bad  its SFTP server lacks fsync or hard links" in alice.run("doctor").out

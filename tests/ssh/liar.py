@@ -40,13 +40,16 @@ def about(*names: str, where: str = "") -> Lies:
 class LyingLink(ServerLink):
     """A `ServerLink` whose server reports success for requests that `lies` selects, and does nothing.
 
-    Requests that `refuses` selects get the bare `Failure`. `asked` are the kinds of all requests.
+    Requests that `refuses` selects get the answer `code`, which is the bare `Failure`, with `words`. `asked`
+    are the kinds of all requests.
     """
 
     def __init__(self, lies: Lies) -> None:
         super().__init__()
         self.lies = lies
         self.refuses: Lies = lambda kind, body: False
+        self.code = sftp.FAILURE
+        self.words = b""
         self.asked: list[int] = []
         self.told = 0
         self._threads: list[threading.Thread] = []
@@ -74,9 +77,9 @@ class LyingLink(ServerLink):
                     with lock:
                         near.sendall(_framed(bytes([sftp.STATUS]) + packet[1:5] + bytes(12)))
                 elif packet[0] != sftp.INIT and self.refuses(packet[0], packet[5:]):
-                    code = struct.pack(">III", sftp.FAILURE, 0, 0)
+                    said = struct.pack(">II", self.code, len(self.words)) + self.words + bytes(4)
                     with lock:
-                        near.sendall(_framed(bytes([sftp.STATUS]) + packet[1:5] + code))
+                        near.sendall(_framed(bytes([sftp.STATUS]) + packet[1:5] + said))
                 else:
                     far.sendall(_framed(packet))
         far.close()

@@ -50,7 +50,18 @@ class SftpFiles(Singles):
     @property
     def durable(self) -> bool:
         """True if the server can sync files and folders, publish by link, and replace."""
-        return {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= self._link.wire().extensions
+        if not self.lacking:
+            folders = [""]  # a server may offer to sync, and then refuse
+            self._remote.synced(folders, self._remote.ask(self._remote.sync(folders)))
+        return not self.lacking
+
+    @property
+    def lacking(self) -> str:
+        """What the server lacks for mail to survive a power cut, as far as is known without asking it."""
+        wire = self._link.wire()
+        if not {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= wire.extensions:
+            return "lacks fsync or hard links"
+        return "refuses to sync files or folders to disk" if wire.unsynced else ""
 
     # Reading
 
@@ -272,14 +283,14 @@ class SftpFiles(Singles):
         replies = self._remote.ask([*map(Ask, [*requests, *modes, *looks]), *self._remote.sync(folders)])
         steps = zip(missing, replies, replies[len(full) :], replies[2 * len(full) :], strict=False)
         for path, (made,), (mode,), (look,) in steps:
-            # Any other failure: another process was faster, and the mode can still be set.
             if made.code == sftp.NO_SUCH_FILE:
                 raise_if(refused)
-            if not (is_failure(made) and mode.code == sftp.OK):
+            # A failure with the folder there: another process was faster.
+            if not (is_failure(made) and look.kind == sftp.ATTRS):
                 raise_if(self._remote.with_errno(self._remote.error(made, path), folder_of(path)))
-            raise_if(self._remote.error(mode, path))
             raise_if(self._remote.not_there(look, "making a folder", path))
             self._must_be_folder(path, look)
+            raise_if(self._remote.open_to_others(mode, look, path, self._folder_mode))
         unsynced = self._remote.synced(folders, replies[3 * len(full) :])
         raise_if(next(iter(unsynced.values()), None))
 

@@ -41,6 +41,22 @@ _NUMBERS = {
 }
 
 
+_WORDS = 200  # bytes of a server's words in an error
+_USUAL = frozenset(
+    (
+        "",
+        "failure",
+        "permission denied",
+        "no such file",
+        "no such file or directory",
+        "bad message",
+        "invalid argument",
+        "operation unsupported",
+        "operation not supported",
+    )
+)
+
+
 class Request(NamedTuple):
     """A request without its number; `answer` is the approximate size of its answer in bytes."""
 
@@ -66,17 +82,30 @@ class Reply(NamedTuple):
             return None
         number = _NUMBERS.get(self.code)
         if number is None:
-            # The caller asks the server for the cause later: a full disk, a quota, another file system.
-            return OSError(None, "the server says only `Failure` (a quota, or another file system?)", path)
-        return OSError(number, os.strerror(number), path)
+            # The caller looks for the cause later: a full disk, a quota, another file system.
+            told = f"the server said: {self.words}" if self.words else "the server says only `Failure`"
+            return OSError(None, told, path)
+        reason = os.strerror(number)
+        return OSError(number, f"{reason} (the server said: {self.words})" if self.words else reason, path)
+
+    @property
+    def words(self) -> str:
+        """The server's own words about an error; empty if they add nothing to the code."""
+        if self.kind != STATUS or len(self.body) < 8:
+            return ""
+        from xw.text import visible
+
+        said = visible(_take_string(self.body, 4)[0][:_WORDS].decode("utf-8", "replace").strip(), "")
+        return "" if said.rstrip(".").casefold() in _USUAL else said
 
 
 class Space(NamedTuple):
-    """The free bytes and files of a file system, and whether it is read-only."""
+    """The free bytes and files of a file system, whether it is read-only, and its number on the host."""
 
     free: int
     files: int
     readonly: bool
+    system: int
 
 
 def open_read(path: str) -> Request:
@@ -210,8 +239,8 @@ def names_of(reply: Reply) -> Iterator[tuple[str, Stat]]:
 
 def space_of(reply: Reply) -> Space:
     """Return the free space in an answer to `statvfs@openssh.com`."""
-    _, unit, _, _, free, _, _, files, _, flags, _ = struct.unpack(">11Q", reply.body[:88])
-    return Space(unit * free, files, bool(flags & 1))
+    _, unit, _, _, free, _, _, files, system, flags, _ = struct.unpack(">11Q", reply.body[:88])
+    return Space(unit * free, files, bool(flags & 1), system)
 
 
 def extensions_of(body: bytes) -> frozenset[str]:

@@ -126,7 +126,8 @@ class Publisher:
     def _pour(self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """Write, sync and measure a file, without waiting for each write's answer."""
         size, hashed = 0, sha256()
-        flying: deque[int] = deque(wire.send([sftp.set_open_mode(handle, self._mode)]))
+        flying: deque[int] = deque()
+        (setting,) = wire.send([sftp.set_open_mode(handle, self._mode)])
         try:
             for piece in pieces:
                 hashed.update(piece)
@@ -137,11 +138,13 @@ class Publisher:
                 size += len(piece)
             while flying:
                 raise_if(self._remote.error(wire.wait(flying.popleft()), path))
+            mode = wire.wait(setting)
         finally:
-            wire.forget(flying)
+            wire.forget([setting, *flying])
         last = [sftp.fsync(handle)] if self._remote.can(sftp.FSYNC) else []
         *synced, measured = wire.all([*last, sftp.fstat(handle)])
-        raise_if(self._remote.first_error([*synced, measured], path))
+        raise_if(self._remote.first_error([*self._failed_syncs(synced), measured], path))
+        raise_if(self._open_to_others(mode, measured, path))
         if sftp.attributes_of(measured).size != size:
             raise os_error(errno.EIO, self._remote.shown(path))
         return size, hashed.hexdigest()
@@ -167,14 +170,28 @@ class Publisher:
         return work
 
     def _written(self, name: str, data: bytes, replies: list[Reply], began: float) -> OSError | None:
-        error = self._remote.first_error(replies, name)
-        if error or not opened(replies):
+        if not opened(replies):
+            return self._remote.first_error(replies, name)
+        mode, *rest = replies[1:]
+        if self._remote.can(sftp.FSYNC):
+            at = len(sftp.writes(b"", data))
+            rest[at : at + 1] = self._failed_syncs(rest[at : at + 1])
+        error = self._remote.first_error(rest, name) or self._open_to_others(mode, rest[-1], name)
+        if error:
             return error
-        look = sftp.attributes_of(replies[-1])
+        look = sftp.attributes_of(rest[-1])
         self._learn(look.mtime, began)
         if look.size != len(data):
             return os_error(errno.EIO, self._remote.shown(name))
         return None
+
+    def _failed_syncs(self, syncs: list[Reply]) -> list[Reply]:
+        """Return the answers but for those of a server that refuses to sync a file, which is not durable."""
+        return [reply for reply in syncs if not self._remote.refused(reply)]
+
+    def _open_to_others(self, setting: Reply, look: Reply, path: str) -> OSError | None:
+        """Return an error if the server refused to set a new file's mode, and others may use the file."""
+        return self._remote.open_to_others(setting, look, path, self._mode)
 
     def _link(
         self, items: list[tuple[Publication, list[str]]], names: list[str], bad: int
@@ -221,7 +238,8 @@ class Publisher:
         if not is_failure(reply):
             return self._remote.error(reply, target)
         if look.code == sftp.NO_SUCH_FILE:
-            return self._remote.with_errno(self._remote.error(reply, target), folder_of(target))
+            error = self._remote.error(reply, target)
+            return error and self._remote.apart(item.scratch, folder_of(target), error)
         if same(self._read, target, item.data):
             return None
         return os_error(errno.EEXIST, self._remote.shown(target))

@@ -16,6 +16,10 @@ from xw.files.walk import LINK
 
 _PAGES = 3  # READDIR requests sent with an OPENDIR: two for names, one for the end of the list
 _MANY_PAGES = 64
+# Answers by which a server refuses a request as such. On Unix, fsync of an open file fails with none of them,
+# but for a file system that cannot sync.
+_REFUSALS = (sftp.DENIED, sftp.BAD_MESSAGE, sftp.UNSUPPORTED)
+_ALWAYS_THERE = ("/", ".")
 _SLACK = 64 * 1024  # bytes; a file takes more disk space than its size
 
 
@@ -151,18 +155,57 @@ class Remote:
         """Return the requests that make changes in folders durable; empty if the server cannot."""
         if not self.can(sftp.FSYNC):
             return []
-        return [
-            Ask(sftp.open_read(self.full(folder)), lambda handle: [sftp.fsync(handle)]) for folder in folders
-        ]
+        return [Ask(sftp.open_read(self.full(folder)), _sync) for folder in folders]
 
     def synced(self, folders: Iterable[str], replies: Iterable[list[Reply]]) -> dict[str, OSError]:
-        """Return folder → error for the folders that could not be synced."""
+        """Return folder → error for the folders that could not be synced, on a server that can."""
         found = {}
         for folder, answers in zip(folders, replies, strict=False):
             error = self.first_error(answers, folder)
-            if error:
+            if error and not self._refuses_sync(folder, answers):
                 found[folder] = error
         return found
+
+    def _refuses_sync(self, folder: str, answers: list[Reply]) -> bool:
+        """Return True if the server syncs no folder at all: not if this one's sync failed.
+
+        Some servers open no folder for reading, though they list it. Others open it and refuse the sync; by
+        the bare `Failure` a disk's error looks the same, so the folders that every host has must fail too.
+        """
+        wire = self.link.wire()
+        if answers[0].code == sftp.NO_SUCH_FILE:
+            return False
+        if opened(answers) and self.refused(answers[1]):
+            return True
+        if not wire.syncs_no_folder:
+            if opened(answers):
+                tries = self.ask([Ask(sftp.open_read(path), _sync) for path in _ALWAYS_THERE])
+                wire.syncs_no_folder = all(replies[-1].code != sftp.OK for replies in tries)
+            else:
+                (listed, *_), (look, *_) = self.ask(
+                    [Ask(sftp.open_folder(self.full(folder)), _nothing), Ask(sftp.lstat(self.full(folder)))]
+                )
+                is_folder = look.kind == ATTRS and sftp.attributes_of(look).kind == "folder"
+                wire.syncs_no_folder = is_folder and listed.kind == HANDLE
+            wire.unsynced |= wire.syncs_no_folder
+        return wire.syncs_no_folder
+
+    def refused(self, sync: Reply) -> bool:
+        """Return True if a server refuses to sync an open file or folder: it is no error of a disk."""
+        refused = sync.code in _REFUSALS
+        self.link.wire().unsynced |= refused
+        return refused
+
+    def open_to_others(self, setting: Reply, look: Reply, path: str, mode: int) -> OSError | None:
+        """Return an error if the server refused to set a mode, and the one it shows lets others in.
+
+        Several servers refuse, and their files are private all the same.
+        """
+        there = sftp.attributes_of(look).mode
+        if setting.code == sftp.OK or not there & 0o777 & ~mode:
+            return None
+        said = f"the server sets no modes, and other users may use what xw makes (mode {there:03o})"
+        return OSError(errno.EACCES, said, self.shown(path))
 
     def rename(self, source: str, target: str) -> Request:
         """Return the request for an atomic rename that replaces the target, if the server can."""
@@ -198,17 +241,42 @@ class Remote:
 
         `size` is the number of bytes to be written in `folder`.
         """
-        if error is None or error.errno is not None:
+        if error is None or error.errno is not None or error.strerror is None:
+            return error  # no bare `Failure` of the server
+        (space,) = self.spaces([folder])
+        if space is None:
             return error
-        if self.can(sftp.STATVFS):
-            (reply,) = self.all([sftp.extended(sftp.STATVFS, self.full(folder))])
-            if reply.kind == sftp.EXTENDED_REPLY:
-                space = sftp.space_of(reply)
-                if space.readonly:
-                    return os_error(errno.EROFS, error.filename)
-                if space.free < size + _SLACK or space.files == 0:
-                    return os_error(errno.ENOSPC, error.filename)
-        return error
+        if space.readonly:
+            return os_error(errno.EROFS, error.filename)
+        if space.free < size + _SLACK or space.files == 0:
+            return os_error(errno.ENOSPC, error.filename)
+        said = f"{error.strerror}, and its disk has room: is a quota used up, or a limit of the server?"
+        return OSError(None, said, error.filename)
+
+    def spaces(self, folders: Sequence[str]) -> list[sftp.Space | None]:
+        """Return what each folder's file system has left; None where the server does not tell."""
+        if not self.can(sftp.STATVFS):
+            return [None] * len(folders)
+        replies = self.all([sftp.extended(sftp.STATVFS, self.full(folder)) for folder in folders])
+        return [sftp.space_of(reply) if reply.kind == sftp.EXTENDED_REPLY else None for reply in replies]
+
+    def apart(self, one: str, other: str, error: OSError) -> OSError:
+        """Return the error of a link or rename between two folders, with its cause if that can be seen."""
+        if error.errno is not None:
+            return error
+        spaces = self.spaces([one, other])
+        if None not in spaces and len({space.system for space in spaces if space}) == 2:
+            said = f"{self.shown(other)} is on another file system than {self.shown(one)}"
+            return OSError(errno.EXDEV, said, self.shown(other))
+        return self.with_errno(error, other) or error
+
+
+def _nothing(_: bytes) -> list[Request]:
+    return []
+
+
+def _sync(handle: bytes) -> list[Request]:
+    return [sftp.fsync(handle)]
 
 
 def os_error(number: int, shown: str) -> OSError:

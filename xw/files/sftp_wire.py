@@ -68,6 +68,10 @@ class Wire:
         self.window = window
         self._trip = trip
         self.broken = False
+        self.unsynced = False
+        """True once the server has refused to sync a file or folder, whatever it offers."""
+        self.syncs_no_folder = False
+        """True once it is known that the server syncs no folder at all."""
         self._stream = stream
         self._name = name
         self._timeout = timeout

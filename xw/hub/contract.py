@@ -260,6 +260,9 @@ class Hub(Outgoing, Protocol):
     progress: Progress | None
     """Gets the progress of attachments during delivery."""
 
+    def caution(self) -> str:
+        """Return why acknowledged mail may not survive a power cut; empty if it does, as far as is known."""
+
     def identity(self, known: str = "") -> str:
         """Return the hub's id, made once and then the same for all.
 

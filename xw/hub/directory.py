@@ -404,6 +404,10 @@ class DirectoryHub:
         self._must_be_there()
         yield Finding("ok", "connected", f"the hub's directory {self.url} exists")
 
+    def caution(self) -> str:
+        """Return "": this machine syncs its own files."""
+        return ""
+
     def identity(self, known: str = "") -> str:
         """Read `hub.id`, made if missing."""
         from xw.hub.identity import identity_in

@@ -20,7 +20,6 @@ from xw.hub.directory import DirectoryHub, facts
 from xw.hub.making import check_group, has_links, make_hub
 from xw.hub.rooms import DirectoryRooms
 
-NOT_DURABLE = "its SFTP server lacks fsync or hard links: mail there does not survive a power cut"
 READ_ONLY = "check the owner and mode of the path; or its SFTP server is read-only (`sftp-server -R`)"
 NEEDED = "use OpenSSH 6.5 or later there"
 MAC = (
@@ -65,14 +64,18 @@ def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tup
         with suppress(OSError):
             _nearest(url)
         raise
-    if not files.durable:
-        tell(f"{NOT_DURABLE}: {NEEDED}")
     about = facts(open_files(url), url)
     if group:
         check_group(url, about, group)
     if about.links and not new:
         has_links(files, lambda lie: tell(f"{lie}: {LINKS_NEEDED}"))
+    if not files.durable:  # after the first write, which a server may refuse to sync
+        tell(f"{_not_durable(files)}: {NEEDED}")
     return new, SshHub(url)
+
+
+def _not_durable(files: SftpFiles) -> str:
+    return f"its SFTP server {files.lacking}: mail there does not survive a power cut"
 
 
 def _port_hint(url: str) -> str:
@@ -153,6 +156,11 @@ class SshHub(DirectoryHub):
         """Close the connection, even during a flight of another thread."""
         _link(self.url)[0].close()
 
+    def caution(self) -> str:
+        """Return what the SFTP server lacks, as far as this connection has shown."""
+        files = open_files(self.url)
+        return _not_durable(files) if files.lacking else ""
+
     def _steps(self) -> Iterator[Finding]:
         """Try each step: name, TCP, key exchange, host key, login, SFTP, path, writing, durability."""
         link, root = _link(self.url)
@@ -186,12 +194,13 @@ class SshHub(DirectoryHub):
         if files.durable:
             yield Finding("ok", "connected", "durability: it syncs files to disk, and makes hard links")
         else:
-            yield Finding("bad", "not-durable", NOT_DURABLE, NEEDED)
+            yield Finding("bad", "not-durable", _not_durable(files), NEEDED)
 
     def _way(self) -> Iterator[Finding]:
         self.connect()
         yield Finding("ok", "connected", f"connected to {self.url}: name, route, host key, login, path")
-        if not open_files(self.url).durable:
-            yield Finding("bad", "not-durable", NOT_DURABLE, NEEDED)
+        files = open_files(self.url)
+        if not files.durable:
+            yield Finding("bad", "not-durable", _not_durable(files), NEEDED)
         if _link(self.url)[0].answer("uname -s") == "Darwin":
             yield Finding("note", "not-durable", MAC, MAC_INSTEAD)

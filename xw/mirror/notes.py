@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PEERS = "peers.json"
 AWAY = "away.json"
 MACHINE = "machine"
+CAUTION = "caution.json"  # why mail on the hub may not survive a power cut, and when that was told
 ABOUT = "mirror.json"  # a later xw may store more there
 MOVES = 8  # moves of one hub, before they count as a circle
 _LIMIT = 16 * 1024 * 1024
@@ -33,6 +34,7 @@ _WORD = 32  # letters that identify a machine
 # After a failure, commands that sync in the background leave the network alone for this
 # long: a sleeping host must not cost each command its whole time limit.
 _RETRY_AFTER_S = 30.0
+_DAY_S = 86400.0
 _INTEREST_S = 900.0  # seconds for which syncs include a peer after mail from or to it
 _INTERESTING = 50  # peers at most: the cost of a sync must not grow with the hub
 
@@ -179,6 +181,25 @@ class Notes:
             kept = {**self._object(ABOUT), **noted}
             kept = {key: value for key, value in kept.items() if value is not None}
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
+
+    def note_caution(self, why: str) -> None:
+        """Note why acknowledged mail may not survive a power cut of the hub's host; empty if it does."""
+        known = self._object(CAUTION)
+        if why and known.get("why") != why:
+            self.files.replace(json.dumps({"why": why}).encode(), "", CAUTION)
+        elif known and not why:
+            with suppress(FileNotFoundError):
+                self.files.remove(CAUTION)
+
+    def caution_to_tell(self) -> str:
+        """Return what `note_caution` noted, once a day; empty otherwise."""
+        known = self._object(CAUTION)
+        told = clock.seconds(known.get("told")) or 0.0
+        if not known or 0 <= time.time() - told < _DAY_S:
+            return ""
+        with suppress(OSError):  # it is then told again
+            self.files.replace(json.dumps({**known, "told": time.time()}).encode(), "", CAUTION)
+        return str(known.get("why", ""))
 
     def failed(self, why: str) -> None:
         """Note why the hub is unreachable now."""

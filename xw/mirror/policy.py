@@ -72,6 +72,7 @@ class MirrorCarrier(Mirror):
         delivered = tuple(to for to in sent.waiting if to not in left | back)
         if not problem and left & set(unsent):
             problem = "; ".join(dict.fromkeys(str(unsent[to]) for to in sorted(left & set(unsent))))
+        problem = problem or self.notes.caution_to_tell() or None
         now = sent._replace(delivered=delivered, waiting=tuple(sorted(left)), returned=tuple(sorted(back)))
         return now, problem
 

@@ -140,6 +140,8 @@ class _Run:
         # Send mail first: a move that the hub refuses must not delay it.
         flushed = outbox.flush(self._mirror, self._outgoing)
         self._notes.drop_interest(self._owner, {to for to, _ in flushed.returned})
+        if flushed.delivered:
+            self._notes.note_caution(self._hub.caution())
         settled = self._settle()
         self._show_presence()
         return Report(
