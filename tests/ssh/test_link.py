@@ -19,6 +19,7 @@ from xw.files import Publication
 from xw.files.sftp import SftpFiles
 from xw.files.ssh.link import SshLink, link_to
 from xw.files.ssh.route import find
+from xw.files.ssh.stream import DeadlineSocket
 from xw.files.ssh.target import parse
 
 LATE_S = 8.0
@@ -137,7 +138,9 @@ def test_a_line_that_takes_no_bytes(known: Sshd, home: Home, tmp_path: Path) -> 
     home.configure(f"Host 127.0.0.1\nProxyCommand {sys.executable} {relay} %h %p\n")
     link, files = hub(known, f"{tmp_path}/hub")
     files.make_folders(["a"])
-    command = link.transport().sock.command
+    stream = link.transport().sock
+    assert isinstance(stream, DeadlineSocket)
+    command = stream.command
     assert command is not None
 
     def pieces() -> Iterator[bytes]:
