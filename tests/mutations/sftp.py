@@ -110,15 +110,15 @@ MUTATIONS = (
     Mutation(
         "over SFTP: an attachment's sync must succeed",
         "xw/files/sftp_publish.py",
-        "        raise_if(self._remote.first_error([*synced, measured], path))",
+        "        raise_if(self._remote.first_error([*self._failed_syncs(synced), measured], path))",
         "        raise_if(self._remote.first_error([measured], path))",
         _SFTP,
     ),
     Mutation(
         "over SFTP: a message's writes and sync must succeed",
         "xw/files/sftp_publish.py",
-        "        error = self._remote.first_error(replies, name)\n",
-        "        error = self._remote.first_error(replies[:1], name)\n",
+        "        error = self._remote.first_error(rest, name) or",
+        "        error = self._remote.first_error(rest[-1:], name) or",
         _SFTP,
     ),
     Mutation(
@@ -383,14 +383,14 @@ MUTATIONS = (
     Mutation(
         "over SFTP: a folder is synced by fsync on its handle",
         "xw/files/sftp_remote.py",
-        "lambda handle: [sftp.fsync(handle)]) for folder in folders",
-        "lambda handle: []) for folder in folders",
+        "def _sync(handle: bytes) -> list[Request]:\n    return [sftp.fsync(handle)]",
+        "def _sync(handle: bytes) -> list[Request]:\n    return []",
         _SFTP,
     ),
     Mutation(
         "over SFTP: a folder's failed sync is an error",
         "xw/files/sftp_remote.py",
-        "            error = self.first_error(answers, folder)\n            if error:\n                found[folder] = error",
+        "            if error and not self._refuses_sync(folder, answers):\n                found[folder] = error",
         "            pass",
         _SFTP,
     ),
