@@ -148,6 +148,12 @@ def is_stamp(text: str) -> bool:
     return is_id(f"{text}-{_SHORT * '0'}") and clock.is_stamp(text) and text != _LAST
 
 
+def archived(folder: str, name: str) -> str | None:
+    """Return the time in the name of an instance's archived mailbox; None if `folder` is none of it."""
+    at = folder.removeprefix(f"{name}.")
+    return at if at != folder and is_stamp(at) else None
+
+
 def in_order(names: list[str], again: list[str]) -> list[str]:
     """Return the messages in two successive listings of `pending/` that cannot overtake an earlier one.
 

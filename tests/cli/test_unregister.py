@@ -75,6 +75,22 @@ def test_mail_goes_back_and_the_name_is_free(team: Team) -> None:
     assert len(archives(team)) == 2
 
 
+def test_mail_of_the_last_one_is_not_the_next_ones(team: Team) -> None:
+    """Mail that one bob handled, or that went back, is no lost mail of another bob."""
+    handled, back = team.send("handled"), team.send("goes back")
+    team.ok("done", handled, by="bob")
+    team.ok("unregister", "bob", "--yes")
+    team.ok("init", "--name", "bob")
+    new = team.send("for the new one")
+    assert "sent again" not in team.ok("sync", "--repair").replace("not sent again", "")
+    for one in (handled, back):
+        assert team.run("resend", one).code == 1
+        assert "resend" not in team.ok("trace", one)
+    assert team.pending("bob") == [new]
+    assert "sent again" in team.ok("resend", "--force", back)
+    assert team.pending("bob") == [back, new]
+
+
 def test_repeated(team: Team) -> None:
     """Once more it changes nothing, exits with 0, and forgets an entry of xw.json that was left."""
     team.send("one")

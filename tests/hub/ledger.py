@@ -223,6 +223,7 @@ class LedgerHub:
             self.deliver([Parcel(to, *info, to, info[0].partition(".")[0], (), lambda _: iter(()))])
         for parts in (self.server.cards, self.server.entries, self.server.presences, self.server.acted):
             parts.pop(name, None)
+        self.server.swept[name] = time.time()
         return Unregistered(name, "", tuple((layout.sender_of(one), one) for one in sorted(back)))
 
     def groups(self, name: str) -> tuple[str, ...] | None:

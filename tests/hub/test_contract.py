@@ -33,6 +33,7 @@ def test_unregister(stage: Stage, mailbox: Mailbox) -> None:
     ]
     assert stage.hub.register("bob", {"name": "bob"}, first=True)
     assert stage.held("bob") == {}
+    assert stage.hub.held("bob", []).kept_since == pytest.approx(stage.hub.now(), abs=60)
     assert (stage.hub.peer("bob").pending, stage.hub.groups("bob")) == (0, None)
     with pytest.raises(NotFound):
         stage.hub.unregister("dave")

@@ -20,6 +20,13 @@ MUTATIONS = (
         _RESEND,
     ),
     Mutation(
+        "mail of an unregistered instance is not sent again to one that took its name",
+        "xw/hub/recalling.py",
+        "max(sweep.kept_since(mailbox, days), _began(mailbox))",
+        "sweep.kept_since(mailbox, days)",
+        ("tests/cli/test_unregister.py", "tests/hub/test_contract.py"),
+    ),
+    Mutation(
         "mail that is there is not sent again",
         "xw/actions/resending.py",
         "            if state:\n",

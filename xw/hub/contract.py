@@ -67,7 +67,8 @@ class Held(NamedTuple):
     """The messages that a recipient's mailbox holds, by file name, and what is known of the others.
 
     The mailbox still has all mail that its owner handled after `kept_since`, in seconds by the hub's clock.
-    So a message sent later that it lacks never arrived, or was lost; an older one may have been removed.
+    So a message sent later that it lacks never arrived, or was lost; an older one may have been removed, or
+    was for an instance of this name that was unregistered.
     """
 
     states: Mapping[str, State]

@@ -43,7 +43,7 @@ def unregister(files: Files, url: str, name: str, deliver: Deliver) -> Unregiste
     folder, room = (None if isinstance(look, OSError) else look.kind for look in looks)
     if room:
         raise Refused(f"{name!r} is a room, or was one: `xw room close {name}` takes it off the hub")
-    before = [archive for archive in sorted(files.list_folder("")) if _is_archive(archive, name)]
+    before = [archive for archive in sorted(files.list_folder("")) if layout.archived(archive, name)]
     if folder == "folder":
         _raise_if_served(files, name)
         archive = f"{name}.{clock.stamp(int(files.now() * clock.SECOND))}"
@@ -53,10 +53,6 @@ def unregister(files: Files, url: str, name: str, deliver: Deliver) -> Unregiste
         raise unknown(files, url, name)
     returned = [to for archive in before for to in _return_all(Mailbox(files, archive), name, deliver)]
     return Unregistered(name, before[-1], tuple(returned))
-
-
-def _is_archive(archive: str, name: str) -> bool:
-    return archive.startswith(f"{name}.") and layout.is_stamp(archive.removeprefix(f"{name}."))
 
 
 def _raise_if_served(files: Files, name: str) -> None:
