@@ -349,6 +349,8 @@ class TmuxChat:
         """
         if not profile.line_mode or not stands_above(left, text) or not reads_keys(left.tty):
             return
+        if self._until(lambda s: not stands_above(s, text), SURE_S):
+            return
         if not self._tmux.press(self._pane, "BSpace", left):
             return
         back = self._until(lambda s: unsent(s, profile, text) or not stands_above(s, text), LEAVES_S)
