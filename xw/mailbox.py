@@ -264,12 +264,13 @@ class Mailbox(Attachments):
         """Move a message to `failed`, with the reason beside it."""
         return self.quarantine(source, name, reason, kind)
 
-    def expire(self, message: Message, now: int) -> bool:
-        """Move an expired pending info to `failed`; return False if it has not, or cannot be moved."""
+    def expire(self, message: Message, now: int, source: "State" = "pending") -> bool:
+        """Move an expired info to `failed`; return False if it has not expired, or cannot be moved."""
         if message.type != "info" or not message.expired(now):
             return False
         try:
-            self.fail(message.file_name, "expired", f"it expired at {message.expires}, before it was shown")
+            reason = f"it expired at {message.expires}, before it was shown"
+            self.fail(message.file_name, "expired", reason, source)
         except OSError:
             return False  # a full or read-only disk: it stays, and is shown as expired
         return True

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.loop.world import World
+from xw import clock
 from xw.bridges import turn
 from xw.errors import Unreachable
 from xw.mirror import holding
@@ -47,6 +48,25 @@ def test_a_free_claim_is_resumed(world: World) -> None:
     assert _states(world) == ["done", "done"]
     assert len(world.inbox("alice")) == 2
     assert world.turns() == [] and holding.free(mailbox) == []
+
+
+def test_a_free_claim_of_an_info_is_shown(world: World) -> None:
+    """An info that its claimer has let go stands above the next message, in order, unless it has expired."""
+    late = world.send("too late", "info", expires=clock.rfc3339(world.time + clock.SECOND))
+    names = [world.send(body, "info") for body in ("released", "still held", "pending")]
+    mailbox = world.instance("bob").mailbox
+    for name in (late, *names[:2]):
+        _take(world, name, Hold("claim"))
+    for name in (late, names[0]):
+        holding.save(mailbox, name, Hold("free"))
+    world.time += 10 * clock.SECOND
+    world.send("and now?")
+    world.run(world.bridge())
+    (shown,) = world.program.shown
+    assert shown.index("released") < shown.index("pending") < shown.index("and now?")
+    assert "still held" not in shown and "too late" not in shown
+    assert _states(world) == ["failed", "done", "processing", "done", "done"]
+    assert holding.free(mailbox) == []
 
 
 def test_what_a_bridge_shows_is_nobodys_to_claim(world: World) -> None:

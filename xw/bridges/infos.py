@@ -1,7 +1,7 @@
-"""Choose the pending infos that a bridge shows above the next message; settle expired and outdated ones.
+"""Choose the infos that a bridge shows above the next message; settle expired and outdated ones.
 
-Called by `loop`, which settles those that were shown. An info that cannot be shown or moved never delays the
-message below it.
+They are pending, or claimed by a process that has let go of them. Called by `loop`, which settles those that
+were shown. An info that cannot be shown or moved never delays the message below it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,9 @@ from xw.bridges.queue import Queue
 from xw.errors import XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message
+from xw.mirror import holding
 from xw.reports import Reports
+from xw.words import State
 
 READ = 100
 """At most this many infos are read for one message: expired and outdated ones are read and not shown."""
@@ -31,9 +33,15 @@ def choose(
     chosen: dict[str, Message] = {}
     reports = Reports()
     size = read = 0
-    for name in queue.infos(head.file_name):
-        info = next(present.readable(instance, [name], unshown), None)
-        if info is None or not _may_show(instance, info, tell):
+    freed = [
+        name
+        for name in holding.free(mailbox)
+        if not present.wants_turn(name) and instance.carrier.holds(name)
+    ]
+    for name in queue.infos(head.file_name, freed):
+        state: State = "processing" if name in freed else "pending"
+        info = next(present.readable(instance, [name], unshown, state), None)
+        if info is None or not _may_show(instance, info, state, tell):
             queue.drop(name)
         else:
             size += len(info.body)
@@ -52,16 +60,16 @@ def choose(
     return list(chosen.values())
 
 
-def _may_show(instance: Instance, info: Message, tell: Callable[[str], None]) -> bool:
+def _may_show(instance: Instance, info: Message, state: State, tell: Callable[[str], None]) -> bool:
     try:
         if info.expired(instance.now()):
-            instance.mailbox.expire(info, instance.now())
+            instance.mailbox.expire(info, instance.now(), state)
             return False
         present.as_mail(instance, info)
     except (XwError, OSError):
         raise
     except Exception as bug:  # noqa: BLE001  # a bug that an info triggers must not fail the message below it
         tell(f"failed (failed): {info.file_name}: {unforeseen(bug)}")
-        instance.mailbox.fail(info.file_name, "failed", unforeseen(bug))
+        instance.mailbox.fail(info.file_name, "failed", unforeseen(bug), state)
         return False
     return True

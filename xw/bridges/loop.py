@@ -518,7 +518,7 @@ class Bridge:
         for info in now.infos:
             self._queue.drop(info)
             if ending.kind == "uncertain":
-                self._mailbox.fail(info, ending.kind, ending.reason)
+                self._fail(info, ending.kind, ending.reason)
             else:
                 self._mailbox.settle(info)
         self._end_riders(now, ending)
@@ -541,7 +541,7 @@ class Bridge:
                 self._left = [left for left in self._left if left.name != rider] + [failing]
 
     def _fail(self, name: str, kind: Kind, reason: str) -> None:
-        """Move a message to `failed/`, even one that triggered a bug before it was claimed."""
+        """Move a message to `failed/`, whether or not it was claimed before."""
         if not self._mailbox.fail(name, kind, reason, "processing"):
             self._mailbox.fail(name, kind, reason)
 

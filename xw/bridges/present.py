@@ -13,6 +13,7 @@ from xw.failure import Kind
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Message
+from xw.words import State
 
 HOP_LIMIT = 8
 _ANSWERED = ("task", "question")
@@ -62,9 +63,11 @@ class Unshown:
             self._tell(left_out(name, error))
 
 
-def readable(instance: Instance, names: list[str], unshown: Unshown) -> Iterator[Message]:
-    """Yield the pending messages `names`; move damaged ones to failed/, leave unreadable and newer ones."""
-    for item in instance.mailbox.read_each(INBOX["pending"], names):
+def readable(
+    instance: Instance, names: list[str], unshown: Unshown, state: State = "pending"
+) -> Iterator[Message]:
+    """Yield the messages `names`; move damaged pending ones to failed/, leave unreadable and newer ones."""
+    for item in instance.mailbox.read_each(INBOX[state], names):
         if isinstance(item, Message):
             yield item
         else:

@@ -137,26 +137,31 @@ class Queue:
                 return
             yield name
 
-    def infos(self, head: str) -> Iterator[str]:
-        """Yield the infos to show above the message `head`, the oldest first.
+    def infos(self, head: str, freed: Collection[str] = ()) -> Iterator[str]:
+        """Yield the infos to show above the message `head`, the oldest first, those in `freed` too.
 
         They are older than it, and than every message of their sender that still waits for its turn.
         """
-        yield from heapq.merge(*(self._infos_of(sender, head) for sender in list(self._infos)))
+        let_go = sorted(name for name in freed if name < self._before(layout.sender_of(name), head))
+        yield from heapq.merge(let_go, *(self._infos_of(sender, head) for sender in list(self._infos)))
 
     def _infos_of(self, sender: str, head: str) -> Iterator[str]:
         infos = self._infos[sender]
         while infos and infos[-1] in self._gone:
             infos.pop()
-        aged = self._aged.get(sender, [])
-        while aged and aged[-1] in self._gone:
-            aged.pop()
-        before = min(head, aged[-1]) if aged else head
+        before = self._before(sender, head)
         for name in reversed(infos):
             if name >= before:
                 return
             if name not in self._gone:
                 yield name
+
+    def _before(self, sender: str, head: str) -> str:
+        """Return the name of the first message that an info of this sender must not overtake."""
+        aged = self._aged.get(sender, [])
+        while aged and aged[-1] in self._gone:
+            aged.pop()
+        return min(head, aged[-1]) if aged else head
 
 
 def _type(name: str) -> str:
