@@ -13,7 +13,7 @@ import pytest
 
 from tests.bridges.helpers import HERE, until
 from tests.bridges.hostile import bodies
-from xw.bridges import kinds
+from xw.bridges import kinds, own_files
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, NoAnswer, NotPresented
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
@@ -354,3 +354,53 @@ def test_a_link_in_place_of_the_notes_folder(tmp_path: Path, kind: str, above: b
         chat.present(chat.mark(), "text")
     chat.close()
     assert sorted(path.name for path in victim.rglob("*")) == ["code", "old.json", "project"]
+
+
+CLOCK_SET = """
+import inspect, sys, time
+from pathlib import Path
+real, ahead = time.time, 0
+time.time = lambda: real() + ahead
+from xw.bridges.acp import AcpChat
+from xw.bridges.command import CommandChat
+from xw.bridges.lines import LinesChat
+from xw.bridges.program import Program
+from xw.bridges.socket import SocketChat
+from xw.bridges.tmux import TmuxChat
+chat = CommandChat(Program(["sleep", "60"], timeout_s=30), Path(sys.argv[1]))
+mark = chat.mark()
+chat.present(mark, "")
+kinds = (AcpChat, CommandChat, LinesChat, SocketChat, TmuxChat)
+clocks = [inspect.signature(kind.__init__).parameters["clock"].default for kind in kinds]
+before = [clock() for clock in clocks]
+for ahead in (7200, -7200):
+    print(chat.capture(mark, ""), all(0 <= clock() - then < 30 for clock, then in zip(clocks, before)))
+chat.close()
+"""
+
+
+def test_a_clock_that_is_set_ends_no_turn(tmp_path: Path) -> None:
+    """No chat measures its turn, or how long an answer has stayed as it is, by a clock that people set."""
+    command = [sys.executable, "-c", CLOCK_SET, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["None True", "None True"]
+
+
+@pytest.mark.parametrize("kind", [CommandChat, LinesChat])
+def test_a_program_that_prints_without_end(
+    kind: type[CommandChat | LinesChat], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended long before its time limit, before it fills the disk."""
+    monkeypatch.setattr(own_files, "FLOOD", 1024 * 1024)
+    chat = kind(Program(["yes"], timeout_s=1800), tmp_path)
+    try:
+        mark = chat.mark()
+        chat.present(mark, "x")
+        with pytest.raises(ChatFailed, match=r"yes: ended after 1\.0 MiB of output"):
+            until(lambda: chat.capture(mark, "x"), limit_s=10)
+        (out,) = (path for path in tmp_path.rglob("*out*") if path.suffix != ".alive")
+        size = out.stat().st_size
+        time.sleep(0.1)
+        assert out.stat().st_size == size
+    finally:
+        chat.close()

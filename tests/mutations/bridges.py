@@ -155,15 +155,15 @@ MUTATIONS = (
     Mutation(
         "an info is shown only above a younger message",
         "xw/bridges/queue.py",
-        "        before = min(head, aged[-1]) if aged else head\n",
-        '        before = aged[-1] if aged else "~"\n',
+        "        return min(head, aged[-1]) if aged else head\n",
+        '        return aged[-1] if aged else "~"\n',
         ("tests/loop/test_infos.py::test_only_older_infos",),
     ),
     Mutation(
         "an info is not shown before its sender's older task",
         "xw/bridges/queue.py",
-        "        before = min(head, aged[-1]) if aged else head\n",
-        "        before = head\n",
+        "        return min(head, aged[-1]) if aged else head\n",
+        "        return head\n",
         ("tests/loop/test_infos.py::test_no_info_overtakes_its_senders_task",),
     ),
     Mutation(

@@ -12,13 +12,13 @@ seconds for an answer, `cwd`.
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
+from xw.bridges import steady
 from xw.bridges.acp_agent import Agent, Outcome, reason
 from xw.bridges.acp_modes import Permissions
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply, Uncertain
@@ -48,7 +48,7 @@ class AcpChat:
         state: Path,
         permissions: Permissions = "deny",
         asks: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady.seconds,
     ) -> None:
         self._program = program
         self._own = OwnFiles(state)

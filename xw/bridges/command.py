@@ -20,12 +20,11 @@ import json
 import re
 import secrets
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from xw.bridges import offspring
+from xw.bridges import offspring, own_files, steady
 from xw.bridges.chat import Chat, ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply
 from xw.bridges.kinds import check_options, yes_or_no
 from xw.bridges.lines import LinesChat
@@ -33,6 +32,7 @@ from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program, program_of
 from xw.bridges.provider_errors import error_in
 from xw.presence import NO_MEMORY
+from xw.text import size
 
 OUTPUT_LIMIT = 1024 * 1024
 """An answer must fit into a message: a longer one is cut, with a note."""
@@ -57,7 +57,11 @@ class CommandChat:
     """A file takes any text."""
 
     def __init__(
-        self, program: Program, state: Path, clock: Callable[[], float] = time.time, remembers: bool = False
+        self,
+        program: Program,
+        state: Path,
+        clock: Callable[[], float] = steady.seconds,
+        remembers: bool = False,
     ) -> None:
         self.memory = "" if remembers else NO_MEMORY
         """A new process knows nothing of the texts before, unless it keeps them itself."""
@@ -138,6 +142,11 @@ class CommandChat:
             self._reap(mark)
             why = f"ended after {self._program.timeout_s:g} s without an answer"
             raise NoAnswer(f"{self._program.name}: {why}", self._own.read(f"{run}/out", OUTPUT_LIMIT))
+        if max(self._own.size(f"{run}/{name}") for name in ("out", "err")) > own_files.FLOOD:
+            self._end(run)
+            self._reap(mark)
+            why = f"ended after {size(own_files.FLOOD)} of output"
+            raise ChatFailed(f"{self._program.name}: {why}", self._own.read(f"{run}/out", OUTPUT_LIMIT))
         return None
 
     def close(self) -> None:

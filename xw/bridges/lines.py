@@ -23,10 +23,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from xw.bridges import offspring
+from xw.bridges import offspring, own_files, steady
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.program import Program
+from xw.text import size
 
 PIPE_S = 10.0
 """A process that reads nothing from its stdin for this long is stuck."""
@@ -41,7 +42,7 @@ class LinesChat:
     limit = 0
     """A line may be of any length."""
 
-    def __init__(self, program: Program, state: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, program: Program, state: Path, clock: Callable[[], float] = steady.seconds) -> None:
         self._program = program
         self._own = OwnFiles(state)
         self._clock = clock
@@ -62,9 +63,9 @@ class LinesChat:
     def mark(self) -> str:
         """Return the output's length and an id for the next text; start the process unless it runs."""
         self._start()
-        size = self._own.files.stat(self._out).size
+        start = self._own.files.stat(self._out).size
         return json.dumps(
-            {"out": self._out, "from": size, "id": secrets.token_hex(8), "at": round(self._clock(), 3)}
+            {"out": self._out, "from": start, "id": secrets.token_hex(8), "at": round(self._clock(), 3)}
         )
 
     def present(self, mark: str, text: str) -> None:
@@ -96,6 +97,9 @@ class LinesChat:
     def capture(self, mark: str, text: str) -> Reply | None:  # noqa: ARG002 (the mark suffices)
         """Return the answer in the line with the text's id; see `Chat.capture`."""
         noted = json.loads(mark)
+        if self._own.size(noted["out"]) - noted["from"] > own_files.FLOOD:
+            self.close()
+            raise ChatFailed(f"{self._program.name}: ended after {size(own_files.FLOOD)} of output")
         alive = self._own.locked(f"{noted['out']}.alive")
         answer = self._answer(noted)
         if answer is not None:

@@ -18,6 +18,9 @@ from xw.files.locks import lock_new
 DAY_S = 86400
 """Age at which a program's files may go: the loop has filed its answer long before."""
 
+FLOOD = 256 * 1024 * 1024
+"""A program that writes more in one turn is in a loop, which would fill the disk."""
+
 
 class OwnFiles:
     """The files of one chat, in a directory that outlives it. Paths are relative to that directory."""
@@ -71,10 +74,13 @@ class OwnFiles:
 
     def read_end(self, path: str, size: int = 65536) -> str:
         """Return the last `size` bytes of a file as text; empty as for `read`."""
-        try:
-            return self.read(path, size, max(0, self.files.stat(path).size - size))
-        except FileNotFoundError:
-            return ""
+        return self.read(path, size, max(0, self.size(path) - size))
+
+    def size(self, path: str) -> int:
+        """Return the bytes of a file; 0 if it is missing."""
+        with suppress(FileNotFoundError):
+            return self.files.stat(path).size
+        return 0
 
     def lock(self, file: BinaryIO) -> None:
         """Lock a new file until this process, and every program that inherits the file, has closed it."""

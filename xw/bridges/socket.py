@@ -33,7 +33,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from xw.bridges import wiblog
+from xw.bridges import steady, wiblog
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Overheard, Reply, Uncertain
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.provider_errors import error_in
@@ -78,7 +78,7 @@ class SocketChat:
         settle_s: float = SETTLE_S,
         timeout_s: float = 1800.0,
         hears: bool = True,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady.seconds,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._wire = Wire(path, secret)

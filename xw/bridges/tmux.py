@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xw.bridges import described
+from xw.bridges import described, steady
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, NotPresented, Reply, Uncertain
 from xw.bridges.foreground import reads_keys
 from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
@@ -103,7 +103,7 @@ class TmuxChat:
         server: str = "",
         changes: Mapping[str, Any] = {},
         timeout_s: float = 3600.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady.seconds,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target = Target(target, Asked(profile, inside, agent=agent), server)
