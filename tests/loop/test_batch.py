@@ -11,7 +11,7 @@ from tests.loop.test_crashes import _die_and_go_on
 from tests.loop.test_loop import states
 from tests.loop.world import START, Crash, ScriptedChat, World
 from xw import clock
-from xw.bridges import present
+from xw.bridges import present, turn
 from xw.bridges.chat import ChatFailed, ChatGone, NotPresented, Uncertain
 from xw.bridges.frame import Mail
 from xw.errors import Newer
@@ -234,6 +234,46 @@ def test_a_damaged_note(world: World) -> None:
     world.run(world.bridge())
     assert [world.why(name)["kind"] for name in names] == ["uncertain"] * 3
     assert len(world.program.shown) == 1 and len(world.inbox("alice")) == 3 and world.turns() == []
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_head_that_an_older_xw_has_failed(world: World, ended: bool) -> None:
+    """An older bridge takes the first one's note for damaged; what was shown with it is not shown again."""
+    names = replies(world, 3)
+    world.program.dies = "after"
+    with pytest.raises(Crash):
+        world.run(world.bridge())
+    mailbox = world.instance("bob").mailbox
+    # As it notes the end, without riders, and then carries it out; it is killed before or after that.
+    ending = turn.Ending("failed", "uncertain", "what was noted of its turn cannot be understood")
+    turn.save(mailbox, turn.Turn(names[0], turn.ENDED, ending=ending))
+    if ended:
+        mailbox.fail(names[0], "uncertain", ending.reason, "processing")
+        turn.remove(mailbox, turn.Turn(names[0]))
+    world.run(world.bridge())
+    assert [world.why(name)["kind"] for name in names] == ["uncertain"] * 3
+    assert len(world.program.shown) == 1 and len(world.inbox("alice")) == 2 and world.turns() == []
+
+
+def test_not_shown_with_a_head_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that did not fit does not end as the first one, even if the bridge is killed then."""
+    names = replies(world, 3)
+    real = present.show
+
+    def show(
+        instance: Instance, message: Message, above: list[Message], limit: int, riders: list[Message]
+    ) -> present.Presentation:
+        return real(instance, message, above, limit, riders[:1])
+
+    monkeypatch.setattr(present, "show", show)
+    world.program.raises = [Uncertain("broken")]
+    bridge = world.bridge()
+    while not world.why(names[0]):
+        bridge.step()
+    monkeypatch.undo()
+    world.run(world.bridge())
+    assert states(world) == [("failed", "reply"), ("failed", "reply"), ("done", "reply")]
+    assert bodies(world)[-1] == ["alice 2"]
 
 
 def test_a_head_that_is_left_to_a_newer_xw(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

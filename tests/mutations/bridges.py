@@ -85,7 +85,7 @@ MUTATIONS = (
     Mutation(
         "replies under a damaged note may have been shown",
         "xw/bridges/turn.py",
-        "    return turn._replace(stage=LOST) if head and head.stage == LOST else turn\n",
+        "    return turn._replace(stage=LOST) if lost else turn\n",
         "    return turn\n",
         ("tests/loop/test_batch.py",),
     ),
@@ -165,6 +165,20 @@ MUTATIONS = (
         "        return min(head, aged[-1]) if aged else head\n",
         "        return head\n",
         ("tests/loop/test_infos.py::test_no_info_overtakes_its_senders_task",),
+    ),
+    Mutation(
+        "a reply shown with one that an older xw has failed is not shown again",
+        "xw/bridges/turn.py",
+        '        lost = mailbox.why(turn.head).get("kind") == "uncertain"\n',
+        "        lost = False\n",
+        ("tests/loop/test_batch.py::test_a_head_that_an_older_xw_has_failed",),
+    ),
+    Mutation(
+        "a reply that was not shown is its own turn in its note too",
+        "xw/bridges/loop.py",
+        "            turn.save(self._mailbox, Turn(name))\n",
+        "            pass\n",
+        ("tests/loop/test_batch.py::test_not_shown_with_a_head_that_fails",),
     ),
     Mutation(
         "a damaged note of a turn is not a fresh start",

@@ -388,7 +388,7 @@ class Bridge:
             try:
                 won = self._claim(new)
             except Exception:  # noqa: BLE001  # claimed or not: its own turn finds out
-                self._leave_alone(new.name)
+                self._left.append(Turn(new.name))
                 break
             if won:
                 riders.append(reply)
@@ -407,7 +407,10 @@ class Bridge:
         return now
 
     def _leave_alone(self, name: str) -> None:
+        """Give a rider that was not shown its own turn, also in its note: its head may fail without it."""
         self._left.append(Turn(name))
+        with suppress(XwError, OSError):  # then it may fail as its head does
+            turn.save(self._mailbox, Turn(name))
 
     def _present(self, now: Turn, message: Message) -> float | None:
         try:

@@ -96,20 +96,29 @@ def remove(mailbox: Mailbox, turn: Turn) -> None:
 def load_all(mailbox: Mailbox) -> list[Turn]:
     """Return the turns that an earlier bridge left, oldest first; a damaged note as LOST.
 
-    Riders that a head lists are left out, for its turn decides; those of a damaged head are LOST too.
+    Riders that a head lists are left out, for its turn decides. Those of a damaged head are LOST too, and so
+    are those of a head that failed without them: an older version did that, and may have read of no riders.
     """
     names = mailbox.files.list_folder(mailbox.at(_FOLDER))
     turns = [_load(mailbox, name.removesuffix(layout.TURN)) for name in sorted(names) if _is_turn(name)]
     heads = {one.name: one for one in turns}
-    return [_alone(one, heads.get(one.head)) for one in turns if not _rides(one, heads.get(one.head))]
+    return [
+        _alone(mailbox, one, heads.get(one.head)) for one in turns if not _rides(one, heads.get(one.head))
+    ]
 
 
 def _rides(turn: Turn, head: Turn | None) -> bool:
     return head is not None and turn.name in head.riders
 
 
-def _alone(turn: Turn, head: Turn | None) -> Turn:
-    return turn._replace(stage=LOST) if head and head.stage == LOST else turn
+def _alone(mailbox: Mailbox, turn: Turn, head: Turn | None) -> Turn:
+    if not turn.head or turn.stage != CLAIMED:
+        return turn
+    if head is None:
+        lost = mailbox.why(turn.head).get("kind") == "uncertain"
+    else:
+        lost = head.stage == LOST or (head.ending is not None and head.ending.kind == "uncertain")
+    return turn._replace(stage=LOST) if lost else turn
 
 
 def _is_turn(name: str) -> bool:
