@@ -120,8 +120,8 @@ MUTATIONS = (
     Mutation(
         "mail beyond a limit of turns waits",
         "xw/bridges/loop.py",
-        "        hold = self._pace.hold(message)\n",
-        "        hold = None\n",
+        "        delay = self._pace.delay(message)\n",
+        "        delay = None\n",
         ("tests/loop/test_pace.py",),
     ),
     Mutation(

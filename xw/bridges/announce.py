@@ -114,10 +114,10 @@ class Announcer:
             return None
         if reason:
             return self._wait(reason)
-        hold = self._pace.hold_notice()
-        if hold:
-            left = (hold.until - self._instance.now()) / clock.SECOND
-            return max(self._wait(hold.reason), left)
+        delay = self._pace.delay_notice()
+        if delay:
+            left = (delay.until - self._instance.now()) / clock.SECOND
+            return max(self._wait(delay.reason), left)
         self._waits_for = ""
         self._rest.reset()
         return self._announce(names, fresh)

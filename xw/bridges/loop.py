@@ -25,7 +25,7 @@ from xw.bridges.chat import (
     Unusable,
     why_not_ready,
 )
-from xw.bridges.pace import Hold, Limits, Pace
+from xw.bridges.pace import Delay, Limits, Pace
 from xw.bridges.queue import Queue
 from xw.bridges.turn import CLAIMED, ENDED, FAILING, LOST, PRESENTED, PRESENTING, Ending, Turn
 from xw.errors import (
@@ -83,7 +83,7 @@ class Bridge:
         self._turn: Turn | None = None
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
         self._pace = Pace(instance, limits)
-        self._held: dict[str, Hold] = {}  # senders whose mail waits, though the chat could take it
+        self._delayed: dict[str, Delay] = {}  # senders whose mail waits, though the chat could take it
         self._spent = ""  # the message whose turn is counted
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
@@ -95,7 +95,7 @@ class Bridge:
     @property
     def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
-        notes = (self._pace.used, *(f"mail waits: {hold.reason}" for hold in self._held.values()))
+        notes = (self._pace.used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
         note = "; ".join(filter(None, notes))
         if self._waits_for:
             return presence.Doing("alive", waits_for=self._waits_for, note=self._pace.used)
@@ -235,7 +235,7 @@ class Bridge:
         self._queue.look()
         message = self._next(self._released())
         if message is None:
-            return self._hold_back()
+            return self._wait_for_turns()
         unfit = present.unfit(message, self._instance.now())
         if unfit is None and self._must_wait():
             return self._rest.longer()
@@ -254,47 +254,47 @@ class Bridge:
 
     def _next(self, released: Message | None) -> Message | None:
         """Return the message whose turn it is within the limits: `released`, or the first readable one."""
-        held: dict[str, Hold] = {}
-        if released and self._may_go_on(released, held):
-            self._held = held
+        delayed: dict[str, Delay] = {}
+        if released and self._may_go_on(released, delayed):
+            self._delayed = delayed
             return released
         found = None
-        while found is None and (name := self._queue.first(held)):
+        while found is None and (name := self._queue.first(delayed)):
             message = next(present.readable(self._instance, [name], self._unshown), None)
             if message is None:
                 self._queue.drop(name)
-            elif self._may_go_on(message, held):
+            elif self._may_go_on(message, delayed):
                 found = message
-        self._held = held
+        self._delayed = delayed
         return found
 
-    def _may_go_on(self, message: Message, held: dict[str, Hold]) -> bool:
-        """Return True if a message may have its turn; else note in `held` why its sender's mail waits."""
+    def _may_go_on(self, message: Message, delayed: dict[str, Delay]) -> bool:
+        """Return True if a message may have its turn; else note in `delayed` why its sender's mail waits."""
         self._at_hand = message
         if present.unfit(message, self._instance.now()):
             return True
-        hold = self._pace.hold(message)
-        if hold is None:
+        delay = self._pace.delay(message)
+        if delay is None:
             return True
-        held[message.sender] = hold
-        self._report_hold(message, hold)
+        delayed[message.sender] = delay
+        self._report_delay(message, delay)
         return False
 
-    def _report_hold(self, message: Message, hold: Hold) -> None:
+    def _report_delay(self, message: Message, delay: Delay) -> None:
         try:
-            if self._pace.tell(message, hold):
-                self._tell(f"mail of {message.sender} waits: {hold.reason}; its sender knows")
+            if self._pace.tell(message, delay):
+                self._tell(f"mail of {message.sender} waits: {delay.reason}; its sender knows")
         except (XwError, OSError) as error:
             self._tell(f"cannot report to {message.sender} that its mail waits: {explain(error)}")
 
-    def _hold_back(self) -> float | None:
+    def _wait_for_turns(self) -> float | None:
         """Wait for mail; if some waits for a turn, at most until there is one."""
-        if not self._held:
+        if not self._delayed:
             self._waits_for = ""
             return None
         self._at_hand = None
-        self._say_why("; ".join(dict.fromkeys(hold.reason for hold in self._held.values())))
-        until = min(hold.until for hold in self._held.values())
+        self._say_why("; ".join(dict.fromkeys(delay.reason for delay in self._delayed.values())))
+        until = min(delay.until for delay in self._delayed.values())
         return max(self._rest.longer(), (until - self._instance.now()) / clock.SECOND)
 
     def _released(self) -> Message | None:
@@ -382,7 +382,7 @@ class Bridge:
     def _claim_riders(self, now: Turn, message: Message) -> list[Message]:
         riders = []
         limit = self._chat.limit
-        for reply in batch.choose(self._instance, self._queue, message, limit, self._unshown, self._held):
+        for reply in batch.choose(self._instance, self._queue, message, limit, self._unshown, self._delayed):
             new = Turn(reply.file_name, head=now.name)
             self._queue.drop(new.name)
             try:

@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     per_day: int = 0
 
 
-class Hold(NamedTuple):
+class Delay(NamedTuple):
     """Why mail waits, for the owner and for its sender, and until when (microseconds)."""
 
     reason: str
@@ -82,11 +82,11 @@ class Pace:
         most = self._limits.per_day
         return f"{self._today():,} of {most:,} turns today" if most else ""
 
-    def hold(self, message: Message) -> Hold | None:
+    def delay(self, message: Message) -> Delay | None:
         """Return why a message must wait now, or None."""
         return self._over_budget() or self._over_rate(message.sender, self._rate(message))
 
-    def hold_notice(self) -> Hold | None:
+    def delay_notice(self) -> Delay | None:
         """Return why a notice of new mail must wait now, or None; all notices have one rate."""
         return self._over_budget() or self._over_rate(_NOTICES, self._notices())
 
@@ -98,7 +98,7 @@ class Pace:
         """Note durably that a turn with a notice begins."""
         self._spend(_NOTICES, self._notices())
 
-    def tell(self, message: Message, hold: Hold) -> bool:
+    def tell(self, message: Message, delay: Delay) -> bool:
         """Tell a message's sender that its mail waits; once a day, or in ten minutes. Return False if told.
 
         Rooms are not told: they give the next turn only after this one's answer.
@@ -112,14 +112,14 @@ class Pace:
         self._store()  # first: a sender that is told twice has a reason to complain
         if self._instance.hub.knows(name):
             body = (
-                f"{hold.to_sender}; {message.short} waits in {self._instance.name}'s inbox, nothing is lost."
+                f"{delay.to_sender}; {message.short} waits in {self._instance.name}'s inbox, nothing is lost."
             )
             draft = Draft("info", (name,), body, None, message.thread or message.id)
             draft = draft._replace(more={"hops": message.answered_hops})
             post.send(self._mailbox, self._instance.hub, draft, self._instance.now)
         return True
 
-    def _over_budget(self) -> Hold | None:
+    def _over_budget(self) -> Delay | None:
         most, now = self._limits.per_day, self._instance.now()
         if not most or self._today() < most:
             return None
@@ -127,16 +127,16 @@ class Pace:
         at = f"{clock.rfc3339(until)[:16]}Z"
         reason = f"all {most:,} turns of today are used, until {at}"
         told = f"The bridge of {self._instance.name} has used its {most:,} turns of today, until {at}"
-        return Hold(reason, told, until)
+        return Delay(reason, told, until)
 
-    def _over_rate(self, sender: str, most: int) -> Hold | None:
+    def _over_rate(self, sender: str, most: int) -> Delay | None:
         now = self._instance.now()
         lately = self._lately(sender, now)
         if not most or len(lately) < most:
             return None
         reason = f"{most} turns a minute for {sender or 'notices'} are used"
         told = f"The bridge of {self._instance.name} takes {most} turns a minute for your mail"
-        return Hold(reason, told, lately[-most] + _MINUTE)
+        return Delay(reason, told, lately[-most] + _MINUTE)
 
     def _rate(self, message: Message) -> int:
         if _is_of_room(message):
