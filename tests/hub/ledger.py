@@ -216,6 +216,8 @@ class LedgerHub:
     def unregister(self, name: str) -> Unregistered:
         """Keep nothing but what goes back."""
         entries = self._entries(name)
+        if self.peer(name).bridge_runs:
+            raise Refused(f"a bridge of {name} runs")
         back = [one for one, entry in entries.items() if entry.state in ("pending", "processing")]
         for one in back:
             info = unregistered(name, one, decode(one, entries[one].data).thread)

@@ -39,6 +39,17 @@ def test_unregister(stage: Stage, mailbox: Mailbox) -> None:
         stage.hub.unregister("dave")
 
 
+def test_unregister_while_a_bridge_serves_it(stage: Stage, mailbox: Mailbox) -> None:
+    """An instance whose bridge gives signs of life stays, and its mail with it."""
+    stage.hub.deliver([parcel(mailbox, "bob")])
+    stage.hub.show("bob", b'{"status": "idle", "ttl_s": 30, "bridge": {"kind": "tmux", "ttl_s": 30}}')
+    with pytest.raises(Refused):
+        stage.hub.unregister("bob")
+    assert (stage.hub.knows("bob"), stage.hub.peer("bob").pending) == (True, 1)
+    stage.hub.show("bob", b'{"status": "idle", "ttl_s": 30}')
+    assert len(stage.hub.unregister("bob").returned) == 1
+
+
 def test_groups(stage: Stage) -> None:
     """Groups are replaced alone, shown to peers, and outlive another registration; unknown ones are None."""
     assert stage.hub.groups("bob") is None

@@ -238,8 +238,8 @@ class Outgoing(Protocol):
     def withdraw(self, to: str, name: str) -> Withdrawn | None:
         """Move a sender's message from a recipient's pending to failed, of kind `withdrawn`; durable.
 
-        Return "withdrawn" if this or an earlier call did so, else the message's state, or None if it is not
-        there. Against a claim exactly one wins.
+        Return "withdrawn" if this or an earlier call did so, else the state that it has reached (processing,
+        done, failed), or None if it is not there. Against a claim exactly one wins.
         """
 
     def why(self, owner: str, name: str) -> Mapping[str, str]:
@@ -350,13 +350,17 @@ class Hub(Outgoing, Protocol):
         """
 
     def release(self, owner: str, name: str, token: bytes) -> bool:
-        """Let go of a claim made with this token, or with none; return False if it is another machine's.
+        """Let go of a claim made with this token, or with none.
 
         The message stays in processing, and one of the next to claim it gets `won`. May be called again.
+        Return False if the claim is another machine's, or there is none.
         """
 
     def set_aside(self, owner: str, state: State, name: str, reason: str) -> bool:
-        """Move a file that is not mail to failed, with the reason; return False if it is gone. OSError."""
+        """Move a file that is not mail to failed, with the reason; return False if it is gone.
+
+        Raise OSError if it cannot be moved.
+        """
 
     # Keeping
 
