@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from contextlib import nullcontext
 from types import TracebackType
 from typing import NamedTuple
@@ -101,20 +101,15 @@ def wait(
     question = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
     search = _Search(instance, question, asked, set() if passed is None else passed, wanted)
-    return _await(Lookout(instance, asleep), search.first, timeout, f"answers {re}" if re else "has arrived")
-
-
-def _await(
-    waking: "Lookout", look: Callable[[], Message | None], timeout: float | None, what: str
-) -> Message:
     deadline = None if timeout is None else time.monotonic() + timeout
-    with waking as lookout:
+    with Lookout(instance, asleep) as lookout:
         while True:
-            message = look()
+            message = search.first()
             if message:
                 return message
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
+                what = f"answers {re}" if re else "has arrived"
                 raise TimedOut(f"nothing {what} within {timeout:g} s; run `xw wait` or `xw check` again")
             lookout.wait(left)
 

@@ -102,12 +102,10 @@ def _named(word: str, rest: list[str]) -> tuple[str, list[str]] | None:
         return _target(synonyms.COMMANDS[word], rest)
     if layout.is_name(word) and rest and not first.startswith("-") and _is_instance(word):
         return "send", ["--to", word, *rest]
-    cutoff = 0.7
-    for close in get_close_matches(word, [*_BY_NAME, *GROUPS, *synonyms.COMMANDS], n=1, cutoff=cutoff):
-        if close in _COSTLY and not get_close_matches(word, [close], cutoff=0.8):
-            continue
-        return _named(close, rest)
-    return None
+    close = get_close_matches(word, [*_BY_NAME, *GROUPS, *synonyms.COMMANDS], n=1, cutoff=0.7)
+    if not close or (close[0] in _COSTLY and not get_close_matches(word, close, cutoff=0.8)):
+        return None
+    return _named(close[0], rest)
 
 
 def _is_instance(word: str) -> bool:

@@ -90,7 +90,7 @@ SUBCOMMANDS = {
 }
 
 # The name of a parameter → other flags for it.
-OPTIONS = {
+_OPTIONS = {
     "body": "--body --message --text --content --msg -m -b --question --answer --data --comment "
     "--description --desc --details",
     "to": "--recipient --recipients --dest --peer --agent --user --cc --bcc -t --receiver --for --target "
@@ -145,7 +145,7 @@ OPTIONS = {
     "config": "-c --conf --config-file --cfg",
     "offline": "--no-network --no-sync --local",
 }
-ALIASES = {name: tuple(flags.split()) for name, flags in OPTIONS.items()}
+ALIASES = {name: tuple(flags.split()) for name, flags in _OPTIONS.items()}
 
 _SWITCHES = """
 -q --quiet -v --verbose -y --yes --force --no-color --no-colour --plain --pretty --human --raw --unread
@@ -156,14 +156,14 @@ _SWITCHES = """
 SWITCHES = frozenset(_SWITCHES.split())
 """Flags that say nothing xw needs, or what `mistakes` reads itself: no value follows them."""
 
-TYPES = {
+_TYPES = {
     "task": "tasks todo job work assignment request order",
     "question": "questions ask query q",
     "reply": "replies answer response ack re",
     "info": "infos message messages msg note notice fyi notification text mail update status information "
     "announcement comment chat letter",
 }
-TYPE_OF = {word: kind for kind, words in TYPES.items() for word in (kind, *words.split())}
+TYPE_OF = {word: kind for kind, words in _TYPES.items() for word in (kind, *words.split())}
 
 _NOISE = """
 all new unread pending inbox mail mails message messages msg msgs list ls me my the for from on of to with id

@@ -94,7 +94,7 @@ def _return_all(box: Mailbox, name: str, deliver: Deliver) -> Iterator[tuple[str
         if stuck:
             raise XwError(f"{name} is off the hub, but {stuck}; the same command completes it")
         for state, one in mail:  # nobody to return them to
-            if _sender(one) in (layout.POSTMASTER, name):
+            if layout.sender_of(one) in (layout.POSTMASTER, name):
                 box.fail(one, "gone", f"{name} was unregistered", state)
         try:
             box.files.remove_empty_folder(box.at(INBOX["pending"]))
@@ -119,7 +119,7 @@ def _notices(
     box: Mailbox, name: str, mail: Sequence[tuple[State, str]]
 ) -> Iterator[tuple[State, str, Parcel]]:
     """Yield postmaster's info about each message that has a sender to return it to."""
-    wanted = [(state, one) for state, one in mail if _sender(one) not in (layout.POSTMASTER, name)]
+    wanted = [(state, one) for state, one in mail if layout.sender_of(one) not in (layout.POSTMASTER, name)]
     paths = [box.at(INBOX[state], one) for state, one in wanted]
     for (state, one), data in zip(wanted, box.files.read_all(paths, layout.MESSAGE_LIMIT), strict=True):
         thread = None
@@ -127,12 +127,8 @@ def _notices(
             with suppress(NoMessage):  # it goes back all the same: its name has what is needed
                 thread = decode(one, data).thread
         info = failure.unregistered(name, one, thread)
-        to = _sender(one)
+        to = layout.sender_of(one)
         yield state, one, Parcel(to, *info, to, layout.id_of(info[0]) or "", (), _no_file)
-
-
-def _sender(name: str) -> str:
-    return layout.sender_of(name)
 
 
 def _no_file(_file: object) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ whether it is paused, which settings were changed); `state` reads it from there.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xw import clock, layout
@@ -143,9 +143,7 @@ def make(
 ) -> Definition:
     """Return a new definition, created now. Raise Usage if it is invalid."""
     names = [name for name, _ in members]
-    strangers = [name for name in personas if name not in names]
-    if strangers:
-        raise Usage(f"a persona for {visible(strangers[0])!r}, who is not a member: name one of the members")
+    _check_players(personas, names)
     moderator = _moderator(_policy(policy), moderator, names)
     created = clock.rfc3339(now())
     parts = tuple(personas.items())
@@ -163,12 +161,10 @@ def changed(definition: Definition, settings: Mapping[str, object], members: Seq
     moderator = definition.moderator  # who may have left
     if "moderator" in named or policy != definition.policy:
         moderator = _moderator(policy, str(named.pop("moderator", "")), members)
-    parts = dict(definition.personas)
     given = named.pop("personas", {})
-    for name, text in given.items() if isinstance(given, dict) else ():
-        if name not in members:
-            raise Usage(f"a persona for {visible(str(name))!r}, who is not a member: name one of the members")
-        parts[name] = str(text)
+    parts = {str(name): str(text) for name, text in given.items()} if isinstance(given, dict) else {}
+    _check_players(parts, members)
+    parts = dict(definition.personas) | parts
     strange = next((key for key in named if key not in Limits._fields), None)
     if strange is not None:
         hint = nearest(strange, list(SETTINGS))
@@ -180,6 +176,13 @@ def changed(definition: Definition, settings: Mapping[str, object], members: Seq
     personas = tuple((name, text) for name, text in parts.items() if text)
     new = definition._replace(policy=policy, moderator=moderator, limits=limits, personas=personas)
     return _check_lengths(check(new))
+
+
+def _check_players(personas: Iterable[str], members: Sequence[str]) -> None:
+    """Raise Usage if somebody who is no member is to play a part."""
+    for name in personas:
+        if name not in members:
+            raise Usage(f"a persona for {visible(name)!r}, who is not a member: name one of the members")
 
 
 def _moderator(policy: Policy, moderator: str, members: Sequence[str]) -> str:
