@@ -56,6 +56,14 @@ def test_each_example_prints_what_the_page_says(page: str, tmp_path: Path) -> No
         assert masked(session.run(step)) == masked(step.output), step.command
 
 
+def test_each_module_has_its_row() -> None:
+    """The table of the architecture has every module and package of `xw/`."""
+    table = (DOCS / "architecture.md").read_text().partition("| row |")[2].partition("\n\n")[0]
+    names = {path.stem for path in (DOCS.parent / "xw").iterdir() if (path / "__init__.py").exists()}
+    names |= {path.stem for path in (DOCS.parent / "xw").glob("*.py")} - {"__init__"}
+    assert names <= {name.strip("/") for name in re.findall("`([a-z_/]+)`", table)}
+
+
 def test_the_line_for_cron(tmp_path: Path) -> None:
     """Run as cron would, with its tiny environment, it removes what is old, says nothing and exits 0."""
     line = re.findall(r"^```crontab\n(.*)\n```$", (DOCS / "cron.md").read_text(), re.MULTILINE)[0]
