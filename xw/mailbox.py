@@ -80,6 +80,11 @@ class Mailbox(Attachments):
         further = self.files.list_folder(self.at(INBOX["processing"]))
         return sorted(set(mail).difference(further))
 
+    def claimed(self) -> list[str]:
+        """Return the file names of the claimed messages that are not a bridge's, oldest first."""
+        names = set(self.files.list_folder(self.at(INBOX["processing"])))
+        return sorted(name for name in names if layout.is_message(name) and name + layout.TURN not in names)
+
     def read(self, place: Place) -> Message:
         """Return the message at a place. Raise a kind of NoMessage, FileNotFoundError or OSError."""
         data = self.files.read(self.at(*place), layout.MESSAGE_LIMIT)

@@ -243,7 +243,7 @@ def arrivals(
                 if reason not in told:
                     told.add(reason)
                     tell(f"cannot claim, will retry: {reason}")
-            process.given.intersection_update(holding.claims(mailbox))
+            process.given.intersection_update(mailbox.claimed())
             process.declined.intersection_update(process.given)
             lookout.wait(None)
 

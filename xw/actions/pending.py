@@ -176,16 +176,8 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
             break
     found |= {item.file_name: item for item in late[: max(0, wanted.limit - len(found))]}
     messages = [found[name] for name in sorted(found)]
-    return Inbox(
-        messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer, claimed(mailbox)
-    )
-
-
-def claimed(mailbox: Mailbox) -> list[str]:
-    """Return the ids of the claimed messages that are not finished, oldest first, except a bridge's."""
-    names = set(mailbox.files.list_folder(mailbox.at(INBOX["processing"])))
-    mail = sorted(name for name in names if layout.is_message(name) and name + layout.TURN not in names)
-    return [name.partition(".")[0] for name in mail]
+    claimed = [name.partition(".")[0] for name in mailbox.claimed()]
+    return Inbox(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer, claimed)
 
 
 def _check_sender(instance: Instance, sender: str) -> None:

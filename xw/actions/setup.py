@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from xw import clock, config, layout, places
 from xw.actions import beside, grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
-from xw.actions.pending import claimed
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
@@ -246,7 +245,7 @@ def who(instance: Instance) -> Who:
         grouping.restore(instance)
     hint = mirror.hint if mirror else ""
     own = instance.root if hint else None
-    held = len(claimed(instance.mailbox))
+    held = len(instance.mailbox.claimed())
     url, path = instance.hub.url, instance.config.path
     return Who(instance.name, url, path, pending, own, hint, _unsent(instance), held)
 

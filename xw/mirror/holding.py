@@ -216,12 +216,6 @@ def remove_turn(mailbox: Mailbox, name: str) -> None:
         mailbox.files.remove(mailbox.at(_FOLDER, name + layout.TURN))
 
 
-def claims(mailbox: Mailbox) -> list[str]:
-    """Return the claimed messages that are not a bridge's, oldest first."""
-    names = set(mailbox.files.list_folder(mailbox.at(_FOLDER)))
-    return sorted(name for name in names if layout.is_message(name) and name + layout.TURN not in names)
-
-
 def _note(mailbox: Mailbox, name: str) -> str:
     return mailbox.at(_FOLDER, name + layout.HELD)
 
