@@ -44,6 +44,12 @@ Message = TypedDict(
             ]
         ],
         "rooms": NotRequired[list[Name]],
+        "urgent": NotRequired[
+            Annotated[object, Field(description="True: among the first listed, shown before older mail.")]
+        ],
+        "priority": NotRequired[
+            Annotated[object, Field(description="0 to 9, of equals the higher first; 5 if absent.")]
+        ],
         "typed": NotRequired[
             Annotated[object, Field(description="True if a person typed it in the sender's own window.")]
         ],
