@@ -4,10 +4,14 @@ A text may say one of the words below, `permission:KIND`, `delay:S`, `touch:PATH
 starts in mode `auto`, in which it runs its tool (touch) and asks nobody; in others it asks first. Arguments:
 `modes=A,B` what it offers, its own choice first, `modes=` none; `option`: as a config option; `stays`: it
 takes no mode though it says OK; `says`: it reports its mode; `deaf-to-modes`: an error answers a mode.
+`loads=FILE`: it can load the sessions that FILE names, with their number of turns; `no-load` says otherwise.
+When it loads one it replays a turn with a tool and a switch to `auto`, then `fails`, is `stuck` or
+`forgets-modes`; `late`: it replays with the first text.
 `uses:KIND:STATUS,STATUS` in a text: it reports a tool call with these states, `ask` among them asks for it.
 """
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -22,9 +26,11 @@ WORDS = sys.argv[1:]
 MODES = next(
     (word[6:].split(",") for word in WORDS if word.startswith("modes=")), ["auto", "plan", "default"]
 )
+LOADS = next((Path(word[6:]) for word in WORDS if word.startswith("loads=")), None)
 
 
 class Agent:
+    session = "s1"
     mode = MODES[0]
     turns = 0
     cancelled = asyncio.Event()
@@ -34,16 +40,52 @@ class Agent:
         self.client = conn
 
     async def initialize(self, protocol_version: int, **kwargs: Any) -> acp.InitializeResponse:
-        return acp.InitializeResponse(protocol_version=protocol_version)
+        able = schema.AgentCapabilities(load_session=bool(LOADS) and "no-load" not in WORDS)
+        return acp.InitializeResponse(protocol_version=protocol_version, agent_capabilities=able)
 
     async def new_session(self, **kwargs: Any) -> acp.NewSessionResponse:
+        if LOADS:
+            self.session = f"s{len(self.kept()) + 1}"
+            self.keep()
         if MODES == [""]:
-            return acp.NewSessionResponse(session_id="s1")
+            return acp.NewSessionResponse(session_id=self.session)
         if "option" in WORDS:
-            return acp.NewSessionResponse(session_id="s1", config_options=self.options())
+            return acp.NewSessionResponse(session_id=self.session, config_options=self.options())
+        return acp.NewSessionResponse(session_id=self.session, modes=self.state())
+
+    def state(self) -> schema.SessionModeState:
         modes = [schema.SessionMode(id=mode, name=mode) for mode in MODES]
-        state = schema.SessionModeState(current_mode_id=self.mode, available_modes=modes)
-        return acp.NewSessionResponse(session_id="s1", modes=state)
+        return schema.SessionModeState(current_mode_id=self.mode, available_modes=modes)
+
+    def kept(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads(LOADS.read_text()) if LOADS and LOADS.exists() else {}
+        return found
+
+    def keep(self) -> None:
+        if LOADS:
+            LOADS.write_text(json.dumps(self.kept() | {self.session: self.turns}))
+
+    async def load_session(self, session_id: str, **kwargs: Any) -> Any:
+        if session_id not in self.kept():
+            raise acp.RequestError.resource_not_found(session_id)
+        if "late" not in WORDS:
+            await self.replay(session_id)
+        if "fails" in WORDS:
+            raise acp.RequestError.internal_error({"details": "its history is damaged"})
+        await asyncio.sleep(300 if "stuck" in WORDS else 0)
+        self.session, self.turns = session_id, self.kept()[session_id]
+        if "option" in WORDS:
+            return schema.LoadSessionResponse(config_options=self.options())
+        return schema.LoadSessionResponse(modes=None if "forgets-modes" in WORDS else self.state())
+
+    async def replay(self, session_id: str) -> None:
+        asked = schema.UserMessageChunk(
+            session_update="user_message_chunk", content=acp.text_block("an old question")
+        )
+        tool = acp.start_tool_call("old", "rm -r /", kind="execute", status="completed")
+        mode = schema.CurrentModeUpdate(session_update="current_mode_update", current_mode_id="auto")
+        for update in (asked, acp.update_agent_message_text("an old answer"), tool, mode):
+            await self.client.session_update(session_id=session_id, update=update)
 
     def options(self) -> list[Any]:
         values = [schema.SessionConfigSelectOption(value=mode, name=mode) for mode in MODES]
@@ -90,6 +132,9 @@ class Agent:
             await self.say(session_id, text[8:])
             await asyncio.sleep(300)
         self.turns += 1
+        self.keep()
+        if "late" in WORDS and self.turns > 1:
+            await self.replay(session_id)
         if "die" in words:
             os._exit(3)
         if "fork" in words:

@@ -76,6 +76,7 @@ def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agen
     for name in names:
         team.ok("init", "--name", name)
     team.ok("room", "create", "talk", "--members", "bob,carol", "--quiet", "0")
+    team.ok("room", "create", "upheld", "--members", "bob,carol", "--quiet", "0", by="upped")
     configure(team, upped={"kind": "command", "target": "cat"})
     with ExitStack() as stack:
         socket = stack.enter_context(_wibwob(tmp_path))
@@ -87,6 +88,7 @@ def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agen
         for name, running in started.items():
             if name.startswith("by-") or name == "ups":
                 running.says("ready")
+        started["ups"].says("room upheld runs")
         settled(lambda: cost(tree(*(running.process.pid for running in started.values()))).cpu)
         trees = {name: tree(running.process.pid) for name, running in started.items()}
         before = {name: cost(processes) for name, processes in trees.items()}

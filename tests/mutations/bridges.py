@@ -204,7 +204,7 @@ MUTATIONS = (
     Mutation(
         "an ACP session is put into a mode that asks",
         "xw/bridges/acp_agent.py",
-        "if modes.current != wanted:",
+        "if again or modes.current != wanted:",
         "if False:",
         ("tests/bridges/test_acp.py::test_an_agent_is_put_into_a_mode_that_asks",),
     ),
@@ -214,5 +214,19 @@ MUTATIONS = (
         "if not returned and message.sender not in self._asked:",
         "if False:",
         ("tests/loop/test_failures.py::test_a_forged_failure_ends_nothing",),
+    ),
+    Mutation(
+        "a loaded ACP session is put into a mode that asks once more",
+        "xw/bridges/acp_agent.py",
+        "if again or modes.current != wanted:",
+        "if modes.current != wanted:",
+        ("tests/bridges/test_acp_memory.py::test_the_mode_is_set_again",),
+    ),
+    Mutation(
+        "what an ACP agent replays is no report",
+        "xw/bridges/acp_client.py",
+        "        if self.replays:\n            return\n",
+        "",
+        ("tests/bridges/test_acp_memory.py::test_what_is_replayed_did_not_happen_now",),
     ),
 )

@@ -146,4 +146,25 @@ MUTATIONS = (
         "                pass\n",
         ("tests/rooms/test_overheard.py",),
     ),
+    Mutation(
+        "`up` runs no room that another process runs",
+        "xw/actions/planning.py",
+        "rooms.is_open(name) and rooms.runs(name) is False",
+        "rooms.is_open(name)",
+        ("tests/loop/test_up_follows.py::test_which_rooms_are_run",),
+    ),
+    Mutation(
+        "a coordinator ends with its `up`",
+        "xw/actions/rooms.py",
+        "if alone():",
+        "if False:",
+        ("tests/loop/test_up_follows.py::test_one_command_for_a_conversation",),
+    ),
+    Mutation(
+        "a bridge and its children have ended before `up` starts it anew",
+        "xw/actions/launching.py",
+        "    _end(list(left.values()), signals)\n",
+        "",
+        ("tests/loop/test_up_follows.py::test_an_edit_is_followed",),
+    ),
 )

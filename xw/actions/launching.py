@@ -1,4 +1,4 @@
-"""`xw up`: start the programs that `xw.json` names, and restart each one that dies.
+"""`xw up`: start the programs that are wanted, restart each one that dies, and end those no longer wanted.
 
 Each child leads its own session. A chat program that it starts stays in that session whatever its process
 group, so `up` finds them all when it ends.
@@ -9,19 +9,15 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from xw import config
 from xw.backoff import Pause
 from xw.bridges.loop import Tell
-from xw.config import Config
 from xw.errors import Usage
-from xw.instance import Options, where_now
 
 GRACE_S = 10.0
 """How long a program may take to end after SIGTERM."""
@@ -29,73 +25,84 @@ GRACE_S = 10.0
 STEADY_S = 60.0
 """A program that ran this long is restarted without a pause."""
 
+_STDERR = 2
 _FIRST_S, _LAST_S = 0.5, 60.0  # pause between restarts of a program that keeps dying
 PARENT = "XW_UP"
 """Environment variable with the process id of the `xw up` that started a program."""
 
+LOOK_S = 2.0
+"""Time between two looks at what is to run."""
+
 
 class Program(NamedTuple):
-    """A child process: its name in reports, and its command line."""
+    """A child process: its name in reports, its command line, and what else it was configured with.
+
+    One that `ends` has done its work when it exits with 0, and reports on stdout to people.
+    """
 
     name: str
     argv: tuple[str, ...]
+    settings: str = ""
+    ends: bool = False
 
 
-def programs(found: Config, options: Options, names: Sequence[str], as_json: bool = False) -> list[Program]:
-    """Return the bridges of these instances in `xw.json` (default: all), after the sync of their mirrors.
+class Wanted(Protocol):
+    """Tells what is to run."""
 
-    Raise Usage if there is nothing to start.
-    """
-    for name in names:
-        if name not in found.instances:
-            raise Usage(
-                f"{found.path or 'xw.json'} has no instance {name!r}: it has {', '.join(found.instances)}"
-            )
-    asked = list(dict.fromkeys(names or found.instances))
-    bridged = [name for name in asked if found.instances[name].get("bridge")]
-    # One sync for all: the mirrors of one xw.json share a connection.
-    mirrored = bool(found.instances) and config.is_remote(
-        where_now(config.hub_url(options.hub, os.environ, found), found)
-    )
-    if not mirrored and (not bridged or (names and bridged != asked)):
-        whom = next(name for name in asked if name not in bridged) if names else "an instance"
-        example = '"bridge": {"kind": "command", "target": "claude -p"}'
-        raise Usage(f"nothing to start: give {whom} in {found.path or 'xw.json'} a bridge, such as {example}")
-    more = [
-        word
-        for flag, value in (("--config", found.path), ("--hub", options.hub))
-        if value
-        for word in (flag, value)
-    ]
-    xw = (sys.executable, "-P", "-m", "xw")  # -P: never import `xw` from the current directory
-    form = ("--json",) if as_json else ()  # bridges print nothing on stdout
-    syncing = [Program("sync", (*xw, "sync", "--watch", *form, *more))] if mirrored else []
-    return syncing + [Program(f"bridge {name}", (*xw, "bridge", "--as", name, *more)) for name in bridged]
+    @property
+    def edited(self) -> bool:
+        """True once that was changed by a person."""
+
+    def look(self, running: Collection[str]) -> list[Program]:
+        """Return the programs to run now, given the names of those that run."""
 
 
-def launch(wanted: Sequence[Program], tell: Tell) -> bool:
+def launch(wanted: Wanted, tell: Tell) -> bool:
     """Run programs until SIGINT, SIGTERM or SIGHUP, then end them and everything that they started.
 
-    Return False if every program ended permanently because it cannot work as configured, else True.
+    Return False if every program ended permanently because it cannot work as first configured, else True.
     """
-    children = [_Child(program, tell) for program in wanted]
+    children: dict[str, _Child] = {}
     with _Signals() as signals:
         try:
-            while not signals.stop:
-                pauses = [child.tend(time.monotonic()) for child in children]
-                if all(child.hopeless for child in children):
+            while not signals.stopped():
+                _follow(children, wanted, signals, tell)
+                if signals.stopped():
+                    break
+                pauses = [child.tend(time.monotonic()) for child in children.values()]
+                if children and not wanted.edited and all(child.hopeless for child in children.values()):
                     return False
-                signals.wait(min(pauses))
+                signals.wait(min([LOOK_S, *pauses]))
         finally:
             tell("ends")
-            _end(children, signals)
+            _end(list(children.values()), signals)
     return True
+
+
+def _follow(children: "dict[str, _Child]", wanted: Wanted, signals: "_Signals", tell: Tell) -> None:
+    """End the programs that are no longer wanted, or configured otherwise; add new ones."""
+    found = wanted.look([name for name, child in children.items() if child.runs])
+    programs = {program.name: program for program in found}
+    left = {name: child for name, child in children.items() if programs.get(name) != child.program}
+    for name, child in left.items():
+        if name in programs:
+            tell(f"{name}: restarts with its new configuration")
+        elif child.runs or not child.program.ends:
+            tell(f"{name}: ends, because it is no longer configured")
+    _end(list(left.values()), signals)
+    for name in left:
+        del children[name]
+    for name, program in programs.items():
+        if name not in children:
+            children[name] = _Child(program, tell)
 
 
 def orphaned(environ: Mapping[str, str]) -> Callable[[], bool] | None:
     """Return a check whether the `xw up` that started this process is gone; None if none started it."""
     parent = environ.get(PARENT, "")
-    return (lambda: str(os.getppid()) != parent) if parent == str(os.getppid()) else None
+    # Its programs lead their sessions: one that does, but has another parent, lost it while it was starting.
+    started = parent and (parent == str(os.getppid()) or os.getsid(0) == os.getpid())
+    return (lambda: str(os.getppid()) != parent) if started else None
 
 
 class _Child:
@@ -104,12 +111,17 @@ class _Child:
     def __init__(self, program: Program, tell: Tell) -> None:
         self.hopeless = False
         self.sessions: set[int] = set()
-        self._program = program
+        self.program = program
         self._tell = tell
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._due = 0.0
         self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
+
+    @property
+    def runs(self) -> bool:
+        """Return True while the process lives."""
+        return self._process is not None and self._process.poll() is None
 
     def tend(self, now: float) -> float:
         """Start or reap the process if it is time to; return the seconds until the next call."""
@@ -125,11 +137,15 @@ class _Child:
     def _start(self, now: float) -> None:
         environ = {**os.environ, PARENT: str(os.getpid())}
         self._process = subprocess.Popen(
-            self._program.argv, stdin=subprocess.DEVNULL, env=environ, start_new_session=True
+            self.program.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=_STDERR if self.program.ends else None,
+            env=environ,
+            start_new_session=True,
         )
         self.sessions.add(self._process.pid)
         self._started = now
-        self._tell(f"{self._program.name}: started, process {self._process.pid}")
+        self._tell(f"{self.program.name}: started, process {self._process.pid}")
 
     def _bury(self, code: int, now: float) -> None:
         self._process = None
@@ -137,13 +153,16 @@ class _Child:
         self.sessions = {session for session in self.sessions if members(session)}
         if code == Usage.code:
             self.hopeless = True
-            self._tell(f"{self._program.name}: cannot work as configured, and is not started again")
+            self._tell(f"{self.program.name}: cannot work as configured, and is not started again")
+            return
+        if code == 0 and self.program.ends:
+            self._due = now + LOOK_S  # by then it is no longer wanted, or wanted again
             return
         if now - self._started >= STEADY_S:
             self._pause.reset()
         delay = self._pause.longer()
         self._due = now + delay
-        self._tell(f"{self._program.name}: ended with {code}, starts again in {delay:g} s")
+        self._tell(f"{self.program.name}: ended with {code}, starts again in {delay:g} s")
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the program alone: it ends its own children."""
@@ -159,7 +178,7 @@ class _Signals:
     """Wakes the main loop on signals, including a child's end, without running code in a handler."""
 
     def __init__(self) -> None:
-        self.stop = False
+        self._stop = False
         self._reader, self._writer = socket.socketpair()
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
@@ -178,6 +197,10 @@ class _Signals:
         self._reader.close()
         self._writer.close()
 
+    def stopped(self) -> bool:
+        """Return True after a signal to end."""
+        return self._stop
+
     def wait(self, timeout: float) -> None:
         """Return after a signal, or after `timeout` seconds."""
         select.select([self._reader], [], [], max(0.0, timeout))
@@ -186,7 +209,7 @@ class _Signals:
                 pass
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # signal's signature
-        self.stop = self.stop or number != signal.SIGCHLD
+        self._stop = self._stop or number != signal.SIGCHLD
 
 
 def _end(children: Sequence[_Child], signals: _Signals) -> None:

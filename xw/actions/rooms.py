@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
+from xw.actions.launching import orphaned
 from xw.errors import (
     Busy,
     Moved,
@@ -190,7 +191,9 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
     """Run a room until it is closed; return its final state. `trouble` gets each error that makes it wait.
 
     Raise Moved or Unreachable if the hub was moved or removed meanwhile: no more mail comes to this place.
+    Raise XwError if the `xw up` that started this process is gone: the next one runs the room.
     """
+    alone = orphaned(os.environ) or (lambda: False)
     pending = f"{room.root}/{room.mailbox.at(INBOX['pending'])}"
     reported: set[str] = set()
     told = ""
@@ -199,6 +202,8 @@ def run(room: Instance, trouble: Callable[[XwError], None]) -> State:
         held = os.stat(lock)
         while True:
             _must_hold(room, lock, held)
+            if alone():
+                raise XwError(f"the `xw up` that ran the room {room.name} is gone: `xw up` runs it again")
             try:
                 pause = running.step()
                 for name in running.unheard.keys() - reported:

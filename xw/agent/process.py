@@ -187,16 +187,18 @@ def chats(kind: str | None, settings: Sequence[str]) -> "Chats":
     return bridging.chats(kind, bridging.options_of(settings))
 
 
-def up(options: Options, names: Sequence[str], tell: Tell, as_json: bool = False) -> None:
-    """Run the programs of `xw.json` until stopped; with `as_json` they print JSON.
+def up(
+    options: Options, names: Sequence[str], tell: Tell, as_json: bool = False, with_rooms: bool = True
+) -> None:
+    """Run the programs of `xw.json`, and its rooms, until stopped; with `as_json` they print JSON.
 
     Raise Usage if none can work as configured.
     """
-    from xw.actions import launching
+    from xw.actions import launching, planning
 
-    programs = launching.programs(load_config(options), options, names, as_json)
-    if not launching.launch(programs, tell):
-        failed = ", ".join(program.name for program in programs)
+    plan = planning.Plan(options, names, tell, as_json, with_rooms)
+    if not launching.launch(plan, tell):
+        failed = ", ".join(program.name for program in plan.look(()))
         raise Usage(f"nothing to run: as configured, none of these can work: {failed}")
 
 

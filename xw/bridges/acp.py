@@ -2,8 +2,9 @@
 
 Answers are streamed; the text after the agent's last tool call is the answer. The bridge keeps a finished
 answer in its state directory, so that a bridge killed before filing it loses nothing; the agent itself ends
-with its bridge. `acp_agent` has the process and the protocol, `acp_client` the agent's requests,
-`acp_modes` the modes in which an agent asks.
+with its bridge. The id of the session is kept there too: the next agent loads that session if it can; else it
+knows nothing of earlier turns, and the chat reports that. `acp_agent` has the process and the protocol,
+`acp_client` the agent's requests, `acp_modes` the modes in which an agent asks.
 
 Options: `permissions` (`deny`, the default; `read`: allow reading and searching; `allow`), `asks`
 (`yes`: the agent asks because of its own configuration, though it offers no mode that does), `timeout` in
@@ -30,6 +31,9 @@ from xw.errors import Usage
 
 POLICIES: tuple[Permissions, ...] = get_args(Permissions)
 
+SESSION = "session"
+"""The file that notes the session."""
+
 _INCOMPLETE = {
     "max_tokens": "the agent reached its model's limit of tokens",
     "max_turn_requests": "the agent reached its limit of requests in one turn",
@@ -55,6 +59,11 @@ class AcpChat:
         self._agent = Agent(program, permissions, asks)
         self._clock = clock
         self._turns: dict[str, Future[Outcome]] = {}
+        self._tell: Callable[[str], None] = lambda text: None
+
+    def tells(self, tell: Callable[[str], None]) -> None:
+        """Note the function that reports a line; see `chat.Telling`."""
+        self._tell = tell
 
     def ready(self) -> str | None:
         """Return "busy" during a turn, or why the program cannot be found; see `Chat.ready`."""
@@ -71,7 +80,10 @@ class AcpChat:
         """Start the agent unless it runs; see `chat.Starting`."""
         if not self._agent.lives:
             self._own.make()
-            self._agent.start()
+            earlier, why = self._earlier()
+            why = self._agent.start(earlier) or why
+            if why:
+                self._tell(f"{self._program.name}: starts without its memory of earlier turns: {why}")
 
     def mark(self) -> str:
         """Return an id for the next turn; start the agent unless it runs."""
@@ -84,6 +96,7 @@ class AcpChat:
         """Send the prompt; see `Chat.present`."""
         if not self._agent.lives:
             raise NotPresented(f"{self._program.name}: the agent ended before the text was sent")
+        self._remember()
         turn = str(json.loads(mark)["turn"])
         self._turns = {turn: self._agent.prompt(text, lambda outcome: self._keep(turn, outcome))}
         with suppress(TimeoutError):
@@ -120,6 +133,29 @@ class AcpChat:
     def close(self) -> None:
         """End the agent, its children and the event loop."""
         self._agent.close()
+
+    def _earlier(self) -> tuple[str, str]:
+        """Return the session to load, or else why that of the earlier turns cannot be; both may be empty."""
+        try:
+            noted = json.loads(self._own.read(SESSION, -1))
+            session = str(noted["session"])
+            same = (noted["argv"], noted["cwd"]) == (list(self._program.argv), self._agent.cwd)
+        except (ValueError, TypeError, KeyError):
+            return "", ""  # no turn yet, or torn by a crash of the machine
+        if not same:
+            return "", "its command or directory is another now"
+        if self._agent.strayed:
+            # What the session makes it do may come again, and no mail would ever be answered.
+            return "", "in its session it ran tools without asking"
+        return session, ""
+
+    def _remember(self) -> None:
+        """Note the session, for the next agent: now it has a turn to remember."""
+        session, argv = self._agent.session, list(self._program.argv)
+        if session and self._earlier() != (session, ""):
+            noted = {"session": session, "argv": argv, "cwd": self._agent.cwd}
+            with suppress(OSError):  # a full disk keeps no mail from the agent
+                self._own.files.replace(json.dumps(noted).encode(), "", SESSION)
 
     def _reply(self, outcome: Outcome) -> Reply:
         error = error_in(self._program.argv, outcome.text)

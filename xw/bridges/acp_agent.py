@@ -32,6 +32,9 @@ from xw.bridges.program import Program
 START_S = 60.0
 """Limit for starting: agents load model lists, plugins and MCP servers before they answer."""
 
+LOAD_S = 30.0
+"""Limit for loading an earlier session, with the replay of its history; then a new one is begun."""
+
 CANCEL_S = 10.0
 """Limit for confirming a cancelled turn; then `Agent` ends the process."""
 
@@ -59,6 +62,10 @@ class Strayed(Exception):
     """The bridge ended the agent because it ran tools without asking, or might."""
 
 
+class _NotLoaded(Exception):
+    """The agent did not load an earlier session; the text says why."""
+
+
 class Outcome(NamedTuple):
     """The end of a turn: the protocol's stop reason, and the agent's text."""
 
@@ -71,7 +78,7 @@ class Agent:
 
     def __init__(self, program: Program, permissions: Permissions, asks: bool) -> None:
         self._program = program
-        self._cwd = os.path.abspath(program.cwd or ".")
+        self.cwd = os.path.abspath(program.cwd or ".")
         self._guarded = permissions != "allow"
         self._asks = asks
         self._client = Client(permissions)
@@ -81,6 +88,8 @@ class Agent:
         self._believed = False
         """True once the agent reported that mode itself, or if the user stated that it asks."""
         self._broken = False
+        self._loaded = False
+        """True if the session is an earlier one."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -103,27 +112,46 @@ class Agent:
         return self._session if self.lives else ""
 
     @property
+    def strayed(self) -> bool:
+        """Return True if the agent was ended because it ran tools without asking, or might have."""
+        return bool(self._strayed())
+
+    @property
     def words(self) -> str:
         """Return the agent's text of this turn."""
         return self._client.words()
 
-    def start(self) -> None:
-        """Start the process and its session. Raise ChatGone if that may work later, Unusable if never."""
+    def start(self, earlier: str = "") -> str:
+        """Start the process, and load the session `earlier`; if it cannot be loaded, begin a new one.
+
+        Return why the session is new; empty if it is the earlier one, or if there was none. Raise ChatGone if
+        the start may work later, Unusable if never.
+        """
+        try:
+            self._start(earlier)
+        except _NotLoaded as error:
+            # In a new process: this one may still be loading, and report what it finds.
+            self._start("")
+            return str(error)
+        return "the agent cannot load sessions" if earlier and not self._loaded else ""
+
+    def _start(self, earlier: str) -> None:
         self.close()
-        self._broken = self._settled = self._believed = False
+        self._broken = self._settled = self._believed = self._loaded = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="acp", daemon=True)
         self._thread.start()
-        starting = self._run(self._connect())
-        _wait_for(starting, START_S)
+        limit = START_S + LOAD_S if earlier else START_S
+        starting = self._run(self._connect(earlier))
+        _wait_for(starting, limit)
         try:
             starting.result(0)
-        except Unusable:
+        except (Unusable, _NotLoaded):
             self.close()
             raise
         except (OSError, TimeoutError, acp.RequestError, ValueError) as error:
             self.close()
-            why = reason(error) or f"no answer within {START_S:g} s"
+            why = reason(error) or f"no answer within {limit:g} s"
             raise ChatGone(f"{self._program.name}: cannot be started as an ACP agent: {why}") from error
 
     def prompt(self, text: str, keep: Callable[[Outcome], None]) -> "Future[Outcome]":
@@ -152,14 +180,14 @@ class Agent:
         loop.close()
         self._process = self._connection = self._thread = None
 
-    async def _connect(self) -> None:
+    async def _connect(self, earlier: str) -> None:
         self._client.begin_session()
         self._process = await asyncio.create_subprocess_exec(
             *self._program.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._cwd,
+            cwd=self.cwd,
             env=acp_modes.environment(os.environ) if self._guarded else None,
             limit=LINE_LIMIT,
             # Agents start helpers that outlive them: killing the group ends them all.
@@ -176,19 +204,40 @@ class Agent:
                 client_info=about_us,
             )
         )
-        made = await self._or_death(self._connection.new_session(cwd=self._cwd, mcp_servers=[]))
+        name = str(getattr(about_it.agent_info, "name", ""))
+        if earlier and getattr(about_it.agent_capabilities, "load_session", False):
+            try:
+                await self._load(earlier, name)
+            except (OSError, TimeoutError, acp.RequestError, ValueError, Unusable) as error:
+                why = reason(error) or f"no answer within {LOAD_S:g} s"
+                raise _NotLoaded(f"the earlier session cannot be loaded: {why}") from error
+            self._loaded = True
+            return
+        made = await self._or_death(self._connection.new_session(cwd=self.cwd, mcp_servers=[]))
         self._session = made.session_id
         if self._guarded:
-            await self._set_mode(modes_of(made), str(getattr(about_it.agent_info, "name", "")))
+            await self._set_mode(modes_of(made), name)
 
-    async def _set_mode(self, modes: Modes, agent: str) -> None:
+    async def _load(self, session: str, agent: str) -> None:
+        """Load a session, past all reports about its history, and set its mode as in a new one."""
+        self._session = session
+        self._client.replays = True
+        loading = self._connection.load_session(cwd=self.cwd, session_id=session, mcp_servers=[])
+        try:
+            loaded = await asyncio.wait_for(self._or_death(loading), LOAD_S)
+        finally:
+            self._client.replays = False
+        if self._guarded:
+            await self._set_mode(modes_of(loaded), agent, again=True)
+
+    async def _set_mode(self, modes: Modes, agent: str, again: bool = False) -> None:
         """Put the session into a mode that asks. Raise Unusable if it offers none, or does not take it."""
         wanted = modes.asking()
         if wanted is None:
             if self._asks or acp_modes.is_opencode(self._program.argv, agent):
                 return
             raise Unusable(acp_modes.refusal(self._program.name, modes.offered))
-        if modes.current != wanted:
+        if again or modes.current != wanted:
             await self._ask_for(modes, wanted)
             with suppress(TimeoutError):  # it may stay silent, but must not report another mode
                 await asyncio.wait_for(self._client.until_mode(wanted), CONFIRM_S)

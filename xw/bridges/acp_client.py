@@ -25,6 +25,8 @@ class Client:
         self._policy = policy
         self._said: list[str] = []
         self._before_tool = ""
+        self.replays = False
+        """True while the agent repeats an earlier session: none of that happens now."""
         self.mode = ""
         """The mode that the agent last reported; empty if it has reported none."""
         self._moved = asyncio.Event()
@@ -34,7 +36,7 @@ class Client:
 
     def begin_session(self) -> None:
         """Forget an earlier agent's mode and tools. Call this inside the new agent's event loop."""
-        self.mode, self.tools = "", ToolCalls()
+        self.mode, self.tools, self.replays = "", ToolCalls(), False
         self._moved = asyncio.Event()
 
     def begin_turn(self) -> None:
@@ -60,6 +62,8 @@ class Client:
 
     async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:  # noqa: ARG002 (SDK's)
         """Record an update: text, a tool call, a mode."""
+        if self.replays:
+            return
         if isinstance(update, schema.AgentMessageChunk):
             self._said.append(str(getattr(update.content, "text", "")))
         elif isinstance(update, schema.ToolCallStart):

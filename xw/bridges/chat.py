@@ -28,6 +28,7 @@ the text went in, and `capture` returns the answer.
     └── NoAnswer       it went in, and no answer came within the chat's own limit
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from xw.errors import Refused, TimedOut, Unreachable, XwError, explain, unforeseen
@@ -101,6 +102,14 @@ class Starting(Protocol):
 
     def start(self) -> None:
         """Start the program unless it runs. Raise ChatGone if it may start later, Unusable if never."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A chat that has something to report to the person who runs the bridge."""
+
+    def tells(self, tell: Callable[[str], None]) -> None:
+        """Note the function that reports a line; called once, before anything else."""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from xw import layout, presence
 from xw.backoff import Pause
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat, ChatGone, Hearing, Remembering, Starting, Unusable, why_not_ready
+from xw.bridges.chat import Chat, ChatGone, Hearing, Remembering, Starting, Telling, Unusable, why_not_ready
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.overheard import Ears
 from xw.bridges.pace import Limits
@@ -132,6 +132,8 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     mailbox.files.make_folder(state)
     folder = Path(instance.root, state)
     chat = plan.open(folder)
+    if isinstance(chat, Telling):
+        chat.tells(tell)
     hears = isinstance(chat, Hearing) and chat.hears and not plan.notify
     ears = Ears(instance, chat, folder, tell) if isinstance(chat, Hearing) and hears else None
     try:

@@ -541,10 +541,13 @@ COMMANDS = (
     ),
     Command(
         "up",
-        "Run and restart the bridges that xw.json names, and sync.",
+        "Run the bridges that xw.json names, and its rooms; sync.",
         "xw up alice bob",
         "up:up",
-        (Param("names", help="Run only the bridges of these instances.", many=True, metavar="NAME"),),
+        (
+            Param("names", help="Run only what these instances have.", many=True, metavar="NAME"),
+            Param("no_rooms", "--no-rooms", "Run no rooms.", kind="switch"),
+        ),
     ),
     Command(
         "schema",

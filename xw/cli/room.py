@@ -48,7 +48,7 @@ def create(
     say(f"room {name} made on {room.hub}: {', '.join(listed) or 'no members yet'}; {policy}")
     if not room.owner:
         say("It has no owner, because --as named nobody on this hub: only people can pause and close it.")
-    say(f"Next: `xw room run {name}` runs it, `xw log --room {name} --follow` shows it.")
+    say(f"Next: `xw room run {name}` or `xw up` runs it, `xw log --room {name} --follow` shows it.")
 
 
 def run(call: Call, name: str) -> None:
