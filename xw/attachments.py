@@ -6,9 +6,11 @@ published, and compares them with the list before they are shown.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged, Refused, Usage, XwError
+from xw.files.batch import is_file
 from xw.message import Attachment, Message
 from xw.named_tuple import NamedTuple
 
@@ -103,8 +105,17 @@ class Attachments:
 
     def place(self, staged: Staged, message_id: str, name: str) -> None:
         """Move a staged file to its message; atomic and durable."""
-        self.files.make_folder(self.at(layout.ATTACHMENTS, message_id))
-        self.files.move(staged.path, self.attachment(message_id, name))
+        folders = [self.at(layout.ATTACHMENTS, message_id), self.at(layout.ATTACHMENTS), self.owner]
+        self.files.make_folder(folders[0])
+        try:
+            self.files.move(staged.path, self.attachment(message_id, name))
+        except FileNotFoundError:
+            # The mailbox was archived meanwhile: leave no half of one under its name.
+            for folder in folders:
+                with suppress(OSError):
+                    if not is_file(self.files, f"{self.owner}/{layout.CARD}"):
+                        self.files.remove_empty_folder(folder)
+            raise
 
     def missing(self, message_id: str, files: Iterable[Attachment]) -> dict[str, Problem]:
         """Return the problems of attachments without reading their bytes: name → problem."""

@@ -88,7 +88,11 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
     try:
         files.stat(mailbox.at(INBOX["pending"]))
     except FileNotFoundError:
-        near = nearest(name, list({*found.instances, *hub.instances()}))
+        if hub.knows(name):
+            raise NotFound(
+                f"the mailbox of {name!r} on {hub.url} lacks its inbox: `xw init --name {name}` makes one"
+            ) from None
+        near = nearest(name, list({*found.instances, *hub.instances()} - {name}))
         raise NotFound(
             f"no mailbox for {name!r} on {hub.url}{near}: `xw init --name {name}` makes one"
         ) from None

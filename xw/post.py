@@ -198,6 +198,8 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
                 peers = [peer for peer in hub.instances() if peer != sender]
                 listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
                 listed += f"; `{layout.EVERYONE}` is everybody"
+                if not peers:
+                    listed = "there are no others yet"
                 raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 

@@ -502,6 +502,18 @@ def test_which_hub(team: Team, empty: Path) -> None:
     assert json.loads(there.out)["hub"] == str(team.hub)
 
 
+def test_a_mailbox_without_its_inbox(team: Team) -> None:
+    """It is not called missing, nor is its own name a guess at what was meant; `init` repairs it."""
+    (team.box("alice") / "inbox/pending").rmdir()
+    result = team.run("check")
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("xw: the mailbox of 'alice' on ")
+    assert "lacks its inbox: `xw init --name alice`" in result.err
+    assert "did you mean" not in result.err
+    team.ok("init", "--name", "alice")
+    team.ok("check")
+
+
 @pytest.mark.parametrize("command", [("check",), ("send", "info", "x"), ("peers",), ("sync",), ("prompt",)])
 def test_a_hub_that_is_gone(team: Team, command: tuple[str, ...]) -> None:
     """A hub that is not there is unreachable, never empty: exit 5, naming the path."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import xw
 from tests.cli.team import Team, call, forge, until
 from xw.files.local import LocalFiles
 
@@ -166,6 +167,47 @@ def test_mail_that_arrives_meanwhile(team: Team, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(LocalFiles, "remove_empty_folder", late)
     assert len(team.json("unregister", "bob", "--yes")["returned"]) == 2
     assert len(returned(team, "alice")) == 2
+
+
+@pytest.mark.parametrize("step", ["publish_all", "store", "move_all"])
+def test_a_send_at_that_moment(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A send that meets an unregistration sends nothing, says why, and makes no half mailbox."""
+    (tmp_path / "a.txt").write_text("a")
+    real = getattr(LocalFiles, step)
+
+    def late(files: LocalFiles, items: Any, *rest: Any) -> object:
+        if "bob/" in str((items[0].targets if step == "publish_all" else items, rest)):
+            monkeypatch.setattr(LocalFiles, step, real)
+            team.ok("unregister", "bob", "--yes", by="carol")
+        return real(files, items, *rest)
+
+    monkeypatch.setattr(LocalFiles, step, late)
+    result = team.run(
+        "send", "--to", "bob", "--to", "carol", "task", "x", "--attach", str(tmp_path / "a.txt")
+    )
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("xw: bob has just left the hub; nothing was sent; try `xw send ")
+    assert not team.box("bob").exists()
+    assert team.pending("carol") == team.names("alice", "sent") == []
+    assert len(archives(team)) == 1
+
+
+def test_an_agent_whose_mailbox_has_left(team: Team) -> None:
+    """What waits for, or asks for, the mail of an unregistered instance says that it is not on the hub."""
+    with xw.open("bob", config=team.folder / "xw.json") as bob:
+        team.ok("unregister", "bob", "--yes")
+        calls: tuple[Callable[[], object], ...] = (
+            bob.check,
+            lambda: bob.wait(timeout=60),
+            lambda: next(bob.arrivals()),
+            lambda: next(bob.arrivals(claim=True)),
+            lambda: bob.send("alice", "info", "x"),
+        )
+        for act in calls:
+            with pytest.raises(xw.NotFound, match=r"bob is not on .* any more: `xw init --name bob`"):
+                act()
 
 
 def test_a_sender_who_cannot_take_it_back(team: Team) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from os import PathLike
 
 from xw import layout
-from xw.errors import Usage, XwError, cause, explain
+from xw.errors import NotFound, Usage, XwError, cause, explain
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -135,9 +135,17 @@ class Policy:
 
     @contextmanager
     def acting(self) -> "Iterator[None]":
-        """Hold the lock, and raise errors as `explained` does."""
+        """Hold the lock, and raise errors as `explained` does; NotFound if the mailbox has left the hub."""
         with self._lock, explained():
-            yield
+            try:
+                yield
+            except FileNotFoundError:
+                hub, name = self.instance.hub, self.instance.name
+                if self.instance.carrier.mirror is None and not hub.knows(name):
+                    raise NotFound(
+                        f"{name} is not on {hub.url} any more: `xw init --name {name}` joins it again"
+                    ) from None
+                raise
 
     @contextmanager
     def asleep(self) -> "Iterator[None]":

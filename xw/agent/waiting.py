@@ -4,7 +4,7 @@ The result counts as handled, or as seen, once it was shown: on leaving a contex
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from xw import clock
@@ -17,7 +17,7 @@ from xw.agent.policy import Policy
 from xw.agent.values import left_out
 from xw.errors import XwError, cause
 from xw.message import Message
-from xw.mirror.holding import Process
+from xw.mirror.holding import Holder, Process
 from xw.post import Sent
 
 
@@ -90,7 +90,7 @@ def arrivals(policy: Policy, wanted: Wanted, claim: bool) -> Generator[Message, 
     if not claim:
         yield from policy.each(waiting.arrivals(policy.instance, report, wanted, policy.asleep))
         return
-    with Process(policy.instance.mailbox, "watch") as process:
+    with _process(policy, "watch") as process:
         found = claiming.arrivals(policy.instance, process, report, policy.tell, wanted, policy.asleep)
         yield from policy.each(found)
 
@@ -98,9 +98,18 @@ def arrivals(policy: Policy, wanted: Wanted, claim: bool) -> Generator[Message, 
 def work(policy: Policy, command: str, wanted: Wanted) -> Generator[Worked, None, None]:
     """Claim messages and run a command for each; see `Agent.work`."""
     instance, report = policy.instance, partial(_report, policy)
-    with Process(instance.mailbox, "exec") as process:
+    with _process(policy, "exec") as process:
         found = claiming.arrivals(instance, process, report, policy.tell, wanted, policy.asleep)
         yield from policy.each(claiming.work(instance, command, process, found, policy.asleep))
+
+
+@contextmanager
+def _process(policy: Policy, kind: Holder) -> Iterator[Process]:
+    """Be a holder of claims."""
+    with ExitStack() as stack:
+        with policy.acting():
+            process = stack.enter_context(Process(policy.instance.mailbox, kind))
+        yield process
 
 
 def _report(policy: Policy, name: str, error: XwError) -> None:

@@ -43,7 +43,12 @@ class DirectoryPublisher:
     def bring(self, to: str, folder: str, file: "Attachment", added: bool) -> str | None:
         from xw.hub.handover import hand_over
 
-        return hand_over(self._own.reader(folder), Mailbox(self._files, to), folder, file, added=added)
+        try:
+            return hand_over(self._own.reader(folder), Mailbox(self._files, to), folder, file, added=added)
+        except FileNotFoundError:
+            self._look_for_hub()
+            raise_if_gone(self._files, to)
+            raise
 
     def publish(
         self,
@@ -59,7 +64,13 @@ class DirectoryPublisher:
         theirs = [f"{_pending(one)}/{name}" for one in to]
         ours = [self._own.at(folder, name) for folder in own]
         targets = [*ours, *theirs] if own_first else [*theirs, *ours]
-        self._files.publish(data, self._own.at(layout.SCRATCH), targets, separate_files=separate)
+        try:
+            self._files.publish(data, self._own.at(layout.SCRATCH), targets, separate_files=separate)
+        except FileNotFoundError:
+            self._look_for_hub()
+            for one in to:
+                raise_if_gone(self._files, one)
+            raise
 
 
 class Delivery:
@@ -151,6 +162,12 @@ def unknown(files: "Files", url: str, name: str) -> NotFound:
         fix = f"`xw log --room {name}` shows it, `xw room resume {name}` continues it"
         return Closed(f"the room {name!r} on {url} is closed: {fix}")
     return NotFound(f"no peer {name!r} on {url}")
+
+
+def raise_if_gone(files: "Files", name: str) -> None:
+    """Raise NotFound if an instance has left the hub since it was checked."""
+    if not is_file(files, f"{name}/{layout.CARD}"):
+        raise NotFound(f"{name} has just left the hub; nothing was sent")
 
 
 def _outcome(parcel: "Parcel", error: OSError) -> XwError:
