@@ -29,7 +29,7 @@ def test_send_as_json(team: Team) -> None:
     sent = team.json("send", "info", "--to", "bob", "--to", "carol", "x")
     assert sent == {
         "format": 1, "id": team.pending("bob")[0], "delivered": ["bob", "carol"], "outbox": [],
-        "returned": [], "about": None,
+        "returned": [], "about": None, "away": [],
     }  # fmt: skip
 
 

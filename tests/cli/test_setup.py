@@ -289,7 +289,7 @@ def test_sync_writes_the_peers(team: Team) -> None:
     before = (team.folder / "xw.json").stat()
     assert team.json("sync") == {
         "format": 1, "peers": ["bob", "carol"], "delivered": [], "returned": [], "waiting": [],
-        "fetched": [], "settled": [], "advanced": [], "problems": [], "adopted": 0,
+        "fetched": [], "settled": [], "advanced": [], "problems": [], "adopted": 0, "repaired": None,
     }  # fmt: skip
     assert (team.folder / "xw.json").stat().st_ino == before.st_ino
 
