@@ -72,6 +72,7 @@ class Server:
         self.entries: dict[str, dict[str, Entry]] = {}
         self.files: dict[tuple[str, str, str], bytes] = {}
         self.swept: dict[str, float] = {}
+        self.left: dict[str, float] = {}
         self.changed = threading.Condition()
         self.version = 0
 
@@ -225,7 +226,7 @@ class LedgerHub:
             self.deliver([Parcel(to, *info, to, info[0].partition(".")[0], (), lambda _: iter(()))])
         for parts in (self.server.cards, self.server.entries, self.server.presences, self.server.acted):
             parts.pop(name, None)
-        self.server.swept[name] = time.time()
+        self.server.swept[name] = self.server.left[name] = time.time()
         return Unregistered(name, "", tuple((layout.sender_of(one), one) for one in sorted(back)))
 
     def groups(self, name: str) -> tuple[str, ...] | None:
@@ -296,7 +297,7 @@ class LedgerHub:
             raise XwError(f"{to} cannot be seen now")
         states = {name: entries[name].state for name in names if name in entries}
         since = max(self.server.swept.get(to, 0.0), time.time() - 30 * 86400)
-        return Held(states, since)
+        return Held(states, since, self.server.left.get(to, 0.0))
 
     def withdraw(self, to: str, name: str) -> Withdrawn | None:
         """Let a pending message fail."""

@@ -168,6 +168,21 @@ def test_unregistering(alice: Machine, bob: Machine, world: World) -> None:
     assert "welcome" in bob.ok("check")
 
 
+def test_unregistered_from_elsewhere(alice: Machine, bob: Machine, world: World) -> None:
+    """What went back to its senders is open no longer in the mirror of the one who takes the name again."""
+    waiting, claimed = alice.send("bob", "waits"), alice.send("bob", "is claimed")
+    bob.ok("check")
+    bob.ok("claim", claimed)
+    hub_of(world).unregister("bob")
+    bob.ok("init", "--name", "bob", "--hub", bob.url)
+    new = alice.send("bob", "for the new one")
+    assert [one["id"] for one in bob.json("check")["messages"]] == [new]
+    assert bob.json("who")["claimed"] == 0
+    assert {(one["id"], one["kind"]) for one in bob.json("check", "--failed")["dead_letters"]} == {
+        (waiting, "gone"), (claimed, "gone"),
+    }  # fmt: skip
+
+
 def test_an_unknown_recipient(alice: Machine) -> None:
     """Mail for a name that the hub does not know is exit 3, and nothing is kept."""
     refused = alice.run("send", "task", "hello?", "--to", "bbo")

@@ -22,9 +22,16 @@ MUTATIONS = (
     Mutation(
         "mail of an unregistered instance is not sent again to one that took its name",
         "xw/hub/recalling.py",
-        "max(sweep.kept_since(mailbox, days), _began(mailbox))",
+        "max(sweep.kept_since(mailbox, days), unregistered)",
         "sweep.kept_since(mailbox, days)",
         ("tests/cli/test_unregister.py", "tests/hub/test_contract.py"),
+    ),
+    Mutation(
+        "mail that an unregistration returned is open no longer in a mirror",
+        "xw/mirror/sync.py",
+        "        self._drop_returned([name for name in mine if name not in found.states], mine)\n",
+        "",
+        ("tests/hub/test_commands.py",),
     ),
     Mutation(
         "mail that is there is not sent again",

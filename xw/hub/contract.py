@@ -68,11 +68,12 @@ class Held(NamedTuple):
 
     The mailbox still has all mail that its owner handled after `kept_since`, in seconds by the hub's clock.
     So a message sent later that it lacks never arrived, or was lost; an older one may have been removed, or
-    was for an instance of this name that was unregistered.
+    was for an instance of this name that was unregistered, the last one at `unregistered` (0.0: none was).
     """
 
     states: Mapping[str, State]
     kept_since: float
+    unregistered: float = 0.0
 
 
 class Survey(NamedTuple):

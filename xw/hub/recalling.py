@@ -82,10 +82,11 @@ def held(mailbox: Mailbox, names: Sequence[str], days: int, look_for_hub: Callab
                 raise _unseen(folder, str(explain(look)))
             if layout.RANK[state] >= layout.RANK[found.get(name, "pending")]:
                 found[name] = state
-    return Held(found, max(sweep.kept_since(mailbox, days), _began(mailbox)))
+    unregistered = _unregistered(mailbox)
+    return Held(found, max(sweep.kept_since(mailbox, days), unregistered), unregistered)
 
 
-def _began(mailbox: Mailbox) -> float:
+def _unregistered(mailbox: Mailbox) -> float:
     """Return when the last mailbox of this name was archived: its mail is not this one's. 0.0: never."""
     archived = (layout.archived(folder, mailbox.owner) for folder in mailbox.files.list_folder(""))
     return max((clock.from_stamp(at) / clock.SECOND for at in archived if at), default=0.0)

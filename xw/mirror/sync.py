@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Literal
 
-from xw import layout, outbox
+from xw import clock, layout, outbox
 from xw.errors import (
     Damaged,
     Moved,
@@ -30,7 +30,7 @@ from xw.mailbox import Mailbox
 from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
 from xw.mirror.notes import MOVES
-from xw.mirror.plan import Advance, Fetch, Settle, plan
+from xw.mirror.plan import Advance, Fetch, Listing, Settle, plan
 from xw.mirror.recognise import follow, recognise
 from xw.named_tuple import NamedTuple
 from xw.words import State
@@ -128,12 +128,25 @@ class _Run:
     def pull(self, peers: Peers) -> Survey:
         """Apply the hub's changes here; return its survey."""
         found = self._survey(peers)
-        actions = plan(_states(self._mirror), found.states)
+        mine = _states(self._mirror)
+        self._drop_returned([name for name in mine if name not in found.states], mine)
+        actions = plan(mine, found.states)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
         later = [action for action in actions if isinstance(action, Advance)]
         self._advanced = [action.name for action in later if self._advance(action)]
         return found
+
+    def _drop_returned(self, lacking: Sequence[str], mine: Listing) -> None:
+        """Fail open mail that an unregistration has returned to its senders; this is another mailbox."""
+        still_open = [name for name in lacking if mine[name] in ("pending", "processing")]
+        if not still_open:
+            return
+        left = self._hub.held(self._owner, still_open).unregistered
+        for name in still_open:
+            if clock.from_stamp(layout.time_of(name)) / clock.SECOND < left:
+                why = f"{self._owner} was unregistered, and its mail went back to the senders"
+                self._mirror.fail(name, "gone", why, mine[name])
 
     def push(self) -> Report:
         """Apply the local changes on the hub; return the report of the whole sync."""
