@@ -240,11 +240,7 @@ class Bridge:
         if unfit is None and self._must_wait():
             return self._rest.longer()
         new = Turn(message.file_name)
-        try:
-            won = self._claim(new)
-        except (XwError, OSError):
-            self._left.append(new)  # the claim may or may not have succeeded: ask again first
-            raise
+        won = self._claim(new)
         if not won:
             self._queue.leave_out(new.name)  # a mirror shows it until the next sync
             return self._forget(new)
@@ -310,15 +306,20 @@ class Bridge:
         """Claim a pending message, or one that nobody holds; its note is written first."""
         carrier = self._instance.carrier
         with holding.locked(self._mailbox):
-            if self._mailbox.state_of(new.name) != "processing":
+            pending = self._mailbox.state_of(new.name) != "processing"
+            if pending:
                 holding.drop(self._mailbox, new.name)  # of a process that ended before it had the claim
-                turn.save(self._mailbox, new)
-                return carrier.claim(new.name)
-            if holding.standing(self._mailbox, new.name) != "free":
+            elif holding.standing(self._mailbox, new.name) != "free":
                 return False
             turn.save(self._mailbox, new)
-            holding.drop(self._mailbox, new.name)
-            return carrier.holds(new.name)
+            try:
+                if pending:
+                    return carrier.claim(new.name)
+                holding.drop(self._mailbox, new.name)
+                return carrier.holds(new.name)
+            except (XwError, OSError):
+                self._left.append(new)  # the claim may or may not have succeeded: ask again first
+                raise
 
     def _holds(self, name: str) -> bool:
         """Return True unless another has the message that this bridge was about to claim."""
@@ -388,7 +389,7 @@ class Bridge:
             try:
                 won = self._claim(new)
             except Exception:  # noqa: BLE001  # claimed or not: its own turn finds out
-                self._left.append(Turn(new.name))
+                self._left = [left for left in self._left if left.name != new.name] + [Turn(new.name)]
                 break
             if won:
                 riders.append(reply)
