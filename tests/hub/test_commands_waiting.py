@@ -17,6 +17,7 @@ from xw.mirror import watcher
 NOT_HERE = {
     "up": "it starts processes, which know no hub of the tests: tests/remote/test_up.py",
     "schema": "it asks no hub: tests/schemas",
+    "room set": "a request to the coordinator as the other room commands send: tests/rooms/test_settings.py",
 }
 
 

@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[int, int]] = {
     "hub new-id": (5, 5),
     "hub move NEW": (5, 5),
     "init --name newcomer": (6, 5),
-    "init --name alice": (6, 5),
+    "init --name alice": (0, 5),
 }
 BY_MODE = ("room create tea --members alice,bob", "hub new-id", "doctor")
 """They name the modes of a hub, where these are what closes it."""
