@@ -565,7 +565,7 @@ class Agent:
 
         folder, forced = None if adopt is None else path("adopt", adopt), several("force", force)
         if (forced or dry_run) and not repair:
-            raise Usage("force and dry_run belong to a repair: give --repair too")
+            raise Usage("`force` and `dry_run` belong to `repair`: nothing was sent; try `xw sync --repair`")
         if progress is not None:
             function(progress=progress)
         with self._policy.acting():
