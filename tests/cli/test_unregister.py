@@ -196,13 +196,17 @@ def test_a_send_at_that_moment(
 
 def test_an_agent_whose_mailbox_has_left(team: Team) -> None:
     """What waits for, or asks for, the mail of an unregistered instance says that it is not on the hub."""
+    team.send("one")
     with xw.open("bob", config=team.folder / "xw.json") as bob:
+        begun = bob.arrivals(claim=True)
+        next(begun)
         team.ok("unregister", "bob", "--yes")
         calls: tuple[Callable[[], object], ...] = (
             bob.check,
             lambda: bob.wait(timeout=60),
             lambda: next(bob.arrivals()),
             lambda: next(bob.arrivals(claim=True)),
+            lambda: next(begun),
             lambda: bob.send("alice", "info", "x"),
         )
         for act in calls:

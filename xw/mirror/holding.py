@@ -78,7 +78,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self._lock.__exit__(None, None, None)
-        with locked(self._mailbox):
+        with suppress(OSError), locked(self._mailbox):  # the next process tidies too; the first error counts
             _tidy(self._mailbox)
 
 
