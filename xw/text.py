@@ -101,7 +101,8 @@ def nearest(word: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     spelt = {name.casefold(): name for name in known}
-    close = [spelt[found] for found in get_close_matches(word.casefold(), list(spelt), n=3, cutoff=0.5)]
+    found = get_close_matches(word.casefold(), list(spelt), n=4, cutoff=0.5)
+    close = [spelt[one] for one in found if spelt[one] != word][:3]
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 

@@ -268,6 +268,90 @@ check --as=bobb                             | check --as bob
 check --output json                         | check --json
 check -j                                    | check --json
 xw check bob                                | check --from bob
+claim {task}, {info}                        | claim {task}
+lock {task}                                 | claim {task}
+abandon {task}                              | release {task}
+fail {task}                                 | fail {task} "WHY"
+fail "no access"                            | fail {task} "no access"
+fail {task} --reason "no access"            | fail {task} "no access"
+fail {task} -m "no access"                  | fail {task} "no access"
+fail {task} no access here                  | fail {task} "no access here"
+fail {task} {info} "cannot"                 | fail {task} "cannot"
+decline {task} --reason cannot              | fail {task} "cannot"
+cannot {task} "no python"                   | fail {task} "no python"
+nack {task}                                 | fail {task} "WHY"
+reply {task} --fail "cannot"                | fail {task} "cannot"
+done {task} --failed "cannot"               | fail {task} "cannot"
+resend --all                                | sync --repair --dry-run
+resend --to bob                             | sync --repair --dry-run
+resend {sent} --force                       | resend --force {sent}
+unregister bob carol --yes                  | unregister bob
+unregister --as bob --yes                   | unregister bob
+unregister me --yes                         | unregister alice
+unregister dave --yes                       | peers
+remove bob                                  | unregister bob
+kick bob                                    | unregister bob
+unjoin @builds                              | leave @builds
+join --group builds                         | join @builds
+join @Builds                                | join @builds
+group join builds                           | join @builds
+groups                                      | peers
+room set tea turns=50                       | room set tea --turns 50
+room set tea --turns=-5                     | room set tea --turns 5
+room set tea --turns ++5                    | room set tea --turns +5
+room set tea --limit 50                     | room set tea --turns 50
+room set tea --policy random                | room set tea --policy round-robin
+room set tea --moderator bobb               | room set tea --policy moderator --moderator bob
+room set tea moderator bob                  | room set tea --policy moderator --moderator bob
+room set tee --turns 50                     | room set tea --turns 50
+room set tea --members carol                | room join tea --member carol
+room set tea --topic "Coffee"               | room say tea "Coffee"
+room set tea --answer 5m                    | room set tea --answer 300
+room set tea --quiet never                  | room set tea --quiet 0
+room set tea                                | room show tea
+room update tea --turns 5                   | room set tea --turns 5
+room moderator tea bob                      | room set tea --policy moderator --moderator bob
+room persona tea bob "critic"               | room set tea --persona bob=critic
+room resume tea --turns 20+                 | room resume tea --turns +20
+room resume tea --turns plenty              | room resume tea --turns +20
+room reopen tea                             | room resume tea
+resume tea                                  | room resume tea
+pause tea                                   | room pause tea
+peers builds                                | peers @builds
+peers --group builds                        | peers @builds
+peers --capability builds                   | peers @builds
+peers @buids                                | peers @builds
+peers --name bob                            | peers bob
+peers all                                   | peers --all
+peers --online                              | peers
+whois bob                                   | peers bob
+who bob                                     | peers bob
+watch -- echo hi                            | watch --exec "echo hi"
+watch {sent}                                | wait --re {sent}
+watch --exec                                | watch --exec 'xw read $XW_ID'
+watch --timeout 5                           | wait --timeout 5
+watch --type task,question                  | watch --type task
+watch --from bob,carol                      | watch --from bob
+watch --from bobb                           | watch --from bob
+wait --from bobb --timeout 0                | wait --from bob --timeout 0
+wait --reply {sent} --timeout 1             | wait --re {sent} --timeout 1
+wait --for bob --timeout 1                  | wait --from bob --timeout 1
+send --to builds info hi                    | send --to @builds info "hi"
+send --to @buids info hi                    | send --to @builds info "hi"
+send --any @builds info hi                  | send --to @builds info "hi" --any
+send @builds "hi there"                     | send --to @builds info "hi there"
+send --group builds info hi                 | send --to @builds info "hi"
+send --to "bob and carol" info hi           | send --to bob --to carol info "hi"
+ask @builds "who?" --timeout 0              | ask --to @builds "who?" --timeout 0
+send --to bob --priority 9 task hi          | send --to bob task "hi" --urgent
+send --to bob urgent "now"                  | send --to bob info "now" --urgent
+notify status stuck                         | notify status blocked
+notify status "blocked on review"           | notify status blocked --task "on review"
+notify --status blocked                     | notify status blocked
+notify help "the disk"                      | notify error "the disk" --needs-assistance
+notify error "disk" --recoverable false     | notify error "disk"
+notify error "disk" --needs-assistance=no   | notify error "disk"
+notify compaction "short" --retained a b    | notify compaction "short" --retained a --retained b
 """
 ROWS = [tuple(part.strip() for part in line.split(" | ", 1)) for line in CALLS.strip().splitlines()]
 
@@ -279,6 +363,7 @@ def prepared(_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     shutil.copytree(_model, folder)
     team = Team(folder)
     team.ok("room", "create", "tea", "--members", "alice,bob")
+    team.ok("join", "@builds", by="bob")
     shorts = {
         "task": team.send("the job", by="bob", to="alice", kind="task"),
         "info": team.send("so you know", by="carol", to="alice"),

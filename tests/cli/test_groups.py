@@ -90,7 +90,7 @@ def test_join_and_leave(crew: Team) -> None:
     for word in ("builds", "@", "@Bad", "@all", "@a b"):
         result = crew.run("join", word, by="carol")
         assert (result.code, result.out) == (2, ""), result
-    assert "`xw room join tea` joins a room" in crew.run("join", "tea").err
+    assert "try `xw join @tea`" in crew.run("join", "tea").err
 
 
 def test_groups_that_an_older_version_dropped(crew: Team) -> None:

@@ -100,10 +100,7 @@ def check_groups(names: "Iterable[str]") -> list[str]:
     for given in names:
         name = given.removeprefix(GROUP)
         if not given.startswith(GROUP):
-            room = f"`xw room join {given}` joins a room" if layout.is_name(given) else "see `xw join --help`"
-            raise Usage(
-                f"{given!r} is not a group: groups begin with {GROUP}, as in `xw join @builds`; {room}"
-            )
+            raise Usage(f"{given!r} is not a group: groups begin with {GROUP}, as in @builds")
         if not layout.is_name(name) or name in layout.RESERVED:
             raise Usage(f"{given!r} is not a group: use {GROUP} and 1 to 32 of a-z, 0-9 and '-'")
         found.append(name)
@@ -127,10 +124,10 @@ def _rank(peer: "Peer") -> int:
 
 def _having(peers: "Iterable[Peer]", group: str) -> "list[Peer]":
     wanted = _tag(group.removeprefix(GROUP))
-    return [peer for peer in peers if wanted and wanted in _tags(peer)]
+    return [peer for peer in peers if wanted and wanted in tags(peer)]
 
 
-def _tags(peer: "Peer") -> set[str]:
+def tags(peer: "Peer") -> set[str]:
     """Return the words that address an instance; a room has only the groups that it joined."""
     words = peer.groups if peer.kind == "room" else (*peer.groups, *peer.capabilities)
     return {_tag(word) for word in words}
@@ -145,7 +142,7 @@ def _unknown(instance: "Instance", group: str, peers: "Sequence[Peer]") -> str:
     name = group.removeprefix(GROUP)
     if any(peer.name == name for peer in peers):
         return f"no group or capability {group!r} on {instance.hub.url}; {name} is an instance: `--to {name}`"
-    known = sorted({f"{GROUP}{tag}" for peer in peers for tag in _tags(peer) if tag})
+    known = sorted({f"{GROUP}{tag}" for peer in peers for tag in tags(peer) if tag})
     listed = nearest(group, known)
     if not listed and known:
         listed = f"; there are {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"

@@ -147,7 +147,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
     if wanted.type or wanted.sender:
         names = [name for name in names if wanted.fits(name)]
     if wanted.sender and not names:
-        _check_sender(instance, wanted.sender)
+        check_sender(instance, wanted.sender)
     found: dict[str, Message] = {}
     late: list[Message] = []  # expired; they must not displace mail that can still be acted on
     reports = Reports()
@@ -180,7 +180,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
     return Inbox(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer, claimed)
 
 
-def _check_sender(instance: Instance, sender: str) -> None:
+def check_sender(instance: Instance, sender: str) -> None:
     """Raise NotFound if nobody has this name: no mail from a misspelt sender says nothing about the mail."""
     known = [*instance.hub.instances(), layout.POSTMASTER]
     if sender not in known:

@@ -58,6 +58,7 @@ def arrivals(
 
     `left_out` gets each message that cannot be read: it went to `failed/`, or stays if it is Unreadable.
     """
+    _check(instance, wanted)
     seen: set[str] = set()
     reports = Reports()
     left: set[str] = set()
@@ -83,6 +84,14 @@ def arrivals(
             lookout.wait(None)
 
 
+def _check(instance: Instance, wanted: Wanted) -> None:
+    """Raise NotFound if nobody has the sender's name: the wait would not end."""
+    from xw.actions.pending import check_sender
+
+    if wanted.sender and not any(map(wanted.fits, instance.mailbox.names(INBOX["pending"]))):
+        check_sender(instance, wanted.sender)
+
+
 def wait(
     instance: Instance,
     re: str | None,
@@ -97,6 +106,7 @@ def wait(
     recipients have reported a failure, TimedOut after `timeout` seconds. Skip the names in `passed`
     (`waited.seen`), and add the names that were looked at.
     """
+    _check(instance, wanted)
     place = None if re is None else instance.mailbox.find(re)
     question = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()

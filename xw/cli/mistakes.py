@@ -143,6 +143,12 @@ def _special(word: str, first: str, rest: list[str]) -> tuple[str, list[str]] | 
         if words and words[0].lower() in _STATES:
             return "notify status", [words[0].lower(), *words[1:]]
         return ("trace", rest) if word == "status" and words and ids.may_be(words[0]) else ("who", [])
+    if word == "group" and first:
+        return (first, rest[1:]) if first in ("join", "leave") else ("peers", rest[1:])
+    if word in ("pause", "resume", "unpause", "continue", "reopen"):
+        return ("room pause" if word == "pause" else "room resume"), rest
+    if word in ("remove", "rm", "delete", "kick", "ban") and first and _is_instance(first):
+        return "unregister", rest
     if word == "progress":
         return "notify status", ["working", "--progress", *rest[:1]]
     if word in ("handoff", "notify") and not rest:
@@ -150,6 +156,7 @@ def _special(word: str, first: str, rest: list[str]) -> tuple[str, list[str]] | 
     return None
 
 
+_SETTINGS = ("turns", "words", "quiet", "answer", "memory", "policy", "moderator", "persona")
 _STATES = ("idle", "working", "blocked", "completed", "busy")
 
 
@@ -159,6 +166,8 @@ def _in_group(group: str, rest: list[str]) -> tuple[str, list[str]] | None:
     more = rest[1:]
     if f"{group} {word}" in _BY_NAME:
         return f"{group} {word}", more
+    if group == "room" and word in _SETTINGS and more:
+        return "room set", [more[0], word, *more[1:]]
     if group == "notify":
         return _notify(word, rest)
     if group == "room" and word in ("log", "history", "read", "transcript", "tail", "messages"):
@@ -194,6 +203,10 @@ def _notify(word: str, rest: list[str]) -> tuple[str, list[str]]:
             return f"notify {name}", rest[1:]
     if not word:
         return "notify status", []
+    if word in ("--status", "--state"):
+        return "notify status", rest[1:]
+    if word in ("help", "assistance") and len(rest) > 1:
+        return "notify error", [*rest[1:], "--needs-assistance"]
     if word.startswith("-") or word in synonyms.TYPE_OF:
         return "send", rest
     if rest[0] in process.known(Options()).names:
@@ -236,9 +249,12 @@ def _sorted(command: Command, arguments: list[str], exactly: bool = False) -> Wr
         if param is None and not exactly:
             param = _like(command, flag, value if equals else following or "")
         if param is not None and param.kind == "switch":
-            wrong.options[param.name] = [""]
-            if equals and value.lower() not in ("true", "yes", "1"):
-                wrong.words.append(value)
+            if not exactly and not equals and following and following.lower() in ("true", "false"):
+                equals, value, at = "=", following, at + 1
+            if exactly or value.lower() not in ("false", "no", "0", "off"):
+                wrong.options[param.name] = [""]
+                if equals and value.lower() not in ("true", "yes", "1"):
+                    wrong.words.append(value)
             continue
         if not equals:
             if param is None and not _takes_value(flag, following):
@@ -278,7 +294,7 @@ def _like(command: Command, flag: str, value: str) -> Param | None:
     fitting = [param for param in meant if _fits(param, value)]
     if fitting:
         return next((param for param in fitting if param.choices or param.name == "body"), fitting[0])
-    if flag in synonyms.SWITCHES:
+    if flag in synonyms.SWITCHES or flag == "--fail":
         return None
     flags = {param.flag.lstrip("-"): param for param in params if param.flag}
     close = get_close_matches(flag.lstrip("-"), list(flags), n=1, cutoff=0.7)

@@ -34,7 +34,7 @@ _COMMANDS = {
     "watch": "listen monitor subscribe-mail",
     "who": "whoami me name id identity self status config env outbox where-am-i",
     "peers": "agents users contacts members instances roster list-peers online team peer people names "
-    "list-agents ps",
+    "list-agents ps whois groups",
     "sync": "fetch pull push flush update refresh synchronize syncs resync",
     "init": "setup register new create signup install join-hub add",
     "prompt": "instructions system-prompt howto guide skill",
@@ -54,14 +54,14 @@ _COMMANDS = {
     "hub move": "move migrate",
     "--help": "help man usage docs commands ?",
     "--version": "version -v -V --v",
-    "claim|read": "accept take start begin grab pick",
-    "release|check": "unclaim unlock giveup give-up",
-    "fail|reply": "reject refuse decline",
+    "claim|read": "accept take start begin grab pick lock reserve",
+    "release|check": "unclaim unlock giveup give-up abandon drop",
+    "fail|reply": "reject refuse decline nack cannot cant unable deny bounce",
     "recall|trace": "withdraw unsend cancel revoke undo retract abort",
     "resend|retry": "send-again again",
-    "unregister|doctor": "deregister unjoin remove-agent",
+    "unregister|doctor": "deregister remove-agent",
     "join|room join": "subscribe",
-    "leave|room leave": "unsubscribe quit exit",
+    "leave|room leave": "unsubscribe quit exit unjoin",
 }
 COMMANDS = {word: command for command, words in _COMMANDS.items() for word in words.split()}
 
@@ -76,8 +76,9 @@ SUBCOMMANDS = {
         "join": "add invite enter",
         "leave": "remove kick quit exit part",
         "pause": "stop hold",
-        "resume": "continue unpause restart",
+        "resume": "continue unpause restart reopen",
         "close": "end delete rm finish destroy",
+        "set": "update config configure edit change",
     },
     "notify": {
         "status": "idle working blocked completed progress update busy-with",
@@ -94,15 +95,16 @@ _OPTIONS = {
     "body": "--body --message --text --content --msg -m -b --question --answer --data --comment "
     "--description --desc --details",
     "to": "--recipient --recipients --dest --peer --agent --user --cc --bcc -t --receiver --for --target "
-    "--name --with --member",
+    "--name --with --member --group",
     "kind": "--type --kind -k -t --msg-type --message-type --category",
-    "re": "--reply-to --in-reply-to --thread --ref --parent --references -r --id --replyto --message-id",
+    "re": "--reply-to --in-reply-to --thread --ref --parent --references -r --id --replyto --message-id "
+    "--reply",
     "attachments": "--attachment --attachments --files --attach-file -a --path",
     "file": "-f --body-file --from-file --input --input-file --stdin-file",
     "expires": "--expire --expiry --ttl --deadline --expires-in --until --valid",
     "token": "--id --message-id --msg-id --message -i --re --msg --ids --reply-to --thread",
     "tokens": "--id --message-id --msg-id --message -i --ids --msg",
-    "sender": "--sender --by -s --author --peer --agent --with",
+    "sender": "--sender --by -s --author --peer --agent --with --for",
     "limit": "-n --count --max --last --num --top --head --tail -l --size",
     "everything": "-a --everything --full",
     "newest": "--latest --recent --reverse --new --desc",
@@ -128,6 +130,10 @@ _OPTIONS = {
     "retained": "--kept --keep --item",
     "text": "--error --message --text --body -m --description",
     "assistance": "--needs-help --help-needed --assistance --help-wanted --needs-assist",
+    "why": "--why --reason --because --message --text --body --error --comment -m -r",
+    "which": "--name --agent --peer --instance --group --capability --capabilities --cap --skill --with",
+    "groups": "--group --groups",
+    "repair": "--resend --resend-all",
     "state": "--status --state -s",
     "name": "--room --name --instance -n --agent",
     "names": "--name --instance --agent",
@@ -152,6 +158,7 @@ _SWITCHES = """
 --pending --inbox --mark-read --mark-done --stdin --all --long --short --brief --list --fix --confirm
 --urgent --wait --block --sync --await --broadcast --everyone -w --now --print --show --any -u --watch
 --follow --no-wait --latest --newest --recent --last --high --important --asap --json --tail -i -l -d
+--online --active --blocked --idle --busy --once
 """
 SWITCHES = frozenset(_SWITCHES.split())
 """Flags that say nothing xw needs, or what `mistakes` reads itself: no value follows them."""

@@ -24,6 +24,8 @@ def corrected(wrong: Wrong, known: Known) -> Corrections:
         wrong.options["as_json"] = [""]
     _rename(wrong, known)
     act = _REBUILD.get(wrong.command.name, others.plainly)
+    if wrong.command.name in ("reply", "done") and wrong.flagged(*mail.NOT_DONE) is not None:
+        act = mail.fail  # `done ID --failed "why"`
     return [call for call in act(wrong, known) if call]
 
 
@@ -73,6 +75,10 @@ _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
     "release": mail.on_received,
     "trace": mail.on_sent,
     "recall": mail.on_sent,
+    "fail": mail.fail,
+    "resend": mail.resend,
+    "peers": others.peers,
+    "unregister": others.unregister,
     "join": others.groups,
     "leave": others.groups,
     "attach": sending.attach,

@@ -15,6 +15,7 @@ from xw.cli.corrections.wrong import (
     short_ids,
     take_ids,
     type_of,
+    unanswered,
 )
 from xw.cli.synonyms import NOISE
 
@@ -41,6 +42,30 @@ def on_received(wrong: Wrong, known: Known) -> Corrections:
     if not several:
         return [write(name, [token], wrong) for token in tokens]
     return [write(name, tokens, wrong)]
+
+
+def fail(wrong: Wrong, known: Known) -> Corrections:
+    """Correct fail; all words but the ids are the reason."""
+    why = wrong.take("why", "body") or wrong.flagged(*NOT_DONE)
+    for name in ("failed", "file"):
+        wrong.options.pop(name, None)
+    tokens = take_ids(wrong, known) or unanswered(known) or ["ID"]
+    why = why or " ".join(wrong.words) or "WHY"
+    return [write("fail", [token, why], wrong) for token in tokens]
+
+
+NOT_DONE = ("--failed", "--fail", "--failure", "--error", "--cannot", "--reject", "--reason", "--why")
+"""Flags that say of a message, in another command, that it is not handled."""
+
+
+def resend(wrong: Wrong, known: Known) -> Corrections:
+    """Correct resend; without an id, list what the hub has lost."""
+    given = wrong.options.pop("force", None)
+    tokens = take_ids(wrong, known)
+    forced = [value for value in given or [] if value] or (tokens if given else [])
+    if not tokens and not forced:
+        return [write("sync", [], wrong, repair="yes", dry_run="yes")]
+    return [write("resend", [token for token in tokens if token not in forced], wrong, force=forced)]
 
 
 def on_sent(wrong: Wrong, known: Known) -> Corrections:
@@ -149,6 +174,7 @@ def wait(wrong: Wrong, known: Known) -> Corrections:
             wrong.options["sender"] = [name]
         elif kind := type_of(word):
             wrong.options["kind"] = [kind]
+    _filters(wrong, known)
     if not wrong.options.get("timeout") and (given := wrong.flagged("--wait", "--max")):
         wrong.options["timeout"] = [given]
     return [write("wait", [], wrong)]
@@ -156,12 +182,33 @@ def wait(wrong: Wrong, known: Known) -> Corrections:
 
 def watch(wrong: Wrong, known: Known) -> Corrections:
     """Correct watch: its words may be a name, a type, or the command for `--exec`."""
+    tokens = take_ids(wrong, known)
+    if tokens:
+        return [write("wait", [], wrong, re=tokens[0])]
+    run: list[str] = []
     for word in wrong.words:
         name = peer_in(word, known)
-        if name and name != layout.EVERYONE:
+        if not run and name and name != layout.EVERYONE:
             wrong.options["sender"] = [name]
-        elif kind := type_of(word):
+        elif not run and (kind := type_of(word)):
             wrong.options["kind"] = [kind]
-        elif word.lower() not in NOISE:
-            wrong.options.setdefault("execute", [word])
+        elif run or word.lower() not in NOISE:
+            run.append(word)
+    _filters(wrong, known)
+    if run:
+        wrong.options.setdefault("execute", [" ".join(run)])
+    elif wrong.options.get("execute") == [""]:
+        wrong.options["execute"] = ["xw read $XW_ID"]
+    elif wrong.flagged("--timeout", "--once", "--first", "-1", "--one") is not None:
+        return [write("wait", [], wrong)]
     return [write("watch", [], wrong)]
+
+
+def _filters(wrong: Wrong, known: Known) -> None:
+    """Let `--from` and `--type` have one known value, or none."""
+    if given := wrong.options.pop("sender", None):
+        names = (peer_in(part, known) or misspelt(part, known) for part in ",".join(given).split(","))
+        wrong.options["sender"] = [name for name in names if name and name != layout.EVERYONE][:1]
+    if given := wrong.options.pop("kind", None):
+        kinds = (type_of(part) for part in ",".join(given).split(","))
+        wrong.options["kind"] = [kind for kind in kinds if kind][:1]

@@ -1,12 +1,11 @@
 """Correct the other commands: instances, groups, rooms, bridges, gc."""
 
 import re
-from itertools import pairwise
 
 from xw import layout
 from xw.agent.process import Known
-from xw.cli.corrections.writing import quoted, write
-from xw.cli.corrections.wrong import Corrections, Wrong, nearest_name, peer_in
+from xw.cli.corrections.writing import SPAN, quoted, seconds, write
+from xw.cli.corrections.wrong import ALL, Corrections, Wrong, group_in, misspelt, nearest_name, peer_in
 
 _KINDS = ("socket", "tmux", "command", "acp")
 
@@ -33,11 +32,40 @@ def init(wrong: Wrong, _known: Known) -> Corrections:
 
 
 def as_peer(wrong: Wrong, known: Known) -> Corrections:
-    """Correct who and prompt: a word that is a name is the instance to act as."""
+    """Correct who and prompt: a word that is a name is the instance to act as; `who` of another is peers."""
+    others = [name for word in wrong.words if (name := peer_in(word, known)) and name != known.name]
+    if wrong.command.name == "who" and others and others[0] != layout.EVERYONE:
+        return [write("peers", others[:1], wrong)]
     for word in wrong.words:
         if (name := peer_in(word, known)) and name != layout.EVERYONE:
             wrong.options["as_name"] = [name]
     return [write(wrong.command.name, [], wrong)]
+
+
+def peers(wrong: Wrong, known: Known) -> Corrections:
+    """Correct peers: one name, or one group."""
+    given = [*wrong.options.pop("which", []), *wrong.words]
+    words = [part for word in given for part in word.split(",") if part]
+    if any(word.lower() in ALL for word in words):
+        return [write("peers", [], wrong, everything="yes")]
+    named = (peer_in(word, known) or group_in(word, known) or misspelt(word, known) for word in words)
+    found = [name for name in named if name] or [
+        group for word in words if (group := nearest_name(f"@{word.lstrip('@')}", list(known.groups)))
+    ]
+    return [write("peers", [name], wrong) for name in found] or [write("peers", [], wrong)]
+
+
+def unregister(wrong: Wrong, known: Known) -> Corrections:
+    """Correct unregister, without `--yes`: it then lists what would happen."""
+    wrong.options.pop("confirmed", None)
+    given = [*wrong.options.pop("name", []), *wrong.words]
+    if not given:
+        given = wrong.options.pop("as_name", [])
+    own = {"me": known.name, "self": known.name, "myself": known.name}
+    words = [part for word in given for part in word.split(",") if part]
+    named = (own.get(word.lower()) or peer_in(word, known) or misspelt(word, known) for word in words)
+    found = [name for name in named if name and name != layout.EVERYONE]
+    return [write("unregister", [name], wrong) for name in found] or [write("peers", [], wrong)]
 
 
 def groups(wrong: Wrong, known: Known) -> Corrections:
@@ -49,8 +77,10 @@ def groups(wrong: Wrong, known: Known) -> Corrections:
         return [
             write(f"room {wrong.command.name}", [word for word in wrong.words if word != "room"][:1], wrong)
         ]
-    words = [part.removeprefix("@") for word in wrong.words for part in word.split(",") if part]
-    return [write(wrong.command.name, [f"@{word}" for word in words] or ["@GROUP"], wrong)]
+    given = [*wrong.options.pop("groups", []), *wrong.words]
+    words = [part.lstrip("@#").casefold() for word in given for part in word.split(",") if part]
+    names = [f"@{word}" for word in words if layout.is_name(word) and word not in layout.RESERVED]
+    return [write(wrong.command.name, names or ["@GROUP"], wrong)]
 
 
 def room(wrong: Wrong, known: Known) -> Corrections:
@@ -69,12 +99,60 @@ def room(wrong: Wrong, known: Known) -> Corrections:
     elif name in ("room join", "room leave") and words and not wrong.options.get("member"):
         wrong.options["member"] = words[:1]
     elif name in ("room resume", "room set"):
-        for before, word in pairwise(["turns", *words]):  # `room set tea words 500`, `room resume tea +20`
-            if re.fullmatch(r"\+?\d+", word):
-                known_one = any(param.name == before for param in wrong.command.params)
-                wrong.options[before if known_one else "turns"] = [word]
+        return _settings(wrong, known, room or (known.rooms[0] if len(known.rooms) == 1 else "ROOM"), words)
     only = known.rooms[0] if len(known.rooms) == 1 and name not in ("room create", "room close") else "ROOM"
     return [write(name, [room or only], wrong)]
+
+
+def _settings(wrong: Wrong, known: Known, room: str, words: list[str]) -> Corrections:
+    """Correct room set and room resume: `words 500`, `turns=50`, `+20`, `moderator bob`."""
+    flags = {param.flag.lstrip("-"): param for param in wrong.command.params if param.flag}
+    left: list[str] = []
+    for word in words:
+        left += word.split("=", 1) if word.partition("=")[0] in flags else [word]
+    while left:
+        word = left.pop(0)
+        key = word.lower().replace("_", "-")
+        if key in flags and left:
+            value = left.pop(0)
+            if key == "persona" and "=" not in value and left:
+                value = f"{value}={left.pop(0)}"
+            wrong.options[flags[key].name] = [value]
+        elif re.fullmatch(r"\+?\d+", word):
+            wrong.options.setdefault("turns", [word])
+    if member := wrong.flagged("--members", "--member", "--add", "--invite"):
+        return [write("room join", [room], wrong._replace(options={}), member=member.split(",")[0])]
+    if topic := wrong.flagged("--topic", "--seed", "--subject"):
+        return [write("room say", [room, topic], wrong._replace(options={}))]
+    if limit := wrong.flagged("--limit", "--max", "--max-turns"):
+        wrong.options.setdefault("turns", [limit])
+    for param in flags.values():
+        if param.metavar == "N|+N" and param.name in wrong.options:
+            wrong.options[param.name] = [_limit(param.flag, wrong.options[param.name][0])]
+    policy = wrong.options.get("policy", ["free"])[0]
+    if not nearest_name(policy, ["free", "round-robin", "mention", "moderator"]):
+        wrong.options["policy"] = ["round-robin"]
+    for value in wrong.options.get("moderator", []):
+        name = peer_in(value, known) or misspelt(value, known)
+        if not name:
+            return [write("room show", [room], wrong._replace(options={}))]
+        wrong.options.update(policy=["moderator"], moderator=[name])
+    set_ones = [param.name for param in flags.values() if param.name in wrong.options]
+    if not set_ones and wrong.command.name == "room set":
+        return [write("room show", [room], wrong)]
+    return [write(wrong.command.name, [room], wrong)]
+
+
+def _limit(flag: str, given: str) -> str:
+    """Return a limit as it is written: a number, of seconds where it is a time, or `+N`."""
+    text = given.strip().lower()
+    if text in ("never", "none", "no", "off", "unlimited", "infinite", "inf"):
+        return "0"
+    plus = "+" if "+" in text else ""
+    bare = text.strip("+-")
+    if flag in ("--quiet", "--answer") and SPAN.fullmatch(bare):
+        return plus + seconds(bare)
+    return plus + bare if bare.isdigit() else "+20"
 
 
 def bridge(wrong: Wrong, _known: Known) -> Corrections:

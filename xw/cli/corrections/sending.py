@@ -28,11 +28,18 @@ _STATES = {
     "idle": ("idle",),
     "working": ("working", "busy"),
     "busy": ("busy", "working"),
+    "active": ("working", "busy"),
     "blocked": ("blocked", "busy"),
+    "stuck": ("blocked", "busy"),
+    "waiting": ("blocked", "busy"),
     "completed": ("completed", "idle"),
+    "complete": ("completed", "idle"),
+    "finished": ("completed", "idle"),
     "done": ("completed", "idle"),
+    "ready": ("idle",),
     "alive": ("alive", "working"),
 }
+_URGENT = ("urgent", "high", "important", "critical", "asap")
 
 
 def send(wrong: Wrong, known: Known) -> Corrections:
@@ -40,6 +47,8 @@ def send(wrong: Wrong, known: Known) -> Corrections:
     words = list(wrong.words)
     given = wrong.take("kind")
     kind = type_of(given) if given else None
+    if given and given.lower() in _URGENT:
+        wrong.options["urgent"] = [""]
     answers, text = wrong.options.get("re"), wrong.take("body")
     if sender := wrong.take("sender"):
         wrong.options["as_name"] = [sender]
@@ -47,6 +56,9 @@ def send(wrong: Wrong, known: Known) -> Corrections:
         if flag.lstrip("-") in layout.TYPES:
             kind, text = flag.lstrip("-"), text or value or None
     to = recipients(wrong, known)
+    if to and len(words) > 1 and words[0].lower() in _URGENT:
+        del words[0]
+        wrong.options["urgent"] = [""]
     kind = _leading(words, to, kind, known, full=text is not None)
     if kind is None and len(words) > 1 and words[-1].lower() in layout.TYPES:
         kind = words.pop().lower()
@@ -55,7 +67,8 @@ def send(wrong: Wrong, known: Known) -> Corrections:
     subject = wrong.flagged("--subject", "--title", "-s")
     if subject:
         text = f"{subject}: {text}" if text else subject
-    if "high" in (wrong.flagged("--priority", "--prio") or "") or "--important" in wrong.unknown:
+    priority = (wrong.flagged("--priority", "--prio") or "").lower()
+    if priority in (*_URGENT, "7", "8", "9") or "--important" in wrong.unknown:
         wrong.options["urgent"] = [""]
     body = _body(wrong, text)
     if wrong.flagged("--wait", "--await", "--block", "--timeout", "--sync", "-w") is not None:
@@ -192,13 +205,21 @@ def handoff(wrong: Wrong, known: Known) -> Corrections:
 def one_text(wrong: Wrong, _known: Known) -> Corrections:
     """Correct a command with one text: notify compaction, notify error."""
     text = wrong.take("text", "summary")
-    return [write(wrong.command.name, [text or " ".join(wrong.words) or "TEXT"], wrong)]
+    words = list(wrong.words)
+    if "retained" in wrong.options and len(words) > 1:  # `--retained a b`
+        wrong.options["retained"] += words[0 if text else 1 :]
+        del words[1:]
+    return [write(wrong.command.name, [text or " ".join(words) or "TEXT"], wrong)]
 
 
 def status(wrong: Wrong, _known: Known) -> Corrections:
     """Correct notify status and notify heartbeat."""
     words, states = list(wrong.words), _choices(wrong.command)
-    state = wrong.take("state") or next((word for word in words if word.lower() in _STATES), "")
+    if given := wrong.take("state"):
+        words.insert(0, given)
+    if words:  # `"blocked on review"`
+        words[:1] = words[0].split(None, 1)
+    state = next((word for word in words if word.lower() in _STATES), "")
     words = [word for word in words if word != state]
     fit = next((one for one in _STATES.get(state.lower(), ()) if one in states), None)
     for word in list(words):

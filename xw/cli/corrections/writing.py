@@ -9,7 +9,7 @@ BY_NAME = {command.name: command for command in COMMANDS}
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _UNSAFE = re.compile(r'["$`\\!]')
 _LONGEST = 400  # characters of a text in a suggestion; a longer one is the caller's to repeat
-_TEXTS = ("body", "task", "summary", "text", "progress", "context")
+_TEXTS = ("body", "why", "task", "summary", "text", "progress", "context")
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])?[a-z]*(?:\s+ago)?", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -76,6 +76,11 @@ def quoted(text: str, prose: bool = False) -> str:
 
         return quote(text)
     return f'"{text}"'
+
+
+def seconds(text: str) -> str:
+    """Return a span in seconds: `5m` is 300."""
+    return _number(text, "decimal")
 
 
 def _number(text: str, kind: str) -> str:

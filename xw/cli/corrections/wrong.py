@@ -35,7 +35,7 @@ class Wrong(NamedTuple):
 def nearest_name(word: str, names: list[str]) -> str | None:
     """Return the name that a misspelt word is closest to, or None."""
     spelt = {name.casefold(): name for name in names}
-    close = get_close_matches(word.casefold(), list(spelt), n=1, cutoff=0.7)
+    close = get_close_matches(word.casefold(), list(spelt), n=1, cutoff=0.7 if len(word) > 3 else 0.6)
     return spelt[close[0]] if close else None
 
 
@@ -52,10 +52,17 @@ def peer_in(word: str, known: Known) -> str | None:
     return next((name for name in known.names if name.casefold() == plain), None)
 
 
+def group_in(word: str, known: Known) -> str | None:
+    """Return the group that a word is, as `@NAME`, in any case and without the sign too, or None."""
+    plain = word.strip(" ,:;<>").lstrip("@#").casefold()
+    return next((group for group in known.groups if group == f"@{plain}"), None)
+
+
 def peers_in(word: str, known: Known) -> list[str]:
-    """Return the names in a word such as `a,b`; empty if it has anything else."""
-    parts = word.replace(",", " ").split() if "," in word or peer_in(word, known) else []
-    found = [peer_in(part, known) for part in parts]
+    """Return the names and `@` groups in a word such as `a,b`; empty if it has anything else."""
+    address = "," in word or word.startswith("@") or peer_in(word, known)
+    parts = word.replace(",", " ").split() if address else []
+    found = [peer_in(part, known) or (group_in(part, known) if "@" in word else None) for part in parts]
     return [name for name in found if name] if found and all(found) else []
 
 
@@ -65,8 +72,12 @@ def recipients(wrong: Wrong, known: Known) -> list[str]:
     others = [name for name in known.names if name != known.name]
     for value in wrong.options.pop("to", []):
         for one in value.replace(",", " ").split():
-            name = peer_in(one, known) or nearest_name(one.lstrip("@"), others)
-            found.append(name or (one if one.startswith("@") else "NAME"))
+            if one in ("and", "&", "+"):
+                continue
+            name = peer_in(one, known) or group_in(one, known)
+            if not name and one.startswith("@"):
+                name = nearest_name(one, list(known.groups))
+            found.append(name or nearest_name(one.lstrip("@"), others) or "NAME")
     if any(flag in wrong.unknown for flag in ("--all", "--broadcast", "--everyone")):
         found.append(layout.EVERYONE)
     return list(dict.fromkeys(found))
@@ -101,7 +112,7 @@ def take_ids(wrong: Wrong, known: Known) -> list[str]:
     given = [value for name in ("token", "tokens", "re") for value in wrong.options.pop(name, [])]
     found = []
     for word in [*given, *wrong.words]:
-        parts = [id_in(part, known) for part in word.split(",")] if "," in word else [id_in(word, known)]
+        parts = [id_in(part, known) for part in word.strip(",").split(",")]
         if all(parts):
             found += [part for part in parts if part]
             if word in wrong.words:
