@@ -38,7 +38,8 @@ NO_MEMORY = "none"
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
 HELP_TTL_S = 86400.0
-"""An agent that needs help may be unable to say so again; its next status takes the request back."""
+"""An agent that needs help may be unable to say so again; its next status takes the request back,
+unless that is blocked."""
 # Folders that change only when their owner claims, finishes or sends. `sent/` stays on its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
@@ -122,8 +123,12 @@ def say(
 
 
 def report(mailbox: Mailbox, state: str, task: str, progress: str) -> None:
-    """Write the status of a STATUS_UPDATE: idle, working, blocked or completed."""
-    say(mailbox, SHOWN_AS[state], task, progress, blocked=state == "blocked")
+    """Write the status of a STATUS_UPDATE: idle, working, blocked or completed.
+
+    Who is blocked still needs the help that it asked for.
+    """
+    blocked = state == "blocked"
+    say(mailbox, SHOWN_AS[state], task, progress, blocked=blocked, keep_help=blocked)
 
 
 def ask_for_help(mailbox: Mailbox, text: str) -> None:

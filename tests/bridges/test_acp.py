@@ -40,6 +40,15 @@ def ask(chat: AcpChat, text: str) -> Reply:
     return reply
 
 
+def test_the_agent_acts_for_the_bridges_instance(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's `XW_NAME` is the instance whose mail it gets, whatever the bridge was started with."""
+    monkeypatch.setenv("XW_NAME", "another")
+    chat = start()
+    chat.serves("bob")
+    ask(chat, "hi")
+    assert b"\0XW_NAME=bob\0" in Path(f"/proc/{chat._agent.pid}/environ").read_bytes()
+
+
 def test_turns_of_one_session(start: Open) -> None:
     """Texts go to one agent in one session; streamed pieces come back as one answer."""
     chat = start()

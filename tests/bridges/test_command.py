@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from tests.bridges.helpers import HERE, until
 from tests.bridges.hostile import bodies
 from xw.bridges import kinds, own_files
-from xw.bridges.chat import Chat, ChatFailed, ChatGone, NoAnswer, NotPresented
+from xw.bridges.chat import Chat, ChatFailed, ChatGone, NoAnswer, NotPresented, Personal
 from xw.bridges.command import OUTPUT_LIMIT, CommandChat, open_chat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.lines import LinesChat
@@ -45,6 +46,32 @@ def test_body_on_stdin_and_nothing_in_arguments(tmp_path: Path) -> None:
     for body in bodies(20, "/tmp/never"):
         text = framed(Mail("alice", "task", "k7f3q2m9", 1, body, True))
         assert ask(chat, text) == f"[] {text}"
+
+
+ECHO = """import json, os
+asked = json.loads(input())
+print(json.dumps({"id": asked["id"], "text": os.environ["XW_NAME"]}))"""
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("sh -c 'cat >/dev/null; echo $XW_NAME'", {}),
+        (shlex.join([sys.executable, "-c", f"{ECHO}; sys.stdout.flush(); input()"]), {"lines": "yes"}),
+    ],
+)
+def test_a_program_acts_for_the_bridges_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, options: dict[str, str]
+) -> None:
+    """The program's `XW_NAME` is the instance whose mail it gets, whatever the bridge was started with."""
+    monkeypatch.setenv("XW_NAME", "another")
+    chat = kinds.open_chat("command", target, options, tmp_path)
+    assert isinstance(chat, Personal)
+    chat.serves("bob")
+    assert ask(chat, "hi").strip() == "bob"
+    close = getattr(chat, "close", None)
+    if close:
+        close()
 
 
 def test_failure_names_the_last_line(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def test_trouble_comes_first(team: Team) -> None:
     assert second.startswith("carol busy; needs help: disk full; ")
     shown = {peer["name"]: peer for peer in team.json("peers")["peers"]}
     assert [shown["bob"]["status"], shown["carol"]["needs_help"]] == ["blocked", "disk full"]
+    team.ok("notify", "status", "blocked", by="carol")
+    assert "carol blocked; needs help: disk full; " in team.ok("peers")
     team.ok("notify", "status", "working", by="carol")
     assert "needs help" not in team.ok("peers")
     team.ok("notify", "error", "x", by="carol")

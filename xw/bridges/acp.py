@@ -65,6 +65,11 @@ class AcpChat:
         """Note the function that reports a line; see `chat.Telling`."""
         self._tell = tell
 
+    def serves(self, instance: str) -> None:
+        """Note the instance; see `Personal`."""
+        self._program = self._program._replace(instance=instance)
+        self._agent.serves(instance)
+
     def ready(self) -> str | None:
         """Return "busy" during a turn, or why the program cannot be found; see `Chat.ready`."""
         if any(not turn.done() for turn in self._turns.values()):

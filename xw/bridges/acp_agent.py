@@ -96,6 +96,10 @@ class Agent:
         self._connection: Any = None
         self._session = ""
 
+    def serves(self, instance: str) -> None:
+        """Note the instance that the next process acts for."""
+        self._program = self._program._replace(instance=instance)
+
     @property
     def pid(self) -> int:
         """Return the process's id; 0 if none was started."""
@@ -182,13 +186,14 @@ class Agent:
 
     async def _connect(self, earlier: str) -> None:
         self._client.begin_session()
+        environ = self._program.environment()
         self._process = await asyncio.create_subprocess_exec(
             *self._program.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self.cwd,
-            env=acp_modes.environment(os.environ) if self._guarded else None,
+            env=acp_modes.environment(environ) if self._guarded else environ,
             limit=LINE_LIMIT,
             # Agents start helpers that outlive them: killing the group ends them all.
             process_group=0,

@@ -70,6 +70,10 @@ class CommandChat:
         self._clock = clock
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
+    def serves(self, instance: str) -> None:
+        """Note the instance; see `Personal`."""
+        self._program = self._program._replace(instance=instance)
+
     def ready(self) -> str | None:
         """Return why the command cannot be found, or None: each message has a process of its own."""
         return self._program.missing()
@@ -100,7 +104,7 @@ class CommandChat:
                     stdout=out,
                     stderr=err,
                     cwd=self._program.cwd,
-                    env=offspring.tagged(run),
+                    env=offspring.tagged(self._program.environment(), run),
                     process_group=0,  # so that ^C at the bridge does not reach it
                 )
         except OSError as error:

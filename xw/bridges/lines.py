@@ -54,6 +54,10 @@ class LinesChat:
         """Return the name of the process's output: a new process knows nothing."""
         return self._out
 
+    def serves(self, instance: str) -> None:
+        """Note the instance; see `Personal`."""
+        self._program = self._program._replace(instance=instance)
+
     def ready(self) -> str | None:
         """Return why not: an earlier bridge's process may still work, or the program cannot be found."""
         if self._process is None and self._left_over():
@@ -149,7 +153,7 @@ class LinesChat:
                     stdout=out,
                     stderr=subprocess.DEVNULL,
                     cwd=self._program.cwd,
-                    env=offspring.tagged(self._out),
+                    env=offspring.tagged(self._program.environment(), self._out),
                     process_group=0,
                     pass_fds=[lock.fileno()],
                 )

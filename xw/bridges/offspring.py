@@ -6,7 +6,7 @@ with a tag in its environment, which its children inherit.
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 VARIABLE = "XW_RUN"
@@ -15,9 +15,9 @@ _ROUNDS = 20  # a process may start another one while it is killed
 _PROC = "/proc"
 
 
-def tagged(tag: str) -> dict[str, str]:
+def tagged(environ: Mapping[str, str], tag: str) -> dict[str, str]:
     """Return the environment for a program with this tag."""
-    return {**os.environ, VARIABLE: tag}
+    return {**environ, VARIABLE: tag}
 
 
 def end(group: int, tag: str) -> None:

@@ -17,11 +17,17 @@ class Program(NamedTuple):
     timeout_s: float = 1800.0
     cwd: str | None = None
     """Directory to run in; None for the bridge's own."""
+    instance: str = ""
+    """The instance whose mail it gets; empty if nobody said."""
 
     @property
     def name(self) -> str:
         """Return the program's name in reports."""
         return self.argv[0]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment to run in: with the instance as `XW_NAME`, so that its `xw` acts for it."""
+        return {**os.environ, **({"XW_NAME": self.instance} if self.instance else {})}
 
     def missing(self) -> str | None:
         """Return why the program cannot be found, for a person to read; None if it can."""
