@@ -333,6 +333,7 @@ watch --timeout 5                           | wait --timeout 5
 watch --type task,question                  | watch --type task
 watch --from bob,carol                      | watch --from bob
 watch --from bobb                           | watch --from bob
+watch --from zed                            | watch
 wait --from bobb --timeout 0                | wait --from bob --timeout 0
 wait --reply {sent} --timeout 1             | wait --re {sent} --timeout 1
 wait --for bob --timeout 1                  | wait --from bob --timeout 1

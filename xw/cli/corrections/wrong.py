@@ -28,7 +28,7 @@ class Wrong(NamedTuple):
 
     def flagged(self, *flags: str) -> str | None:
         """Return the value of the first of these flags that the command does not have; empty for none."""
-        found = {f"--{name}": values[0] for name, values in self.options.items()} | self.unknown
+        found = {f"--{name}": values[0] for name, values in self.options.items() if values} | self.unknown
         return next((found[flag] for flag in flags if flag in found), None)
 
 
