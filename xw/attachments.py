@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from xw.files.contract import Files
+    from xw.files.contract import Files, Part
 
     ProblemKind = Literal["missing", "unreadable", "no file", "altered", "unchecked"]
 
@@ -36,6 +36,11 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def part_name(message_id: str, sha256: str) -> str:
+    """Return the name of a scratch file that a later connection finds again."""
+    return f"{message_id}-{sha256[:32]}{layout.PART}"
 
 
 class Staged(NamedTuple):
@@ -102,6 +107,13 @@ class Attachments:
         """Write a file for a message that has no id yet into the scratch folder; durable."""
         path = self.at(layout.SCRATCH, os.urandom(12).hex())
         return Staged(path, *self.files.store(pieces, path))
+
+    def stage_part(
+        self, read: "Callable[[], Iterable[bytes]]", message_id: str, sha256: str, part: "Part"
+    ) -> Staged:
+        """Write a message's file as `stage` does; go on with what a cut connection has left. Durable."""
+        path = self.at(layout.SCRATCH, part_name(message_id, sha256))
+        return Staged(path, *self.files.resume(read, path, part))
 
     def place(self, staged: Staged, message_id: str, name: str) -> None:
         """Move a staged file to its message; atomic and durable."""

@@ -14,6 +14,7 @@ from xw.files.local import LocalFiles
 from xw.finding import Finding
 from xw.mailbox import Mailbox
 from xw.message import parse_object
+from xw.sweep import cut_uploads as uploads_left
 
 LINKS_NEEDED = (
     "mail stays in the outbox; serve the hub with OpenSSH's sftp-server, "
@@ -155,6 +156,16 @@ def _is_object(data: bytes) -> bool:
     except Damaged:
         return False
     return True
+
+
+def cut_uploads(files: Files, names: Sequence[str]) -> Iterator[Finding]:
+    """Report what uploads that were cut off have left on the hub."""
+    left = uploads_left(files, names)
+    if left:
+        size = sum(look.size for look in left.values())
+        what = f"{len(left)} uploads to the hub were cut off, {size:,} bytes so far"
+        fix = "xw sync goes on with your own; xw gc removes those older than a day"
+        yield Finding("note", "cut-uploads", what, fix, len(left))
 
 
 def disk(mailbox: Mailbox, where: str) -> Generator[Finding, None, bool]:

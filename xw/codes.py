@@ -52,6 +52,7 @@ Code = Literal[
     "writable",
     "not-writable",
     "peer-mailbox",
+    "cut-uploads",
     # mail
     "pending",
     "claimed",

@@ -4,7 +4,7 @@ A sync calls `flush`. `post` puts mail into the outbox, and calls `deliver` if o
 recipient still waits there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -100,7 +100,7 @@ def _deliver(
 ) -> Flushed:
     delivered, returned = [], [*damaged]
     waiting: dict[str, XwError] = {}
-    for batch in batches(parcels, lambda parcel: len(parcel.data)):
+    for batch in _light_first(parcels):
         part = [parcel for parcel in batch if parcel.to not in waiting]  # so that none overtakes
         for parcel, error in zip(part, _outcomes(hub, part), strict=True):
             if error is None:
@@ -115,6 +115,22 @@ def _deliver(
             else:
                 waiting[parcel.to] = error
     return Flushed(tuple(delivered), tuple(returned), stuck | waiting)
+
+
+def _light_first(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
+    """Yield batches: first mail that waits for no file, then that with the fewest bytes of files before it.
+
+    Each recipient's order is kept, and a long upload delays nobody else's mail.
+    """
+    weights: dict[str, int] = {}
+    weighed: list[tuple[int, Parcel]] = []
+    for parcel in parcels:
+        weights[parcel.to] = weights.get(parcel.to, 0) + sum(file.size for file in parcel.files)
+        weighed.append((weights[parcel.to], parcel))
+    yield from batches([parcel for weight, parcel in weighed if not weight], lambda one: len(one.data))
+    heavy = sorted((pair for pair in weighed if pair[0]), key=lambda pair: pair[0])
+    for batch in batches(heavy, lambda pair: sum(file.size for file in pair[1].files) + len(pair[1].data)):
+        yield [parcel for _, parcel in batch]
 
 
 def _outcomes(hub: Outgoing, parcels: Sequence[Parcel]) -> list[XwError | None]:

@@ -1,13 +1,14 @@
 """Remove old mail from a mailbox: handled and sent messages, unneeded attachments, scratch files."""
 
 import json
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, layout
 from xw.errors import Damaged, XwError, explain
 from xw.files import Stat
 from xw.files.batch import is_file
+from xw.files.contract import Files
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import decode, parse_object
@@ -117,6 +118,33 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
     size += sum(look.size for path, look in (messages | scratch).items() if path not in left)
     gone = [sorted(found.keys() - left.keys()) for found in (messages, attachments, scratch)]
     return Swept(gone[0], gone[1], gone[2], size, left=tuple(left.values()))
+
+
+def cut_uploads(files: Files, names: Sequence[str]) -> dict[str, Stat]:
+    """Return the files that cut uploads have left in these mailboxes: path → attributes."""
+    folders = [f"{name}/{layout.SCRATCH}" for name in names]
+    listed = zip(folders, files.list_folders(folders), strict=True)
+    paths = [
+        f"{folder}/{name}"
+        for folder, found in listed
+        if not isinstance(found, OSError)
+        for name in found
+        if name.endswith(layout.PART)
+    ]
+    looks = zip(paths, files.stat_all(paths), strict=True)
+    return {path: look for path, look in looks if isinstance(look, Stat)}
+
+
+def sweep_cut_uploads(files: Files, names: Sequence[str], dry_run: bool) -> list[str]:
+    """Remove what cut uploads left in these mailboxes more than a day ago; return the paths.
+
+    Whoever may does it: the sender whose upload it was may be gone.
+    """
+    before = files.now() - _STALE_SCRATCH
+    old = [path for path, look in cut_uploads(files, names).items() if look.mtime < before]
+    if dry_run:
+        return old
+    return [path for path, error in zip(old, files.remove_all(old), strict=True) if error is None]
 
 
 def kept_since(mailbox: Mailbox, days: int) -> float:

@@ -6,9 +6,31 @@ _SFTP = ("tests/ssh/test_order.py", "tests/ssh/test_promises.py", "tests/files/t
 _REFUSALS = ("tests/ssh/test_refusals.py",)
 _LINKS = ("tests/ssh/test_links.py",)
 
+_PARTS = ("tests/ssh/test_parts.py",)
 _SERVERS = ("tests/ssh/test_servers.py",)
 
 MUTATIONS = (
+    Mutation(
+        "over SFTP: what a cut upload left is compared before it is kept",
+        "xw/files/sftp_publish.py",
+        "same = reply.code == sftp.OK and sftp.data_of(reply) == wanted",
+        "same = reply.code == sftp.OK",
+        _PARTS,
+    ),
+    Mutation(
+        "over SFTP: what was compared of another file does not count",
+        "xw/files/sftp_publish.py",
+        "        if part.checked > (there or 0):\n            part.note(0)",
+        "        if False:\n            part.note(0)",
+        _PARTS,
+    ),
+    Mutation(
+        "over SFTP: a cut upload that is too long is written anew",
+        "xw/files/sftp_publish.py",
+        "        return there <= at\n",
+        "        return True\n",
+        _PARTS,
+    ),
     Mutation(
         "over SFTP: a folder's failed sync counts if the host's other folders can be synced",
         "xw/files/sftp_remote.py",

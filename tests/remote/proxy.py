@@ -19,6 +19,7 @@ class Proxy:
     def __init__(self, target: int, delay: float = 0.0, rate: float = 0.0) -> None:
         self.delay = delay
         self.rate = rate
+        self.cut_after = 0  # bytes from the client after which a connection is reset; 0 for never
         self.passed = [0, 0]
         self._target = target
         self._passing = threading.Event()
@@ -78,7 +79,7 @@ class Proxy:
                 threading.Thread(target=self._give, args=(sink, queue, passing), daemon=True).start()
 
     def _take(self, source: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]", side: int) -> None:
-        data = b"x"
+        data, taken = b"x", 0
         while data:
             try:
                 data = source.recv(65536)
@@ -86,6 +87,9 @@ class Proxy:
                 data = b""
             self.passed[side] += len(data)
             queue.put((monotonic() + self.delay, data))
+            taken += len(data)
+            if side == 0 and 0 < self.cut_after < taken:
+                self.reset()
 
     def _give(
         self, sink: socket.socket, queue: "SimpleQueue[tuple[float, bytes]]", passing: threading.Event

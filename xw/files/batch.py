@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeVar, TypeVarTuple, Unpack
 
     from xw.files import Stat
-    from xw.files.contract import Files
+    from xw.files.contract import Files, Part
 
     _Args = TypeVarTuple("_Args")
     _Result = TypeVar("_Result")
@@ -52,6 +52,17 @@ class Singles:
     def sync(self: "Files", folder: str) -> None:
         """Make a folder's present content durable; see `sync_all`."""
         only(self.sync_all((folder,)))
+
+    def resume(
+        self: "Files",
+        read: "Callable[[], Iterable[bytes]]",
+        path: str,
+        part: "Part",  # noqa: ARG002  # the contract's
+    ) -> tuple[int, str]:
+        """Write a file anew; see `contract.Files.resume`. No connection cuts a local one."""
+        if is_file(self, path):
+            self.remove(path)
+        return self.store(read(), path)
 
     def make_folder(self: "Files", path: str) -> None:
         """Make a folder and its missing parents; see `make_folders`."""

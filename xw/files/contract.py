@@ -21,7 +21,7 @@ The rules for every method:
   as documented; `errors.Unreachable` if the place itself cannot be reached.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -41,6 +41,17 @@ class Note(Protocol):
 
     def keep(self, text: str) -> None:
         """Replace the text."""
+
+
+class Part(Protocol):
+    """What is known of a file that was written in part."""
+
+    @property
+    def checked(self) -> int:
+        """Number of its first bytes that were compared with the source, and are durable."""
+
+    def note(self, checked: int) -> None:
+        """Note another number of them."""
 
 
 class Files(Protocol):
@@ -135,6 +146,13 @@ class Files(Protocol):
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         """Write a new file, durable; return its size and SHA-256 in hex. FileExistsError. Not atomic."""
+
+    def resume(self, read: Callable[[], Iterable[bytes]], path: str, part: Part) -> tuple[int, str]:
+        """Write a file as `store` does; go on with what an earlier call left at `path` when it was cut off.
+
+        What is there is compared with the bytes that `read` yields; a file that differs is written anew. If
+        the place cannot be reached any more, what was written stays for the next call.
+        """
 
     def remove_folder(self, path: str) -> None:
         """Remove a folder and everything below it. FileNotFoundError. Not atomic, but repeatable."""

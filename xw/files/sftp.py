@@ -7,14 +7,14 @@ Sessions come from a `Link` (`xw.files.ssh`, or a test's own).
 
 import errno
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from xw.errors import Damaged, Usage
 from xw.files import Publication, Stat
 from xw.files import sftp_packets as sftp
 from xw.files.batch import Singles
-from xw.files.contract import Note
+from xw.files.contract import Note, Part
 from xw.files.sftp_packets import Reply, Request
 from xw.files.sftp_publish import Publisher, new_name, same
 from xw.files.sftp_read import Reader
@@ -142,6 +142,9 @@ class SftpFiles(Singles):
 
     def store(self, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
         return self._publisher.store(pieces, path)
+
+    def resume(self, read: Callable[[], Iterable[bytes]], path: str, part: Part) -> tuple[int, str]:
+        return self._publisher.resume(read, path, part)
 
     def move_all(self, moves: Sequence[tuple[str, str]]) -> list[OSError | None]:
         if not moves:

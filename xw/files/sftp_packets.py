@@ -118,6 +118,11 @@ def open_new(path: str, mode: int) -> Request:
     return Request(3, _text(path) + struct.pack(">III", _WRITE | _CREATE | _EXCLUSIVE, _HAS_MODE, mode))
 
 
+def open_again(path: str) -> Request:
+    """Open an existing file for reading and writing."""
+    return Request(3, _text(path) + struct.pack(">II", _READ | _WRITE, 0))
+
+
 def close(handle: bytes) -> Request:
     """Close a handle."""
     return Request(CLOSE, _string(handle))

@@ -19,7 +19,15 @@ from xw.files.sftp_packets import CHUNK, Reply, Request
 from xw.files.sftp_remote import Remote, folder_of, is_failure, opened, os_error, raise_if
 from xw.files.sftp_wire import Ask, Wire
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.files.contract import Part
+
 _ON_THE_WAY = 64  # writes of an attachment sent before waiting for the first answer
+
+_FEW = 2  # the same at first on a line that was cut before, which loses what is under way
+_READS = 8  # reads sent before waiting for the first answer
+_NOTED = 128 * 1024  # bytes compared before that is noted
 
 Read = Callable[[str, int], bytes]
 Learn = Callable[[float, float], None]
@@ -110,12 +118,7 @@ class Publisher:
             finally:
                 if not closing:
                     wire.end(handle)
-            looked, *synced = self._remote.ask(
-                [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]
-            )
-            raise_if(self._remote.error(wire.wait(closing), path))
-            raise_if(self._remote.synced([folder], synced).get(folder))
-            raise_if(self._remote.not_there(looked[0], "writing a file", path, size))
+            self._finish(wire, closing, path, size)
         except (OSError, XwError) as error:
             known = self._remote.with_errno(error, folder, CHUNK) if isinstance(error, OSError) else error
             if not wire.broken:
@@ -123,18 +126,123 @@ class Publisher:
             raise known or error from None
         return size, digest
 
-    def _pour(self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str) -> tuple[int, str]:
-        """Write, sync and measure a file, without waiting for each write's answer."""
-        size, hashed = 0, sha256()
+    def resume(self, read: Callable[[], Iterable[bytes]], path: str, part: "Part") -> tuple[int, str]:
+        """Write an attachment as `store` does; go on with what an earlier call has left at `path`."""
+        there = self._look_at_part(path)
+        if part.checked > (there or 0):
+            part.note(0)  # another file was compared, which is gone
+        if there is None:
+            return self.store(read(), path)
+        wire, folder = self._remote.link.wire(), folder_of(path)
+        (reply,) = wire.all([sftp.open_again(self._remote.full(path))])
+        raise_if(self._remote.with_errno(self._remote.error(reply, path), folder))
+        handle, closing = wire.opened(reply), 0
+        try:
+            try:
+                same = self._compare(wire, handle, read(), path, there, part)
+                if same:
+                    size, digest = self._pour(wire, handle, read(), path, there, _FEW)
+                    closing = wire.begin_end(handle)
+            finally:
+                if not closing:
+                    wire.end(handle)
+            if not same:
+                self._remote.discard([path])
+                part.note(0)
+                return self.store(read(), path)
+            self._finish(wire, closing, path, size)
+        except (OSError, XwError) as error:
+            known = self._remote.with_errno(error, folder, CHUNK) if isinstance(error, OSError) else error
+            if not wire.broken:
+                self._remote.discard([path])
+            raise known or error from None
+        return size, digest
+
+    def _look_at_part(self, path: str) -> int | None:
+        """Return the size of what an earlier call has left; None if there is no such file of xw's."""
+        above, looks = self._remote.look_above([path])
+        (there,), *seen = self._remote.ask([Ask(sftp.lstat(self._remote.full(path))), *looks])
+        raise_if(self._remote.links_above([path], above, seen).get(path))
+        if there.code == sftp.NO_SUCH_FILE:
+            return None
+        raise_if(self._remote.error(there, path))
+        look = sftp.attributes_of(there)
+        if look.kind != "file":
+            raise os_error(errno.EEXIST, self._remote.shown(path))
+        return look.size
+
+    def _compare(
+        self, wire: Wire, handle: bytes, pieces: Iterable[bytes], path: str, there: int, part: "Part"
+    ) -> bool:
+        """Return True if the first `there` bytes of a file are those of `pieces`; read them back.
+
+        A host that lost power may show zeros. Bytes that were compared before, in `part`, are left out: they
+        had been synced.
+        """
+        if self._remote.can(sftp.FSYNC):
+            (synced,) = wire.all([sftp.fsync(handle)])
+            raise_if(self._remote.first_error(self._failed_syncs([synced]), path))
+        at = 0
+        flying: deque[tuple[int, int, bytes]] = deque()
+
+        def arrived() -> bool:
+            number, end, wanted = flying.popleft()
+            reply = wire.wait(number)
+            same = reply.code == sftp.OK and sftp.data_of(reply) == wanted
+            if same and end - part.checked >= _NOTED:
+                part.note(end)
+            return same
+
+        try:
+            for piece in pieces:
+                for start in range(0, len(piece), CHUNK):
+                    wanted = piece[start : start + min(CHUNK, max(0, there - at - start))]
+                    if wanted and at + start + len(wanted) > part.checked:
+                        (number,) = wire.send([sftp.read(handle, at + start, len(wanted))])
+                        flying.append((number, at + start + len(wanted), wanted))
+                    while len(flying) > _READS:
+                        if not arrived():
+                            return False
+                at += len(piece)
+            while flying:
+                if not arrived():
+                    return False
+        finally:
+            wire.forget(number for number, *_ in flying)
+        return there <= at
+
+    def _finish(self, wire: Wire, closing: int, path: str, size: int) -> None:
+        """Make a written file's name durable, and look whether it has what was written."""
+        folder = folder_of(path)
+        looked, *synced = self._remote.ask(
+            [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]
+        )
+        raise_if(self._remote.error(wire.wait(closing), path))
+        raise_if(self._remote.synced([folder], synced).get(folder))
+        raise_if(self._remote.not_there(looked[0], "writing a file", path, size))
+
+    def _pour(
+        self,
+        wire: Wire,
+        handle: bytes,
+        pieces: Iterable[bytes],
+        path: str,
+        there: int = 0,
+        under_way: int = _ON_THE_WAY,
+    ) -> tuple[int, str]:
+        """Write, sync and measure a file from byte `there` on, without waiting for each write's answer."""
+        size, written, hashed = 0, 0, sha256()
         flying: deque[int] = deque()
         (setting,) = wire.send([sftp.set_open_mode(handle, self._mode)])
         try:
             for piece in pieces:
                 hashed.update(piece)
-                for request in sftp.writes(handle, piece, size):
+                new = max(0, there - size)
+                for request in sftp.writes(handle, piece[new:], size + new):
                     flying.extend(wire.send([request]))
-                    while len(flying) > _ON_THE_WAY:
+                    while len(flying) > min(_ON_THE_WAY, under_way + written // 4):
                         raise_if(self._remote.error(wire.wait(flying.popleft()), path))
+                        written += 1
                 size += len(piece)
             while flying:
                 raise_if(self._remote.error(wire.wait(flying.popleft()), path))

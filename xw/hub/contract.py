@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
 from xw.errors import Damaged, Unreadable, XwError
+from xw.files.contract import Part as FilePart
 from xw.finding import Finding
 from xw.hub.sighting import Peer, Sighting
 from xw.message import Attachment
@@ -44,7 +45,8 @@ class Parcel(NamedTuple):
 
     `read` yields an attachment's bytes in chunks; it raises Damaged if the sender's file has changed. The
     attachments belong below the id `folder`: the message's own, or an earlier message's for files that `xw
-    attach` adds.
+    attach` adds. `part` returns what is known of a file that a cut connection has left at a path; None on
+    a hub that no connection leads to.
     """
 
     to: str
@@ -54,6 +56,7 @@ class Parcel(NamedTuple):
     folder: str
     files: tuple[Attachment, ...]
     read: Callable[[Attachment], Iterator[bytes]]
+    part: Callable[[str], FilePart] | None = None
 
 
 class Located(NamedTuple):

@@ -356,10 +356,13 @@ class DirectoryHub:
             self.files.replace(presence, mailbox.at(layout.SCRATCH), f"{owner}/{layout.PRESENCE}")
 
     def sweep(self, owner: str, days: int, dry_run: bool) -> "Swept":
-        from xw.sweep import sweep
+        from xw.sweep import sweep, sweep_cut_uploads
 
         with self._telling_absence(owner):
-            return sweep(self.mailbox(owner), days, dry_run)
+            swept = sweep(self.mailbox(owner), days, dry_run)
+            others = [name for name in self.files.list_folder("") if _is_free(name) and name != owner]
+            left = sweep_cut_uploads(self.files, sorted(others), dry_run)
+            return swept._replace(scratch=[*swept.scratch, *left])
 
     def pushes(self, owners: Sequence[str]) -> "Iterator[None]":
         """Have a shell on this machine watch the folders."""
@@ -384,8 +387,10 @@ class DirectoryHub:
             )
         elif closed := self.closed(owner):
             yield Finding("note", "not-writable", closed, "let the sandbox write it, or sync outside")
-        elif (yield from checkup.folders(self.mailbox(owner), " on the hub")):
+        elif (yield from checkup.folders(self.mailbox(owner), " on the hub")) and (
             yield from checkup.disk(self.mailbox(owner), "on the hub")
+        ):
+            yield from checkup.cut_uploads(self.files, sorted(filter(_is_free, self.files.list_folder(""))))
 
     def peer_findings(self, owner: str) -> "Iterator[Finding]":
         """Look at the folders and the card of each."""

@@ -136,7 +136,13 @@ class Delivery:
                 from xw.hub.handover import hand_over
             for file in parcel.files:
                 wrong = hand_over(
-                    parcel.read, target, parcel.folder, file, self._progress, added=_is_added(parcel)
+                    parcel.read,
+                    target,
+                    parcel.folder,
+                    file,
+                    self._progress,
+                    added=_is_added(parcel),
+                    part=parcel.part,
                 )
                 if wrong:  # permanent: waiting would keep it, and all mail behind it, in the outbox for ever
                     return Refused(wrong)
@@ -150,8 +156,8 @@ class Delivery:
         return None
 
     def _publication(self, parcel: "Parcel") -> Publication:
-        # In the sender's own scratch folder, which its own gc cleans.
-        scratch = Mailbox(self._files, parcel.sender).at(layout.SCRATCH)
+        # The recipient's own, because its mailbox may be on a file system of its own.
+        scratch = Mailbox(self._files, parcel.to).at(layout.SCRATCH)
         target, *later = self._looked_at(parcel)[2:]
         return Publication(parcel.data, scratch, (target,), tuple(later))
 

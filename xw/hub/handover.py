@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from xw import layout
+from xw.attachments import part_name
 from xw.errors import Damaged
 from xw.files.batch import is_file
+from xw.files.contract import Part
 from xw.hub.contract import Progress
 from xw.mailbox import Mailbox
 from xw.message import Attachment
+
+_WORTH_KEEPING = 128 * 1024  # bytes of a file; a smaller one is sent again as a whole
 
 
 def hand_over(
@@ -18,6 +22,7 @@ def hand_over(
     progress: Progress | None = None,
     *,
     added: bool = False,
+    part: Callable[[str], Part] | None = None,
 ) -> str | None:
     """Copy an attachment, read by `read`, into a mailbox, durable, unless it is there as it was sent.
 
@@ -31,9 +36,16 @@ def hand_over(
         return None
     if added and is_file(target.files, target.attachment(message_id, file.name)):
         return f"{lies} has the name of another file that {target.owner} has: attach it by another name"
-    pieces = read(file)
+
+    def pieces() -> Iterator[bytes]:
+        return shown(read(file), file, progress) if progress else read(file)
+
     try:
-        staged = target.stage(shown(pieces, file, progress) if progress else pieces)
+        if part and file.size >= _WORTH_KEEPING:
+            known = part(target.at(layout.SCRATCH, part_name(message_id, file.sha256)))
+            staged = target.stage_part(pieces, message_id, file.sha256, known)
+        else:
+            staged = target.stage(pieces())
     except Damaged as error:
         return f"{lies} is not as it was sent: {error}"
     if (staged.size, staged.sha256) != (file.size, file.sha256):

@@ -127,7 +127,10 @@ class Mirror:
         return
 
     def deliver(self, parcels: "Sequence[Parcel]") -> list[XwError | None]:
-        return self.remote().deliver(parcels)
+        from xw.mirror.parts import Parts
+
+        parts = Parts(self.mailbox)
+        return self.remote().deliver([parcel._replace(part=parts.at) for parcel in parcels])
 
     def locate(self, to: str, name: str) -> "Located | None":
         """Ask the hub."""

@@ -9,7 +9,7 @@ from xw.mirror.mirror import Mirror
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from xw.errors import XwError
     from xw.hub.contract import Progress
@@ -72,9 +72,31 @@ class MirrorCarrier(Mirror):
         delivered = tuple(to for to in sent.waiting if to not in left | back)
         if not problem and left & set(unsent):
             problem = "; ".join(dict.fromkeys(str(unsent[to]) for to in sorted(left & set(unsent))))
+        problem = "; ".join(filter(None, (self._in_front(sent.name, sorted(left)), problem))) or None
         problem = problem or self.notes.caution_to_tell() or None
         now = sent._replace(delivered=delivered, waiting=tuple(sorted(left)), returned=tuple(sorted(back)))
         return now, problem
+
+    def _in_front(self, name: str, waiting: "Sequence[str]") -> str:
+        """Return for which earlier mail, and its files, a message waits; empty if for none."""
+        from xw.errors import XwError
+        from xw.layout import MESSAGE_LIMIT, OUTBOX, short_id
+        from xw.message import decode
+        from xw.text import visible
+
+        for to in waiting:
+            first = self.mailbox.outbox(to)[0]
+            if first == name:
+                continue
+            what = f"{short_id(name)} waits for {short_id(first)}, sent to {to} before it"
+            try:
+                path = self.mailbox.at(f"{OUTBOX}/{to}", first)
+                files = decode(first, self.mailbox.files.read(path, MESSAGE_LIMIT)).files[1]
+            except (XwError, OSError):
+                return what
+            names = ", ".join(f"{visible(file.name, '')} ({file.size:,} bytes)" for file in files)
+            return f"{what}, and its file {names}" if names else what
+        return ""
 
     def sync(self, progress: "Progress | None" = None) -> "Report":
         """Sync, all peers included."""
