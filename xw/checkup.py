@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from shlex import quote
 
 from xw import layout
@@ -14,7 +14,6 @@ from xw.files.local import LocalFiles
 from xw.finding import Finding
 from xw.mailbox import Mailbox
 from xw.message import parse_object
-from xw.sweep import cut_uploads as uploads_left
 
 LINKS_NEEDED = (
     "mail stays in the outbox; serve the hub with OpenSSH's sftp-server, "
@@ -158,9 +157,8 @@ def _is_object(data: bytes) -> bool:
     return True
 
 
-def cut_uploads(files: Files, names: Sequence[str]) -> Iterator[Finding]:
-    """Report what uploads that were cut off have left on the hub."""
-    left = uploads_left(files, names)
+def cut_uploads(left: Mapping[str, Stat]) -> Iterator[Finding]:
+    """Report what uploads that were cut off have left on the hub: path → attributes."""
     if left:
         size = sum(look.size for look in left.values())
         what = f"{len(left)} uploads to the hub were cut off, {size:,} bytes so far"

@@ -368,9 +368,9 @@ class DirectoryHub:
         """Have a shell on this machine watch the folders."""
         from xw.hub import pushes
 
-        hub_file = self._hub_file()
+        proof = self._proof()
         self._pushing = pushes.start(self.url, pushes.script(owners))
-        return pushes.proven(pushes.lines(self._pushing), hub_file)
+        return pushes.proven(pushes.lines(self._pushing), proof)
 
     def findings(self, owner: str) -> "Iterator[Finding]":
         """Check the way there, the mailbox's folders and the disk."""
@@ -390,7 +390,10 @@ class DirectoryHub:
         elif (yield from checkup.folders(self.mailbox(owner), " on the hub")) and (
             yield from checkup.disk(self.mailbox(owner), "on the hub")
         ):
-            yield from checkup.cut_uploads(self.files, sorted(filter(_is_free, self.files.list_folder(""))))
+            from xw.sweep import cut_uploads
+
+            names = sorted(filter(_is_free, self.files.list_folder("")))
+            yield from checkup.cut_uploads(cut_uploads(self.files, names))
 
     def peer_findings(self, owner: str) -> "Iterator[Finding]":
         """Look at the folders and the card of each."""
@@ -515,13 +518,13 @@ class DirectoryHub:
                 ) from None
             raise
 
-    def _hub_file(self) -> bytes:
-        """Return the bytes of `hub.json`. Raise Unreachable if the hub is gone."""
-        try:
-            return self.files.read(layout.HUB_FILE, _LIMIT)
-        except FileNotFoundError:
+    def _proof(self) -> bytes:
+        """Return what identifies the hub: its id, or its `hub.json`. Raise Unreachable if it is gone."""
+        identity, about = self.files.read_all([layout.HUB_ID, layout.HUB_FILE], _LIMIT)
+        if isinstance(about, (OSError, Damaged)):
             self._must_be_there()
-            raise
+            raise about
+        return identity if isinstance(identity, bytes) else about
 
 
 def _is_free(name: str) -> bool:

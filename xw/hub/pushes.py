@@ -21,8 +21,9 @@ _PUSH = (
 )
 
 # If the shell's directories are not SFTP's (`internal-sftp -d`, a chroot), another hub may be at the same
-# path, whose changes would mislead. So the shell first prints the `hub.json` that it sees.
-_PROOF = "cat hub.json 2>/dev/null && echo && echo . || exit 3; "
+# path, whose changes would mislead. So the shell first prints the hub's id that it sees, or its `hub.json`
+# where there is none: two hubs made in one second may have the same `hub.json`.
+_PROOF = "cat hub.id 2>/dev/null || cat hub.json 2>/dev/null && echo && echo . || exit 3; "
 _PROVEN = ".\n"
 
 
@@ -32,10 +33,10 @@ def script(owners: Sequence[str]) -> str:
     return _PROOF + _PUSH.format(folders=folders, names=" ".join(owners))
 
 
-def proven(printed: Iterator[str], hub_file: bytes) -> Iterator[None]:
-    """Yield for each line that `script` prints; yield nothing if its shell sees another `hub.json`."""
+def proven(printed: Iterator[str], proof: bytes) -> Iterator[None]:
+    """Yield for each line that `script` prints; yield nothing if its shell does not see this `proof`."""
     shown = "".join(takewhile(_PROVEN.__ne__, printed))
-    if shown.split() == hub_file.decode("utf-8", "replace").split():
+    if shown.split() == proof.decode("utf-8", "replace").split():
         for _ in printed:
             yield
 

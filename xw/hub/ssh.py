@@ -130,11 +130,11 @@ class SshHub(DirectoryHub):
 
         from xw.hub import pushes
 
-        hub_file = self._hub_file()
+        proof = self._proof()
         link, root = _link(self.url)
         # For any user's shell; csh accepts no line breaks in quotes.
         command = f"cd {quote(root or '.')} || exit 3; {pushes.script(owners)}"
-        return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), hub_file)
+        return pushes.proven(link.lines(f"exec sh -c {quote(command)}"), proof)
 
     def closed(self, owner: str) -> str:  # noqa: ARG002  # the server decides at each step
         """Return "": the server decides at each step."""
