@@ -162,7 +162,7 @@ def cut_uploads(left: Mapping[str, Stat]) -> Iterator[Finding]:
     if left:
         size = sum(look.size for look in left.values())
         what = f"{len(left)} uploads to the hub were cut off, {size:,} bytes so far"
-        fix = "xw sync goes on with your own; xw gc removes those older than a day"
+        fix = "xw sync continues your own; xw gc removes those older than a day"
         yield Finding("note", "cut-uploads", what, fix, len(left))
 
 

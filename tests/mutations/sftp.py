@@ -146,22 +146,22 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the folder of an attachment is synced",
         "xw/files/sftp_publish.py",
-        "                [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]",
-        "                [Ask(sftp.lstat(self._remote.full(path)))]",
+        "            [Ask(sftp.lstat(self._remote.full(path))), *self._remote.sync([folder])]",
+        "            [Ask(sftp.lstat(self._remote.full(path)))]",
         _SFTP,
     ),
     Mutation(
         "over SFTP: the sync of an attachment's folder must succeed",
         "xw/files/sftp_publish.py",
-        "            raise_if(self._remote.synced([folder], synced).get(folder))",
-        "            pass",
+        "        raise_if(self._remote.synced([folder], synced).get(folder))",
+        "        pass",
         _SFTP,
     ),
     Mutation(
         "over SFTP: an attachment is looked at",
         "xw/files/sftp_publish.py",
         '            raise_if(self._remote.not_there(looked[0], "writing a file", path, size))',
-        "            pass",
+        "        pass",
         _SFTP,
     ),
     Mutation(
@@ -426,8 +426,8 @@ MUTATIONS = (
     Mutation(
         "over SFTP: the close of an attachment must succeed",
         "xw/files/sftp_publish.py",
-        "            raise_if(self._remote.error(wire.wait(closing), path))",
-        "            wire.wait(closing)",
+        "        raise_if(self._remote.error(wire.wait(closing), path))",
+        "        wire.wait(closing)",
         _SFTP,
     ),
     Mutation(
