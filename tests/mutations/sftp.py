@@ -160,7 +160,7 @@ MUTATIONS = (
     Mutation(
         "over SFTP: an attachment is looked at",
         "xw/files/sftp_publish.py",
-        '            raise_if(self._remote.not_there(looked[0], "writing a file", path, size))',
+        '        raise_if(self._remote.not_there(looked[0], "writing a file", path, size))',
         "        pass",
         _SFTP,
     ),
