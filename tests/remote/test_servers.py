@@ -11,7 +11,6 @@ from tests.remote.machine import Machine, disconnect
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import public
 
-pytest.importorskip("asyncssh")
 OTHER = Path(__file__).parents[1] / "ssh/other.py"
 REFUSES = "its SFTP server refuses to sync files or folders to disk: mail there does not survive a power cut"
 
