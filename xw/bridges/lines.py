@@ -163,7 +163,8 @@ class LinesChat:
             os.set_blocking(self._process.stdin.fileno(), False)
 
     def _answer(self, noted: dict[str, Any]) -> dict[str, Any] | None:
-        said = self._own.read(noted["out"], -1, noted["from"])
+        # Not to its end: a program in a loop may write faster than this reads.
+        said = self._own.read(noted["out"], own_files.FLOOD, noted["from"])
         for line in said.split("\n")[:-1]:  # the last one is not finished
             try:
                 answer = json.loads(line)
