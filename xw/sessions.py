@@ -15,7 +15,7 @@ import os
 import time
 from contextlib import suppress
 
-from xw import clock, layout
+from xw import clock, layout, processes
 from xw.errors import Damaged
 from xw.mailbox import Mailbox
 from xw.message import parse_object
@@ -67,8 +67,8 @@ def acting() -> str:
     own = _own()
     if own:
         return own.id
-    found = _process(os.getpid())
-    return f"process {os.getpid()}-{found[1] if found else ''}"
+    found = processes.status(os.getpid())
+    return f"process {os.getpid()}-{found.started if found else ''}"
 
 
 def _sentence(name: str, other: Session) -> str:
@@ -86,28 +86,14 @@ def _own() -> Session | None:
         return Session(f"session {given}", "an agent", time.time()) if given else None
     process = os.getppid()
     for _ in range(_LEVELS):
-        found = _process(process)
+        found = processes.status(process)
         if found is None:
             return None
-        parent, started = found
         program = _program(process)
         if program:
-            return Session(f"process {process}-{started}", program, time.time())
-        process = parent
+            return Session(f"process {process}-{found.started}", program, time.time())
+        process = found.parent
     return None
-
-
-def _process(number: int) -> tuple[int, str] | None:
-    """Return a process's parent and start time; None if there is none, or the system does not tell."""
-    if number <= 0:
-        return None
-    try:
-        with open(f"{_PROC}/{number}/stat", "rb") as file:
-            # After the name, which may contain anything.
-            fields = file.read(_LIMIT).rpartition(b")")[2].split()
-        return int(fields[1]), fields[19].decode("ascii")
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def _program(number: int) -> str:
@@ -137,8 +123,9 @@ def _lives(one: Session) -> bool:
     if kind != "process":
         return True  # nothing else is known of it
     number, _, started = place.partition("-")
-    found = _process(int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
-    return found is not None and found[1] == started
+    valid = number.isascii() and number.isdigit() and len(number) < 10
+    found = processes.status(int(number)) if valid else None
+    return found is not None and found.started == started
 
 
 def _read(mailbox: Mailbox) -> list[Session]:

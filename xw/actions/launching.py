@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple, Protocol
 
+from xw import processes
 from xw.backoff import Pause
 from xw.bridges.loop import Tell
 from xw.errors import Usage
@@ -233,20 +234,9 @@ def _end(children: Sequence[_Child], signals: _Signals) -> None:
 def members(session: int) -> list[int]:
     """Return the living processes of a session."""
     if os.path.exists("/proc/self/stat"):
-        return [
-            pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session_of(pid) == session
-        ]
+        found = {pid: processes.status(pid) for pid in processes.numbers()}
+        return [pid for pid, one in found.items() if one and one.session == session and one.state != "Z"]
     return [pid for pid in _living() if _leader_of(pid) == session]
-
-
-def _session_of(pid: int) -> int | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name, in parentheses, may hold anything; after it: state, parent, group, session.
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None  # it has ended
-    return None if fields[0] == b"Z" else int(fields[3])
 
 
 def _living() -> list[int]:

@@ -16,6 +16,7 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
+from xw import processes
 from xw.bridges.command_lines import Command, Kind, read, runs_input
 from xw.bridges.names import SHELLS
 
@@ -203,11 +204,7 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
 
 def agent_of(pid: int) -> str:
     """Return the `XW_NAME` that a process was started with; empty if it has none, or nobody tells."""
-    try:
-        with open(f"{_PROC}/{pid}/environ", "rb") as file:
-            variables = file.read().split(b"\0")
-    except OSError:
-        return ""  # it has ended, is another user's, or there is no /proc
+    variables = processes.environment(pid)
     values = (value.partition(b"=")[2] for value in variables if value.startswith(b"XW_NAME="))
     return next(values, b"").decode(errors="replace")
 

@@ -9,10 +9,10 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from xw import processes
+
 VARIABLE = "XW_RUN"
 _ROUNDS = 20  # a process may start another one while it is killed
-
-_PROC = "/proc"
 
 
 def tagged(environ: Mapping[str, str], tag: str) -> dict[str, str]:
@@ -35,15 +35,6 @@ def end(group: int, tag: str) -> None:
 
 def _with(variable: bytes) -> Iterator[int]:
     """Yield the living processes that have this variable in their environment; a zombie has none."""
-    try:
-        names = os.listdir(_PROC)
-    except OSError:
-        return
-    for name in filter(str.isdigit, names):
-        try:
-            with open(f"{_PROC}/{name}/environ", "rb") as file:
-                found = variable in file.read().split(b"\0")
-        except OSError:
-            continue  # it has ended, or is another user's
-        if found and int(name) != os.getpid():
-            yield int(name)
+    for number in processes.numbers():
+        if number != os.getpid() and variable in processes.environment(number):
+            yield number
