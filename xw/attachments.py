@@ -62,6 +62,14 @@ class Attachments:
         """Return the path of a folder in this mailbox, or of a name in it."""
         return f"{self.owner}/{folder}/{name}" if name else f"{self.owner}/{folder}"
 
+    def exists(self, folder: str, name: str) -> bool:
+        """Return True if a folder of this mailbox has something of this name."""
+        try:
+            self.files.stat(self.at(folder, name))
+        except FileNotFoundError:
+            return False
+        return True
+
     def attachment(self, message_id: str, name: str) -> str:
         """Return the path of an attachment."""
         return self.at(f"{layout.ATTACHMENTS}/{message_id}", name)

@@ -259,7 +259,7 @@ class Mailbox(Attachments):
         except OSError:
             if not moved:
                 raise  # else it is settled already, with at most a second link left in `pending`
-        if not moved and self._exists(INBOX[state], name):
+        if not moved and self.exists(INBOX[state], name):
             # This call acknowledges the move, but its maker may have died before the sync.
             for folder in (state, "processing", "pending"):
                 self.files.sync(self.at(INBOX[folder]))
@@ -357,13 +357,6 @@ class Mailbox(Attachments):
     def _rename(self, source: str, target: str) -> bool:
         try:
             self.files.move(source, target)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def _exists(self, folder: str, name: str) -> bool:
-        try:
-            self.files.stat(self.at(folder, name))
         except FileNotFoundError:
             return False
         return True

@@ -49,7 +49,7 @@ def set_aside(
     failed = [target for target, error in zip(targets, outcomes, strict=True) if error is not None]
     for target in set(noted).intersection(failed):
         with suppress(OSError):  # a note needs its dead letter
-            if not _exists(mailbox, folder, target):
+            if not mailbox.exists(folder, target):
                 mailbox.files.remove(mailbox.at(folder, target + layout.WHY))
     return outcomes
 
@@ -60,7 +60,7 @@ def _write_notes(mailbox: "Attachments", folder: str, data: bytes, targets: list
     A note that a crash left there is replaced.
     """
     notes = [target + layout.WHY for target in targets]
-    new = [note for note in notes if len(notes) > 1 and not _exists(mailbox, folder, note)]
+    new = [note for note in notes if len(notes) > 1 and not mailbox.exists(folder, note)]
     scratch = mailbox.at(layout.SCRATCH)
     for start in range(0, len(new), _LINKS):
         paths = [mailbox.at(folder, note) for note in new[start : start + _LINKS]]
@@ -73,16 +73,8 @@ def _free_name(mailbox: "Attachments", folder: str, name: str) -> str:
     """Return a free name among dead letters, the same one if possible."""
     kept, count = name, 1
     # A file named like a note could be overwritten by one.
-    while len(os.fsencode(kept)) > 240 or kept.endswith(layout.WHY) or _exists(mailbox, folder, kept):
+    while len(os.fsencode(kept)) > 240 or kept.endswith(layout.WHY) or mailbox.exists(folder, kept):
         count += 1
         plain = "".join(c if c.isascii() and c.isprintable() else "_" for c in name[:120])
         kept = f"{plain}.{layout.digest(os.fsencode(name))}.{count}"
     return kept
-
-
-def _exists(mailbox: "Attachments", folder: str, name: str) -> bool:
-    try:
-        mailbox.files.stat(mailbox.at(folder, name))
-    except FileNotFoundError:
-        return False
-    return True

@@ -121,7 +121,7 @@ _SAYS: dict[Standing, str] = {
 
 def standing(mailbox: Mailbox, name: str, own: str = "") -> Standing:
     """Return who holds a message in `processing/`; it is free for the process whose lock is `own`."""
-    if _exists(mailbox, name + layout.TURN):
+    if mailbox.exists(_FOLDER, name + layout.TURN):
         return "bridge"
     found = load(mailbox, name)
     if found is None:
@@ -218,14 +218,6 @@ def remove_turn(mailbox: Mailbox, name: str) -> None:
 
 def _note(mailbox: Mailbox, name: str) -> str:
     return mailbox.at(_FOLDER, name + layout.HELD)
-
-
-def _exists(mailbox: Mailbox, name: str) -> bool:
-    try:
-        mailbox.files.stat(mailbox.at(_FOLDER, name))
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _tidy(mailbox: Mailbox) -> None:
