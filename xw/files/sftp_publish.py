@@ -8,7 +8,8 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 
 from xw.errors import Damaged, XwError
@@ -110,7 +111,7 @@ class Publisher:
             raise os_error(errno.EEXIST, self._remote.shown(path))
         raise_if(self._remote.with_errno(self._remote.error(reply, path), folder))
         handle, closing = wire.opened(reply), 0
-        try:
+        with self._or_discarded(wire, path):
             try:
                 raise_if(self._remote.links_above([path], above, [[look] for look in seen]).get(path))
                 size, digest = self._pour(wire, handle, pieces, path)
@@ -119,11 +120,6 @@ class Publisher:
                 if not closing:
                     wire.end(handle)
             self._finish(wire, closing, path, size)
-        except (OSError, XwError) as error:
-            known = self._remote.with_errno(error, folder, CHUNK) if isinstance(error, OSError) else error
-            if not wire.broken:
-                self._remote.discard([path])
-            raise known or error from None
         return size, digest
 
     def resume(self, read: Callable[[], Iterable[bytes]], path: str, part: "Part") -> tuple[int, str]:
@@ -137,7 +133,7 @@ class Publisher:
         (reply,) = wire.all([sftp.open_again(self._remote.full(path))])
         raise_if(self._remote.with_errno(self._remote.error(reply, path), folder))
         handle, closing = wire.opened(reply), 0
-        try:
+        with self._or_discarded(wire, path):
             try:
                 same = self._compare(wire, handle, read(), path, there, part)
                 if same:
@@ -151,12 +147,20 @@ class Publisher:
                 part.note(0)
                 return self.store(read(), path)
             self._finish(wire, closing, path, size)
+        return size, digest
+
+    @contextmanager
+    def _or_discarded(self, wire: Wire, path: str) -> Iterator[None]:
+        """Discard a file that could not be written whole, and raise the error with what is known of it."""
+        try:
+            yield
         except (OSError, XwError) as error:
-            known = self._remote.with_errno(error, folder, CHUNK) if isinstance(error, OSError) else error
+            known = None
+            if isinstance(error, OSError):
+                known = self._remote.with_errno(error, folder_of(path), CHUNK)
             if not wire.broken:
                 self._remote.discard([path])
             raise known or error from None
-        return size, digest
 
     def _look_at_part(self, path: str) -> int | None:
         """Return the size of what an earlier call has left; None if there is no such file of xw's."""
