@@ -1,11 +1,14 @@
 """The fixtures of the command line's tests."""
 
 import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.team import NAMES, Team, call
+from tests.cli.team import NAMES, PATIENCE, Team, call
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,13 @@ def empty(tmp_path: Path) -> Path:
     folder = tmp_path / "My Project"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def started() -> Iterator[list["subprocess.Popen[str]"]]:
+    """Processes that must not outlive the test."""
+    running: list[subprocess.Popen[str]] = []
+    yield running
+    for process in running:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,6 @@ from xw.mirror import holding
 from xw.mirror.holding import Hold
 
 pytestmark = pytest.mark.usefixtures("measured")
-
-
-@pytest.fixture
-def started() -> Iterator[list["subprocess.Popen[str]"]]:
-    """Processes that must not outlive the test."""
-    running: list[subprocess.Popen[str]] = []
-    yield running
-    for process in running:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
 
 
 Started = list["subprocess.Popen[str]"]

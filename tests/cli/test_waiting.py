@@ -4,24 +4,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, Team, ageless, ended, until, watches
+from tests.cli.team import Team, ageless, ended, until, watches
 
 pytestmark = pytest.mark.usefixtures("measured")
-
-
-@pytest.fixture
-def started() -> Iterator[list["subprocess.Popen[str]"]]:
-    """Processes that must not outlive the test."""
-    running: list[subprocess.Popen[str]] = []
-    yield running
-    for process in running:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
 
 
 Started = list["subprocess.Popen[str]"]
