@@ -180,6 +180,11 @@ def furthest(folders: "Sequence[Sequence[str]]") -> "dict[str, State]":
     return states
 
 
+def type_in(name: str) -> str:
+    """Return the type in a message's file name, without a regular expression: it runs 100,000 times."""
+    return name.split(".", 2)[1]
+
+
 def sender_of(name: str) -> str:
     """Return the sender in a message's file name."""
     return name.removesuffix(".json").rpartition(".")[2]

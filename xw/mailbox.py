@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from xw.files.contract import Files
     from xw.words import Kept, State
 
+OPEN = (INBOX["pending"], INBOX["processing"])
 # The order in which to search for an id to act on: open messages win over settled ones.
-RECEIVED = ((INBOX["pending"], INBOX["processing"]), (INBOX["done"], INBOX["failed"]))
+RECEIVED = (OPEN, (INBOX["done"], INBOX["failed"]))
 RECEIVED_FIRST = (*RECEIVED, None)
+ARRIVED = (*OPEN, INBOX["done"])
+"""The folders of received mail, in the order in which messages move."""
 _MARKS = (b'"urgent"', b'"priority"')  # as field names; in a body, JSON escapes the quotes
 
 

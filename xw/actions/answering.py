@@ -6,12 +6,10 @@ from xw import layout
 from xw.errors import Usage
 from xw.gist import gist
 from xw.instance import Instance
-from xw.layout import INBOX
-from xw.mailbox import Place
+from xw.mailbox import OPEN, Place
 from xw.message import Message
 
 _ASKING = ("task", "question")
-_OPEN = (INBOX["pending"], INBOX["processing"])
 _LISTED = 8
 _WIDTH = 60
 
@@ -37,7 +35,7 @@ def only_open(instance: Instance, peers: Sequence[str]) -> Message | None:
 
 def _received(instance: Instance, peers: Sequence[str]) -> Iterator[Message]:
     mailbox = instance.mailbox
-    for folder in _OPEN:
+    for folder in OPEN:
         for name in mailbox.names(folder):
             parts = layout.file_name(name)
             if parts and parts.type in _ASKING and parts.sender in peers:

@@ -18,11 +18,11 @@ from xw.actions.addressing import one_each
 from xw.actions.inbox import Enclosed, enclosed
 from xw.actions.sending import send, split
 from xw.actions.transcript import Asleep
-from xw.actions.waiting import ARRIVED, Lookout, NoAnswer
+from xw.actions.waiting import Lookout, NoAnswer
 from xw.errors import TimedOut, XwError, cause, explain
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Mailbox, Place
+from xw.mailbox import ARRIVED, Mailbox, Place
 from xw.message import Message
 from xw.post import Sent
 from xw.rooms import payload

@@ -7,11 +7,9 @@ from xw import clock, layout, post
 from xw.errors import NoMessage, NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED, RECEIVED_FIRST, Place
+from xw.mailbox import ARRIVED, RECEIVED, RECEIVED_FIRST, Place
 from xw.message import Fields, Message
 from xw.post import Draft, Sent
-
-_OPEN = (INBOX["pending"], INBOX["processing"])
 
 
 def send(
@@ -158,7 +156,7 @@ def retry(instance: Instance, token: str) -> Sent:
     if place.folder == INBOX["failed"]:
         if mailbox.why(place.name).get("kind") == "withdrawn":
             raise Refused(f"{message.sender} withdrew {message.short}: `xw read {message.short}` shows it")
-        before = _repeated(instance, message, (*_OPEN, INBOX["done"]))
+        before = _repeated(instance, message, ARRIVED)
         if before:  # by a call that was killed after that
             return Sent(before.id, before.file_name, (instance.name,), (), about=message)
         return post.repeat_dead_letter(mailbox, message, paths, instance.now)._replace(about=message)

@@ -10,7 +10,7 @@ from xw.actions.lookup import not_sent, open_named
 from xw.errors import NoMessage, NotFound, Unreachable, Unreadable, XwError, explain, unforeseen
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import RECEIVED, Place
+from xw.mailbox import ARRIVED, RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
 from xw.watch import Arrivals
@@ -27,8 +27,7 @@ Asleep = Callable[[], AbstractContextManager[None]]
 _DAY = 86400
 _TICK = clock.SECOND // 100  # the longest tick of the kernel's clock for files
 _SAME = clock.SECOND // 20  # a file made this close to the time in its name was sent from here
-_RECEIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
-_FOLDERS = (*_RECEIVED, layout.SENT)
+_FOLDERS = (*ARRIVED, layout.SENT)
 
 
 class Line(NamedTuple):
@@ -198,7 +197,7 @@ def _later_replies(instance: Instance, message: Message) -> list[Place]:
     mailbox = instance.mailbox
     endings = tuple(f".reply.{name}.json" for name in message.to)
     places: dict[str, Place] = {}
-    for folder in _RECEIVED:
+    for folder in ARRIVED:
         for name in mailbox.files.list_folder(mailbox.at(folder)):
             if name.endswith(endings) and layout.is_message(name):
                 places.setdefault(name, Place(folder, name))

@@ -15,14 +15,12 @@ from xw.backoff import Pause
 from xw.errors import NoMessage, TimedOut, Unreadable, XwError
 from xw.instance import Instance
 from xw.layout import INBOX
-from xw.mailbox import Place
+from xw.mailbox import ARRIVED, Place
 from xw.message import Message
 from xw.reports import Reports
 from xw.watch import Arrivals
 
 _LEAST_S = 1.0  # minimum for the sync of a mirror, even if less of the wait is left
-ARRIVED = (INBOX["pending"], INBOX["processing"], INBOX["done"])
-"""The folders of received mail, in the order in which messages move."""
 
 
 class Wanted(NamedTuple):
