@@ -1,0 +1,179 @@
+"""What an agent program's session did, as its hooks noted it: the answers of turns, without a screen.
+
+A program runs `xw hook` when a session starts, when a prompt goes in, when a turn ends and when the session
+ends. The hook notes it here; the native chats of a bridge read it. Everything lies below `bridge/sessions/`
+of the instance's mailbox, one folder for each session, readable only for its user whatever the hub's group:
+people's own prompts are among it, and the token of a program's socket.
+
+    PROGRAM-KEY/session.json            the session
+    PROGRAM-KEY/00000001.json           its events, numbered
+
+An event is published like a message, so a reader sees it whole or not at all, and it survives a crash.
+"""
+
+import json
+import os
+from contextlib import suppress
+
+from xw import layout, processes
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
+from xw.mailbox import Mailbox
+from xw.message import parse_object
+from xw.named_tuple import NamedTuple
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from typing import Literal
+
+    EventKind = Literal["start", "prompt", "answer", "end"]
+
+FOLDER = f"{layout.BRIDGE}/sessions"
+KEPT = 200
+"""Events of a session; older ones are removed, since a bridge read them long before."""
+
+KINDS: "tuple[EventKind, ...]" = ("start", "prompt", "answer", "end")
+_LIMIT = 16 * layout.MESSAGE_LIMIT
+_SESSION = "session.json"
+_TRIES = 100
+
+
+class AgentSession(NamedTuple):
+    """A session: its program's profile and its own id, its process as `PID-START`, and what else is known.
+
+    `socket` and `token` lead into the program, `transcript` is the file in which it records the conversation,
+    `run` the run directory of the `xw launch` that started it; each may be empty.
+    """
+
+    program: str
+    id: str
+    process: str = ""
+    cwd: str = ""
+    socket: str = ""
+    token: str = ""
+    transcript: str = ""
+    run: str = ""
+
+    @property
+    def lives(self) -> bool:
+        """Return True while its process runs."""
+        number, _, started = self.process.partition("-")
+        valid = number.isascii() and number.isdigit() and len(number) < 10
+        found = processes.status(int(number)) if valid else None
+        return found is not None and found.started == started and found.state != "Z"
+
+
+class Event(NamedTuple):
+    """An event of a session: its number (from 1), its kind, the text of a prompt or an answer, and its turn.
+
+    `turn` is the program's own id of it, or empty.
+    """
+
+    number: int
+    kind: "EventKind"
+    text: str = ""
+    turn: str = ""
+
+
+class Journal:
+    """The journal of one session of an instance. Any process of its user may use it, several at once."""
+
+    def __init__(self, mailbox: Mailbox, program: str, session: str) -> None:
+        self.folder = f"{mailbox.at(FOLDER)}/{program}-{_key(session)}"
+        self._files = _private(mailbox)
+
+    def note(self, session: AgentSession) -> None:
+        """Note the session, or replace what was noted of it. Raise OSError."""
+        self._files.make_folder(self.folder)
+        path = f"{self.folder}/{_SESSION}"
+        self._files.replace((json.dumps(session._asdict()) + "\n").encode(), self.folder, path)
+
+    def session(self) -> AgentSession | None:
+        """Return the session as noted; None if it is not, or is damaged."""
+        try:
+            noted = parse_object(self._files.read(f"{self.folder}/{_SESSION}", _LIMIT))
+        except (OSError, Damaged):
+            return None
+        known = {field: noted.get(field, "") for field in AgentSession._fields}
+        texts = {field: value for field, value in known.items() if isinstance(value, str)}
+        return AgentSession(**texts) if len(texts) == len(known) else None
+
+    def add(self, kind: "EventKind", text: str = "", turn: str = "") -> int:
+        """Note an event, durably; return its number. Raise OSError."""
+        self._files.make_folder(self.folder)
+        event = {"kind": kind, "text": text, "turn": turn}
+        data = (json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        for _ in range(_TRIES):
+            names = self._names()
+            number = 1 + max((_number(name) for name in names), default=0)
+            try:
+                self._files.publish(data, self.folder, [f"{self.folder}/{number:08d}.json"])
+            except FileExistsError:
+                continue
+            for name in sorted(names)[: max(0, len(names) - KEPT)]:
+                with suppress(OSError):  # another process removes it too
+                    self._files.remove(f"{self.folder}/{name}")
+            return number
+        raise FileExistsError(f"{self.folder}: cannot number an event")
+
+    def last(self) -> int:
+        """Return the number of the last event; 0 if there is none."""
+        return max((_number(name) for name in self._names()), default=0)
+
+    def events(self, after: int = 0) -> list[Event]:
+        """Return the events after a number, in order; damaged ones are left out."""
+        found = []
+        for name in sorted(self._names()):
+            number = _number(name)
+            if number <= after:
+                continue
+            try:
+                noted = parse_object(self._files.read(f"{self.folder}/{name}", _LIMIT))
+            except (OSError, Damaged):
+                continue
+            kind = next((one for one in KINDS if one == noted.get("kind")), None)
+            if kind:
+                found.append(Event(number, kind, str(noted.get("text", "")), str(noted.get("turn", ""))))
+        return found
+
+    def _names(self) -> list[str]:
+        try:
+            return [name for name in self._files.list_folder(self.folder) if _number(name)]
+        except FileNotFoundError:
+            return []
+
+
+def sessions(mailbox: Mailbox, program: str = "") -> list[AgentSession]:
+    """Return the living sessions of a program, or of all, the last one noted first."""
+    files = _private(mailbox)
+    try:
+        folders = files.list_folder(mailbox.at(FOLDER))
+    except OSError:
+        return []
+    found = []
+    for name in folders:
+        of, _, key = name.partition("-")
+        if program and of != program:
+            continue
+        with suppress(OSError):
+            at = files.stat(f"{mailbox.at(FOLDER)}/{name}/{_SESSION}").mtime
+            session = Journal(mailbox, of, key).session()
+            if session and session.lives:
+                found.append((at, session))
+    return [session for _, session in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _private(mailbox: Mailbox) -> LocalFiles:
+    return LocalFiles(mailbox.files.root)
+
+
+def _key(session: str) -> str:
+    """Return a session's id as part of a folder's name."""
+    plain = session.isascii() and all(c.isalnum() or c == "-" for c in session) and 0 < len(session) <= 64
+    return session if plain else layout.digest(os.fsencode(session))
+
+
+def _number(name: str) -> int:
+    """Return the number in an event's name; 0 if it is not one."""
+    number, dot, ending = name.partition(".")
+    return int(number) if number.isascii() and number.isdigit() and dot + ending == ".json" else 0
