@@ -34,6 +34,9 @@ class Instance(BaseModel):
     model: str = Field("", description="The model it runs on.")
     kind: Literal["agent", "human", "room"] = "agent"
     bridge: Bridge | None = None
+    delivery: Literal["asked", "start", "turn", "push"] | None = Field(
+        None, description="When it is shown mail by itself."
+    )
 
 
 class Config(BaseModel):

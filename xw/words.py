@@ -17,6 +17,11 @@ Where = Literal[State, "outbox", "returned", "unreached", "unknown", "absent", "
 Resending = Literal["sent", "there", "left"]
 """What became of a message that was to be sent again."""
 
+Delivery = Literal["asked", "start", "turn", "push"]
+"""When an instance is shown mail by itself; each value includes those before it."""
+Moment = Literal["start", "prompt", "end", "idle"]
+"""A session starts, a person's turn begins, a turn has ended, nothing happens in the program."""
+
 InstanceKind = Literal["agent", "human", "room"]
 Status = Literal["alive", "busy", "idle"]
 Shown = Literal[Status, "blocked", "gone", "-"]
