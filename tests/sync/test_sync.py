@@ -176,6 +176,27 @@ def test_a_keeper_that_is_late_is_not_trusted(bob: Machine) -> None:
         assert bob.hub.refresh() == told
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_what_another_process_delivers_meanwhile(
+    join: Join, alice: Machine, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    """A send reports no mail in front of a message that a `sync --watch` delivers at that moment."""
+    other = join("alice", "east")
+    sent, outbox = alice.send("bob", "news"), alice.mailbox.outbox
+
+    def then_delivered(to: str) -> list[str]:
+        waiting = outbox(to)
+        other.sync()
+        if later:
+            other.send("bob", "later")
+        return waiting
+
+    monkeypatch.setattr(alice.mailbox, "outbox", then_delivered)
+    with alice.mailbox.files.locked(alice.mailbox.at(layout.WATCH_LOCK)):
+        after, problem = alice.hub.after_send(sent)
+    assert (after.returned, problem) == ((), None)
+
+
 def test_a_refused_move_holds_no_mail_back(
     alice: Machine, bob: Machine, hub: DirectoryHub, tmp_path: Path
 ) -> None:

@@ -85,9 +85,10 @@ class MirrorCarrier(Mirror):
         from xw.text import visible
 
         for to in waiting:
-            first = self.mailbox.outbox(to)[0]
-            if first == name:
+            queue = self.mailbox.outbox(to)
+            if name not in queue[1:]:  # it is the first, or a `sync --watch` has just delivered it
                 continue
+            first = queue[0]
             what = f"{short_id(name)} waits for {short_id(first)}, sent to {to} before it"
             try:
                 path = self.mailbox.at(f"{OUTBOX}/{to}", first)
