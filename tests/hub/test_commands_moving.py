@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.cli.team import until
 from tests.hub.worlds import World, hub_of, kept_in_step
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
+from xw.mirror.watcher import MirrorWatcher
 
 
 @pytest.fixture
@@ -54,6 +56,41 @@ def test_a_watcher_follows(world: World, alice: Machine, join: Join) -> None:
         until(lambda: len(alice.pending()) == 2)
         assert alice.run("send", "--to", "bob", "info", "back").code == 0
         until(lambda: bodies(bob) == ["back"])
+
+
+def test_a_watcher_starts_after_the_move(world: World, alice: Machine, join: Join) -> None:
+    """A mirror whose hub moved while nobody kept it follows with the first connection."""
+    bob = join("bob")
+    bob.ok("hub", "move", f"{world.url}-new")
+    bob.send("alice", "after")
+    with kept_in_step(alice) as told:
+        until(alice.pending)
+        until(lambda: told)
+    assert [text.partition(":")[0] for text in told] == ["connected"]
+
+
+def test_a_move_before_the_watcher_listens(
+    world: World, alice: Machine, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that moves between a sync and the question for pushes is followed too, and not called away."""
+    bob = join("bob")
+    listen, looked, moved = MirrorWatcher._listen, threading.Event(), threading.Event()
+
+    def listen_once_moved(watcher: MirrorWatcher) -> None:
+        looked.set()
+        moved.wait()
+        listen(watcher)
+
+    monkeypatch.setattr(MirrorWatcher, "_listen", listen_once_moved)
+    with kept_in_step(alice) as told:
+        try:
+            looked.wait()
+            bob.ok("hub", "move", f"{world.url}-new")
+            bob.send("alice", "after")
+        finally:
+            moved.set()
+        until(alice.pending)
+    assert [text.partition(":")[0] for text in told] == ["connected"]
 
 
 def test_a_send_during_the_move(world: World, alice: Machine, join: Join) -> None:

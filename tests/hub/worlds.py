@@ -214,13 +214,14 @@ def acting(machine: Machine) -> agent.Agent:
 
 
 @contextmanager
-def kept_in_step(machine: Machine) -> Iterator[None]:
-    """Keep a machine's mirror in step while the body runs, as `xw sync --watch` does."""
+def kept_in_step(machine: Machine) -> Iterator[list[str]]:
+    """Keep a machine's mirror in step while the body runs, as `xw sync --watch` does; what it tells."""
     mirror = machine.instance().carrier.mirror
     assert mirror
-    watching = MirrorWatcher([mirror], lambda _: None)
+    told: list[str] = []
+    watching = MirrorWatcher([mirror], told.append)
     with meanwhile(watching.run):
         try:
-            yield
+            yield told
         finally:
             watching.stop()

@@ -5,6 +5,7 @@ from tests.mutations import Mutation
 _CUT_OFF = ("tests/guarantees/test_moving.py",)
 _LEAVING = ("tests/cli/test_unregister.py",)
 _RENAMED = ("tests/remote/test_renamed.py", "tests/remote/test_moved.py")
+_WATCHING = ("tests/hub/test_commands_moving.py",)
 
 MUTATIONS = (
     Mutation(
@@ -56,6 +57,13 @@ MUTATIONS = (
         "    if known.id and identity and identity != known.id:\n",
         "    if not known:\n",
         _RENAMED,
+    ),
+    Mutation(
+        "a watcher follows a hub that moved before it connected",
+        "xw/mirror/watcher.py",
+        "with suppress(Moved), self._hub.within(_CONNECT_S)",
+        "with self._hub.within(_CONNECT_S)",
+        _WATCHING,
     ),
     Mutation(
         "unhandled mail is failed only after its sender was told",

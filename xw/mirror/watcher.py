@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import Pause, pauses
-from xw.errors import Busy, NotFound, Resting, Unreachable, XwError, explain, unforeseen
+from xw.errors import Busy, Moved, NotFound, Resting, Unreachable, XwError, explain, unforeseen
 from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -97,6 +97,9 @@ class MirrorWatcher:
                     self._hub.close()  # the rest of the connection would only delay the next
                 if self._stopped.is_set():
                     return
+                if isinstance(error, Moved):  # between two syncs; the next one follows
+                    self._stopped.wait(_POLL_S[0])
+                    continue
                 rests = isinstance(error, Resting)
                 problem = error.why if isinstance(error, Resting) else str(explain(error))
                 if not rests or self._connected is not False:
@@ -117,7 +120,8 @@ class MirrorWatcher:
 
         def connect() -> None:
             try:
-                with self._hub.within(_CONNECT_S):
+                # A hub that has moved is no failure: the next sync follows it.
+                with suppress(Moved), self._hub.within(_CONNECT_S):
                     self._hub.connect()
             except Exception as error:  # noqa: BLE001  # raised again below
                 problems.append(error)
