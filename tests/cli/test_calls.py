@@ -259,8 +259,8 @@ hub show                                    | who
 hub status                                  | doctor
 bridge list                                 | bridge --list
 bridge claude                               | bridge tmux --target claude
-help                                        | --help
-help send                                   | send --help
+man                                         | help
+usage send                                  | help send
 version                                     | --version
 -v                                          | --version
 --name bob check                            | check --as bob

@@ -90,6 +90,7 @@ def test_help_is_free_of_pythons_words(command: Command, help_of: Help) -> None:
         ("room join", "Add NAME instead of yourself."),
         ("room leave", "Remove NAME instead of yourself."),
         ("", "  -V, --version         Print the version.\n"),
+        ("", "  check   List pending messages"),
     ],
 )
 def test_the_words_of_a_parameter(
@@ -138,3 +139,27 @@ def test_each_example_parses(command: Command) -> None:
     assert app.run(arguments, act) == 0
     assert [found.name for found, _ in parsed] == [command.name]
     assert quick.parse(arguments) == (parsed[0] if command.hot else None)
+
+
+def test_the_front_is_small(help_of: Help) -> None:
+    """`xw --help` lists about a dozen everyday commands and names the way to all others."""
+    shown = help_of("")
+    assert 10 <= sum(f"\n  {command.name} " in shown for command in COMMANDS) <= 14
+    assert "`xw help --all` lists every command" in shown
+
+
+def test_every_command_is_in_one_section(capsys: pytest.CaptureFixture[str]) -> None:
+    """`xw help --all` lists each command once, in lines that fit a terminal."""
+    assert run(["help", "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [line[2:20].strip() for line in lines if line.startswith("  ")]
+    assert sorted(listed) == sorted(command.name for command in COMMANDS)
+    assert max(map(len, lines)) <= COLUMNS
+
+
+@pytest.mark.parametrize("words", ["", "send", "room", "room create"])
+def test_help_as_a_command(words: str, help_of: Help, capsys: pytest.CaptureFixture[str]) -> None:
+    """`xw help WORDS` prints what `xw WORDS --help` prints."""
+    expected = help_of(words)
+    assert run(["help", *words.split()]) == 0
+    assert capsys.readouterr().out == expected

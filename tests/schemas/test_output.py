@@ -44,6 +44,8 @@ def test_every_command(team: Team, tmp_path: Path) -> None:
 _COMMANDS = """
 alice$ init --name alice
 alice$ who
+alice$ help
+alice$ help send
 alice$ peers
 alice$ join @builds
 alice$ leave @builds

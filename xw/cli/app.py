@@ -14,6 +14,7 @@ from xw import __version__
 from xw.cli import quick
 from xw.cli.call import INTERRUPTED, complain, execute
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
+from xw.cli.sections import EVERYDAY
 from xw.cli.show import flush, say, unwritten
 from xw.errors import Usage, XwError
 
@@ -61,8 +62,9 @@ def build(act: Execute, commands: tuple[Command, ...] = COMMANDS) -> typer.Typer
     # No markup: rich takes brackets in texts for its own tags, and fails on `[/nope]`.
     app = typer.Typer(
         name="xw",
+        cls=_Everyday,
         help="Durable mail between AI coding agents and people, in plain files.",
-        epilog="`xw COMMAND --help` explains a command, with an example.",
+        epilog="`xw help --all` lists every command, `xw COMMAND --help` explains one, with an example.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -77,6 +79,16 @@ def build(act: Execute, commands: tuple[Command, ...] = COMMANDS) -> typer.Typer
         epilog = f"Example: {command.example}"
         groups[group].command(name=name, help=command.help, epilog=epilog)(_function(command, act))
     return app
+
+
+class _Everyday(TyperGroup):
+    """The root: its help lists the everyday commands; completion knows all."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Everyday commands"):
+            formatter.write_dl(
+                [(one.name, one.help) for name in EVERYDAY.split() for one in COMMANDS if one.name == name]
+            )
 
 
 def _version(wanted: bool) -> None:

@@ -558,4 +558,15 @@ COMMANDS = (
         hides=("--as", "--hub", "--config", "--offline"),
     ),
     Command("doctor", "Find problems, and print how to fix each.", "xw doctor", "upkeep:doctor"),
+    Command(
+        "help",
+        "Show the everyday commands, every command, or one.",
+        "xw help --all",
+        "help:show",
+        (
+            Param("words", help="Name a command.", many=True, metavar="COMMAND"),
+            Param("everything", "--all", "List every command.", kind="switch"),
+        ),
+        hides=("--as", "--hub", "--config", "--offline"),
+    ),
 )

@@ -52,7 +52,7 @@ _COMMANDS = {
     "notify error": "error alert",
     "notify heartbeat": "heartbeat beat ping alive keepalive",
     "hub move": "move migrate",
-    "--help": "help man usage docs commands ?",
+    "help": "man usage docs commands ?",
     "--version": "version -v -V --v",
     "claim|read": "accept take start begin grab pick lock reserve",
     "release|check": "unclaim unlock giveup give-up abandon drop",

@@ -69,4 +69,5 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "up": (upkeep.Event,),
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),
+    "help": (upkeep.Help,),
 }

@@ -241,6 +241,21 @@ class Chats(TypedDict):
     problems: list[Problem]
 
 
+class CommandHelp(TypedDict):
+    """A command in `xw help --all`."""
+
+    name: str
+    help: str
+    section: str
+
+
+class Help(TypedDict):
+    """The commands, or those that were asked for."""
+
+    format: Format
+    commands: list[CommandHelp]
+
+
 class Schemas(TypedDict):
     """The names that `xw schema` takes."""
 
