@@ -1,0 +1,70 @@
+"""Run the imitations of agent programs in a home of their own."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+HERE = Path(__file__).parent
+XW = shlex.join([sys.executable, "-m", "xw"])
+
+
+class Claude:
+    """The imitation of Claude Code, as a process with a person at its standard input."""
+
+    def __init__(self, home: Path, cwd: Path, *argv: str, environ: Mapping[str, str] | None = None) -> None:
+        self.home, self.cwd = home, cwd
+        self.scratch = TemporaryDirectory(prefix="xw-")  # a short path: a socket's has at most 107 bytes
+        own = {"HOME": str(home), "TMPDIR": self.scratch.name, "PATH": os.environ["PATH"]}
+        self.environ = {**own, **(environ or {})}
+        command = [sys.executable, str(HERE / "claude"), *argv]
+        self.process = subprocess.Popen(
+            command, cwd=cwd, env=self.environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+
+    def type(self, line: str) -> None:
+        """Type a line, as a person would."""
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """Return the fields of its session file; empty until it is there, and after its end."""
+        path = self.home / ".claude/sessions" / f"{self.process.pid}.json"
+        try:
+            return dict(json.loads(path.read_text()))
+        except FileNotFoundError:
+            return {}
+
+    @property
+    def idle(self) -> bool:
+        """Return True while it waits for a prompt."""
+        return self.session.get("status") == "idle"
+
+    def entries(self, kind: str) -> list[str]:
+        """Return the texts that its conversations have from `user` or `assistant`, in order for each."""
+        found = []
+        for path in sorted((self.home / ".claude/projects").glob("*/*.jsonl")):
+            entries = [json.loads(line) for line in path.read_text().splitlines()]
+            contents = [entry["message"]["content"] for entry in entries if entry["type"] == kind]
+            found += [text if isinstance(text, str) else text[0]["text"] for text in contents]
+        return found
+
+    def kill(self) -> None:
+        """Kill it as a crash would: its files stay."""
+        self.process.kill()
+        self.end()
+
+    def end(self) -> None:
+        """Close its terminal, and wait for its end."""
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it is dead, and a typed line was left
+            self.process.stdin.close()
+        self.process.wait(timeout=60)
