@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import xw
-from xw.actions import launching
+from xw.actions import supervising
 from xw.bridges import foreground
 
 _PACKAGE = Path(xw.__file__).parent
@@ -128,8 +128,8 @@ def test_the_processes_of_a_session_as_bsd_shows_them(
         os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
         rows = [{"pid": str(pid), "pgid": "1", "stat": "S+"} for pid in (1, os.getpid(), *inside, 2**22)]
         bsd_ps([*rows, {"pid": str(dead.pid), "pgid": str(dead.pid), "stat": "Z"}])
-        assert sorted(launching.members(leader.pid)) == inside
-        assert launching.members(dead.pid) == []
+        assert sorted(supervising.members(leader.pid)) == inside
+        assert supervising.members(dead.pid) == []
         leader.communicate("")
 
 
@@ -156,4 +156,4 @@ def test_the_foreground_of_a_terminal_as_bsd_shows_it(
 def test_no_ps_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_proc: None) -> None:
     """If neither /proc nor ps answers, no process is found, and nothing fails."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert launching.members(os.getsid(0)) == []
+    assert supervising.members(os.getsid(0)) == []

@@ -10,7 +10,7 @@ from tests.cli.team import Team, until
 from tests.loop.processes import Running, script
 from tests.loop.test_commands import configure
 from xw.actions import bridging
-from xw.actions.launching import members
+from xw.actions.supervising import members
 from xw.bridges.chat import Chat
 from xw.bridges.serve import Plan, Stop
 from xw.errors import NotFound

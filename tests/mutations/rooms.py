@@ -162,7 +162,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a bridge and its children have ended before `up` starts it anew",
-        "xw/actions/launching.py",
+        "xw/actions/supervising.py",
         "    _end(list(left.values()), signals)\n",
         "",
         ("tests/loop/test_up_follows.py::test_an_edit_is_followed",),

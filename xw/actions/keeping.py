@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from threading import Thread
 
 from xw import config
-from xw.actions.launching import orphaned
+from xw.actions.supervising import orphaned
 from xw.errors import NotFound, Usage
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.mirror.watcher import MirrorWatcher

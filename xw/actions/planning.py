@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from xw import config
-from xw.actions.launching import Program
+from xw.actions.supervising import Program
 from xw.bridges.loop import Tell
 from xw.config import Config
 from xw.errors import Usage, XwError, explain

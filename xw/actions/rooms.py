@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
-from xw.actions.launching import orphaned
+from xw.actions.supervising import orphaned
 from xw.errors import (
     Busy,
     Moved,

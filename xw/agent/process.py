@@ -166,7 +166,7 @@ def bridge(
     """
     import os
 
-    from xw.actions import bridging, launching
+    from xw.actions import bridging, supervising
     from xw.bridges.serve import Stop
 
     if target and command:
@@ -174,7 +174,7 @@ def bridge(
     chat = target or bridging.command_line(command)
     wanted = bridging.Wanted(kind, chat, bridging.options_of(settings), notify)
     plan = bridging.plan(agent._instance, wanted)
-    up = launching.orphaned(os.environ)
+    up = supervising.orphaned(os.environ)
     stop = Stop(up)
     stop.on_signals()
     bridging.run(agent._instance, plan, stop, tell, patient=up is not None)
@@ -194,10 +194,10 @@ def up(
 
     Raise Usage if none can work as configured.
     """
-    from xw.actions import launching, planning
+    from xw.actions import supervising, planning
 
     plan = planning.Plan(options, names, tell, as_json, with_rooms)
-    if not launching.launch(plan, tell):
+    if not supervising.launch(plan, tell):
         failed = ", ".join(program.name for program in plan.look(()))
         raise Usage(f"nothing to run: as configured, none of these can work: {failed}")
 
