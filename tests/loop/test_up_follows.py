@@ -12,8 +12,8 @@ from tests.cli.team import Team, until
 from tests.loop.processes import Running, script
 from tests.loop.test_commands import configure
 from tests.loop.test_up import others, tagged
-from xw.actions.supervising import Program
 from xw.actions.planning import Plan
+from xw.actions.supervising import Program
 from xw.errors import Usage
 from xw.instance import Options
 

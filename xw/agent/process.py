@@ -194,7 +194,7 @@ def up(
 
     Raise Usage if none can work as configured.
     """
-    from xw.actions import supervising, planning
+    from xw.actions import planning, supervising
 
     plan = planning.Plan(options, names, tell, as_json, with_rooms)
     if not supervising.launch(plan, tell):

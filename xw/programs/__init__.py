@@ -3,6 +3,8 @@
 A profile says how to recognise a program, by which ways mail gets into it, which of its hooks mean what, and
 how one run of it is given its instructions, permissions, hooks and MCP server. `bridges/profiles.py` has the
 looks of the same programs in a terminal. Each fact was seen at the version in `seen`.
+
+`actions/launching` starts a program as its profile arranges it; `bridges/best` opens the ways.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +16,9 @@ class Run(NamedTuple):
     """One run of an agent program under `xw launch`, as its profile gets it.
 
     `folder` is the run directory (0700, outside the project, removed at the end), `xw` the words that run
-    this xw by absolute paths, `argv` the program's command line as the person gave it, `version` what the
-    program said, `has_mcp` True if `xw mcp` can run, `instructions` the text of `xw prompt`.
+    this xw by absolute paths, `argv` the program's command line as the person gave it, from the program's own
+    word on, `version` what the program said (empty if nothing), `has_mcp` True if `xw mcp` can run,
+    `instructions` the text of `xw prompt`. `pane` is the tmux pane in which it will run, or empty.
     """
 
     name: str
@@ -27,14 +30,19 @@ class Run(NamedTuple):
     instructions: str
     version: str = ""
     has_mcp: bool = False
+    pane: str = ""
 
 
 class Arrangement(NamedTuple):
     """How a program is started for one run.
 
     `files` are written below the run directory (relative path: text, 0600) before the start; `environ` is
-    added to the environment; `options` are those of the bridge, beside the way's own; `notes` tell the person
-    what will not work.
+    added to the environment (each run has XW_NAME, XW_CONFIG, XW_CONFINED and XW_RUN anyway); `options`
+    are those of the bridge, beside the way's own; `notes` tell the person what will not work. `ways` replaces
+    the profile's, such as for a command line that answers once and ends.
+
+    Each way is opened with its target in `targets`, else with the program's process id (tmux: its pane), and
+    with those of `options` that it knows; if it knows an option `run`, that is the run directory.
     """
 
     argv: tuple[str, ...]
@@ -42,6 +50,8 @@ class Arrangement(NamedTuple):
     files: Mapping[str, str] = {}
     options: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
+    ways: tuple[str, ...] | None = None
+    targets: Mapping[str, str] = {}
 
 
 class ProgramProfile(NamedTuple):
@@ -49,7 +59,8 @@ class ProgramProfile(NamedTuple):
 
     `programs` are the base names of its file or script. `ways` are kinds of bridges, the best first; `hooks`
     maps the moments `start`, `prompt`, `end` (of a turn) and `exit` to the names of the program's own events.
-    `arrange` returns how to start it for one run.
+    `arrange` returns how to start it for one run; it reads and writes nothing. `version` are the arguments
+    that let it print its version; without any it is not asked.
     """
 
     name: str
@@ -62,10 +73,40 @@ class ProgramProfile(NamedTuple):
     version: tuple[str, ...] = ("--version",)
 
 
-PROGRAMS: dict[str, str] = {}
+PROGRAMS: dict[str, str] = {
+    "claude": "xw.programs.claude",
+    "codex": "xw.programs.codex",
+    "gemini": "xw.programs.gemini",
+    "opencode": "xw.programs.opencode",
+    "qwen": "xw.programs.qwen",
+    "pi": "xw.programs.pi",
+    "goose": "xw.programs.goose",
+    "aider": "xw.programs.aider",
+    "llm": "xw.programs.llm",
+    "generic": "xw.programs.generic",
+}
 """Each profile's name and module; a module has the profile as `PROFILE`."""
+
+GENERIC = "generic"
+"""The profile of every program that no other one describes."""
+
+INSTRUCTIONS = "XW_INSTRUCTIONS"
+"""The variable that names the file with the text of `xw prompt`, in each run."""
+
+INSTRUCTIONS_FILE = "instructions.md"
+"""That file, in the run directory."""
 
 
 def profile(name: str) -> ProgramProfile:
     """Return the profile of this name. Raise KeyError."""
     return cast(ProgramProfile, import_module(PROGRAMS[name]).PROFILE)
+
+
+def profiles() -> list[ProgramProfile]:
+    """Return all profiles, the generic one last."""
+    return [profile(name) for name in PROGRAMS]
+
+
+def profile_of(program: str) -> ProgramProfile | None:
+    """Return the profile of the program with this base name; None if nobody described it."""
+    return next((one for one in profiles() if program in one.programs), None)

@@ -1,0 +1,11 @@
+"""Codex: started as it is, until its native way in is here."""
+
+from xw.programs import Arrangement, ProgramProfile, Run
+
+
+def arrange(run: Run) -> Arrangement:
+    """Start it as it is."""
+    return Arrangement(run.argv)
+
+
+PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("tmux",), arrange)

@@ -1,0 +1,11 @@
+"""Gemini CLI: started as it is, until its native way in is here."""
+
+from xw.programs import Arrangement, ProgramProfile, Run
+
+
+def arrange(run: Run) -> Arrangement:
+    """Start it as it is."""
+    return Arrangement(run.argv)
+
+
+PROFILE = ProgramProfile("gemini", "Gemini CLI", ("gemini",), "0.61.0", ("tmux",), arrange)

@@ -1,0 +1,52 @@
+"""Parts that the arrangements of several programs share: command lines of hooks and MCP, rules, options."""
+
+import os
+from collections.abc import Collection, Sequence
+from shlex import join
+
+from xw.programs import INSTRUCTIONS_FILE, Run
+
+HARMLESS = (
+    "check", "read", "send", "reply", "done", "fail", "claim", "release", "attach", "ask", "wait", "trace",
+    "peers", "who", "log", "sync",
+)  # fmt: skip
+"""The commands that a program may run without asking its user."""
+
+
+def hook(run: Run, event: str, program: str) -> str:
+    """Return the command line of a hook, for a shell."""
+    return join([*run.xw, "hook", event, "--program", program])
+
+
+def rules(form: str) -> list[str]:
+    """Return one rule for each harmless command: `form` with its name in place of `%s`."""
+    return [form % command for command in HARMLESS]
+
+
+def mcp_server(run: Run) -> dict[str, object]:
+    """Return the MCP server of this run in the shape that most programs read."""
+    return {"command": run.xw[0], "args": [*run.xw[1:], "mcp"]}
+
+
+def instructions(run: Run) -> str:
+    """Return the path of the file with the instructions."""
+    return os.path.join(run.folder, INSTRUCTIONS_FILE)
+
+
+def path(run: Run, name: str) -> str:
+    """Return the path of a file of the arrangement."""
+    return os.path.join(run.folder, name)
+
+
+def has_option(argv: Sequence[str], *options: str) -> bool:
+    """Return True if a command line has one of these options, also as `--option=value`."""
+    return any(word.partition("=")[0] in options for word in _options(argv))
+
+
+def subcommand(argv: Sequence[str], commands: Collection[str]) -> str:
+    """Return the first of these subcommands among a command line's first words; empty if it has none."""
+    return next((word for word in argv[1:2] if word in commands), "")
+
+
+def _options(argv: Sequence[str]) -> Sequence[str]:
+    return argv[: argv.index("--")] if "--" in argv else argv
