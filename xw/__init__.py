@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xw.actions.asking import Unwaited as Unwaited
     from xw.actions.claiming import Step as Step
     from xw.actions.claiming import Worked as Worked
+    from xw.actions.delivering import Held as Held
     from xw.actions.grouping import Groups as Groups
     from xw.actions.inbox import DeadLetter as DeadLetter
     from xw.actions.inbox import Done as Done
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "actions.asking": "Asked Unwaited",
     "actions.claiming": "Step Worked",
+    "actions.delivering": "Held",
     "actions.grouping": "Groups",
     "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",

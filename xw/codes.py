@@ -66,6 +66,7 @@ Code = Literal[
     "bridge-down",
     "bridge-waits",
     "bridge-unseen",
+    "on-hold",
     "shared-name",
     "room-down",
     ErrorCode,  # of an error that ended a check

@@ -42,6 +42,7 @@ SHOWN_AT: "dict[Delivery, tuple[Moment, ...]]" = {
     "push": ("start", "prompt", "end", "idle"),
 }
 """The moments at which each value shows mail."""
+CHOSEN = "set in xw.json"
 _ONLY = {
     "asked": "mail is shown only when somebody asks for it",
     "start": "mail is shown only when a session starts",
@@ -62,7 +63,7 @@ def decide(chosen: object, launched: bool, bridged: bool) -> Effective:
     """Return the value in force: the owner's choice always, else by who started or serves the program."""
     for value in SHOWN_AT:
         if value == chosen:
-            return Effective(value, "set in xw.json")
+            return Effective(value, CHOSEN)
     if launched:
         return Effective("push", "started by xw launch")
     return Effective("push", "served by a bridge") if bridged else Effective(DEFAULT, "default")
@@ -72,9 +73,14 @@ def effective(owner: "Owner", environ: "Mapping[str, str]" = os.environ) -> Effe
     """Return the value in force for an instance, as seen by a process with this environment."""
     mailbox = owner.mailbox
     chosen = owner.config.instances.get(mailbox.owner, {}).get("delivery")
-    launched = bool(environ.get(RUN)) and environ.get("XW_NAME") == mailbox.owner
-    bridged = not (chosen or launched) and mailbox.files.held(mailbox.at(layout.BRIDGE_LOCK))
-    return decide(chosen, launched, bridged)
+    by_launch = launched(mailbox.owner, environ)
+    bridged = not (chosen or by_launch) and mailbox.files.held(mailbox.at(layout.BRIDGE_LOCK))
+    return decide(chosen, by_launch, bridged)
+
+
+def launched(name: str, environ: "Mapping[str, str]" = os.environ) -> bool:
+    """Return True if `xw launch` started this process, or its agent program, as the instance `name`."""
+    return bool(environ.get(RUN)) and environ.get("XW_NAME") == name
 
 
 def why_not(owner: "Owner", moment: "Moment", environ: "Mapping[str, str]" = os.environ) -> str | None:

@@ -9,8 +9,11 @@ its bridge, whose heartbeats keep the agent's part until that expires.
     blocked                           true if a busy agent is blocked; older versions show it as busy
     said    {status, task, progress, ttl_s, blocked}   the agent's own part
     help    {text, ttl_s}             an error with which the agent asked for help
+    on_hold                           true while its owner lets no mail be shown by itself
+    launched                          in `said`: true if `xw launch` started the agent
     bridge  {kind, ttl_s, waits_for, note}  a bridge that runs, or has died; why it holds mail back; its
             turns of today, or whether waiting mail was announced
+            {delivery}                when it shows mail, as decided for the instance
             {memory}                  `none` if its program forgets each text, else a name that changes when
                                       the program has forgotten all texts before
 
@@ -19,7 +22,7 @@ Without the file, the last change of its folders is its last activity.
 
 import json
 
-from xw import clock, layout
+from xw import clock, delivery, layout
 from xw.errors import Damaged
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from xw.words import BridgeState, Shown, Status
 
 _LIMIT = 64 * 1024
+_PARTS = ("said", "help", "bridge")
 STATUSES: "tuple[Status, ...]" = ("alive", "busy", "idle")
 SHOWN_AS: "dict[str, Status]" = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
 NO_MEMORY = "none"
@@ -49,7 +53,8 @@ class Presence(NamedTuple):
 
     `seen` is in seconds. `bridge` is the kind of the bridge that runs, or that ended without notice; empty
     if there is none. `waits_for` is its reason to hold mail back, `needs_help` the error with which the agent
-    asked for help.
+    asked for help. `bridge_delivery` is when the bridge shows mail; `launched` is True if `xw launch` started
+    the agent, `on_hold` if its owner has stopped what is shown by itself.
     """
 
     status: "Shown"
@@ -62,15 +67,19 @@ class Presence(NamedTuple):
     needs_help: str = ""
     memory: str = ""
     bridge_note: str = ""
+    bridge_delivery: str = ""
+    launched: bool = False
+    on_hold: bool = False
 
 
 class Doing(NamedTuple):
-    """A bridge's status, its current task, its reason to hold mail back, and its note for peers, or empty."""
+    """A bridge's status and task, why it holds mail back, its note for peers, and when it shows mail."""
 
     status: "Status"
     task: str = ""
     waits_for: str = ""
     note: str = ""
+    delivery: str = ""
 
 
 def read(mailbox: Mailbox) -> Presence:
@@ -89,7 +98,8 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
     status, ttl = said.get("status"), clock.seconds(said.get("ttl_s"))
     known = next((one for one in STATUSES if one == status), None)
     if known is None or ttl is None:
-        return Presence("-", "", "", changed)  # none yet, or in a form unknown to this version
+        # There is none yet, or in a form unknown to this version.
+        return Presence("-", "", "", changed, on_hold=said.get("on_hold") is True)
     shown: Shown = "blocked" if known == "busy" and said.get("blocked") is True else known
     return Presence(
         "gone" if age > ttl else shown,
@@ -99,7 +109,10 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
         *_bridge(said, age),
         needs_help=_text(_left(said.get("help"), age).get("text")),
         memory=_memory(said),
-        bridge_note=_note(said, age),
+        bridge_note=_of_bridge(said, age, "note"),
+        bridge_delivery=_of_bridge(said, age, "delivery"),
+        launched=_left(said.get("said"), age).get("launched") is True,
+        on_hold=said.get("on_hold") is True,
     )
 
 
@@ -119,6 +132,8 @@ def say(
         said: dict[str, object] = {"status": status, "task": task, "progress": progress, "ttl_s": ttl_s}
         if blocked:
             said["blocked"] = True
+        if delivery.launched(mailbox.owner):
+            said["launched"] = True
         _store(mailbox, {**said, "said": said, **_kept(was, age, "bridge", *(["help"] if keep_help else []))})
 
 
@@ -163,6 +178,8 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing, memory: str = "") -> None:
             bridge["memory"] = memory
         if doing.note:
             bridge["note"] = doing.note
+        if doing.delivery:
+            bridge["delivery"] = doing.delivery
         shown |= {"ttl_s": BEAT_TTL_S, "bridge": bridge, **_kept(was, age, "help")}
         _store(mailbox, shown | ({"said": said} if said else {}))
 
@@ -174,6 +191,14 @@ def leave(mailbox: Mailbox) -> None:
         said = _left(was.get("said"), age)
         shown = {**said, "said": said} if said else {"status": "idle", "task": "", "ttl_s": 0.0}
         _store(mailbox, shown | _kept(was, age, "help"))
+
+
+def renew(mailbox: Mailbox) -> None:
+    """Write the file again after a hold or its end; each part keeps its remaining time."""
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+        was, age = _load(mailbox)
+        known = {"status": "idle", "task": "", "ttl_s": 0.0, **was}
+        _store(mailbox, _aged(known, age) | {key: _aged(known[key], age) for key in _PARTS if key in known})
 
 
 def runs(mailbox: Mailbox, lock: str) -> bool:
@@ -210,6 +235,9 @@ def _mtime(mailbox: Mailbox, folder: str) -> float | None:
 
 
 def _store(mailbox: Mailbox, presence: dict[str, object]) -> None:
+    presence = {key: value for key, value in presence.items() if key != "on_hold"}
+    if delivery.held(mailbox):
+        presence["on_hold"] = True
     data = (json.dumps(presence, indent=2, ensure_ascii=False) + "\n").encode()
     mailbox.files.replace(data, mailbox.at(layout.SCRATCH), f"{mailbox.owner}/{layout.PRESENCE}")
 
@@ -227,9 +255,16 @@ def _kept(was: dict[str, object], age: float, *parts: str) -> dict[str, object]:
     return {part: left for part in parts if (left := _left(was.get(part), age))}
 
 
-def _note(said: dict[str, object], age: float) -> str:
+def _aged(part: object, age: float) -> dict[str, object]:
+    """Return a part of the file with its remaining time, 0 if it has expired."""
+    if not isinstance(part, dict):
+        return {}
+    return {**part, "ttl_s": max(0.0, (clock.seconds(part.get("ttl_s")) or 0.0) - age)}
+
+
+def _of_bridge(said: dict[str, object], age: float, key: str) -> str:
     part = said.get("bridge")
-    return _text(part.get("note")) if isinstance(part, dict) and _left(part, age) else ""
+    return _text(part.get(key)) if isinstance(part, dict) and _left(part, age) else ""
 
 
 def _bridge(said: dict[str, object], age: float) -> "tuple[str, BridgeState, str]":

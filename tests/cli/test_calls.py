@@ -317,6 +317,8 @@ room resume tea --turns plenty              | room resume tea --turns +20
 room reopen tea                             | room resume tea
 resume tea                                  | room resume tea
 pause tea                                   | room pause tea
+hold tea                                    | room pause tea
+hold bobb                                   | hold bob
 peers builds                                | peers @builds
 peers --group builds                        | peers @builds
 peers --capability builds                   | peers @builds

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team
+from tests.cli.team import Team, call
 from xw import config, delivery, layout
+from xw.cli.commands import COMMANDS
 from xw.instance import Instance, Options, open_instance
 
 MOMENTS = ("start", "prompt", "end", "idle")
@@ -81,6 +82,73 @@ def test_an_edit_is_followed(team: Team) -> None:
 def choose_anew(path: Path) -> None:
     """Write an xw.json in which bob is only shown what is asked for."""
     path.write_text(json.dumps({"format": 1, "hub": ".xw/hub", "instances": {"bob": {"delivery": "asked"}}}))
+
+
+def test_init_sets_it_and_the_others_see_it(team: Team) -> None:
+    """`init --delivery` changes an existing entry; `who` and `peers NAME` show the value and its reason."""
+    assert "delivery start (default)" in team.ok("who", by="bob")
+    team.ok("init", "--name", "bob", "--delivery", "turn", by=None)
+    entry = json.loads((team.folder / "xw.json").read_text())["instances"]["bob"]
+    assert entry == {"description": "bob's description", "delivery": "turn"}
+    assert json.loads((team.box("bob") / "card.json").read_text())["delivery"] == "turn"
+    assert "delivery turn (set in xw.json)" in team.ok("who", by="bob")
+    assert "delivery     turn (set in xw.json)" in team.ok("peers", "bob")
+    choose(team, "asked")
+    peer = team.json("peers", "bob")["peers"][0]
+    assert (peer["delivery"], peer["delivery_why"], peer["on_hold"]) == ("asked", "set in xw.json", False)
+    assert team.run("init", "--delivery", "often").code == 2
+
+
+def test_the_choices_of_the_command_line() -> None:
+    """`init --delivery` takes exactly the values of xw.json."""
+    (init,) = [command for command in COMMANDS if command.name == "init"]
+    assert [one.choices for one in init.params if one.flag == "--delivery"] == [config.DELIVERIES]
+
+
+def test_a_launched_agent_says_so(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `xw launch` started reports it with its status, so that others see `push`."""
+    monkeypatch.setenv("XW_RUN", str(team.folder))
+    team.ok("notify", "status", "working", by="bob")
+    monkeypatch.delenv("XW_RUN")
+    peer = team.json("peers", "bob")["peers"][0]
+    assert (peer["delivery"], peer["delivery_why"]) == ("push", "started by xw launch")
+
+
+def test_hold_and_resume(team: Team) -> None:
+    """A hold is in everybody's view, outlives a status of the agent's, and keeps what else that says."""
+    team.ok("notify", "heartbeat", "busy", "--task", "the tests", by="bob")
+    assert "bob is on hold: `xw resume bob`" in team.ok("hold", "bob")
+    assert "as before" in team.ok("hold", by="bob")
+    assert "bob busy; on hold" not in team.ok("peers", "alice", by="bob")
+    assert "; on hold; the tests; " in team.ok("peers").replace("; seen 0s ago", "")
+    team.ok("notify", "heartbeat", by="bob")
+    assert "on hold until `xw resume bob`" in team.ok("peers", "bob")
+    assert "on hold" in team.ok("who", by="bob")
+    team.send("hello", kind="task")
+    findings = {one["code"]: one for one in team.json("doctor", by="bob")["findings"]}
+    assert (findings["on-hold"]["number"], findings["on-hold"]["fix"]) == (1, "xw resume bob")
+    assert "hello" in team.ok("check", by="bob")
+    assert team.json("resume", by="bob") == {"format": 1, "name": "bob", "on_hold": False, "changed": True}
+    assert not team.json("resume", "bob")["changed"]
+    assert not team.json("peers", "bob")["peers"][0]["on_hold"]
+
+
+def test_a_hold_is_for_this_machine(team: Team, tmp_path: Path) -> None:
+    """Who is not here, works elsewhere or is a room cannot be held: one line, exit 3, nothing is written."""
+    (tmp_path / "other").mkdir()
+    call(tmp_path / "other", "init", "--name", "dave", "--hub", str(team.hub))
+    team.ok("room", "create", "tea", "--members", "alice,bob")
+    for name, expected in (
+        ("dave", "dave does not work on this machine"),
+        ("tea", "tea is a room"),
+        ("bobb", "bobb has no mailbox on this machine: run this where it works; try `xw hold bob`"),
+    ):
+        result = team.run("hold", name)
+        assert (result.code, result.err.count("\n")) == (3, 1), result
+        assert expected in result.err
+    assert not list(team.hub.rglob(".hold.json"))
+    call(tmp_path / "other", "notify", "heartbeat", environ={"XW_NAME": "dave"})
+    assert "dave is on hold" in team.ok("hold", "dave")
 
 
 def test_a_wrong_value_is_named(team: Team) -> None:

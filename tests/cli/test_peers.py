@@ -49,9 +49,10 @@ def test_one_in_full(team: Team) -> None:
     assert "; @builds, python; m-1\n" in team.ok("peers")
     shown = team.ok("peers", "bob").splitlines()
     assert [line.split()[0] for line in shown] == [
-        "name", "kind", "status", "mail", "seen", "description", "capabilities", "groups", "model",
+        "name", "kind", "status", "mail", "seen", "delivery", "description", "capabilities", "groups",
+        "model",
     ]  # fmt: skip
-    assert shown[5].endswith("long " * 29 + "long ")
+    assert shown[6].endswith("long " * 29 + "long ")
     assert [peer["name"] for peer in team.json("peers", "bob")["peers"]] == ["bob"]
     for word, code in (("bbo", 3), ("alice", 3), ("@nobody", 3)):
         result = team.run("peers", word)

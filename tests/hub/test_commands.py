@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.team import until
 from tests.hub.worlds import World, backdate, hub_of
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
@@ -146,6 +147,18 @@ def test_groups(alice: Machine, bob: Machine) -> None:
     assert bob.ok("leave", "@docs") == "bob is in @builds\n"
     bob.ok("init", "--name", "bob", "--model", "m2")
     assert alice.json("peers", "bob")["peers"][0]["groups"] == ["builds"]
+
+
+def test_delivery_and_hold(alice: Machine, bob: Machine) -> None:
+    """Peers on other machines see what bob's owner chose and that it is on hold; they cannot hold it."""
+    bob.ok("init", "--name", "bob", "--delivery", "asked")
+    bob.ok("hold")
+    (peer,) = alice.json("peers", "bob")["peers"]
+    assert (peer["delivery"], peer["delivery_why"], peer["on_hold"]) == ("asked", "set in xw.json", True)
+    refused = alice.run("hold", "bob")
+    assert (refused.code, "bob has no mailbox on this machine" in refused.err) == (3, True)
+    # Repeated: SFTP shows the times of files in whole seconds, by which alice reads bob's presence again.
+    until(lambda: bob.ok("resume") and not alice.json("peers", "bob")["peers"][0]["on_hold"])
 
 
 def test_unregistering(alice: Machine, bob: Machine, world: World) -> None:

@@ -50,6 +50,9 @@ alice$ peers
 alice$ join @builds
 alice$ leave @builds
 alice$ prompt
+alice$ hold bob
+alice$ peers
+alice$ resume bob
 bob$ check
 bob$ check --failed
 bob$ read ID

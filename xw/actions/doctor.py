@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
 
-from xw import checkup, clock, config, layout, presence, sessions
+from xw import checkup, clock, config, delivery, layout, presence, sessions
 from xw.actions import owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
@@ -269,7 +269,11 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
 
 
 def _bridge(instance: Instance) -> Iterator[Finding]:
-    """Report a configured bridge that does not run: its instance's mail waits unseen."""
+    """Report a hold, and a configured bridge that does not run: the instance's mail waits unseen."""
+    if delivery.held(instance.mailbox):
+        waiting = len(instance.mailbox.pending())
+        what = f"it is on hold: {waiting} messages wait, and none is shown by itself"
+        yield Finding("note", "on-hold", what, f"xw resume {instance.name}", waiting)
     seen = presence.read(instance.mailbox)
     kind = seen.bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")

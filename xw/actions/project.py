@@ -64,12 +64,14 @@ def mailboxes(hub: Hub, url: str, path: str) -> dict[str, dict[str, object]]:
             card = {}  # `xw peers` reports it
         if card.get("kind") != "room" and not os.path.exists(f"{url}/{name}/{layout.ROOM}"):
             found[name] = card_of({key: value for key, value in card.items() if value != "agent"})
+            if card.get("delivery") not in config.DELIVERIES:
+                found[name].pop("delivery", None)  # a later version's
     return found
 
 
 def card_of(entry: Mapping[str, object]) -> dict[str, object]:
     """Return the keys of an instance's entry that belong on its card too."""
-    return {key: entry[key] for key in ("kind", "description", "capabilities", "model") if entry.get(key)}
+    return {key: entry[key] for key in layout.CARD_FIELDS if key != "name" and entry.get(key)}
 
 
 def name_of(hub: Mapping[str, object], url: str, made: str) -> str:

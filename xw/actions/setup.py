@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import clock, config, layout, places
+from xw import clock, config, delivery, layout, places
 from xw.actions import beside, grouping, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
@@ -27,6 +27,7 @@ from xw.mirror.sync import Report
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
+    from xw.words import Delivery
 
 _TEMPLATE = "hub_template"
 _PROMPT = "prompt.md"
@@ -64,6 +65,7 @@ class Unsent(NamedTuple):
 class Who(NamedTuple):
     """Name, hub, configuration in force (None without a file), and number of pending and claimed messages.
 
+    `delivery` is when mail is shown by itself, `delivery_why` who decided that; `on_hold` if it was stopped.
     `outbox` has the mail that waits for each peer. `mirror` is the worktree's own mirror if it carries a
     sandboxed agent's mail, and `hint` what somebody outside the sandbox must do for that mail.
     """
@@ -76,6 +78,9 @@ class Who(NamedTuple):
     hint: str = ""
     outbox: tuple[Unsent, ...] = ()
     claimed: int = 0
+    delivery: "Delivery" = delivery.DEFAULT
+    delivery_why: str = ""
+    on_hold: bool = False
 
     def to_json(self) -> "upkeep.Who":
         """Return the object that `--json` prints."""
@@ -154,6 +159,8 @@ def init(
     own = config.own_hub(found.hub or places.PROJECT_HUB, written)
     url = config.chosen(given, config.here()) if given else own
     second = bool(found.hub) and own != url
+    if second and card.get("delivery"):
+        raise Usage(f"`delivery` is kept in {path}, for every hub: set it without {_given(options)}")
     if second and not may_differ:
         raise Usage(
             f"{path} is for the hub {found.hub}: set XW_HUB instead of --hub to join another one beside it, "
@@ -193,6 +200,10 @@ def init(
     made = open_instance(Options(chosen, url, path), environ)
     grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
+
+
+def _given(options: Options) -> str:
+    return "--hub" if options.hub else "XW_HUB"
 
 
 def _refuse_lost(url: str, found: Config) -> None:
@@ -247,7 +258,8 @@ def who(instance: Instance) -> Who:
     own = instance.root if hint else None
     held = len(instance.mailbox.claimed())
     url, path = instance.hub.url, instance.config.path
-    return Who(instance.name, url, path, pending, own, hint, _unsent(instance), held)
+    shown, on_hold = delivery.effective(instance), delivery.held(instance.mailbox)
+    return Who(instance.name, url, path, pending, own, hint, _unsent(instance), held, *shown, on_hold)
 
 
 def _unsent(instance: Instance) -> tuple[Unsent, ...]:
@@ -260,8 +272,18 @@ def _unsent(instance: Instance) -> tuple[Unsent, ...]:
 
 def peers(instance: Instance) -> list[Peer]:
     """Return every other instance as the hub describes it: those in trouble first, then by name."""
-    found = [peer for peer in instance.hub.peers() if peer.name != instance.name]
+    found = [_as_chosen(instance, peer) for peer in instance.hub.peers() if peer.name != instance.name]
     return sorted(found, key=lambda peer: (not peer.in_trouble, peer.name))
+
+
+def _as_chosen(instance: Instance, peer: Peer) -> Peer:
+    """Return a peer with the delivery that xw.json has for it, if it is here: its card may be older."""
+    entry = instance.config.instances.get(peer.name)
+    shown = peer.delivery if peer.delivery_why == delivery.CHOSEN else None
+    if entry is None or entry.get("delivery") == shown:
+        return peer
+    now = delivery.decide(entry.get("delivery"), False, peer.bridge_runs)
+    return peer._replace(delivery=now.value, delivery_why=now.why)
 
 
 def some_peers(found: list[Peer], most: int | None) -> list[Peer]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from xw.actions.asking import Asked
     from xw.actions.claiming import Step, Worked
+    from xw.actions.delivering import Held
     from xw.actions.grouping import Groups
     from xw.actions.inbox import Done, Enclosed, Opened
     from xw.actions.pending import Inbox
@@ -535,6 +536,24 @@ class Agent:
 
         with self._policy.acting():
             return grouping.leave(self._instance, names("groups", groups))
+
+    def hold(self) -> "Held":
+        """Let no mail be shown to this instance by itself, until `resume`: no door but its own calls."""
+        from xw.actions import delivering
+
+        with self._policy.acting():
+            held = delivering.hold(self._instance)
+            self._policy.refresh(mail=False)
+            return held
+
+    def resume(self) -> "Held":
+        """Let mail be shown to this instance by itself again."""
+        from xw.actions import delivering
+
+        with self._policy.acting():
+            resumed = delivering.resume(self._instance)
+            self._policy.refresh(mail=False)
+            return resumed
 
     def prompt(self) -> "Prompt":
         """Return the instructions for the instance's system prompt, as a text."""

@@ -16,6 +16,7 @@ from xw.instance import Options, load_config
 
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
+    from xw.actions.delivering import Held
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
@@ -97,6 +98,24 @@ def open_to_sync(options: Options, report: "Report") -> Agent:
 
     prepare(options)
     return open_with(options, report)
+
+
+def hold(options: Options, name: str | None, report: "Report") -> "Held":
+    """Let no mail be shown to an instance by itself, by default the acting one; see `actions.delivering`."""
+    return _switched(options, name, report, "hold")
+
+
+def resume(options: Options, name: str | None, report: "Report") -> "Held":
+    """Let mail be shown to an instance by itself again, by default the acting one."""
+    return _switched(options, name, report, "resume")
+
+
+def _switched(options: Options, name: str | None, report: "Report", verb: str) -> "Held":
+    from xw.actions import delivering
+
+    instance = delivering.opened(options, name)
+    agent = Agent(instance, options, report)
+    return agent.hold() if verb == "hold" else agent.resume()
 
 
 def known(options: Options) -> Known:

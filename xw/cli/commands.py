@@ -92,6 +92,7 @@ _PERSONA = Param(
 )
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
 _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
+_INSTANCE = Param("name", help="Name an instance on this machine; default: you.", metavar="NAME")
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
@@ -128,6 +129,13 @@ COMMANDS = (
             Param("describe", "--describe", "Describe it to its peers in one line.", metavar="TEXT"),
             Param("model", "--model", "Name the model that it runs on.", metavar="TEXT"),
             Param("capabilities", "--capability", "Add a capability; repeatable.", many=True, metavar="WORD"),
+            Param(
+                "delivery",
+                "--delivery",
+                "Choose when mail is shown by itself.",
+                choices=("asked", "start", "turn", "push"),  # a test compares them with xw.config
+                metavar="VALUE",
+            ),
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
         ),
         hides=("--as",),  # --name does the same here, and more
@@ -152,6 +160,20 @@ COMMANDS = (
         (_GROUPS,),
     ),
     Command("leave", "Leave groups.", "xw leave @builds", "setup:leave", (_GROUPS,)),
+    Command(
+        "hold",
+        "Stop what an agent is shown by itself; its mail waits.",
+        "xw hold bob",
+        "setup:hold",
+        (_INSTANCE,),
+    ),
+    Command(
+        "resume",
+        "Let an agent be shown mail by itself again.",
+        "xw resume bob",
+        "setup:resume",
+        (_INSTANCE,),
+    ),
     Command(
         "check",
         "List pending messages: at most 20, chosen by priority.",

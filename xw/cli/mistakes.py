@@ -145,7 +145,7 @@ def _special(word: str, first: str, rest: list[str]) -> tuple[str, list[str]] | 
         return ("trace", rest) if word == "status" and words and ids.may_be(words[0]) else ("who", [])
     if word == "group" and first:
         return (first, rest[1:]) if first in ("join", "leave") else ("peers", rest[1:])
-    if word in ("pause", "resume", "unpause", "continue", "reopen"):
+    if word in ("pause", "unpause", "continue", "reopen"):
         return ("room pause" if word == "pause" else "room resume"), rest
     if word in ("remove", "rm", "delete", "kick", "ban") and first and _is_instance(first):
         return "unregister", rest

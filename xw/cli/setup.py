@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from shlex import quote
 
-from xw import Groups, Peer, Synced, clock, layout
+from xw import Groups, Held, Peer, Synced, Who, clock, layout
 from xw.agent import process
 from xw.cli import outgoing
 from xw.cli.call import Call, warn
@@ -23,10 +23,12 @@ def init(
     describe: str | None,
     model: str | None,
     capabilities: list[str],
+    delivery: str | None,
     group: str | None,
 ) -> None:
     """Make hub and mailbox, and print the next steps."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
+    card["delivery"] = delivery
     joined = process.init(call.options, name, card, group, say if not call.json else warn, warn)
     agent = joined.agent
     if call.json:
@@ -55,7 +57,8 @@ def init(
 
 def who(call: Call) -> None:
     """Print the instance's name and place."""
-    found = call.agent().who()
+    agent = call.agent()
+    found = agent.who()
     if call.json:
         emit(found.to_json())
         return
@@ -63,6 +66,8 @@ def who(call: Call) -> None:
     tell(f"hub      {found.hub}")
     tell(f"config   {found.config or '-'}")
     tell(f"pending  {found.pending}" + (f", and {found.claimed} claimed" if found.claimed else ""))
+    if agent.kind != "human":
+        tell(f"delivery {_delivery(found, found.name)}")
     for one in found.outbox:
         age = span((clock.now() - one.oldest) / clock.SECOND)
         tell(f"outbox   {one.messages} for {one.to}, the oldest {age} old: `xw sync` delivers")
@@ -97,6 +102,7 @@ def _peer_line(peer: Peer, now: int) -> str:
         f"{peer.name}{kind} {peer.status}",
         f"needs help: {first_line(peer.needs_help, 60)}" if peer.needs_help else "",
         _waiting(peer, now),
+        "on hold" if peer.on_hold else "",
         f"bridge {_bridge(peer, 60)}" if peer.bridge else "",
         _seen(peer),
         first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60),
@@ -118,6 +124,7 @@ def _peer_facts(peer: Peer, now: int) -> list[tuple[str, str]]:
         ("mail", _waiting(peer, now)),
         ("seen", _seen(peer).removeprefix("seen ")),
         ("bridge", _bridge(peer, 500) if peer.bridge else ""),
+        ("delivery", _delivery(peer, peer.name) if peer.kind in ("", "agent") else ""),
         ("description", peer.description),
         ("capabilities", ", ".join(peer.capabilities)),
         ("groups", ", ".join(f"@{group}" for group in peer.groups)),
@@ -142,6 +149,32 @@ def _bridge(peer: Peer, width: int) -> str:
     fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
     note = f" ({first_line(peer.bridge_note, width)})" if peer.bridge_note and not fix else ""
     return f"{first_line(peer.bridge, width)}{note}{fix}"
+
+
+def _delivery(found: Who | Peer, name: str) -> str:
+    held = f"; on hold until `xw resume {name}`" if found.on_hold else ""
+    return f"{found.delivery} ({found.delivery_why}){held}"
+
+
+def hold(call: Call, name: str | None) -> None:
+    """Stop what an instance is shown by itself."""
+    _switched(call, process.hold(call.options, name, warn))
+
+
+def resume(call: Call, name: str | None) -> None:
+    """Let an instance be shown mail by itself again."""
+    _switched(call, process.resume(call.options, name, warn))
+
+
+def _switched(call: Call, now: Held) -> None:
+    if call.json:
+        emit(now.to_json())
+        return
+    before = "" if now.changed else " (as before)"
+    if now.on_hold:
+        tell(f"{now.name} is on hold{before}: `xw resume {now.name}` lets mail be shown again")
+    else:
+        tell(f"{now.name} is not on hold{before}")
 
 
 def join(call: Call, groups: list[str]) -> None:

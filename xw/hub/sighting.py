@@ -5,7 +5,7 @@ A card or a presence is read again only when its time has changed.
 
 from collections.abc import Mapping
 
-from xw import clock, layout, presence
+from xw import clock, delivery, layout, presence
 from xw.errors import Damaged
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xw.shapes import upkeep
-    from xw.words import BridgeState, Shown
+    from xw.words import BridgeState, Delivery, Shown
 
 
 class Peer(NamedTuple):
@@ -26,7 +26,8 @@ class Peer(NamedTuple):
     is the kind of the bridge that runs, or died; `waits_for` is its reason to hold mail back. `needs_help` is
     the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read,
     `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing),
-    `bridge_note` what its bridge says of its turns today, or of announced mail.
+    `bridge_note` what its bridge says of its turns today, or of announced mail. `delivery` is when it is
+    shown mail by itself, `delivery_why` who decided that; `on_hold` if its owner has stopped it.
     """
 
     name: str
@@ -49,6 +50,9 @@ class Peer(NamedTuple):
     problem: str = ""
     memory: str = ""
     bridge_note: str = ""
+    delivery: "Delivery" = delivery.DEFAULT
+    delivery_why: str = ""
+    on_hold: bool = False
 
     @property
     def in_trouble(self) -> bool:
@@ -115,6 +119,8 @@ class Sighting(NamedTuple):
             self.problem,
             shown.memory,
             shown.bridge_note,
+            *_delivery(card, shown),
+            shown.on_hold,
         )
 
 
@@ -137,6 +143,16 @@ def fields(text: str) -> dict[str, object]:
         return parse_object(text.encode())
     except Damaged:
         return {}
+
+
+def _delivery(card: Mapping[str, object], shown: presence.Presence) -> delivery.Effective:
+    """Return when an instance is shown mail; a bridge knows an xw.json that was edited after `init`."""
+    bridged = shown.bridge_state in ("runs", "waits")
+    chosen = _text(card, "delivery")
+    if bridged and shown.bridge_delivery:
+        served = shown.bridge_delivery == "push" and chosen != "push"
+        chosen = "" if served else shown.bridge_delivery
+    return delivery.decide(chosen, shown.launched, bridged)
 
 
 def _text(card: Mapping[str, object], key: str) -> str:

@@ -71,6 +71,9 @@ class Card(TypedDict):
     capabilities: NotRequired[list[str]]
     model: NotRequired[str]
     groups: NotRequired[Annotated[list[Name], Field(description="The groups that it has joined.")]]
+    delivery: NotRequired[
+        Annotated[str, Field(description="When it is shown mail by itself: asked, start, turn or push.")]
+    ]
 
 
 class Said(TypedDict):
@@ -81,6 +84,7 @@ class Said(TypedDict):
     progress: NotRequired[str]
     ttl_s: Annotated[float, Field(description="Seconds for which this is valid.")]
     blocked: NotRequired[Annotated[bool, Field(description="True for a busy agent that is blocked.")]]
+    launched: NotRequired[Annotated[bool, Field(description="True if `xw launch` started the agent.")]]
 
 
 class Help(TypedDict):
@@ -100,6 +104,7 @@ class Serving(TypedDict):
         Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
     ]
     note: NotRequired[Annotated[str, Field(description="Its turns of today, or what it has announced.")]]
+    delivery: NotRequired[Annotated[str, Field(description="The value by which it shows mail.")]]
 
 
 class Presence(Said):
@@ -108,6 +113,9 @@ class Presence(Said):
     said: NotRequired[Said]
     bridge: NotRequired[Serving]
     help: NotRequired[Help]
+    on_hold: NotRequired[
+        Annotated[bool, Field(description="True while its owner lets no mail be shown by itself.")]
+    ]
 
 
 class WhyNote(TypedDict):

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "peers": (upkeep.Peers,),
     "join": (upkeep.Groups,),
     "leave": (upkeep.Groups,),
+    "hold": (upkeep.Held,),
+    "resume": (upkeep.Held,),
     "prompt": (upkeep.Prompt,),
     "check": (mail.Pending, mail.DeadLetters),
     "read": (mail.Opened, mail.Thread),

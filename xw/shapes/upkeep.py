@@ -8,7 +8,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 from xw.codes import Code, ErrorCode, Level
 from xw.shapes.mail import Resends
 from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Time
-from xw.words import BridgeState, Shown
+from xw.words import BridgeState, Delivery, Shown
 
 
 class Made(TypedDict):
@@ -50,6 +50,9 @@ class Who(TypedDict):
     claimed: Annotated[
         Count, Field(description="Claimed messages that are not finished, without a bridge's.")
     ]
+    delivery: Annotated[Delivery, Field(description="When it is shown mail by itself.")]
+    delivery_why: Annotated[str, Field(description="The reason for that, in words.")]
+    on_hold: Annotated[bool, Field(description="True if no mail is shown by itself until `xw resume`.")]
 
 
 class Peer(TypedDict):
@@ -75,6 +78,9 @@ class Peer(TypedDict):
     problem: Annotated[str, Field(description="Why its card or mailbox cannot be read, or empty.")]
     memory: Annotated[str, Field(description="Name of its program's memory; `none`: it has none.")]
     bridge_note: Annotated[str, Field(description="The bridge's turns of today, or what it has announced.")]
+    delivery: Annotated[Delivery, Field(description="When it is shown mail by itself.")]
+    delivery_why: Annotated[str, Field(description="The reason for that, in words.")]
+    on_hold: Annotated[bool, Field(description="True if no mail is shown by itself until `xw resume`.")]
 
 
 class Peers(TypedDict):
@@ -92,6 +98,15 @@ class Groups(TypedDict):
     name: Name
     groups: list[Name]
     changed: Annotated[list[Name], Field(description="Those joined or left by this call.")]
+
+
+class Held(TypedDict):
+    """An instance after `hold` or `resume`."""
+
+    format: Format
+    name: Name
+    on_hold: bool
+    changed: Annotated[bool, Field(description="False if it was so before.")]
 
 
 class Prompt(TypedDict):

@@ -81,6 +81,8 @@ _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
     "unregister": others.unregister,
     "join": others.groups,
     "leave": others.groups,
+    "hold": others.hold,
+    "resume": others.hold,
     "attach": sending.attach,
     "retry": mail.retry,
     "check": mail.check,

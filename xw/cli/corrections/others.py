@@ -68,6 +68,16 @@ def unregister(wrong: Wrong, known: Known) -> Corrections:
     return [write("unregister", [name], wrong) for name in found] or [write("peers", [], wrong)]
 
 
+def hold(wrong: Wrong, known: Known) -> Corrections:
+    """Correct hold and resume, which take an instance; a room is paused instead."""
+    given = [*wrong.options.pop("name", []), *wrong.words]
+    verb = wrong.command.name
+    if rooms := [word for word in given if word in known.rooms]:
+        return [write(f"room {'pause' if verb == 'hold' else 'resume'}", rooms[:1], wrong)]
+    named = (peer_in(word, known) or misspelt(word, known) for word in given)
+    return [write(verb, [name], wrong) for name in named if name] or [write("peers", [], wrong)]
+
+
 def groups(wrong: Wrong, known: Known) -> Corrections:
     """Correct join and leave, which take groups; a room has commands of its own."""
     rooms = [word for word in wrong.words if word in known.rooms]
