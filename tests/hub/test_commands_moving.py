@@ -10,6 +10,7 @@ from tests.cli.team import until
 from tests.hub.worlds import World, hub_of, kept_in_step
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
+from xw import layout
 from xw.mirror.watcher import MirrorWatcher
 
 
@@ -90,6 +91,34 @@ def test_a_move_before_the_watcher_listens(
         finally:
             moved.set()
         until(alice.pending)
+    assert [text.partition(":")[0] for text in told] == ["connected"]
+
+
+def test_a_claim_after_the_move(world: World, alice: Machine, join: Join) -> None:
+    """Beside a `sync --watch` that has not looked yet, a process follows the hub by itself."""
+    bob = join("bob")
+    task = bob.send("alice", "mine")
+    alice.ok("check")
+    bob.ok("hub", "move", f"{world.url}-new")
+    mailbox = alice.mailbox
+    with mailbox.files.locked(mailbox.at(layout.WATCH_LOCK)):
+        alice.ok("claim", task)
+    assert list(hub_of(world, "-new").survey("alice", {}).states.values()) == ["processing"]
+
+
+def test_a_process_that_ran_before_the_move(world: World, alice: Machine, join: Join) -> None:
+    """What another process has noted of the hub's new place is enough, once the old place is gone."""
+    bob = join("bob")
+    bob.send("alice", "mine")
+    synced, asked, kept = (alice.instance().carrier for _ in range(3))
+    assert synced.refresh() is None
+    bob.ok("hub", "move", f"{world.url}-new")
+    alice.ok("sync")
+    world.vanish()
+    assert synced.sync().problems == ()
+    assert asked.claim(alice.mailbox.pending()[0])
+    with kept_in_step(alice, kept.mirror) as told:
+        until(lambda: told)
     assert [text.partition(":")[0] for text in told] == ["connected"]
 
 

@@ -22,6 +22,7 @@ from xw import agent, schemes
 from xw.hub import opening, ssh
 from xw.hub.contract import Hub
 from xw.layout import INBOX
+from xw.mirror.mirror import Mirror
 from xw.mirror.watcher import MirrorWatcher
 
 SOON_S = (0.02, 0.1)  # between two looks at the hub, so that waiting takes no test's time
@@ -38,6 +39,9 @@ class World(Protocol):
 
     def back(self) -> None:
         """End that."""
+
+    def vanish(self) -> None:
+        """Let nothing of the hub be left in its place, as after a move."""
 
     def remove(self, name: str) -> None:
         """Let an instance leave the hub."""
@@ -66,6 +70,10 @@ class LedgerWorld:
     def back(self) -> None:
         """See `World.back`."""
         self.server.cut = False
+
+    def vanish(self) -> None:
+        """See `World.vanish`."""
+        self.server.made = False
 
     def remove(self, name: str) -> None:
         """See `World.remove`."""
@@ -100,6 +108,10 @@ class SshWorld:
     def back(self) -> None:
         """See `World.back`."""
         self._way.cut = False
+
+    def vanish(self) -> None:
+        """See `World.vanish`."""
+        shutil.rmtree(self.root)
 
     def remove(self, name: str) -> None:
         """See `World.remove`."""
@@ -144,9 +156,9 @@ def _ssh(root: Path) -> Iterator[World]:
 WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"ledger": _ledger, "ssh": _ssh}
 
 
-def hub_of(world: World) -> Hub:
-    """Return a separate connection to the hub."""
-    return opening.open_hub(world.url)
+def hub_of(world: World, end: str = "") -> Hub:
+    """Return a separate connection to the hub, or to the one whose URL has another end."""
+    return opening.open_hub(world.url + end)
 
 
 # While a command runs in this process's main thread, others act in threads of their own, by `xw.open`.
@@ -214,9 +226,12 @@ def acting(machine: Machine) -> agent.Agent:
 
 
 @contextmanager
-def kept_in_step(machine: Machine) -> Iterator[list[str]]:
-    """Keep a machine's mirror in step while the body runs, as `xw sync --watch` does; what it tells."""
-    mirror = machine.instance().carrier.mirror
+def kept_in_step(machine: Machine, mirror: Mirror | None = None) -> Iterator[list[str]]:
+    """Keep a machine's mirror in step while the body runs, as `xw sync --watch` does; what it tells.
+
+    With `mirror`, by a process that has opened it before.
+    """
+    mirror = mirror or machine.instance().carrier.mirror
     assert mirror
     told: list[str] = []
     watching = MirrorWatcher([mirror], told.append)

@@ -53,16 +53,23 @@ MUTATIONS = (
     ),
     Mutation(
         "a mirror follows only to the hub that it knows",
-        "xw/mirror/recognise.py",
-        "    if known.id and identity and identity != known.id:\n",
-        "    if not known:\n",
+        "xw/mirror/mirror.py",
+        "        if known.id and identity and identity != known.id:\n",
+        "        if not known:\n",
         _RENAMED,
     ),
     Mutation(
         "a watcher follows a hub that moved before it connected",
         "xw/mirror/watcher.py",
-        "with suppress(Moved), self._hub.within(_CONNECT_S)",
-        "with self._hub.within(_CONNECT_S)",
+        "with suppress(Moved), hub.within(_CONNECT_S)",
+        "with hub.within(_CONNECT_S)",
+        _WATCHING,
+    ),
+    Mutation(
+        "a process follows a hub that another has followed",
+        "xw/mirror/mirror.py",
+        "        if now != self.url:",
+        "        if not now:",
         _WATCHING,
     ),
     Mutation(

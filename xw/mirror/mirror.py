@@ -7,9 +7,9 @@ commands read the mirror, at local speed. Works over any `contract.Hub`.
 import time
 
 from xw import layout
-from xw.errors import Moved, Unreachable, XwError
+from xw.errors import Moved, Refused, Unreachable, XwError
 from xw.mailbox import Mailbox
-from xw.mirror.notes import Notes
+from xw.mirror.notes import MOVES, Notes
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -72,10 +72,49 @@ class Mirror:
         self.url = self.notes.url = url
         self._hub = hub
 
+    def follow(self, moved: Moved, limit: float | None) -> "Hub":
+        """Use the hub at its new place from now on, through several moves; return it.
+
+        Each place is asked for at most `limit` seconds. Raise Refused if another hub is there.
+        """
+        from contextlib import nullcontext
+
+        from xw.hub.opening import open_hub
+
+        known = self.notes.about()
+        left = [self.url]
+        for _ in range(MOVES):
+            try:
+                there = open_hub(moved.url)
+                with there.within(limit) if limit else nullcontext():
+                    identity = there.identity(known.id or "")
+                break
+            except Moved as further:
+                left.append(moved.url)
+                moved = further
+            except Unreachable as error:
+                raise Unreachable(f"the hub {self.url} has moved to {moved.url}; {error}") from None
+        else:
+            raise Unreachable(f"the hub {self.url} has moved in a circle")
+        if known.id and identity and identity != known.id:
+            raise Refused(
+                f"the hub {self.url} reports a move to {moved.url}, but another hub is there: "
+                "ask the person who moved it; nothing was sent"
+            )
+        about = known._replace(id=identity or known.id, moved=(*known.moved, *left)).at(moved.url, *left)
+        self.notes.note_hub(about)
+        self.redirect(moved.url, there)
+        return there
+
     def remote(self) -> "Hub":
         """Return the hub itself, for calls without a limit. Raise Unreachable with --offline."""
         if self.offline:
             raise Unreachable(f"{self.url}: not reached, because of --offline")
+        now = self.notes.about().leads(self.url)
+        if now != self.url:  # another process has followed the hub; the old place may be gone
+            from xw.hub.opening import open_hub
+
+            self.redirect(now, open_hub(now))
         return self.hub
 
     def closed(self) -> str:
@@ -84,16 +123,22 @@ class Mirror:
         return f"{closed}: {self.hint}" if closed and self.hint else closed
 
     def asked(self, question: "Callable[[Hub], _Answer]") -> "_Answer":
-        """Return the hub's answer, within the limit. Raise Unreachable, also shortly after a failed try."""
+        """Return the hub's answer, within the limit, wherever it has moved meanwhile.
+
+        Raise Unreachable, also shortly after a failed try; Refused if another hub is at the new place.
+        """
         away = self.notes.away()
         if away.in_backoff() and not self.offline:
             raise Unreachable(f"{away.why} (tried a moment ago)")
         hub = self.remote()
         try:
-            with hub.within(self.timeout):
-                return question(hub)
-        except Moved:
-            raise  # the next sync follows, and must not wait
+            for _ in range(MOVES):
+                try:
+                    with hub.within(self.timeout):
+                        return question(hub)
+                except Moved as moved:  # not left to a sync: beside a `sync --watch` this process makes none
+                    hub = self.follow(moved, self.timeout)
+            raise Unreachable(f"the hub {self.url} has moved in a circle")
         except Unreachable as error:
             self.notes.failed(str(error))
             raise

@@ -9,7 +9,7 @@ import time
 from contextlib import nullcontext, suppress
 from typing import Literal
 
-from xw.errors import Copied, Moved, Refused, Unreachable, XwError, explain
+from xw.errors import Copied, Moved, Unreachable, XwError, explain
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
@@ -149,29 +149,3 @@ def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) 
     except (XwError, OSError) as error:
         raise Untold(f"{whether} ({explain(error)})") from None
     raise Copied(url, asked)
-
-
-def follow(mirror: Mirror, moved: Moved) -> None:
-    """Let a mirror follow its hub, through several moves. Raise Refused if another hub is there."""
-    known = mirror.notes.about()
-    left = [mirror.url]
-    for _ in range(MOVES):
-        try:
-            there = open_hub(moved.url)
-            identity = there.identity(known.id or "")
-            break
-        except Moved as further:
-            left.append(moved.url)
-            moved = further
-        except Unreachable as error:
-            raise Unreachable(f"the hub {mirror.url} has moved to {moved.url}; {error}") from None
-    else:
-        raise Unreachable(f"the hub {mirror.url} has moved in a circle")
-    if known.id and identity and identity != known.id:
-        raise Refused(
-            f"the hub {mirror.url} reports a move to {moved.url}, but another hub is there: "
-            "ask the person who moved it; nothing was sent"
-        )
-    about = known._replace(id=identity or known.id, moved=(*known.moved, *left)).at(moved.url, *left)
-    mirror.notes.note_hub(about)
-    mirror.redirect(moved.url, there)

@@ -5,7 +5,6 @@ sync completes an interrupted one.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Literal
 
 from xw import clock, layout, outbox
@@ -31,7 +30,7 @@ from xw.message import STRAY, Attachment, Message, decode, parse_object
 from xw.mirror.mirror import Mirror
 from xw.mirror.notes import MOVES
 from xw.mirror.plan import Advance, Fetch, Listing, Settle, plan
-from xw.mirror.recognise import follow, recognise
+from xw.mirror.recognise import recognise
 from xw.named_tuple import NamedTuple
 from xw.words import State
 
@@ -75,8 +74,7 @@ def sync(
                 try:
                     return _sync(mirror, progress or _silent, peers, limit)
                 except Moved as moved:
-                    with mirror.hub.within(limit) if limit else nullcontext():
-                        follow(mirror, moved)
+                    mirror.follow(moved, limit)
             raise Unreachable(f"the hub {mirror.url} has moved in a circle")
         except NotFound:  # the hub exists, and serves other instances of this mirror
             raise

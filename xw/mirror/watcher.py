@@ -120,9 +120,10 @@ class MirrorWatcher:
 
         def connect() -> None:
             try:
+                hub = self._mirrors[0].remote()
                 # A hub that has moved is no failure: the next sync follows it.
-                with suppress(Moved), self._hub.within(_CONNECT_S):
-                    self._hub.connect()
+                with suppress(Moved), hub.within(_CONNECT_S):
+                    hub.connect()
             except Exception as error:  # noqa: BLE001  # raised again below
                 problems.append(error)
             finally:
