@@ -507,6 +507,20 @@ def apart() -> Iterator[Apart]:
     made.remove()
 
 
+def _goes_on(load: Load) -> None:
+    """Return once mail has travelled."""
+    before = len(load.acknowledged)
+    until(lambda: len(load.acknowledged) >= before + 10)
+
+
+def _timed_check(apart: Apart, machine: Machine) -> tuple[float, str]:
+    """Return how long a `check` takes, and its warnings."""
+    began = time.monotonic()
+    command = [*apart.within(), XW, "--as", machine.name, "check"]
+    shown = subprocess.run(command, cwd=machine.folder, capture_output=True, text=True, check=True)
+    return time.monotonic() - began, shown.stderr
+
+
 @pytest.mark.root
 def test_dropped_packets(
     apart: Apart, home: Home, keys: Keys, hub: Path, tmp_path: Path, record_property: Record
@@ -527,22 +541,16 @@ def test_dropped_packets(
         alice.set(offline_s=0.5)
         took = []
         for _ in range(6):
-            before = len(load.acknowledged)
-            until(lambda before=before: len(load.acknowledged) >= before + 20)  # type: ignore[misc]
+            _goes_on(load)
             apart.plug("down")
-            began = time.monotonic()
-            shown = subprocess.run(
-                [*apart.within(), XW, "--as", "alice", "check"],
-                cwd=alice.folder,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            if "tried a moment ago" not in shown.stderr:
-                assert " is the mail of " in shown.stderr
-                took.append(time.monotonic() - began)
+            down, said = _timed_check(apart, alice)
             apart.plug("up")
-        assert min(took) < 0.5 + 1 + 1  # the last for the start of two processes
+            _goes_on(load)
+            if "tried a moment ago" not in said:
+                assert " is the mail of " in said
+                # Less what starting two processes takes now: a busy machine needs seconds for that.
+                took.append(down - _timed_check(apart, alice)[0])
+        assert min(took) < 0.5 + 1
         assert load.judge(hub) >= 120
         record_property("campaign", ("packets dropped", "send, sync, done over ssh", 6, 0))
     finally:
