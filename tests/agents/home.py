@@ -15,6 +15,16 @@ from typing import Any
 from tests.agents.programs import search_path
 
 KEY = "test-key"
+_AIDER = """\
+model: openai/stub-1
+analytics-disable: true
+check-update: false
+show-model-warnings: false
+show-release-notes: false
+gitignore: false
+auto-commits: false
+git: false
+"""
 
 
 def prepare(home: Path, work: Path, port: int) -> None:
@@ -24,13 +34,15 @@ def prepare(home: Path, work: Path, port: int) -> None:
         place.mkdir(parents=True, exist_ok=True)
     _claude(home, work)
     _codex(home, work, base)
-    _gemini(home)
+    _gemini(home / ".gemini", "gemini-api-key")
+    _gemini(home / ".qwen", "openai")
     _opencode(home, base)
     _pi(home, base)
     _put(
         home / ".config/io.datasette.llm/extra-openai-models.yaml",
         f'- model_id: stub\n  model_name: stub-1\n  api_base: "{base}/v1"\n',
     )
+    _put(home / ".aider.conf.yml", _AIDER)
 
 
 def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
@@ -50,7 +62,13 @@ def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
         "DISABLE_AUTOUPDATER": "1",
         "OPENAI_API_KEY": KEY,
         "OPENAI_BASE_URL": f"{base}/v1",
+        "OPENAI_API_BASE": f"{base}/v1",  # aider's
+        "OPENAI_HOST": base,  # goose's
         "OPENAI_MODEL": "stub-1",
+        "GOOSE_PROVIDER": "openai",
+        "GOOSE_MODEL": "stub-1",
+        "GOOSE_DISABLE_KEYRING": "1",
+        "GOOSE_TELEMETRY_ENABLED": "false",
         "GEMINI_API_KEY": KEY,
         "GOOGLE_GEMINI_BASE_URL": base,
         # Else a second process outlives the one that was started.
@@ -115,15 +133,16 @@ def _codex(home: Path, work: Path, base: str) -> None:
     _put(home / ".codex/config.toml", "\n".join(lines) + "\n")
 
 
-def _gemini(home: Path) -> None:
+def _gemini(place: Path, key: str) -> None:
+    """Write the settings of Gemini CLI, whose form Qwen Code has too."""
     settings = {
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
         "privacy": {"usageStatisticsEnabled": False},
         "telemetry": {"enabled": False},
         "ui": {"hideTips": True},
-        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+        "security": {"auth": {"selectedType": key}, "folderTrust": {"enabled": False}},
     }
-    _put(home / ".gemini/settings.json", settings)
+    _put(place / "settings.json", settings)
 
 
 def _opencode(home: Path, base: str) -> None:

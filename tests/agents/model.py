@@ -35,6 +35,8 @@ class Model:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self.requests: list[str] = []
+        self.called: list[tuple[str, str]] = []
+        """Markers, each with the whole name of the tool that its answer called."""
         self._markers = (f"marker{number:04d}" for number in itertools.count(1))
         self._says: dict[str, Answer] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -74,7 +76,10 @@ class Model:
         if turn.result is not None or not answer.call:
             return answer._replace(call=None)
         named = [tool for tool in turn.tools if tool.endswith(answer.call.tool)]
-        return answer._replace(call=answer.call._replace(tool=named[0]) if named else None)
+        if not named:
+            return answer._replace(call=None)
+        self.called.append((marker, named[0]))
+        return answer._replace(call=answer.call._replace(tool=named[0]))
 
 
 class _Way(NamedTuple):

@@ -1,11 +1,12 @@
 """The agent programs of these tests: which version, how it is installed, how it is started.
 
 They are installed by npm and pip into `$XW_AGENTS` (else `~/.cache/xw-agents`),
-a directory for each that the next run finds again: about 2.5 GB for all. The
+a directory for each that the next run finds again: about 3.5 GB for all. The
 newest versions want Node 24, which is installed in the same way, and is used
 for npm as well: an older Node makes npm choose an older program, silently.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -34,12 +35,12 @@ class Program(NamedTuple):
 _STUB = ("-m", "stub-1")
 PROGRAMS = {
     "claude": Program(
-        "@anthropic-ai/claude-code@2.1.329",
+        "@anthropic-ai/claude-code@2.1.332",
         terminal=("claude", "--permission-mode", "default"),
         headless=("claude", "-p"),
     ),
     "codex": Program(
-        "@openai/codex@0.169.0",
+        "@openai/codex@0.171.0",
         terminal=("codex",),
         headless=("codex", "exec", "--skip-git-repo-check", "-"),
     ),
@@ -52,11 +53,29 @@ PROGRAMS = {
     "opencode": Program(
         "opencode-ai@1.18.33", terminal=("opencode",), acp=("opencode", "acp"), headless=("opencode", "run")
     ),
-    "pi": Program("@earendil-works/pi-coding-agent@0.74.2", terminal=("pi",), headless=("pi", "-p")),
+    "qwen": Program(
+        "@qwen-code/qwen-code@0.24.4",
+        terminal=("qwen", *_STUB, "--approval-mode", "default"),
+        acp=("qwen", *_STUB, "--acp"),
+        headless=("qwen", *_STUB),
+    ),
+    "pi": Program(
+        "@earendil-works/pi-coding-agent@1.6.0",
+        # Its default, full screen, keeps one screen of an answer.
+        terminal=("pi", "--tui-mode", "regular"),
+        headless=("pi", "-p"),
+    ),
+    "goose": Program(
+        "@aaif/goose-acp@1.50.0",
+        terminal=("goose", "session"),
+        acp=("goose", "acp"),
+        headless=("goose", "run", "--quiet", "--no-session", "-i", "-"),
+    ),
+    "aider": Program("aider-chat==0.86.2", terminal=("aider",), headless=(), pip=True),
     "llm": Program(
         "llm==0.36", terminal=("llm", "chat", "-m", "stub"), headless=("llm", "-m", "stub"), pip=True
     ),
-    "claude-acp": Program("@agentclientprotocol/claude-agent-acp@0.100.0", acp=("claude-agent-acp",)),
+    "claude-acp": Program("@agentclientprotocol/claude-agent-acp@0.101.0", acp=("claude-agent-acp",)),
     "codex-acp": Program("@agentclientprotocol/codex-acp@2.6.0", acp=("codex-acp",)),
 }
 TERMINAL = [name for name, program in PROGRAMS.items() if program.terminal]
@@ -82,11 +101,16 @@ def _once(package: str, say: Callable[[str], object], fetch: Callable[[Path], No
     place = _place(package)
     if (place / _FINISHED).exists():
         return
-    say(f"agents: installing {package} into {place}")
-    shutil.rmtree(place, ignore_errors=True)  # what a run that was broken off has left
-    place.mkdir(parents=True)
-    fetch(place)
-    (place / _FINISHED).touch()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(place.with_name(place.name + ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be installing the same program
+        if (place / _FINISHED).exists():
+            return
+        say(f"agents: installing {package} into {place}")
+        shutil.rmtree(place, ignore_errors=True)  # what a run that was broken off has left
+        place.mkdir(parents=True)
+        fetch(place)
+        (place / _FINISHED).touch()
 
 
 def _fetch(place: Path, program: Program) -> None:

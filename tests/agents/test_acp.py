@@ -18,6 +18,10 @@ pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
 
 TOOLS = {
     "gemini": Call("run_shell_command", {"command": "touch made-by-tool", "description": "x"}),
+    "qwen": Call(
+        "run_shell_command", {"command": "touch made-by-tool", "description": "x", "is_background": False}
+    ),
+    "goose": Call("shell", {"command": "touch made-by-tool"}),
     "opencode": Call("bash", {"command": "touch made-by-tool", "description": "x"}),
     "claude-acp": Call("Bash", {"command": "touch made-by-tool", "description": "x"}),
     "codex-acp": Call(
@@ -69,6 +73,7 @@ def test_tools_are_denied(agent: Stage) -> None:
     agent.model.says(second, "Next.")
     agent.send(first)
     assert agent.ask(second).endswith("Next.")
+    assert first in [marker for marker, _ in agent.model.called]
     assert not (agent.work / "made-by-tool").exists()
     assert not os.path.exists("/made-by-tool")
 

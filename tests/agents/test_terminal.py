@@ -21,6 +21,9 @@ TOOLS = {
         },
     ),
     "gemini": Call("run_shell_command", {"command": "touch made-by-tool", "description": "x"}),
+    "qwen": Call(
+        "run_shell_command", {"command": "touch made-by-tool", "description": "x", "is_background": False}
+    ),
     "opencode": Call("bash", {"command": "touch made-by-tool", "description": "x"}),
 }
 """Of each program that asks a person first: the tool that makes it ask."""
