@@ -30,6 +30,8 @@ class Program(NamedTuple):
     headless: tuple[str, ...] = ()
     """One turn: the text on stdin, the answer on stdout."""
     pip: bool = False
+    options: tuple[str, ...] = ()
+    """Of the bridge to its terminal, for a program that xw has no profile of."""
 
 
 _STUB = ("-m", "stub-1")
@@ -68,10 +70,16 @@ PROGRAMS = {
     "goose": Program(
         "@aaif/goose-acp@1.50.0",
         terminal=("goose", "session"),
+        options=("profile=generic",),
         acp=("goose", "acp"),
         headless=("goose", "run", "--quiet", "--no-session", "-i", "-"),
     ),
-    "aider": Program("aider-chat==0.86.2", terminal=("aider",), headless=(), pip=True),
+    "aider": Program(
+        "aider-chat==0.86.2",
+        terminal=("aider", "--no-stream"),
+        options=("profile=generic", "lines=many", "end=^Tokens: "),
+        pip=True,
+    ),
     "llm": Program(
         "llm==0.36", terminal=("llm", "chat", "-m", "stub"), headless=("llm", "-m", "stub"), pip=True
     ),

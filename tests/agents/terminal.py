@@ -9,21 +9,25 @@ from tests.agents.programs import PROGRAMS
 from tests.agents.stage import Stage
 from tests.bridges.helpers import until
 from xw.bridges.chat import ChatGone
+from xw.bridges.described import changes
 from xw.bridges.panes import Tmux, list_panes
-from xw.bridges.profiles import PROFILES
+from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.screen import not_ready
 
-START_S = 60.0
+START_S = 180.0
 
 
 class Terminal(Stage):
-    """The program's name is its profile's too."""
+    """The program's name is its profile's too, if it has one."""
 
     def __init__(self, name: str, home: Path, model: Model) -> None:
         super().__init__(home, model, name)
         self.server = str(home / "tmux")
         self.tmux = Tmux(self.server)
         self.pane = ""
+        self.options = PROGRAMS[name].options
+        described = changes(dict(option.split("=", 1) for option in self.options))
+        self.profile = PROFILES.get(name, GENERIC)._replace(**described)
 
     def start(self) -> None:
         """Start the program in a pane of 120 by 40, wait until it is idle, and bridge to it."""
@@ -34,7 +38,9 @@ class Terminal(Stage):
             "-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size, *command
         ).strip()
         self.waits_for(None)
-        self.bridge("tmux", "--target", self.name, "--option", f"server={self.server}")
+        target = self.pane if self.options else self.name
+        options = [f"--option={option}" for option in (f"server={self.server}", *self.options)]
+        self.bridge("tmux", "--target", target, *options)
 
     def end(self) -> None:
         """End the bridge, the program and its tmux."""
@@ -48,7 +54,7 @@ class Terminal(Stage):
 
     def reason(self) -> str | None:
         """Why the program takes no text now."""
-        return not_ready(self.tmux.look(self.pane), PROFILES[self.name])
+        return not_ready(self.tmux.look(self.pane), self.profile)
 
     def found(self) -> tuple[str, str]:
         """Return the program and its state, as `xw bridge tmux --list` shows it."""

@@ -4,7 +4,6 @@ import pytest
 
 from tests.agents.dialects import Call
 from tests.agents.terminal import Terminal
-from xw.bridges.profiles import PROFILES
 from xw.bridges.typed import typed
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
@@ -36,21 +35,25 @@ def plain(text: str) -> str:
 
 def assert_arrived(terminal: Terminal, marker: str, shown: str) -> None:
     """The model was asked exactly this, among what the program puts around it."""
-    wanted = typed(shown, PROFILES[terminal.name])
+    wanted = typed(shown, terminal.profile)
     asked = terminal.model.asked(marker)
     assert any(wanted in turn for turn in asked), (wanted, asked)
 
 
 def test_program_is_found(terminal: Terminal) -> None:
-    """The program is recognised in its pane, and called idle."""
-    assert terminal.found() == (terminal.name, "idle")
+    """The program is recognised in its pane, if xw has a profile of it, and called idle."""
+    program, state = terminal.found()
+    assert state == "idle"
+    assert terminal.options or program == terminal.name
 
 
 def test_answer_comes_back(terminal: Terminal) -> None:
     """A question goes in as one turn, and the model's answer comes back as the reply, nothing around it."""
     marker = terminal.marker()
     terminal.model.says(marker, SAID)
-    assert plain(terminal.ask(f"{marker}\n\n  how do you do?")) == SAID
+    answer = plain(terminal.ask(f"{marker}\n\n  how do you do?"))
+    # A program without a profile shows more around its first answer, such as how long it took.
+    assert SAID in answer if terminal.options else answer == SAID
     shown = f"{marker}\n\n  how do you do?\n[end "
     assert_arrived(terminal, marker, shown)
 
@@ -72,13 +75,16 @@ def test_hostile_body_does_nothing(terminal: Terminal) -> None:
 
 
 def test_long_body_arrives_whole(terminal: Terminal) -> None:
-    """A body longer than any screen reaches the model without a missing line."""
+    """A body longer than any screen reaches the model without a missing line, or the file that has it."""
     marker = terminal.marker()
     terminal.model.says(marker, "Read.")
     body = "\n".join([marker, *(f"row {number} of the long body" for number in range(300))])
-    assert terminal.ask(body) == "Read."
+    answer = terminal.ask(body)
+    # aider draws a text that is longer than its screen twice, and the second copy looks like an answer.
+    assert answer.endswith("\nRead.") if terminal.name == "aider" else answer == "Read."
     arrived = "\n".join(terminal.model.asked(marker))
-    assert [number for number in range(300) if f"row {number} of the long body" not in arrived] == []
+    missing = [number for number in range(300) if f"row {number} of the long body" not in arrived]
+    assert missing == [] or (terminal.profile.limit and "(cut here: " in arrived and "body.txt" in arrived)
 
 
 def test_long_answer_is_whole_or_says_so(terminal: Terminal) -> None:

@@ -721,7 +721,7 @@ def test_invalid_option(option: str, tmp_path: Path) -> None:
 
 
 def test_many_lines_for_a_program_that_nobody_described(agent: Start, tmp_path: Path) -> None:
-    """With `lines=many` a program that asked for bracketed pastes gets the text with its newlines."""
+    """With `lines=many` a program that asked for bracketed pastes gets newlines, and a text of any length."""
     code = (
         "import os, sys, tty\n"
         "tty.setcbreak(0)\n"
@@ -745,3 +745,4 @@ def test_many_lines_for_a_program_that_nobody_described(agent: Start, tmp_path: 
         mark, text = ask(chat, "one\ntwo")
         assert until(lambda: chat.capture(mark, text)) == Reply("the answer")
         assert shown.read_text("utf-8") == text and "\n" in text
+        assert chat.limit == 0

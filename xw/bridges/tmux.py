@@ -268,8 +268,9 @@ class TmuxChat:
     def _look(self) -> tuple[Screen, Profile]:
         """Return the pane's screen and its program's profile; see `Target.look`."""
         screen, profile = self._target.look()
+        profile = profile._replace(**self._changes)
         self._limit = profile.limit
-        return screen, profile._replace(**self._changes)
+        return screen, profile
 
     def _check_program(self, mark: str) -> Screen:
         """Return the screen. Raise ChatGone if another program, perhaps a shell, has taken the terminal."""
