@@ -527,15 +527,15 @@ def test_dropped_packets(
 ) -> None:
     """Behind a cable that is pulled again and again nothing is lost or double, and check keeps its limit."""
     server = Sshd(tmp_path / "server", [keys.host], keys.accepted, [f"ListenAddress {apart.address}"])
+    url = f"ssh://{apart.address}:{server.port}{hub}"
+    alice, bob = (Machine(tmp_path / name, name, url) for name in ("alice", "bob"))
+    load = Load(alice, bob, prefix=apart.within())
     try:
         with home.known_hosts.open("a") as file:
             file.write(f"[{apart.address}]:{server.port} {public(keys.host)}\n")
-        url = f"ssh://{apart.address}:{server.port}{hub}"
-        alice, bob = (Machine(tmp_path / name, name, url) for name in ("alice", "bob"))
         for machine in (alice, bob):
             machine.join()
         alice.ok("sync")
-        load = Load(alice, bob, prefix=apart.within())
         load.start("give")
         load.start("take")
         alice.set(offline_s=0.5)
@@ -556,3 +556,4 @@ def test_dropped_packets(
     finally:
         disconnect()
         server.stop()
+        load.end()

@@ -73,6 +73,12 @@ class Member:
             process.wait(30)
 
     @property
+    def ready(self) -> bool:
+        """Return True once its processes have begun to serve it, which takes long on a busy machine."""
+        signs = ("ready", "connected: ")[: len(self._commands)]
+        return all(sign in self.said for sign in signs)
+
+    @property
     def said(self) -> str:
         """Return the reports of its processes."""
         return (self._folder / f"reports-{self.name}").read_text()
@@ -115,6 +121,7 @@ def converse(stage: Stage, members: dict[str, Member], most: int) -> None:
     stage.add("anna", "human")
     for member in members.values():
         member.start()
+    until_true(lambda: all(member.ready for member in members.values()))
     room = start(stage.root, "talk")
     try:
         until(stage, most // 3, limit)
