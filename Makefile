@@ -59,7 +59,7 @@ mutate: setup tools ## remove each durable or ordering step once, and see a test
 torture: setup tools ## run the fault campaigns at full size (long)
 	$(BIN)/pytest -n 2 -m torture --timeout 3600 $(ARGS)
 
-test-agents: setup tools ## test bridges to real agent programs (installs 2.5 GB into ~/.cache/xw-agents)
+test-agents: setup tools ## test bridges to real agent programs (installs 3.7 GB into ~/.cache/xw-agents)
 	$(BIN)/python -m tests.agents $(ARGS)
 
 format: setup ## format the code, and fix lint errors that are safe to fix

@@ -1,7 +1,7 @@
 """The agent programs of these tests: which version, how it is installed, how it is started.
 
 They are installed by npm and pip into `$XW_AGENTS` (else `~/.cache/xw-agents`),
-a directory for each that the next run finds again: about 3.5 GB for all. The
+a directory for each that the next run finds again: about 3.7 GB for all. The
 newest versions want Node 24, which is installed in the same way, and is used
 for npm as well: an older Node makes npm choose an older program, silently.
 """
