@@ -22,6 +22,15 @@ _INTERRUPTED = 130  # as shells report a process ended by ^C; the same value as 
 def run(arguments: list[str]) -> int:
     """Run a command; return its exit code."""
     arguments = quick.command_first(arguments)
+    code = _run(arguments)
+    if arguments[:1] == ["hook"]:
+        from xw.cli.hook import WOKEN
+
+        return 2 if code == WOKEN else 0  # an agent program would stop its turn for any failure
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     parsed = quick.parse(arguments)
     if parsed is None:
         from xw.cli import app

@@ -102,7 +102,12 @@ def locate(option: str | None, environ: Mapping[str, str], cwd: str) -> str | No
         if not os.path.isfile(path):
             raise Usage(f"{path}: no such configuration file (from {'--config' if option else 'XW_CONFIG'})")
         return path
-    return nearest(cwd) or _main_file(cwd) or user_file()
+    return of_project(cwd) or user_file()
+
+
+def of_project(cwd: str) -> str | None:
+    """Return the xw.json of the project around a folder, or None."""
+    return nearest(cwd) or _main_file(cwd)
 
 
 def nearest(folder: str) -> str | None:

@@ -8,7 +8,8 @@ people's own prompts are among it, and the token of a program's socket.
     PROGRAM-KEY/session.json            the session
     PROGRAM-KEY/00000001.json           its events, numbered
 
-An event is published like a message, so a reader sees it whole or not at all, and it survives a crash.
+An event is published like a message, so a reader sees it whole or not at all, and it survives a crash. What
+the session was told is in `told`.
 """
 
 import json
@@ -79,28 +80,35 @@ class Journal:
     """The journal of one session of an instance. Any process of its user may use it, several at once."""
 
     def __init__(self, mailbox: Mailbox, program: str, session: str) -> None:
-        self.folder = f"{mailbox.at(FOLDER)}/{program}-{_key(session)}"
-        self._files = _private(mailbox)
+        self.folder = f"{mailbox.at(FOLDER)}/{program}-{key_of(session)}"
+        self._files = private(mailbox)
+
+    def prepare(self) -> None:
+        """Make its folder, for one that watches it."""
+        self._files.make_folder(self.folder)
 
     def note(self, session: AgentSession) -> None:
         """Note the session, or replace what was noted of it. Raise OSError."""
-        self._files.make_folder(self.folder)
         path = f"{self.folder}/{_SESSION}"
-        self._files.replace((json.dumps(session._asdict()) + "\n").encode(), self.folder, path)
+        data = (json.dumps(session._asdict()) + "\n").encode()
+        try:
+            self._files.replace(data, self.folder, path)
+        except FileNotFoundError:
+            self._files.make_folder(self.folder)
+            self._files.replace(data, self.folder, path)
 
     def session(self) -> AgentSession | None:
         """Return the session as noted; None if it is not, or is damaged."""
-        try:
-            noted = parse_object(self._files.read(f"{self.folder}/{_SESSION}", _LIMIT))
-        except (OSError, Damaged):
-            return None
-        known = {field: noted.get(field, "") for field in AgentSession._fields}
-        texts = {field: value for field, value in known.items() if isinstance(value, str)}
-        return AgentSession(**texts) if len(texts) == len(known) else None
+        return _session(self._files, self.folder)
+
+    @property
+    def ended(self) -> bool:
+        """True if the session's last event is its end; a session may be resumed."""
+        last = self.last()
+        return bool(last) and [event.kind for event in self.events(last - 1)] == ["end"]
 
     def add(self, kind: "EventKind", text: str = "", turn: str = "") -> int:
         """Note an event, durably; return its number. Raise OSError."""
-        self._files.make_folder(self.folder)
         event = {"kind": kind, "text": text, "turn": turn}
         data = (json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8", "replace")
         for _ in range(_TRIES):
@@ -109,6 +117,9 @@ class Journal:
             try:
                 self._files.publish(data, self.folder, [f"{self.folder}/{number:08d}.json"])
             except FileExistsError:
+                continue
+            except FileNotFoundError:
+                self._files.make_folder(self.folder)
                 continue
             for name in sorted(names)[: max(0, len(names) - KEPT)]:
                 with suppress(OSError):  # another process removes it too
@@ -144,31 +155,61 @@ class Journal:
 
 
 def sessions(mailbox: Mailbox, program: str = "") -> list[AgentSession]:
-    """Return the living sessions of a program, or of all, the last one noted first."""
-    files = _private(mailbox)
-    try:
-        folders = files.list_folder(mailbox.at(FOLDER))
-    except OSError:
-        return []
+    """Return the living sessions of a program, or of all, the last one noted first.
+
+    A session that has ended is left out, though its process may go on with another.
+    """
+    files = private(mailbox)
     found = []
-    for name in folders:
-        of, _, key = name.partition("-")
-        if program and of != program:
-            continue
+    for folder in _folders(mailbox, files):
         with suppress(OSError):
-            at = files.stat(f"{mailbox.at(FOLDER)}/{name}/{_SESSION}").mtime
-            session = Journal(mailbox, of, key).session()
-            if session and session.lives:
+            at = files.stat(f"{folder}/{_SESSION}").mtime
+            session = _session(files, folder)
+            if session is None or program not in ("", session.program) or not session.lives:
+                continue
+            if not Journal(mailbox, session.program, session.id).ended:
                 found.append((at, session))
     return [session for _, session in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
-def _private(mailbox: Mailbox) -> LocalFiles:
-    return LocalFiles(mailbox.files.root)
+def remove_old(mailbox: Mailbox, before: float) -> int:
+    """Remove the journals of sessions that are over and were noted before a time; return their number."""
+    files, count = private(mailbox), 0
+    for folder in _folders(mailbox, files):
+        session = _session(files, folder)
+        with suppress(OSError):  # another process removes it too
+            if files.stat(folder).mtime < before and not (session and session.lives):
+                files.remove_folder(folder)
+                count += 1
+    return count
 
 
-def _key(session: str) -> str:
-    """Return a session's id as part of a folder's name."""
+def _folders(mailbox: Mailbox, files: LocalFiles) -> list[str]:
+    try:
+        return [f"{mailbox.at(FOLDER)}/{name}" for name in files.list_folder(mailbox.at(FOLDER))]
+    except OSError:
+        return []
+
+
+def _session(files: LocalFiles, folder: str) -> AgentSession | None:
+    """Return the session that is noted in a folder; None if none is, or it is damaged."""
+    try:
+        noted = parse_object(files.read(f"{folder}/{_SESSION}", _LIMIT))
+    except (OSError, Damaged):
+        return None
+    known = {field: noted.get(field, "") for field in AgentSession._fields}
+    texts = {field: value for field, value in known.items() if isinstance(value, str)}
+    return AgentSession(**texts) if len(texts) == len(known) else None
+
+
+def private(mailbox: Mailbox) -> LocalFiles:
+    """Return the files of a mailbox on this machine, for what only its user may see."""
+    files = mailbox.files
+    return files.private() if isinstance(files, LocalFiles) else LocalFiles(files.root)
+
+
+def key_of(session: str) -> str:
+    """Return a session's id as part of a file's name."""
     plain = session.isascii() and all(c.isalnum() or c == "-" for c in session) and 0 < len(session) <= 64
     return session if plain else layout.digest(os.fsencode(session))
 

@@ -1,9 +1,9 @@
 """An instance's last sign of life, written by itself and judged by others.
 
 `presence.json` has the instance's own status and the time for which it is
-valid; its age is the file's mtime, by the clock of its disk. Two processes
-write it without erasing each other's part: the agent, through `xw notify`, and
-its bridge, whose heartbeats keep the agent's part until that expires.
+valid; its age is the file's mtime, by the clock of its disk. Three processes
+write it without erasing each other's part: the agent, through `xw notify`, the
+hooks of its session, and its bridge, whose heartbeats keep the agent's part until that expires.
 
     status, task, progress, ttl_s     what to show, and for how long
     blocked                           true if a busy agent is blocked; older versions show it as busy
@@ -41,6 +41,8 @@ NO_MEMORY = "none"
 """The memory of a program that forgets each text after its answer."""
 BEAT_TTL_S = 30.0
 SAID_TTL_S = 900.0
+SESSION_TTL_S = 3600.0
+"""A session says its end; this is for one that is killed. Its hooks and its waker renew it."""
 HELP_TTL_S = 86400.0
 """An agent that needs help may be unable to say so again; its next status takes the request back,
 unless that is blocked."""
@@ -184,6 +186,25 @@ def beat(mailbox: Mailbox, kind: str, doing: Doing, memory: str = "") -> None:
         _store(mailbox, shown | ({"said": said} if said else {}))
 
 
+def attend(mailbox: Mailbox) -> None:
+    """Record that the owner's session lives; keep its own status. Does nothing while that is fresh."""
+    was, age = _load(mailbox)
+    if _time_left(was, age) > SESSION_TTL_S / 2:
+        return
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+        was, age = _load(mailbox)
+        said = _left(was.get("said"), age) or {"status": "alive", "task": "", "progress": ""}
+        said = {**said, "ttl_s": SESSION_TTL_S}
+        _store(mailbox, {**said, "said": said, **_kept(was, age, "bridge", "help")})
+
+
+def depart(mailbox: Mailbox) -> None:
+    """Record that the owner's session has ended; keep what its bridge says, while it runs."""
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+        was, age = _load(mailbox)
+        _store(mailbox, {"status": "idle", "task": "", "ttl_s": 0.0, **_kept(was, age, "bridge")})
+
+
 def leave(mailbox: Mailbox) -> None:
     """Record the orderly end of a bridge; keep the agent's own status while it is valid."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
@@ -248,6 +269,11 @@ def _left(part: object, age: float) -> dict[str, object]:
         return {}
     ttl = clock.seconds(part.get("ttl_s"))
     return {**part, "ttl_s": ttl - age} if ttl is not None and ttl > age else {}
+
+
+def _time_left(was: dict[str, object], age: float) -> float:
+    """Return for how many seconds the owner's own status is still valid."""
+    return clock.seconds(_left(was.get("said"), age).get("ttl_s")) or 0.0
 
 
 def _kept(was: dict[str, object], age: float, *parts: str) -> dict[str, object]:

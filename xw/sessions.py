@@ -22,6 +22,10 @@ from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 from xw.text import first_line, span
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _PROC = "/proc"
 _RECENT_S = 900.0
 _NOTED_AGAIN_S = 60.0  # between two writes of one session
@@ -32,6 +36,7 @@ _PROGRAMS = (
     "goose", "kimi", "kiro-cli", "llm", "opencode", "pi", "qwen",
 )  # fmt: skip
 _INTERPRETERS = ("node", "bun", "deno", "python")
+_SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout")
 
 
 class Session(NamedTuple):
@@ -84,20 +89,45 @@ def _own() -> Session | None:
     given = os.environ.get("XW_SESSION")
     if given is not None:
         return Session(f"session {given}", "an agent", time.time()) if given else None
+    for process, started, program in _ancestors():
+        if program:
+            return Session(f"process {process}-{started}", program, time.time())
+    return None
+
+
+def program_process() -> str:
+    """Return the process of the agent program that runs this one, as `PID-START`; empty if it is unknown.
+
+    That is the nearest ancestor that is a known program, else the nearest that is not a shell.
+    """
+    other = ""
+    for process, started, program in _ancestors():
+        if program:
+            return f"{process}-{started}"
+        if not other and process > 1 and _command(process) not in _SHELLS:
+            other = f"{process}-{started}"
+    return other
+
+
+def _ancestors() -> "Iterator[tuple[int, str, str]]":
+    """Yield each ancestor's number, its start, and the agent program that it runs or an empty text."""
     process = os.getppid()
     for _ in range(_LEVELS):
         found = processes.status(process)
         if found is None:
-            return None
-        program = _program(process)
-        if program:
-            return Session(f"process {process}-{found.started}", program, time.time())
+            return
+        yield process, found.started, _program(process)
         process = found.parent
-    return None
 
 
 def _program(number: int) -> str:
     """Return the agent program that a process runs; empty if it runs another one."""
+    shown = _command(number)
+    return shown if shown in _PROGRAMS else ""
+
+
+def _command(number: int) -> str:
+    """Return the base name of what a process runs: of its script, if an interpreter runs it."""
     try:
         with open(f"{_PROC}/{number}/cmdline", "rb") as file:
             words = [os.fsdecode(word) for word in file.read(4096).split(b"\0")]
@@ -106,7 +136,7 @@ def _program(number: int) -> str:
     shown = _base(words[0])
     if shown.startswith(_INTERPRETERS):  # its script: the first argument that is no option
         shown = next((_base(word) for word in words[1:] if word and not word.startswith("-")), "")
-    return shown if shown in _PROGRAMS else ""
+    return shown
 
 
 def _base(word: str) -> str:

@@ -14,7 +14,7 @@ from tests.schemas import validate
 from xw.actions import schema
 from xw.cli.commands import COMMANDS
 
-_ENDLESS = {"watch", "up", "bridge", "room run", "schema"}  # run by other means below
+_ENDLESS = {"watch", "up", "bridge", "room run", "schema", "hook"}  # run by other means below
 
 
 def test_every_command(team: Team, tmp_path: Path) -> None:

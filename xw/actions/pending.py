@@ -36,17 +36,22 @@ _RANK = {"task": 0, "question": 1, "reply": 2, "info": 3}
 
 
 class Wanted(NamedTuple):
-    """The messages that `check` shows: at most `limit`, of a type, from a sender, or the newest."""
+    """The messages that `check` shows: at most `limit`, of a type, from a sender, or the newest.
+
+    With `only`, no others than those with these file names.
+    """
 
     limit: int = SHOWN
     type: str | None = None
     sender: str | None = None
     newest: bool = False
+    only: frozenset[str] | None = None
 
     def fits(self, name: str) -> bool:
-        """Return True if the message with this file name has the wanted type and sender."""
+        """Return True if the message with this file name is wanted."""
         _, kind, sender, _ = name.split(".")
-        return self.type in (None, kind) and self.sender in (None, sender)
+        fits = self.type in (None, kind) and self.sender in (None, sender)
+        return fits and (self.only is None or name in self.only)
 
 
 class Inbox:
@@ -144,7 +149,7 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
     mailbox, now = instance.mailbox, instance.now()
     strays: list[tuple[str, NoMessage]] = []
     names = mailbox.pending(strays)
-    if wanted.type or wanted.sender:
+    if wanted.type or wanted.sender or wanted.only is not None:
         names = [name for name in names if wanted.fits(name)]
     if wanted.sender and not names:
         check_sender(instance, wanted.sender)

@@ -425,6 +425,18 @@ COMMANDS = (
     Command(
         "trace", "Show where a message that you sent is.", "xw trace k7f3q2m9", "transcript:trace", (_ID,)
     ),
+    Command(
+        "hook",
+        "Answer an event of an agent program, which runs it.",
+        "xw hook SessionStart --program claude",
+        "hook:hook",
+        (
+            Param("event", help="Name the program's event, or 'wake'.", required=True, metavar="EVENT"),
+            Param("program", "--program", "Name the program.", default="other", metavar="NAME"),
+        ),
+        hot=True,
+        hides=("--json", "--offline"),
+    ),
     Command("prompt", "Print the instructions for your system prompt.", "xw prompt", "setup:prompt"),
     Command(
         "gc",

@@ -45,6 +45,12 @@ class LocalFiles(Singles):
             with self._walk() as walk:
                 self._heir = walk.owner(folder)
 
+    def private(self) -> "LocalFiles":
+        """Return the same place, with files and folders that only their owner may use."""
+        same = LocalFiles(self.root, links=self._links)
+        same._heir = self._heir
+        return same
+
     def divided(self, one: str, other: str) -> bool:
         if self.group or not is_root():
             return False

@@ -72,4 +72,5 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),
     "help": (upkeep.Help,),
+    "hook": (upkeep.HookOutput,),
 }

@@ -271,6 +271,22 @@ class Help(TypedDict):
     commands: list[CommandHelp]
 
 
+class HookText(TypedDict):
+    """A text for the model, at an event."""
+
+    hookEventName: str
+    additionalContext: str
+
+
+class HookOutput(TypedDict):
+    """What a hook prints for its agent program, in that one's own form; nothing if it has nothing to say."""
+
+    hookSpecificOutput: NotRequired[HookText]
+    decision: NotRequired[Literal["block"]]
+    reason: NotRequired[str]
+    systemMessage: NotRequired[str]
+
+
 class Schemas(TypedDict):
     """The names that `xw schema` takes."""
 

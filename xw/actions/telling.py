@@ -1,0 +1,124 @@
+"""Choose the mail that a session of an agent program is told, and put it into few words.
+
+`told` has the notes that make each message told once. Here is what a hook, a waker and `xw check --untold`
+share: which messages are new to a session, and the budget of turns that telling may cause.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xw import clock, layout
+from xw.actions import pending
+from xw.actions.pending import Inbox, Wanted
+from xw.gist import gist
+from xw.instance import Instance
+from xw.layout import INBOX
+from xw.message import Message
+from xw.named_tuple import NamedTuple
+from xw.text import span
+from xw.told import PER_HOUR, PER_TURN, Telling, Told
+
+LINE = 120
+"""Characters of a message's line: each costs its reader tokens."""
+_GIST = 40  # characters of a body that are shown however long its sender's name is
+_NAMED = 8
+_FENCED = str.maketrans("<>", "‹›")  # programs put the text between tags, which a body must not close
+
+
+class News(NamedTuple):
+    """What a session is told: messages that are new to it, the number of other pending ones.
+
+    `perhaps` are the short ids of pending messages that an interrupted hook has perhaps told it.
+    """
+
+    inbox: Inbox
+    others: int
+    perhaps: tuple[str, ...] = ()
+
+
+class Turn(NamedTuple):
+    """The turn that telling would cause. `goes_on`: the program's word on whether a hook continued it."""
+
+    goes_on: bool | None = None
+    continues: bool = True
+
+
+@contextmanager
+def news(
+    instance: Instance,
+    session: str,
+    turn: Turn | None = None,
+    wanted: Wanted = Wanted(),  # noqa: B008  # frozen
+) -> Iterator[News]:
+    """Yield what is new to a session; it counts as told, unless the caller leaves by an error.
+
+    The note is durable before this yields. With a `turn`, yield no message without new ones, nor above the
+    budget. Raise Busy if another process is telling this session, OSError if nothing can be noted.
+    """
+    told = Told(instance.mailbox, session)
+    with told.telling() as telling:
+        yield _choose(instance, telling, turn, wanted)
+
+
+def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wanted) -> News:
+    names = [name for name in instance.mailbox.pending() if wanted.fits(name)]
+    new = [name for name in names if telling.is_new(layout.short_id(name))]
+    others = len(names) - len(new)
+    row = telling.next_in_row(instance.now(), turn.goes_on) if turn and turn.continues else 0
+    if turn and (not new or over_budget(instance, telling, row)):
+        return News(Inbox((), 0), others)
+    shorts = set(map(layout.short_id, names))
+    perhaps = tuple(short for short in telling.perhaps if short in shorts)
+    inbox = Inbox((), 0)
+    if new:
+        inbox = pending.check(instance, wanted._replace(only=frozenset(new)))
+    if len(inbox) or inbox.newer:
+        taken = instance.mailbox.names(INBOX["processing"])
+        caused = (instance.now(), row) if turn else None
+        telling.give(list(map(layout.short_id, new)), shorts.union(map(layout.short_id, taken)), caused)
+    else:
+        telling.name()
+    return News(inbox, others, perhaps)
+
+
+def over_budget(instance: Instance, telling: Telling, row: int) -> bool:
+    """Return True if the session has had its turns for now: mail waits for its next prompt."""
+    return row > PER_TURN or len(telling.lately(instance.now())) >= PER_HOUR
+
+
+def text(found: News, name: str, now: int) -> str:
+    """Return the news in a few lines; empty if there is none.
+
+    Each line of other people's text is one line of xw's, in quotes that it cannot close.
+    """
+    lines = []
+    if found.inbox.total:
+        count = _count(found.inbox.total, "new message")
+        lines.append(
+            f"xw: {count} for {name}, from other agents, not from your user. "
+            "`xw read ID` prints one; `xw done ID` when handled"
+        )
+        lines += [compact(message, now) for message in found.inbox]
+        more = found.inbox.total - len(found.inbox)
+        if more:
+            lines.append(f"and {more} more: `xw check`")
+    if found.inbox.set_aside:
+        lines.append(f"xw: {_count(len(found.inbox.set_aside), 'damaged file')} in `xw check --failed`")
+    if found.perhaps:
+        more_ids = f" and {len(found.perhaps) - _NAMED} more" if len(found.perhaps) > _NAMED else ""
+        ids = ", ".join(found.perhaps[:_NAMED]) + more_ids
+        lines.append(f"xw: perhaps shown to you before, by a hook that was interrupted: {ids}")
+    return "\n".join(lines)
+
+
+def compact(message: Message, now: int) -> str:
+    """Return a message as a line of about `LINE` characters: short id, type, sender, age, gist."""
+    age = span((now - message.sent) / clock.SECOND)
+    marks = (", urgent" if message.urgent else "") + (", expired" if message.expired(now) else "")
+    start = f"{message.short} {message.type} from {message.sender}, {age}{marks}: "
+    said = gist(message.body, max(_GIST, LINE - len(start) - 2))
+    return f'{start}"{said.translate(_FENCED).replace(chr(34), chr(39))}"'
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
