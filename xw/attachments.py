@@ -17,7 +17,7 @@ from xw.named_tuple import NamedTuple
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
+    from typing import BinaryIO, Literal
 
     from xw.files.contract import Files, Part
 
@@ -232,6 +232,9 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
     from xw.text import visible
 
     shown = visible(path, keep="")
+    if os.environ.get("XW_CONFINED"):
+        yield from _confined(mailbox, path, shown)
+        return
     if path.startswith(f"{mailbox.files.root}/{mailbox.owner}/") and os.path.isfile(path):
         # Follow no link in a mailbox: whoever puts one there must not choose what is sent.
         try:
@@ -245,9 +248,23 @@ def _pieces(mailbox: Attachments, path: str) -> Iterator[bytes]:
         what = "not a regular file: write it to one" if os.path.exists(path) else "no such file"
         raise Usage(f"{shown}: {what} to attach; nothing was sent")
     try:
-        source = open(path, "rb")  # noqa: SIM115  # the generator closes it
+        source = open(path, "rb")  # noqa: SIM115  # `_read` closes it
     except OSError as error:
         raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
+    yield from _read(source)
+
+
+def _confined(mailbox: Attachments, path: str, shown: str) -> "Iterator[bytes]":
+    from xw import confined
+
+    try:
+        handle = confined.opened(path, f"{mailbox.files.root}/{mailbox.at(layout.ATTACHMENTS)}")
+    except OSError as error:
+        raise Usage(f"{shown}: {error.strerror}; nothing was sent") from None
+    yield from _read(os.fdopen(handle, "rb"))
+
+
+def _read(source: "BinaryIO") -> "Iterator[bytes]":
     with source:
         while piece := source.read(1 << 20):
             yield piece

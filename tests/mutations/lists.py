@@ -3,6 +3,7 @@
 from tests.mutations import (
     bridges,
     claims,
+    confined,
     local,
     mirror,
     moving,
@@ -23,6 +24,7 @@ ALL = (
     *places.MUTATIONS,
     *bridges.MUTATIONS,
     *claims.MUTATIONS,
+    *confined.MUTATIONS,
     *recalling.MUTATIONS,
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,

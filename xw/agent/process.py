@@ -118,6 +118,15 @@ def _switched(options: Options, name: str | None, report: "Report", verb: str) -
     return agent.hold() if verb == "hold" else agent.resume()
 
 
+def attachments_of(options: Options) -> str:
+    """Return the folder with the attachments of the acting instance's mail."""
+    from xw import layout
+    from xw.instance import open_instance
+
+    instance = open_instance(options)
+    return f"{instance.root}/{instance.mailbox.at(layout.ATTACHMENTS)}"
+
+
 def known(options: Options) -> Known:
     """Return the names and ids that the correction of a wrong call may use; never fails."""
     from xw.actions import known

@@ -1,6 +1,7 @@
 """The full parser: typer, built from `commands`, with help, completion and every usage error."""
 
 import inspect
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -26,6 +27,10 @@ def run(arguments: list[str], act: Execute | None = None) -> int:
     act = act or partial(_execute, arguments)
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
+        if os.environ.get("XW_CONFINED"):
+            from xw import confined
+
+            confined.check_words(arguments, [*(one.name for one in COMMANDS), *GROUPS])
         if file := quick.second_file(arguments):
             return complain(_advised(f"{file} is a file, but stands where the text does", arguments), as_json)
         parser = get_command(build(act, _named(arguments)))

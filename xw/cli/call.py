@@ -57,6 +57,10 @@ def execute(command: Command, values: dict[str, object], arguments: "Sequence[st
     call = Call(Options(name, hub, config, offline is True), as_json is True)  # type: ignore[arg-type]
     module, _, function = command.run.partition(":")
     try:
+        if os.environ.get("XW_CONFINED"):
+            from xw import confined
+
+            confined.check_call(command.name, {**common, **values})
         if "" in (name, hub, config):
             raise _empty(next(param for param in COMMON if common[param.name] == ""))
         for param in command.params:

@@ -1,5 +1,6 @@
 """The handlers of send, reply, attach and retry."""
 
+import os
 import sys
 
 import xw
@@ -12,7 +13,7 @@ from xw.text import first_line
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import BinaryIO, TypeVar
 
     from xw import Agent, Resends, Sent
 
@@ -35,7 +36,7 @@ def send(
     file: str | None,
 ) -> None:
     """Send a message."""
-    text = body_text(body, file)
+    text = body_text(body, file, call)
     how = "answers" if kind == "reply" else "about"
     if any_one and not to:
         raise Usage("--any chooses one of the recipients: name them with --to; nothing was sent")
@@ -53,7 +54,7 @@ def reply(call: Call, token: str, body: str | None, attachments: list[str], file
     if body is None and file is None and not attachments:
         what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is not an id"
         raise Usage(f'{what}: `xw reply ID "TEXT"`; `xw check` lists the ids; nothing was sent')
-    text = body_text(body, file)
+    text = body_text(body, file, call)
     report(call, lambda agent: agent.reply(token, text, attach=attachments), "answers")
 
 
@@ -145,8 +146,8 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "
     tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
 
 
-def body_text(body: str | None, file: str | None) -> str:
-    """Return the text of the argument, standard input (`-`) or a file."""
+def body_text(body: str | None, file: str | None, call: Call | None = None) -> str:
+    """Return the text of the argument, standard input (`-`) or a file; `call` for commands of agents."""
     if file is not None and body is not None:
         raise Usage("give the text either as an argument or with --file, not both")
     if file is None and body != _STDIN:
@@ -154,7 +155,7 @@ def body_text(body: str | None, file: str | None) -> str:
     source = "standard input" if file is None or file == _STDIN else file
     try:
         if source == file:
-            with open(file, "rb") as stream:
+            with _opened(file, call) as stream:
                 data = stream.read(layout.MESSAGE_LIMIT + 1)
         else:
             data = sys.stdin.buffer.read(layout.MESSAGE_LIMIT + 1)
@@ -166,3 +167,12 @@ def body_text(body: str | None, file: str | None) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise Usage(f"the text from {source} is not UTF-8: send it with --attach") from None
+
+
+def _opened(file: str, call: Call | None) -> "BinaryIO":
+    if call and os.environ.get("XW_CONFINED"):
+        from xw import confined
+        from xw.agent.process import attachments_of
+
+        return os.fdopen(confined.opened(file, attachments_of(call.options)), "rb")
+    return open(file, "rb")

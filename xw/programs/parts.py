@@ -4,13 +4,8 @@ import os
 from collections.abc import Collection, Sequence
 from shlex import join
 
+from xw.confined import HARMLESS
 from xw.programs import INSTRUCTIONS_FILE, Run
-
-HARMLESS = (
-    "check", "read", "send", "reply", "done", "fail", "claim", "release", "attach", "ask", "wait", "trace",
-    "peers", "who", "log", "sync",
-)  # fmt: skip
-"""The commands that a program may run without asking its user."""
 
 
 def hook(run: Run, event: str, program: str) -> str:
