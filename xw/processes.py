@@ -1,6 +1,7 @@
 """Processes as Linux shows them in `/proc`; one that has ended, or another system, shows nothing."""
 
 import os
+import time
 
 from xw.named_tuple import NamedTuple
 
@@ -43,3 +44,39 @@ def environment(number: int) -> list[bytes]:
             return file.read().split(b"\0")
     except OSError:
         return []
+
+
+def words(number: int) -> list[str]:
+    """Return the words of a process's command line; none of one that has ended."""
+    try:
+        with open(f"{_PROC}/{number}/cmdline", "rb") as file:
+            return [os.fsdecode(word) for word in file.read().rstrip(b"\0").split(b"\0")]
+    except OSError:
+        return []
+
+
+def link(number: int, name: str) -> str:
+    """Return where one of a process's links leads, such as `cwd` or `exe`; empty if nobody tells."""
+    try:
+        return os.readlink(f"{_PROC}/{number}/{name}")
+    except OSError:
+        return ""
+
+
+def family(number: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    parents = {one: found.parent for one in numbers() if (found := status(one))}
+    return [one for one in parents if number in _line(one, parents)]
+
+
+def _line(number: int, parents: dict[int, int]) -> list[int]:
+    """Return a process and those it descends from."""
+    line = [number]
+    while (parent := parents.get(line[-1], 0)) and parent not in line:
+        line.append(parent)
+    return line
+
+
+def began(started: str) -> float:
+    """Return a start in the system's ticks as a time by the clock of now, to a hundredth of a second."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + int(started) / os.sysconf("SC_CLK_TCK")

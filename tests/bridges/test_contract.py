@@ -13,8 +13,10 @@ import pytest
 
 from tests.bridges.helpers import FAKE, HERE, Agent, until
 from tests.bridges.wibwob_server import WibWob
+from tests.programs.natives import Codex
 from xw.bridges.acp import AcpChat
 from xw.bridges.chat import Chat, ChatGone
+from xw.bridges.codex import CodexChat
 from xw.bridges.command import CommandChat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.kinds import KINDS, open_chat
@@ -24,10 +26,22 @@ from xw.bridges.screen import empty_input
 from xw.bridges.socket import SocketChat
 from xw.bridges.tmux import TmuxChat
 from xw.errors import Usage
+from xw.files.local import LocalFiles
+from xw.mailbox import Mailbox
 
 Make = Callable[[], Chat]
 ECHO = [sys.executable, "-c", "import sys; print('heard', len(sys.stdin.read()))"]
-CASES = ["acp", "command", "lines", "socket-direct", "socket-registry", "socket-log", "tmux", "tmux-alt"]
+CASES = [
+    "acp",
+    "command",
+    "lines",
+    "socket-direct",
+    "socket-registry",
+    "socket-log",
+    "tmux",
+    "tmux-alt",
+    "codex",
+]
 
 
 @pytest.fixture(params=CASES)
@@ -57,6 +71,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         yield start
         for chat in chats:
             chat.close()
+    elif kind == "codex":
+        codex = Codex(tmp_path / "home", "hello")
+        until(lambda: codex.turns)
+        mailbox = Mailbox(LocalFiles(str(tmp_path)), "bob")
+        yield lambda: CodexChat(mailbox, tmp_path / "state", str(codex.process.pid))
+        codex.end()
     elif kind == "socket":
         server = WibWob(tmp_path / "s.sock", build=variant)
         log = str(server.log) if variant == "log" else ""

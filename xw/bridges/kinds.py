@@ -27,6 +27,7 @@ KINDS = {
     "socket": Kind("xw.bridges.socket", "the chat of a WibWob-DOS instance, over its Unix socket"),
     "tmux": Kind("xw.bridges.tmux", "an agent program in a tmux pane"),
     "command": Kind("xw.bridges.command", "a command: a process per message, or one that speaks JSON lines"),
+    "codex": Kind("xw.bridges.codex", "a running session of Codex, by `codex queue`"),
     "acp": Kind("xw.bridges.acp", "an agent that speaks the Agent Client Protocol (extra xw[acp])"),
 }
 

@@ -1,0 +1,117 @@
+"""Running conversations ("threads") of Codex, as its processes show them; only where there is `/proc`.
+
+The process in which a thread runs holds `CODEX_HOME/thread-writer-locks/THREAD.lock` open, from its start on;
+after `/new` it holds the earlier threads' too. Seen with 0.171.0. Several programs share one process if they
+were started without `--no-daemon`: its environment is then that of the first of them. Called by `codex`.
+"""
+
+import glob
+import os
+import re
+import shutil
+from contextlib import suppress
+from typing import NamedTuple
+
+from xw import processes
+
+_LOCK = re.compile(r"(/.*)/thread-writer-locks/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")
+_PROGRAM = "codex"
+_SHARED = "app-server"
+
+
+class Thread(NamedTuple):
+    """A running thread: its id, its process as number and start, and the home of its Codex.
+
+    `program` is the file that runs another command of the same Codex, empty if nobody can tell; `shared` is
+    true for the process of several programs. `name`, `run` and `config` are the process's `XW_NAME`, `XW_RUN`
+    and `XW_CONFIG`.
+    """
+
+    id: str
+    process: int
+    started: str
+    home: str
+    program: str = ""
+    directory: str = ""
+    shared: bool = False
+    name: str = ""
+    run: str = ""
+    config: str = ""
+
+    @property
+    def lives(self) -> bool:
+        """Return True while the same process has the thread."""
+        found = processes.status(self.process)
+        same = found is not None and found.started == self.started
+        return same and any(thread == self.id for _, thread in _held(self.process))
+
+    @property
+    def began(self) -> int:
+        """Return when its process started, cut to whole seconds as the times in its record are."""
+        return int(processes.began(self.started))
+
+    @property
+    def record(self) -> str:
+        """Return the file in which Codex records the conversation; empty before its first turn."""
+        return record(self.home, self.id)
+
+    @property
+    def active(self) -> float:
+        """Return the time of its last turn, else of its making: the first 48 bits of its id, in ms."""
+        made = int(self.id.replace("-", "")[:12], 16) / 1000
+        with suppress(OSError):
+            return max(made, os.stat(self.record).st_mtime)
+        return made
+
+
+def record(home: str, thread: str) -> str:
+    """Return the file in which Codex records a thread; empty if there is none."""
+    pattern = os.path.join(glob.escape(home), "sessions", "*", "*", "*", f"rollout-*-{thread}.jsonl")
+    return max(glob.glob(pattern), default="")
+
+
+def running(number: int = 0) -> list[Thread]:
+    """Return the threads that run, or those of one process and its children; the last used first."""
+    numbers = processes.family(number) if number else processes.numbers()
+    found = [thread for one in numbers for thread in _threads(one)]
+    return sorted(found, key=lambda thread: thread.active, reverse=True)
+
+
+def _held(number: int) -> list[tuple[str, str]]:
+    """Return the homes and threads whose locks a process holds open."""
+    folder, found = f"/proc/{number}/fd", set()
+    with suppress(OSError):  # ended meanwhile, or another user's
+        for name in os.listdir(folder):
+            with suppress(OSError):
+                lock = _LOCK.fullmatch(os.readlink(f"{folder}/{name}"))
+                if lock:
+                    found.add((lock[1], lock[2]))
+    return sorted(found)
+
+
+def _threads(number: int) -> list[Thread]:
+    held = _held(number)
+    about = processes.status(number) if held else None
+    if about is None:
+        return []
+    words = processes.words(number)
+    environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
+    values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]
+    directory = processes.link(number, "cwd")
+    program, shared = _program(number, words, directory), _SHARED in words[1:]
+    return [
+        Thread(thread, number, about.started, home, program, directory, shared, *values)
+        for home, thread in held
+    ]
+
+
+def _program(number: int, words: list[str], directory: str) -> str:
+    """Return the file of a process's Codex: its executable, or the script that an interpreter runs."""
+    file = processes.link(number, "exe")
+    if os.path.basename(file) == _PROGRAM:
+        return file
+    for word in words[:3]:
+        path = os.path.join(directory, word)
+        if os.path.basename(path) == _PROGRAM and os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    return shutil.which(_PROGRAM) or ""  # such as after an update, which removed the file
