@@ -257,7 +257,8 @@ class LedgerHub:
             if error and not isinstance(error, (NotFound, Refused)):
                 held[parcel.to] = error
             outcomes.append(error)
-        self.server.touch()
+        if parcels:  # otherwise each sync would wake the next
+            self.server.touch()
         return outcomes
 
     def _deliver(self, parcel: Parcel) -> XwError | None:
@@ -352,7 +353,8 @@ class LedgerHub:
             entry = self._entries(owner).get(move.name)
             if entry and RANK[move.state] > RANK[entry.state]:
                 self._move(owner, entry, move.state, move.reason, move.kind or "failed")
-        self.server.touch()
+        if moves:  # otherwise each sync would wake the next
+            self.server.touch()
         return [None for _ in moves]
 
     def _move(self, owner: str, entry: Entry, state: State, reason: str = "", kind: str = "") -> None:
