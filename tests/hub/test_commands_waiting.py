@@ -18,6 +18,8 @@ NOT_HERE = {
     "up": "it starts processes, which know no hub of the tests: tests/remote/test_up.py",
     "schema": "it asks no hub: tests/schemas",
     "room set": "a request to the coordinator as the other room commands send: tests/rooms/test_settings.py",
+    "help": "it asks no hub: tests/cli/test_help.py",
+    "hook": "an agent program runs it, at events of its own: tests/hooks",
 }
 
 
