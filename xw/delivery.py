@@ -89,9 +89,12 @@ def why_not(owner: "Owner", moment: "Moment", environ: "Mapping[str, str]" = os.
     if held(owner.mailbox):
         return on_hold(name)
     now = effective(owner, environ)
-    return (
-        None if moment in SHOWN_AT[now.value] else f"delivery is {now.value} ({now.why}): {_ONLY[now.value]}"
-    )
+    return None if moment in SHOWN_AT[now.value] else reason(now)
+
+
+def reason(now: Effective) -> str:
+    """Return why mail waits under a value other than `push`."""
+    return f"delivery is {now.value} ({now.why}): {_ONLY[now.value]}"
 
 
 def on_hold(name: str) -> str:

@@ -84,7 +84,7 @@ def test_many_in_one_notice(world: World) -> None:
     short = names[0].partition(".")[0].rpartition("-")[2]
     assert shown.startswith(f"[mail {short}] question") and shown.count("[mail ") == 1
     assert "you have mail, 40 pending; run: xw check" in shown
-    assert one.doing == Doing("idle", note="40 wait, announced")
+    assert one.doing == Doing("idle", note="40 wait, announced", delivery="push")
     world.send("another")
     rest(announcer(world))
     assert "you have mail, 41 pending; run: xw read " in world.program.shown[1]
@@ -107,7 +107,9 @@ def test_a_lost_notice(world: World, restarted: bool) -> None:
     assert len(world.program.raises) == 1, "not while a line is half typed"
     world.program.busy, world.program.then_busy = None, None
     rest(one)
-    assert world.program.raises == [] and one.doing == Doing("idle", note="1 wait, 1 perhaps not announced")
+    assert world.program.raises == [] and one.doing == Doing(
+        "idle", note="1 wait, 1 perhaps not announced", delivery="push"
+    )
     rest(announcer(world))
     world.send("two")
     rest(one)
@@ -138,7 +140,7 @@ def test_read_before_anybody_could_tell(world: World) -> None:
     Mailbox(world.files, "bob").settle(name)
     for _ in range(3):
         one.step()
-    assert one.doing == Doing("idle") and world.program.shown == []
+    assert one.doing == Doing("idle", delivery="push") and world.program.shown == []
 
 
 def test_a_note_of_an_older_version(world: World) -> None:
@@ -165,11 +167,13 @@ def test_busy_chat(world: World) -> None:
     world.program.busy = "working"
     for _ in range(5):
         assert one.step()
-    assert one.doing == Doing("alive", waits_for="working", note="1 wait, 1 not announced")
+    assert one.doing == Doing("alive", waits_for="working", note="1 wait, 1 not announced", delivery="push")
     assert world.program.shown == []
     world.program.busy = None
     rest(one)
-    assert len(world.program.shown) == 1 and one.doing == Doing("idle", note="1 wait, announced")
+    assert len(world.program.shown) == 1 and one.doing == Doing(
+        "idle", note="1 wait, announced", delivery="push"
+    )
 
 
 def test_not_presented_is_tried_again(world: World) -> None:

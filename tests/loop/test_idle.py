@@ -35,7 +35,9 @@ def _lines() -> list[str]:
     return [sys.executable, "-c", "import sys\nfor line in sys.stdin: pass"]
 
 
-def residents(team: Team, pane: str, shell: str, server: str, socket: str) -> dict[str, list[str]]:
+def residents(
+    team: Team, pane: str, turned: str, shell: str, server: str, socket: str
+) -> dict[str, list[str]]:
     """Return the command line of each part that stays running, by name."""
     acp = [sys.executable, f"{HERE}/acp_agent.py", "modes=default"]
     terminal = ["--target", pane, "--option", f"server={server}", "--option", "profile=generic"]
@@ -49,6 +51,8 @@ def residents(team: Team, pane: str, shell: str, server: str, socket: str) -> di
         "by-socket": ["bridge", "socket", "--target", socket],
         "by-tmux": ["bridge", "tmux", *terminal],
         "by-blocked": ["bridge", "tmux", *barred],
+        "by-asked": ["bridge", "command", "--", "cat"],
+        "by-turn": ["bridge", "tmux", *terminal[:1], turned, *terminal[2:]],
         "by-acp": ["bridge", "acp", "--", *acp],
         "by-nothing": ["bridge", "socket", "--target", f"{socket}-is-not-there"],
         "ups": ["up", "upped"],
@@ -65,16 +69,19 @@ def residents(team: Team, pane: str, shell: str, server: str, socket: str) -> di
 def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agent], tmp_path: Path) -> None:
     """Each kind of bridge, `up`, a room, `watch`, `wait`, `ask` and `log --follow` sleep until mail comes.
 
-    So does, but for a look now and then, a bridge whose mail waits because a shell is in its pane.
+    So does, but for a look now and then, a bridge whose mail waits: because a shell is in its pane, or for
+    the moment that its owner chose.
     """
-    pane = agent()
+    pane, turned = agent(), agent()
     names = (
         "by-command", "by-lines", "by-notify", "by-socket", "by-tmux", "by-acp", "by-nothing",
-        "by-blocked", "ups", "upped",
+        "by-blocked", "by-asked", "by-turn", "ups", "upped",
         "watches", "waits", "asks-later", "asks", "follows", "reads-along", "nobody",
     )  # fmt: skip
     for name in names:
         team.ok("init", "--name", name)
+    for name in ("asked", "turn"):
+        team.ok("init", "--name", f"by-{name}", "--delivery", name)
     team.ok("room", "create", "talk", "--members", "bob,carol", "--quiet", "0")
     team.ok("room", "create", "upheld", "--members", "bob,carol", "--quiet", "0", by="upped")
     configure(team, upped={"kind": "command", "target": "cat"})
@@ -83,12 +90,15 @@ def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agen
         shell = stack.enter_context(opened(tmux_server, BASH)).id
         started = {
             name: Running(team, name, *arguments)
-            for name, arguments in residents(team, pane.pane, shell, tmux_server, socket).items()
+            for name, arguments in residents(team, pane.pane, turned.pane, shell, tmux_server, socket).items()
         }
         for name, running in started.items():
             if name.startswith("by-") or name == "ups":
                 running.says("ready")
         started["ups"].says("room upheld runs")
+        for name in ("by-asked", "by-turn"):
+            team.send("not now", kind="task", to=name, by="asks-later")
+            started[name].says("mail waits: delivery is")
         settled(lambda: cost(tree(*(running.process.pid for running in started.values()))).cpu)
         trees = {name: tree(running.process.pid) for name, running in started.items()}
         before = {name: cost(processes) for name, processes in trees.items()}

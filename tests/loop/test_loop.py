@@ -59,7 +59,7 @@ def test_in_order_one_at_a_time(world: World) -> None:
     assert [
         body in text for text, body in zip(world.program.shown, ("first", "second", "third"), strict=True)
     ]
-    assert bridge.doing == Doing("idle")
+    assert bridge.doing == Doing("idle", delivery="push")
 
 
 def test_reply_is_shown_and_not_answered(world: World) -> None:
@@ -121,7 +121,7 @@ def test_chat_that_is_not_ready_makes_mail_wait(world: World) -> None:
     for _ in range(50):
         assert bridge.step()
     assert states(world) == [("pending", "question")]
-    assert bridge.doing == Doing("alive", waits_for="a dialog is open")
+    assert bridge.doing == Doing("alive", waits_for="a dialog is open", delivery="push")
     assert world.told.count("mail waits: a dialog is open") == 1
     world.program.busy = None
     world.run(bridge)

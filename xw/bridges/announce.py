@@ -18,6 +18,7 @@ from xw import clock, layout, presence
 from xw.backoff import Pause
 from xw.bridges import present
 from xw.bridges.chat import BLOCKED_S, Chat, ChatGone, NotPresented, why_not_ready
+from xw.bridges.door import LOOK_S, Door
 from xw.bridges.frame import notice
 from xw.bridges.pace import Limits, Pace
 from xw.errors import Damaged, XwError, unforeseen
@@ -62,6 +63,7 @@ class Announcer:
         self._chat = chat
         self._tell = tell
         self._unshown = present.Unshown(tell)
+        self._door = Door(instance, chat)
         self._pace = Pace(instance, limits)
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
@@ -76,8 +78,8 @@ class Announcer:
         """Return the status, the reason why mail is not announced, and how many messages wait."""
         note = "; ".join(filter(None, (self._pace.used, self._waiting())))
         if self._waits_for:
-            return presence.Doing("alive", waits_for=self._waits_for, note=note)
-        return presence.Doing("busy" if self._shown else "idle", note=note)
+            return presence.Doing("alive", "", self._waits_for, note, self._door.value)
+        return presence.Doing("busy" if self._shown else "idle", note=note, delivery=self._door.value)
 
     def _waiting(self) -> str:
         """Return how many messages wait, and whether they were announced."""
@@ -99,16 +101,21 @@ class Announcer:
         """Do the next step; see `Bridge.step`."""
         if self._shown and not self._ended(*self._shown):
             return self._pause.longer()
+        if self._shown:
+            self._door.rest()  # the program was busy with the announcement
         self._shown = None
         names = self._mailbox.pending()
         self._asking = [
             name for name in names if present.wants_turn(name) and name not in self._unshown.names
         ]
         ring = self._noted.ringing
+        admitted, closed = self._admit(names)
+        if closed and not ring and not self._fresh(admitted):
+            return max(self._wait(closed), LOOK_S)
         reason = why_not_ready(self._chat) if ring or self._fresh(names) else None
         if ring and not self._resolve(ring, names, reason):
             return self._wait(f"an announcement may not have arrived, and {reason}")
-        fresh = self._fresh(names)
+        fresh = self._fresh(admitted)
         if not fresh:
             self._waits_for = ""
             return None
@@ -121,6 +128,16 @@ class Announcer:
         self._waits_for = ""
         self._rest.reset()
         return self._announce(names, fresh)
+
+    def _admit(self, names: list[str]) -> tuple[list[str], str]:
+        """Return the messages that may be announced now, and why others wait, empty if none does."""
+        admitted, why = self._door.admitted()
+        if admitted is None or not self._fresh([name for name in names if name not in admitted]):
+            self._door.rest()
+            return names, ""
+        if self._door.turn_ended():
+            return names, ""
+        return [name for name in names if name in admitted], why
 
     def _fresh(self, names: list[str]) -> list[str]:
         """Return the messages to announce, those that ask for a turn first; none if no such one is new."""

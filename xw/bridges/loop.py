@@ -25,6 +25,7 @@ from xw.bridges.chat import (
     Unusable,
     why_not_ready,
 )
+from xw.bridges.door import LOOK_S, Door
 from xw.bridges.pace import Delay, Limits, Pace
 from xw.bridges.queue import Queue
 from xw.bridges.turn import CLAIMED, ENDED, FAILING, LOST, PRESENTED, PRESENTING, Ending, Turn
@@ -82,6 +83,7 @@ class Bridge:
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
+        self._door = Door(instance, chat)
         self._pace = Pace(instance, limits)
         self._delayed: dict[str, Delay] = {}  # senders whose mail waits, though the chat could take it
         self._spent = ""  # the message whose turn is counted
@@ -98,13 +100,13 @@ class Bridge:
         notes = (self._pace.used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
         note = "; ".join(filter(None, notes))
         if self._waits_for:
-            return presence.Doing("alive", waits_for=self._waits_for, note=self._pace.used)
+            return presence.Doing("alive", "", self._waits_for, self._pace.used, self._door.value)
         if self._turn is None:
-            return presence.Doing("idle", note=note)
+            return presence.Doing("idle", note=note, delivery=self._door.value)
         name = layout.file_name(self._turn.name)
         task = f"{name.type} {layout.short_id(name.id)} from {name.sender}" if name else ""
         task += _more(self._turn.riders)
-        return presence.Doing("busy", task, note=note)
+        return presence.Doing("busy", task, note=note, delivery=self._door.value)
 
     def step(self) -> float | None:
         """Do the next step. Return the seconds until the following one (0: at once; None: when mail arrives).
@@ -233,9 +235,10 @@ class Bridge:
     def _begin(self) -> float | None:
         """Claim the first message that asks for a turn, once the chat can take it."""
         self._queue.look()
+        closed = self._admit()
         message = self._next(self._released())
         if message is None:
-            return self._wait_for_turns()
+            return self._wait_for_turns(closed)
         unfit = present.unfit(message, self._instance.now())
         if unfit is None and self._must_wait():
             return self._rest.longer()
@@ -247,6 +250,17 @@ class Bridge:
         self._queue.drop(new.name)
         self._turn = new
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
+
+    def _admit(self) -> str:
+        """Let the queue offer what may be shown now; return why other mail waits, empty if none does."""
+        admitted, why = self._door.admitted()
+        self._queue.admit(admitted)
+        if not self._queue.holds_back():
+            self._door.rest()
+            return ""
+        if self._door.turn_ended():
+            self._queue.admit(self._door.admitted()[0])
+        return why if self._queue.holds_back() else ""
 
     def _next(self, released: Message | None) -> Message | None:
         """Return the message whose turn it is within the limits: `released`, or the first readable one."""
@@ -283,13 +297,16 @@ class Bridge:
         except (XwError, OSError) as error:
             self._tell(f"cannot report to {message.sender} that its mail waits: {explain(error)}")
 
-    def _wait_for_turns(self) -> float | None:
-        """Wait for mail; if some waits for a turn, at most until there is one."""
-        if not self._delayed:
+    def _wait_for_turns(self, closed: str) -> float | None:
+        """Wait for mail; if some waits for a turn, at most until there is one; `closed` is why, or empty."""
+        self._at_hand = None
+        reasons = [delay.reason for delay in self._delayed.values()] + ([closed] if closed else [])
+        if not reasons:
             self._waits_for = ""
             return None
-        self._at_hand = None
-        self._say_why("; ".join(dict.fromkeys(delay.reason for delay in self._delayed.values())))
+        self._say_why("; ".join(dict.fromkeys(reasons)))
+        if closed:
+            return LOOK_S
         until = min(delay.until for delay in self._delayed.values())
         return max(self._rest.longer(), (until - self._instance.now()) / clock.SECOND)
 
@@ -298,7 +315,7 @@ class Bridge:
         for name in holding.free(self._mailbox):
             if present.wants_turn(name):
                 message = self._mailbox.glance(Place(INBOX["processing"], name))
-                if message:
+                if message and self._queue.admits(name):
                     return message
         return None
 
@@ -330,9 +347,13 @@ class Bridge:
         unfit = present.unfit(message, self._instance.now())
         if unfit:
             return self._end(now, message, *unfit)
+        self._queue.look()
+        self._admit()
+        if not self._queue.admits(now.name):
+            self._say_why(self._door.admitted()[1])
+            return LOOK_S
         if self._must_wait():
             return self._rest.longer()
-        self._queue.look()
         return self._show(now, message)
 
     def _show(self, now: Turn, message: Message) -> float | None:
@@ -552,6 +573,7 @@ class Bridge:
     def _forget(self, now: Turn) -> float:
         turn.remove(self._mailbox, now)
         self._turn = None
+        self._door.rest()  # the program was busy with the bridge's own turn
         self._pause.reset()
         return 0.0
 

@@ -49,6 +49,19 @@ class Queue:
         self._unsearched: list[str] = []
         self._gone: set[str] = set()
         self._left_out: set[str] = set()
+        self._admitted: Collection[str] | None = None
+
+    def admit(self, names: Collection[str] | None) -> None:
+        """Offer only these messages from now on; None for all."""
+        self._admitted = names
+
+    def holds_back(self) -> bool:
+        """Return True if a message that wants a turn is not among those admitted."""
+        return any(name not in self._gone and not self.admits(name) for name in self._ranks)
+
+    def admits(self, name: str) -> bool:
+        """Return True if a message may be offered."""
+        return self._admitted is None or name in self._admitted
 
     def look(self) -> None:
         """List the folder if something may have arrived; search some more messages for their rank."""
@@ -107,7 +120,10 @@ class Queue:
         ranked = self._ranked[sender]
         while ranked and ranked[-1][1] in self._gone:
             ranked.pop()
-        return ranked[-1] if ranked else None
+        if self._admitted is None:
+            return ranked[-1] if ranked else None
+        left = (one for one in reversed(ranked) if one[1] not in self._gone and one[1] in self._admitted)
+        return next(left, None)
 
     def drop(self, name: str) -> None:
         """Take a message out that is not pending any more, or cannot be read now, until the next listing."""
@@ -133,6 +149,8 @@ class Queue:
         for name in reversed(self._aged[sender]):
             if name == head or name in self._gone:
                 continue
+            if not self.admits(name):
+                return
             if name < head or layout.type_in(name) != "reply" or self._ranks[name] != rank:
                 return
             yield name
@@ -153,7 +171,7 @@ class Queue:
         for name in reversed(infos):
             if name >= before:
                 return
-            if name not in self._gone:
+            if name not in self._gone and self.admits(name):
                 yield name
 
     def _before(self, sender: str, head: str) -> str:
