@@ -18,7 +18,7 @@ class Bridge(BaseModel):
 
     model_config = _STRICT
 
-    kind: str = Field(min_length=1, description="socket, tmux, command or acp.")
+    kind: str = Field(min_length=1, description="socket, tmux, command, codex, opencode or acp.")
     target: str = Field("", description="The chat: a socket, a pane or a command line.")
     notify: bool = Field(False, description="Only announce new mail in the chat; claim nothing.")
     options: dict[str, str] = Field({}, description="Settings of this kind of chat.")

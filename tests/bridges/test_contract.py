@@ -13,7 +13,7 @@ import pytest
 
 from tests.bridges.helpers import FAKE, HERE, Agent, until
 from tests.bridges.wibwob_server import WibWob
-from tests.programs.natives import Codex
+from tests.programs.natives import Codex, OpenCode
 from xw.bridges.acp import AcpChat
 from xw.bridges.chat import Chat, ChatGone
 from xw.bridges.codex import CodexChat
@@ -21,6 +21,7 @@ from xw.bridges.command import CommandChat
 from xw.bridges.frame import Mail, framed
 from xw.bridges.kinds import KINDS, open_chat
 from xw.bridges.lines import LinesChat
+from xw.bridges.opencode import OpenCodeChat
 from xw.bridges.program import Program
 from xw.bridges.screen import empty_input
 from xw.bridges.socket import SocketChat
@@ -77,6 +78,11 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         mailbox = Mailbox(LocalFiles(str(tmp_path)), "bob")
         yield lambda: CodexChat(mailbox, tmp_path / "state", str(codex.process.pid))
         codex.end()
+    elif kind == "opencode":
+        opencode = OpenCode(tmp_path / "home")
+        until(lambda: opencode.ask("/session") is not None)
+        yield lambda: OpenCodeChat(tmp_path / "state", opencode.url)
+        opencode.end()
     elif kind == "socket":
         server = WibWob(tmp_path / "s.sock", build=variant)
         log = str(server.log) if variant == "log" else ""

@@ -28,6 +28,7 @@ KINDS = {
     "tmux": Kind("xw.bridges.tmux", "an agent program in a tmux pane"),
     "command": Kind("xw.bridges.command", "a command: a process per message, or one that speaks JSON lines"),
     "codex": Kind("xw.bridges.codex", "a running session of Codex, by `codex queue`"),
+    "opencode": Kind("xw.bridges.opencode", "a running opencode, over its HTTP server"),
     "acp": Kind("xw.bridges.acp", "an agent that speaks the Agent Client Protocol (extra xw[acp])"),
 }
 

@@ -1,0 +1,131 @@
+"""The HTTP of a running opencode: one request, one answer in JSON, each problem told apart.
+
+Nothing is followed anywhere else: a redirect, a page of HTML or another program at the same address is an
+error, and so is a path that this version does not know, which opencode answers with its web page. Called by
+`opencode`.
+"""
+
+import base64
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from xw.bridges.chat import ChatGone, NotPresented, Uncertain
+from xw.errors import Usage
+
+USER = "opencode"
+TIMEOUT_S = 20.0
+LIMIT = 256 * 1024 * 1024
+
+
+class Missing(ChatGone):
+    """The server has no such session or message."""
+
+
+class Foreign(ChatGone):
+    """Whoever answers there does not know the question: another program, or another version."""
+
+
+class Server:
+    """One server. It keeps no connection: a bridge asks seldom, and a program may restart."""
+
+    def __init__(self, url: str, password: str = "") -> None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port or parts.username:
+            raise Usage(f"invalid address {url!r}: give http://127.0.0.1:PORT")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self.host, self.port = parts.hostname, port
+        self._secure = parts.scheme == "https"
+        self._headers = {"Accept": "application/json"}
+        if password:
+            word = base64.b64encode(f"{USER}:{password}".encode()).decode("ascii")
+            self._headers["Authorization"] = f"Basic {word}"
+
+    def get(self, path: str) -> Any:
+        """Return the answer to a question. Raise Missing, or ChatGone if opencode does not answer it."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: object) -> Any:
+        """Return the answer to a request that may be repeated; see `get`."""
+        return self._ask("POST", path, body)
+
+    def deliver(self, path: str, body: object, before: Callable[[], None]) -> None:
+        """Send a request that must not be repeated; call `before` once connected, right before it goes out.
+
+        Raise ChatGone or NotPresented if the server certainly did not take it, Uncertain otherwise.
+        """
+        connection = self._connect()
+        try:
+            try:
+                before()
+            except OSError as error:
+                raise NotPresented(f"cannot note that the text goes in: {error}") from error
+            try:
+                self._send(connection, "POST", path, body)
+                answer = connection.getresponse()
+                said = answer.read(LIMIT)
+            except (OSError, http.client.HTTPException) as error:
+                raise Uncertain(f"{self.url}: broke off: {str(error) or type(error).__name__}") from error
+        finally:
+            connection.close()
+        if answer.status in (200, 204):
+            return
+        reason = f"{self.url}: answered {answer.status}: {_message(said)}"
+        raise NotPresented(reason) if 300 <= answer.status < 500 else Uncertain(reason)
+
+    def _ask(self, method: str, path: str, body: object) -> Any:
+        connection = self._connect()
+        try:
+            self._send(connection, method, path, body)
+            answer = connection.getresponse()
+            said = answer.read(LIMIT)
+        except (OSError, http.client.HTTPException) as error:
+            raise ChatGone(f"{self.url}: does not answer: {str(error) or type(error).__name__}") from error
+        finally:
+            connection.close()
+        if answer.status == 404:
+            raise Missing(f"{self.url}: {_message(said)}")
+        if answer.status == 401:
+            raise ChatGone(
+                f"{self.url}: wants its password, and {'another one' if self._known else 'has none'}"
+            )
+        if answer.status != 200:
+            raise ChatGone(f"{self.url}: answered {answer.status}: {_message(said)}")
+        try:
+            return json.loads(said)
+        except (ValueError, RecursionError):
+            raise Foreign(f"{self.url}: does not answer {path} as opencode does") from None
+
+    @property
+    def _known(self) -> bool:
+        return "Authorization" in self._headers
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self.host, self.port, timeout=TIMEOUT_S)
+        try:
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise ChatGone(f"no opencode at {self.url}: {error.strerror or error}") from error
+        return connection
+
+    def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: object) -> None:
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        connection.request(method, path, data, headers)
+
+
+def _message(said: bytes) -> str:
+    """Return the reason in an answer, shortened."""
+    try:
+        found = json.loads(said)
+        return str(found["data"]["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return said[:200].decode(errors="replace").strip() or "no reason"
