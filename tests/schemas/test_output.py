@@ -14,7 +14,8 @@ from tests.schemas import validate
 from xw.actions import schema
 from xw.cli.commands import COMMANDS
 
-_ENDLESS = {"watch", "up", "bridge", "room run", "schema", "hook"}  # run by other means below
+# Run by other means, most of them below.
+_ENDLESS = {"watch", "up", "bridge", "room run", "schema", "hook", "mcp"}
 
 
 def test_every_command(team: Team, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
+    from xw.words import Moment
 
 Tell = Callable[[str], None]
 SCHEMAS = ("commands", "files")
@@ -153,6 +154,17 @@ def unregister(options: Options, name: str, confirmed: bool) -> "Left":
     from xw.actions import unregistering
 
     return unregistering.unregister(options, name, confirmed)
+
+
+def withheld(agent: Agent) -> "Callable[[Moment], str | None]":
+    """Return a function that returns why no mail may be shown by itself at a moment, or None if it may.
+
+    It follows later edits of xw.json.
+    """
+    from xw import delivery
+
+    owner = delivery.Followed(agent._instance)
+    return lambda moment: delivery.why_not(owner, moment)
 
 
 def needs_group() -> Usage:

@@ -584,6 +584,20 @@ COMMANDS = (
         ),
     ),
     Command(
+        "mcp",
+        "Serve your mail to a program as MCP tools.",
+        "xw mcp --as alice --config /home/you/project/xw.json",
+        "mcp:mcp",
+        (
+            Param("http", "--http", "Serve HTTP on this machine, with a token.", kind="switch"),
+            Param(
+                "port", "--port", "Use this port; default: 4790.", kind="number", default=4790, metavar="N"
+            ),
+            Param("token_file", "--token-file", "Keep the token in FILE.", metavar="FILE"),
+        ),
+        hides=("--json",),  # its output is the protocol's
+    ),
+    Command(
         "schema",
         "Print the JSON Schema of a command's output, or list all.",
         "xw schema check",

@@ -69,6 +69,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "notify heartbeat": (mail.Sent,),
     "bridge": (upkeep.Chats,),
     "up": (upkeep.Event,),
+    "mcp": (),
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),
     "help": (upkeep.Help,),

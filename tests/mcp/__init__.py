@@ -1,0 +1,1 @@
+"""Tests of `xw mcp`, in this process and with real ones."""
