@@ -17,7 +17,7 @@ ARGS ?=
 WORKERS ?= 4
 PYTHON_OF_TESTS = $(BIN)/python
 
-.PHONY: help setup tools demo demo-room schemas test lint report check bench torture mutate test-agents format clean
+.PHONY: help setup tools demo demo-room schemas plugins test lint report check bench torture mutate test-agents format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup ## run the measurements in benchmarks/
 
 schemas: setup ## make docs/schemas from the types in xw/shapes
 	$(BIN)/python -m tests.schemas.make
+
+plugins: setup ## make integrations/ from what xw install writes
+	$(BIN)/python -m tests.installing.make
 
 mutate: setup tools ## remove each durable or ordering step once, and see a test fail (long)
 	$(BIN)/python -m tests.mutations $(ARGS)

@@ -34,6 +34,7 @@ Code = Literal[
     "other-hub",
     "unsent-elsewhere",
     "unreadable-mirror",
+    "stale-install",
     "hub-moved",
     "hub-copy",
     # the mailbox, and the way to the hub

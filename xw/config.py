@@ -364,6 +364,13 @@ def pane_locks() -> str:
     return os.path.join(user_state_dir("xw", appauthor=False), "panes")
 
 
+def receipts() -> str:
+    """Return this user's folder for the receipts of `xw install`."""
+    from platformdirs import user_state_dir
+
+    return os.path.join(user_state_dir("xw", appauthor=False), "installed")
+
+
 def mirror_folder(url: str) -> str:
     """Return the path of a hub's mirror in `.xw/` or in the user's folder of mirrors."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]

@@ -47,6 +47,7 @@ alice$ init --name alice
 alice$ who
 alice$ help
 alice$ help send
+alice$ install gemini
 alice$ peers
 alice$ join @builds
 alice$ leave @builds

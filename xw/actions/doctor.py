@@ -6,7 +6,7 @@ from contextlib import suppress
 from shlex import quote
 
 from xw import checkup, clock, config, delivery, layout, presence, sessions
-from xw.actions import owners, project, rooms
+from xw.actions import installing, owners, project, rooms
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
 from xw.codes import Code, Level
@@ -44,6 +44,7 @@ def doctor(options: Options) -> Iterator[Finding]:
         instance = open_instance(options)
     except (XwError, OSError) as error:
         yield from _not_joined(error, options, found)
+    yield from _installed()
     with suppress(Usage):  # the working directory is gone, as reported above
         for mirror in stranded(found, options.hub, root=instance.root if instance else ""):
             yield _unsent(mirror)
@@ -64,6 +65,16 @@ def _not_joined(error: XwError | OSError, options: Options, found: config.Config
                 yield Finding("note", "no-mailbox", f"nobody here has joined {url}", join)
                 return
     yield of_error(error)
+
+
+def _installed() -> Iterator[Finding]:
+    """Report settings of agent programs that this xw would write otherwise."""
+    try:
+        for program, option, files in installing.stale(os.environ):
+            what = f"`xw install {program}` of another version wrote {', '.join(files)}"
+            yield Finding("note", "stale-install", what, f"xw install {program} {option} --yes", len(files))
+    except (XwError, OSError) as error:
+        yield of_error(error)
 
 
 def _way_to(url: str, options: Options) -> Iterator[Finding]:

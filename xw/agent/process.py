@@ -17,6 +17,7 @@ from xw.instance import Options, load_config
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.delivering import Held
+    from xw.actions.installing import Plan
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
@@ -240,6 +241,18 @@ def up(
     if not supervising.launch(plan, tell):
         failed = ", ".join(program.name for program in plan.look(()))
         raise Usage(f"nothing to run: as configured, none of these can work: {failed}")
+
+
+def install(program: str, user: bool, project: bool, removes: bool, write: bool) -> "Plan":
+    """Return the changes of a program's settings; with `write`, write them. See `actions.installing`."""
+    import os
+
+    from xw.actions import installing
+
+    planned = installing.plan(program, user, project, removes, os.environ)
+    if write:
+        installing.carry_out(planned)
+    return planned
 
 
 def schemas(kind: str) -> list[str]:

@@ -607,6 +607,20 @@ COMMANDS = (
     ),
     Command("doctor", "Find problems, and print how to fix each.", "xw doctor", "upkeep:doctor"),
     Command(
+        "install",
+        "Set an agent program up for xw, in its own settings.",
+        "xw install claude --project",
+        "installing:install",
+        (
+            Param("program", help="Choose the program.", required=True, metavar="PROGRAM"),
+            Param("user", "--user", "Write your own settings, for all projects.", kind="switch"),
+            Param("project", "--project", "Write the project's settings; default.", kind="switch"),
+            Param("remove", "--remove", "Remove what it wrote.", kind="switch"),
+            Param("yes", "--yes", "Write the files that it otherwise shows.", kind="switch"),
+        ),
+        hides=("--as", "--hub", "--config", "--offline"),
+    ),
+    Command(
         "help",
         "Show the everyday commands, every command, or one.",
         "xw help --all",

@@ -73,5 +73,6 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),
     "help": (upkeep.Help,),
+    "install": (upkeep.Installed,),
     "hook": (upkeep.HookOutput,),
 }

@@ -256,6 +256,27 @@ class Chats(TypedDict):
     problems: list[Problem]
 
 
+class InstalledFile(TypedDict):
+    """A file of a program's settings."""
+
+    path: str
+    changed: bool
+    edited: Annotated[bool, Field(description="A person has changed xw's part, so it stays as it is.")]
+    diff: str
+
+
+class Installed(TypedDict):
+    """What `xw install` writes, or would write without --yes."""
+
+    format: Format
+    program: str
+    project: Annotated[str | None, Field(description="The project's folder; null: the user's own settings.")]
+    remove: bool
+    written: bool
+    files: list[InstalledFile]
+    notes: list[str]
+
+
 class CommandHelp(TypedDict):
     """A command in `xw help --all`."""
 

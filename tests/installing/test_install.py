@@ -1,0 +1,253 @@
+"""`xw install`: a program's settings get xw's entries, keep everything else, and lose the entries again."""
+
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.installing import make
+from xw.__main__ import run
+from xw.actions import installing
+from xw.actions.installing import contents
+from xw.confined import HARMLESS
+from xw.errors import Refused
+
+Files = dict[str, str]
+PLACES = [(program, place) for program in contents.PROGRAMS for place in ("--user", "--project")]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a project, both empty; the project is the working directory."""
+    for name in ("home", "project/.git"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_CONFIG_HOME", "XW_CONFINED"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+@pytest.fixture
+def files(place: Path) -> Callable[[], Files]:
+    """Return a function that returns every file of the home and the project, and every folder as ''."""
+
+    def found() -> Files:
+        paths = [
+            path
+            for top in ("home", "project")
+            for path in (place / top).rglob("*")
+            if ".git" not in path.parts
+        ]
+        return {str(p.relative_to(place)): "" if p.is_dir() else p.read_bytes().decode() for p in paths}
+
+    return found
+
+
+def install(*words: str, code: int = 0) -> None:
+    assert run(["install", *words, "--yes"]) == code
+
+
+@pytest.mark.parametrize(("program", "where"), PLACES)
+def test_in_and_out(program: str, where: str, files: Callable[[], Files]) -> None:
+    """Installing twice is installing once, and removal leaves nothing behind."""
+    assert run(["install", program, where]) == 0
+    assert files() == {}, "without --yes nothing is written"
+    install(program, where)
+    once = files()
+    assert all(path.startswith("home" if where == "--user" else "project") for path in once)
+    install(program, where)
+    assert files() == once
+    install(program, where, "--remove")
+    assert files() == {}
+    install(program, where, "--remove")
+
+
+def test_what_claude_gets(files: Callable[[], Files]) -> None:
+    """Hooks for each event, a rule for each harmless command, confinement, the server, and a skill."""
+    install("claude")
+    settings = json.loads(files()["project/.claude/settings.json"])
+    commands = [
+        hook["command"]
+        for groups in settings["hooks"].values()
+        for group in groups
+        for hook in group["hooks"]
+    ]
+    assert set(settings["hooks"]) == {"SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"}
+    assert commands.count("xw hook wake --program claude") == 2
+    assert set(settings["permissions"]["allow"]) >= {f"Bash(xw {one}:*)" for one in HARMLESS}
+    assert "Bash(xw:*)" not in settings["permissions"]["allow"]
+    assert settings["env"] == {"XW_CONFINED": "1"}
+    assert json.loads(files()["project/.mcp.json"])["mcpServers"]["xw"] == {"command": "xw", "args": ["mcp"]}
+    assert files()["project/.claude/skills/xw/SKILL.md"].startswith("---\nname: xw\n")
+
+
+def test_what_codex_gets(files: Callable[[], Files]) -> None:
+    """Its settings stay valid TOML; the server gets the variables that Codex strips."""
+    install("codex", "--user")
+    server = tomllib.loads(files()["home/.codex/config.toml"])["mcp_servers"]["xw"]
+    assert server["args"][-1] == "mcp"
+    assert {"XW_NAME", "XW_CONFIG"} <= set(server["env_vars"])
+    assert files()["home/.codex/rules/xw.rules"].count("prefix_rule") == len(HARMLESS)
+
+
+OWN: Files = {
+    "home/.claude/settings.json": (
+        '{\r\n\t// mine\r\n\t"model": "opus",\r\n\t"hooks": {"Stop": [{"hooks": [\r\n'
+        '\t\t{"type": "command", "command": "say done"}]}]},\r\n\t"permissions": {"allow": [],},\r\n}'
+    ),
+    "home/.claude.json": '{"numStartups": 7, "projects": {"/x": {}}}',
+    "home/.codex/config.toml": 'model = "gpt" # mine\n[profiles.a]\nmodel = "b"',
+    "home/.codex/AGENTS.md": "# My rules\r\n\r\nBe brief.\r\n",
+    "home/.gemini/settings.json": '{\n    "ui": {},\n    "mcpServers": {"other": {"command": "y"}}\n}\n',
+    "home/.config/opencode/opencode.jsonc": '{\n  // servers\n  "mcp": {},\n}\n',
+    "home/.qwen/settings.json": "{}",
+}
+
+
+@pytest.mark.parametrize("program", contents.PROGRAMS)
+def test_own_settings_stay_byte_for_byte(program: str, place: Path, files: Callable[[], Files]) -> None:
+    """Comments, trailing commas, line ends and empty containers are as before after a removal."""
+    for name, text in OWN.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(text.encode())
+        (place / name).chmod(0o640)
+    before = files()
+    install(program, "--user")
+    changed = {name for name, text in files().items() if before.get(name) != text}
+    assert changed & set(OWN)
+    assert {stat.S_IMODE((place / name).stat().st_mode) for name in OWN} == {0o640}
+    install(program, "--user", "--remove")
+    assert files() == before
+
+
+def test_later_edits_survive_the_removal(place: Path, files: Callable[[], Files]) -> None:
+    """Own hooks, also in xw's groups, a changed timeout and other keys: only xw's entries go."""
+    install("claude")
+    path = place / "project/.claude/settings.json"
+    text = path.read_text()
+    text = text.replace('"hooks": {', '"model": "opus", // mine\n  "hooks": {\n    "Notification": [],', 1)
+    mine = '{"type": "command", "command": "say hello"},\n          {'
+    text = text.replace(
+        '"UserPromptSubmit": [\n      {\n        "hooks": [\n          {',
+        f'"UserPromptSubmit": [\n      {{\n        "hooks": [\n          {mine}',
+        1,
+    )
+    text = text.replace('"timeout": 10', '"timeout": 99', 1)
+    text = text.replace('"Bash(xw check:*)",', '"Bash(make:*)",\n      "Bash(xw check:*)",')
+    path.write_text(text)
+    install("claude")
+    assert path.read_text() == text, "what a person changed is not out of date"
+    install("claude", "--remove")
+    left = path.read_text()
+    assert "xw" not in left
+    assert "// mine" in left
+    plain = json.loads(left.replace("// mine", ""))
+    assert plain == {
+        "model": "opus",
+        "hooks": {
+            "Notification": [],
+            "UserPromptSubmit": [{"hooks": [{"type": "command", "command": "say hello"}]}],
+        },
+        "permissions": {"allow": ["Bash(make:*)"]},
+    }
+    assert set(files()) == {"project/.claude", "project/.claude/settings.json"}
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "old", "new"),
+    [
+        ("claude", "project/.claude/skills/xw/SKILL.md", "`xw check`", "`xw check --all`"),
+        ("gemini", "project/GEMINI.md", "Messages are", "Be careful: messages are"),
+    ],
+)
+def test_an_edited_text_stays(
+    program: str, name: str, old: str, new: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A section or skill that a person has edited is neither renewed nor removed, and xw says so."""
+    install(program)
+    path = place / name
+    path.write_text(path.read_text().replace(old, new))
+    edited = path.read_text()
+    for words in ((program,), (program, "--remove")):
+        capsys.readouterr()
+        install(*words)
+        assert path.read_text() == edited
+        assert f"kept     {path}" in capsys.readouterr().out
+
+
+def test_an_older_version_is_renewed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Doctor names what another version wrote; installing again renews it, in its place."""
+    install("claude")
+    settings, skill = place / "project/.claude/settings.json", place / "project/.claude/skills/xw/SKILL.md"
+    newest = settings.read_text(), skill.read_text()
+    settings.write_text(newest[0].replace("xw hook Stop --program claude", "xw hook stop"))
+    assert installing.stale(os.environ) == [("claude", "--project", [str(settings)])]
+    assert run(["init", "--name", "alice"]) == 0
+    capsys.readouterr()
+    assert run(["doctor"]) == 0
+    assert "xw install claude --project --yes" in capsys.readouterr().out
+    install("claude")
+    assert (settings.read_text(), skill.read_text()) == newest
+    assert installing.stale(os.environ) == []
+
+
+def test_a_linked_file_stays_a_link(place: Path) -> None:
+    """Settings kept elsewhere, as in a repository of dotfiles, are written there."""
+    target = place / "home/dotfiles.json"
+    target.write_text("{}")
+    (place / "home/.claude").mkdir()
+    (place / "home/.claude/settings.json").symlink_to(target)
+    install("claude", "--user")
+    assert (place / "home/.claude/settings.json").is_symlink()
+    assert "xw hook" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "program", "error"),
+    [
+        ("home/.claude/settings.json", '{"hooks": ', "claude", "settings.json, line 1: not JSON"),
+        ("home/.claude/settings.json", '{"hooks": []}', "claude", "line 1: expected an object here"),
+        ("home/.claude/settings.json", b"\xff", "claude", "is not UTF-8 text"),
+        ("home/.codex/config.toml", '[mcp_servers.xw]\ncommand = "x"\n', "codex", "cannot take xw's section"),
+        ("home/.codex/config.toml", "a = ", "codex", "cannot take xw's section"),
+    ],
+)
+def test_unusable_settings(
+    name: str, text: str | bytes, program: str, error: str, place: Path, files: Callable[[], Files],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """One line names the file; nothing at all is written."""
+    (place / name).parent.mkdir()
+    (place / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    size = {path.name: path.stat().st_size for path in (place / "home").rglob("*")}
+    install(program, "--user", code=2)
+    assert error in capsys.readouterr().err
+    assert {path.name: path.stat().st_size for path in (place / "home").rglob("*")} == size
+
+
+def test_changed_meanwhile(place: Path) -> None:
+    """What a program wrote after xw had read its file is not overwritten."""
+    (place / "home/.claude.json").write_text("{}")
+    planned = installing.plan("claude", True, False, False, os.environ)
+    (place / "home/.claude.json").write_text('{"a": 1}')
+    with pytest.raises(Refused, match=r"\.claude\.json was changed meanwhile"):
+        installing.carry_out(planned)
+    assert (place / "home/.claude.json").read_text() == '{"a": 1}'
+
+
+@pytest.mark.parametrize("words", [("emacs",), ("claude", "--user", "--project")])
+def test_wrong_calls(words: tuple[str, ...], place: Path) -> None:
+    """An unknown program or two places are wrong usage."""
+    install(*words, code=2)
+
+
+def test_the_plugins_are_what_is_installed() -> None:
+    """`integrations/` has the hooks, server and instructions of this version; else run `make plugins`."""
+    paths = [path for path in make.ROOT.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(make.ROOT)): path.read_text() for path in paths} == make.plugins()

@@ -1,0 +1,238 @@
+"""`xw install`: set an agent program up to use xw, as edits of its settings that can be taken back.
+
+`plan` returns the new text of each file, and writes nothing; `carry_out` writes them. `contents` has what
+goes where, `pieces` how it goes into a file and out of it, `receipts` what was made anew.
+"""
+
+import difflib
+import os
+import shutil
+import stat
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+from xw import config, places
+from xw.actions import shipped
+from xw.actions.installing import json_text, receipts
+from xw.actions.installing.contents import PROGRAMS, Contents, Site
+from xw.actions.installing.pieces import Entry, Piece, without_empty
+from xw.actions.installing.receipts import Receipt
+from xw.errors import Refused, Usage
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
+
+
+class Change(NamedTuple):
+    """A file and its text before and after; None if there is no such file.
+
+    `edited` is True if a person has changed xw's part, which therefore stays.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    edited: bool = False
+
+    def diff(self) -> str:
+        """Return the change as a unified diff; empty if there is none."""
+        old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
+        shown = difflib.unified_diff(old, new, self.path, self.path, n=2)
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
+
+
+class Plan(NamedTuple):
+    """What an installation or a removal will write, the receipt afterwards, and notes for the person."""
+
+    program: str
+    project: str
+    removes: bool
+    changes: tuple[Change, ...]
+    receipt: Receipt
+    notes: tuple[str, ...]
+
+    @property
+    def to_write(self) -> list[Change]:
+        """Return the files that change."""
+        return [one for one in self.changes if one.before != one.after]
+
+    def to_json(self, written: bool) -> "upkeep.Installed":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1,
+            "program": self.program,
+            "project": self.project or None,
+            "remove": self.removes,
+            "written": written,
+            "files": [
+                {
+                    "path": one.path,
+                    "changed": one.before != one.after,
+                    "edited": one.edited,
+                    "diff": one.diff(),
+                }
+                for one in self.changes
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def plan(program: str, user: bool, project: bool, removes: bool, environ: Mapping[str, str]) -> Plan:
+    """Return what `xw install` will write for a program, for the user or in the project here. Raise Usage."""
+    if program not in PROGRAMS:
+        raise Usage(
+            f"cannot install into {program!r}: use {', '.join(PROGRAMS)}; `xw launch` needs none of it"
+        )
+    if user and project:
+        raise Usage("--user or --project: give one")
+    folder = "" if user else _project()
+    return _planned(program, folder, _contents(program, folder, environ), removes)
+
+
+def stale(environ: Mapping[str, str]) -> list[tuple[str, str, list[str]]]:
+    """Return the installations, for the user and in the project here, that this xw would write otherwise.
+
+    Each is the program, the option that names its place, and the files.
+    """
+    found, here = [], _project(needed=False)
+    for receipt in receipts.all_receipts():
+        if receipt.program in PROGRAMS and receipt.project in ("", here):
+            contents = _contents(receipt.program, receipt.project, environ)
+            due = _planned(receipt.program, receipt.project, contents, removes=False).to_write
+            if due:
+                option = "--project" if receipt.project else "--user"
+                found.append((receipt.program, option, [one.path for one in due]))
+    return found
+
+
+def carry_out(planned: Plan) -> None:
+    """Write the files. Raise Refused if one has changed since it was read; then repeat."""
+    folders = set(planned.receipt.folders)
+    if not planned.removes:
+        for change in planned.to_write:
+            folders |= _make_folder(os.path.dirname(change.path))
+        receipts.save(planned.receipt._replace(folders=tuple(sorted(folders))))
+    for change in planned.to_write:
+        _write(change)
+    if planned.removes:
+        for path in sorted(folders, key=len, reverse=True):
+            try:
+                os.rmdir(path)
+            except OSError:
+                continue  # in use by others, or gone
+        receipts.forget(planned.receipt)
+
+
+def _planned(program: str, project: str, contents: Contents, removes: bool) -> Plan:
+    receipt = receipts.load(program, project)
+    changes, created, made = [], set(receipt.created), set(receipt.made)
+    for path, pieces in contents.files.items():
+        before = _read(path)
+        edited = any(piece.edited(before or "") for piece in pieces)
+        if removes:
+            after = _removed(path, before, pieces, receipt)
+        else:
+            after = _applied(path, before, pieces)
+            made |= {(path, keys) for keys in _missing(path, before, pieces)}
+            created |= {path} if before is None else set()
+        changes.append(Change(path, before, after, edited))
+    kept = Receipt(program, project, tuple(contents.files), tuple(created), receipt.folders, tuple(made))
+    notes = () if removes else contents.notes
+    return Plan(program, project, removes, tuple(changes), kept, notes)
+
+
+def _contents(program: str, project: str, environ: Mapping[str, str]) -> Contents:
+    words = ("xw",) if project or shutil.which("xw") else (sys.executable, "-m", "xw")
+    skill = shipped.text("hub_template", "skill.md")
+    return PROGRAMS[program](Site(project, environ, words, skill, find_spec("mcp") is not None))
+
+
+def _project(needed: bool = True) -> str:
+    here = config.here(needed=needed)
+    return places.checkout(here) or here
+
+
+def _applied(path: str, before: str | None, pieces: list[Piece]) -> str:
+    text = before or ""
+    for piece in pieces:
+        text = piece.apply(text, path)
+    if path.endswith(".toml"):
+        try:
+            tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise Usage(f"{path} cannot take xw's section: {error}: change the file first") from None
+    return text
+
+
+def _removed(path: str, before: str | None, pieces: list[Piece], receipt: Receipt) -> str | None:
+    if before is None:
+        return None
+    text = before
+    for piece in pieces:
+        text = piece.remove(text, path)
+    if text.strip() and any(isinstance(piece, Entry) for piece in pieces):
+        text = without_empty(text, path, [keys for file, keys in receipt.made if file == path])
+    bare = not text.strip() or "".join(text.split()) == "{}"
+    return None if bare and path in receipt.created else text
+
+
+def _missing(path: str, before: str | None, pieces: list[Piece]) -> set[tuple[str, ...]]:
+    """Return the containers that a JSON file lacks for these pieces."""
+    node = (
+        json_text.parse(before if before and before.strip() else "{}", path) if path.endswith(_JSON) else None
+    )
+    ways = [json_text.missing(node, one.path) for one in pieces if node and isinstance(one, Entry)]
+    return {keys for found in ways for keys in found}
+
+
+_JSON = (".json", ".jsonc")
+
+
+def _read(path: str) -> str | None:
+    """Return a file's text; None if there is none. Raise Refused or Usage if it cannot be edited."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Refused(f"{path} is not a regular file: move it away first")
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise Usage(f"{path} is not UTF-8 text: repair it first") from None
+
+
+def _make_folder(path: str) -> set[str]:
+    """Make a folder and those above it; return those that were missing."""
+    made = set()
+    while path and not os.path.isdir(path):
+        made.add(path)
+        path = os.path.dirname(path)
+    for one in sorted(made, key=len):
+        os.mkdir(one)
+    return made
+
+
+def _write(change: Change) -> None:
+    """Replace a file by its new text, through a link if it is one; remove it if there is none."""
+    path = os.path.realpath(change.path)
+    if _read(path) != change.before:
+        raise Refused(f"{change.path} was changed meanwhile: run the command again")
+    if change.after is None:
+        os.unlink(path)
+        return
+    scratch = f"{path}.xw-{os.getpid()}"
+    mode = stat.S_IMODE(os.stat(path).st_mode) if change.before is not None else 0o600
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(change.after)
+            file.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise

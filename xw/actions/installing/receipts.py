@@ -1,0 +1,68 @@
+"""What an installation made anew, so that its removal leaves no trace: one note per program and place."""
+
+import json
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from xw import config, layout
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
+from xw.message import parse_object
+
+_LIMIT = 1024 * 1024
+
+
+class Receipt(NamedTuple):
+    """The program, the project's folder (empty: the user's), and what was made: files, folders, containers.
+
+    `made` has the paths of JSON containers for each file.
+    """
+
+    program: str
+    project: str
+    files: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    made: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def load(program: str, project: str) -> Receipt:
+    """Return the receipt of an installation; an empty one if there is none."""
+    return _read(_name(program, project)) or Receipt(program, project)
+
+
+def save(receipt: Receipt) -> None:
+    """Keep a receipt, durably. Raise OSError."""
+    folder = config.receipts()
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    data = json.dumps({"format": 1, **receipt._asdict()}, indent=1) + "\n"
+    LocalFiles(folder).replace(data.encode(), "", _name(receipt.program, receipt.project))
+
+
+def forget(receipt: Receipt) -> None:
+    """Remove a receipt."""
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(config.receipts(), _name(receipt.program, receipt.project)))
+
+
+def all_receipts() -> list[Receipt]:
+    """Return every receipt of this user; damaged ones are left out."""
+    with suppress(FileNotFoundError):
+        found = [_read(name) for name in sorted(os.listdir(config.receipts())) if name.endswith(".json")]
+        return [receipt for receipt in found if receipt]
+    return []
+
+
+def _read(name: str) -> Receipt | None:
+    try:
+        noted = parse_object(LocalFiles(config.receipts()).read(name, _LIMIT))
+        lists = {key: tuple(map(str, noted.get(key, ()))) for key in ("files", "created", "folders")}  # type: ignore[call-overload]
+        made = tuple((str(path), tuple(map(str, keys))) for path, keys in noted.get("made", ()))  # type: ignore[attr-defined]
+        return Receipt(str(noted["program"]), str(noted["project"]), **lists, made=made)
+    except (OSError, Damaged, KeyError, TypeError, ValueError):
+        return None  # its removal leaves empty containers then
+
+
+def _name(program: str, project: str) -> str:
+    return f"{program}-{layout.digest(os.fsencode(project))}.json"
