@@ -9,6 +9,7 @@ import shlex
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,27 +226,33 @@ def test_a_home_directory_is_no_project(jail: Team, monkeypatch: pytest.MonkeyPa
     assert jail.run("send", "--to", "bob", "info", "--file", "note.txt").code == 6
 
 
-def test_a_link_that_appears_meanwhile_is_not_followed(jail: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever puts a link in the place of a file, or of a folder, after the check, gets exit 6."""
-    monkeypatch.setenv("XW_CONFINED", "1")
-    resolve = os.path.realpath
+@pytest.mark.parametrize(
+    ("step", "name", "swapped"), [("realpath", "real/own", "real"), ("stat", "note.txt", "note.txt")]
+)
+def test_a_link_that_appears_meanwhile_is_not_followed(
+    jail: Team, monkeypatch: pytest.MonkeyPatch, step: str, name: str, swapped: str
+) -> None:
+    """Whoever puts a link in the place of a folder, or of a file that was just looked at, gets exit 6."""
+    out = jail.folder.parent / "outside"
+    (out / "own").write_text("SECRET, with one name")
     (jail.folder / "real").mkdir()
-    (jail.folder / "real/secret").write_text("x")
-    for path, target in (("note.txt", "outside/secret"), ("real", "outside")):
-        name = path if path != "real" else "real/secret"
+    (jail.folder / "real/own").write_text("x")
+    monkeypatch.setenv("XW_CONFINED", "1")
+    holder = os.path if step == "realpath" else os
+    look = getattr(holder, step)
 
-        def swapped(
-            given: str, path: str = path, target: str = target, name: str = name, **more: bool
-        ) -> str:
-            found = resolve(given, **more)
-            if str(given) == name:
-                os.rename(jail.folder / path, jail.folder / f"{path}.was")
-                (jail.folder / path).symlink_to(jail.folder.parent / target)
-            return found
+    def looked(given: Any, **more: Any) -> Any:
+        found = look(given, **more)
+        if str(given) == name and not (jail.folder / "was").exists():
+            os.rename(jail.folder / swapped, jail.folder / "was")
+            (jail.folder / swapped).symlink_to(out if swapped == "real" else out / "own")
+        return found
 
-        with monkeypatch.context() as patch:
-            patch.setattr(os.path, "realpath", swapped)
-            assert jail.run("send", "--to", "bob", "info", "--file", name).code == 6
+    with monkeypatch.context() as patch:
+        patch.setattr(holder, step, looked)
+        result = jail.run("send", "--to", "bob", "info", "--file", name)
+    assert (jail.folder / "was").exists()
+    assert result.code == 6, result
     assert jail.pending("bob") == []
 
 
