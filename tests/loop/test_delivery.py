@@ -11,7 +11,7 @@ from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team
 from tests.loop.processes import bridge
 from tests.loop.world import ScriptedChat, World
-from xw import config, delivery
+from xw import clock, config, delivery
 from xw.bridges.announce import Announcer
 from xw.bridges.chat import Chat, NotPresented
 from xw.bridges.door import LOOK_S
@@ -86,10 +86,12 @@ def test_what_comes_later_is_not_shown_along(world: World) -> None:
     worker = bridged(world, "start")
     worker._door.admitted()
     world.send("urgent", "task", urgent=True)
-    world.send("note", "info", by="carol")
+    world.time -= 60 * clock.SECOND
+    world.send("note", "info", by="carol")  # older, and late, as mail that a sync brings
     rest(worker)
     assert bodies(world) == ["early"]
-    assert [filed.state for filed in world.inbox("bob")] == ["done", "pending", "pending"]
+    states = {filed.message.body: filed.state for filed in world.inbox("bob")}
+    assert states == {"early": "done", "urgent": "pending", "note": "pending"}
 
 
 def test_a_turn_that_ended_before_the_mail_came_is_not_its_moment(world: World) -> None:
