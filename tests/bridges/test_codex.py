@@ -14,6 +14,7 @@ from tests.bridges.helpers import until
 from tests.programs.natives import Codex
 from xw import journal, processes
 from xw.bridges import codex, codex_threads
+from xw.bridges.agent_process import AgentProcess
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain, Unusable
 from xw.bridges.codex import NEW, PAUSED, CodexChat, open_chat
 from xw.bridges.codex_record import Record, is_helper, state_of
@@ -353,9 +354,10 @@ def test_targets_and_options(tmp_path: Path) -> None:
 
 def test_shared_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process of several programs is told by its command line, for its environment is another's."""
-    thread = codex_threads.Thread("x", 1, "1", "/h", shared=True, name="bob")
+    process = AgentProcess(1, "1", os.getcwd(), "bob")
+    thread = codex_threads.Thread("x", process, "/h", shared=True)
     one = CodexChat(Mailbox(LocalFiles("/"), "bob"), Path("/nowhere"))
-    assert not one._is_ours(thread, {})
+    assert not one._is_ours(thread, {}) and one._is_ours(thread._replace(shared=False), {})
     assert one._is_ours(thread, {"x": ""})
 
 

@@ -207,14 +207,11 @@ class CodexChat:
         """Return True for a session of the instance: by its hooks, or by the environment of its process."""
         if thread.id in noted:
             return True
-        if thread.shared or thread.name != self._mailbox.owner:
-            return False  # a shared process has the environment of whoever started it
-        here = os.getcwd()
-        same = thread.config == os.environ.get("XW_CONFIG") if thread.config else False
-        return same or self._is_of_run(thread, noted) or Path(thread.directory).is_relative_to(here)
+        # A shared process has the environment of whoever started it.
+        return not thread.shared and thread.process.is_own(self._mailbox.owner, self._run)
 
     def _is_of_run(self, thread: Thread, noted: Mapping[str, str]) -> bool:
-        return bool(self._run) and self._run in (thread.run, noted.get(thread.id))
+        return thread.process.is_of_run(self._run) or (self._run != "" and noted.get(thread.id) == self._run)
 
     def _missing(self) -> str:
         if self._target == AUTO:
@@ -327,8 +324,8 @@ def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (its pr
         except OSError as error:
             state = str(error)
         said = {"new": NEW, "interrupted": PAUSED}.get(state, state)
-        name = "" if thread.shared else thread.name
-        found.append(Found(thread.id, PROGRAM, said, directory=thread.directory, agent=name))
+        name = "" if thread.shared else thread.process.name
+        found.append(Found(thread.id, PROGRAM, said, directory=thread.process.directory, agent=name))
     return found
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from xw import processes
+from xw.bridges import agent_process
+from xw.bridges.agent_process import AgentProcess
 
 _LOCK = re.compile(r"(/.*)/thread-writer-locks/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")
 _PROGRAM = "codex"
@@ -20,35 +22,28 @@ _SHARED = "app-server"
 
 
 class Thread(NamedTuple):
-    """A running thread: its id, its process as number and start, and the home of its Codex.
+    """A running thread: its id, its process, and the home of its Codex.
 
     `program` is the file that runs another command of the same Codex, empty if nobody can tell; `shared` is
-    true for the process of several programs. `name`, `run` and `config` are the process's `XW_NAME`, `XW_RUN`
-    and `XW_CONFIG`.
+    true for the process of several programs.
     """
 
     id: str
-    process: int
-    started: str
+    process: AgentProcess
     home: str
     program: str = ""
-    directory: str = ""
     shared: bool = False
-    name: str = ""
-    run: str = ""
-    config: str = ""
 
     @property
     def lives(self) -> bool:
         """Return True while the same process has the thread."""
-        found = processes.status(self.process)
-        same = found is not None and found.started == self.started
-        return same and any(thread == self.id for _, thread in _held(self.process))
+        held = (thread for _, thread in _held(self.process.number))
+        return self.process.lives and self.id in held
 
     @property
     def began(self) -> int:
         """Return when its process started, cut to whole seconds as the times in its record are."""
-        return int(processes.began(self.started))
+        return int(self.process.began)
 
     @property
     def record(self) -> str:
@@ -91,18 +86,12 @@ def _held(number: int) -> list[tuple[str, str]]:
 
 def _threads(number: int) -> list[Thread]:
     held = _held(number)
-    about = processes.status(number) if held else None
-    if about is None:
+    process = agent_process.look(number) if held else None
+    if process is None:
         return []
     words = processes.words(number)
-    environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
-    values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]
-    directory = processes.link(number, "cwd")
-    program, shared = _program(number, words, directory), _SHARED in words[1:]
-    return [
-        Thread(thread, number, about.started, home, program, directory, shared, *values)
-        for home, thread in held
-    ]
+    program = _program(number, words, process.directory)
+    return [Thread(thread, process, home, program, _SHARED in words[1:]) for home, thread in held]
 
 
 def _program(number: int, words: list[str], directory: str) -> str:

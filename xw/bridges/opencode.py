@@ -26,7 +26,6 @@ from xw.bridges import opencode_servers, opencode_turns, steady
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, Reply, Uncertain, Unusable
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.opencode_http import Foreign, Missing, Server
-from xw.bridges.opencode_servers import Running
 from xw.bridges.opencode_turns import Answers
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.provider_errors import error_in
@@ -201,27 +200,17 @@ class OpenCodeChat:
         """Return the address of the program and when it started. Raise ChatGone."""
         if self._target.startswith("http"):
             port = Server(self._target).port
-            began = [one.began for one in opencode_servers.running() if one.port == port]
+            began = [one.process.began for one in opencode_servers.running() if one.port == port]
             return self._target, max(began, default=0.0)
         number = int(self._target) if self._target.isdigit() else 0
         found = opencode_servers.running(number)
         if not number:
-            ours = [one for one in found if self._is_ours(one)]
-            found = sorted(ours, key=lambda one: not self._is_of_run(one))
+            ours = [one for one in found if one.process.is_own(self._instance, self._run)]
+            found = sorted(ours, key=lambda one: not one.process.is_of_run(self._run))
         if not found:
             which = f"of {self._instance} runs" if self._target == AUTO else f"runs as process {self._target}"
             raise ChatGone(f"no opencode with a server {which}: start it as `opencode --port N`")
-        return found[0].url, found[0].began
-
-    def _is_ours(self, one: Running) -> bool:
-        """Return True for a program of the instance, by the environment of its process."""
-        if one.name != self._instance:
-            return False
-        same = one.config == os.environ.get("XW_CONFIG") if one.config else False
-        return same or self._is_of_run(one) or Path(one.directory).is_relative_to(os.getcwd())
-
-    def _is_of_run(self, one: Running) -> bool:
-        return bool(self._run) and self._run == one.run
+        return found[0].url, found[0].process.began
 
     def _current(self, server: Server) -> str:
         """Return the session that was used last in this run of the program; empty if there is none."""
@@ -336,7 +325,8 @@ def discover(options: Mapping[str, str]) -> list[Found]:
     for one in opencode_servers.running():
         chat = OpenCodeChat(Path("/nonexistent"), one.url, password=_password(options))
         state = chat.ready() or "idle"
-        found.append(Found(one.url, PROGRAM, state, directory=one.directory, agent=one.name))
+        about = one.process
+        found.append(Found(one.url, PROGRAM, state, directory=about.directory, agent=about.name))
     return found
 
 

@@ -8,20 +8,17 @@ import re
 from typing import NamedTuple
 
 from xw import processes
+from xw.bridges import agent_process
+from xw.bridges.agent_process import AgentProcess
 
 _NAMES = ("opencode", "opencode.exe", "opencode.js")
 
 
 class Running(NamedTuple):
-    """A running program: its process, the port of its server, when it started (seconds), and whose it is."""
+    """A running program: its process, and the port of its server."""
 
-    process: int
+    process: AgentProcess
     port: int
-    began: float
-    directory: str = ""
-    name: str = ""
-    run: str = ""
-    config: str = ""
 
     @property
     def url(self) -> str:
@@ -32,10 +29,14 @@ class Running(NamedTuple):
 def running(number: int = 0) -> list[Running]:
     """Return the programs with a server, the last started first; of one process and its children if given."""
     numbers = processes.family(number) if number else processes.numbers()
-    found = [_about(one, port) for one in numbers if (port := _port(one))]
+    found = [
+        Running(process, port)
+        for one in numbers
+        if (port := _port(one)) and (process := agent_process.look(one))
+    ]
+    found.sort(key=lambda one: one.process.began)
     # A launcher and its child have the same command line.
-    last = {one.port: one for one in sorted(found, key=lambda one: one.began)}
-    return sorted(last.values(), key=lambda one: one.began, reverse=True)
+    return list({one.port: one for one in found}.values())[::-1]
 
 
 def _port(number: int) -> int:
@@ -46,11 +47,3 @@ def _port(number: int) -> int:
         return 0
     given = re.search(r"(?:^| )--port[= ](\d{1,5})(?: |$)", " ".join(words))
     return int(given[1]) if given else 0
-
-
-def _about(number: int, port: int) -> Running:
-    environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
-    values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]
-    about = processes.status(number)
-    began = processes.began(about.started) if about else 0.0
-    return Running(number, port, began, processes.link(number, "cwd"), *values)

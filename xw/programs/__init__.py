@@ -59,8 +59,8 @@ class ProgramProfile(NamedTuple):
 
     `programs` are the base names of its file or script. `ways` are kinds of bridges, the best first; `hooks`
     maps the moments `start`, `prompt`, `end` (of a turn) and `exit` to the names of the program's own events.
-    `arrange` returns how to start it for one run; it reads and writes nothing. `version` are the arguments
-    that let it print its version; without any it is not asked.
+    `arrange` returns how to start it for one run; it writes nothing, and may read the user's settings.
+    `version` are the arguments that let it print its version; without any it is not asked.
     """
 
     name: str

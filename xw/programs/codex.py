@@ -1,11 +1,100 @@
-"""Codex: started as it is, until its native way in is here."""
+"""Codex: instructions, xw on its commands' PATH, and the MCP server by `-c` options of one run.
 
-from xw.programs import Arrangement, ProgramProfile, Run
+The user's own configuration stays as it is. Hooks are not among the options: Codex asks its user to trust
+each new one at the start, and xw needs none, for it reads Codex's own record. Nor are rules, which Codex
+takes from its user's files only; xw runs inside Codex's sandbox, which gets the hub's directory.
+"""
+
+import json
+import os
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+
+from xw.programs import Arrangement, ProgramProfile, Run, parts
+
+_EVENTS = {"start": "SessionStart", "prompt": "UserPromptSubmit", "end": "Stop", "exit": "SessionEnd"}
+_ONCE = ("exec", "e", "review")
+_OTHERS = (
+    "agents", "login", "logout", "mcp", "plugin", "app-server", "remote-control", "completion", "update",
+    "doctor", "sandbox", "debug", "apply", "queue", "archive", "delete", "migrate-rollouts", "migrate-nfs-db",
+    "unarchive", "cloud", "exec-server", "features", "help",
+)  # fmt: skip
+"""Subcommands that start no session."""
+
+_SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
+_OWN = ("XW_NAME", "XW_CONFIG", "XW_CONFINED", "XW_RUN", "XW_HUB")
 
 
 def arrange(run: Run) -> Arrangement:
-    """Start it as it is."""
-    return Arrangement(run.argv)
+    """Give it options before its own ones; a command that starts no session stays as it is."""
+    if parts.subcommand(run.argv, _OTHERS):
+        return Arrangement(run.argv, ways=())
+    once = bool(parts.subcommand(run.argv, _ONCE))
+    options = list(_settings(run))
+    if not once and not parts.has_option(run.argv, "--no-daemon", "--remote"):
+        # The shared server would run this session's commands in the environment of its first program.
+        options.insert(0, "--no-daemon")
+    hub = _hub_outside(run)
+    if hub and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
+        options += ["--add-dir", hub]
+    notes = [] if once else ["Codex takes mail after its first prompt, and looks for it every 10 s"]
+    return Arrangement((run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None)
 
 
-PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("tmux",), arrange)
+def _settings(run: Run) -> list[str]:
+    """Return the `-c` options."""
+    values: dict[str, object] = {"developer_instructions": _instructions(run)}
+    environ = {"XW_NAME": run.name, "XW_CONFIG": run.config, "XW_CONFINED": "1", "XW_RUN": run.folder}
+    path = _path(run)
+    if path:
+        environ["PATH"] = path
+    for name, value in environ.items():
+        if value:
+            values[f"shell_environment_policy.set.{name}"] = value
+    if run.has_mcp:
+        server = parts.mcp_server(run)
+        values |= {f"mcp_servers.xw.{key}": value for key, value in server.items()}
+        values["mcp_servers.xw.default_tools_approval_mode"] = "approve"
+        values["mcp_servers.xw.env_vars"] = list(_OWN)  # else the server gets none of them
+    return [word for key, value in values.items() for word in ("-c", f"{key}={_toml(value)}")]
+
+
+def _toml(value: object) -> str:
+    """Return a text or a list of texts in TOML, which reads JSON's except for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _instructions(run: Run) -> str:
+    """Return xw's instructions behind those of the user's configuration, which the option would hide."""
+    home = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+    own: object = ""
+    with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        own = tomllib.loads((home / "config.toml").read_text("utf-8")).get("developer_instructions", "")
+    return f"{own}\n\n{run.instructions}" if own and isinstance(own, str) else run.instructions
+
+
+def _path(run: Run) -> str:
+    """Return the PATH for the program's commands; empty if a login shell finds xw anyway.
+
+    Codex runs commands in a login shell, whose profile sets PATH anew.
+    """
+    if any(os.access(f"{folder}/xw", os.X_OK) for folder in _SYSTEM):
+        return ""
+    return os.pathsep.join(filter(None, (os.environ.get("PATH", ""), os.path.join(run.folder, "bin"))))
+
+
+def _hub_outside(run: Run) -> str:
+    """Return the directory of a hub outside of the project, which Codex's sandbox would not let xw write."""
+    try:
+        hub = str(json.loads(Path(run.config).read_text("utf-8"))["hub"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    path = Path(hub.removeprefix("file://")).expanduser()
+    if "://" in str(path) or not hub:
+        return ""
+    path = Path(os.path.normpath(Path(run.config).parent / path))
+    return str(path) if path.is_dir() and not path.is_relative_to(run.cwd) else ""
+
+
+PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("codex", "tmux"), arrange, _EVENTS)

@@ -45,3 +45,13 @@ def subcommand(argv: Sequence[str], commands: Collection[str]) -> str:
 
 def _options(argv: Sequence[str]) -> Sequence[str]:
     return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def value_of(argv: Sequence[str], option: str) -> str:
+    """Return the value of an option in a command line, also as `--option=value`; empty if it has none."""
+    words = _options(argv)
+    for number, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == option:
+            return value if equals else "".join(words[number + 1 : number + 2])
+    return ""

@@ -1,0 +1,51 @@
+"""The process of an agent program, as far as it tells whose it is. For the native chats; it needs `/proc`."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from xw import processes
+
+
+class AgentProcess(NamedTuple):
+    """A process: its number, its start in ticks, its directory, and the `XW_…` of its start."""
+
+    number: int
+    started: str
+    directory: str = ""
+    name: str = ""
+    run: str = ""
+    config: str = ""
+
+    @property
+    def began(self) -> float:
+        """Return when it started, by the clock of now."""
+        return processes.began(self.started)
+
+    @property
+    def lives(self) -> bool:
+        """Return True while it runs."""
+        found = processes.status(self.number)
+        return found is not None and found.started == self.started
+
+    def is_of_run(self, run: str) -> bool:
+        """Return True if the `xw launch` with this run directory started it."""
+        return bool(run) and self.run == run
+
+    def is_own(self, instance: str, run: str) -> bool:
+        """Return True if it is this instance's, and here: other projects may use the same name."""
+        if self.name != instance:
+            return False
+        if self.is_of_run(run) or (self.config and self.config == os.environ.get("XW_CONFIG")):
+            return True
+        return Path(self.directory).is_relative_to(os.getcwd())
+
+
+def look(number: int) -> AgentProcess | None:
+    """Return a process; None if it has ended."""
+    about = processes.status(number)
+    if about is None:
+        return None
+    environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
+    values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]
+    return AgentProcess(number, about.started, processes.link(number, "cwd"), *values)
