@@ -212,11 +212,11 @@ class _Reader:
     def _scalar(self) -> Node:
         match = _SCALAR.match(self._text, self.at)
         if not match:
-            raise self.wrong(f"{self._text[self.at : self.at + 20].strip()!r} is no value")
+            raise self.wrong(f"{self._text[self.at : self.at + 20].strip()!r} is not a JSON value")
         try:
             value = json.loads(match[0])
         except ValueError:
-            raise self.wrong(f"{match[0][:20]!r} is no value") from None
+            raise self.wrong(f"{match[0][:20]!r} is not a JSON value") from None
         node = Node(self.at, match.end(), value)
         self.at = match.end()
         return node
