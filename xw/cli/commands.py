@@ -559,7 +559,7 @@ COMMANDS = (
         "xw bridge tmux --target claude",
         "bridge:bridge",
         (
-            Param("kind", help="Choose socket, tmux, command or acp; default: xw.json's.", metavar="KIND"),
+            Param("kind", help="Choose tmux, codex, opencode, acp …; default: xw.json's.", metavar="KIND"),
             Param("words", help="Run this command, given after `--`.", many=True, metavar="COMMAND"),
             Param("target", "--target", "Name the chat: a socket, a pane, a command line.", metavar="TEXT"),
             Param("notify", "--notify", "Announce mail only; claim nothing.", kind="switch"),
