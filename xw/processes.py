@@ -63,6 +63,14 @@ def link(number: int, name: str) -> str:
         return ""
 
 
+def owner(number: int) -> int | None:
+    """Return the number of the user as whom a process acts, or None."""
+    try:
+        return os.stat(f"{_PROC}/{number}").st_uid
+    except OSError:
+        return None
+
+
 def family(number: int) -> list[int]:
     """Return a process and all that descend from it."""
     parents = {one: found.parent for one in numbers() if (found := status(one))}

@@ -13,7 +13,7 @@ import pytest
 from tests.bridges.helpers import until
 from tests.programs.natives import Codex
 from xw import journal, processes
-from xw.bridges import codex, codex_threads
+from xw.bridges import agent_process, codex, codex_threads
 from xw.bridges.agent_process import AgentProcess
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain, Unusable
 from xw.bridges.codex import NEW, PAUSED, CodexChat, open_chat
@@ -195,7 +195,7 @@ def test_refused(start: Start, chat: Make) -> None:
     text, mark = text_of("x"), one.mark()
     for path in (program.home / ".codex/sessions").glob("*/*/*/*"):
         path.unlink()
-    with pytest.raises(NotPresented, match="no rollout found"):
+    with pytest.raises(NotPresented, match=r"codex queue: .*no rollout found"):
         one.present(mark, text)
     assert one.seen(mark, text) is False
 
@@ -359,6 +359,13 @@ def test_shared_process(monkeypatch: pytest.MonkeyPatch) -> None:
     one = CodexChat(Mailbox(LocalFiles("/"), "bob"), Path("/nowhere"))
     assert not one._is_ours(thread, {}) and one._is_ours(thread._replace(shared=False), {})
     assert one._is_ours(thread, {"x": ""})
+
+
+def test_processes_of_other_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user could make a process look like anybody's Codex, and root would run its program."""
+    assert agent_process.look(os.getpid())
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    assert agent_process.look(os.getpid()) is None
 
 
 def line(kind: str, turn: str = "t1", **more: object) -> str:

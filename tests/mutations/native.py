@@ -42,6 +42,13 @@ MUTATIONS = (
         (f"{_CODEX}::test_shared_process",),
     ),
     Mutation(
+        "only processes of the same user are looked at",
+        "xw/bridges/agent_process.py",
+        " or processes.owner(number) != os.geteuid()",
+        "",
+        (f"{_CODEX}::test_processes_of_other_users",),
+    ),
+    Mutation(
         "a text to opencode is noted before it goes out",
         "xw/bridges/opencode_http.py",
         "                before()\n",

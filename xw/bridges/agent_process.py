@@ -1,4 +1,8 @@
-"""The process of an agent program, as far as it tells whose it is. For the native chats; it needs `/proc`."""
+"""The process of an agent program, as far as it tells whose it is. For the native chats; it needs `/proc`.
+
+Only processes of the same user count: another one may give a process any name and any open file, and root
+would run that user's program.
+"""
 
 import os
 from pathlib import Path
@@ -42,9 +46,9 @@ class AgentProcess(NamedTuple):
 
 
 def look(number: int) -> AgentProcess | None:
-    """Return a process; None if it has ended."""
+    """Return a process; None if it has ended, or is another user's."""
     about = processes.status(number)
-    if about is None:
+    if about is None or processes.owner(number) != os.geteuid():
         return None
     environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
     values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]

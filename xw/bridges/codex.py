@@ -59,7 +59,7 @@ PAUSED = "Codex's queue is paused since somebody interrupted a turn: it continue
 NEW = "this conversation of Codex has no turn yet: it takes mail after its first prompt"
 
 _QUEUE = 'CODEX_HOME="$1" exec "$0" queue --thread "$2" --message "$(cat)"'
-_REFUSED = re.compile(r"thread/queue/add failed: |No active session found|^error: ", re.MULTILINE)
+_REFUSED = re.compile(r"thread/queue/add failed: |No active session found")
 """Codex's own words for a text that is not in the queue; after any other failure it may be."""
 
 
@@ -274,7 +274,7 @@ class CodexChat:
         try:
             queue.capture(mark, text)
         except ChatFailed as error:
-            return str(error)
+            return str(error).replace("/bin/sh", "codex queue", 1)
         return ""
 
     # The record
