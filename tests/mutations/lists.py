@@ -6,6 +6,7 @@ from tests.mutations import (
     confined,
     delivery,
     local,
+    mcp,
     mirror,
     moving,
     native,
@@ -32,4 +33,5 @@ ALL = (
     *recalling.MUTATIONS,
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,
+    *mcp.MUTATIONS,
 )
