@@ -45,9 +45,12 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def run(command: list[str], environ: dict[str, str]) -> float:
-    """How long a whole process takes; its output is thrown away."""
-    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+def run(command: list[str], environ: dict[str, str], given: str = os.devnull) -> float:
+    """How long a whole process takes that reads the file `given`; its output is thrown away."""
+    quiet = [
+        (os.POSIX_SPAWN_OPEN, 0, given, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
     start = time.perf_counter()
     process = os.posix_spawn(command[0], command, environ, file_actions=quiet)
     status = os.waitpid(process, 0)[1]

@@ -49,6 +49,7 @@ def test_several_hooks_at_once(mailbox: Mailbox) -> None:
 def test_old_events_go(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session of weeks does not fill the disk, and its numbers go on."""
     monkeypatch.setattr(journal, "KEPT", 3)
+    monkeypatch.setattr(journal, "_SPARE", 1)
     kept = Journal(mailbox, "claude", "s1")
     for n in range(9):
         kept.add("answer", str(n))

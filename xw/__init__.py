@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xw.actions.rooms import Room as Room
     from xw.actions.setup import Synced as Synced
     from xw.actions.setup import Who as Who
+    from xw.actions.telling import News as News
     from xw.actions.transcript import Line as Line
     from xw.actions.transcript import Traced as Traced
     from xw.actions.unregistering import Left as Left
@@ -84,6 +85,7 @@ _HOMES = {
     "actions.resending": "Resends Resent",
     "actions.rooms": "Room",
     "actions.setup": "Synced Who",
+    "actions.telling": "News",
     "actions.transcript": "Line Traced",
     "actions.unregistering": "Left",
     "actions.waiting": "NoAnswer",

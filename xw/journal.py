@@ -37,6 +37,7 @@ KINDS: "tuple[EventKind, ...]" = ("start", "prompt", "answer", "end")
 _LIMIT = 16 * layout.MESSAGE_LIMIT
 _SESSION = "session.json"
 _TRIES = 100
+_SPARE = 20
 
 
 class AgentSession(NamedTuple):
@@ -121,9 +122,10 @@ class Journal:
             except FileNotFoundError:
                 self._files.make_folder(self.folder)
                 continue
-            for name in sorted(names)[: max(0, len(names) - KEPT)]:
-                with suppress(OSError):  # another process removes it too
-                    self._files.remove(f"{self.folder}/{name}")
+            if len(names) >= KEPT + _SPARE:
+                # Several at once, because most calls must not pay for it.
+                old = [f"{self.folder}/{name}" for name in sorted(names)[:-KEPT]]
+                self._files.remove_all(old)  # another process removes them too
             return number
         raise FileExistsError(f"{self.folder}: cannot number an event")
 

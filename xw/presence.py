@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xw.words import BridgeState, Shown, Status
 
 _LIMIT = 64 * 1024
+_HURRY_S = 0.5  # a program waits for its hook
 _PARTS = ("said", "help", "bridge")
 STATUSES: "tuple[Status, ...]" = ("alive", "busy", "idle")
 SHOWN_AS: "dict[str, Status]" = {"working": "busy", "blocked": "busy", "completed": "idle", "idle": "idle"}
@@ -191,7 +192,7 @@ def attend(mailbox: Mailbox) -> None:
     was, age = _load(mailbox)
     if _time_left(was, age) > SESSION_TTL_S / 2:
         return
-    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK), _HURRY_S):
         was, age = _load(mailbox)
         said = _left(was.get("said"), age) or {"status": "alive", "task": "", "progress": ""}
         said = {**said, "ttl_s": SESSION_TTL_S}
@@ -200,7 +201,7 @@ def attend(mailbox: Mailbox) -> None:
 
 def depart(mailbox: Mailbox) -> None:
     """Record that the owner's session has ended; keep what its bridge says, while it runs."""
-    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK), _HURRY_S):
         was, age = _load(mailbox)
         _store(mailbox, {"status": "idle", "task": "", "ttl_s": 0.0, **_kept(was, age, "bridge")})
 

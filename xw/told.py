@@ -16,11 +16,12 @@ import json
 from contextlib import contextmanager, suppress
 
 from xw import clock, layout
-from xw.errors import Damaged
-from xw.journal import key_of, private
+from xw.errors import Damaged, XwError
+from xw.journal import key_of, private, sessions
 from xw.mailbox import Mailbox
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
+from xw.sessions import program_process
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ LOCK_S = 1.0
 
 _HOUR = 3600 * clock.SECOND
 _ROW = 600 * clock.SECOND  # a turn that is continued after so long is another one
-_KEPT = 2000  # ids of messages that are no longer pending: a released claim must not make one new
-_LIMIT = 64 * 1024 * 1024
+_KEPT = 2000  # ids, from which on those of messages that are no longer pending are removed
+_LIMIT = 16 * 1024 * 1024
 
 
 class Noted(NamedTuple):
@@ -135,17 +136,17 @@ class Telling:
         """Take the messages that were perhaps told as named now."""
         self._settles = True
 
-    def give(self, new: "Collection[str]", open_: "Collection[str]", turn: "tuple[int, int] | None") -> None:
+    def give(
+        self, new: "Collection[str]", pending: "Collection[str]", turn: "tuple[int, int] | None" = None
+    ) -> None:
         """Note that these messages are told now, and `perhaps` is named, before the text is given.
 
-        Raise OSError. `open_` are the pending messages and the claimed; others are forgotten in time. `turn`
-        is for a turn that is caused by this: its time, and which continuation of a turn it is.
+        Raise OSError. Messages that are not `pending` any more are forgotten in time: they never are again.
+        `turn` is for a turn that is caused by this: its time, and which continuation of a turn it is.
         """
-        noted = self.noted
-        told = [*noted.told, *new]
+        noted, told = self.noted, [*self.noted.told, *new]
         if len(told) > _KEPT:
-            known = set(open_)
-            told = [one for at, one in enumerate(told) if one in known or at >= len(told) - _KEPT]
+            told = [one for one in told if one in pending]
         turns, row = noted.turns, noted.row
         if turn:
             at, row = turn
@@ -173,15 +174,17 @@ class Telling:
                 self._note.keep(f"{self.noted.number:<20}")
 
 
-def note_read(mailbox: Mailbox, shorts: "Collection[str]", sessions: "Collection[str]") -> None:
-    """Note that sessions have read messages, so that no hook tells them again. Never fails."""
-    for session in sessions:
-        with suppress(OSError, Damaged):
-            told = Told(mailbox, session)
-            with told.telling() as telling:
-                new = [short for short in shorts if telling.is_new(short)]
-                if new:
-                    told.store(telling.noted._replace(told=(*telling.noted.told, *new)))
+def note_read(mailbox: Mailbox, short: str) -> None:
+    """Note that the session that runs this process has read a message, by its short id. Never fails."""
+    living = sessions(mailbox)
+    process = program_process() if living else ""
+    for session in living:
+        if session.process == process:
+            with suppress(OSError, XwError):
+                told = Told(mailbox, session.id)
+                with told.telling() as telling:
+                    if telling.is_new(short):
+                        told.store(telling.noted._replace(told=(*telling.noted.told, short)))
 
 
 def remove_old(mailbox: Mailbox, before: float) -> None:

@@ -81,6 +81,7 @@ def run(
     environ: Mapping[str, str],
     inject: str | None = None,
     calls: str = CALLS,
+    stdin: str = "",
 ) -> Run:
     """Run a command to its end under strace, with a fault in one call if `inject` names one."""
     log = cwd.with_name(f"{cwd.name}.strace")
@@ -89,7 +90,7 @@ def run(
     tracer = ["strace", "-f", *mode, "-y", "-s", "4000000", "-e", f"trace={calls}"]
     done = subprocess.run(
         [*tracer, "-o", str(log), "--", *command],
-        cwd=cwd, env=dict(environ), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+        cwd=cwd, env=dict(environ), capture_output=True, text=True, input=stdin, check=False,
     )  # fmt: skip
     return Run(done.returncode, done.stdout, done.stderr, parse(log.read_text("latin-1").splitlines()))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import _model, team  # noqa: F401  # fixtures
+from tests.cli.conftest import _model, empty, team  # noqa: F401  # fixtures
 from tests.cli.team import Result, Team
 from tests.programs.hooked import Program
 from xw.cli import hook

@@ -6,7 +6,7 @@ sync --watch` carries the mail. Nothing here may fail a program's turn: what goe
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from xw import delivery, journal, layout, presence, sessions, told
 from xw.actions import telling
@@ -65,6 +65,9 @@ def handled(
         text = "\n".join(filter(None, lines))
         warning = f"xw: {'; '.join(problems)}" if problems else ""
         yield Reply(text, tuple(problems), words.output(moment, text, warning))
+    # Last: whatever keeps the presence from being written must not keep the mail back.
+    with suppress(OSError, XwError):
+        _be_present(instance, moment)
 
 
 def _news(instance: Instance, given: Given, moment: "HookMoment") -> "AbstractContextManager[News]":
@@ -103,7 +106,7 @@ def _introduction(instance: Instance, environ: Mapping[str, str]) -> str:
 def _note(
     instance: Instance, given: Given, moment: "HookMoment", words: Dialect, environ: Mapping[str, str]
 ) -> None:
-    """Note the session, the event, and the owner's presence."""
+    """Note the session and the event; remove what is known of old sessions."""
     mailbox = instance.mailbox
     if given.session:
         kept = Journal(mailbox, given.program, given.session)
@@ -119,10 +122,14 @@ def _note(
         before = mailbox.files.now() - _OLD_S
         journal.remove_old(mailbox, before)
         told.remove_old(mailbox, before)
+
+
+def _be_present(instance: Instance, moment: "HookMoment") -> None:
+    """Report to peers that the owner is here, or gone with its last session."""
     if moment != "exit":
-        presence.attend(mailbox)
-    elif not journal.sessions(mailbox):
-        presence.depart(mailbox)
+        presence.attend(instance.mailbox)
+    elif not journal.sessions(instance.mailbox):
+        presence.depart(instance.mailbox)
 
 
 def _note_session(kept: Journal, given: Given, moment: "HookMoment", environ: Mapping[str, str]) -> None:

@@ -12,11 +12,14 @@ from xw.actions import pending
 from xw.actions.pending import Inbox, Wanted
 from xw.gist import gist
 from xw.instance import Instance
-from xw.layout import INBOX
 from xw.message import Message
 from xw.named_tuple import NamedTuple
 from xw.text import span
 from xw.told import PER_HOUR, PER_TURN, Telling, Told
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.shapes import mail
 
 LINE = 120
 """Characters of a message's line: each costs its reader tokens."""
@@ -28,12 +31,27 @@ _FENCED = str.maketrans("<>", "‹›")  # programs put the text between tags, w
 class News(NamedTuple):
     """What a session is told: messages that are new to it, the number of other pending ones.
 
-    `perhaps` are the short ids of pending messages that an interrupted hook has perhaps told it.
+    `perhaps` are the ids of pending messages that an interrupted hook has perhaps told it.
     """
 
     inbox: Inbox
     others: int
     perhaps: tuple[str, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """The sentence that names what was perhaps told."""
+        ids = [layout.short_id(one) for one in self.perhaps]
+        rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+        return f"perhaps shown to you before, by a hook that was interrupted: {', '.join(ids[:_NAMED])}{rest}"
+
+    def to_json(self) -> "mail.Untold":
+        """Return the object that `check --untold --json` prints."""
+        return {
+            **self.inbox.light().to_json(),
+            "told_before": self.others,
+            "perhaps_told": list(self.perhaps),
+        }
 
 
 class Turn(NamedTuple):
@@ -61,21 +79,20 @@ def news(
 
 
 def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wanted) -> News:
-    names = [name for name in instance.mailbox.pending() if wanted.fits(name)]
+    pending_now = instance.mailbox.pending()
+    names = [name for name in pending_now if wanted.fits(name)]
     new = [name for name in names if telling.is_new(layout.short_id(name))]
     others = len(names) - len(new)
     row = telling.next_in_row(instance.now(), turn.goes_on) if turn and turn.continues else 0
     if turn and (not new or over_budget(instance, telling, row)):
         return News(Inbox((), 0), others)
-    shorts = set(map(layout.short_id, names))
-    perhaps = tuple(short for short in telling.perhaps if short in shorts)
+    perhaps = tuple(name.partition(".")[0] for name in names if layout.short_id(name) in telling.perhaps)
     inbox = Inbox((), 0)
     if new:
         inbox = pending.check(instance, wanted._replace(only=frozenset(new)))
     if len(inbox) or inbox.newer:
-        taken = instance.mailbox.names(INBOX["processing"])
         caused = (instance.now(), row) if turn else None
-        telling.give(list(map(layout.short_id, new)), shorts.union(map(layout.short_id, taken)), caused)
+        telling.give(list(map(layout.short_id, new)), set(map(layout.short_id, pending_now)), caused)
     else:
         telling.name()
     return News(inbox, others, perhaps)
@@ -105,9 +122,7 @@ def text(found: News, name: str, now: int) -> str:
     if found.inbox.set_aside:
         lines.append(f"xw: {_count(len(found.inbox.set_aside), 'damaged file')} in `xw check --failed`")
     if found.perhaps:
-        more_ids = f" and {len(found.perhaps) - _NAMED} more" if len(found.perhaps) > _NAMED else ""
-        ids = ", ".join(found.perhaps[:_NAMED]) + more_ids
-        lines.append(f"xw: perhaps shown to you before, by a hook that was interrupted: {ids}")
+        lines.append(f"xw: {found.doubt}")
     return "\n".join(lines)
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from xw.actions.recalling import Recall
     from xw.actions.resending import Resends
     from xw.actions.setup import Synced, Who
+    from xw.actions.telling import News
     from xw.actions.transcript import Line
     from xw.actions.unregistering import Left
     from xw.actions.waiting import Wanted
@@ -300,6 +301,34 @@ class Agent:
             self._policy.tell_of_others()
             return pending.check(self._instance, wanted)
 
+    @contextmanager
+    def untold(
+        self,
+        session: str,
+        *,
+        all: bool = False,
+        limit: int | None = None,
+        type: str | None = None,
+        sender: str | None = None,
+        newest: bool = False,
+    ) -> "Iterator[News]":
+        """Yield the pending messages that a session of an agent program was not told yet, as `check` chooses.
+
+        They count as told, for its hooks too, unless the block raises. Raise Busy while another process is
+        telling this session.
+        """
+        from xw.actions import pending, telling
+
+        texts(session=session)
+        _check_choice(limit, type, sender)
+        if not session:
+            raise Usage("the session is empty: give its id")
+        wanted = pending.Wanted(pending.most(all, limit), type, sender, newest)
+        with self._policy.acting():
+            self._policy.refresh()
+            with telling.news(self._instance, session, wanted=wanted) as found:
+                yield found
+
     def dead_letters(
         self,
         *,
@@ -325,7 +354,9 @@ class Agent:
 
         found = token("message", message)
         with self._policy.acting():
-            return inbox.read(self._instance, found)
+            opened = inbox.read(self._instance, found)
+            self._policy.note_read(opened.message)
+            return opened
 
     def thread(self, message: "Named") -> "Thread":
         """Return a message's whole thread, oldest first, each as `read` returns it. Errors as in `read`."""

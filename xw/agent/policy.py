@@ -118,13 +118,18 @@ class Policy:
 
     def tell_of_others(self, again: bool = False) -> None:
         """Report each other agent that acts under this name once, or with `again` each time."""
-        given = os.environ.get("XW_SESSION")
-        known = any(name.startswith(_AGENTS) for name in os.environ) if given is None else bool(given)
-        if again or known:
+        if again or _is_agent():
             from xw.sessions import others
 
             for sentence in others(self.instance.mailbox, again):
                 self.tell(sentence)
+
+    def note_read(self, message: "Message") -> None:
+        """Note that the agent's session has read a message: its hooks do not tell it any more."""
+        if _is_agent():
+            from xw.told import note_read
+
+            note_read(self.instance.mailbox, message.short)
 
     def tell_of_stranded(self, hub: str | None) -> None:
         """Report unused mirrors with unsent mail, except those of other projects."""
@@ -167,6 +172,12 @@ class Policy:
                 yield item
         finally:
             found.close()
+
+
+def _is_agent() -> bool:
+    """Return True if an agent program seems to run this process."""
+    given = os.environ.get("XW_SESSION")
+    return any(name.startswith(_AGENTS) for name in os.environ) if given is None else bool(given)
 
 
 @contextmanager

@@ -192,6 +192,12 @@ COMMANDS = (
             _ONLY._replace(help="List only messages of this type."),
             _FROM._replace(help="List only messages from this sender."),
             Param("newest", "--newest", "Choose the newest, and list them newest first.", kind="switch"),
+            Param(
+                "untold",
+                "--untold",
+                "List what this session was not shown yet, once.",
+                metavar="SESSION",
+            ),
         ),
         hot=True,
     ),

@@ -26,23 +26,27 @@ class _Late(BaseException):
 
 def hook(call: Call, event: str, program: str) -> int:
     """Answer an event of an agent program, or be its waker."""
+    printed: list[object] = []
     try:
         if event == WAKE:
             return _wake(call, program)
         with _deadline():
-            _answer(call, event, program)
+            _answer(call, event, program, printed)
+        return 0
     except _Late:
-        _complain(f"the hook took longer than {DEADLINE_S:g} s and was ended", event, program)
+        problem = f"the hook took longer than {DEADLINE_S:g} s and was ended"
     except (XwError, OSError) as error:
-        _complain(str(explain(error)), event, program)
+        problem = str(explain(error))
     except Exception as bug:
         if os.environ.get("XW_DEBUG"):
             raise
-        _complain(unforeseen(bug), event, program)
+        problem = unforeseen(bug)
+    _complain(problem, "" if printed else event, program)
     return 0
 
 
-def _answer(call: Call, event: str, program: str) -> None:
+def _answer(call: Call, event: str, program: str, printed: list[object]) -> None:
+    """Print the answer, and add it to `printed`: a second object would make both invalid."""
     from xw.agent import hooks
 
     data = _input()
@@ -50,6 +54,7 @@ def _answer(call: Call, event: str, program: str) -> None:
         return
     with hooks.handled(call.options, hooks.parse(program, event, data)) as reply:
         if reply and reply.output:
+            printed.append(reply.output)
             put(json.dumps(reply.output))
         flush()
         if reply and "systemMessage" not in reply.output:
@@ -105,9 +110,10 @@ def _deadline() -> Iterator[None]:
         raise _Late
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, DEADLINE_S, DEADLINE_S / 2)
+    timer = signal.setitimer(signal.ITIMER_REAL, DEADLINE_S, DEADLINE_S / 2)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)  # a test's own, which it has for itself

@@ -3,12 +3,14 @@
 import xw
 from xw import clock, layout
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, heading, line, named, put, say, subject, tell
-from xw.errors import Damaged, Unreadable, XwError
+from xw.cli.show import emit, flush, heading, line, named, put, say, subject, tell
+from xw.errors import Damaged, Unreadable, Usage, XwError
 from xw.text import size
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
+    from typing import Any
+
     from xw import Agent, DeadLetters, Enclosed, Opened, Step
 
 _AT_ONCE = 64 * 1024
@@ -26,9 +28,15 @@ def check(
     kind: str | None,
     sender: str | None,
     newest: bool,
+    untold: str | None,
 ) -> None:
     """Print pending messages, or dead letters."""
     agent = call.agent()
+    if untold is not None:
+        if failed:
+            raise Usage("--untold and --failed exclude each other: give one")
+        choice = {"all": everything, "limit": limit, "type": kind, "sender": sender, "newest": newest}
+        return _untold(call, agent, untold, choice)
     such = " of this kind" if kind or sender else ""
     if failed:
         letters = agent.dead_letters(all=everything, limit=limit, type=kind, sender=sender)
@@ -53,6 +61,22 @@ def check(
         rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
         say(f"claimed, and not finished: {', '.join(ids[:_NAMED])}{rest}")
     return None
+
+
+def _untold(call: Call, agent: "Agent", session: str, choice: "dict[str, Any]") -> None:
+    """Print what is new to a session, and nothing if nothing is."""
+    with agent.untold(session, **choice) as found:
+        if call.json:
+            emit(found.to_json())
+        else:
+            for message in found.inbox:
+                tell(line(message, clock.now()))
+            if found.inbox.total > len(found.inbox):
+                say(f"and {found.inbox.total - len(found.inbox)} more: `xw check`")
+            if found.perhaps:
+                say(found.doubt)
+        flush()
+    _left_out(found.inbox.set_aside, Damaged)
 
 
 def _left_out(files: tuple[tuple[str, str], ...], error: type[XwError]) -> None:

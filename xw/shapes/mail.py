@@ -101,6 +101,15 @@ class Pending(TypedDict):
     claimed: Annotated[list[Id], Field(description="Claimed and not finished, without a bridge's.")]
 
 
+class Untold(Pending):
+    """The pending messages that a session was not told yet; they count as told now."""
+
+    told_before: Annotated[Count, Field(description="Number of other pending messages.")]
+    perhaps_told: Annotated[
+        list[Id], Field(description="Told by a hook that was interrupted: perhaps the session saw them.")
+    ]
+
+
 class DeadLetter(TypedDict):
     """A file in `failed/`, and the note beside it."""
 

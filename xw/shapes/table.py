@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "hold": (upkeep.Held,),
     "resume": (upkeep.Held,),
     "prompt": (upkeep.Prompt,),
-    "check": (mail.Pending, mail.DeadLetters),
+    "check": (mail.Pending, mail.Untold, mail.DeadLetters),
     "read": (mail.Opened, mail.Thread),
     "send": (mail.Sent,),
     "reply": (mail.Sent,),
