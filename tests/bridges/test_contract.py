@@ -14,8 +14,10 @@ import pytest
 from tests.bridges.helpers import FAKE, HERE, Agent, until
 from tests.bridges.wibwob_server import WibWob
 from tests.programs.natives import Codex, OpenCode
+from tests.programs.running import Claude, noting
 from xw.bridges.acp import AcpChat
 from xw.bridges.chat import Chat, ChatGone
+from xw.bridges.claude import ClaudeChat
 from xw.bridges.codex import CodexChat
 from xw.bridges.command import CommandChat
 from xw.bridges.frame import Mail, framed
@@ -42,6 +44,7 @@ CASES = [
     "tmux",
     "tmux-alt",
     "codex",
+    "claude",
 ]
 
 
@@ -83,6 +86,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         until(lambda: opencode.ask("/session") is not None)
         yield lambda: OpenCodeChat(tmp_path / "state", opencode.url)
         opencode.end()
+    elif kind == "claude":
+        claude = Claude(tmp_path, tmp_path, "--settings", noting(tmp_path, "bob"))
+        until(lambda: claude.idle)
+        yield lambda: ClaudeChat(Mailbox(LocalFiles(str(tmp_path)), "bob"))
+        claude.end()
+        claude.scratch.cleanup()
     elif kind == "socket":
         server = WibWob(tmp_path / "s.sock", build=variant)
         log = str(server.log) if variant == "log" else ""

@@ -14,6 +14,10 @@ from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, until
 from tests.loop.processes import Running, bridge, script
 from tests.programs.natives import Codex, OpenCode
+from tests.programs.running import Claude, noting
+from xw.files.local import LocalFiles
+from xw.journal import Journal
+from xw.mailbox import Mailbox
 
 Seen = Callable[[], list[str]]
 """The short ids of the messages that the chat program was shown, in order, as often as it was."""
@@ -97,7 +101,21 @@ def opencode_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
         program.end()
 
 
-NATIVE = {"codex": codex_chat, "opencode": opencode_chat}
+@contextmanager
+def claude_chat(folder: Path) -> Iterator[tuple[list[str], Seen]]:
+    """Yield a session of Claude Code; its transcript has each text that its model got."""
+    claude = Claude(folder, folder, "--settings", noting(folder / ".xw/hub", "bob"))
+    until(lambda: claude.idle)
+
+    try:
+        target = ["--target", str(claude.process.pid)]
+        yield ["claude", *target], lambda: short_ids(claude.entries("user"))
+    finally:
+        claude.end()
+        claude.scratch.cleanup()
+
+
+NATIVE = {"codex": codex_chat, "opencode": opencode_chat, "claude": claude_chat}
 CHATS = {"command": command_chat, "lines": lines_chat, "socket": socket_chat, **NATIVE}
 
 
@@ -119,7 +137,7 @@ def _campaign(team: Team, chat: str, kills: int, seed: int, record: Record) -> N
                 running.kill()
                 killed += 1
         running = bridge(team, "bob", *arguments)
-        until(lambda: not team.names("bob", "inbox/pending") and not team.names("bob", "inbox/processing"))
+        _rest(team)
         running.end()
         shown = seen()
     _check(team, sent, shown, chat)
@@ -133,6 +151,44 @@ def _course(team: Team, arguments: list[str], sent: list[str]) -> float:
     until(lambda: team.names("bob", "inbox/done"))
     running.end()
     return time.monotonic() - began
+
+
+def _rest(team: Team) -> None:
+    """Wait until bob has no mail left, as long as it becomes less."""
+
+    def left() -> list[str]:
+        return team.names("bob", "inbox/pending") + team.names("bob", "inbox/processing")
+
+    while now := left():
+        until(lambda now=now: left() != now)  # type: ignore[misc]
+
+
+def _kill_programs(team: Team, kills: int, seed: int, record: Record) -> None:
+    """Send a message, kill Claude Code some milliseconds later, resume its session; the bridge stays."""
+    dice, sent, answers = random.Random(seed), [], set()
+    resumed: list[str] = []
+    settings = ("--settings", noting(team.hub, "bob"))
+    running = bridge(team, "bob", "claude", "--target", "auto")
+    for number in range(kills + 1):
+        claude = Claude(team.folder, team.folder, *settings, *resumed)
+        until(lambda one=claude: one.idle)  # type: ignore[misc]
+        resumed = ["--resume", claude.session["sessionId"]]
+        kept = Journal(Mailbox(LocalFiles(str(team.hub)), "bob"), "claude", resumed[1])
+        sent.append(team.send("what is up?", kind="question"))
+        if number < kills:
+            time.sleep(dice.uniform(0.0, 0.8))  # the moment of the kill is what is random here
+            claude.kill()
+            claude.scratch.cleanup()
+        answers |= {event.number for event in kept.events() if event.kind == "answer"}
+    _rest(team)
+    running.end()
+    shown = short_ids(claude.entries("user"))
+    claude.end()
+    claude.scratch.cleanup()
+    _check(team, sent, shown, "claude, killed")
+    answers |= {event.number for event in kept.events() if event.kind == "answer"}
+    assert len(answers) <= len(team.names("bob", "inbox/done")), "an answer was lost"
+    record("campaign", ("random kills of a program", "claude", kills, 0))
 
 
 def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
@@ -154,7 +210,8 @@ def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
             assert message_id in failed and (replies[message_id], told[message_id]) == (0, 1), where
             why = team.json("check", "--failed", by="bob")["dead_letters"]
             assert {one["kind"] for one in why} <= {"uncertain", "gone"}, why
-    if chat != "lines":  # these can tell after any crash whether a text went in, and keep the answer
+    # The others can tell after any crash whether a text went in, and keep the answer.
+    if chat not in ("lines", "claude, killed"):
         assert not failed and len(shown) == len(sent)
 
 
@@ -170,6 +227,18 @@ def test_killed_at_random(team: Team, chat: str, record_property: Record) -> Non
 def test_killed_200_times(team: Team, chat: str, record_property: Record) -> None:
     """The same with 200 kills."""
     _campaign(team, chat, 200, seed=int(time.time()), record=record_property)
+
+
+def test_program_killed_at_random(team: Team, record_property: Record) -> None:
+    """4 kills of the program under a bridge: nothing shown twice, no answer lost, and it goes on."""
+    _kill_programs(team, 4, 5, record_property)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3000)
+def test_program_killed_200_times(team: Team, record_property: Record) -> None:
+    """The same with 200 kills."""
+    _kill_programs(team, 200, int(time.time()), record_property)
 
 
 def test_one_bridge_per_instance(team: Team) -> None:

@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 HERE = Path(__file__).parent
-XW = shlex.join([sys.executable, "-m", "xw"])
+EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd")
+
+
+def noting(root: Path, owner: str) -> str:
+    """Return settings whose hooks keep the journal of an instance."""
+    command = shlex.join([sys.executable, str(HERE / "note_hook.py"), str(root), owner])
+    hook = {"hooks": [{"type": "command", "command": command, "timeout": 60}]}
+    return json.dumps({"hooks": {event: [hook] for event in EVENTS}})
 
 
 class Claude:

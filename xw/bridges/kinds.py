@@ -29,6 +29,7 @@ KINDS = {
     "command": Kind("xw.bridges.command", "a command: a process per message, or one that speaks JSON lines"),
     "codex": Kind("xw.bridges.codex", "a running session of Codex, by `codex queue`"),
     "opencode": Kind("xw.bridges.opencode", "a running opencode, over its HTTP server"),
+    "claude": Kind("xw.bridges.claude", "a session of Claude Code, by its inbox socket and its hooks"),
     "acp": Kind("xw.bridges.acp", "an agent that speaks the Agent Client Protocol (extra xw[acp])"),
 }
 

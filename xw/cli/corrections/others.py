@@ -7,7 +7,7 @@ from xw.agent.process import Known
 from xw.cli.corrections.writing import SPAN, quoted, seconds, write
 from xw.cli.corrections.wrong import ALL, Corrections, Wrong, group_in, misspelt, nearest_name, peer_in
 
-_KINDS = ("socket", "tmux", "command", "acp")
+_KINDS = ("socket", "tmux", "command", "acp", "claude")
 
 
 def init(wrong: Wrong, _known: Known) -> Corrections:

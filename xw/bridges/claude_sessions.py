@@ -1,0 +1,211 @@
+"""The living sessions of Claude Code on this machine, as its own files show them, and its inbox socket.
+
+Each interactive session keeps `~/.claude/sessions/PID.json` (or below `CLAUDE_CONFIG_DIR`) up to date: its
+id, its status, and the Unix socket where a process of the same user may put a text. This is no documented
+interface: `unfit` checks each fact it rests on before anything is sent. Seen with Claude Code 2.1.332.
+
+A killed session leaves its file and its socket behind, so a process counts only with the start that the file
+names. Called by `claude`.
+"""
+
+import json
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xw import processes
+from xw.bridges.chat import ChatGone, Uncertain
+
+PROTOCOL = 1
+"""The `peerProtocol` that xw speaks."""
+OLDEST = (2, 1, 300)
+FALLBACK = "use a bridge of kind tmux for it"
+READ_S = 10.0
+"""Limit for Claude Code to read a text."""
+_LIMIT = 256 * 1024  # bytes of a session file
+_TRIES = 10
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+class Session(NamedTuple):
+    """A session as its file shows it; `status` is idle, busy, waiting (for what `waiting` names), or empty.
+
+    `process` is `PID-START`, `changed` when the status last changed and `started` when the process did, in
+    milliseconds since the epoch.
+    """
+
+    pid: int
+    id: str
+    process: str
+    status: str = ""
+    waiting: str = ""
+    changed: int = 0
+    started: int = 0
+    cwd: str = ""
+    name: str = ""
+    version: str = ""
+    protocol: int = 0
+    socket: str = ""
+
+    @property
+    def agent(self) -> str:
+        """The `XW_NAME` that the process was started with, or empty."""
+        return _variable(self.pid, "XW_NAME")
+
+    @property
+    def state(self) -> str:
+        """`idle`, or why no text can go in now."""
+        if self.status == "waiting":
+            return f"busy: a dialog is open ({self.waiting or 'it waits for its user'})"
+        return self.status if self.status in ("idle", "busy") else f"not ready: {self.status or 'it starts'}"
+
+    @property
+    def is_idle(self) -> bool:
+        """True while it waits for a prompt."""
+        return self.status == "idle"
+
+
+def folders(pid: int = 0) -> list[Path]:
+    """Return where session files may lie: as this process and that one see it."""
+    own = os.environ.get("CLAUDE_CONFIG_DIR"), os.environ.get("HOME")
+    seen = [own, (_variable(pid, "CLAUDE_CONFIG_DIR"), _variable(pid, "HOME"))] if pid else [own]
+    found = [Path(config) if config else Path(home or "/", ".claude") for config, home in seen]
+    return [folder / "sessions" for folder in dict.fromkeys(found)]
+
+
+def living(places: Iterable[Path]) -> list[Session]:
+    """Return the sessions whose process runs, the one that started last first."""
+    found = []
+    for place in places:
+        for path in place.glob("*.json"):
+            session = read(path)
+            if session:
+                found.append(session)
+    return sorted(found, key=lambda session: session.started, reverse=True)
+
+
+def of_process(pid: int) -> Session | None:
+    """Return the session of a process; None if it has none, or has ended."""
+    for place in folders(pid):
+        session = read(place / f"{pid}.json")
+        if session:
+            return session
+    return None
+
+
+def read(path: Path) -> Session | None:
+    """Return the session that a file shows; None if it is damaged, or its process has ended."""
+    try:
+        fields = _fields(path)
+        pid, started = int(fields["pid"]), str(fields["procStart"])
+        session = Session(
+            pid,
+            str(fields["sessionId"]),
+            f"{pid}-{started}",
+            str(fields.get("status", "")),
+            str(fields.get("waitingFor", "")),
+            int(fields.get("statusUpdatedAt", 0)),
+            int(fields.get("startedAt", 0)),
+            str(fields.get("cwd", "")),
+            str(fields.get("name", "")),
+            str(fields.get("version", "")),
+            int(fields.get("peerProtocol", 0)),
+            str(fields.get("messagingSocketPath", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it ends, or another version writes other fields
+    status = processes.status(pid)
+    lives = status is not None and status.started == started and status.state != "Z"
+    return session if lives and fields.get("kind", "interactive") == "interactive" else None
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """Return the fields of a session file, which may be read while it is being written."""
+    for _ in range(_TRIES):
+        with suppress(ValueError):
+            return dict(json.loads(path.read_bytes()[:_LIMIT]))
+        time.sleep(0.01)
+    raise ValueError(f"{path} is damaged")
+
+
+def unfit(session: Session) -> str | None:
+    """Return why xw may not put a text into this session, whatever it does now; None if it may."""
+    match = _VERSION.match(session.version)
+    if session.protocol != PROTOCOL or not match or tuple(map(int, match.groups())) < OLDEST:
+        known = f"protocol {PROTOCOL} since {'.'.join(map(str, OLDEST))}"
+        return (
+            f"Claude Code {session.version or '(no version)'} (process {session.pid}) has protocol "
+            f"{session.protocol} for texts of others, and xw knows {known}: {FALLBACK}"
+        )
+    return None
+
+
+def closed(session: Session) -> str | None:
+    """Return why the session's socket must not be used, or None."""
+    try:
+        owner = os.stat(f"/proc/{session.pid}").st_uid
+        found = os.lstat(session.socket)
+    except OSError as error:
+        return f"its socket cannot be used: {error}; {FALLBACK}"
+    ours = owner == found.st_uid == os.geteuid()
+    if not ours or not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
+        return f"{session.socket} is not a socket of this user alone; {FALLBACK}"
+    return None
+
+
+def put(session: Session, text: str, token: str = "") -> None:
+    """Put a text into a session's socket; return once Claude Code has read it.
+
+    Raise ChatGone if it is not in, Uncertain if it may be. Nothing comes back: a text is known to be taken
+    only by what Claude Code notes of it.
+    """
+    entry = {"type": "user", "message": {"role": "user", "content": text}}
+    lines = [{"type": "auth", "token": token}] if token else []
+    data = "".join(json.dumps(line) + "\n" for line in [*lines, entry])
+    answer = _exchange(session, data.encode("utf-8", "replace"))
+    if answer:
+        raise Uncertain(f"Claude Code (process {session.pid}) answered its socket with {answer[:200]!r}")
+
+
+def probe(session: Session) -> bool:
+    """Return True once the session has read what came into its socket before; False if it does not answer."""
+    try:
+        _exchange(session, b"")
+    except (ChatGone, Uncertain):
+        return False
+    return True
+
+
+def _exchange(session: Session, data: bytes) -> bytes:
+    """Send bytes, and return what comes back until the session closes the connection."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(READ_S)
+        try:
+            connection.connect(session.socket)
+        except OSError as error:
+            raise ChatGone(f"Claude Code (process {session.pid}) does not listen: {error}") from error
+        end = time.monotonic() + READ_S
+        answer = b""
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while len(answer) < _LIMIT and time.monotonic() < end and (part := connection.recv(65536)):
+                answer += part
+        except OSError as error:
+            raise Uncertain(f"Claude Code (process {session.pid}) did not read the text: {error}") from error
+    return answer
+
+
+def _variable(pid: int, name: str) -> str:
+    for pair in processes.environment(pid):
+        found, _, value = pair.partition(b"=")
+        if found == name.encode():
+            with suppress(UnicodeDecodeError):
+                return value.decode()
+    return ""
