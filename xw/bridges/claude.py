@@ -16,6 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from xw.bridges.claude_sessions import Session
 from xw.bridges.claude_target import PROGRAM, Target
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.provider_errors import error_in
-from xw.errors import Usage
+from xw.errors import Usage, XwError
 from xw.files.local import LocalFiles
 from xw.journal import Event, Journal
 from xw.mailbox import Mailbox
@@ -80,6 +81,20 @@ class ClaudeChat:
     def hears(self) -> bool:
         """Return True unless the user does not want it."""
         return self._hears
+
+    @property
+    def memory(self) -> str:
+        """Return the session's id: a new one, also by `/clear`, knows nothing of before."""
+        with suppress(XwError, OSError):
+            return self._target.find().id
+        return ""
+
+    def unusable(self) -> str | None:
+        """Return why nothing can go into the session, busy or not: it has no hooks, or is not there."""
+        try:
+            return claude_sessions.closed(self._target.find())
+        except ChatGone as error:
+            return str(error)
 
     def ready(self) -> str | None:
         """Return None while the session is idle; raise Unusable if it can never be used. See `Chat.ready`."""
