@@ -371,6 +371,16 @@ def receipts() -> str:
     return os.path.join(user_state_dir("xw", appauthor=False), "installed")
 
 
+def runs_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of this user's run directories; if the system has such a place, lost at a restart."""
+    given = environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(given) and os.path.isdir(given) and os.access(given, os.W_OK | os.X_OK):
+        return os.path.join(given, "xw", "runs")
+    from platformdirs import user_state_dir
+
+    return os.path.join(user_state_dir("xw", appauthor=False), "runs")
+
+
 def mirror_folder(url: str) -> str:
     """Return the path of a hub's mirror in `.xw/` or in the user's folder of mirrors."""
     readable = layout.name_from(url.removeprefix("ssh://"))[:40]

@@ -59,10 +59,7 @@ class AgentSession(NamedTuple):
     @property
     def lives(self) -> bool:
         """Return True while its process runs."""
-        number, _, started = self.process.partition("-")
-        valid = number.isascii() and number.isdigit() and len(number) < 10
-        found = processes.status(int(number)) if valid else None
-        return found is not None and found.started == started and found.state != "Z"
+        return processes.lives(self.process)
 
 
 class Event(NamedTuple):

@@ -223,6 +223,13 @@ def renew(mailbox: Mailbox) -> None:
         _store(mailbox, _aged(known, age) | {key: _aged(known[key], age) for key in _PARTS if key in known})
 
 
+def end(mailbox: Mailbox) -> None:
+    """Record the end of the program that acted for an instance: its own status ends with it."""
+    with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
+        was, age = _load(mailbox)
+        _store(mailbox, {"status": "idle", "task": "", "ttl_s": 0.0, **_kept(was, age, "help")})
+
+
 def runs(mailbox: Mailbox, lock: str) -> bool:
     """Return True if a process on this machine holds this lock of a bridge or a room's coordinator."""
     return mailbox.files.held(mailbox.at(lock))

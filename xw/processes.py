@@ -37,6 +37,20 @@ def status(number: int) -> Status | None:
         return None
 
 
+def mark(number: int) -> str:
+    """Return `PID-START`, which tells a process from a later one of that number."""
+    found = status(number)
+    return f"{number}-{found.started if found else ''}"
+
+
+def lives(process: str) -> bool:
+    """Return True while the process `PID-START` runs."""
+    number, _, started = process.partition("-")
+    valid = number.isascii() and number.isdigit() and len(number) < 10
+    found = status(int(number)) if valid else None
+    return found is not None and found.started == started and found.state != "Z"
+
+
 def environment(number: int) -> list[bytes]:
     """Return the `NAME=VALUE` with which a process was started; none of another user's process."""
     try:

@@ -79,7 +79,8 @@ def test_a_heartbeat_that_cannot_be_written(tmp_path: Path) -> None:
         path.mkdir()
         said: list[str] = []
         worker: Any = SimpleNamespace(doing=Doing("idle"))
-        with serve._Pulse(world.instance("bob").mailbox, "command", worker, said.append) as pulse:
+        plan: Any = SimpleNamespace(kind="command", notify=False)
+        with serve._Pulse(world.instance("bob").mailbox, plan, worker, said.append) as pulse:
             worker.doing = Doing("busy", "x")
             pulse.changed()
         assert len(said) == 1, said

@@ -49,6 +49,7 @@ alice$ help
 alice$ help send
 alice$ install gemini
 alice$ peers
+alice$ launch --list
 alice$ join @builds
 alice$ leave @builds
 alice$ prompt
@@ -94,6 +95,7 @@ alice$ room list
 alice$ room show tea
 alice$ room close tea
 alice$ peers
+alice$ launch --list
 alice$ gc
 bob$ doctor
 alice$ unregister carol --yes

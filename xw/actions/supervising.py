@@ -31,6 +31,8 @@ _FIRST_S, _LAST_S = 0.5, 60.0  # pause between restarts of a program that keeps 
 PARENT = "XW_UP"
 """Environment variable with the process id of the `xw up` that started a program."""
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
 LOOK_S = 2.0
 """Time between two looks at what is to run."""
 
@@ -64,7 +66,7 @@ def launch(wanted: Wanted, tell: Tell) -> bool:
     Return False if every program ended permanently because it cannot work as first configured, else True.
     """
     children: dict[str, _Child] = {}
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             while not signals.stopped():
                 _follow(children, wanted, signals, tell)
@@ -80,7 +82,7 @@ def launch(wanted: Wanted, tell: Tell) -> bool:
     return True
 
 
-def _follow(children: "dict[str, _Child]", wanted: Wanted, signals: "_Signals", tell: Tell) -> None:
+def _follow(children: "dict[str, _Child]", wanted: Wanted, signals: "Signals", tell: Tell) -> None:
     """End the programs that are no longer wanted, or configured otherwise; add new ones."""
     found = wanted.look([name for name, child in children.items() if child.runs])
     programs = {program.name: program for program in found}
@@ -175,19 +177,20 @@ class _Child:
         return self._process is None or self._process.poll() is not None
 
 
-class _Signals:
+class Signals:
     """Wakes the main loop on signals, including a child's end, without running code in a handler."""
 
-    def __init__(self) -> None:
-        self._stop = False
+    def __init__(self, numbers: Sequence[int] = _ENDS) -> None:
+        self._numbers = numbers
+        self._noted: list[int] = []
         self._reader, self._writer = socket.socketpair()
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
-    def __enter__(self) -> "_Signals":
+    def __enter__(self) -> "Signals":
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        for number in self._numbers:
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -200,7 +203,13 @@ class _Signals:
 
     def stopped(self) -> bool:
         """Return True after a signal to end."""
-        return self._stop
+        return bool(self._noted)
+
+    def take(self) -> list[int]:
+        """Return the signals since the last call, in order, without those of a child's end."""
+        taken = self._noted[:]
+        del self._noted[: len(taken)]
+        return taken
 
     def wait(self, timeout: float) -> None:
         """Return after a signal, or after `timeout` seconds."""
@@ -210,10 +219,11 @@ class _Signals:
                 pass
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # signal's signature
-        self._stop = self._stop or number != signal.SIGCHLD
+        if number != signal.SIGCHLD:
+            self._noted.append(number)
 
 
-def _end(children: Sequence[_Child], signals: _Signals) -> None:
+def _end(children: Sequence[_Child], signals: Signals) -> None:
     for child in children:
         child.ask_to_end()
     deadline = time.monotonic() + GRACE_S

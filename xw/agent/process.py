@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xw.actions.delivering import Held
     from xw.actions.installing import Plan
     from xw.actions.moving import HubMoved, Renewed
+    from xw.actions.programs import Programs
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
@@ -215,6 +216,11 @@ def bridge(
     chat = target or bridging.command_line(command)
     wanted = bridging.Wanted(kind, chat, bridging.options_of(settings), notify)
     plan = bridging.plan(agent._instance, wanted)
+    if plan.kind == "best" and target:
+        from xw.actions import attending
+
+        attending.attend(agent._instance, plan, target, tell)
+        return
     up = supervising.orphaned(os.environ)
     stop = Stop(up)
     stop.on_signals()
@@ -253,6 +259,20 @@ def install(program: str, user: bool, project: bool, removes: bool, write: bool)
     if write:
         installing.carry_out(planned)
     return planned
+
+
+def programs() -> "Programs":
+    """Return the agent programs that xw knows, and how mail would reach each here."""
+    from xw.actions import programs
+
+    return programs.listed()
+
+
+def launch(options: Options, words: Sequence[str], tell: Tell) -> int:
+    """Run a program as an instance until it ends; return its exit code. See `actions.launching.launch`."""
+    from xw.actions import launching
+
+    return launching.launch(options, words, tell)
 
 
 def schemas(kind: str) -> list[str]:

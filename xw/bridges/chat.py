@@ -121,6 +121,37 @@ class Personal(Protocol):
 
 
 @runtime_checkable
+class Probing(Protocol):
+    """A chat that can tell whether it can be used at all: with another version, perhaps never."""
+
+    def unusable(self) -> str | None:
+        """Return why this way into the program does not work now, None if it does; send nothing.
+
+        What may pass is returned: the program has not opened its socket yet. Raise Unusable for what will
+        not: a version or a protocol that this chat does not know. A busy program is usable; see `ready`.
+        """
+
+
+class Way(NamedTuple):
+    """The kind of chat by which mail goes in, empty before the first; and why not by a better one."""
+
+    kind: str
+    why: str = ""
+
+
+@runtime_checkable
+class Choosing(Protocol):
+    """A chat that chooses between several ways into its program."""
+
+    @property
+    def way(self) -> Way:
+        """Return the way in use. Any thread may ask."""
+
+    def look(self) -> None:
+        """Choose again if that is due, while no mail waits. Raise Unusable if no way is left."""
+
+
+@runtime_checkable
 class Remembering(Protocol):
     """A chat that can tell whether its program remembers the texts of earlier turns."""
 

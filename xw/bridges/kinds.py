@@ -31,6 +31,7 @@ KINDS = {
     "opencode": Kind("xw.bridges.opencode", "a running opencode, over its HTTP server"),
     "claude": Kind("xw.bridges.claude", "a session of Claude Code, by its inbox socket and its hooks"),
     "acp": Kind("xw.bridges.acp", "an agent that speaks the Agent Client Protocol (extra xw[acp])"),
+    "best": Kind("xw.bridges.best", "a program that `xw launch` started, by the best way that works"),
 }
 
 

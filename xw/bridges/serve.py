@@ -12,7 +12,17 @@ from typing import NamedTuple, Protocol
 from xw import layout, presence
 from xw.backoff import Pause
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat, ChatGone, Hearing, Remembering, Starting, Telling, Unusable, why_not_ready
+from xw.bridges.chat import (
+    Chat,
+    ChatGone,
+    Choosing,
+    Hearing,
+    Remembering,
+    Starting,
+    Telling,
+    Unusable,
+    why_not_ready,
+)
 from xw.bridges.loop import Bridge, Tell
 from xw.bridges.overheard import Ears
 from xw.bridges.pace import Limits
@@ -160,13 +170,13 @@ def _work(instance: Instance, plan: Plan, chat: Chat, ears: Ears | None, stop: S
         stop.wakes(woken.wake)
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
-        memory = chat if isinstance(chat, Remembering) and not plan.notify else None
-        with _Pulse(mailbox, plan.kind, worker, tell, memory) as pulse:
+        with _Pulse(mailbox, plan, worker, tell, chat) as pulse:
             tell("ready")
             reason = why_not_ready(chat) or _start(chat)
             if reason:
                 tell(f"the chat is not ready, mail waits: {reason}")
-            _loop(worker, pulse, woken, stop, tell, lost)
+            look = chat.look if isinstance(chat, Choosing) else None
+            _loop(worker, pulse, woken, stop, tell, lost, look)
 
 
 def _start(chat: Chat) -> str | None:
@@ -180,7 +190,13 @@ def _start(chat: Chat) -> str | None:
 
 
 def _loop(
-    worker: _Worker, pulse: "_Pulse", woken: Arrivals, stop: Stop, tell: Tell, lost: Callable[[], bool]
+    worker: _Worker,
+    pulse: "_Pulse",
+    woken: Arrivals,
+    stop: Stop,
+    tell: Tell,
+    lost: Callable[[], bool],
+    look: Callable[[], None] | None = None,
 ) -> None:
     trouble, told = Pause(0.5, 30.0), ""
     while not stop.asked():
@@ -190,6 +206,8 @@ def _loop(
             )
         try:
             pause = worker.step()
+            if pause is None and look:
+                look()
             pulse.changed()
             if told:
                 tell("resumed")
@@ -228,15 +246,16 @@ class _Pulse:
     """
 
     def __init__(
-        self, mailbox: Mailbox, kind: str, worker: _Worker, tell: Tell, chat: Remembering | None = None
+        self, mailbox: Mailbox, plan: Plan, worker: _Worker, tell: Tell, chat: object = None
     ) -> None:
         self._mailbox = mailbox
-        self._kind = kind
+        self._kind = plan.kind
         self._worker = worker
-        self._chat = chat
+        self._memory = chat if isinstance(chat, Remembering) and not plan.notify else None
+        self._ways = chat if isinstance(chat, Choosing) else None
         self._tell = tell
         self._fails = False
-        self._shown: tuple[presence.Doing, str] | None = None  # by its last heartbeat
+        self._shown: tuple[str, presence.Doing, str] | None = None  # by its last heartbeat
         self._ended = Event()
         self._thread = Thread(target=self._beat_on, daemon=True)
 
@@ -254,8 +273,13 @@ class _Pulse:
         if self._present() != self._shown:
             self._beat()
 
-    def _present(self) -> tuple[presence.Doing, str]:
-        return self._worker.doing, self._chat.memory if self._chat else ""
+    def _present(self) -> tuple[str, presence.Doing, str]:
+        doing, kind = self._worker.doing, self._kind
+        if self._ways:
+            way = self._ways.way
+            kind = way.kind or kind
+            doing = doing._replace(note="; ".join(filter(None, (doing.note, way.why))))
+        return kind, doing, self._memory.memory if self._memory else ""
 
     def _beat_on(self) -> None:
         while not self._ended.wait(BEAT_S):
@@ -263,9 +287,9 @@ class _Pulse:
                 self._beat()
 
     def _beat(self) -> None:
-        self._shown = doing, memory = self._present()
+        self._shown = kind, doing, memory = self._present()
         try:
-            presence.beat(self._mailbox, self._kind, doing, memory)
+            presence.beat(self._mailbox, kind, doing, memory)
             self._fails = False
         except (XwError, OSError) as error:
             if not self._fails:

@@ -580,6 +580,19 @@ COMMANDS = (
         ),
     ),
     Command(
+        "launch",
+        "Start an agent program, and show it its mail.",
+        "xw launch alice -- claude",
+        "launch:launch",
+        (
+            Param(
+                "words", help="Give a name, `--`, a program; or NAME=PROGRAM...", many=True, metavar="WORD"
+            ),
+            Param("listing", "--list", "List the agent programs on this machine.", kind="switch"),
+        ),
+        hides=("--as",),
+    ),
+    Command(
         "up",
         "Run the bridges that xw.json names, and its rooms; sync.",
         "xw up alice bob",

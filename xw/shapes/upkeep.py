@@ -248,6 +248,26 @@ class Chat(TypedDict):
     agent: Annotated[str, Field(description="The XW_NAME that the program was started with, if known.")]
 
 
+class Program(TypedDict):
+    """An agent program that `launch` knows."""
+
+    name: str
+    title: str
+    program: Annotated[str, Field(description="The command that starts it.")]
+    path: Annotated[Path | None, Field(description="Its file; null if it is not installed.")]
+    version: Annotated[str, Field(description="The version that it prints, or empty.")]
+    seen: Annotated[str, Field(description="The version at which its ways in were last checked.")]
+    ways: Annotated[list[str], Field(description="Its ways in that may work here, the best first.")]
+    notes: Annotated[list[str], Field(description="What will not work here, and what to do.")]
+
+
+class Programs(TypedDict):
+    """The agent programs that `launch` knows, and how mail would reach each from this terminal."""
+
+    format: Format
+    programs: list[Program]
+
+
 class Chats(TypedDict):
     """The chats of this machine, and why the chats of some kinds cannot be listed."""
 

@@ -1,0 +1,151 @@
+"""The process beside a launched program: its bridge, or where no way leads in, only its sign of life.
+
+`Beside` is the side of `xw launch`, which starts it and reads its log. `attend` is the process itself. The
+pipe between them has no content: `launch` holds its other end, so its death, by whatever signal, ends the
+pipe at once, and this process ends the program, removes the run directory and the presence, and goes too.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+from xw import presence, processes, programs, runs
+from xw.actions import bridging
+from xw.actions.supervising import PARENT
+from xw.backoff import Pause
+from xw.bridges.chat import Unusable
+from xw.bridges.loop import Tell
+from xw.bridges.serve import BEAT_S, Plan, Stop
+from xw.errors import Usage, XwError
+from xw.instance import Instance
+from xw.presence import Doing
+from xw.runs import LOG, RunNote
+
+_ROUTINE = (
+    "ready", "presented", "answered", "resum", "mail waits", "the chat is not ready", "announced",
+    "cannot start yet",
+)  # fmt: skip
+_SHOWN = 5  # important lines at the end
+_FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
+
+
+class Beside:
+    """The process beside a program, started again if it dies."""
+
+    def __init__(self, folder: str, note: RunNote, argv: Sequence[str], tell: Tell) -> None:
+        self.important: list[str] = []
+        """The lines of its log that a person should read, known after `close`."""
+        self._folder = folder
+        self._argv = [*argv, "--target", folder]
+        self._name = note.name
+        self._tell = tell
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
+        self._due = self._started = 0.0
+        self._hopeless = False
+
+    def tend(self) -> None:
+        """Start it if it does not run."""
+        now = time.monotonic()
+        if self._process is not None and self._process.poll() is not None:
+            self._hopeless = self._process.returncode == Usage.code
+            if now - self._started >= _STEADY_S:
+                self._pause.reset()
+            self._due = now + self._pause.longer()
+            self._drop()
+        if self._process is None and not self._hopeless and now >= self._due:
+            self._start(now)
+
+    def _start(self, now: float) -> None:
+        environ = {name: value for name, value in os.environ.items() if name != PARENT}
+        with open(f"{self._folder}/{LOG}", "ab", opener=_private) as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environ,
+                start_new_session=True,
+            )
+        self._started = now
+
+    def close(self) -> None:
+        """End it, and note the important lines of its log."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(2 * runs.GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._drop()
+        said = ""
+        with suppress(OSError):
+            said = Path(self._folder, LOG).read_text("utf-8", "replace")
+        lines = [_text(line) for line in said.splitlines()]
+        told = list(dict.fromkeys(line for line in lines if line and not line.startswith(_ROUTINE)))
+        self.important = [f"its bridge: {line}" for line in told[-_SHOWN:]]
+
+    def _drop(self) -> None:
+        if self._process is not None and self._process.stdin:
+            self._process.stdin.close()
+        self._process = None
+
+
+def _text(line: str) -> str:
+    """Return a line of the log without its beginning: `xw bridge alice: ready`."""
+    return line.partition(": ")[2].strip() or line.strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
+    """Serve a launched program until its `xw launch` ends. Raise NotFound if none runs it."""
+    note = runs.read(folder)
+    launcher = runs.launcher(folder)
+    stop = Stop(lambda: not processes.lives(launcher))
+    stop.on_signals()
+    Thread(target=_follow, args=(stop,), daemon=True).start()
+    try:
+        if note.ways:
+            with suppress(Unusable):  # `BestChat` has told why
+                bridging.run(instance, plan, stop, tell, patient=True)
+        if not stop.asked():
+            _show_alive(instance, note, stop, tell)
+    finally:
+        if not processes.lives(launcher):
+            tell("xw launch was killed: its program is ended, too")
+            runs.clear(folder)
+            with suppress(XwError, OSError):
+                runs.unpoint(instance.mailbox)
+                presence.end(instance.mailbox)
+
+
+def _follow(stop: Stop) -> None:
+    """Stop once the pipe on standard input ends."""
+    with suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    stop.ask()
+
+
+def _show_alive(instance: Instance, note: RunNote, stop: Stop, tell: Tell) -> None:
+    """Show that the program runs, and when it sees mail, where no bridge can."""
+    hooks = programs.profile(note.profile).hooks
+    kind, when = ("hooks", "when a turn starts or ends") if hooks else ("launch", "when it runs `xw check`")
+    doing, woken, told = Doing("alive", note=f"sees mail {when}"), Event(), ""
+    stop.wakes(woken.set)
+    while not stop.asked():
+        try:
+            presence.beat(instance.mailbox, kind, doing)
+        except (XwError, OSError) as error:
+            if str(error) != told:
+                tell(f"cannot write the heartbeat: {error}")
+            told = str(error)
+        woken.wait(BEAT_S)

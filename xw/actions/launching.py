@@ -1,0 +1,266 @@
+"""`xw launch`: run an agent program as an instance in the foreground, and its bridge beside it.
+
+This process only watches: the program has the terminal (`job`), a bridge of kind `best` runs in a session of
+its own with its output in a file (`attending`), and what both need lies in the run directory (`runs`), which
+goes with them. Nobody types or prints into the program's terminal; its title alone shows what waits.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from shlex import join as joined
+from typing import NamedTuple
+
+from xw import config, layout, presence, processes, runs
+from xw.actions import setup
+from xw.actions.attending import Beside
+from xw.actions.job import Job
+from xw.actions.programs import Found, find, pane_here, reached, version_of
+from xw.actions.supervising import PARENT, Signals
+from xw.actions.title import IDLE, SIGNS, Title
+from xw.bridges.loop import Tell
+from xw.bridges.profiles import NEVER, Profile
+from xw.bridges.profiles import profile_of as look_of
+from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
+from xw.files.local import LocalFiles
+from xw.hub import opening
+from xw.instance import Instance, Options, load_config, open_instance
+from xw.layout import INBOX
+from xw.programs import INSTRUCTIONS, INSTRUCTIONS_FILE, Arrangement, Run
+from xw.runs import RunNote
+
+XW = (sys.executable, "-P", "-m", "xw")  # -P: never import `xw` from the current directory
+LOOK_S = 1.0
+"""Time between two looks at the mail and the bridge, for the title."""
+
+SOON_S = 2.0
+"""A program that failed before this time could not start."""
+
+_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Place(NamedTuple):
+    """Where a program runs: its tmux pane and the server's socket, or both empty, and its terminal."""
+
+    pane: str = ""
+    server: str = ""
+    terminal: str = ""
+
+
+def launch(
+    options: Options, words: Sequence[str], tell: Tell, environ: Mapping[str, str] = os.environ
+) -> int:
+    """Run a program as the instance in `options` until it ends; return its exit code, 128 + n for a signal.
+
+    The instance is made if it is missing. Raise NotFound without such a program, Refused if the name is a
+    person's, a room's, or that of a program that was launched before and runs.
+    """
+    found = find(words, environ)
+    instance = join(options, tell, environ)
+    mailbox = instance.mailbox
+    try:
+        with mailbox.files.locked(mailbox.at(layout.LAUNCH_LOCK), timeout=1.0):
+            runs.remove_stale(environ)
+            folder = runs.make(instance.name, environ)
+            try:
+                return _run(instance, found, folder, tell, environ)
+            finally:
+                runs.remove(folder)
+    except Busy:
+        raise Refused(running(instance)) from None
+
+
+def join(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) -> Instance:
+    """Return the instance in `options`, made if it is missing. Raise Refused for a person or a room."""
+    name = layout.check_name(options.name or "")
+    found = load_config(options, environ)
+    kind = found.instances.get(name, {}).get("kind") or _kind(options, name, environ)
+    if kind in ("human", "room"):
+        what = "a person" if kind == "human" else "a room"
+        raise Refused(f"{name} is {what}, and an agent program needs a name of its own: give another one")
+    if name in found.instances:
+        with suppress(NotFound, Unreachable, Usage):  # `init` makes what is missing, or tells what it is
+            return open_instance(options, environ)
+    made = setup.init(options, name, {}, tell=tell, environ=environ)
+    tell(
+        f"made the mailbox of {name} on {made.instance.hub.url}" if made.new_mailbox else f"joined as {name}"
+    )
+    return made.instance
+
+
+def _kind(options: Options, name: str, environ: Mapping[str, str]) -> str:
+    """Return the kind of the instance that the hub has under this name; empty if there is none to be seen."""
+    try:
+        url = config.hub_url(options.hub, environ, load_config(options, environ))
+        return opening.open_hub(url).peer(name).kind
+    except (XwError, OSError):
+        return ""
+
+
+def running(instance: Instance) -> str:
+    """Return the sentence that tells who runs an instance's program."""
+    found = runs.of_mailbox(instance.mailbox)
+    what = "another `xw launch` runs it"
+    if found:
+        folder, note = found
+        number = runs.launcher(folder).partition("-")[0]
+        what = (
+            f"{note.command} runs as {instance.name}, on {note.terminal or 'no terminal'} (process {number})"
+        )
+    return f"{what}: end it first, or launch under another name"
+
+
+def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Mapping[str, str]) -> int:
+    place = Place(*pane_here(environ))
+    run = _describe(instance, found, folder, place)
+    arranged = found.profile.arrange(run)
+    ways, notes = reached(found, arranged, bool(place.pane), run.name)
+    for sentence in (*notes, *arranged.notes):
+        tell(sentence)
+    files = LocalFiles(folder)
+    for path, text in {INSTRUCTIONS_FILE: run.instructions, **arranged.files}.items():
+        above = os.path.dirname(path)
+        if above:
+            files.make_folder(above)
+        with os.fdopen(files.create(path), "wb") as file:
+            file.write(text.encode())
+    started = time.monotonic()
+    # What is ignored here, as with `nohup`, the program ignores as well.
+    passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
+    with Signals((*passed_on, signal.SIGCHLD)) as signals:
+        job = Job([*found.before, *arranged.argv], _environ(run, instance, arranged, environ), run.cwd)
+        note = RunNote(
+            name=run.name,
+            profile=found.profile.name,
+            command=found.command,
+            version=run.version,
+            process=processes.mark(job.pid),
+            ways=ways,
+            targets=dict(arranged.targets),
+            options=dict(arranged.options) | ({} if look_of(found.command) else {"profile": "generic"}),
+            pane=place.pane,
+            server=place.server,
+            terminal=place.terminal,
+        )
+        code = _watch(instance, job, folder, note, signals, tell)
+    if code and time.monotonic() - started < SOON_S:
+        tell(f"{found.command} ended at once, with exit code {code}")
+    return code
+
+
+def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Signals, tell: Tell) -> int:
+    """Tend the program and its bridge until the program ends; return its exit code."""
+    title = Title(note.pane, note.server)
+    beside = Beside(folder, note, [*XW, "bridge", "best", *_same(instance)], tell)
+    code: int | None = None
+    try:
+        runs.write(folder, note)
+        runs.point(instance.mailbox, folder)
+        while (code := job.ended()) is None:
+            for number in signals.take():
+                job.signal(number)
+            beside.tend()
+            _name(title, instance, note)
+            signals.wait(LOOK_S)
+    finally:
+        if code is None:  # a bug here, or a full disk: the program would go on without its mail
+            job.signal(signal.SIGHUP)
+        title.close()
+        job.close(code or 0)
+        beside.close()
+        with suppress(XwError, OSError):  # the disk is full or the hub is gone: its presence expires
+            runs.unpoint(instance.mailbox)
+            presence.end(instance.mailbox)
+    _tell_what_is_left(instance, beside, tell)
+    return code
+
+
+def _same(instance: Instance) -> list[str]:
+    """Return the options with which another xw acts as the same instance."""
+    path = instance.config.path
+    return ["--as", instance.name, "--hub", instance.hub.url, *(["--config", path] if path else [])]
+
+
+def _describe(instance: Instance, found: Found, folder: str, place: Place) -> Run:
+    path = instance.config.path
+    return Run(
+        name=instance.name,
+        config=os.path.abspath(path) if path else "",
+        folder=folder,
+        xw=XW,
+        argv=found.argv,
+        cwd=config.here(),
+        instructions=setup.prompt(instance),
+        version=version_of(found),
+        has_mcp=find_spec("mcp") is not None and find_spec("xw.mcp") is not None,
+        pane=place.pane,
+    )
+
+
+def _environ(
+    run: Run, instance: Instance, arranged: Arrangement, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the program's environment: who it is, wherever it works, and that it is confined."""
+    own = {
+        "XW_NAME": run.name,
+        "XW_CONFINED": "1",
+        "XW_RUN": run.folder,
+        INSTRUCTIONS: os.path.join(run.folder, INSTRUCTIONS_FILE),
+        **({"XW_CONFIG": run.config} if run.config else {}),
+    }
+    configured = instance.config.hub and config.own_hub(instance.config.hub, instance.config)
+    if environ.get("XW_HUB") or configured != instance.hub.url:
+        own["XW_HUB"] = instance.hub.url
+    kept = {name: value for name, value in environ.items() if name != PARENT}
+    if not shutil.which("xw", path=environ.get("PATH")):
+        kept["PATH"] = os.pathsep.join(filter(None, (environ.get("PATH", ""), _shim(run.folder))))
+    return {**kept, **arranged.environ, **own}
+
+
+def _shim(folder: str) -> str:
+    """Make a folder with a command `xw` that runs this xw; return its path."""
+    made = f"{folder}/bin"
+    os.mkdir(made, 0o700)
+    with open(f"{made}/xw", "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec {joined(XW)} "$@"\n')
+    os.chmod(f"{made}/xw", 0o700)
+    return made
+
+
+def _name(title: Title, instance: Instance, note: RunNote) -> None:
+    """Show name, state and number of pending messages: `alice ■ 2`."""
+    try:
+        waiting = len(instance.mailbox.names(INBOX["pending"]))
+        seen = presence.read(instance.mailbox)
+    except (XwError, OSError):
+        return  # unavailable now: the bridge's log tells it
+    state = "waits" if seen.bridge_state == "waits" else seen.status
+    text = " ".join(filter(None, (note.name, SIGNS.get(state, IDLE), str(waiting or ""))))
+    title.show(text, lambda: not _reads_title(look_of(note.command), seen.bridge))
+
+
+def _reads_title(look: Profile | None, way: str) -> bool:
+    """Return True if the bridge may read the program's state in the pane's title."""
+    if look is None or way not in ("tmux", "best", ""):
+        return False
+    return any(pattern is not NEVER for pattern in (look.busy_title, look.ready_title, look.dialog_title))
+
+
+def _tell_what_is_left(instance: Instance, beside: Beside, tell: Tell) -> None:
+    for line in beside.important:
+        tell(line)
+    try:
+        waiting = len(instance.mailbox.names(INBOX["pending"]))
+        unfinished = len(instance.mailbox.names(INBOX["processing"]))
+    except (XwError, OSError) as error:
+        tell(str(explain(error)))
+        return
+    if waiting or unfinished:
+        counts = [f"{waiting} pending"] if waiting else []
+        counts += [f"{unfinished} unfinished"] if unfinished else []
+        tell(f"{instance.name} has ended: {', '.join(counts)}; the next launch goes on with its mail")
