@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from shlex import join as joined
 from typing import NamedTuple
 
-from xw import config, layout, presence, processes, runs
+from xw import config, confined, layout, presence, processes, runs
 from xw.actions import setup
 from xw.actions.attending import Beside
 from xw.actions.job import Job
@@ -133,7 +133,9 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
     # What is ignored here, as with `nohup`, the program ignores as well.
     passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     with Signals((*passed_on, signal.SIGCHLD)) as signals:
-        job = Job([*found.before, *arranged.argv], _environ(run, instance, arranged, environ), run.cwd)
+        own = _environ(run, instance, arranged, environ)
+        confined.record(folder, own)
+        job = Job([*found.before, *arranged.argv], own, run.cwd)
         note = RunNote(
             name=run.name,
             profile=found.profile.name,
@@ -208,7 +210,7 @@ def _environ(
     """Return the program's environment: who it is, wherever it works, and that it is confined."""
     own = {
         "XW_NAME": run.name,
-        "XW_CONFINED": "1",
+        confined.VARIABLE: "1",
         "XW_RUN": run.folder,
         INSTRUCTIONS: os.path.join(run.folder, INSTRUCTIONS_FILE),
         **({"XW_CONFIG": run.config} if run.config else {}),
@@ -263,4 +265,4 @@ def _tell_what_is_left(instance: Instance, beside: Beside, tell: Tell) -> None:
     if waiting or unfinished:
         counts = [f"{waiting} pending"] if waiting else []
         counts += [f"{unfinished} unfinished"] if unfinished else []
-        tell(f"{instance.name} has ended: {', '.join(counts)}; the next launch goes on with its mail")
+        tell(f"{instance.name} has ended: {', '.join(counts)}; the next launch continues with its mail")
