@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.bridges.helpers import until
@@ -44,8 +45,10 @@ class Window(Pane):
         """The command lines of all processes that the test started, without the window's own shell."""
         found = {}
         for pid in processes_with(f"XW_TEST_TAG={self.runtime.parent}"):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if pid != os.getpid() and words[0] not in ("bash", "tmux"):
+            words = [""]
+            with suppress(OSError):  # it has ended meanwhile
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if words[0] and pid != os.getpid() and words[0] not in ("bash", "tmux"):
                 found[pid] = " ".join(words)
         return found
 

@@ -15,7 +15,20 @@ from xw.errors import XwError
 SIGNS = {"busy": "▶", "blocked": "!", "waits": "…"}
 IDLE = "■"
 OPTION = "@xw"
-_NONE = ("", "dumb", "linux")  # values of TERM without a title
+_TITLED = (
+    "xterm",
+    "screen",
+    "tmux",
+    "rxvt",
+    "alacritty",
+    "foot",
+    "wezterm",
+    "kitty",
+    "konsole",
+    "st-",
+    "vte",
+)
+"""How the TERM of a terminal with a title begins."""
 
 
 class Title:
@@ -24,7 +37,7 @@ class Title:
     def __init__(self, pane: str, server: str, environ: Mapping[str, str] = os.environ) -> None:
         self._tmux = Tmux(server) if pane else None
         self._pane = pane
-        self._plain = not pane and sys.stdout.isatty() and environ.get("TERM", "") not in _NONE
+        self._plain = not pane and sys.stdout.isatty() and environ.get("TERM", "").startswith(_TITLED)
         self._shown = ("", False)
         self._before: str | None = None
 

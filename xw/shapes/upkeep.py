@@ -258,7 +258,7 @@ class Program(TypedDict):
     version: Annotated[str, Field(description="The version that it prints, or empty.")]
     seen: Annotated[str, Field(description="The version at which its ways in were last checked.")]
     ways: Annotated[list[str], Field(description="Its ways in that may work here, the best first.")]
-    notes: Annotated[list[str], Field(description="What will not work here, and what to do.")]
+    notes: Annotated[list[str], Field(description="Sentences about each limit here, with its remedy.")]
 
 
 class Programs(TypedDict):
