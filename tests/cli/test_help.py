@@ -15,8 +15,8 @@ LONGEST = 60
 """Characters of one text of help or one example, as shared/STYLE.md has it."""
 VERBS = """
 Act Add Allow Announce Answer Ask Choose Claim Close Deliver Describe Find Give Hand Ignore Join Keep
-Leave Let List Make Mark Move Name Open Pass Print Put Read Remove Renew Report Run Say Send Serve Set Share Start
-Show Stay Stop Summarise Take Tell Use Wait Withdraw Write
+Leave Let List Make Mark Move Name Open Pass Print Put Read Remove Renew Report Run Say Send Serve Set Share
+Show Start Stay Stop Summarise Take Tell Use Wait Withdraw Write
 """
 """Words that a text of help may begin with; add the verb of a new one."""
 
