@@ -12,7 +12,7 @@ from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
 from tests.cli.team import PATIENCE, Team
-from xw import clock, delivery
+from xw import clock, delivery, layout
 from xw.agent import Options
 from xw.mcp.desk import Desk
 from xw.mcp.server import MailServer
@@ -112,6 +112,10 @@ async def _unasked(team: Team) -> None:
         await anyio.sleep(0.5)
         assert heard == []
         delivery.resume(mailbox)
+        with mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK)):  # a bridge shows it
+            await client.call_tool("check", {})
+            await anyio.sleep(0.5)
+            assert heard == []
         await client.call_tool("check", {})
         await until(lambda: heard)
 

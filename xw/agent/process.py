@@ -161,12 +161,18 @@ def unregister(options: Options, name: str, confirmed: bool) -> "Left":
 def withheld(agent: Agent) -> "Callable[[Moment], str | None]":
     """Return a function that returns why no mail may be shown by itself at a moment, or None if it may.
 
-    It follows later edits of xw.json.
+    It follows later edits of xw.json. A bridge that serves the instance shows its mail alone.
     """
-    from xw import delivery
+    from xw import delivery, layout, presence
 
     owner = delivery.Followed(agent._instance)
-    return lambda moment: delivery.why_not(owner, moment)
+
+    def why_not(moment: "Moment") -> str | None:
+        if presence.runs(owner.mailbox, layout.BRIDGE_LOCK):
+            return f"a bridge shows the mail of {owner.mailbox.owner}"
+        return delivery.why_not(owner, moment)
+
+    return why_not
 
 
 def needs_group() -> Usage:
