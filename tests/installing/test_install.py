@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.installing import make
+from xw import layout
 from xw.__main__ import run
 from xw.actions import installing
-from xw.actions.installing import contents
+from xw.actions.installing import contents, receipts
 from xw.confined import HARMLESS
 from xw.errors import Refused
 
@@ -251,3 +252,141 @@ def test_the_plugins_are_what_is_installed() -> None:
     """`integrations/` has the hooks, server and instructions of this version; else run `make plugins`."""
     paths = [path for path in make.ROOT.rglob("*") if path.is_file()]
     assert {str(path.relative_to(make.ROOT)): path.read_text() for path in paths} == make.plugins()
+
+
+def test_a_program_writes_into_the_section(place: Path, files: Callable[[], Files]) -> None:
+    """Codex adds tables in front of the end mark: they stay, and xw's part is neither edited nor stuck."""
+    config = place / "home/.codex/config.toml"
+    config.parent.mkdir()
+    config.write_text('model = "a"')
+    install("codex", "--user")
+    theirs = '\n[tui]\nseen = true\n\n[hooks.state."x"]\ntrusted_hash = "y"\n'
+    config.write_text(config.read_text().replace("# xw install: end", f"{theirs}# xw install: end"))
+    assert installing.stale(os.environ) == []
+    earlier = config.read_text().replace('XW_CONFINED = "1"\n', "")
+    now, then = (layout.digest(_section(text).encode()) for text in (config.read_text(), earlier))
+    config.write_text(earlier.replace(now, then))
+    install("codex", "--user")
+    assert tomllib.loads(config.read_text())["shell_environment_policy"]["set"] == {"XW_CONFINED": "1"}
+    assert config.read_text().endswith(theirs)
+    install("codex", "--user", "--remove")
+    assert config.read_text() == f'model = "a"{theirs}'
+    assert set(files()) == {"home/.codex", "home/.codex/config.toml"}
+
+
+def _section(text: str) -> str:
+    """Return the lines of xw's section, up to what others wrote into it."""
+    return text.partition("begin ")[2].partition("\n")[2].partition("\n[tui]")[0]
+
+
+def test_lines_below_a_section_keep_their_own(place: Path) -> None:
+    """A last line without its end does not run into what a person wrote below xw's section."""
+    guide = place / "project/GEMINI.md"
+    guide.write_text("Be brief.")
+    install("gemini")
+    guide.write_text(guide.read_text() + "Be kind.\n")
+    install("gemini", "--remove")
+    assert guide.read_text() == "Be brief.\nBe kind.\n"
+
+
+def test_renewal_keeps_what_a_person_added(place: Path) -> None:
+    """Another version's entry is renewed without the loss of a hook, a matcher or a switch beside it."""
+    install("claude")
+    install("gemini")
+    settings, servers = place / "project/.claude/settings.json", place / "project/.gemini/settings.json"
+    value = json.loads(settings.read_text())
+    mine = {"type": "command", "command": "say hello"}
+    value["hooks"]["SessionEnd"][0]["hooks"].append(mine)
+    value["hooks"]["UserPromptSubmit"][0]["matcher"] = "x"
+    for event in ("SessionEnd", "UserPromptSubmit"):
+        value["hooks"][event][0]["hooks"][0]["command"] = "xw hook old"
+    settings.write_text(json.dumps(value))
+    server = json.loads(servers.read_text())
+    server["mcpServers"]["xw"] |= {"command": "/old/xw", "trust": False, "timeout": 5}
+    servers.write_text(json.dumps(server))
+    install("claude")
+    install("gemini")
+    renewed = json.loads(settings.read_text())["hooks"]
+    assert [group["hooks"][0]["command"] for group in renewed["SessionEnd"]] == [
+        "say hello", "xw hook SessionEnd --program claude",
+    ]  # fmt: skip
+    assert renewed["UserPromptSubmit"][0]["matcher"] == "x"
+    assert "old" not in settings.read_text()
+    entry = json.loads(servers.read_text())["mcpServers"]["xw"]
+    assert entry == {"command": "xw", "args": ["mcp"], "trust": False, "timeout": 5}
+
+
+def test_a_shared_section_stays_for_the_other_program(place: Path, files: Callable[[], Files]) -> None:
+    """The section of AGENTS.md is removed with the last program that reads it, and leaves no trace then."""
+    install("codex")
+    install("opencode")
+    install("codex", "--remove")
+    assert "xw check" in files()["project/AGENTS.md"]
+    install("opencode", "--remove")
+    assert files() == {}
+
+
+def test_entries_of_others_under_the_same_key_stay(
+    place: Path, files: Callable[[], Files], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server named xw that is reached by HTTP, or another value of a variable, is not doubled."""
+    (place / "project/.claude").mkdir()
+    (place / "project/.mcp.json").write_text('{"mcpServers": {"xw": {"url": "http://127.0.0.1:4790/mcp"}}}')
+    (place / "project/.claude/settings.json").write_text('{"env": {"XW_CONFINED": "yes"}}')
+    before = files()
+    install("claude")
+    assert files()["project/.mcp.json"] == before["project/.mcp.json"]
+    assert json.loads(files()["project/.claude/settings.json"])["env"] == {"XW_CONFINED": "yes"}
+    assert capsys.readouterr().out.count("kept ") == 2
+    install("claude", "--remove")
+    assert files() == before
+
+
+def test_removal_finds_what_this_machine_would_not_write_now(
+    place: Path, files: Callable[[], Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes also without the package of MCP, and from the file that opencode read then."""
+    for program in ("claude", "gemini", "opencode"):
+        install(program)
+    (place / "project/opencode.jsonc").write_text("{}")
+    monkeypatch.setattr(installing, "find_spec", lambda _: None)
+    for program in ("claude", "gemini", "opencode"):
+        install(program, "--remove")
+    assert files() == {"project/opencode.jsonc": "{}"}
+
+
+def test_two_at_once(place: Path, files: Callable[[], Files], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two writes at a time, the other is told to repeat, and removal still leaves no trace."""
+    first, second = (installing.plan("claude", False, True, False, os.environ) for _ in range(2))
+    installing.carry_out(first)
+    with pytest.raises(Refused, match="was changed meanwhile"):
+        installing.carry_out(second)
+    monkeypatch.setattr(receipts, "_PATIENCE_S", 0.0)
+    with receipts.locked():
+        install("claude", "--remove", code=1)
+    install("claude", "--remove")
+    assert files() == {}
+
+
+def test_files_that_cannot_be_settings(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A FIFO is refused at once, and so is a file whose values nest without end; blanks are no settings."""
+    folder = place / "project/.claude"
+    folder.mkdir()
+    os.mkfifo(folder / "settings.json")
+    install("claude", code=6)
+    (folder / "settings.json").unlink()
+    (folder / "settings.json").write_text('{"a":' + "[" * 5000 + "]" * 5000 + "}")
+    install("claude", code=2)
+    assert "nested too deeply" in capsys.readouterr().err
+    (folder / "settings.json").write_text(" \r\n")
+    install("claude")
+    assert json.loads((folder / "settings.json").read_text())["env"]
+
+
+def test_a_relative_folder_of_settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receipt has the whole path, so that the removal works from elsewhere."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", "own")
+    planned = installing.plan("claude", True, False, False, os.environ)
+    assert {change.path for change in planned.changes} == {
+        str(place / "project/own" / name) for name in ("settings.json", ".claude.json", "skills/xw/SKILL.md")
+    }

@@ -89,7 +89,8 @@ def plan(program: str, user: bool, project: bool, removes: bool, environ: Mappin
     if user and project:
         raise Usage("--user or --project: give one")
     folder = "" if user else _project()
-    return _planned(program, folder, _contents(program, folder, environ), removes)
+    contents = _contents(program, folder, environ, removes)
+    return _planned(program, folder, contents, removes)
 
 
 def stale(environ: Mapping[str, str]) -> list[tuple[str, str, list[str]]]:
@@ -110,8 +111,15 @@ def stale(environ: Mapping[str, str]) -> list[tuple[str, str, list[str]]]:
 
 def carry_out(planned: Plan) -> None:
     """Write the files. Raise Refused if one has changed since it was read; then repeat."""
+    with receipts.locked():
+        _carry_out(planned)
+
+
+def _carry_out(planned: Plan) -> None:
     folders = set(planned.receipt.folders)
     if not planned.removes:
+        earlier = receipts.load(planned.program, planned.project)  # another run may have ended meanwhile
+        folders |= set(earlier.folders)
         for change in planned.to_write:
             folders |= _make_folder(os.path.dirname(change.path))
         receipts.save(planned.receipt._replace(folders=tuple(sorted(folders))))
@@ -123,15 +131,23 @@ def carry_out(planned: Plan) -> None:
                 os.rmdir(path)
             except OSError:
                 continue  # in use by others, or gone
+        for other in _others(planned.receipt):
+            shared = set(other.files) & set(planned.receipt.created)
+            receipts.save(other._replace(created=tuple({*other.created, *shared})))
         receipts.forget(planned.receipt)
 
 
 def _planned(program: str, project: str, contents: Contents, removes: bool) -> Plan:
     receipt = receipts.load(program, project)
     changes, created, made = [], set(receipt.created), set(receipt.made)
-    for path, pieces in contents.files.items():
+    notes = [] if removes else [*contents.notes]
+    kept_for = {path: other.program for other in _others(receipt) for path in other.files} if removes else {}
+    for path, pieces in _files(contents, receipt, removes).items():
         before = _read(path)
-        edited = any(piece.edited(before or "") for piece in pieces)
+        if path in kept_for and before is not None:
+            notes.append(f"{path} keeps xw's part, which is also {kept_for[path]}'s")
+            continue
+        edited = any(piece.edited(before or "", path) for piece in pieces)
         if removes:
             after = _removed(path, before, pieces, receipt)
         else:
@@ -139,15 +155,30 @@ def _planned(program: str, project: str, contents: Contents, removes: bool) -> P
             made |= {(path, keys) for keys in _missing(path, before, pieces)}
             created |= {path} if before is None else set()
         changes.append(Change(path, before, after, edited))
-    kept = Receipt(program, project, tuple(contents.files), tuple(created), receipt.folders, tuple(made))
-    notes = () if removes else contents.notes
-    return Plan(program, project, removes, tuple(changes), kept, notes)
+    files = tuple({**dict.fromkeys(receipt.files), **dict.fromkeys(contents.files)})
+    kept = Receipt(program, project, files, tuple(created), receipt.folders, tuple(made))
+    return Plan(program, project, removes, tuple(changes), kept, tuple(notes))
 
 
-def _contents(program: str, project: str, environ: Mapping[str, str]) -> Contents:
+def _files(contents: Contents, receipt: Receipt, removes: bool) -> dict[str, list[Piece]]:
+    """Return the pieces of each file; for a removal, also of one that had another ending when installed."""
+    found = dict(contents.files)
+    by_stem = {os.path.splitext(path)[0]: pieces for path, pieces in found.items()}
+    for path in receipt.files if removes else ():
+        found.setdefault(path, by_stem.get(os.path.splitext(path)[0], []))
+    return found
+
+
+def _others(receipt: Receipt) -> list[Receipt]:
+    """Return the other installations, which may need the same files."""
+    own = receipt.program, receipt.project
+    return [one for one in receipts.all_receipts() if (one.program, one.project) != own]
+
+
+def _contents(program: str, project: str, environ: Mapping[str, str], removes: bool = False) -> Contents:
     words = ("xw",) if project or shutil.which("xw") else (sys.executable, "-m", "xw")
     skill = shipped.text("hub_template", "skill.md")
-    return PROGRAMS[program](Site(project, environ, words, skill, find_spec("mcp") is not None))
+    return PROGRAMS[program](Site(project, environ, words, skill, removes or find_spec("mcp") is not None))
 
 
 def _project(needed: bool = True) -> str:
@@ -181,9 +212,8 @@ def _removed(path: str, before: str | None, pieces: list[Piece], receipt: Receip
 
 def _missing(path: str, before: str | None, pieces: list[Piece]) -> set[tuple[str, ...]]:
     """Return the containers that a JSON file lacks for these pieces."""
-    node = (
-        json_text.parse(before if before and before.strip() else "{}", path) if path.endswith(_JSON) else None
-    )
+    text = before if before and before.strip(json_text.BLANK) else "{}"
+    node = json_text.parse(text, path) if path.endswith(_JSON) else None
     ways = [json_text.missing(node, one.path) for one in pieces if node and isinstance(one, Entry)]
     return {keys for found in ways for keys in found}
 
@@ -194,7 +224,7 @@ _JSON = (".json", ".jsonc")
 def _read(path: str) -> str | None:
     """Return a file's text; None if there is none. Raise Refused or Usage if it cannot be edited."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8", newline="", opener=_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Refused(f"{path} is not a regular file: move it away first")
             return file.read()
@@ -202,6 +232,10 @@ def _read(path: str) -> str | None:
         return None
     except UnicodeDecodeError:
         raise Usage(f"{path} is not UTF-8 text: repair it first") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would wait for a writer
 
 
 def _make_folder(path: str) -> set[str]:

@@ -45,7 +45,7 @@ class Site(NamedTuple):
 
     def own(self, variable: str, below_home: str) -> str:
         """Return a program's folder of settings: the one that its variable names, else one below the home."""
-        return self.environ.get(variable) or os.path.join(self.home, below_home)
+        return os.path.abspath(self.environ.get(variable) or os.path.join(self.home, below_home))
 
 
 class Contents(NamedTuple):
@@ -75,7 +75,7 @@ def claude(site: Site) -> Contents:
     if site.project:
         servers = os.path.join(site.project, ".mcp.json")
     else:
-        above = site.environ.get("CLAUDE_CONFIG_DIR") or site.home
+        above = site.own("CLAUDE_CONFIG_DIR", "")
         servers = os.path.join(above, ".claude.json")
     files: dict[str, list[Piece]] = {
         os.path.join(folder, "settings.json"): entries,

@@ -18,6 +18,9 @@ Path = tuple[str | int, ...]
 Chooses = Callable[[str, object], bool]
 """Tells by its key (empty in an array) and its value whether a member is meant."""
 
+BLANK = " \t\r\n\ufeff"
+"""The characters of a file that is empty for its program."""
+
 _SPACE = re.compile(r"(?:[ \t\r\n\ufeff]|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _SCALAR = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false|null')
 
@@ -43,7 +46,10 @@ def parse(text: str, name: str) -> Node:
     """Return the value in a text. Raise Usage, with the line, if it is not JSON."""
     reader = _Reader(text, name)
     reader.space()
-    node = reader.value()
+    try:
+        node = reader.value()
+    except RecursionError:
+        raise reader.wrong("values nested too deeply") from None
     reader.space()
     if reader.at != len(text):
         raise reader.wrong("more text after the value")

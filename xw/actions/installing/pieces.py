@@ -5,7 +5,6 @@ byte, and doing either twice changes nothing. What a person has edited stays: xw
 its own by the digest in the mark.
 """
 
-import json
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,11 +28,8 @@ class Piece(Protocol):
     def remove(self, text: str, name: str) -> str:
         """Return the text without this piece."""
 
-    def has(self, text: str, name: str) -> bool:
-        """Return True if the text has this piece, in whatever form."""
-
-    def edited(self, text: str) -> bool:
-        """Return True if a person has changed this piece, so that it stays."""
+    def edited(self, text: str, name: str) -> bool:
+        """Return True if a person has written or changed this piece, so that it stays."""
 
 
 class Entry(NamedTuple):
@@ -48,34 +44,44 @@ class Entry(NamedTuple):
 
     def apply(self, text: str, name: str) -> str:
         """See `Piece`."""
-        text = text or "{}\n"
+        text = text if text.strip(json_text.BLANK) else text + "{}\n"
         node = json_text.find(json_text.parse(text, name), self.path)
-        for member in node.members if node else ():
+        for number, member in enumerate(node.members if node else ()):
             if self._is_same(member.key, member.node.value):
                 # A person may have changed a timeout; only another command is out of date.
                 current = commands(member.node.value) == commands(self.value)
-                return text if current else json_text.replace(text, member.node, self.value)
+                return text if current else self._renewed(text, name, number, member.node)
+        if self.edited(text, name):
+            return text
         return json_text.add(text, name, self.path, self.key, self.value)
+
+    def _renewed(self, text: str, name: str, number: int, node: json_text.Node) -> str:
+        """Return the text with this entry in place of another version's; what a person added to it stays."""
+        if isinstance(self.value, dict) and isinstance(node.value, dict):
+            if _is_mixed(node.value):
+                text = json_text.remove(text, name, (*self.path, number, "hooks"), _is_hook)
+                return json_text.add(text, name, self.path, self.key, self.value)
+            command = {key: self.value[key] for key in ("command", "args", "hooks") if key in self.value}
+            return json_text.replace(text, node, {**self.value, **node.value, **command})
+        return json_text.replace(text, node, self.value)
 
     def remove(self, text: str, name: str) -> str:
         """See `Piece`."""
-        if not text.strip():
+        if not text.strip(json_text.BLANK):
             return text
         node = json_text.find(json_text.parse(text, name), self.path)
         for number, member in enumerate(node.members if node else ()):
             if self.key is None and _is_mixed(member.node.value):  # a person added a hook to the group
                 at: json_text.Path = (*self.path, number, "hooks")
-                text = json_text.remove(text, name, at, lambda _, hook: bool(_ours(hook)))
+                text = json_text.remove(text, name, at, _is_hook)
         return json_text.remove(text, name, self.path, self._is_same)
 
-    def has(self, text: str, name: str) -> bool:
-        """See `Piece`."""
-        node = json_text.find(json_text.parse(text, name), self.path) if text.strip() else None
-        return any(self._is_same(one.key, one.node.value) for one in (node.members if node else ()))
-
-    def edited(self, text: str) -> bool:  # noqa: ARG002  # recognised by its command, however edited
-        """See `Piece`."""
-        return False
+    def edited(self, text: str, name: str) -> bool:
+        """See `Piece`. True if something else is under the key; xw's own is recognised, however edited."""
+        if self.key is None or not text.strip(json_text.BLANK):
+            return False
+        node = json_text.find(json_text.parse(text, name), (*self.path, self.key))
+        return node is not None and not self._is_same(self.key, node.value)
 
     def _is_same(self, key: str, value: object) -> bool:
         if self.key is not None and key != self.key:
@@ -89,49 +95,67 @@ class Section(NamedTuple):
     comment: str
     lines: str
 
-    def apply(self, text: str, name: str) -> str:  # noqa: ARG002  # the protocol's
+    def apply(self, text: str, name: str) -> str:
         """See `Piece`."""
-        if self.edited(text):
+        if self.edited(text, name):
             return text
-        end = _line_end(text)
-        begin = self._mark(f"begin {layout.digest(self.lines.encode())}")
+        end, digest = _line_end(text), layout.digest(self.lines.encode())
+        found = self._place(text)
+        if found and digest in text[found.start :].partition("\n")[0]:
+            return text
+        begin = self._mark(f"begin {digest}")
         block = f"{begin}\n{self.lines}{self._mark('end')}\n".replace("\n", end)
-        if found := self._place(text):
-            return text[: found[0]] + block + text[found[1] :]
+        if found:
+            return text[: found.start] + block + text[found.stop : found.mark] + text[found.after :]
         return text + (end if text else "") + block
 
-    def remove(self, text: str, name: str) -> str:  # noqa: ARG002  # the protocol's
+    def remove(self, text: str, name: str) -> str:
         """See `Piece`."""
         found = self._place(text)
-        if not found or self.edited(text):
+        if not found or self.edited(text, name):
             return text
-        return text[: found[0]].removesuffix(_line_end(text)) + text[found[1] :]
+        before, end = text[: found.start], _line_end(text)
+        after = text[found.stop : found.mark] + text[found.after :]
+        alone = before.removesuffix(end)
+        # The line end in front is xw's, unless others' lines came after it and need it.
+        glued = alone and after and not alone.endswith("\n") and not after.startswith(end)
+        return (before if glued else alone) + after
 
-    def has(self, text: str, name: str) -> bool:  # noqa: ARG002  # the protocol's
-        """See `Piece`."""
-        return self._place(text) is not None
-
-    def edited(self, text: str) -> bool:
+    def edited(self, text: str, name: str) -> bool:  # noqa: ARG002  # the protocol's
         """See `Piece`."""
         found = self._place(text)
-        if not found:
-            return False
-        block = text[found[0] : found[1]].replace("\r\n", "\n").rstrip("\n").split("\n")
-        inner = "".join(f"{line}\n" for line in block[1:-1])
-        return layout.digest(inner.encode()) not in block[0]
+        return found is not None and found.stop == found.start
 
     def _mark(self, word: str) -> str:
         return f"{self.comment} {_MARK} {word}{' -->' if self.comment == '<!--' else ''}"
 
-    def _place(self, text: str) -> tuple[int, int] | None:
+    def _place(self, text: str) -> "_Place | None":
         start = text.find(f"{self.comment} {_MARK} begin ")
-        last = self._mark("end")
-        stop = text.find(last, start) if start >= 0 else -1
-        if stop < 0:
+        mark = text.find(self._mark("end"), start) if start >= 0 else -1
+        if mark < 0:
             return None
-        stop += len(last)
-        ending = next((one for one in ("\r\n", "\n") if text.startswith(one, stop)), "")
-        return start, stop + len(ending)
+        after = mark + len(self._mark("end"))
+        after += next((len(one) for one in ("\r\n", "\n") if text.startswith(one, after)), 0)
+        first, *lines = text[start:mark].splitlines(keepends=True)
+        stop, inner = start + len(first), ""
+        for line in ("", *lines):
+            stop, inner = stop + len(line), inner + line.replace("\r\n", "\n")
+            if layout.digest(inner.encode()) in first:
+                return _Place(start, stop, mark, after)
+        return _Place(start, start, mark, after)
+
+
+class _Place(NamedTuple):
+    """A section's place: its lines up to `stop` (`start` if edited), its end mark up to `after`.
+
+    A program that writes its own tables at the end of the file, such as Codex, writes them before the end
+    mark, which is a comment: they are not xw's.
+    """
+
+    start: int
+    stop: int
+    mark: int
+    after: int
 
 
 class Whole(NamedTuple):
@@ -140,22 +164,18 @@ class Whole(NamedTuple):
     comment: str
     lines: str
 
-    def apply(self, text: str, name: str) -> str:  # noqa: ARG002  # the protocol's
+    def apply(self, text: str, name: str) -> str:
         """See `Piece`."""
-        if self.edited(text):
+        if self.edited(text, name):
             return text
         close = " -->" if self.comment == "<!--" else ""
         return f"{self.lines}{self.comment} {_MARK} {layout.digest(self.lines.encode())}{close}\n"
 
-    def remove(self, text: str, name: str) -> str:  # noqa: ARG002  # the protocol's
+    def remove(self, text: str, name: str) -> str:
         """See `Piece`."""
-        return text if self.edited(text) else ""
+        return text if self.edited(text, name) else ""
 
-    def has(self, text: str, name: str) -> bool:  # noqa: ARG002  # the protocol's
-        """See `Piece`."""
-        return f"{self.comment} {_MARK} " in text
-
-    def edited(self, text: str) -> bool:
+    def edited(self, text: str, name: str) -> bool:  # noqa: ARG002  # the protocol's
         """See `Piece`."""
         lines, mark, last = text.rpartition(f"{self.comment} {_MARK} ")
         return bool(text) and not (mark and last.startswith(layout.digest(lines.encode())))
@@ -183,9 +203,8 @@ def without_empty(text: str, name: str, paths: Sequence[tuple[str, ...]]) -> str
     return text
 
 
-def as_json(value: object) -> str:
-    """Return a value as the text of a file."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def _is_hook(_: str, value: object) -> bool:
+    return bool(_ours(value))
 
 
 def _is_named(key: str) -> json_text.Chooses:

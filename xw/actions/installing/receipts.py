@@ -2,7 +2,8 @@
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from xw import config, layout
@@ -11,6 +12,7 @@ from xw.files.local import LocalFiles
 from xw.message import parse_object
 
 _LIMIT = 1024 * 1024
+_LOCK, _PATIENCE_S = "lock", 10.0
 
 
 class Receipt(NamedTuple):
@@ -44,6 +46,15 @@ def forget(receipt: Receipt) -> None:
     """Remove a receipt."""
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(config.receipts(), _name(receipt.program, receipt.project)))
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Let one process at a time write settings and receipts. Raise Busy, OSError."""
+    folder = config.receipts()
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with LocalFiles(folder).locked(_LOCK, _PATIENCE_S):
+        yield
 
 
 def all_receipts() -> list[Receipt]:

@@ -1,0 +1,35 @@
+"""What writes settings one after another, and leaves other people's alone."""
+
+from tests.mutations import Mutation
+
+_TESTS = ("tests/installing/test_install.py",)
+MUTATIONS = (
+    Mutation(
+        "one process at a time writes settings",
+        "xw/actions/installing/__init__.py",
+        "    with receipts.locked():",
+        "    if planned:",
+        _TESTS,
+    ),
+    Mutation(
+        "what another program needs stays at a removal",
+        "xw/actions/installing/__init__.py",
+        "        if path in kept_for and before is not None:",
+        "        if path in kept_for and before is None:",
+        _TESTS,
+    ),
+    Mutation(
+        "a person's entry under xw's key is not doubled",
+        "xw/actions/installing/pieces.py",
+        "        if self.edited(text, name):\n            return text\n        return json_text",
+        "        return json_text",
+        _TESTS,
+    ),
+    Mutation(
+        "a file that is a FIFO holds nothing up",
+        "xw/actions/installing/__init__.py",
+        "flags | os.O_NONBLOCK",
+        "flags",
+        _TESTS,
+    ),
+)
