@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, ageless, call
+from xw.actions.instructions import prompt
 from xw.cli import app
 from xw.cli.commands import Command
 from xw.files.local import LocalFiles
+from xw.instance import Options, open_instance
 
 
 def test_init_in_an_empty_directory(empty: Path) -> None:
@@ -375,6 +377,27 @@ def test_prompt(team: Team) -> None:
     assert [part for part in ("<NAME>", "<HUB>", "<PEERS>", '"text"\n') if part in text] == []
     assert len(text.split()) <= PROMPT_WORDS
     assert team.json("prompt")["prompt"] == text
+
+
+@pytest.mark.parametrize(
+    ("value", "when"),
+    [("asked", "only when the user asks"), ("start", "not in the middle"), ("turn", "have finished a task"),
+     ("push", "shown to you as it arrives")],
+)  # fmt: skip
+def test_the_prompt_agrees_with_delivery(team: Team, value: str, when: str) -> None:
+    """An agent is told to look for mail as often as its owner chose, within 350 words."""
+    team.ok("init", "--name", "alice", "--delivery", value, by=None)
+    text = team.ok("prompt")
+    assert when in text
+    assert len(text.split()) <= PROMPT_WORDS
+
+
+def test_the_prompt_of_a_launched_agent(team: Team) -> None:
+    """It is shown mail as it arrives, and is not told of options that it may not use."""
+    alice = open_instance(Options("alice", config=str(team.folder / "xw.json")))
+    text = prompt(alice, {"XW_NAME": "alice", "XW_RUN": "/run/x", "XW_CONFINED": "1"})
+    assert "shown to you as it arrives" in text
+    assert "--as" not in text
 
 
 def test_prompt_for_a_person(team: Team) -> None:

@@ -17,7 +17,7 @@ from shlex import join as joined
 from typing import NamedTuple
 
 from xw import config, confined, layout, presence, processes, runs
-from xw.actions import setup
+from xw.actions import instructions, setup
 from xw.actions.attending import Beside
 from xw.actions.job import Job
 from xw.actions.programs import Found, find, pane_here, reached, version_of
@@ -197,7 +197,9 @@ def _describe(instance: Instance, found: Found, folder: str, place: Place) -> Ru
         xw=XW,
         argv=found.argv,
         cwd=config.here(),
-        instructions=setup.prompt(instance),
+        instructions=instructions.prompt(
+            instance, {"XW_RUN": folder, "XW_NAME": instance.name, "XW_CONFINED": "1"}
+        ),
         version=version_of(found),
         has_mcp=find_spec("mcp") is not None and find_spec("xw.mcp") is not None,
         pane=place.pane,

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from xw.words import Delivery
 
 _TEMPLATE = "hub_template"
-_PROMPT = "prompt.md"
-_PERSON = "person.md"
 _README = "README.md"
 
 
@@ -329,22 +327,6 @@ def _write_peers(instance: Instance) -> list[Peer]:
         if listed != before:
             update_config(path, {"peers": listed})
     return seen
-
-
-def prompt(instance: Instance) -> str:
-    """Return the instructions for this instance's system prompt; for a person, a page to read."""
-    kinds = {peer.name: peer.kind for peer in instance.hub.peers()}
-    kind = instance.config.instances.get(instance.name, {}).get("kind") or kinds.get(instance.name)
-    names = [
-        f"{name} (room)" if kinds.get(name) == "room" else name
-        for name in instance.hub.instances()
-        if name != instance.name
-    ]
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    text = shipped.text(_TEMPLATE, _PERSON if kind == "human" else _PROMPT)
-    for key, value in (("NAME", instance.name), ("HUB", instance.hub.url), ("PEERS", shown or "none yet")):
-        text = text.replace(f"<{key}>", value)
-    return text
 
 
 def _name(options: Options, name: str | None, found: Config, environ: Mapping[str, str]) -> str:

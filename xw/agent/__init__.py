@@ -588,11 +588,11 @@ class Agent:
 
     def prompt(self) -> "Prompt":
         """Return the instructions for the instance's system prompt, as a text."""
-        from xw.actions import setup
+        from xw.actions import instructions
         from xw.agent.values import Prompt
 
         with self._policy.acting():
-            return Prompt(setup.prompt(self._instance))
+            return Prompt(instructions.prompt(self._instance))
 
     # Upkeep
 
