@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -390,3 +392,33 @@ def test_a_relative_folder_of_settings(place: Path, monkeypatch: pytest.MonkeyPa
     assert {change.path for change in planned.changes} == {
         str(place / "project/own" / name) for name in ("settings.json", ".claude.json", "skills/xw/SKILL.md")
     }
+
+
+def test_home_as_project(place: Path, files: Callable[[], Files], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two installations into the same files, in either order of removal, leave no trace with the second."""
+    (place / "home/.git").mkdir()
+    monkeypatch.chdir(place / "home")
+    for order in (("--user", "--project"), ("--project", "--user")):
+        install("claude", "--project")
+        install("claude", "--user")
+        install("claude", order[0], "--remove")
+        assert "xw hook" in files()["home/.claude/settings.json"]
+        install("claude", order[1], "--remove")
+        assert files() == {}
+
+
+_DIES = """
+import os
+os.replace = lambda *_: os._exit(0)
+from xw.actions import installing
+installing.carry_out(installing.plan("claude", False, True, False, os.environ))
+"""
+
+
+def test_killed_while_writing(place: Path, files: Callable[[], Files]) -> None:
+    """A run that died before a file was in its place leaves nothing that a removal does not take away."""
+    subprocess.run([sys.executable, "-c", _DIES], check=True)
+    assert "project/.claude/settings.json.xw-new" in files()
+    assert "project/.claude/settings.json" not in files()
+    install("claude", "--remove")
+    assert files() == {}

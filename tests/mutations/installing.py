@@ -32,4 +32,11 @@ MUTATIONS = (
         "flags",
         _TESTS,
     ),
+    Mutation(
+        "what a killed run left is taken away",
+        "xw/actions/installing/__init__.py",
+        "            os.unlink(_scratch(os.path.realpath(change.path)))",
+        "            pass",
+        _TESTS,
+    ),
 )

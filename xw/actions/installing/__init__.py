@@ -11,6 +11,7 @@ import stat
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,6 +124,9 @@ def _carry_out(planned: Plan) -> None:
         for change in planned.to_write:
             folders |= _make_folder(os.path.dirname(change.path))
         receipts.save(planned.receipt._replace(folders=tuple(sorted(folders))))
+    for change in planned.changes:
+        with suppress(OSError):  # of a run that was killed
+            os.unlink(_scratch(os.path.realpath(change.path)))
     for change in planned.to_write:
         _write(change)
     if planned.removes:
@@ -132,8 +136,8 @@ def _carry_out(planned: Plan) -> None:
             except OSError:
                 continue  # in use by others, or gone
         for other in _others(planned.receipt):
-            shared = set(other.files) & set(planned.receipt.created)
-            receipts.save(other._replace(created=tuple({*other.created, *shared})))
+            if set(other.files) & set(planned.receipt.files):  # now it is the one that leaves no trace
+                receipts.save(other.joined(planned.receipt))
         receipts.forget(planned.receipt)
 
 
@@ -249,6 +253,10 @@ def _make_folder(path: str) -> set[str]:
     return made
 
 
+def _scratch(path: str) -> str:
+    return f"{path}.xw-new"  # one name: the lock lets one process at a time write
+
+
 def _write(change: Change) -> None:
     """Replace a file by its new text, through a link if it is one; remove it if there is none."""
     path = os.path.realpath(change.path)
@@ -257,7 +265,7 @@ def _write(change: Change) -> None:
     if change.after is None:
         os.unlink(path)
         return
-    scratch = f"{path}.xw-{os.getpid()}"
+    scratch = _scratch(path)
     mode = stat.S_IMODE(os.stat(path).st_mode) if change.before is not None else 0o600
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:

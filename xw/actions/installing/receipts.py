@@ -28,6 +28,15 @@ class Receipt(NamedTuple):
     folders: tuple[str, ...] = ()
     made: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    def joined(self, other: "Receipt") -> "Receipt":
+        """Return this receipt with what another installation made in the files of both."""
+        files = set(self.files) & set(other.files)
+        return self._replace(
+            created=tuple({*self.created, *(path for path in other.created if path in files)}),
+            folders=tuple({*self.folders, *other.folders}),
+            made=tuple({*self.made, *(one for one in other.made if one[0] in files)}),
+        )
+
 
 def load(program: str, project: str) -> Receipt:
     """Return the receipt of an installation; an empty one if there is none."""
