@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from xw import processes
 
-VARIABLE = "XW_RUN"
+VARIABLE = "XW_STARTED_BY"
 _ROUNDS = 20  # a process may start another one while it is killed
 
 
