@@ -116,6 +116,8 @@ async def _two(team: Team, served: Served) -> None:
             Client(transport(one), mode="legacy", message_handler=hear) as older,
             Client(transport(two), mode="auto") as newer,
         ):
+            offered = older.server_capabilities.resources
+            assert offered and offered.list_changed, "else a client need not listen"
             while "notifications/resources/list_changed" not in heard:
                 # What is notified before the client has opened its stream is lost, as the protocol has it.
                 await older.call_tool("send", {"to": ["bob"], "type": "task", "body": "note to self"})

@@ -56,6 +56,17 @@ _ABOUT = (
 )
 
 
+class _Server(Server[None]):
+    """The SDK's server, which says that it notifies; the SDK's own HTTP would say that it does not."""
+
+    def create_initialization_options(
+        self, notification_options: NotificationOptions | None = None, *rest: Any, **more: Any
+    ) -> InitializationOptions:
+        """Return what `initialize` answers."""
+        wanted = notification_options or NotificationOptions(resources_changed=True)
+        return super().create_initialization_options(wanted, *rest, **more)
+
+
 class MailServer:
     """An instance's tools, resources and notifications; `sdk` is the SDK's server."""
 
@@ -66,7 +77,7 @@ class MailServer:
         self._subscribed: dict[str | None, set[str]] = {}  # by session
         self._calls = anyio.CapacityLimiter(_CALLS)
         self._asks = anyio.CapacityLimiter(_ASKS)
-        self.sdk: Server[None] = Server(
+        self.sdk: Server[None] = _Server(
             "xw",
             version=xw.__version__,
             instructions=_ABOUT.format(who=f"; you are {name}" if name else ""),
@@ -88,7 +99,7 @@ class MailServer:
     @property
     def options(self) -> InitializationOptions:
         """What `initialize` answers."""
-        return self.sdk.create_initialization_options(NotificationOptions(resources_changed=True))
+        return self.sdk.create_initialization_options()
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
