@@ -44,6 +44,7 @@ CASES = [
     "tmux",
     "tmux-alt",
     "codex",
+    "opencode",
     "claude",
 ]
 
