@@ -424,7 +424,7 @@ def test_a_program_that_prints_without_end(
         mark = chat.mark()
         chat.present(mark, "x")
         with pytest.raises(ChatFailed, match=r"yes: ended after 1\.0 MiB of output"):
-            until(lambda: chat.capture(mark, "x"), limit_s=10)
+            until(lambda: chat.capture(mark, "x"), limit_s=60)
         (out,) = (path for path in tmp_path.rglob("*out*") if path.suffix != ".alive")
         size = out.stat().st_size
         time.sleep(0.1)
