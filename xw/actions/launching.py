@@ -26,6 +26,7 @@ from xw.actions.title import IDLE, SIGNS, Title
 from xw.bridges.loop import Tell
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.profiles import profile_of as look_of
+from xw.config import Config
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.hub import opening
@@ -77,12 +78,8 @@ def launch(
 
 def join(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) -> Instance:
     """Return the instance in `options`, made if it is missing. Raise Refused for a person or a room."""
-    name = layout.check_name(options.name or "")
-    found = load_config(options, environ)
-    kind = found.instances.get(name, {}).get("kind") or _kind(options, name, environ)
-    if kind in ("human", "room"):
-        what = "a person" if kind == "human" else "a room"
-        raise Refused(f"{name} is {what}, and an agent program needs a name of its own: give another one")
+    found = check(options, environ)
+    name = options.name or ""
     if name in found.instances:
         with suppress(NotFound, Unreachable, Usage):  # `init` makes what is missing, or tells what it is
             return open_instance(options, environ)
@@ -91,6 +88,17 @@ def join(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) 
         f"made the mailbox of {name} on {made.instance.hub.url}" if made.new_mailbox else f"joined as {name}"
     )
     return made.instance
+
+
+def check(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration in force. Raise Refused if the name in `options` is a person's or a room's."""
+    name = layout.check_name(options.name or "")
+    found = load_config(options, environ)
+    kind = found.instances.get(name, {}).get("kind") or _kind(options, name, environ)
+    if kind in ("human", "room"):
+        what = "a person" if kind == "human" else "a room"
+        raise Refused(f"{name} is {what}, and an agent program needs a name of its own: give another one")
+    return found
 
 
 def _kind(options: Options, name: str, environ: Mapping[str, str]) -> str:

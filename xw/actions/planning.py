@@ -32,7 +32,8 @@ _RELIST_S = 60.0
 class Plan:
     """The programs to run for some instances of an `xw.json` (default: all), as the file says now.
 
-    Raise Usage if there is nothing to start.
+    Raise Usage if there is nothing to start. If they are `launched`, `xw launch` shows them their mail: run
+    no bridges, and perhaps nothing yet. `room` is run whoever owns it.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Plan:
         tell: Tell,
         as_json: bool = False,
         with_rooms: bool = True,
+        launched: bool = False,
+        room: str = "",
     ) -> None:
         self.edited = False
         """True once an edit of `xw.json` was followed."""
@@ -49,6 +52,8 @@ class Plan:
         self._tell = tell
         self._form = ("--json",) if as_json else ()  # bridges print nothing on stdout
         self._with_rooms = with_rooms
+        self._launched = launched
+        self._room = room
         path = config.in_force(options.config, os.environ)
         self._options = options._replace(config=path)
         self._stamp: tuple[int, ...] | None = _stamp(path)
@@ -56,7 +61,8 @@ class Plan:
         self._programs: list[Program] = []
         self._run: list[Program] = []  # the rooms
         self._follow(config.load(path))
-        self._check()
+        if not launched:
+            self._check()
 
     def look(self, running: Collection[str]) -> list[Program]:
         """Return the programs to run; `running` has the names of those that run."""
@@ -93,7 +99,7 @@ class Plan:
                 json.dumps([url, found.instances[name]["bridge"]], sort_keys=True),
             )
             for name in asked
-            if found.instances[name].get("bridge")
+            if found.instances[name].get("bridge") and not self._launched
         ]
         if mirrored:
             # One sync for all: the mirrors of one xw.json share a connection.
@@ -101,7 +107,7 @@ class Plan:
             programs.insert(0, Program("sync", (*_XW, "sync", "--watch", *self._form, *more), settings))
         self._config, self._asked, self._more, self._programs = found, asked, more, programs
         # A room runs only on the host of its hub's files.
-        self._owned = None if mirrored or not self._with_rooms else _Owned(now, asked)
+        self._owned = None if mirrored or not self._with_rooms else _Owned(now, asked, self._room)
 
     def _rooms(self, running: Collection[str]) -> list[Program]:
         """Return the rooms to run; those that run are kept while the hub cannot be read."""
@@ -148,14 +154,16 @@ class Plan:
 class _Owned:
     """The rooms of some instances on a hub in a directory here.
 
-    A room is its owner's; one without an owner is that of its first member among the instances.
+    A room is its owner's; one without an owner is that of its first member among the instances. `also` is run
+    whoever owns it.
     """
 
-    def __init__(self, url: str, instances: Sequence[str]) -> None:
+    def __init__(self, url: str, instances: Sequence[str], also: str) -> None:
         self.url = url
         self.hosts: dict[str, str | None] = {}
         """The instance of each room on the hub; empty for a room of others, None if it cannot be read."""
         self._instances = instances
+        self._also = also
         self._folder = -1
         self._settled = self._next = 0.0
 
@@ -184,6 +192,8 @@ class _Owned:
             made = definition.read(room)
         except (XwError, OSError):
             return None  # `xw room list` reports it
+        if room.name == self._also:
+            return self._also
         named = [made.owner] if made.owner else [name for name, _ in made.members]
         return next((name for name in named if name in self._instances), "")
 

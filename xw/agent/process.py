@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xw.actions.installing import Plan
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.programs import Programs
+    from xw.actions.several import Order, Started
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
@@ -279,6 +280,34 @@ def launch(options: Options, words: Sequence[str], tell: Tell) -> int:
     from xw.actions import launching
 
     return launching.launch(options, words, tell)
+
+
+def launch_several(options: Options, words: Sequence[str], room: str, shown: bool, tell: Tell) -> "Started":
+    """Start agents, given as `NAME=PROGRAM`, each in a tmux pane; see `actions.several.launch`."""
+    from xw.actions import several
+
+    return several.launch(options, words, room, shown, tell)
+
+
+def attach(started: "Started") -> bool:
+    """Show the agents in this terminal until the person leaves them; return True if they go on."""
+    from xw.actions import several
+
+    return several.attach(started)
+
+
+def take_order(folder: str) -> "Order | None":
+    """Return what this tmux pane is to run; None if its `xw launch` ended."""
+    from xw.actions import several
+
+    return several.take(folder)
+
+
+def keep(words: str, tell: Tell) -> None:
+    """Run what launched agents need until the last one ended; see `actions.several.keep`."""
+    from xw.actions import several
+
+    several.keep(words, tell)
 
 
 def schemas(kind: str) -> list[str]:

@@ -588,6 +588,8 @@ COMMANDS = (
             Param(
                 "words", help="Give a name, `--`, a program; or NAME=PROGRAM...", many=True, metavar="WORD"
             ),
+            Param("room", "--room", "Put these agents into a room.", metavar="ROOM"),
+            Param("detach", "--detach", "Leave their tmux session in the background.", kind="switch"),
             Param("listing", "--list", "List the agent programs on this machine.", kind="switch"),
         ),
         hides=("--as",),

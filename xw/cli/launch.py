@@ -1,19 +1,43 @@
 """The handler of launch."""
 
+import sys
+
 from xw.agent import process
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, tell
 from xw.errors import Usage
 
 
-def launch(call: Call, words: list[str], listing: bool) -> int:
+def launch(call: Call, words: list[str], room: str | None, detach: bool, listing: bool) -> int:
     """Start agent programs as instances, or list the programs of this machine."""
     if listing:
         return _list(call, words)
     if call.options.name:
         raise Usage(f"--as {call.options.name}: launch takes the name as its first word")
+    if words and "=" in words[0]:
+        return _several(call, words, room or "", detach)
+    if room or detach:
+        what = "--room" if room else "--detach"
+        raise Usage(f"{what} needs agents in tmux panes: `xw launch alice=claude bob=codex`")
     name, *program = words or [""]
     return process.launch(call.options._replace(name=name), program, warn)
+
+
+def _several(call: Call, words: list[str], room: str, detach: bool) -> int:
+    """Start agents in tmux, and show them in this terminal."""
+    shown = not (detach or call.json)
+    started = process.launch_several(call.options, words, room, shown, warn)
+    if call.json:
+        return emit(started.to_json())
+    names = " and ".join(", ".join(one.name for one in started.agents).rsplit(", ", 1))
+    verb, them = ("runs", "it") if len(started.agents) == 1 else ("run", "them")
+    if started.session and shown and sys.stdin.isatty() and sys.stdout.isatty():
+        if process.attach(started):
+            tell(f"{names} {verb} on: `{started.attach}` shows {them}")
+        return 0
+    where = f"session {started.session}" if started.session else f"window {started.window}"
+    tell(f"{names} {verb} in the tmux {where}: `{started.attach}` shows {them}")
+    return 0
 
 
 def _list(call: Call, words: list[str]) -> int:

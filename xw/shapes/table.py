@@ -68,7 +68,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "notify error": (mail.Sent,),
     "notify heartbeat": (mail.Sent,),
     "bridge": (upkeep.Chats,),
-    "launch": (upkeep.Programs,),
+    "launch": (upkeep.Programs, upkeep.Launched),
     "up": (upkeep.Event,),
     "mcp": (),
     "doctor": (upkeep.Findings,),

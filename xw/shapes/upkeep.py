@@ -268,6 +268,25 @@ class Programs(TypedDict):
     programs: list[Program]
 
 
+class LaunchedAgent(TypedDict):
+    """An agent that `launch` started in a tmux pane."""
+
+    name: str
+    command: list[str]
+    pane: Annotated[str, Field(description="The pane's id, such as %3.")]
+
+
+class Launched(TypedDict):
+    """The agents that `launch` started in a tmux window."""
+
+    format: Format
+    agents: list[LaunchedAgent]
+    session: Annotated[str | None, Field(description="The new session; null for a window of your own one.")]
+    window: Annotated[str, Field(description="The window's id, such as @2.")]
+    room: str | None
+    attach: Annotated[str, Field(description="The command that shows them.")]
+
+
 class Chats(TypedDict):
     """The chats of this machine, and why the chats of some kinds cannot be listed."""
 

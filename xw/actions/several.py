@@ -1,0 +1,365 @@
+"""`xw launch alice=claude bob=codex`: several agents in tmux, one pane each, and their rooms and sync below.
+
+Everything is checked first, then the panes are opened, then mailboxes and room are made, and only then do
+the programs start: each pane waits for its order. Until then an error closes the panes again. Orders are
+files in a private run directory: the tmux server has another environment than this process, and its arguments
+are seen by all users. `xw.cli.in_pane` runs in each pane. `keep` is the small pane's part: it ends with the
+last agent, and with it the window.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from xw import config, layout, processes, runs
+from xw.actions import launching, programs, rooms, supervising
+from xw.actions.planning import Plan
+from xw.bridges.loop import Tell
+from xw.bridges.panes import Tmux
+from xw.errors import NotFound, Refused, TimedOut, Usage, XwError, explain
+from xw.files.local import LocalFiles
+from xw.instance import Options, open_instance
+from xw.message import parse_object
+from xw.rooms import settings
+from xw.rooms.scene import ROOM
+from xw.rooms.state import CLOSED
+
+if TYPE_CHECKING:
+    from xw.shapes import upkeep
+
+RUNNER = (sys.executable, "-P", "-m", "xw.cli.in_pane")
+STARTS_S = 30.0
+"""How long the panes may take to begin."""
+
+_KEEPER = "xw up"
+_KEEPER_ROWS = "5"
+_SIZE = (200, 50)  # of a session that nobody looks at yet
+_PANES_OWN = ("TMUX", "TMUX_PANE", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION")
+_NOT_PASSED = (*_PANES_OWN, "COLUMNS", "LINES", supervising.PARENT)
+_LIMIT = 4 * 1024 * 1024
+_POLL_S = 0.05
+_DEFAULT = "default"  # the user's own server, whatever TMUX says
+
+
+class Asked(NamedTuple):
+    """An agent as requested: `alice=claude --model x`."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+class Started(NamedTuple):
+    """Agents that were started in a tmux window; `panes` are their panes, in order.
+
+    `session` is the new session, or empty if the window is in the session of this terminal.
+    """
+
+    agents: tuple[Asked, ...]
+    panes: tuple[str, ...]
+    session: str
+    window: str
+    room: str
+
+    @property
+    def attach(self) -> str:
+        """Return the command that shows them."""
+        return f"tmux attach -t {self.session}" if self.session else f"tmux select-window -t {self.window}"
+
+    def to_json(self) -> "upkeep.Launched":
+        """Return the object that `--json` prints."""
+        agents = zip(self.agents, self.panes, strict=True)
+        return {
+            "format": 1,
+            "agents": [{"name": one.name, "command": list(one.argv), "pane": pane} for one, pane in agents],
+            "session": self.session or None,
+            "window": self.window,
+            "room": self.room or None,
+            "attach": self.attach,
+        }
+
+
+class _Window(NamedTuple):
+    """The window with the agents' panes and the keeper's, and the session if it is a new one."""
+
+    tmux: Tmux
+    session: str
+    window: str
+    panes: tuple[str, ...]
+    keeper: str
+
+
+def launch(
+    options: Options,
+    words: Sequence[str],
+    room: str,
+    shown: bool,
+    tell: Tell,
+    environ: Mapping[str, str] = os.environ,
+) -> Started:
+    """Start agents, each in a pane of a new tmux window: of this terminal's session, else of a new one.
+
+    With `shown`, a new window in this terminal's session is switched to. Raise Usage, NotFound or Refused
+    before anything starts: for a word that is not NAME=PROGRAM, a name that cannot be used or is in use, a
+    program or tmux that is missing, a closed room.
+    """
+    agents = [_asked(word) for word in words]
+    names = tuple(one.name for one in agents)
+    for name in names:
+        if names.count(name) > 1:
+            raise Usage(f"{name} is given twice: each agent needs a name of its own; nothing was started")
+    for one in agents:
+        _check(options, one, environ)
+    found = _room(options, room, names) if room else None
+    if not shutil.which("tmux", path=environ.get("PATH")):
+        raise NotFound(f"tmux is not installed: install it, or {_by_hand(agents, room)}")
+    folder = runs.make(names[0], environ)
+    try:
+        opened = _open(names, folder, shown, environ)
+        try:
+            for name in names:
+                launching.join(options._replace(name=name), tell, environ)
+            if room:
+                _enter(options, room, found, names, tell)
+            _order(options, agents, room, opened, folder, environ)
+        except BaseException:
+            _close(opened)
+            raise
+    finally:
+        runs.remove(folder)
+    return Started(tuple(agents), opened.panes, opened.session, opened.window, room)
+
+
+def attach(started: Started, environ: Mapping[str, str] = os.environ) -> bool:
+    """Show a new session in this terminal until the person leaves it; return True if its agents go on."""
+    kept = {name: value for name, value in environ.items() if name not in ("TMUX", "TMUX_PANE")}
+    subprocess.run(
+        ["tmux", "-u", "-L", _DEFAULT, "attach-session", "-t", f"={started.session}"], env=kept, check=False
+    )
+    listed = {pane.pane for pane in Tmux(_DEFAULT).panes()}
+    return any(pane in listed for pane in started.panes)
+
+
+def _asked(word: str) -> Asked:
+    name, equals, line = word.partition("=")
+    if not equals:
+        raise Usage(f"{word!r}: give NAME=PROGRAM, as in alice=claude; nothing was started")
+    layout.check_name(name)
+    try:
+        argv = tuple(shlex.split(line))
+    except ValueError as error:
+        raise Usage(f"{name}: cannot read the program's words ({error}): {line}") from None
+    if not argv:
+        raise Usage(f"{name}: which program? Give NAME=PROGRAM, as in {name}=claude; nothing was started")
+    return Asked(name, argv)
+
+
+def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> None:
+    """Raise if the program is missing, or the name cannot be used now."""
+    try:
+        programs.find(one.argv, environ)
+    except XwError as error:
+        raise type(error)(f"{one.name}: {error}; nothing was started") from None
+    own = options._replace(name=one.name)
+    launching.check(own, environ)
+    with suppress(NotFound, Usage):  # it is not there yet: `join` makes it, or reports why not
+        instance = open_instance(own, environ)
+        if runs.of_mailbox(instance.mailbox):
+            raise Refused(f"{launching.running(instance)}; nothing was started")
+
+
+def _by_hand(agents: Sequence[Asked], room: str) -> str:
+    """Return what does the same in separate terminals."""
+    calls = [f"xw launch {one.name} -- {shlex.join(one.argv)}" for one in agents]
+    if room:
+        members = ",".join(one.name for one in agents)
+        calls += [f"xw room create {room} --members {members} --as {agents[0].name}", "xw up"]
+    return f"run each of these in a terminal of its own: {', '.join(f'`{call}`' for call in calls)}"
+
+
+def _room(options: Options, name: str, names: Sequence[str]) -> rooms.Room | None:
+    """Return the room, None if it is to be made. Raise Usage or Refused if the agents cannot enter it."""
+    layout.check_name(name)
+    if name in names:
+        raise Usage(f"{name} cannot be a member of itself: give the room another name; nothing was started")
+    try:
+        hub = rooms.shared(options)
+    except (NotFound, Usage):
+        return None  # there is no hub: it is made with the first mailbox
+    if not hub.rooms().exists(name):
+        if hub.knows(name) and hub.peer(name).kind != ROOM:
+            raise Refused(f"{name} is the name of an instance: give the room another name")
+        return None
+    found = rooms.look(rooms.open_room(options, name))
+    if found.state.status == CLOSED:
+        raise Refused(f"{settings.closed(found.state, found.state.reason)}; nothing was started")
+    return found
+
+
+def _enter(options: Options, room: str, found: rooms.Room | None, names: Sequence[str], tell: Tell) -> None:
+    """Make the room with these members, or ask it to add those that it lacks."""
+    if found is None:
+        opened = rooms.create(options._replace(name=names[0]), room, names, "round-robin")
+        elsewhere = opened.hub.limits().no_coordinator
+        if elsewhere:
+            tell(f"room {room}: {elsewhere}")
+        return
+    for name in names:
+        if name not in found.state.members:
+            rooms.ask(open_instance(options._replace(name=name)), room, "join")
+
+
+def _open(names: Sequence[str], folder: str, shown: bool, environ: Mapping[str, str]) -> _Window:
+    """Open the window; each pane in it waits for its order."""
+    pane, server, _ = programs.pane_here(environ)
+    tmux, title = Tmux(server or _DEFAULT), "-".join(names)[:40]
+    form = ["-P", "-F", "#{session_name} #{window_id} #{pane_id}"]
+    runner = [*RUNNER, folder]
+    if pane:
+        session = tmux.run("display-message", "-p", "-t", pane, "#{session_id}").strip()
+        quiet = [] if shown else ["-d"]
+        made = tmux.run("new-window", *quiet, *form, "-t", f"{session}:", "-n", title, *runner)
+    else:
+        made = _new_session(tmux, [*form, "-n", title, *_size(shown), *runner])
+    session, window, first = made.split()
+    opened = _Window(tmux, "" if pane else session, window, (first,), "")
+    try:
+        # A person's own settings must not keep a pane whose program has ended.
+        tmux.run("set-window-option", "-t", window, "remain-on-exit", "off")
+        tmux.run("set-window-option", "-t", window, "pane-border-status", "top")
+        tmux.run("set-window-option", "-t", window, "pane-border-format", " #{?@xw,#{@xw},#{pane_title}} ")
+        for _ in names[1:]:
+            more = tmux.run("split-window", "-h", "-P", "-F", "#{pane_id}", "-t", window, *runner).strip()
+            opened = opened._replace(panes=(*opened.panes, more))
+            tmux.run("select-layout", "-t", window, "even-horizontal")  # room for the next one
+        below = ["split-window", "-d", "-f", "-v", "-l", _KEEPER_ROWS, "-P", "-F", "#{pane_id}"]
+        keeper = tmux.run(*below, "-t", window, *runner).strip()
+        tmux.run("set-option", "-p", "-t", keeper, "@xw", _KEEPER, ";", "select-pane", "-t", first)
+        return opened._replace(keeper=keeper)
+    except XwError as error:
+        _close(opened)
+        raise type(error)(f"{error}; nothing was started") from None
+
+
+def _new_session(tmux: Tmux, words: Sequence[str]) -> str:
+    """Make a session named after the project; with a number if others have the name."""
+    base = re.sub(r"[^\w-]+", "-", os.path.basename(config.here())).strip("-") or "xw"
+    for number in range(1, 1000):
+        name = base if number == 1 else f"{base}-{number}"
+        try:
+            return tmux.run("new-session", "-d", "-s", name, *words)
+        except XwError as error:
+            if "duplicate session" not in str(error):
+                raise
+    raise Refused(f"tmux has too many sessions named {base}: end some")
+
+
+def _size(shown: bool) -> list[str]:
+    columns, rows = _SIZE
+    if shown and sys.stdout.isatty():
+        with suppress(OSError):
+            columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    return ["-x", str(columns), "-y", str(rows)]
+
+
+def _close(opened: _Window) -> None:
+    with suppress(XwError):  # it has ended by itself
+        opened.tmux.run("kill-window", "-t", opened.window)
+
+
+def _order(
+    options: Options,
+    agents: Sequence[Asked],
+    room: str,
+    opened: _Window,
+    folder: str,
+    environ: Mapping[str, str],
+) -> None:
+    """Give each pane its order, and wait until all have begun."""
+    given = [("--hub", options.hub), ("--config", options.config)]
+    more = [word for flag, value in given if value for word in (flag, value)]
+    more += ["--offline"] if options.offline else []
+    orders = {
+        pane: ["launch", one.name, *more, "--", *one.argv]
+        for one, pane in zip(agents, opened.panes, strict=True)
+    }
+    kept = {"names": [one.name for one in agents], "room": room, "panes": opened.panes}
+    orders[opened.keeper] = ["keep", json.dumps({**kept, "hub": options.hub, "config": options.config})]
+    passed = {name: value for name, value in environ.items() if name not in _NOT_PASSED}
+    files, late = LocalFiles(folder), time.monotonic() + STARTS_S
+    for pane, words in orders.items():
+        order = {"words": words, "folder": config.here(), "environ": passed}
+        files.rewrite(json.dumps(order).encode(), "", f"{pane}.json")
+    while any(os.path.exists(f"{folder}/{pane}.json") for pane in orders):
+        if time.monotonic() > late:
+            raise TimedOut(f"the tmux panes did not start within {STARTS_S:g} s: everything was ended")
+        listed = {pane.pane for pane in opened.tmux.panes()}
+        orders = {pane: words for pane, words in orders.items() if pane in listed}
+        time.sleep(_POLL_S)
+
+
+class Order(NamedTuple):
+    """What a pane runs: the words of a call of xw, where, and its environment."""
+
+    words: list[str]
+    folder: str
+    environ: dict[str, str]
+
+
+def take(folder: str, environ: Mapping[str, str] = os.environ) -> Order | None:
+    """Wait for this pane's order, and take it; return None if the `xw launch` that opened it ended."""
+    name, files, launcher = f"{environ.get('TMUX_PANE', '')}.json", LocalFiles(folder), runs.launcher(folder)
+    while not os.path.exists(f"{folder}/{name}"):
+        if not processes.lives(launcher):
+            return None
+        time.sleep(_POLL_S)
+    found = parse_object(files.read(name, _LIMIT))
+    order = Order(**found)  # type: ignore[arg-type]  # written by `_order`
+    own = {name: environ[name] for name in _PANES_OWN if name in environ}
+    files.remove(name)
+    return order._replace(environ={**order.environ, **own})
+
+
+def keep(words: str, tell: Tell) -> None:
+    """Run the rooms and the sync of launched agents until the last one's pane is closed, or a signal."""
+    given = json.loads(words)
+    panes = frozenset(given["panes"])
+    options = Options(None, given["hub"], given["config"])
+    try:
+        plan = Plan(options, given["names"], tell, launched=True, room=given["room"])
+        supervising.launch(_WhileOpen(plan, panes), tell)
+    except (XwError, OSError) as error:
+        tell(str(explain(error)))
+        while _any_open(panes):
+            time.sleep(supervising.LOOK_S)
+
+
+class _WhileOpen:
+    """What a plan wants, for as long as one of some panes is open."""
+
+    edited = True  # it goes on even if nothing of it can work
+
+    def __init__(self, plan: Plan, panes: Collection[str]) -> None:
+        self._plan = plan
+        self._panes = panes
+
+    def look(self, running: Collection[str]) -> list[supervising.Program]:
+        """Return the programs to run now; ask this process to end if no pane is left."""
+        if not _any_open(self._panes):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self._plan.look(running)
+
+
+def _any_open(panes: Collection[str]) -> bool:
+    try:
+        return any(pane.pane in panes for pane in Tmux().panes())
+    except TimedOut:
+        return True  # a busy machine

@@ -1,0 +1,41 @@
+"""What runs in a tmux pane of `xw launch alice=claude bob=codex`: `python -m xw.cli.in_pane FOLDER`.
+
+It waits for its order, takes the environment that the person's terminal has, and starts anew with it. A call
+that failed at once stays readable until somebody presses Enter: the pane closes with this process.
+"""
+
+import os
+import sys
+import time
+
+from xw.agent import process
+from xw.cli.call import warn
+
+_SOON_S = 10.0
+"""A program that failed before this time, its start included, failed at once."""
+
+
+def main(words: list[str]) -> int:
+    """Take the order in a run directory, or run the words of one; return the exit code."""
+    if len(words) == 1:
+        order = process.take_order(words[0])
+        if order is None:
+            return 1
+        os.chdir(order.folder)
+        argv = [sys.executable, "-P", "-m", "xw.cli.in_pane", *order.words]
+        os.execve(sys.executable, argv, order.environ)
+    if words[0] == "keep":
+        process.keep(words[1], lambda text: warn(f"up: {text}"))
+        return 0
+    from xw.__main__ import run
+
+    began = time.monotonic()
+    code = run(words)
+    if code and time.monotonic() - began < _SOON_S:
+        warn("press Enter to close this pane")
+        sys.stdin.readline()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
