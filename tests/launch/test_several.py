@@ -75,13 +75,14 @@ class Desk:
 @pytest.fixture
 def desk(team: Team, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk whose project has an odd path; its tmux server started with another environment."""
-    folder = team.folder.rename(tmp_path / ODD)
+    team.folder = team.folder.rename(tmp_path / ODD)
+    team.hub = team.folder / ".xw" / "hub"
     monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
     monkeypatch.delenv("TMUX", raising=False)
     bare = {"PATH": os.environ["PATH"], "TMUX_TMPDIR": str(tmp_path)}
     server = ["tmux", "-L", "default", "-f", "/dev/null", "new-session", "-d", "-s", "keeper", "sleep 1000"]
     subprocess.run(server, env=bare, check=True, capture_output=True)
-    made = Desk(Team(folder), runs)
+    made = Desk(team, runs)
     yield made
     subprocess.run(["tmux", "-L", "default", "kill-server"], check=False, capture_output=True)
     until(lambda: not made.left)
@@ -193,9 +194,10 @@ def test_inside_tmux(team: Team, window: Callable[[], Window]) -> None:
     until(lambda: not one.processes, 2 * PATIENCE)
     assert [pane.pane for pane in one.tmux.panes() if pane.session == here] == [one.id]
     many = [f"n{number}=true" for number in range(9)]
-    one.tmux.run("resize-window", "-t", one.id, "-x", "14")
+    one.tmux.run("set-option", "-t", here, "default-size", "14x24")
     one.keys(f"clear; {shlex.join([*XW, 'launch', *many])} 2>err")
-    until(lambda: "nothing was started" in (team.folder / "err").read_text(), 2 * PATIENCE)
+    err = team.folder / "err"
+    until(lambda: err.exists() and "nothing was started" in err.read_text(), 2 * PATIENCE)
     one.shows("$")
     assert [pane.pane for pane in one.tmux.panes() if pane.session == here] == [one.id]
     assert not team.box("n0").exists() and one.folders == []
@@ -211,7 +213,6 @@ def test_a_terminal_without_tmux(desk: Desk, window: Callable[[], Window]) -> No
     """The new session is shown in the terminal; leaving it tells how to come back, its end gives it back."""
     one = window()
     own = ["env", "-u", "TMUX", "-u", "TMUX_PANE", f"TMUX_TMPDIR={os.environ['TMUX_TMPDIR']}"]
-    one.keys(shlex.join(["cd", str(desk.team.folder)]))
     one.keys(shlex.join([*own, *XW, "launch", f"dora={LINES}"]))
     until(lambda: any(row.startswith("program ") for row in one.rows), 2 * PATIENCE)
     (session,) = desk.sessions
@@ -219,4 +220,5 @@ def test_a_terminal_without_tmux(desk: Desk, window: Callable[[], Window]) -> No
     one.has(f"dora runs on: `tmux attach -t {session}` shows it")
     (pane,) = (pane.pane for pane in desk.tmux.panes() if pane.program == "python3")
     desk.keys(pane, "bye 0")
-    desk.ends()
+    until(lambda: not desk.sessions and not one.processes, 2 * PATIENCE)
+    assert one.folders == []
