@@ -7,8 +7,10 @@ that failed at once stays readable until somebody presses Enter: the pane closes
 import os
 import sys
 import time
+from contextlib import suppress
 
 from xw.agent import process
+from xw.cli import app
 from xw.cli.call import warn
 
 _SOON_S = 10.0
@@ -27,13 +29,12 @@ def main(words: list[str]) -> int:
     if words[0] == "keep":
         process.keep(words[1], lambda text: warn(f"up: {text}"))
         return 0
-    from xw.__main__ import run
-
     began = time.monotonic()
-    code = run(words)
+    code = app.run(words)
     if code and time.monotonic() - began < _SOON_S:
         warn("press Enter to close this pane")
-        sys.stdin.readline()
+        with suppress(KeyboardInterrupt):
+            sys.stdin.readline()
     return code
 
 
