@@ -211,8 +211,10 @@ def _check(team: Team, sent: list[str], shown: list[str], chat: str) -> None:
             why = team.json("check", "--failed", by="bob")["dead_letters"]
             assert {one["kind"] for one in why} <= {"uncertain", "gone"}, why
     # The others can tell after any crash whether a text went in, and keep the answer.
-    if chat not in ("lines", "claude, killed"):
+    if chat not in ("lines", "opencode", "claude, killed"):
         assert not failed and len(shown) == len(sent)
+    if chat == "opencode":  # noted as sent, and killed before it was
+        assert len(failed) <= 2 and len(shown) == len(sent) - len(failed)
 
 
 @pytest.mark.parametrize("chat", CHATS)

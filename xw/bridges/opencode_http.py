@@ -60,6 +60,7 @@ class Server:
 
         Raise ChatGone or NotPresented if the server certainly did not take it, Uncertain otherwise.
         """
+        request = self._request("POST", path, body)
         connection = self._connect()
         try:
             try:
@@ -67,8 +68,10 @@ class Server:
             except OSError as error:
                 raise NotPresented(f"cannot note that the text goes in: {error}") from error
             try:
-                self._send(connection, "POST", path, body)
-                answer = connection.getresponse()
+                # All at once: a kill between the note and the last byte leaves it uncertain.
+                connection.sock.sendall(request)
+                answer = http.client.HTTPResponse(connection.sock, method="POST")
+                answer.begin()
                 said = answer.read(LIMIT)
             except (OSError, http.client.HTTPException) as error:
                 raise Uncertain(f"{self.url}: broke off: {str(error) or type(error).__name__}") from error
@@ -82,8 +85,9 @@ class Server:
     def _ask(self, method: str, path: str, body: object) -> Any:
         connection = self._connect()
         try:
-            self._send(connection, method, path, body)
-            answer = connection.getresponse()
+            connection.sock.sendall(self._request(method, path, body))
+            answer = http.client.HTTPResponse(connection.sock, method=method)
+            answer.begin()
             said = answer.read(LIMIT)
         except (OSError, http.client.HTTPException) as error:
             raise ChatGone(f"{self.url}: does not answer: {str(error) or type(error).__name__}") from error
@@ -116,10 +120,14 @@ class Server:
             raise ChatGone(f"no opencode at {self.url}: {error.strerror or error}") from error
         return connection
 
-    def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: object) -> None:
-        data = None if body is None else json.dumps(body).encode()
-        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
-        connection.request(method, path, data, headers)
+    def _request(self, method: str, path: str, body: object) -> bytes:
+        """Return the bytes of a request."""
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = {**self._headers, "Host": self.url.partition("//")[2], "Connection": "close"}
+        if body is not None:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(data))}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + data
 
 
 def _message(said: bytes) -> str:
