@@ -168,6 +168,16 @@ def test_what_cannot_start(desk: Desk, words: tuple[str, ...], code: int, said: 
     assert desk.sessions == [] and not team.box("dora").exists() and list(desk.runs.glob("xw/**/*")) == []
 
 
+def test_a_room_that_cannot_be_made(desk: Desk) -> None:
+    """The panes, which are open by then, are closed, and no program has started."""
+    desk.team.box("tea").write_text("not a folder")
+    mark = desk.team.folder / "started"
+    result = desk.launch(f"dora=touch {shlex.quote(str(mark))}", "--room", "tea", "--detach")
+    assert result.code and "tea" in result.err, result
+    desk.ends()
+    assert not mark.exists()
+
+
 def test_without_tmux(desk: Desk) -> None:
     """The error has the calls for separate terminals."""
     result = desk.launch("dora=/bin/sh -c 'exit 1'", "bob=/bin/sh", "--room", "tea", PATH="/nonexistent")

@@ -360,4 +360,18 @@ MUTATIONS = (
         "    kept = rows[: len(rows) - same]",
         ("tests/bridges/test_furniture.py::test_rows_of_an_answer",),
     ),
+    Mutation(
+        "two agents of one launch have two names",
+        "xw/actions/several.py",
+        "        if names.count(name) > 1:",
+        "        if False:",
+        ("tests/launch/test_several.py::test_what_cannot_start",),
+    ),
+    Mutation(
+        "a name in use is refused before any pane opens",
+        "xw/actions/several.py",
+        "        if runs.of_mailbox(instance.mailbox):",
+        "        if False:",
+        ("tests/launch/test_several.py::test_mail_between_two_panes",),
+    ),
 )
