@@ -70,5 +70,7 @@ Code = Literal[
     "on-hold",
     "shared-name",
     "room-down",
+    "launched",
+    "launch-left",
     ErrorCode,  # of an error that ended a check
 ]

@@ -22,7 +22,8 @@ from xw.mailbox import Mailbox
 from xw.message import parse_object
 
 NOTE = "run.json"
-LOG = "bridge.log"
+BRIDGE_LOG = "bridge.log"
+SYNC_LOG = "sync.log"
 GRACE_S = 5.0
 """How long a program that was asked to end may take."""
 _LIMIT = 64 * 1024
@@ -33,7 +34,7 @@ class RunNote(NamedTuple):
 
     `profile` is the program profile, `command` what the person started. `ways`, `targets` and `options` are
     those of `programs.Arrangement`; `pane` and `server` are the tmux pane it runs in and the server's socket,
-    or empty.
+    or empty. `hooks` is True if the run has the program's hooks.
     """
 
     name: str
@@ -47,6 +48,7 @@ class RunNote(NamedTuple):
     pane: str = ""
     server: str = ""
     terminal: str = ""
+    hooks: bool = False
 
 
 def make(name: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -104,10 +106,15 @@ def of_mailbox(mailbox: Mailbox) -> tuple[str, RunNote] | None:
 
 def remove_stale(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Remove what launches left behind that were killed; end their programs. Return the directories."""
-    left = [folder for folder in _all(environ) if not processes.lives(launcher(folder))]
+    left = stale(environ)
     for folder in left:
         clear(folder)
     return left
+
+
+def stale(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the run directories of launches that are gone."""
+    return [folder for folder in _all(environ) if not processes.lives(launcher(folder))]
 
 
 def clear(folder: str) -> None:

@@ -1,5 +1,6 @@
 """`xw launch`: the program in front, its bridge beside it, and nothing left of both."""
 
+import json
 import os
 import signal
 import subprocess
@@ -39,6 +40,9 @@ def test_a_program_that_nobody_described(team: Team, window: Open) -> None:
     one.has(f"XW_CONFIG = {team.folder}/xw.json")
     one.keys("env XW_RUN")
     one.has(f"XW_RUN = {folder}")
+    one.keys("env XW_CONFINED")
+    one.has("XW_CONFINED = 1")
+    assert json.loads((folder / "confined.json").read_text())["XW_NAME"] == "dora"
     assert "you are `dora`" in (folder / "instructions.md").read_text()
     answer = team.run("ask", "--to", "dora", "--timeout", "60", "how are you?")
     assert answer.out.startswith("heard "), answer

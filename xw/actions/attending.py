@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
-from xw import presence, processes, programs, runs
+from xw import presence, processes, runs
 from xw.actions import bridging
 from xw.actions.supervising import PARENT
 from xw.backoff import Pause
@@ -23,7 +23,7 @@ from xw.bridges.serve import BEAT_S, Plan, Stop
 from xw.errors import Usage, XwError
 from xw.instance import Instance
 from xw.presence import Doing
-from xw.runs import LOG, RunNote
+from xw.runs import RunNote
 
 _ROUTINE = (
     "ready", "presented", "answered", "resum", "mail waits", "the chat is not ready", "announced",
@@ -34,15 +34,11 @@ _FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
 
 
 class Beside:
-    """The process beside a program, started again if it dies."""
+    """A process beside a program, started again if it dies; its output goes to a log in the run directory."""
 
-    def __init__(self, folder: str, note: RunNote, argv: Sequence[str], tell: Tell) -> None:
-        self.important: list[str] = []
-        """The lines of its log that a person should read, known after `close`."""
-        self._folder = folder
-        self._argv = [*argv, "--target", folder]
-        self._name = note.name
-        self._tell = tell
+    def __init__(self, folder: str, log: str, argv: Sequence[str]) -> None:
+        self._log = f"{folder}/{log}"
+        self._argv = argv
         self._process: subprocess.Popen[bytes] | None = None
         self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
         self._due = self._started = 0.0
@@ -61,8 +57,9 @@ class Beside:
             self._start(now)
 
     def _start(self, now: float) -> None:
-        environ = {name: value for name, value in os.environ.items() if name != PARENT}
-        with open(f"{self._folder}/{LOG}", "ab", opener=_private) as log:
+        # A sync ends with the process that this names; a bridge with its pipe, the sooner of both.
+        environ = {**os.environ, PARENT: str(os.getpid())}
+        with open(self._log, "ab", opener=_private) as log:
             self._process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.PIPE,
@@ -74,7 +71,7 @@ class Beside:
         self._started = now
 
     def close(self) -> None:
-        """End it, and note the important lines of its log."""
+        """End it."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -83,12 +80,15 @@ class Beside:
                 self._process.kill()
                 self._process.wait()
             self._drop()
+
+    @property
+    def important(self) -> list[str]:
+        """The last lines of its log that a person should read, each once."""
         said = ""
         with suppress(OSError):
-            said = Path(self._folder, LOG).read_text("utf-8", "replace")
+            said = Path(self._log).read_text("utf-8", "replace")
         lines = [_text(line) for line in said.splitlines()]
-        told = list(dict.fromkeys(line for line in lines if line and not line.startswith(_ROUTINE)))
-        self.important = [f"its bridge: {line}" for line in told[-_SHOWN:]]
+        return list(dict.fromkeys(line for line in lines if line and not line.startswith(_ROUTINE)))[-_SHOWN:]
 
     def _drop(self) -> None:
         if self._process is not None and self._process.stdin:
@@ -137,8 +137,9 @@ def _follow(stop: Stop) -> None:
 
 def _show_alive(instance: Instance, note: RunNote, stop: Stop, tell: Tell) -> None:
     """Show that the program runs, and when it sees mail, where no bridge can."""
-    hooks = programs.profile(note.profile).hooks
-    kind, when = ("hooks", "when a turn starts or ends") if hooks else ("launch", "when it runs `xw check`")
+    kind, when = ("launch", "when it runs `xw check`")
+    if note.hooks:
+        kind, when = ("hooks", "when a turn starts or ends")
     doing, woken, told = Doing("alive", note=f"sees mail {when}"), Event(), ""
     stop.wakes(woken.set)
     while not stop.asked():

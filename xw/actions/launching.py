@@ -156,6 +156,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
             pane=place.pane,
             server=place.server,
             terminal=place.terminal,
+            hooks=bool(found.profile.hooks) and arranged.hooks,
         )
         code = _watch(instance, job, folder, note, signals, tell)
     if code and time.monotonic() - started < SOON_S:
@@ -164,9 +165,12 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
 
 
 def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Signals, tell: Tell) -> int:
-    """Tend the program and its bridge until the program ends; return its exit code."""
+    """Tend the program and the processes beside it until the program ends; return its exit code."""
     title = Title(note.pane, note.server)
-    beside = Beside(folder, note, [*XW, "bridge", "best", *_same(instance)], tell)
+    bridge = Beside(folder, runs.BRIDGE_LOG, [*XW, "bridge", "best", "--target", folder, *_same(instance)])
+    beside = [bridge]
+    if instance.carrier.mirror and not presence.runs(instance.mailbox, layout.WATCH_LOCK):
+        beside.append(Beside(folder, runs.SYNC_LOG, [*XW, "sync", "--watch", *_same(instance)]))
     code: int | None = None
     try:
         runs.write(folder, note)
@@ -174,7 +178,8 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
         while (code := job.ended()) is None:
             for number in signals.take():
                 job.signal(number)
-            beside.tend()
+            for process in beside:
+                process.tend()
             _name(title, instance, note)
             signals.wait(LOOK_S)
     finally:
@@ -182,11 +187,15 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
             job.signal(signal.SIGHUP)
         title.close()
         job.close(code or 0)
-        beside.close()
+        for process in beside:
+            process.close()
+        told = bridge.important
         with suppress(XwError, OSError):  # the disk is full or the hub is gone: its presence expires
             runs.unpoint(instance.mailbox)
             presence.end(instance.mailbox)
-    _tell_what_is_left(instance, beside, tell)
+    for line in told:
+        tell(f"its bridge: {line}")
+    _tell_what_is_left(instance, tell)
     return code
 
 
@@ -263,9 +272,7 @@ def _reads_title(look: Profile | None, way: str) -> bool:
     return any(pattern is not NEVER for pattern in (look.busy_title, look.ready_title, look.dialog_title))
 
 
-def _tell_what_is_left(instance: Instance, beside: Beside, tell: Tell) -> None:
-    for line in beside.important:
-        tell(line)
+def _tell_what_is_left(instance: Instance, tell: Tell) -> None:
     try:
         waiting = len(instance.mailbox.names(INBOX["pending"]))
         unfinished = len(instance.mailbox.names(INBOX["processing"]))

@@ -39,7 +39,8 @@ class Arrangement(NamedTuple):
     `files` are written below the run directory (relative path: text, 0600) before the start; `environ` is
     added to the environment (each run has XW_NAME, XW_CONFIG, XW_CONFINED and XW_RUN anyway); `options`
     are those of the bridge, beside the way's own; `notes` tell the person what will not work. `ways` replaces
-    the profile's, such as for a command line that answers once and ends.
+    the profile's, such as for a command line that answers once and ends. `hooks` is False if this run
+    has none of the program's hooks.
 
     Each way is opened with its target in `targets`, else with the program's process id (tmux: its pane), and
     with those of `options` that it knows; if it knows an option `run`, that is the run directory.
@@ -51,6 +52,7 @@ class Arrangement(NamedTuple):
     options: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
     ways: tuple[str, ...] | None = None
+    hooks: bool = True
     targets: Mapping[str, str] = {}
 
 

@@ -39,7 +39,9 @@ def arrange(run: Run) -> Arrangement:
     if hub and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
         options += ["--add-dir", hub]
     notes = [] if once else ["Codex takes mail after its first prompt, and looks for it every 10 s"]
-    return Arrangement((run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None)
+    return Arrangement(
+        (run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None, hooks=False
+    )
 
 
 def _settings(run: Run) -> list[str]:

@@ -35,6 +35,7 @@ def arrange(run: Run) -> Arrangement:
         files={_POLICY: "\n".join(parts.rules(_RULE))},
         notes=tuple(notes),
         ways=() if once else None,
+        hooks=False,
     )
 
 
