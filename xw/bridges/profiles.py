@@ -1,7 +1,7 @@
 """The looks of agent programs in a terminal, as data: one table, one row per program.
 
 `screen.py` reads screens by these rows and knows no program by name. Observed with
-Claude Code 2.1.329, Codex 0.169, Gemini CLI 0.61, opencode 1.18, pi 0.74, Qwen Code
+Claude Code 2.1.332, Codex 0.171, Gemini CLI 0.61, opencode 1.18, pi 1.6, Qwen Code
 0.24 and llm 0.36 under tmux 3.3a; `tests/bridges/screens/` holds their screens.
 `looks.py` has the other looks of these programs.
 
