@@ -17,7 +17,7 @@ _PIECE = 40
 
 
 class Call(NamedTuple):
-    """A use of a tool; a tool is chosen by the end of its name, since some programs put prefixes."""
+    """A use of a tool; a tool is chosen by a pattern for the end of its name: some programs put prefixes."""
 
     tool: str
     arguments: Json
@@ -36,8 +36,22 @@ class Turn(NamedTuple):
 
     text: str
     tools: tuple[str, ...]
-    result: str | None = None
-    """Of the tool that was called last."""
+    items: tuple[tuple[str, str], ...] = ()
+    """All messages of the request, as (role, text); the role `tool` for results."""
+
+    def results(self, marker: str) -> list[str]:
+        """Return the results of tools since the message that holds the marker; none after a later text."""
+        given: list[str] = []
+        for role, text in reversed(self.items):
+            if role == "tool":
+                given.append(text)
+            elif marker in text and role not in SPOKEN:
+                break
+        return given[::-1]
+
+
+SPOKEN = ("assistant", "model")
+"""The roles of the model's own words."""
 
 
 class Dialect(NamedTuple):
@@ -68,13 +82,12 @@ def _flat(value: Any) -> str:
 
 def _newest(items: list[tuple[str, str]], tools: list[str]) -> Turn:
     """Return the last turn of items of (role, text); for a tool's result, with all text before it."""
-    spoke = max(
-        (number for number, (role, _) in enumerate(items) if role in ("assistant", "model")), default=-1
-    )
-    results = [text for role, text in items[spoke + 1 :] if role == "tool"]
-    said = items if results else items[spoke + 1 :]
-    text = "\n".join(text for role, text in said if role == "user")
-    return Turn(text, tuple(tools), results[-1] if results else None)
+    spoke = max((number for number, (role, _) in enumerate(items) if role in SPOKEN), default=-1)
+    called = any(role == "tool" for role, _ in items[spoke + 1 :])
+    said = items if called else items[spoke + 1 :]
+    # Some hooks add text as a message of the developer.
+    text = "\n".join(text for role, text in said if role in ("user", "developer"))
+    return Turn(text, tuple(tools), tuple(items))
 
 
 def _read_anthropic(body: Json) -> Turn:

@@ -15,6 +15,13 @@ from typing import Any
 from tests.agents.programs import search_path
 
 KEY = "test-key"
+_GEMINI_RULE = """\
+[[rule]]
+toolName = "run_shell_command"
+commandPrefix = "xw %s"
+decision = "allow"
+priority = 100
+"""
 _AIDER = """\
 model: openai/stub-1
 analytics-disable: true
@@ -27,22 +34,36 @@ git: false
 """
 
 
-def prepare(home: Path, work: Path, port: int) -> None:
-    """Write every program's settings into `home`, for work in the directory `work`."""
+XW = ("check", "read", "send", "reply", "done")
+"""The commands of xw that the programs may run without asking, where rules are written."""
+
+
+def prepare(home: Path, work: Path, port: int, rules: bool = True) -> None:
+    """Write every program's settings into `home`, for work in the directory `work`.
+
+    Without `rules`, they ask before they run `xw`.
+    """
     base = f"http://127.0.0.1:{port}"
     for place in (home / "tmp", work):
         place.mkdir(parents=True, exist_ok=True)
     _claude(home, work)
     _codex(home, work, base)
     _gemini(home / ".gemini", "gemini-api-key")
-    _gemini(home / ".qwen", "openai")
-    _opencode(home, base)
+    allow = [f"Bash(xw {command} *)" for command in XW] if rules else []
+    _gemini(home / ".qwen", "openai", {"permissions": {"allow": allow}})
+    _opencode(home, base, rules)
     _pi(home, base)
     _put(
         home / ".config/io.datasette.llm/extra-openai-models.yaml",
         f'- model_id: stub\n  model_name: stub-1\n  api_base: "{base}/v1"\n',
     )
     _put(home / ".aider.conf.yml", _AIDER)
+    # Codex runs commands in a login shell, which sets PATH anew.
+    _put(home / ".profile", f"PATH={sysconfig.get_path('scripts')}:$PATH\n")
+    if rules:
+        claude = {"permissions": {"allow": [f"Bash(xw {command}:*)" for command in XW]}}
+        _put(home / ".claude/settings.json", claude)
+        _put(home / ".gemini/policies/xw.toml", "".join(_GEMINI_RULE % command for command in XW))
 
 
 def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
@@ -133,7 +154,7 @@ def _codex(home: Path, work: Path, base: str) -> None:
     _put(home / ".codex/config.toml", "\n".join(lines) + "\n")
 
 
-def _gemini(place: Path, key: str) -> None:
+def _gemini(place: Path, key: str, more: Mapping[str, Any] | None = None) -> None:
     """Write the settings of Gemini CLI, whose form Qwen Code has too."""
     settings = {
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
@@ -142,10 +163,10 @@ def _gemini(place: Path, key: str) -> None:
         "ui": {"hideTips": True},
         "security": {"auth": {"selectedType": key}, "folderTrust": {"enabled": False}},
     }
-    _put(place / "settings.json", settings)
+    _put(place / "settings.json", settings | dict(more or {}))
 
 
-def _opencode(home: Path, base: str) -> None:
+def _opencode(home: Path, base: str, rules: bool) -> None:
     model = {"name": "stub-1", "tool_call": True, "limit": {"context": 100000, "output": 8000}}
     provider = {
         "npm": "@ai-sdk/openai-compatible",
@@ -158,7 +179,8 @@ def _opencode(home: Path, base: str) -> None:
         "share": "disabled",
         "model": "stub/stub-1",
         "small_model": "stub/stub-1",
-        "permission": {"bash": "ask"},  # what the test of an open dialog needs
+        # The test of an open dialog needs a tool that asks.
+        "permission": {"bash": {"*": "ask", **({"xw *": "allow"} if rules else {})}},
         "provider": {"stub": provider},
     }
     _put(home / ".config/opencode/opencode.json", settings)

@@ -11,15 +11,16 @@ their own text and count nothing. It listens on 127.0.0.1 alone.
 
 import itertools
 import json
+import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from tests.agents import dialects
-from tests.agents.dialects import Answer, Turn
+from tests.agents.dialects import Answer, Call, Turn
 
 _CATALOGUE = {
     "object": "list",
@@ -27,6 +28,14 @@ _CATALOGUE = {
     "models": [{"name": "models/stub-1", "supportedGenerationMethods": ["generateContent"]}],
 }
 _TOKENS = {"input_tokens": 1, "totalTokens": 1}
+
+
+Make = Call | Callable[[], Call]
+
+
+class _Said(NamedTuple):
+    answer: Answer
+    calls: tuple[Make, ...]
 
 
 class Model:
@@ -38,7 +47,7 @@ class Model:
         self.called: list[tuple[str, str]] = []
         """Markers, each with the whole name of the tool that its answer called."""
         self._markers = (f"marker{number:04d}" for number in itertools.count(1))
-        self._says: dict[str, Answer] = {}
+        self._says: dict[str, _Said] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -55,11 +64,12 @@ class Model:
         """Return a word that no other message has."""
         return next(self._markers)
 
-    def says(
-        self, marker: str, text: str = "", delay_s: float = 0.0, call: dialects.Call | None = None
-    ) -> None:
-        """Answer a turn that holds the marker with this; with a call, once that tool's result is there."""
-        self._says[marker] = Answer(text, delay_s, call)
+    def says(self, marker: str, text: str = "", delay_s: float = 0.0, calls: Sequence[Make] = ()) -> None:
+        """Answer a turn that holds the marker with this; with calls, once each of them has its result.
+
+        A call may be a function, which is asked when its turn comes.
+        """
+        self._says[marker] = _Said(Answer(text, delay_s), tuple(calls))
 
     def asked(self, marker: str) -> list[str]:
         """Return the turns that held the marker, as the program sent them."""
@@ -72,14 +82,16 @@ class Model:
         if not marker or marker not in turn.text:
             last = [line for line in turn.text.splitlines() if line.strip()]
             return Answer(f"You said: {last[-1][:80]}" if last else "You said nothing.")
-        answer = self._says[marker]
-        if turn.result is not None or not answer.call:
-            return answer._replace(call=None)
-        named = [tool for tool in turn.tools if tool.endswith(answer.call.tool)]
+        said, done = self._says[marker], len(turn.results(marker))
+        if done >= len(said.calls):
+            return said.answer
+        call = said.calls[done]
+        call = call if isinstance(call, Call) else call()
+        named = [tool for tool in turn.tools if re.search(f"({call.tool})$", tool)]
         if not named:
-            return answer._replace(call=None)
+            return said.answer  # such as a request for a title
         self.called.append((marker, named[0]))
-        return answer._replace(call=answer.call._replace(tool=named[0]))
+        return said.answer._replace(call=call._replace(tool=named[0]))
 
 
 class _Way(NamedTuple):

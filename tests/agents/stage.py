@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.agents.home import environ, prepare
 from tests.agents.model import Model
@@ -18,12 +20,12 @@ ANSWER_S = 60.0
 class Stage:
     """Alice writes to bob, whose mail a bridge takes to the program, which works in the directory `work`."""
 
-    def __init__(self, home: Path, model: Model, *names: str) -> None:
+    def __init__(self, home: Path, model: Model, *names: str, rules: bool = True) -> None:
         self.name = names[0]
         self.home = home
         self.model = model
         self.work = home / "work"
-        prepare(home, self.work, model.port)
+        prepare(home, self.work, model.port, rules)
         self.environ = environ(home, names, model.port)
         self._log = home / "bridge.log"
         self._bridge: subprocess.Popen[bytes] | None = None
@@ -77,9 +79,20 @@ class Stage:
         reply = json.loads(self.xw("wait", "--json", "--re", short, "--timeout", f"{ANSWER_S:g}"))
         return str(reply["body"])
 
+    def attached(self, message: Mapping[str, Any]) -> list[bytes]:
+        """Return the contents of the files that came to alice with a message."""
+        shown = self.xw("read", str(message["id"]))
+        names = [file["name"] for file in message["attachments"]]
+        paths = [re.search(rf"(/\S+/{re.escape(name)})", shown) for name in names]
+        return [Path(path[1]).read_bytes() for path in paths if path]
+
     def stop(self) -> None:
         """End the bridge, which ends what it started."""
         if self._bridge:
             self._bridge.terminate()
             self._bridge.wait(20)
             self._bridge = None
+
+    def end(self) -> None:
+        """End all that this stage has started, as far as it knows."""
+        self.stop()

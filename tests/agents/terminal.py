@@ -20,8 +20,8 @@ START_S = 180.0
 class Terminal(Stage):
     """The program's name is its profile's too, if it has one."""
 
-    def __init__(self, name: str, home: Path, model: Model) -> None:
-        super().__init__(home, model, name)
+    def __init__(self, name: str, home: Path, model: Model, rules: bool = True) -> None:
+        super().__init__(home, model, name, rules=rules)
         self.server = str(home / "tmux")
         self.tmux = Tmux(self.server)
         self.pane = ""
@@ -29,15 +29,29 @@ class Terminal(Stage):
         described = changes(dict(option.split("=", 1) for option in self.options))
         self.profile = PROFILES.get(name, GENERIC)._replace(**described)
 
-    def start(self) -> None:
-        """Start the program in a pane of 120 by 40, wait until it is idle, and bridge to it."""
-        variables = [f"{key}={value}" for key, value in self.environ.items()]
+    def open(self, *command: str, **more: str) -> None:
+        """Start a command in a pane of 120 by 40, with these variables too, and wait until it is idle."""
+        variables = [f"{key}={value}" for key, value in {**self.environ, "XW_NAME": "bob", **more}.items()]
         size = ["-x", "120", "-y", "40", "-c", str(self.work)]
-        command = ["env", "-i", *variables, *PROGRAMS[self.name].terminal]
         self.pane = self.tmux.run(
-            "-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size, *command
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-P",
+            "-F",
+            "#{pane_id}",
+            *size,
+            "env",
+            "-i",
+            *variables,
+            *command,
         ).strip()
         self.waits_for(None)
+
+    def start(self) -> None:
+        """Start the program in its pane, and bridge to it."""
+        self.open(*PROGRAMS[self.name].terminal)
         target = self.pane if self.options else self.name
         options = [f"--option={option}" for option in (f"server={self.server}", *self.options)]
         self.bridge("tmux", "--target", target, *options)

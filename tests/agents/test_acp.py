@@ -69,7 +69,7 @@ def test_second_turn_is_in_the_same_session(agent: Stage) -> None:
 def test_tools_are_denied(agent: Stage) -> None:
     """The bridge's policy refuses a tool that needs permission, and mail goes on."""
     first, second = agent.marker(), agent.marker()
-    agent.model.says(first, "After the tool.", call=TOOLS[agent.name])
+    agent.model.says(first, "After the tool.", calls=[TOOLS[agent.name]])
     agent.model.says(second, "Next.")
     agent.send(first)
     assert agent.ask(second).endswith("Next.")

@@ -128,7 +128,7 @@ def test_open_dialog_is_never_answered(terminal: Terminal) -> None:
         # Nothing to see: pi and llm run their tools without asking.
         return
     first, second = terminal.marker(), terminal.marker()
-    terminal.model.says(first, "After the tool.", call=TOOLS[terminal.name])
+    terminal.model.says(first, "After the tool.", calls=[TOOLS[terminal.name]])
     terminal.model.says(second, "Much later.")
     terminal.send(first)
     terminal.waits_for("a dialog is open")
