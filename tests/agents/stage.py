@@ -14,7 +14,7 @@ from tests.agents.model import Model
 from tests.bridges.helpers import until
 
 XW = os.path.join(sysconfig.get_path("scripts"), "xw")
-ANSWER_S = 60.0
+ANSWER_S = 180.0
 
 
 class Stage:
@@ -40,7 +40,7 @@ class Stage:
             env={**self.environ, "XW_NAME": name},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=ANSWER_S + 60,
             check=False,
         )
         assert done.returncode == status, (arguments, done, self.told())
@@ -66,9 +66,10 @@ class Stage:
         """Return a word that no other message has."""
         return self.model.marker()
 
-    def send(self, body: str) -> str:
+    def send(self, body: str, kind: str = "question", *files: str) -> str:
         """Alice asks bob; the message's short id."""
-        return self.xw("send", "--to", "bob", "question", body).split()[0]
+        attached = [word for file in files for word in ("--attach", file)]
+        return self.xw("send", "--to", "bob", kind, body, *attached).split()[0]
 
     def ask(self, body: str, timeout_s: float = ANSWER_S) -> str:
         """Alice asks and waits; the answer."""
@@ -78,6 +79,10 @@ class Stage:
         """Return the body of the reply to a message of alice's, once it is there."""
         reply = json.loads(self.xw("wait", "--json", "--re", short, "--timeout", f"{ANSWER_S:g}"))
         return str(reply["body"])
+
+    def prompt(self, text: str) -> None:
+        """Let a person type a prompt, where there is a terminal for it."""
+        raise NotImplementedError
 
     def attached(self, message: Mapping[str, Any]) -> list[bytes]:
         """Return the contents of the files that came to alice with a message."""

@@ -1,5 +1,6 @@
 """An agent program in its terminal interface: a pane of a tmux server of its own, behind bob's bridge."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +78,14 @@ class Terminal(Stage):
     def press(self, *keys: str) -> None:
         """Press keys, as a person does."""
         self.tmux.run("send-keys", "-t", self.pane, *keys)
+
+    def prompt(self, text: str) -> None:
+        """Type a prompt and submit it, as a person does."""
+        self.waits_for(None)
+        self.press("-l", text)
+        self.waits_for("no empty input")
+        time.sleep(self.profile.pause_s)
+        self.press("Enter")
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition; a failure shows the screen."""
