@@ -3,12 +3,12 @@
 A `Door` is one way in. Its `make` returns a stage for a program and the function that starts it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.agents.dialects import Call
+from tests.agents.home import put
 from tests.agents.model import Model
 from tests.agents.programs import ACP, PROGRAMS, TERMINAL
 from tests.agents.stage import Stage
@@ -29,8 +29,28 @@ class Door(NamedTuple):
     """True if mail starts a turn of this program; else a person's next prompt does."""
 
 
-def _shell(tool: str, key: str = "command", **more: object) -> Callable[[str], Call]:
-    return lambda command: Call(tool, {key: command, **more})
+class Acts(NamedTuple):
+    """What bob's model does with mail, as calls of tools that the program has."""
+
+    check: Callable[[], Call]
+    read: Callable[[str], Call]
+    reply: Callable[[str, str], Call]
+    done: Callable[[str], Call]
+    send: Callable[[str, Path], Call]
+    """Sends alice a task with a file."""
+
+
+def _shell(tool: str, key: str = "command", **more: object) -> Acts:
+    def run(command: str) -> Call:
+        return Call(tool, {key: command, **more})
+
+    return Acts(
+        lambda: run("xw check"),
+        lambda short: run(f"xw read {short}"),
+        lambda short, text: run(f"xw reply {short} '{text}'"),
+        lambda short: run(f"xw done {short}"),
+        lambda text, file: run(f"xw send --to alice task '{text}' --attach {file.name}"),
+    )
 
 
 SHELL = {
@@ -42,8 +62,31 @@ SHELL = {
     "pi": _shell("bash"),
     "goose": _shell("shell"),
 }
-"""Of each program that runs commands: the tool for it."""
+"""Of each program that runs commands: `xw` by its tool for that."""
 SHELL |= {"claude-acp": SHELL["claude"], "codex-acp": SHELL["codex"]}
+
+
+_TASK = {"to": ["alice"], "type": "task"}
+
+
+def _served(call: Callable[[str, Mapping[str, Any]], Call]) -> Acts:
+    return Acts(
+        lambda: call("check", {}),
+        lambda short: call("read", {"ids": [short]}),
+        lambda short, text: call("reply", {"id": short, "body": text}),
+        lambda short: call("done", {"ids": [short]}),
+        lambda text, file: call(
+            "send", {"to": ["alice"], "type": "task", "body": text, "attach": [str(file)]}
+        ),
+    )
+
+
+MCP = _served(lambda name, given: Call(f"xw[_/]+{name}", dict(given)))
+"""The tools of `xw mcp`, by whatever prefix a program gives them."""
+HIDDEN = _served(
+    lambda name, given: Call("tool_call", {"name": f"mcp__xw__{name}", "arguments": dict(given)})
+)
+"""The same where a program offers them by one tool."""
 
 
 def _tmux(home: Path, name: str, model: Model) -> Staged:
@@ -67,56 +110,55 @@ def _codex(home: Path, name: str, model: Model) -> Staged:
     return one, start
 
 
-_HOOKED = {
-    "claude": ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"),
-    "codex": ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"),
-    "gemini": ("SessionStart", "BeforeAgent", "AfterAgent", "SessionEnd"),
-    "qwen": ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"),
-}
-_SETTINGS = {
-    "claude": ".claude/settings.json",
-    "codex": ".codex/hooks.json",
-    "gemini": ".gemini/settings.json",
-    "qwen": ".qwen/settings.json",
-}
-_MILLISECONDS = ("gemini", "qwen")
+def _opencode(home: Path, name: str, model: Model) -> Staged:
+    one = Terminal(name, home, model)
+
+    def start() -> None:
+        one.open("opencode", "--port", "4097")
+        one.bridge("opencode", "--target", "auto")
+
+    return one, start
 
 
-def _hooks(name: str) -> Mapping[str, Any]:
-    """Return the hooks of a program, as docs/hooks.md gives them."""
-    timeout = 10_000 if name in _MILLISECONDS else 10
-    hooks = {}
-    for event in _HOOKED[name]:
-        command = {"type": "command", "command": f"xw hook {event} --program {name}", "timeout": timeout}
-        hooks[event] = [
-            {"hooks": [{**command, "timeout": 3} if (name, event) == ("codex", "SessionEnd") else command]}
-        ]
-    if name == "claude":
-        waker = {
-            "type": "command",
-            "command": "xw hook wake --program claude",
-            "asyncRewake": True,
-            "timeout": 3600,
-        }
-        for event in ("SessionStart", "Stop"):
-            hooks[event][0]["hooks"].append(waker)
-    return hooks
+def _installed(home: Path, name: str, model: Model, delivery: str) -> Staged:
+    """Return a program that `xw install` has set up; it has rules only for those that take them."""
+    one = Terminal(name, home, model, rules=name in ("gemini", "qwen", "opencode"))
+    one.xw("init", "--name", "bob", "--delivery", delivery)
+    one.xw("install", name, "--user", "--yes")
+    # A person would have to trust each hook first.
+    trust = ["--dangerously-bypass-hook-trust"] if name == "codex" else []
+    return one, lambda: one.open(*PROGRAMS[name].terminal, *trust, ENABLE_TOOL_SEARCH="false")
 
 
 def _hook(home: Path, name: str, model: Model) -> Staged:
+    return _installed(home, name, model, "push")
+
+
+def _mcp(home: Path, name: str, model: Model) -> Staged:
+    if name in INSTALLED:
+        return _installed(home, name, model, "asked")
     one = Terminal(name, home, model)
-    one.xw("init", "--name", "bob", "--delivery", "push")
-    settings = home / _SETTINGS[name]
-    before = json.loads(settings.read_text("utf-8")) if settings.exists() else {}
-    settings.write_text(json.dumps({**before, "hooks": _hooks(name)}), encoding="utf-8")
-    # A person would have to trust each hook first.
-    trust = ["--dangerously-bypass-hook-trust"] if name == "codex" else []
-    return one, lambda: one.open(*PROGRAMS[name].terminal, *trust)
+    if name == "goose":
+        return one, lambda: one.open(*PROGRAMS[name].terminal, "--with-extension", "xw:xw mcp")
+    server = {"command": "xw", "args": ["mcp"], "exposure": "direct"}
+    put(home / ".pi/agent/mcp.json", {"mcpServers": {"xw": server}})
+    return one, lambda: one.open(*PROGRAMS[name].terminal)
 
 
+INSTALLED = ["claude", "codex", "gemini", "opencode", "qwen"]
+"""The programs that `xw install` knows."""
+HOOKED = [name for name in INSTALLED if name != "opencode"]
+"""Those of them with hooks."""
 DOORS = {
-    "native": Door(["codex"], _codex),
-    "hook": Door(list(_HOOKED), _hook, tells=True, wakes=lambda name: name == "claude"),
+    "codex": Door(["codex"], _codex),
+    "opencode": Door(["opencode"], _opencode),
+    "hook": Door(
+        [name for name in INSTALLED if name != "opencode"],
+        _hook,
+        tells=True,
+        wakes=lambda name: name == "claude",
+    ),
+    "mcp": Door([*INSTALLED, "pi", "goose"], _mcp, tells=True, wakes=lambda _: False),
     "acp": Door(ACP, _acp),
     "tmux": Door(TERMINAL, _tmux),
 }

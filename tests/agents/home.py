@@ -53,17 +53,17 @@ def prepare(home: Path, work: Path, port: int, rules: bool = True) -> None:
     _gemini(home / ".qwen", "openai", {"permissions": {"allow": allow}})
     _opencode(home, base, rules)
     _pi(home, base)
-    _put(
+    put(
         home / ".config/io.datasette.llm/extra-openai-models.yaml",
         f'- model_id: stub\n  model_name: stub-1\n  api_base: "{base}/v1"\n',
     )
-    _put(home / ".aider.conf.yml", _AIDER)
+    put(home / ".aider.conf.yml", _AIDER)
     # Codex runs commands in a login shell, which sets PATH anew.
-    _put(home / ".profile", f"PATH={sysconfig.get_path('scripts')}:$PATH\n")
+    put(home / ".profile", f"PATH={sysconfig.get_path('scripts')}:$PATH\n")
     if rules:
         claude = {"permissions": {"allow": [f"Bash(xw {command}:*)" for command in XW]}}
-        _put(home / ".claude/settings.json", claude)
-        _put(home / ".gemini/policies/xw.toml", "".join(_GEMINI_RULE % command for command in XW))
+        put(home / ".claude/settings.json", claude)
+        put(home / ".gemini/policies/xw.toml", "".join(_GEMINI_RULE % command for command in XW))
 
 
 def environ(home: Path, names: Sequence[str], port: int) -> dict[str, str]:
@@ -120,7 +120,8 @@ def end_all(home: Path) -> None:
             os.kill(number, signal.SIGKILL)
 
 
-def _put(path: Path, content: str | Mapping[str, Any]) -> None:
+def put(path: Path, content: str | Mapping[str, Any]) -> None:
+    """Write a file of settings, as text or JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
@@ -133,7 +134,7 @@ def _claude(home: Path, work: Path) -> None:
         "customApiKeyResponses": {"approved": [KEY], "rejected": []},
         "projects": {str(work): {"hasTrustDialogAccepted": True}},
     }
-    _put(home / ".claude.json", settings)
+    put(home / ".claude.json", settings)
 
 
 def _codex(home: Path, work: Path, base: str) -> None:
@@ -151,7 +152,7 @@ def _codex(home: Path, work: Path, base: str) -> None:
         f"[projects.{json.dumps(str(work))}]",
         'trust_level = "trusted"',
     ]
-    _put(home / ".codex/config.toml", "\n".join(lines) + "\n")
+    put(home / ".codex/config.toml", "\n".join(lines) + "\n")
 
 
 def _gemini(place: Path, key: str, more: Mapping[str, Any] | None = None) -> None:
@@ -163,7 +164,7 @@ def _gemini(place: Path, key: str, more: Mapping[str, Any] | None = None) -> Non
         "ui": {"hideTips": True},
         "security": {"auth": {"selectedType": key}, "folderTrust": {"enabled": False}},
     }
-    _put(place / "settings.json", settings | dict(more or {}))
+    put(place / "settings.json", settings | dict(more or {}))
 
 
 def _opencode(home: Path, base: str, rules: bool) -> None:
@@ -183,7 +184,7 @@ def _opencode(home: Path, base: str, rules: bool) -> None:
         "permission": {"bash": {"*": "ask", **({"xw *": "allow"} if rules else {})}},
         "provider": {"stub": provider},
     }
-    _put(home / ".config/opencode/opencode.json", settings)
+    put(home / ".config/opencode/opencode.json", settings)
 
 
 def _pi(home: Path, base: str) -> None:
@@ -197,5 +198,5 @@ def _pi(home: Path, base: str) -> None:
         "maxTokens": 8000,
     }
     provider = {"baseUrl": f"{base}/v1", "api": "openai-completions", "apiKey": KEY, "models": [model]}
-    _put(home / ".pi/agent/models.json", {"providers": {"stub": provider}})
-    _put(home / ".pi/agent/settings.json", {"defaultProvider": "stub", "defaultModel": "stub-1"})
+    put(home / ".pi/agent/models.json", {"providers": {"stub": provider}})
+    put(home / ".pi/agent/settings.json", {"defaultProvider": "stub", "defaultModel": "stub-1"})

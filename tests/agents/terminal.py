@@ -15,7 +15,7 @@ from xw.bridges.panes import Tmux, list_panes
 from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.screen import not_ready
 
-START_S = 180.0
+START_S = 400.0
 
 
 class Terminal(Stage):
@@ -85,7 +85,10 @@ class Terminal(Stage):
         self.press("-l", text)
         self.waits_for("no empty input")
         time.sleep(self.profile.pause_s)
-        self.press("Enter")
+        while (self.reason() or "").startswith("no empty input"):
+            self.press("Enter")  # a slow program may take the first one for a part of the text
+            with suppress(AssertionError):
+                until(lambda: not (self.reason() or "").startswith("no empty input"), 10)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition; a failure shows the screen."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agents.doors import CASES, DOORS, SHELL, Door
+from tests.agents.doors import CASES, DOORS, HIDDEN, MCP, SHELL, Acts
 from tests.agents.home import end_all
 from tests.agents.model import Make, Model
 from tests.agents.programs import install
@@ -26,34 +26,38 @@ IN, OUT, DONE = b"numbers: 1 2 3\n", b"sum: 6\n", "All of it is done."
 
 
 @pytest.fixture(params=CASES, ids="-".join)
-def bob(request: pytest.FixtureRequest, model: Model) -> Iterator[tuple[Door, Stage]]:
-    """A program that one of the ways serves."""
+def bob(request: pytest.FixtureRequest, model: Model) -> Iterator[tuple[str, Stage]]:
+    """A program, and the way in that serves it."""
     way, name = request.param
     install([name])
-    door = DOORS[way]
     with tempfile.TemporaryDirectory(prefix="xw-", ignore_cleanup_errors=True) as folder:
         home = Path(folder).resolve()
-        stage, start = door.make(home, name, model)
+        stage, start = DOORS[way].make(home, name, model)
         try:
             start()
-            yield door, stage
+            yield way, stage
         finally:
             stage.end()
             end_all(home)
 
 
-def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[Door, Stage]) -> None:
+def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[str, Stage]) -> None:
     """Each side's task arrives with its file, and each side's reply reaches the other."""
-    door, agent = bob
-    question, back, thanks = (agent.marker() for _ in range(3))
+    way, agent = bob
+    woken = DOORS[way].wakes(agent.name)
+    question, back, thanks, asked, again = (agent.marker() for _ in range(5))
     (agent.work / "in.txt").write_bytes(IN)
     (agent.work / "out.txt").write_bytes(OUT)
     short: Future[str] = Future()
-    agent.model.says(question, DONE, calls=_calls(door, agent.name, back, short))
+    calls = _calls(way, agent, back, short)
+    agent.model.says(question, DONE, calls=calls)
+    if way == "mcp":  # nothing but a person's prompt makes the model look
+        agent.model.says(asked, DONE, calls=calls)
+        agent.model.says(again, DONE, calls=[_acts(way, agent.name).check()])
     short.set_result(agent.send(f"{question}: add them", "task", "in.txt"))
-    if not door.wakes(agent.name):
-        agent.prompt("is there any mail?")
-    assert agent.answer(short.result()).endswith(DONE)
+    if not woken:
+        _prompt(way, agent, f"is there any mail? {asked}", asked)
+    assert DONE in agent.answer(short.result())  # a program without a profile shows more around it
     assert _read(agent.model, question) == IN
     if agent.name not in SHELL:
         return  # it runs no commands
@@ -61,23 +65,47 @@ def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[Door, Stage]) -> None
     assert back in task["body"]
     assert agent.attached(task) == [OUT]
     agent.xw("reply", task["id"], f"{thanks}: right")
-    if not door.wakes(agent.name):
-        agent.prompt("is there any more?")
+    if not woken:
+        _prompt(way, agent, f"is there any more? {again}", again)
     until(lambda: any(thanks in request for request in agent.model.requests), ANSWER_S)
 
 
-def _calls(door: Door, name: str, back: str, short: "Future[str]") -> list[Make]:
+def _prompt(way: str, agent: Stage, text: str, marker: str) -> None:
+    """Let a person ask; again where the program did not offer its MCP server's tools yet."""
+    agent.prompt(text)
+    for _ in range(5):
+        if way != "mcp" or not _toolless(agent, marker):
+            return
+        agent.prompt(text)
+
+
+def _toolless(agent: Stage, marker: str) -> bool:
+    """Wait until the model was asked; return True if the program offered it no tool to call."""
+    until(lambda: agent.model.asked(marker), ANSWER_S)
+    return all(called != marker for called, _ in agent.model.called)
+
+
+def _acts(way: str, name: str) -> Acts:
+    if way != "mcp":
+        return SHELL[name]
+    return HIDDEN if name == "qwen" else MCP
+
+
+def _calls(way: str, agent: Stage, back: str, short: "Future[str]") -> list[Make]:
     """Return what bob's model does: it sends a task, and answers hers where the way only tells of it."""
-    if name not in SHELL:
+    if agent.name not in SHELL:
         return []
-    shell = SHELL[name]
-    send = shell(f"xw send --to alice task 'please check {back}' --attach out.txt")
-
-    def on(command: str) -> Make:
-        return lambda: shell(command.replace("ID", short.result(ANSWER_S)))
-
-    told: list[Make] = [on("xw read ID"), on(f"xw reply ID '{DONE}'"), on("xw done ID")]
-    return [*told, send] if door.tells else [send]
+    acts = _acts(way, agent.name)
+    send = acts.send(f"please check {back}", agent.work / "out.txt")
+    if not DOORS[way].tells:
+        return [send]
+    return [
+        acts.check(),
+        lambda: acts.read(short.result(ANSWER_S)),
+        lambda: acts.reply(short.result(ANSWER_S), DONE),
+        lambda: acts.done(short.result(ANSWER_S)),
+        send,
+    ]
 
 
 def _read(model: Model, marker: str) -> bytes:
