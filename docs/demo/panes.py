@@ -59,7 +59,7 @@ def main(place: Path, agent: list[str]) -> int:
         panes = open_panes(tmux, agent)
         prepare(place, tmux, panes)
         print(f"  watch it: tmux -L {tmux.server} attach -r\n", flush=True)
-        up = start(place, ["xw", "up"], quiet=True)
+        up = start(place, ["xw", "up", "--no-rooms"], quiet=True)
         running = [start(place, ["xw", "--as", "orla", "room", "run", ROOM]), up]
         follow = ["xw", "--as", "orla", "log", "--room", ROOM, "--follow"]
         subprocess.run(follow, cwd=place, env=ENVIRON, timeout=patience, check=True)

@@ -258,7 +258,6 @@ hub                                         | who
 hub show                                    | who
 hub status                                  | doctor
 bridge list                                 | bridge --list
-bridge claude                               | bridge tmux --target claude
 man                                         | help
 usage send                                  | help send
 version                                     | --version

@@ -18,6 +18,9 @@ NOT_HERE = {
     "up": "it starts processes, which know no hub of the tests: tests/remote/test_up.py",
     "schema": "it asks no hub: tests/schemas",
     "room set": "a request to the coordinator as the other room commands send: tests/rooms/test_settings.py",
+    "install": "it asks no hub: tests/installing",
+    "launch": "it starts processes: tests/launch, tests/remote/test_launch.py",
+    "mcp": "it serves an Agent's verbs, which are run here: tests/mcp",
     "help": "it asks no hub: tests/cli/test_help.py",
     "hook": "an agent program runs it, at events of its own: tests/hooks",
 }

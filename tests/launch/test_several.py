@@ -101,7 +101,7 @@ def test_mail_between_two_panes(desk: Desk) -> None:
     second = desk.launch(f"carol={LINES}", f"bob={LINES}", "--detach")
     assert second.code == 6 and "line_program runs as bob, on /dev/pts/" in second.err, second
     assert "nothing was started" in second.err and len(desk.sessions) == 1
-    desk.keys(panes["bob"], "bye 3")
+    desk.keys(panes["bob"], "bye 0")
     until(lambda: panes["bob"] not in {pane.pane for pane in desk.tmux.panes()}, 2 * PATIENCE)
     assert len(desk.sessions) == 1
     desk.keys(panes["dora"], "bye 0")

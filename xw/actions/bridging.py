@@ -42,7 +42,7 @@ def plan(instance: Instance, wanted: Wanted) -> Plan:
         raise Usage(f"unknown kind of bridge {asked!r}: use {', '.join(KINDS)}")
     # The entry in xw.json fits only its own kind of chat.
     base = configured if asked == configured.kind else Wanted()
-    target = wanted.target or base.target
+    target = wanted.target or base.target or (kinds.AUTO if asked in kinds.FINDING else None)
     if not target:
         need = (
             "the command, after `--`" if asked in _STARTED else f"--target; `xw bridge {asked} --list` shows"

@@ -256,8 +256,8 @@ def _new_session(tmux: Tmux, words: Sequence[str]) -> str:
         name = base if number == 1 else f"{base}-{number}"
         try:
             return tmux.run("new-session", "-d", "-s", name, *words)
-        except XwError as error:
-            if "duplicate session" not in str(error):
+        except XwError:
+            if name not in tmux.run("list-sessions", "-F", "#{session_name}").splitlines():
                 raise
     raise Refused(f"tmux has too many sessions named {base}: end some")
 

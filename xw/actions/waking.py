@@ -42,12 +42,19 @@ def awaited(
         folders = [f"{instance.root}/{folder}" for folder in waker.folders]
         arrivals = stack.enter_context(Arrivals(folders))
         while not waker.is_over():
-            found = waker.look(stack)
+            try:
+                found = waker.look(stack)
+            except _Over:
+                break
             if found:
                 yield found
                 return
             arrivals.wait(None)
         yield None
+
+
+class _Over(Exception):
+    """The waker has nothing to wait for any more."""
 
 
 class _Waker:
@@ -82,17 +89,20 @@ class _Waker:
         return bridged or delivery.why_not(self._owner, "idle", self._environ) is not None
 
     def look(self, stack: ExitStack) -> News | None:
-        """Return the news, held in `stack` until its text was given; None if there is none for now."""
+        """Return the news, held in `stack` until its text was given; None if there is none for now.
+
+        Raise _Over, and tell nothing, if there is news that this waker may not tell any more.
+        """
         with suppress(OSError, Busy):  # it only tells peers that the session lives
             presence.attend(self._instance.mailbox)
-        attempt = ExitStack()
         turn = telling.Turn(continues=False)
-        with suppress(Busy):
+        with suppress(Busy), ExitStack() as attempt:
             found = attempt.enter_context(telling.news(self._instance, self._given.session, turn))
             if found.inbox.total:
+                if self.is_over():  # a hold or a bridge came before this mail: it counts as not told
+                    raise _Over
                 stack.push(attempt.pop_all())
                 return found
-        attempt.close()
         return None
 
     def _has_ended(self) -> bool:

@@ -35,6 +35,11 @@ KINDS = {
 }
 
 
+AUTO = "auto"
+"""The target of a chat that finds the running program of its instance itself."""
+FINDING = ("claude", "codex", "opencode")
+"""The kinds whose default target that is."""
+
 INSIDE = "inside"
 """A file in the tmux chat's directory: the program that the user says runs inside a wrapper."""
 

@@ -22,6 +22,7 @@ from xw.actions.installing.contents import PROGRAMS, Contents, Site
 from xw.actions.installing.pieces import Entry, Piece, without_empty
 from xw.actions.installing.receipts import Receipt
 from xw.errors import Refused, Usage
+from xw.files import disk
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -273,7 +274,7 @@ def _write(change: Change) -> None:
             file.write(change.after)
             file.flush()
             os.fchmod(handle, mode)
-            os.fsync(handle)
+            disk.fsync(handle)
         os.replace(scratch, path)
     except BaseException:
         os.unlink(scratch)
