@@ -26,7 +26,6 @@ TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PROC = "/proc"
 _RECENT_S = 900.0
 _NOTED_AGAIN_S = 60.0  # between two writes of one session
 _LIMIT = 64 * 1024
@@ -128,11 +127,7 @@ def _program(number: int) -> str:
 
 def _command(number: int) -> str:
     """Return the base name of what a process runs: of its script, if an interpreter runs it."""
-    try:
-        with open(f"{_PROC}/{number}/cmdline", "rb") as file:
-            words = [os.fsdecode(word) for word in file.read(4096).split(b"\0")]
-    except OSError:
-        return ""
+    words = processes.words(number) or [""]
     shown = _base(words[0])
     if shown.startswith(_INTERPRETERS):  # its script: the first argument that is no option
         shown = next((_base(word) for word in words[1:] if word and not word.startswith("-")), "")
@@ -152,10 +147,7 @@ def _lives(one: Session) -> bool:
     kind, _, place = one.id.partition(" ")
     if kind != "process":
         return True  # nothing else is known of it
-    number, _, started = place.partition("-")
-    valid = number.isascii() and number.isdigit() and len(number) < 10
-    found = processes.status(int(number)) if valid else None
-    return found is not None and found.started == started
+    return processes.lives(place)
 
 
 def _read(mailbox: Mailbox) -> list[Session]:

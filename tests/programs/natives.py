@@ -8,14 +8,15 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.programs.typed import Typed
 
 HERE = Path(__file__).parent
 
 
-class Native:
+class Native(Typed):
     """A program, as a process."""
 
     def __init__(self, name: str, home: Path, *argv: str, environ: Mapping[str, str] | None = None) -> None:
@@ -29,28 +30,10 @@ class Native:
                 cwd=home, env=own, stdin=subprocess.PIPE, stdout=screen, stderr=screen, text=True,
             )  # fmt: skip
 
-    def type(self, line: str) -> None:
-        """Type a line, as a person would."""
-        assert self.process.stdin
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
     @property
     def screen(self) -> str:
         """Return all that its window has shown."""
         return (self.home / "screen").read_text("utf-8")
-
-    def kill(self) -> None:
-        """Kill it as a crash would: its files stay."""
-        self.process.kill()
-        self.end()
-
-    def end(self) -> None:
-        """Close its terminal, and wait for its end."""
-        assert self.process.stdin
-        with suppress(BrokenPipeError):  # it is dead, and a typed line was left
-            self.process.stdin.close()
-        self.process.wait(timeout=60)
 
 
 class Codex(Native):

@@ -6,10 +6,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.programs.typed import Typed
 
 HERE = Path(__file__).parent
 EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd")
@@ -22,7 +23,7 @@ def noting(root: Path, owner: str) -> str:
     return json.dumps({"hooks": {event: [hook] for event in EVENTS}})
 
 
-class Claude:
+class Claude(Typed):
     """The imitation of Claude Code, as a process with a person at its standard input."""
 
     def __init__(self, home: Path, cwd: Path, *argv: str, environ: Mapping[str, str] | None = None) -> None:
@@ -34,12 +35,6 @@ class Claude:
         self.process = subprocess.Popen(
             command, cwd=cwd, env=self.environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
         )
-
-    def type(self, line: str) -> None:
-        """Type a line, as a person would."""
-        assert self.process.stdin
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
 
     @property
     def session(self) -> dict[str, Any]:
@@ -63,15 +58,3 @@ class Claude:
             contents = [entry["message"]["content"] for entry in entries if entry["type"] == kind]
             found += [text if isinstance(text, str) else text[0]["text"] for text in contents]
         return found
-
-    def kill(self) -> None:
-        """Kill it as a crash would: its files stay."""
-        self.process.kill()
-        self.end()
-
-    def end(self) -> None:
-        """Close its terminal, and wait for its end."""
-        assert self.process.stdin
-        with suppress(BrokenPipeError):  # it is dead, and a typed line was left
-            self.process.stdin.close()
-        self.process.wait(timeout=60)
