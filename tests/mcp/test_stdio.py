@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -47,6 +48,28 @@ def test_claudes_probe_and_what_no_server_knows(team: Team, serve: Serve) -> Non
         assert refused["structuredContent"]["exit_code"] == 6
         assert f"{outside} is not in the project" in refused["content"][0]["text"]
     assert len(team.pending("alice")) == 1
+    assert wire.end() == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (rb'{"jsonrpc":"2.0","id":"q","method":"tools/call","params":{"name":"check","x":"\ud800"}}', -32700),
+        (b'{"jsonrpc":"2.0","id":"q","method":"ping","params":{"x":"\t"}}', -32700),
+        (b'{"jsonrpc":"2.0","id":"q","method":7}', -32600),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_answered(line: bytes, code: int, team: Team, serve: Serve) -> None:
+    """An unpaired surrogate, a control character or a wrong type is an error for the one who waits."""
+    wire = serve()
+    wire.write(line)
+    wire.write(rb'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}')
+    wire.write(rb'{"jsonrpc":"2.0","id":"q","result":"\ud800"}')
+    answer = wire.next()
+    assert (answer["id"], answer["error"]["code"]) == ("q", code)
+    wire.initialize()
+    wire.write(line)
+    assert wire.next()["id"] == "q"
     assert wire.end() == (0, "", "")
 
 
