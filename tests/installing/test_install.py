@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.installing import make
-from xw import layout
+from xw import config, layout
 from xw.__main__ import run
 from xw.actions import installing
 from xw.actions.installing import contents, receipts
@@ -47,7 +47,7 @@ def files(place: Path) -> Callable[[], Files]:
             for path in (place / top).rglob("*")
             if ".git" not in path.parts
         ]
-        return {str(p.relative_to(place)): "" if p.is_dir() else p.read_bytes().decode() for p in paths}
+        return {str(p.relative_to(place)): p.read_bytes().decode() if p.is_file() else "" for p in paths}
 
     return found
 
@@ -200,15 +200,92 @@ def test_an_older_version_is_renewed(place: Path, capsys: pytest.CaptureFixture[
     assert installing.stale(os.environ) == []
 
 
-def test_a_linked_file_stays_a_link(place: Path) -> None:
-    """Settings kept elsewhere, as in a repository of dotfiles, are written there."""
-    target = place / "home/dotfiles.json"
-    target.write_text("{}")
-    (place / "home/.claude").mkdir()
-    (place / "home/.claude/settings.json").symlink_to(target)
+@pytest.mark.parametrize("content", ["{}", None])
+def test_a_linked_file_stays_a_link(
+    content: str | None, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings kept elsewhere, as in a repository of dotfiles, are written there, and the preview says so."""
+    target, link = place / "home/dotfiles.json", place / "home/.claude/settings.json"
+    if content:
+        target.write_text(content)
+    link.parent.mkdir()
+    link.symlink_to(target)
+    assert run(["install", "claude", "--user"]) == 0
+    assert f"+++ {link} -> {target}\n" in capsys.readouterr().out
     install("claude", "--user")
-    assert (place / "home/.claude/settings.json").is_symlink()
+    assert f"written  {link} -> {target}\n" in capsys.readouterr().out
+    assert link.is_symlink()
     assert "xw hook" in target.read_text()
+    install("claude", "--user", "--remove")
+    assert link.is_symlink()
+    assert (target.read_text() if target.exists() else None) == content
+
+
+LINKS = [
+    ("project/.claude/settings.json", "home/own.json", "--project", "leads out of the project, to"),
+    ("project/.claude/settings.json", "home/new.json", "--project", "leads out of the project, to"),
+    ("project/.claude", "home", "--project", "leads out of the project, to"),
+    ("project/.mcp.json", "project/none/x.json", "--project", "make the folder it leads to"),
+    ("project/.claude", "project/none", "--project", "make the folder it leads to"),
+    ("home/.claude/settings.json", "home/none/x.json", "--user", "make the folder it leads to"),
+]
+
+
+@pytest.mark.parametrize(("link", "to", "where", "error"), LINKS)
+def test_links_that_are_not_followed(
+    link: str, to: str, where: str, error: str, place: Path, files: Callable[[], Files],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A cloned repository's link does not lead xw out of the project; one into nothing is named."""
+    (place / "home/own.json").write_text("{}")
+    (place / link).parent.mkdir(exist_ok=True)
+    (place / link).symlink_to(place / to)
+    before = files()
+    for words in ((), ("--remove",)):
+        install("claude", where, *words, code=6)
+        assert f"{place / link} is a link " in (said := capsys.readouterr().err)
+        assert error in said
+    assert files() == before
+
+
+def test_links_inside_of_the_project(place: Path, files: Callable[[], Files]) -> None:
+    """A link that stays in the project is followed, also if a folder is the link."""
+    (place / "project/settings").mkdir()
+    (place / "project/.claude").symlink_to("settings")
+    before = files()
+    install("claude")
+    assert "project/settings/skills/xw/SKILL.md" in files()
+    install("claude", "--remove")
+    assert files() == before
+
+
+@pytest.mark.parametrize("program", contents.PROGRAMS)
+@pytest.mark.parametrize("damage", [b"{", None])
+def test_a_lost_receipt(
+    program: str, damage: bytes | None, place: Path, files: Callable[[], Files],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Without its receipt, as on a colleague's machine, a removal leaves nothing empty behind either."""
+
+    def lose() -> None:
+        for receipt in Path(config.receipts()).glob("*.json"):
+            receipt.write_bytes(damage) if damage else receipt.unlink()
+
+    own = place / "home/.claude/settings.json"
+    own.parent.mkdir()
+    own.write_text('{"hooks": {"Stop": []}, "permissions": {"deny": []}}')
+    before = files()
+    install(program, "--user", "--remove")
+    assert files() == before, "there was nothing of xw's"
+    for again in (False, True):
+        install(program, "--user")
+        lose()
+        if again:
+            install(program, "--user")
+        install(program, "--user", "--remove")
+        left = files()
+        assert json.loads(left.pop("home/.claude/settings.json"))["permissions"] == {"deny": []}
+        assert set(left) <= {"home/.claude"}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ MUTATIONS = (
     Mutation(
         "what a killed run left is taken away",
         "xw/actions/installing/__init__.py",
-        "            os.unlink(_scratch(os.path.realpath(change.path)))",
+        "            os.unlink(_scratch(change.target))",
         "            pass",
         _TESTS,
     ),

@@ -13,10 +13,12 @@ def install(call: Call, program: str, user: bool, project: bool, remove: bool, y
         return
     for change in planned.changes:
         if change.edited:
-            say(f"kept     {change.path}: xw's part was written or edited by hand: change or remove it there")
+            say(
+                f"kept     {change.place}: xw's part was written or edited by hand: change or remove it there"
+            )
     for change in planned.to_write:
         done = "removed " if change.after is None else "written "
-        say(f"{done} {change.path}" if yes else change.diff())
+        say(f"{done} {change.place}" if yes else change.diff())
     for note in planned.notes:
         say(f"Note: {note}.")
     if not planned.to_write:

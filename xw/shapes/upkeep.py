@@ -299,6 +299,9 @@ class InstalledFile(TypedDict):
     """A file of a program's settings."""
 
     path: str
+    target: Annotated[
+        str | None, Field(description="The file that is written, if links lead to it; null: the path itself.")
+    ]
     changed: bool
     edited: Annotated[bool, Field(description="A person has changed xw's part, so it stays as it is.")]
     diff: str

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, places
 from xw.actions import shipped
-from xw.actions.installing import json_text, receipts
+from xw.actions.installing import json_text, receipts, recovered
 from xw.actions.installing.contents import PROGRAMS, Contents, Site
-from xw.actions.installing.pieces import Entry, Piece, without_empty
+from xw.actions.installing.pieces import Entry, Piece, is_bare, removed
 from xw.actions.installing.receipts import Receipt
+from xw.actions.installing.targets import target
 from xw.errors import Refused, Usage
 from xw.files import disk
 
@@ -31,18 +32,30 @@ if TYPE_CHECKING:
 class Change(NamedTuple):
     """A file and its text before and after; None if there is no such file.
 
+    `target` is the file that is written: another one than `path` if that is a link or lies behind one.
     `edited` is True if a person has changed xw's part, which therefore stays.
     """
 
     path: str
+    target: str
     before: str | None
     after: str | None
     edited: bool = False
 
+    @property
+    def linked(self) -> str | None:
+        """Return the file that is written in place of a linked one; None if there is no link on the way."""
+        return self.target if self.target != self.path else None
+
+    @property
+    def place(self) -> str:
+        """Return the path as people are shown it: with the file that a link leads to."""
+        return f"{self.path} -> {self.linked}" if self.linked else self.path
+
     def diff(self) -> str:
         """Return the change as a unified diff; empty if there is none."""
         old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
-        shown = difflib.unified_diff(old, new, self.path, self.path, n=2)
+        shown = difflib.unified_diff(old, new, self.place, self.place, n=2)
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
 
 
@@ -72,6 +85,7 @@ class Plan(NamedTuple):
             "files": [
                 {
                     "path": one.path,
+                    "target": one.linked,
                     "changed": one.before != one.after,
                     "edited": one.edited,
                     "diff": one.diff(),
@@ -121,13 +135,13 @@ def _carry_out(planned: Plan) -> None:
     folders = set(planned.receipt.folders)
     if not planned.removes:
         earlier = receipts.load(planned.program, planned.project)  # another run may have ended meanwhile
-        folders |= set(earlier.folders)
+        folders |= set(earlier.folders if earlier else ())
         for change in planned.to_write:
             folders |= _make_folder(os.path.dirname(change.path))
         receipts.save(planned.receipt._replace(folders=tuple(sorted(folders))))
     for change in planned.changes:
         with suppress(OSError):  # of a run that was killed
-            os.unlink(_scratch(os.path.realpath(change.path)))
+            os.unlink(_scratch(change.target))
     for change in planned.to_write:
         _write(change)
     if planned.removes:
@@ -143,11 +157,12 @@ def _carry_out(planned: Plan) -> None:
 
 
 def _planned(program: str, project: str, contents: Contents, removes: bool) -> Plan:
-    receipt = receipts.load(program, project)
+    receipt = receipts.load(program, project) or recovered.receipt(program, project, contents.files, _read)
     changes, created, made = [], set(receipt.created), set(receipt.made)
     notes = [] if removes else [*contents.notes]
     kept_for = {path: other.program for other in _others(receipt) for path in other.files} if removes else {}
     for path, pieces in _files(contents, receipt, removes).items():
+        real = target(path, project)
         before = _read(path)
         if path in kept_for and before is not None:
             notes.append(f"{path} keeps xw's part, which is also {kept_for[path]}'s")
@@ -159,7 +174,7 @@ def _planned(program: str, project: str, contents: Contents, removes: bool) -> P
             after = _applied(path, before, pieces)
             made |= {(path, keys) for keys in _missing(path, before, pieces)}
             created |= {path} if before is None else set()
-        changes.append(Change(path, before, after, edited))
+        changes.append(Change(path, real, before, after, edited))
     files = tuple({**dict.fromkeys(receipt.files), **dict.fromkeys(contents.files)})
     kept = Receipt(program, project, files, tuple(created), receipt.folders, tuple(made))
     return Plan(program, project, removes, tuple(changes), kept, tuple(notes))
@@ -206,13 +221,8 @@ def _applied(path: str, before: str | None, pieces: list[Piece]) -> str:
 def _removed(path: str, before: str | None, pieces: list[Piece], receipt: Receipt) -> str | None:
     if before is None:
         return None
-    text = before
-    for piece in pieces:
-        text = piece.remove(text, path)
-    if text.strip() and any(isinstance(piece, Entry) for piece in pieces):
-        text = without_empty(text, path, [keys for file, keys in receipt.made if file == path])
-    bare = not text.strip() or "".join(text.split()) == "{}"
-    return None if bare and path in receipt.created else text
+    text = removed(before, path, pieces, [keys for file, keys in receipt.made if file == path])
+    return None if is_bare(text) and path in receipt.created else text
 
 
 def _missing(path: str, before: str | None, pieces: list[Piece]) -> set[tuple[str, ...]]:
@@ -260,8 +270,8 @@ def _scratch(path: str) -> str:
 
 def _write(change: Change) -> None:
     """Replace a file by its new text, through a link if it is one; remove it if there is none."""
-    path = os.path.realpath(change.path)
-    if _read(path) != change.before:
+    path = change.target
+    if os.path.realpath(change.path) != path or _read(path) != change.before:
         raise Refused(f"{change.path} was changed meanwhile: run the command again")
     if change.after is None:
         os.unlink(path)

@@ -193,6 +193,20 @@ def commands(value: object) -> list[list[str]]:
     return [words for words in found if words]
 
 
+def removed(text: str, name: str, pieces: Sequence[Piece], made: Sequence[tuple[str, ...]]) -> str:
+    """Return the text without these pieces, and without those of the containers in `made` that are empty."""
+    for piece in pieces:
+        text = piece.remove(text, name)
+    if text.strip() and any(isinstance(piece, Entry) for piece in pieces):
+        text = without_empty(text, name, made)
+    return text
+
+
+def is_bare(text: str) -> bool:
+    """Return True if a settings file with this text says nothing."""
+    return "".join(text.split()) in ("", "{}")
+
+
 def without_empty(text: str, name: str, paths: Sequence[tuple[str, ...]]) -> str:
     """Return the text without those of the containers at these paths that are empty, the inner ones first."""
     for path in sorted(paths, key=len, reverse=True):

@@ -38,9 +38,9 @@ class Receipt(NamedTuple):
         )
 
 
-def load(program: str, project: str) -> Receipt:
-    """Return the receipt of an installation; an empty one if there is none."""
-    return _read(_name(program, project)) or Receipt(program, project)
+def load(program: str, project: str) -> Receipt | None:
+    """Return the receipt of an installation; None if there is none, or it is damaged."""
+    return _read(_name(program, project))
 
 
 def save(receipt: Receipt) -> None:
@@ -81,7 +81,7 @@ def _read(name: str) -> Receipt | None:
         made = tuple((str(path), tuple(map(str, keys))) for path, keys in noted.get("made", ()))  # type: ignore[attr-defined]
         return Receipt(str(noted["program"]), str(noted["project"]), **lists, made=made)
     except (OSError, Damaged, KeyError, TypeError, ValueError):
-        return None  # its removal leaves empty containers then
+        return None  # `recovered` finds most of it in the files
 
 
 def _name(program: str, project: str) -> str:
