@@ -1,8 +1,12 @@
 """The claude chat, with an imitation of Claude Code that keeps the real one's traps (`tests/programs`)."""
 
 import json
+import os
 import signal
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,9 @@ import pytest
 from tests.bridges.helpers import until
 from tests.bridges.test_contract import text_of
 from tests.programs.running import Claude, noting
-from xw.bridges import claude, claude_sessions, claude_target, claude_turns
-from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, Uncertain, Unusable, why_not_ready
+from xw import processes
+from xw.bridges import claude, claude_sessions, claude_target, claude_transcript, claude_turns
+from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain, Unusable, why_not_ready
 from xw.bridges.claude import ClaudeChat, discover, open_chat
 from xw.errors import Usage
 from xw.files.local import LocalFiles
@@ -87,8 +92,9 @@ def test_mail_waits_under_a_dialog(stage: Stage) -> None:
     assert (answer(chat, mark, text), answer(chat, late, raced)) == ("one", "two")
 
 
-def test_what_a_person_types(stage: Stage) -> None:
+def test_what_a_person_types(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt typed during the bridge's turn has its own answer, which the bridge does not take."""
+    monkeypatch.setattr(claude, "QUIET_S", SHORT)
     session = stage.session()
     chat, mark, text = stage.ask("[[dialog]] [[say:for alice]]")
     place = chat.here()
@@ -238,6 +244,108 @@ def test_a_socket_of_others(stage: Stage) -> None:
     assert "not a socket of this user alone" in str(chat.ready())
 
 
+def _odd_socket(session: Claude, says: bytes | None) -> socket.socket:
+    """Put another program's socket in a session's place; it answers with these bytes, or never listens."""
+    path = session.session["messagingSocketPath"]
+    Path(path).unlink()
+    inbox = socket.socket(socket.AF_UNIX)
+    inbox.bind(path)
+    Path(path).chmod(0o600)
+    if says is not None:
+        inbox.listen()
+        threading.Thread(target=_answer_all, args=(inbox, says), daemon=True).start()
+    return inbox
+
+
+def _answer_all(inbox: socket.socket, says: bytes) -> None:
+    """Answer each connection until the socket is closed."""
+    with suppress(OSError):
+        while True:
+            connection = inbox.accept()[0]
+            with connection, suppress(OSError):
+                connection.sendall(says)
+                while connection.recv(65536):
+                    pass
+
+
+def test_a_socket_to_which_nobody_listens(stage: Stage) -> None:
+    """A reason to wait, or to use another way, and not a text that failed in three tries."""
+    session = stage.session()
+    with _odd_socket(session, None):
+        assert "does not listen" in str(stage.chat().ready()) and "kind tmux" in str(stage.chat().unusable())
+
+
+def test_a_socket_that_answers(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer means an unknown protocol: the text is not in, and this way ends with its words."""
+    monkeypatch.setattr(claude, "STILL_S", SHORT)
+    session, chat = stage.session(), stage.chat()
+    with _odd_socket(session, b'{"error":"auth required"}\n' * 20_000) as inbox:
+        mark = chat.mark()
+        with pytest.raises(NotPresented, match="auth required"):
+            chat.present(mark, text_of("one", "aaaaaaa1"))
+        for ask in (chat.ready, chat.unusable):
+            with pytest.raises(Unusable, match=r"auth required.*kind tmux"):
+                ask()
+        inbox.shutdown(socket.SHUT_RDWR)
+    assert session.entries("user") == []
+
+
+def test_a_prompt_after_an_error(stage: Stage) -> None:
+    """The answer to what a person types right after a failed turn is not that turn's."""
+    session = stage.session()
+    chat, mark, text = stage.ask("[[error]]")
+    until(lambda: session.idle)
+    session.type("mine [[say:for me]]")
+    until(lambda: "for me" in session.entries("assistant") and session.idle)
+    with pytest.raises(ChatFailed, match="API Error: 400 the model is away"):
+        answer(chat, mark, text)
+
+
+def _fields(**more: object) -> str:
+    """Return a session file of this process."""
+    about = processes.status(os.getpid())
+    assert about
+    return json.dumps({"pid": os.getpid(), "procStart": about.started, "sessionId": "s", **more})
+
+
+def _other_owner(path: Path) -> None:
+    path.write_text(_fields())
+    os.chown(path, 12345, 12345)
+
+
+ODD_FILES: dict[str, Callable[[Path], object]] = {
+    "half written": lambda path: path.write_text(_fields()[:-9]),
+    "deep": lambda path: path.write_text("[" * 200_000),
+    "infinite": lambda path: path.write_text(_fields(statusUpdatedAt=1).replace(": 1}", ": 1e999}")),
+    "huge": lambda path: path.write_text(_fields() + " " * 300_000),
+    "a queue": os.mkfifo,
+    "a link": lambda path: path.symlink_to("/dev/zero"),
+    "of another process": lambda path: path.write_text(_fields(pid=1)),
+    "of an earlier process": lambda path: path.write_text(_fields(procStart="1")),
+    "another user's": _other_owner,
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_odd_session_files(tmp_path: Path, kind: str) -> None:
+    """Whatever lies in place of a session file is no session, and holds nothing up."""
+    if kind == "another user's" and os.geteuid():
+        pytest.skip("only root can give a file away")
+    path = tmp_path / f"{os.getpid()}.json"
+    path.write_text(_fields(messagingSocketPath="/x\0y"))
+    found = claude_sessions.read(path)
+    assert found and "cannot be used" in str(claude_sessions.closed(found))
+    path.unlink()
+    ODD_FILES[kind](path)
+    assert claude_sessions.read(path) is None
+
+
+def test_a_transcript_that_is_a_queue(tmp_path: Path) -> None:
+    """What is no file has no entries, and holds nothing up."""
+    os.mkfifo(tmp_path / "x.jsonl")
+    assert claude_transcript.taken(str(tmp_path / "x.jsonl"), "text") is None
+
+
 def test_which_session(stage: Stage) -> None:
     """Of two sessions the bridge takes that of its own run, or the last; a number and an id name one."""
     first, second = stage.session(XW_RUN="/run/one"), stage.session(XW_NAME="bob")
@@ -263,8 +371,8 @@ def test_options(tmp_path: Path) -> None:
 
 
 def _events(*notes: str) -> list[Event]:
-    """Return events by notes such as `p1 text` (a prompt of turn 1), `a1 text` and `e`."""
-    kinds = {"p": "prompt", "a": "answer", "e": "end"}
+    """Return events by notes such as `p1 text` (a prompt of turn 1), `a1 text`, `s compact` and `e`."""
+    kinds = {"p": "prompt", "a": "answer", "s": "start", "e": "end"}
     parts = [(note.partition(" "), number) for number, note in enumerate(notes, 1)]
     return [Event(number, kinds[head[0]], text, head[1:]) for (head, _, text), number in parts]  # type: ignore[arg-type]
 
@@ -277,6 +385,9 @@ def _events(*notes: str) -> list[Event]:
         (["p1 mail", "a1 no", "a1 yes"], "yes", False),
         (["p1 mail", "a1 yes", "p2 other"], "yes", True),
         (["p1 mail", "a1 yes", "e"], "yes", True),
+        (["p1 mail", "a1 yes", "s resume"], "yes", True),
+        (["p1 mail", "a1 no", "s compact"], "no", False),
+        (["p1 mail", "a1 no", "s compact", "a1 yes"], "yes", False),
         (["p1 other", "p1 mail", "a1 yes"], "yes", False),
         (["p1 mail", "p2 other", "p3 other", "a3 yes"], "yes", False),
         (["p1 mail", "p1 other", "a1 yes", "a9 no"], "yes", True),

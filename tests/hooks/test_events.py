@@ -114,6 +114,17 @@ def test_the_journal(team: Team, session: Make, program: str, monkeypatch: pytes
     assert sessions(bob.mailbox) == [found]
 
 
+def test_a_late_end(team: Team, session: Make) -> None:
+    """The end of a program that was left and resumed in another process does not end the session there."""
+    bob, agent = opened(team), session()
+    agent.start()
+    (found,) = sessions(bob.mailbox)
+    kept = Journal(bob.mailbox, "claude", "s1")
+    kept.note(found._replace(process=processes.mark(os.getpid())))
+    agent.end()
+    assert [one.id for one in sessions(bob.mailbox)] == ["s1"] and _status(team) == "alive"
+
+
 def test_the_process_is_the_programs(team: Team, session: Make) -> None:
     """The session's process is the nearest that is no shell, so that a bridge sees when it ends."""
     agent = session()

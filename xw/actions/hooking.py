@@ -110,6 +110,8 @@ def _note(
     mailbox = instance.mailbox
     if given.session:
         kept = Journal(mailbox, given.program, given.session)
+        if moment == "exit" and _goes_on(kept):
+            return
         _note_session(kept, given, moment, environ)
         text = {
             "start": given.text("source"),
@@ -122,6 +124,12 @@ def _note(
         before = mailbox.files.now() - _OLD_S
         journal.remove_old(mailbox, before)
         told.remove_old(mailbox, before)
+
+
+def _goes_on(kept: Journal) -> bool:
+    """Return True if another process has resumed the session: this is the late end of an earlier one."""
+    known = kept.session()
+    return known is not None and known.lives and known.process != sessions.program_process()
 
 
 def _be_present(instance: Instance, moment: "HookMoment") -> None:

@@ -30,9 +30,11 @@ from xw.bridges.chat import (
     Overheard,
     Reply,
     Uncertain,
+    Unusable,
 )
 from xw.bridges.claude_sessions import Session
 from xw.bridges.claude_target import PROGRAM, Target
+from xw.bridges.claude_transcript import Ended
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.provider_errors import error_in
 from xw.errors import Usage, XwError
@@ -76,6 +78,8 @@ class ClaudeChat:
         self._clock = clock
         self._sleep = sleep
         self._since: dict[str, tuple[object, float]] = {}
+        self._foreign = ("", "")
+        """A process that refused a text in words that xw does not know, and these words."""
 
     @property
     def hears(self) -> bool:
@@ -92,7 +96,7 @@ class ClaudeChat:
     def unusable(self) -> str | None:
         """Return why nothing can go into the session, busy or not: it has no hooks, or is not there."""
         try:
-            return claude_sessions.closed(self._target.find())
+            return self._closed(self._target.find())
         except ChatGone as error:
             return str(error)
 
@@ -102,7 +106,14 @@ class ClaudeChat:
             session = self._target.find()
         except ChatGone as error:
             return str(error)
-        return claude_sessions.closed(session) or (None if session.is_idle else session.state)
+        return self._closed(session) or (None if session.is_idle else session.state)
+
+    def _closed(self, session: Session) -> str | None:
+        """Return why nothing may go into a session's socket now, or None. Raise Unusable if it never may."""
+        process, said = self._foreign
+        if session.process == process:
+            raise Unusable(f"{said}: {claude_sessions.FALLBACK}")
+        return claude_sessions.closed(session)
 
     def mark(self) -> str:
         """Return the session, its process, and the end of its journal."""
@@ -123,6 +134,8 @@ class ClaudeChat:
             claude_sessions.put(session, text, self._token(session))
         except Uncertain as error:
             if self.seen(mark, text) is False:
+                if isinstance(error, claude_sessions.Spoke):
+                    self._foreign = session.process, str(error)
                 raise NotPresented(str(error)) from error
             if not self._taken(noted, text):
                 raise
@@ -188,13 +201,11 @@ class ClaudeChat:
 
     def _reply(self, noted: Mapping[str, Any], asked: Event, answered: Event) -> Reply:
         if not claude_turns.is_own(asked, answered):
+            # A turn that ended without its Stop is followed by somebody else's prompt and answer.
             ended = claude_transcript.ended(self._transcript(noted["session"]), asked.turn)
-            if ended and ended.how == "interrupted":
-                raise ChatFailed("Claude Code: interrupted in its own window before it answered")
-        error = error_in((PROGRAM,), answered.text)
-        if error:
-            raise ChatFailed(f"Claude Code: {error}", answered.text)
-        return Reply(answered.text)
+            if ended:
+                return _outcome(ended)
+        return _outcome(Ended("answered", answered.text))
 
     def _without_answer(
         self, noted: Mapping[str, Any], text: str, asked: Event | None, now: Session | None
@@ -204,12 +215,8 @@ class ClaudeChat:
         taken = claude_transcript.taken(path, text)
         turn = asked.turn if asked else taken.turn if taken else ""
         ended = claude_transcript.ended(path, turn) if turn else None
-        if ended and ended.how == "answered":
-            return Reply(ended.text)
-        if ended and ended.how == "error":
-            raise ChatFailed(f"Claude Code: {ended.text}", ended.text)
         if ended:
-            raise ChatFailed("Claude Code: interrupted in its own window before it answered")
+            return _outcome(ended)
         if now is None or now.process != noted["process"]:
             raise ChatGone("Claude Code ended before it answered")
         if now.id != noted["session"]:
@@ -304,6 +311,16 @@ class ClaudeChat:
             if taken and (taken.shown or (now is not None and now.process == noted["process"])):
                 return True
         return False
+
+
+def _outcome(ended: Ended) -> Reply:
+    """Return the answer with which a turn ended. Raise ChatFailed if it has none."""
+    if ended.how == "interrupted":
+        raise ChatFailed("Claude Code: interrupted in its own window before it answered")
+    error = ended.text if ended.how == "error" else error_in((PROGRAM,), ended.text)
+    if error:
+        raise ChatFailed(f"Claude Code: {error}", ended.text)
+    return Reply(ended.text)
 
 
 def discover(options: Mapping[str, str]) -> list[Found]:  # noqa: ARG001 (its files show all sessions)

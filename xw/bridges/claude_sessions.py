@@ -17,10 +17,13 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xw import processes
 from xw.bridges.chat import ChatGone, Uncertain
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
+from xw.message import Fields, parse_object
 
 PROTOCOL = 1
 """The `peerProtocol` that xw speaks."""
@@ -31,6 +34,10 @@ READ_S = 10.0
 _LIMIT = 256 * 1024  # bytes of a session file
 _TRIES = 10
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+class Spoke(Uncertain):
+    """The session wrote something back, which no version that xw knows does."""
 
 
 class Session(NamedTuple):
@@ -100,38 +107,53 @@ def of_process(pid: int) -> Session | None:
 
 
 def read(path: Path) -> Session | None:
-    """Return the session that a file shows; None if it is damaged, or its process has ended."""
+    """Return the session that a file shows; None if it is damaged, another user's, or of one that ended."""
+    # First, because killed sessions leave files behind, which may be many.
+    status = processes.status(int(path.stem)) if path.stem.isascii() and path.stem.isdigit() else None
+    if status is None or status.state == "Z":
+        return None
     try:
         fields = _fields(path)
-        pid, started = int(fields["pid"]), str(fields["procStart"])
+        pid, started = int(path.stem), str(fields["procStart"])
         session = Session(
             pid,
             str(fields["sessionId"]),
             f"{pid}-{started}",
             str(fields.get("status", "")),
             str(fields.get("waitingFor", "")),
-            int(fields.get("statusUpdatedAt", 0)),
-            int(fields.get("startedAt", 0)),
+            _number(fields, "statusUpdatedAt"),
+            _number(fields, "startedAt"),
             str(fields.get("cwd", "")),
             str(fields.get("name", "")),
             str(fields.get("version", "")),
-            int(fields.get("peerProtocol", 0)),
-            str(fields.get("messagingSocketPath", "")),
+            _number(fields, "peerProtocol"),
+            str(fields.get("messagingSocketPath", "")).partition("\0")[0],
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, Damaged, KeyError):
         return None  # it ends, or another version writes other fields
-    status = processes.status(pid)
-    lives = status is not None and status.started == started and status.state != "Z"
-    return session if lives and fields.get("kind", "interactive") == "interactive" else None
+    ours = status.started == started and fields.get("pid") == pid
+    return session if ours and fields.get("kind", "interactive") == "interactive" else None
 
 
-def _fields(path: Path) -> dict[str, Any]:
-    """Return the fields of a session file, which may be read while it is being written."""
+def _number(fields: Fields, name: str) -> int:
+    """Return a field with a number; 0 if it is missing or something else."""
+    value = fields.get(name)
+    return int(value) if isinstance(value, (int, float)) else 0
+
+
+def _fields(path: Path) -> Fields:
+    """Return the fields of a session file, which may be read while it is being written.
+
+    Raise Damaged for what stays unreadable, is no regular file, too large, or another user's.
+    """
+    files = LocalFiles(str(path.parent))
+    if files.foreign(path.name):
+        raise Damaged(f"{path} is another user's")
     for _ in range(_TRIES):
-        with suppress(ValueError):
-            return dict(json.loads(path.read_bytes()[:_LIMIT]))
+        with suppress(Damaged):
+            return parse_object(files.read(path.name, _LIMIT))
         time.sleep(0.01)
-    raise ValueError(f"{path} is damaged")
+    raise Damaged(f"{path} is damaged")
 
 
 def unfit(session: Session) -> str | None:
@@ -156,21 +178,25 @@ def closed(session: Session) -> str | None:
     ours = owner == found.st_uid == os.geteuid()
     if not ours or not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
         return f"{session.socket} is not a socket of this user alone; {FALLBACK}"
+    try:
+        _connected(session).close()  # it reads nothing from an empty connection
+    except ChatGone as error:
+        return f"{error}; {FALLBACK}"
     return None
 
 
 def put(session: Session, text: str, token: str = "") -> None:
     """Put a text into a session's socket; return once Claude Code has read it.
 
-    Raise ChatGone if it is not in, Uncertain if it may be. Nothing comes back: a text is known to be taken
-    only by what Claude Code notes of it.
+    Raise ChatGone if it is not in, Uncertain or Spoke if it may be. Nothing comes back: a text is known to be
+    taken only by what Claude Code notes of it.
     """
     entry = {"type": "user", "message": {"role": "user", "content": text}}
     lines = [{"type": "auth", "token": token}] if token else []
     data = "".join(json.dumps(line) + "\n" for line in [*lines, entry])
     answer = _exchange(session, data.encode("utf-8", "replace"))
     if answer:
-        raise Uncertain(f"Claude Code (process {session.pid}) answered its socket with {answer[:200]!r}")
+        raise Spoke(f"Claude Code (process {session.pid}) answered on its socket: {answer[:200]!r}")
 
 
 def probe(session: Session) -> bool:
@@ -182,14 +208,21 @@ def probe(session: Session) -> bool:
     return True
 
 
+def _connected(session: Session) -> socket.socket:
+    """Return a connection to a session. Raise ChatGone if it does not listen."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(READ_S)
+    try:
+        connection.connect(session.socket)
+    except OSError as error:
+        connection.close()
+        raise ChatGone(f"Claude Code (process {session.pid}) does not listen: {error}") from error
+    return connection
+
+
 def _exchange(session: Session, data: bytes) -> bytes:
     """Send bytes, and return what comes back until the session closes the connection."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(READ_S)
-        try:
-            connection.connect(session.socket)
-        except OSError as error:
-            raise ChatGone(f"Claude Code (process {session.pid}) does not listen: {error}") from error
+    with _connected(session) as connection:
         end = time.monotonic() + READ_S
         answer = b""
         try:

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
+
 _LIMIT = 8 * 1024 * 1024
 """Bytes at the end of a transcript that are read."""
 
@@ -66,11 +69,12 @@ def _entries(path: str, word: str = "") -> Iterator[dict[str, Any]]:
     """Yield the entries at the end of a transcript, without those whose line lacks a word."""
     needle = json.dumps(word, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
     escaped = json.dumps(word)[1:-1].encode()
+    folder, name = os.path.split(path)
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(LocalFiles(folder).open(name), "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LIMIT))
             lines = file.read(_LIMIT).splitlines()
-    except OSError:
+    except (OSError, Damaged):
         return
     for line in lines:
         if needle in line or escaped in line:

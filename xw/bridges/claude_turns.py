@@ -45,9 +45,13 @@ def is_own(asked: Event, answered: Event) -> bool:
 
 def is_over(events: Sequence[Event], answered: Event) -> bool:
     """Return True if something after an answer shows that its turn has ended."""
-    return any(
-        event.kind in ("start", "end") or event.turn != answered.turn for event in _since(events, answered)
-    )
+    later = [event for event in _since(events, answered) if not _is_compaction(event)]
+    return any(event.kind in ("start", "end") or event.turn != answered.turn for event in later)
+
+
+def _is_compaction(event: Event) -> bool:
+    """Return True for the start that follows a shortened context, also within a turn."""
+    return event.kind == "start" and event.text == "compact"
 
 
 def came_within(events: Sequence[Event], asked: Event) -> bool:
