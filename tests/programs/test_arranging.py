@@ -13,6 +13,7 @@ from xw.programs import Arrangement, Run, profile
 
 Arrange = Callable[..., Arrangement]
 TEXT = 'You are "alice".\nzwölf \x7f'
+ENVIRON = {"XW_NAME": "alice", "XW_CONFINED": "1", "XW_RUN": "/run/1", "XW_HUB": "/hub", "XW_STATE": "/state"}
 
 
 @pytest.fixture
@@ -32,14 +33,10 @@ def arrange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arrange:
         monkeypatch.delenv(name, raising=False)
     work = tmp_path / "work"
     work.mkdir()
-    config = work / "xw.json"
-    config.write_text('{"format": 1, "hub": ".xw/hub"}')
 
-    def make(*argv: str, hub: str = "", mcp: bool = False) -> Arrangement:
-        if hub:
-            config.write_text(json.dumps({"hub": hub}))
+    def make(*argv: str, mail: str = ".xw/hub", mcp: bool = False) -> Arrangement:
         xw = ("/opt/python", "-P", "-m", "xw")
-        run = Run("alice", str(config), "/run/1", xw, argv, str(work), TEXT, has_mcp=mcp)
+        run = Run("alice", ENVIRON, "/run/1", str(work / mail), xw, argv, str(work), TEXT, has_mcp=mcp)
         return profile(argv[0]).arrange(run)
 
     return make
@@ -57,10 +54,10 @@ def test_codex(arrange: Arrange) -> None:
     assert made.argv[:2] == ("codex", "--no-daemon") and made.argv[-3:] == ("--model", "m", "fix it")
     values = settings(made.argv)
     assert values["developer_instructions"] == TEXT
-    assert values["shell_environment_policy.set.XW_NAME"] == "alice"
-    assert values["shell_environment_policy.set.XW_CONFINED"] == "1"
+    for name, value in ENVIRON.items():
+        assert values[f"shell_environment_policy.set.{name}"] == value
     assert values["mcp_servers.xw.command"] == "/opt/python"
-    assert "XW_NAME" in values["mcp_servers.xw.env_vars"]
+    assert values["mcp_servers.xw.env_vars"] == list(ENVIRON)
     assert not any(key.startswith(("hooks", "notify", "projects", "features")) for key in values)
     assert "--dangerously-bypass-hook-trust" not in made.argv and made.ways is None
 
@@ -83,13 +80,10 @@ def test_codex_finds_xw(arrange: Arrange, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_codex_and_the_hub(arrange: Arrange, tmp_path: Path) -> None:
-    """Its sandbox gets a hub's directory outside of the project, and nothing else."""
+    """Its sandbox gets the folder of the mailboxes, a hub's or a mirror's, outside of the project."""
     assert "--add-dir" not in arrange("codex").argv
-    (tmp_path / "hub").mkdir()
-    made = arrange("codex", hub="../hub").argv
-    assert made[made.index("--add-dir") + 1] == str(tmp_path / "hub")
-    assert "--add-dir" not in arrange("codex", hub="ssh://host/hub").argv
-    assert "--add-dir" not in arrange("codex", hub="../missing").argv
+    made = arrange("codex", mail="../hub").argv
+    assert made[made.index("--add-dir") + 1] == str(tmp_path / "work/../hub")
 
 
 def test_codex_commands(arrange: Arrange) -> None:

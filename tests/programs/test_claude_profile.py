@@ -24,7 +24,7 @@ XW = (sys.executable, "-P", "-m", "xw")
 
 def arranged(folder: Path, *argv: str, mcp: bool = False, version: str = "2.1.332") -> Arrangement:
     """Return how a command line is started in a folder."""
-    run = Run("bob", "/p/xw.json", "/run/1", XW, ("claude", *argv), str(folder), "you are bob", version, mcp)
+    run = Run("bob", {}, "/run/1", "/hub", XW, ("claude", *argv), str(folder), "you are bob", version, mcp)
     return profile("claude").arrange(run)
 
 
@@ -105,7 +105,7 @@ def session(team: Team, tmp_path: Path) -> Iterator[Claude]:
     run = tmp_path / "run"
     (run / "claude").mkdir(parents=True)
     one = profile("claude").arrange(
-        Run("bob", str(team.folder / "xw.json"), str(run), XW, ("claude",), str(team.folder), "you are bob")
+        Run("bob", {}, str(run), str(team.hub), XW, ("claude",), str(team.folder), "you are bob")
     )
     for name, text in one.files.items():
         (run / name).write_text(text)

@@ -125,7 +125,7 @@ def running(instance: Instance) -> str:
 
 def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Mapping[str, str]) -> int:
     place = Place(*pane_here(environ))
-    run = _describe(instance, found, folder, place)
+    run = _describe(instance, found, folder, place, environ)
     arranged = found.profile.arrange(run)
     ways, notes = reached(found, arranged, bool(place.pane), run.name)
     for sentence in (*notes, *arranged.notes):
@@ -141,7 +141,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
     # What is ignored here, as with `nohup`, the program ignores as well.
     passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     with Signals((*passed_on, signal.SIGCHLD)) as signals:
-        own = _environ(run, instance, arranged, environ)
+        own = _environ(run, arranged, environ)
         confined.record(folder, own)
         job = Job([*found.before, *arranged.argv], own, run.cwd)
         note = RunNote(
@@ -205,42 +205,46 @@ def _same(instance: Instance) -> list[str]:
     return ["--as", instance.name, "--hub", instance.hub.url, *(["--config", path] if path else [])]
 
 
-def _describe(instance: Instance, found: Found, folder: str, place: Place) -> Run:
-    path = instance.config.path
+def _describe(instance: Instance, found: Found, folder: str, place: Place, environ: Mapping[str, str]) -> Run:
+    own = _variables(instance, folder, environ)
     return Run(
         name=instance.name,
-        config=os.path.abspath(path) if path else "",
+        environ=own,
         folder=folder,
+        mail=instance.root,
         xw=XW,
         argv=found.argv,
         cwd=config.here(),
-        instructions=instructions.prompt(
-            instance, {"XW_RUN": folder, "XW_NAME": instance.name, "XW_CONFINED": "1"}
-        ),
+        instructions=instructions.prompt(instance, own),
         version=version_of(found),
-        has_mcp=find_spec("mcp") is not None and find_spec("xw.mcp") is not None,
+        has_mcp=find_spec("mcp") is not None,
         pane=place.pane,
     )
 
 
-def _environ(
-    run: Run, instance: Instance, arranged: Arrangement, environ: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the program's environment: who it is, wherever it works, and that it is confined."""
+def _variables(instance: Instance, folder: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what tells xw in the program who it is, wherever it works, and that it is confined."""
+    path = instance.config.path
     own = {
-        "XW_NAME": run.name,
+        "XW_NAME": instance.name,
         confined.VARIABLE: "1",
-        "XW_RUN": run.folder,
-        INSTRUCTIONS: os.path.join(run.folder, INSTRUCTIONS_FILE),
-        **({"XW_CONFIG": run.config} if run.config else {}),
+        "XW_RUN": folder,
+        INSTRUCTIONS: os.path.join(folder, INSTRUCTIONS_FILE),
+        **({"XW_CONFIG": os.path.abspath(path)} if path else {}),
+        **({"XW_STATE": environ["XW_STATE"]} if environ.get("XW_STATE") else {}),
     }
     configured = instance.config.hub and config.own_hub(instance.config.hub, instance.config)
     if environ.get("XW_HUB") or configured != instance.hub.url:
         own["XW_HUB"] = instance.hub.url
+    return own
+
+
+def _environ(run: Run, arranged: Arrangement, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the program's environment."""
     kept = {name: value for name, value in environ.items() if name != PARENT}
     if not shutil.which("xw", path=environ.get("PATH")):
         kept["PATH"] = os.pathsep.join(filter(None, (environ.get("PATH", ""), _shim(run.folder))))
-    return {**kept, **arranged.environ, **own}
+    return {**kept, **arranged.environ, **run.environ}
 
 
 def _shim(folder: str) -> str:

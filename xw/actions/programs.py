@@ -104,7 +104,9 @@ def _listed(profile: ProgramProfile, in_tmux: bool, environ: Mapping[str, str]) 
         return Listed(profile.name, profile.title, program, None, "", profile.seen)
     found = Found((), (program,), profile, path)
     printed = version_of(found)
-    run = Run("NAME", "", "", ("xw",), (program,), "", "", printed)
+    run = Run(
+        "NAME", {}, folder="", mail="", xw=("xw",), argv=(program,), cwd="", instructions="", version=printed
+    )
     arranged = profile.arrange(run)
     ways, notes = reached(found, arranged, in_tmux, "it")
     return Listed(

@@ -15,15 +15,18 @@ from typing import NamedTuple, cast
 class Run(NamedTuple):
     """One run of an agent program under `xw launch`, as its profile gets it.
 
-    `folder` is the run directory (0700, outside the project, removed at the end), `xw` the words that run
-    this xw by absolute paths, `argv` the program's command line as the person gave it, from the program's own
-    word on, `version` what the program said (empty if nothing), `has_mcp` True if `xw mcp` can run,
-    `instructions` the text of `xw prompt`. `pane` is the tmux pane in which it will run, or empty.
+    `environ` are the variables that tell each xw in the run who it is and where it acts: XW_NAME, XW_RUN,
+    XW_CONFINED and others. `folder` is the run directory (0700, outside the project, removed at the end),
+    `mail` the folder of mailboxes that xw must be able to write, `xw` the words that run this xw by absolute
+    paths, `argv` the program's command line as the person gave it, from the program's own word on, `version`
+    what the program said (empty if nothing), `has_mcp` True if `xw mcp` can run, `instructions` the text of
+    `xw prompt`. `pane` is the tmux pane in which it will run, or empty.
     """
 
     name: str
-    config: str
+    environ: Mapping[str, str]
     folder: str
+    mail: str
     xw: tuple[str, ...]
     argv: tuple[str, ...]
     cwd: str
@@ -37,10 +40,9 @@ class Arrangement(NamedTuple):
     """How a program is started for one run.
 
     `files` are written below the run directory (relative path: text, 0600) before the start; `environ` is
-    added to the environment (each run has XW_NAME, XW_CONFIG, XW_CONFINED and XW_RUN anyway); `options`
-    are those of the bridge, beside the way's own; `notes` tell the person what will not work. `ways` replaces
-    the profile's, such as for a command line that answers once and ends. `hooks` is False if this run
-    has none of the program's hooks.
+    added to the environment, beside that of the run; `options` are those of the bridge, beside the way's own;
+    `notes` tell the person what will not work. `ways` replaces the profile's, such as for a command line that
+    answers once and ends. `hooks` is False if this run has none of the program's hooks.
 
     Each way is opened with its target in `targets`, else with the program's process id (tmux: its pane), and
     with those of `options` that it knows; if it knows an option `run`, that is the run directory.

@@ -23,7 +23,6 @@ _OTHERS = (
 """Subcommands that start no session."""
 
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
-_OWN = ("XW_NAME", "XW_CONFIG", "XW_CONFINED", "XW_RUN", "XW_HUB")
 
 
 def arrange(run: Run) -> Arrangement:
@@ -35,9 +34,9 @@ def arrange(run: Run) -> Arrangement:
     if not once and not parts.has_option(run.argv, "--no-daemon", "--remote"):
         # The shared server would run this session's commands in the environment of its first program.
         options.insert(0, "--no-daemon")
-    hub = _hub_outside(run)
-    if hub and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
-        options += ["--add-dir", hub]
+    outside = not Path(os.path.realpath(run.mail)).is_relative_to(os.path.realpath(run.cwd))
+    if outside and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
+        options += ["--add-dir", run.mail]
     notes = [] if once else ["Codex takes mail after its first prompt, and looks for it every 10 s"]
     return Arrangement(
         (run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None, hooks=False
@@ -47,18 +46,14 @@ def arrange(run: Run) -> Arrangement:
 def _settings(run: Run) -> list[str]:
     """Return the `-c` options."""
     values: dict[str, object] = {"developer_instructions": _instructions(run)}
-    environ = {"XW_NAME": run.name, "XW_CONFIG": run.config, "XW_CONFINED": "1", "XW_RUN": run.folder}
-    path = _path(run)
-    if path:
-        environ["PATH"] = path
-    for name, value in environ.items():
-        if value:
-            values[f"shell_environment_policy.set.{name}"] = value
+    # Also where the user's own policy keeps the environment from commands.
+    environ = {**run.environ, "PATH": _path(run)}
+    values |= {f"shell_environment_policy.set.{name}": value for name, value in environ.items() if value}
     if run.has_mcp:
         server = parts.mcp_server(run)
         values |= {f"mcp_servers.xw.{key}": value for key, value in server.items()}
         values["mcp_servers.xw.default_tools_approval_mode"] = "approve"
-        values["mcp_servers.xw.env_vars"] = list(_OWN)  # else the server gets none of them
+        values["mcp_servers.xw.env_vars"] = list(run.environ)  # else the server gets none of them
     return [word for key, value in values.items() for word in ("-c", f"{key}={_toml(value)}")]
 
 
@@ -84,19 +79,6 @@ def _path(run: Run) -> str:
     if any(os.access(f"{folder}/xw", os.X_OK) for folder in _SYSTEM):
         return ""
     return os.pathsep.join(filter(None, (os.environ.get("PATH", ""), os.path.join(run.folder, "bin"))))
-
-
-def _hub_outside(run: Run) -> str:
-    """Return the directory of a hub outside of the project, which Codex's sandbox would not let xw write."""
-    try:
-        hub = str(json.loads(Path(run.config).read_text("utf-8"))["hub"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    path = Path(hub.removeprefix("file://")).expanduser()
-    if "://" in str(path) or not hub:
-        return ""
-    path = Path(os.path.normpath(Path(run.config).parent / path))
-    return str(path) if path.is_dir() and not path.is_relative_to(run.cwd) else ""
 
 
 PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("codex", "tmux"), arrange, _EVENTS)

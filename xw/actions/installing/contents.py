@@ -97,7 +97,7 @@ def codex(site: Site) -> Contents:
         config = (
             f'[mcp_servers.xw]\ncommand = "{site.xw[0]}"\nargs = [{arguments}]\n'
             'default_tools_approval_mode = "approve"\n'
-            'env_vars = ["XW_NAME", "XW_CONFIG", "XW_HUB", "XW_RUN"]\n\n' + config
+            'env_vars = ["XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN"]\n\n' + config
         )
     allowed = "".join(f'prefix_rule(pattern=["xw", "{one}"], decision="allow")\n' for one in HARMLESS)
     events = ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd")
