@@ -1,8 +1,9 @@
 """A program in the foreground of the person's terminal, as a shell runs a job: for `xw launch`.
 
 The program leads a process group that has the terminal, so ^C, ^Z and a new window size reach it alone. If it
-stops, this process gives the terminal back and stops too, and the person's shell sees one stopped job; `fg`
-continues both. Without a terminal, the program gets the signals that this process passes on.
+stops, this process gives the terminal back and stops too, with the script or pipe that it is part of, and the
+person's shell sees one stopped job; `fg` continues all. Without a
+terminal, the program gets the signals that this process passes on.
 """
 
 import os
@@ -30,7 +31,7 @@ class Job:
     def __init__(self, argv: Sequence[str], environ: Mapping[str, str], cwd: str) -> None:
         self.pid = 0
         self._terminal = _terminal()
-        self._modes = _modes(self._terminal)
+        self._modes = self._own = self._modes_in_front(os.getpgrp())
         self._late = 0.0
         # Else this process would stop when it takes the terminal back from the background.
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -80,12 +81,11 @@ class Job:
     def close(self, code: int) -> None:
         """Take the terminal back as it was, and end what the program left in its process group."""
         self._take()
-        if self._terminal is not None and self._modes is not None:
-            with suppress(OSError, termios.error):
-                termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._modes)
-        if code > 128 and sys.stdout.isatty():
-            sys.stdout.write(_SOUND)
-            sys.stdout.flush()
+        if self._is_in_front(os.getpgrp()):  # else it is another job's now
+            self._set_modes(self._modes)
+            if code > 128 and sys.stdout.isatty():
+                sys.stdout.write(_SOUND)
+                sys.stdout.flush()
         runs.end_group(self.pid, signal.SIGHUP)
         if self._terminal is not None:
             os.close(self._terminal)
@@ -97,16 +97,15 @@ class Job:
 
     def _stop(self) -> None:
         """Stop with the program; once continued, continue it, in front if this process is."""
-        modes, began = _modes(self._terminal), time.monotonic()
+        self._own, began = self._modes_in_front(self.pid) or self._own, time.monotonic()
         self._take()
-        # Where no shell could continue it, the system ignores this, and the program goes on at once.
-        os.kill(os.getpid(), signal.SIGTSTP)
-        if self._terminal is not None and _in_front(self._terminal):
+        # As the terminal would: a script or pipe around this process must stop too, or nobody gets a prompt.
+        # Where no shell could continue them, the system ignores this, and the program goes on at once.
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        if self._is_in_front(os.getpgrp()):
             with suppress(OSError):
-                os.tcsetpgrp(self._terminal, self.pid)
-            if modes is not None:
-                with suppress(OSError, termios.error):
-                    termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
+                os.tcsetpgrp(self._terminal or 0, self.pid)
+            self._set_modes(self._own)
         elif time.monotonic() - began < _AGAIN_S:
             time.sleep(_AGAIN_S)  # it wants the terminal, which another job has, and would stop again at once
         self._signal(signal.SIGCONT)
@@ -119,26 +118,31 @@ class Job:
                 if front == self.pid or not _exists(front):
                     os.tcsetpgrp(self._terminal, os.getpgrp())
 
+    def _is_in_front(self, group: int) -> bool:
+        try:
+            return self._terminal is not None and os.tcgetpgrp(self._terminal) == group
+        except OSError:
+            return False
+
+    def _modes_in_front(self, group: int) -> list[Any] | None:
+        """Return the terminal's modes while a process group has it; another job's modes are none of ours."""
+        if self._terminal is None or not self._is_in_front(group):
+            return None
+        with suppress(termios.error):
+            return termios.tcgetattr(self._terminal)
+        return None
+
+    def _set_modes(self, modes: list[Any] | None) -> None:
+        if self._terminal is not None and modes is not None:
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSADRAIN, modes)
+
 
 def _terminal() -> int | None:
     """Return a handle of this process's terminal, or None."""
     try:
         return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return None
-
-
-def _in_front(terminal: int) -> bool:
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-
-
-def _modes(terminal: int | None) -> list[Any] | None:
-    try:
-        return None if terminal is None else termios.tcgetattr(terminal)
-    except termios.error:
         return None
 
 
