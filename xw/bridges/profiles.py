@@ -162,7 +162,7 @@ GEMINI = Profile(
     programs=("gemini",),
     # `*` if it runs tools without asking (--yolo); `!` would be its shell.
     prompt=_row(r" [>*] ?"),
-    above=_row(r"^\s*$|▀{20}"),
+    above=_row(r"^\s*$|[▀▄]{20}"),  # ▄ inside tmux, which it knows by $TMUX
     busy=_row(r"^ ?" + _SPINNER + r" .*\(esc to cancel"),
     busy_title=_row(r"^[✦⏲]"),
     ready_title=_row(r"^◇"),
@@ -173,7 +173,7 @@ GEMINI = Profile(
     dialog_title=_row(r"^✋|Action Required"),
     furniture=(_row(r"\bsandbox\b"), _row(r" /model\b|\(\d+% context left\)")),
     collapsed=_row(r"\[Pasted Text: \d+[^]]*\]"),
-    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ [>*] "),
+    chrome=_row(r"^\s{40,}\? for shortcuts|^ Press Ctrl\+O |^" + _RULE + r"|^ [>*] |^▄{20}"),
     turn=_row(r"^ [>*]( |$)"),
     broken=_row(r"^ ?([✕✖] |ℹ Request cancelled)"),
     bullet="✦ ",
