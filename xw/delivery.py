@@ -92,6 +92,12 @@ def why_not(owner: "Owner", moment: "Moment", environ: "Mapping[str, str]" = os.
     return None if moment in SHOWN_AT[now.value] else reason(now)
 
 
+def wants_turn(name: str) -> bool:
+    """Return True if a message is worth a turn of its own, by its file name: every type but info."""
+    parts = layout.file_name(name)
+    return parts is not None and parts.type != "info"
+
+
 def reason(now: Effective) -> str:
     """Return why mail waits under a value other than `push`."""
     return f"delivery is {now.value} ({now.why}): {_ONLY[now.value]}"

@@ -84,9 +84,13 @@ class Given(NamedTuple):
     fields: dict[str, object]
 
     def text(self, *names: str) -> str:
-        """Return the first of these fields that is a text and not empty, or an empty text."""
+        """Return the first of these fields that is a text and not empty, or an empty text.
+
+        Half a surrogate pair, of a text that the program has cut, is `?`: no file could keep it.
+        """
         values = (self.fields.get(name) for name in names)
-        return next((value for value in values if isinstance(value, str) and value), "")
+        found = next((value for value in values if isinstance(value, str) and value), "")
+        return found.encode("utf-8", "replace").decode()
 
     @property
     def session(self) -> str:

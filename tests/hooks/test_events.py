@@ -37,7 +37,7 @@ def test_a_session_in_each_program(team: Team, session: Make, program: str) -> N
     second = team.send("Well?", kind="question")
     assert told(agent.prompt()) == [short(second)]
     assert agent.prompt() == agent.stop() == ""
-    third = team.send("More.")
+    third = team.send("More.", kind="task")
     assert told(agent.stop()) == [short(third)]
     assert agent.stop(active=True) == ""
     agent.end()
@@ -51,7 +51,7 @@ def test_each_delivery_at_each_moment(team: Team, session: Make, value: str | No
     shown = delivery.SHOWN_AT[value or "start"]  # type: ignore[index]
     agent = session()
     for moment in ("start", "prompt", "end"):
-        sent = short(team.send(moment))
+        sent = short(team.send(moment, kind="task"))
         text = {"start": agent.start, "prompt": agent.prompt, "end": agent.stop}[moment]()
         assert (sent in told(text)) == (moment in shown)
         assert ("you are bob" in text) == (moment == "start")
@@ -63,7 +63,7 @@ def test_on_hold(team: Team, session: Make) -> None:
     choose(team, "push")
     bob, agent = opened(team), session()
     delivery.hold(bob.mailbox, bob.now())
-    sent = [short(team.send("one")), short(team.send("two"))]
+    sent = [short(team.send("one", kind="task")), short(team.send("two", kind="task"))]
     start = agent.start()
     assert "on hold" in start
     assert told(start) == []
@@ -75,7 +75,7 @@ def test_on_hold(team: Team, session: Make) -> None:
 def test_beside_a_bridge(team: Team, session: Make) -> None:
     """While a bridge serves the instance, it shows the mail: hooks keep the journal, and say who one is."""
     choose(team, "push")
-    team.send("one")
+    team.send("one", kind="task")
     bob, agent = opened(team), session()
     with bob.mailbox.files.locked(bob.mailbox.at(layout.BRIDGE_LOCK)):
         start = agent.start()
@@ -142,7 +142,7 @@ def test_side_sessions_do_not_confuse(team: Team, session: Make) -> None:
     agent, side = session(), session(name="title")
     agent.start()
     side.start()
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     assert agent.fire("Stop", hook_event_name="SubagentStop") == Result(0, "", "")
     assert agent.fire("Stop", agent_id="a1") == Result(0, "", "")
     assert told(side.prompt()) == [sent]
@@ -190,10 +190,21 @@ def test_other_peoples_text_is_safe(team: Team, session: Make) -> None:
     assert "not from your user" in lines[0]
 
 
+@pytest.mark.parametrize("name", ["\ud800", "\x00", "../s1", "x" * 20_000, "漢字", " ", "S1"])
+def test_any_session_id(team: Team, session: Make, name: str) -> None:
+    """Whatever a program calls its session, it is told each message once, apart from any other session."""
+    choose(team, "push")
+    sent = short(team.send("one", kind="task"))
+    assert told(session().prompt()) == [sent]
+    agent = session(name=name)
+    assert (told(agent.stop()), agent.turn()) == ([sent], ("", []))
+    assert {one.id for one in sessions(opened(team).mailbox)} == {"s1", name.replace("\ud800", "?")}
+
+
 def test_any_program_with_claudes_shapes(team: Team) -> None:
     """An unknown program is answered as Claude Code's model; its turn's end is blocked with the mail."""
     choose(team, "push")
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     given = json.dumps({"session_id": "../x", "hook_event_name": "Stop", "stop_hook_active": False})
     result = team.run("hook", "Stop", "--program", "new-one", by="bob", stdin=given.encode())
     output = json.loads(result.out)

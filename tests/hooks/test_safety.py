@@ -33,7 +33,7 @@ _HOOK = """
 def test_garbage(team: Team, data: bytes) -> None:
     """Whatever a program sends, the hook ends with 0 and at most one line, in which it says so."""
     choose(team, "push")
-    team.send("one")
+    team.send("one", kind="task")
     for program, event in (("claude", "SessionStart"), ("codex", "Stop"), ("gemini", "AfterAgent")):
         result = team.run("hook", event, "--program", program, by="bob", stdin=data)
         assert result.code == 0
@@ -75,7 +75,7 @@ def test_outside_of_projects(empty: Path) -> None:
 def test_a_disk_that_refuses(team: Team, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full or read-only disk no mail is told that could not be noted; the user reads why."""
     choose(team, "push")
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device", "/disk")
@@ -96,14 +96,14 @@ def test_a_disk_that_refuses(team: Team, event: str, monkeypatch: pytest.MonkeyP
 def test_a_lock_that_is_kept(team: Team) -> None:
     """What another process keeps locked holds back neither the hook nor more of its answer than it must."""
     choose(team, "push")
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     bob = opened(team)
     run = partial(team.run, "hook", "SessionStart", "--program", "codex", by="bob", stdin=GIVEN)
     run()
     (team.box("bob") / "presence.json").unlink()
     with bob.mailbox.files.locked(bob.mailbox.at(layout.PRESENCE_LOCK)):
         assert run().err == ""
-    late = short(team.send("two"))
+    late = short(team.send("two", kind="task"))
     with bob.mailbox.files.locked(bob.mailbox.at(f"{notes.FOLDER}/s1.lock")):
         result = run()
     assert "you are bob" in result.out
@@ -124,7 +124,7 @@ def test_a_hook_that_hangs(team: Team) -> None:
 def test_the_program_has_gone(team: Team, session: Make) -> None:
     """If nobody reads the hook's output, the mail was perhaps told: it is named with the next prompt."""
     choose(team, "push")
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     reading, writing = os.pipe()
     os.close(reading)
     hook = team.start("hook", "Stop", "--program", "claude", by="bob", stdin=subprocess.PIPE, stdout=writing)
@@ -145,7 +145,7 @@ def test_no_network(team: Team, tmp_path: Path) -> None:
 def test_it_imports_little(team: Team) -> None:
     """A hook imports nothing slow, and no more modules of xw than listed: each costs every turn."""
     choose(team, "push")
-    team.send("one")
+    team.send("one", kind="task")
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", XW, "hook", "UserPromptSubmit", "--program", "claude"],
         cwd=team.folder, env={**os.environ, "XW_NAME": "bob"}, input=GIVEN, capture_output=True, check=True,

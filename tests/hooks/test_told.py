@@ -23,16 +23,17 @@ from xw.message import encode
 DOUBT = "xw: perhaps shown to you before, by a hook that was interrupted: "
 
 
-def fill(team: Team, count: int, owner: str = "bob") -> list[str]:
+def fill(team: Team, count: int, owner: str = "bob", kind: str = "task", **more: str) -> list[str]:
     """Put messages into an inbox at once; their short ids, oldest first."""
     start, folder = clock.now() - count, team.box(owner) / "inbox"
     shorts = []
     for number in range(count):
         fields: dict[str, object] = {
             "from": "alice",
-            "type": "info",
+            "type": kind,
             "to": [owner],
             "body": f"no. {number}",
+            **more,
         }
         name, data = encode(fields, start + number)
         (folder / "tmp" / name).write_bytes(data)
@@ -48,7 +49,7 @@ def test_what_is_handled_meanwhile_is_not_told(
     choose(team, "push")
     agent = session()
     agent.start()
-    sent = [short(team.send(str(number))) for number in range(4)]
+    sent = [short(team.send(str(number), kind="task")) for number in range(4)]
     team.ok("done", sent[0], by="bob")
     team.ok("claim", sent[1], by="bob")
     monkeypatch.delenv("XW_SESSION")
@@ -148,6 +149,35 @@ def test_a_turn_is_not_continued_for_ever(team: Team, session: Make) -> None:
     assert len(told(agent.stop())) == 1  # another turn
 
 
+@pytest.mark.parametrize("what", ["info", "expired", "damaged"])
+def test_what_is_worth_no_turn(team: Team, session: Make, what: str) -> None:
+    """No turn is paid for an info, expired mail or a damaged file; mail is told with a task, or a prompt."""
+    choose(team, "push")
+    agent = session()
+    more = {"expires": "2026-01-01T00:00:00Z"} if what == "expired" else {}
+    (sent,) = fill(team, 1, kind="info" if what == "info" else "task", **more)
+    if what == "damaged":
+        (path,) = (team.box("bob") / "inbox/pending").iterdir()
+        path.write_bytes(b"damaged")
+    assert agent.stop() == ""
+    assert notes.Told(opened(team).mailbox, "s1").load() == notes.Noted()
+    if what == "damaged":
+        assert len(team.names("bob", "inbox/failed")) == 2  # with its reason
+        return
+    task = short(team.send("two", kind="task"))
+    assert told(agent.stop()) == [sent, task]
+    assert told(session(name="s2").prompt()) == [sent, task]
+
+
+def test_a_hold_that_comes_first(team: Team) -> None:
+    """What a turn may not be taken for any more when its mail is known is noted nowhere."""
+    sent = team.send("one", kind="task")
+    refused, asked = telling.Turn(allowed=lambda: False), telling.Turn()
+    for turn, expected in ((refused, []), (asked, [sent]), (asked, [])):
+        with telling.news(opened(team), "s1", turn) as found:
+            assert [one.id for one in found.inbox] == expected
+
+
 def test_an_hour_has_a_budget(team: Team, session: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many turns there are, hooks cause no more than a number of them in an hour."""
     monkeypatch.setattr(notes, "PER_HOUR", 4)
@@ -172,13 +202,13 @@ def test_check_untold(team: Team, session: Make) -> None:
     first = team.send("one", kind="task")
     assert team.ok("check", "--untold", "s1", by="bob").split()[:3] == [short(first), "task", "alice"]
     assert team.ok("check", "--untold", "s1", by="bob") == agent.prompt() == ""
-    second = team.send("two")
+    second = team.send("two", kind="task")
     found = team.json("check", "--untold", "s1", by="bob")
     assert [one["id"] for one in found["messages"]] == [second]
     assert (found["total"], found["told_before"], found["perhaps_told"]) == (1, 1, [])
     assert agent.prompt() == ""
     third = team.send("three", kind="question")
-    team.send("four")
+    team.send("four", kind="task")
     assert len(team.json("check", "--untold", "s1", "--type", "question", by="bob")["messages"]) == 1
     assert short(third) not in agent.prompt()
     for wrong in (["--untold", "s1", "--failed"], ["--untold", ""]):
@@ -187,7 +217,7 @@ def test_check_untold(team: Team, session: Make) -> None:
 
 def test_check_untold_names_a_doubt(team: Team) -> None:
     """A message that an interrupted hook has perhaps told is named once, by its whole id for programs."""
-    sent = team.send("one")
+    sent = team.send("one", kind="task")
     for perhaps in ((), (sent,), (sent,)):
         with suppress(KeyboardInterrupt), telling.news(opened(team), "s1") as found:
             assert found.perhaps == perhaps

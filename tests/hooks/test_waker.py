@@ -19,6 +19,7 @@ from xw import delivery, layout
 from xw import told as notes
 from xw.actions import telling
 from xw.instance import Instance
+from xw.journal import Journal
 
 Wakers = list["subprocess.Popen[str]"]
 
@@ -79,7 +80,7 @@ def test_one_for_each_session(team: Team, wakers: Wakers, agent: Program, sessio
     first = armed(team, wakers, agent)
     assert ended(arm(team, wakers, agent)) == Result(0, "", "")
     other = armed(team, wakers, session(name="s2"))
-    sent = short(team.send("both"))
+    sent = short(team.send("both", kind="task"))
     assert [told(ended(waker).err) for waker in (first, other)] == [[sent], [sent]]
 
 
@@ -100,7 +101,7 @@ def test_killed_it_loses_nothing(team: Team, wakers: Wakers, agent: Program) -> 
     waker = armed(team, wakers, agent)
     waker.kill()
     waker.wait(PATIENCE)
-    sent = short(team.send("late"))
+    sent = short(team.send("late", kind="task"))
     assert told(ended(arm(team, wakers, agent)).err) == [sent]
 
 
@@ -144,20 +145,48 @@ def _hold(bob: Instance) -> None:
 def test_only_an_agent_that_is_pushed_is_woken(team: Team, wakers: Wakers, session: Make, value: str) -> None:
     """With any other delivery the waker ends at once, and leaves the mail untold."""
     choose(team, value)
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     result = ended(arm(team, wakers, session()))
     assert told(result.err) == ([sent] if value == "push" else [])
     assert result.code == (2 if value == "push" else 0)
 
 
-def test_a_hold_or_a_bridge_ends_it(team: Team, wakers: Wakers, agent: Program) -> None:
-    """On hold nobody is woken; while a bridge runs, it shows the mail."""
+def test_a_hold_lets_it_wait(team: Team, wakers: Wakers, agent: Program) -> None:
+    """On hold nobody is woken; the waker waits on, and wakes the session once the hold has ended."""
     bob = opened(team)
     waker = armed(team, wakers, agent)
     _hold(bob)
-    fill(team, 1)
-    assert ended(waker) == Result(0, "", "")
+    (sent,) = fill(team, 1)
+    _let_look(team, bob)
+    assert waker.poll() is None
+    assert notes.Told(bob.mailbox, "s1").load().told == ()
     delivery.resume(bob.mailbox)
+    Journal(bob.mailbox, "claude", "s1").add("answer")  # or it looks in a few seconds
+    assert told(ended(waker).err) == [sent]
+
+
+def _let_look(team: Team, bob: Instance) -> None:
+    """Let the session's waker look twice: at the second time, it has acted on what it saw at the first."""
+    for _ in range(2):
+        (team.box("bob") / "presence.json").unlink()
+        Journal(bob.mailbox, "claude", "s1").add("answer")
+        until((team.box("bob") / "presence.json").exists)
+
+
+def test_only_what_is_worth_a_turn_wakes(team: Team, wakers: Wakers, agent: Program) -> None:
+    """An info wakes nobody, as a bridge shows none by itself; it is told along with a task."""
+    waker = armed(team, wakers, agent)
+    (info,) = fill(team, 1, kind="info")
+    _let_look(team, opened(team))
+    assert waker.poll() is None
+    (task,) = fill(team, 1)
+    assert told(ended(waker).err) == [info, task]
+
+
+def test_a_bridge_ends_it(team: Team, wakers: Wakers, agent: Program) -> None:
+    """While a bridge runs, it shows the mail."""
+    bob = opened(team)
+    fill(team, 1)
     with bob.mailbox.files.locked(bob.mailbox.at(layout.BRIDGE_LOCK)):
         assert ended(arm(team, wakers, agent)) == Result(0, "", "")
     assert ended(arm(team, wakers, agent)).code == 2
@@ -169,7 +198,7 @@ def test_a_resumed_session(team: Team, wakers: Wakers, agent: Program) -> None:
     assert ended(arm(team, wakers, agent)) == Result(0, "", "")
     waker = armed(team, wakers, agent, "SessionStart")
     agent.start("resume")
-    sent = short(team.send("one"))
+    sent = short(team.send("one", kind="task"))
     assert told(ended(waker).err) == [sent]
 
 
@@ -204,7 +233,7 @@ def _cpu(number: int) -> float:
 def test_it_never_wakes_for_a_mistake(team: Team, data: bytes) -> None:
     """Without a session, and whatever else is wrong, the waker ends with 0 and one line."""
     choose(team, "push")
-    team.send("one")
+    team.send("one", kind="task")
     result = team.run("hook", "wake", "--program", "claude", by="bob", stdin=data)
     assert (result.code, result.out, result.err.count("\n")) == (0, "", 1)
     assert team.run("hook", "wake", "--nope", by="bob").code == 0

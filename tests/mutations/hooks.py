@@ -61,6 +61,28 @@ MUTATIONS = (
         (*_ONCE, *_WAKER),
     ),
     Mutation(
+        "an info is worth no turn",
+        _TELLING,
+        "not any(map(delivery.wants_turn, new))",
+        "not new",
+        (*_ONCE, *_WAKER),
+    ),
+    Mutation(
+        "a hold that comes before the mail is obeyed",
+        _TELLING,
+        "(_is_worth_a_turn(inbox, instance.now()) and turn.allowed())",
+        "_is_worth_a_turn(inbox, instance.now())",
+        _ONCE,
+    ),
+    Mutation(
+        "a hold keeps a waker from telling",
+        _WAKING,
+        "        if self._on_hold():\n            return None\n        turn = telling.Turn(continues=False, "
+        "allowed=lambda: not (self._on_hold() or self.is_over()))\n",
+        "        turn = telling.Turn(continues=False)\n",
+        _WAKER,
+    ),
+    Mutation(
         "a text closes no tag around it",
         _TELLING,
         "said.translate(_FENCED)",

@@ -7,7 +7,7 @@ share: which messages are new to a session, and the budget of turns that telling
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from xw import clock, layout
+from xw import clock, delivery, layout
 from xw.actions import pending
 from xw.actions.pending import Inbox, Wanted
 from xw.gist import gist
@@ -19,6 +19,8 @@ from xw.told import PER_HOUR, PER_TURN, Telling, Told
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xw.shapes import mail
 
 LINE = 120
@@ -55,10 +57,14 @@ class News(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The turn that telling would cause. `goes_on`: the program's word on whether a hook continued it."""
+    """The turn that telling would cause. `goes_on`: the program's word on whether a hook continued it.
+
+    `allowed` is asked when the mail is known, before it is noted: a hold may have come first.
+    """
 
     goes_on: bool | None = None
     continues: bool = True
+    allowed: "Callable[[], bool]" = lambda: True
 
 
 @contextmanager
@@ -70,8 +76,9 @@ def news(
 ) -> Iterator[News]:
     """Yield what is new to a session; it counts as told, unless the caller leaves by an error.
 
-    The note is durable before this yields. With a `turn`, yield no message without new ones, nor above the
-    budget. Raise Busy if another process is telling this session, OSError if nothing can be noted.
+    The note is durable before this yields. With a `turn`, yield no message above the budget, nor unless one
+    of them is worth a turn, as a bridge sees it: no info, and not expired. Raise Busy if another process is
+    telling this session, OSError if nothing can be noted.
     """
     told = Told(instance.mailbox, session)
     with told.telling() as telling:
@@ -84,18 +91,26 @@ def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wan
     new = [name for name in names if telling.is_new(layout.short_id(name))]
     others = len(names) - len(new)
     row = telling.next_in_row(instance.now(), turn.goes_on) if turn and turn.continues else 0
-    if turn and (not new or over_budget(instance, telling, row)):
+    if turn and (not any(map(delivery.wants_turn, new)) or over_budget(instance, telling, row)):
         return News(Inbox((), 0), others)
     perhaps = tuple(name.partition(".")[0] for name in names if layout.short_id(name) in telling.perhaps)
     inbox = Inbox((), 0)
     if new:
         inbox = pending.check(instance, wanted._replace(only=frozenset(new)))
+    if turn and not (_is_worth_a_turn(inbox, instance.now()) and turn.allowed()):
+        return News(Inbox((), 0), others)
     if len(inbox) or inbox.newer:
         caused = (instance.now(), row) if turn else None
         telling.give(list(map(layout.short_id, new)), set(map(layout.short_id, pending_now)), caused)
     else:
         telling.name()
     return News(inbox, others, perhaps)
+
+
+def _is_worth_a_turn(inbox: Inbox, now: int) -> bool:
+    """Return True unless all messages were read, and none of them asks for a turn that is still of use."""
+    unread = inbox.total > len(inbox) + len(inbox.newer)
+    return unread or any(delivery.wants_turn(one.file_name) and not one.expired(now) for one in inbox)
 
 
 def over_budget(instance: Instance, telling: Telling, row: int) -> bool:

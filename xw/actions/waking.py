@@ -2,7 +2,8 @@
 
 A program runs it beside an idle session (Claude Code's `asyncRewake`), and starts a turn with its text when
 it ends. One session has one waker; another ends at once. It sleeps until the kernel reports an arrival, or
-an event of the session's journal; every few seconds it looks whether the session's process still runs.
+an event of the session's journal; every few seconds it looks whether the session's process still runs, and
+whether a hold has ended.
 """
 
 import os
@@ -42,19 +43,12 @@ def awaited(
         folders = [f"{instance.root}/{folder}" for folder in waker.folders]
         arrivals = stack.enter_context(Arrivals(folders))
         while not waker.is_over():
-            try:
-                found = waker.look(stack)
-            except _Over:
-                break
+            found = waker.look(stack)
             if found:
                 yield found
                 return
             arrivals.wait(None)
         yield None
-
-
-class _Over(Exception):
-    """The waker has nothing to wait for any more."""
 
 
 class _Waker:
@@ -80,30 +74,31 @@ class _Waker:
         return [mailbox.at(INBOX["pending"]), self._journal.folder]
 
     def is_over(self) -> bool:
-        """Return True if this waker has nothing to wait for any more."""
+        """Return True if this waker has nothing to wait for any more; a hold only lets it wait."""
         lives = self._session.lives if self._session.process else os.getppid() == self._parent
         if not lives or self._has_ended():
             return True
         mailbox = self._instance.mailbox
-        bridged = presence.runs(mailbox, layout.BRIDGE_LOCK)
-        return bridged or delivery.why_not(self._owner, "idle", self._environ) is not None
+        if presence.runs(mailbox, layout.BRIDGE_LOCK):
+            return True
+        return "idle" not in delivery.SHOWN_AT[delivery.effective(self._owner, self._environ).value]
 
     def look(self, stack: ExitStack) -> News | None:
-        """Return the news, held in `stack` until its text was given; None if there is none for now.
-
-        Raise _Over, and tell nothing, if there is news that this waker may not tell any more.
-        """
+        """Return the news, held in `stack` until its text was given; None if there is none for now."""
         with suppress(OSError, Busy):  # it only tells peers that the session lives
             presence.attend(self._instance.mailbox)
-        turn = telling.Turn(continues=False)
+        if self._on_hold():
+            return None
+        turn = telling.Turn(continues=False, allowed=lambda: not (self._on_hold() or self.is_over()))
         with suppress(Busy), ExitStack() as attempt:
             found = attempt.enter_context(telling.news(self._instance, self._given.session, turn))
             if found.inbox.total:
-                if self.is_over():  # a hold or a bridge came before this mail: it counts as not told
-                    raise _Over
                 stack.push(attempt.pop_all())
                 return found
         return None
+
+    def _on_hold(self) -> bool:
+        return delivery.held(self._instance.mailbox)
 
     def _has_ended(self) -> bool:
         events = self._journal.events(max(self._seen, self._journal.last() - 1))

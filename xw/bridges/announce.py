@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from xw import clock, layout, presence
+from xw import clock, delivery, layout, presence
 from xw.backoff import Pause
 from xw.bridges import present
 from xw.bridges.chat import BLOCKED_S, Chat, ChatGone, NotPresented, why_not_ready
@@ -106,7 +106,7 @@ class Announcer:
         self._shown = None
         names = self._mailbox.pending()
         self._asking = [
-            name for name in names if present.wants_turn(name) and name not in self._unshown.names
+            name for name in names if delivery.wants_turn(name) and name not in self._unshown.names
         ]
         ring = self._noted.ringing
         admitted, closed = self._admit(names)
@@ -143,8 +143,8 @@ class Announcer:
         """Return the messages to announce, those that ask for a turn first; none if no such one is new."""
         known = self._noted.announced | self._unshown.names
         fresh = [name for name in names if name not in known]
-        asking = [name for name in fresh if present.wants_turn(name)]
-        return asking + [name for name in fresh if not present.wants_turn(name)] if asking else []
+        asking = [name for name in fresh if delivery.wants_turn(name)]
+        return asking + [name for name in fresh if not delivery.wants_turn(name)] if asking else []
 
     def _wait(self, reason: str) -> float:
         if reason != self._waits_for:

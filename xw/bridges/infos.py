@@ -6,6 +6,7 @@ were shown. An info that cannot be shown or moved never delays the message below
 
 from collections.abc import Callable
 
+from xw import delivery
 from xw.bridges import present
 from xw.bridges.queue import Queue
 from xw.errors import XwError, unforeseen
@@ -36,7 +37,7 @@ def choose(
     freed = [
         name
         for name in holding.free(mailbox)
-        if not present.wants_turn(name) and instance.carrier.holds(name)
+        if not delivery.wants_turn(name) and instance.carrier.holds(name)
     ]
     for name in queue.infos(head.file_name, freed):
         state: State = "processing" if name in freed else "pending"

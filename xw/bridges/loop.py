@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from xw import clock, layout, post, presence
+from xw import clock, delivery, layout, post, presence
 from xw.backoff import Pause
 from xw.bridges import answer, batch, infos, present, turn
 from xw.bridges.chat import (
@@ -313,7 +313,7 @@ class Bridge:
     def _released(self) -> Message | None:
         """Return the oldest claimed message that nobody holds any more; see `holding`."""
         for name in holding.free(self._mailbox):
-            if present.wants_turn(name):
+            if delivery.wants_turn(name):
                 message = self._mailbox.glance(Place(INBOX["processing"], name))
                 if message and self._queue.admits(name):
                     return message

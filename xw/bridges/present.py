@@ -6,7 +6,7 @@ It claims, settles and sends nothing.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from xw import clock, layout
+from xw import clock
 from xw.bridges.frame import Mail, framed
 from xw.errors import NoMessage, Refused, left_out
 from xw.failure import Kind
@@ -26,12 +26,6 @@ class Presentation(NamedTuple):
     text: str
     infos: tuple[str, ...]
     riders: tuple[str, ...] = ()
-
-
-def wants_turn(name: str) -> bool:
-    """Return True if a message gets its own turn, by its file name: every type but info."""
-    parts = layout.file_name(name)
-    return parts is not None and parts.type != "info"
 
 
 def wants_answer(message: Message) -> bool:
