@@ -77,6 +77,20 @@ def link(number: int, name: str) -> str:
         return ""
 
 
+def held(number: int) -> set[str]:
+    """Return what a process holds open, as links name it: paths, `socket:[INODE]`; none of another user's."""
+    folder, found = f"{_PROC}/{number}/fd", set()
+    try:
+        for name in os.listdir(folder):
+            try:
+                found.add(os.readlink(f"{folder}/{name}"))
+            except OSError:  # closed meanwhile
+                continue
+    except OSError:
+        pass
+    return found
+
+
 def owner(number: int) -> int | None:
     """Return the number of the user as whom a process acts, or None."""
     try:

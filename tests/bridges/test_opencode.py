@@ -1,9 +1,14 @@
 """The opencode chat against an imitation that keeps opencode's server and its traps."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,8 @@ import pytest
 
 from tests.bridges.helpers import until
 from tests.programs.natives import OpenCode, free_port
-from xw.bridges import opencode
+from xw import processes
+from xw.bridges import opencode, opencode_http
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain, Unusable
 from xw.bridges.frame import Mail, framed
 from xw.bridges.opencode import DIALOG, OpenCodeChat, open_chat
@@ -207,17 +213,18 @@ def test_server_gone(start: Start, chat: Make) -> None:
 class Odd(BaseHTTPRequestHandler):
     """Answers everything with the status and body of the test."""
 
-    status, kind, body = 200, "text/html", b"<html>"
+    status, kind, body, healthy = 200, "text/html", b"<html>", b""
 
     def log_message(self, *_: object) -> None: ...
 
     def do_GET(self) -> None:
+        body = self.healthy if self.healthy and self.path == "/global/health" else self.body
         self.send_response(self.status)
         self.send_header("Location", "http://127.0.0.1:1/")
         self.send_header("Content-Type", self.kind)
-        self.send_header("Content-Length", str(len(self.body)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.body)
+        self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815  # the names of its base class
 
@@ -235,7 +242,7 @@ def odd() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (200, b"<html>", "does not answer /global/health as opencode does"),
+        (200, b"<html>", "is not the server of opencode"),
         (200, b'{"hello": 1}', "is not the server of opencode"),
         (302, b"", "answered 302"),
         (401, b"", "wants its password"),
@@ -254,12 +261,47 @@ def test_another_program_at_that_port(
 
 def test_an_older_version(odd: str, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version without what this way needs answers with its web page, and is never used."""
-    monkeypatch.setattr(Odd, "body", b'{"healthy": true, "version": "0.1.0"}')
+    monkeypatch.setattr(Odd, "healthy", b'{"healthy": true, "version": "0.1.0"}')
     one = chat(odd)
-    one._find()
-    monkeypatch.setattr(Odd, "body", b"<html>")
-    with pytest.raises(Unusable, match=r"opencode 0.1.0 has no /session/status: update it"):
-        one.unusable()
+    for ask in (one.ready, one.unusable):
+        with pytest.raises(
+            Unusable, match=r"opencode 0.1.0 is not one that xw knows .* /[a-z]+ as .*kind tmux"
+        ):
+            ask()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"ok": true}', b"[1]", b'[{"info": {}}]', b"null"])
+def test_another_program_takes_the_port(
+    odd: str, chat: Make, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """During a turn that means that opencode is gone, and not that the bridge or the message is at fault."""
+    monkeypatch.setattr(Odd, "body", body)
+    mark = json.dumps({"server": odd, "session": "ses_1", "message": "msg_1", "at": 1000.0})
+    one = chat(odd)
+    for step in (lambda: one.capture(mark, "text"), one.mark):
+        with pytest.raises(ChatGone):
+            step()
+    assert one.seen(mark, "text") is False and "is not the server" in str(one.unusable())
+    late = chat(odd)
+    late._server, late._looked = Server(odd), late._clock()  # it was opencode a moment ago
+    assert "is not the server" in str(late.unusable())
+
+
+def test_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that never ends holds the bridge up for a limited time."""
+    monkeypatch.setattr(opencode_http, "WHOLE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def trickle() -> None:
+            with listening.accept()[0] as connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.01)
+
+        threading.Thread(target=trickle).start()
+        with pytest.raises(ChatGone, match="does not answer"):
+            Server(f"http://127.0.0.1:{listening.getsockname()[1]}").get("/x", str)
 
 
 @pytest.mark.parametrize(
@@ -318,6 +360,47 @@ def test_whose_program(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch
     assert (found.program, found.state, found.agent) == ("opencode", "idle", "bob")
 
 
+def test_a_port_that_another_program_has(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail goes only to the process that listens: not to another project's program at the same port."""
+    other = start(XW_NAME="carol")
+    monkeypatch.chdir(other.home)
+    argv = ["opencode", "-c", "input()", "--port", str(other.port)]
+    environ = {**os.environ, "XW_NAME": "bob"}
+    with subprocess.Popen(argv, executable=sys.executable, env=environ, stdin=subprocess.PIPE) as second:
+        until(lambda: processes.words(second.pid)[:1] == ["opencode"])
+        assert "no opencode with a server of bob runs" in str(chat().ready())
+        assert "no opencode" in str(chat(str(second.pid)).ready())
+        second.kill()
+
+
+def test_a_port_that_another_program_got(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text does not go to whoever listens at the port of an opencode that has ended."""
+    program = start(XW_NAME="bob")
+    monkeypatch.chdir(program.home)
+    one = chat()
+    mark = one.mark()
+    program.end()
+    with socket.create_server(("127.0.0.1", program.port)) as listening:
+        with pytest.raises(ChatGone, match="has ended"):
+            one.present(mark, "secret")
+        listening.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_a_clock_that_is_set(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set forward or back, the clock makes no session of this run an old one."""
+    program = start()
+    now = [1000.0]
+    one = chat(program, clock=lambda: now[0])
+    asked(one, text_of("x"))
+    session, began = one.memory, processes.began
+    for jump in (3600.0, -3600.0):
+        monkeypatch.setattr(processes, "began", lambda ticks, jump=jump: began(ticks) + jump)
+        now[0] += 10
+        assert json.loads(one.mark())["session"] == session
+
+
 def test_targets(tmp_path: Path) -> None:
     """Invalid targets are refused at the start."""
     for target in ("main", "ftp://127.0.0.1:1", "http://127.0.0.1", "http://127.0.0.1:1/session/x y"):
@@ -352,5 +435,11 @@ def test_turns() -> None:
         "I look.", later="both"
     )
     assert answers([ask, message(4), message(5, 4, "stop", "yours")], "msg_2") == Answers()
+    shortened, summary = message(4), message(5, 4, "stop", "summary", summary=True)
+    shortened["parts"] = [{"type": "compaction", "auto": True}]
+    assert answers([ask, shortened, summary], "msg_2") == Answers()
+    assert answers([ask, shortened, summary, message(6), message(7, 6, "stop", "on")], "msg_2").later == "on"
+    assert answers([ask, step, shortened, summary], "msg_2") == Answers("I look.")
+    assert answers([message(1, 2, "stop", "by a clock set back"), ask], "msg_2").text == "by a clock set back"
     done = answers([ask, step, message(6, 2, "length", "42")], "msg_2")
     assert (done.text, done.cut, done.said) == ("42", True, "I look.\n\n42")

@@ -79,8 +79,8 @@ MUTATIONS = (
     Mutation(
         "a session of an earlier run of opencode gets no mail",
         "xw/bridges/opencode.py",
-        ' and one["time"]["updated"] / 1000 >= self._since:',
-        ":",
+        ' and one["time"]["updated"] / 1000 >= self._since',
+        "",
         (f"{_OPENCODE}::test_sessions_of_earlier_runs",),
     ),
 )

@@ -74,14 +74,8 @@ def running(number: int = 0) -> list[Thread]:
 
 def _held(number: int) -> list[tuple[str, str]]:
     """Return the homes and threads whose locks a process holds open."""
-    folder, found = f"/proc/{number}/fd", set()
-    with suppress(OSError):  # ended meanwhile, or another user's
-        for name in os.listdir(folder):
-            with suppress(OSError):
-                lock = _LOCK.fullmatch(os.readlink(f"{folder}/{name}"))
-                if lock:
-                    found.add((lock[1], lock[2]))
-    return sorted(found)
+    locks = map(_LOCK.fullmatch, processes.held(number))
+    return sorted((lock[1], lock[2]) for lock in locks if lock)
 
 
 def _threads(number: int) -> list[Thread]:

@@ -22,10 +22,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xw.backoff import Pause
 from xw.bridges import opencode_servers, opencode_turns, steady
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, Reply, Uncertain, Unusable
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.opencode_http import Foreign, Missing, Server
+from xw.bridges.opencode_servers import Running
 from xw.bridges.opencode_turns import Answers
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.provider_errors import error_in
@@ -85,6 +87,7 @@ class OpenCodeChat:
         self._memory = self._session
         self._made = ""
         self._rests: dict[str, float] = {}
+        self._starts: dict[str, float] = {}
         self._told = ""
         self._tell: Callable[[str], None] = lambda text: None
 
@@ -104,9 +107,7 @@ class OpenCodeChat:
     def unusable(self) -> str | None:
         """Return why mail cannot go in this way now; raise Unusable if it never can. See `Probing`."""
         try:
-            server = self._find()
-            for path in ("/session/status", "/permission", "/question"):
-                self._ask(server, path)
+            self._asked(lambda server: self._state(server, ""))
         except ChatGone as error:
             return str(error)
         return None
@@ -114,11 +115,8 @@ class OpenCodeChat:
     def ready(self) -> str | None:
         """Return None while the session rests and no dialog is open; see `Chat.ready`."""
         try:
-            server = self._find()
-            session = self._current(server)
-            if not session:
-                return None  # `mark` makes it
-            return self._state(server, session)
+            # Without a session: `mark` makes it.
+            return self._asked(lambda server: self._state(server, self._current(server)))
         except ChatGone as error:
             return str(error)
 
@@ -128,14 +126,16 @@ class OpenCodeChat:
         session = self._current(server) or self._create(server)
         self._own.make()
         self._sweep()
-        last = server.get(f"/session/{session}/message?limit=1")
-        noted = {"server": server.url, "session": session, "message": _new_id(last)}
+        message = server.get(f"/session/{session}/message?limit=1", _new_id)
+        noted = {"server": server.url, "session": session, "message": message}
         return json.dumps({**noted, "at": round(self._clock(), 3)})
 
     def present(self, mark: str, text: str) -> None:
         """Send the text, and return once the session has its message; see `Chat.present`."""
         noted = json.loads(mark)
         server, message = self._server_of(noted), noted["message"]
+        if not self._is_there(noted["server"]):
+            raise ChatGone(f"opencode at {server.url} has ended")
         body = {"messageID": message, "parts": [{"type": "text", "text": text}]}
         path = f"/session/{noted['session']}/prompt_async"
         try:
@@ -166,8 +166,9 @@ class OpenCodeChat:
         noted = json.loads(mark)
         server, session = self._server_of(noted), noted["session"]
         busy = self._state(server, session)  # before the messages, which may come to rest between the two
-        answers = opencode_turns.answers(
-            server.get(f"/session/{session}/message?limit={RECENT}"), noted["message"]
+        answers = server.get(
+            f"/session/{session}/message?limit={RECENT}",
+            lambda found: opencode_turns.answers(found, noted["message"]),
         )
         reply = self._finished(noted["message"], answers, busy)
         if reply is not None:
@@ -190,18 +191,37 @@ class OpenCodeChat:
             return self._server
         url, self._since = self._address()
         server = Server(url, self._password)
-        health = server.get("/global/health")
-        if not isinstance(health, dict) or "version" not in health:
-            raise ChatGone(f"{url}: is not the server of opencode")
-        self._server, self._looked, self._version = server, self._clock(), str(health["version"])
+        try:
+            self._version = server.get("/global/health", lambda found: str(found["version"]))
+        except Foreign as error:
+            raise ChatGone(f"{url}: is not the server of opencode") from error
+        self._server, self._looked = server, self._clock()
         return server
+
+    def _asked(self, question: Callable[[Server], str | None]) -> str | None:
+        """Return the server's answer to a question. Raise ChatGone, or Unusable for an unknown version."""
+        try:
+            return question(self._find())
+        except Foreign as error:
+            self._server = None
+            self._find()  # else another program has the port meanwhile
+            raise Unusable(
+                f"opencode {self._version} is not one that xw knows (seen with 1.18.33): {error}; "
+                "use another version, or a bridge of kind tmux"
+            ) from error
+
+    def _is_there(self, url: str) -> bool:
+        """Return True while the program that the target names has this address."""
+        if self._target.startswith("http"):
+            return True
+        return url in [one.url for one in opencode_servers.running()]
 
     def _address(self) -> tuple[str, float]:
         """Return the address of the program and when it started. Raise ChatGone."""
         if self._target.startswith("http"):
             port = Server(self._target).port
-            began = [one.process.began for one in opencode_servers.running() if one.port == port]
-            return self._target, max(began, default=0.0)
+            there = [one for one in opencode_servers.running() if one.port == port]
+            return self._target, self._began(there[0]) if there else 0.0
         number = int(self._target) if self._target.isdigit() else 0
         found = opencode_servers.running(number)
         if not number:
@@ -210,47 +230,49 @@ class OpenCodeChat:
         if not found:
             which = f"of {self._instance} runs" if self._target == AUTO else f"runs as process {self._target}"
             raise ChatGone(f"no opencode with a server {which}: start it as `opencode --port N`")
-        return found[0].url, found[0].process.began
+        return found[0].url, self._began(found[0])
+
+    def _began(self, program: Running) -> float:
+        """Return when a program started: the earliest of the times that a clock which is set shows."""
+        process = program.process
+        key = f"{process.number}-{process.started}"
+        self._starts = {key: min(process.began, self._starts.get(key, process.began))}
+        return self._starts[key]
 
     def _current(self, server: Server) -> str:
         """Return the session that was used last in this run of the program; empty if there is none."""
         if self._session:
-            server.get(f"/session/{self._session}")
-            return self._session
-        for one in server.get("/session"):  # the last used first; older ones are those of earlier runs
-            if not one.get("parentID") and one["time"]["updated"] / 1000 >= self._since:
-                self._memory = str(one["id"])
-                return self._memory
-        return ""
+            return server.get(f"/session/{self._session}", lambda found: str(found["id"]))
+        found = server.get("/session", self._last_used)
+        self._memory = found or self._memory
+        return found
+
+    def _last_used(self, sessions: Any) -> str:
+        """Return the first session, they come last used first, unless it is of an earlier run."""
+        of_this_run = (
+            str(one["id"])
+            for one in sessions
+            if not one.get("parentID") and one["time"]["updated"] / 1000 >= self._since
+        )
+        return next(of_this_run, "")
 
     def _create(self, server: Server) -> str:
         """Make a session and let the program's window show it; a draft there stays."""
-        self._memory = self._made = str(server.post("/session", {})["id"])
+        self._memory = self._made = server.post("/session", {}, lambda made: str(made["id"]))
         self._show(server, self._made)
         return self._made
 
     def _show(self, server: Server, session: str) -> None:
         with suppress(ChatGone):  # a server without a window has none to show it in
-            server.post("/tui/select-session", {"sessionID": session})
+            server.post("/tui/select-session", {"sessionID": session}, bool)
 
     def _state(self, server: Server, session: str) -> str | None:
         """Return why a session cannot take a text now, or None."""
         for path in ("/permission", "/question"):
-            if any(one.get("sessionID") == session for one in self._ask(server, path)):
+            asking = server.get(path, lambda found: [one.get("sessionID") for one in found])
+            if session in asking:
                 return DIALOG
-        status = self._ask(server, "/session/status").get(session)
-        if not status or status.get("type") == "idle":
-            return None
-        again = f": {status['message']}" if status.get("message") else ""
-        return f"busy{again}"
-
-    def _ask(self, server: Server, path: str) -> Any:
-        try:
-            return server.get(path)
-        except Foreign as error:
-            raise Unusable(
-                f"opencode {self._version} has no {path}: update it (seen with 1.18.33)"
-            ) from error
+        return server.get("/session/status", lambda found: _busy(found.get(session) or {}))
 
     def _server_of(self, noted: Mapping[str, Any]) -> Server:
         return Server(noted["server"], self._password)
@@ -260,18 +282,20 @@ class OpenCodeChat:
     def _has(self, server: Server, noted: Mapping[str, Any]) -> bool:
         """Return True if the session has the message with its text."""
         try:
-            found = server.get(f"/session/{noted['session']}/message/{noted['message']}")
+            return server.get(
+                f"/session/{noted['session']}/message/{noted['message']}",
+                lambda found: bool(found.get("parts")),
+            )
         except Missing:
             return False
-        return bool(isinstance(found, dict) and found.get("parts"))
 
     def _arrived(self, server: Server, noted: Mapping[str, Any], limit_s: float) -> bool:
         """Wait for the message to show. Return False if it does not within the limit."""
-        end = self._clock() + limit_s
+        end, pause = self._clock() + limit_s, Pause(0.02, 0.2)
         while not self._shows(server, noted):
             if self._clock() >= end:
                 return False
-            self._sleep(0.02)
+            self._sleep(pause.longer())
         return True
 
     def _shows(self, server: Server, noted: Mapping[str, Any]) -> bool:
@@ -309,10 +333,17 @@ class OpenCodeChat:
                     self._own.files.remove(name)
 
 
+def _busy(status: Mapping[str, Any]) -> str | None:
+    """Return what a session does that has this status; None if it rests."""
+    if not status or status.get("type") == "idle":
+        return None
+    return f"busy: {status['message']}" if status.get("message") else "busy"
+
+
 def _new_id(last: Any) -> str:
     """Return an id for a message: opencode sorts by it, and takes one that is not the latest for answered."""
     now = (int(time.time() * 1000) * 0x1000 + 1) & 0xFFFFFFFFFFFF
-    for message in last if isinstance(last, list) else []:
+    for message in last:
         found = re.match(r"msg_([0-9a-f]{12})", str(message["info"]["id"]))
         if found:
             now = max(now, int(found[1], 16) + 1)

@@ -7,9 +7,12 @@ error, and so is a path that this version does not know, which opencode answers 
 
 import base64
 import http.client
+import io
 import json
+import socket
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from xw.bridges.chat import ChatGone, NotPresented, Uncertain
@@ -17,7 +20,13 @@ from xw.errors import Usage
 
 USER = "opencode"
 TIMEOUT_S = 20.0
+"""Limit for a connection, and for each part of an answer."""
+WHOLE_S = 60.0
+"""Limit for a whole answer, which may come byte by byte."""
 LIMIT = 256 * 1024 * 1024
+
+
+_T = TypeVar("_T")
 
 
 class Missing(ChatGone):
@@ -47,13 +56,22 @@ class Server:
             word = base64.b64encode(f"{USER}:{password}".encode()).decode("ascii")
             self._headers["Authorization"] = f"Basic {word}"
 
-    def get(self, path: str) -> Any:
-        """Return the answer to a question. Raise Missing, or ChatGone if opencode does not answer it."""
-        return self._ask("GET", path, None)
+    def get(self, path: str, take: Callable[[Any], _T]) -> _T:
+        """Return what `take` makes of the answer to a question.
 
-    def post(self, path: str, body: object) -> Any:
-        """Return the answer to a request that may be repeated; see `get`."""
-        return self._ask("POST", path, body)
+        Raise Missing, Foreign if the answer is no JSON or not what `take` expects, ChatGone if there is none.
+        """
+        return self._taken(path, self._ask("GET", path, None), take)
+
+    def post(self, path: str, body: object, take: Callable[[Any], _T]) -> _T:
+        """Return what `take` makes of the answer to a request that may be repeated; see `get`."""
+        return self._taken(path, self._ask("POST", path, body), take)
+
+    def _taken(self, path: str, said: bytes, take: Callable[[Any], _T]) -> _T:
+        try:
+            return take(json.loads(said))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise Foreign(f"{self.url}: does not answer {path} as opencode does") from None
 
     def deliver(self, path: str, body: object, before: Callable[[], None]) -> None:
         """Send a request that must not be repeated; call `before` once connected, right before it goes out.
@@ -70,41 +88,34 @@ class Server:
             try:
                 # All at once: a kill between the note and the last byte leaves it uncertain.
                 connection.sock.sendall(request)
-                answer = http.client.HTTPResponse(connection.sock, method="POST")
-                answer.begin()
-                said = answer.read(LIMIT)
+                status, said = _read(connection.sock, "POST")
             except (OSError, http.client.HTTPException) as error:
                 raise Uncertain(f"{self.url}: broke off: {str(error) or type(error).__name__}") from error
         finally:
             connection.close()
-        if answer.status in (200, 204):
+        if status in (200, 204):
             return
-        reason = f"{self.url}: answered {answer.status}: {_message(said)}"
-        raise NotPresented(reason) if 300 <= answer.status < 500 else Uncertain(reason)
+        reason = f"{self.url}: answered {status}: {_message(said)}"
+        raise NotPresented(reason) if 300 <= status < 500 else Uncertain(reason)
 
-    def _ask(self, method: str, path: str, body: object) -> Any:
+    def _ask(self, method: str, path: str, body: object) -> bytes:
         connection = self._connect()
         try:
             connection.sock.sendall(self._request(method, path, body))
-            answer = http.client.HTTPResponse(connection.sock, method=method)
-            answer.begin()
-            said = answer.read(LIMIT)
+            status, said = _read(connection.sock, method)
         except (OSError, http.client.HTTPException) as error:
             raise ChatGone(f"{self.url}: does not answer: {str(error) or type(error).__name__}") from error
         finally:
             connection.close()
-        if answer.status == 404:
+        if status == 404:
             raise Missing(f"{self.url}: {_message(said)}")
-        if answer.status == 401:
+        if status == 401:
             raise ChatGone(
                 f"{self.url}: wants its password, and {'another one' if self._known else 'has none'}"
             )
-        if answer.status != 200:
-            raise ChatGone(f"{self.url}: answered {answer.status}: {_message(said)}")
-        try:
-            return json.loads(said)
-        except (ValueError, RecursionError):
-            raise Foreign(f"{self.url}: does not answer {path} as opencode does") from None
+        if status != 200:
+            raise ChatGone(f"{self.url}: answered {status}: {_message(said)}")
+        return said
 
     @property
     def _known(self) -> bool:
@@ -128,6 +139,36 @@ class Server:
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(data))}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+class _Incoming(io.RawIOBase):
+    """What a server sends on a connection, until a time."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+        self._end = time.monotonic() + WHOLE_S
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return it as a file, as a socket does."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"its answer takes more than {WHOLE_S:g} s")
+        self._connection.settimeout(min(left, TIMEOUT_S))
+        return self._connection.recv_into(buffer)
+
+
+def _read(connection: socket.socket, method: str) -> tuple[int, bytes]:
+    """Return an answer's status and body. Raise OSError or HTTPException if it breaks off."""
+    answer = http.client.HTTPResponse(cast(socket.socket, _Incoming(connection)), method=method)
+    answer.begin()
+    return answer.status, answer.read(LIMIT)
 
 
 def _message(said: bytes) -> str:
