@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.bridges.helpers import until
-from tests.bridges.panes import BASH, pane, program
+from tests.bridges.panes import BASH, Pane, pane, program
 from tests.loop.test_shells import assert_nothing_is_run, bridge
 from tests.loop.world import World
 from xw.bridges.chat import ChatGone
 from xw.bridges.loop import Bridge
 from xw.bridges.panes import owner_of
+from xw.bridges.profiles import GENERIC, PROFILES
 
 RULE = "─" * 60
 PROMPT = f"{RULE}\n❯ "
@@ -104,6 +105,58 @@ def test_script_that_runs_what_it_reads(world: World, tmux_server: str, tmp_path
         until(lambda: repl.rows)
         for options in ({"profile": "generic"}, {"profile": "llm"}):
             assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
+
+
+def python_prompt(shown: Pane) -> bool:
+    return bool(shown.rows) and shown.rows[-1] == ">>>"
+
+
+@pytest.mark.parametrize(
+    ("runs", "more"),
+    [
+        ("answer", {"run": "/run"}),
+        ("answer", {"prompt": ">>> "}),
+        ("console", {"prompt": ">>> "}),
+        ("banner", {"prompt": ">>> "}),
+    ],
+)
+def test_chat_under_pythons_prompt(
+    world: World,
+    tmux_server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    runs: str,
+    more: dict[str, str],
+) -> None:
+    """Once a person says that it chats, a script gets mail at `>>> `; a console cannot run that one line."""
+    talk = {
+        "answer": "while True:\n    print('heard', len(input('>>> ')))\n",
+        "console": "import code\ncode.interact(banner='')\n",
+        "banner": "import code\ncode.interact()\n",
+    }
+    monkeypatch.setitem(PROFILES, "generic", GENERIC._replace(settle_s=0.1, pause_s=0.02))
+    path = script(tmp_path / "talk.py", talk[runs])
+    with pane(tmux_server, f"{PYTHON} {path}", columns=200) as chat:
+        until(lambda: python_prompt(chat))
+        running = bridge(world, chat.id, tmux_server, profile="generic", **more)
+        if runs == "banner":
+            assert_nothing_is_run(world, running, chat, REPL)
+            return
+        pwned = tmp_path / "pwned"
+        world.send(f"x\nopen('{pwned}', 'w')", "question")
+        until(lambda: running.step() is None)
+        reply = world.inbox("alice")[-1].message
+        assert "heard" in reply.body if runs == "answer" else "SyntaxError: " in reply.body
+        assert (reply.type == "reply") == (runs == "answer") and not pwned.exists()
+
+
+def test_several_lines_never_go_to_pythons_prompt(world: World, tmux_server: str, tmp_path: Path) -> None:
+    """Each line of a text could be a statement: no option lets those in."""
+    path = script(tmp_path / "talk.py", "import code\ncode.interact(banner='')\n")
+    with pane(tmux_server, f"{PYTHON} {path}") as repl:
+        until(lambda: python_prompt(repl))
+        options = {"profile": "generic", "prompt": ">>> ", "lines": "many"}
+        assert_nothing_is_run(world, bridge(world, repl.id, tmux_server, **options), repl, REPL)
 
 
 @pytest.mark.parametrize("options", [{}, {"profile": "claude"}, {"profile": "generic"}], ids=str)

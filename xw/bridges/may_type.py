@@ -21,7 +21,10 @@ from xw.bridges.screen import Screen, furnished, left_of_cursor
 from xw.text import visible
 
 PYTHON = re.compile(r"(>>>|\.\.\.)\s?")
-"""The prompt of a Python script that opens the language's own console."""
+"""The prompt of a Python script that opens the language's own console, or that chats under the same sign."""
+
+_BANNER = re.compile(r'Type "help", |^\(InteractiveConsole\)$|^Python \d+\.\d+\.\d+ .*\bon \w+$')
+"""Rows that Python's own console shows above its prompt."""
 
 
 class NotNow(ChatGone):
@@ -38,6 +41,8 @@ class Asked(NamedTuple):
     """The only program that may get text: the target's name, or the program recognised before."""
     agent: str = ""
     """The only `XW_NAME` that the program may have; empty for any."""
+    chats: bool = False
+    """True if the user said more of an unknown program than a profile's name: its prompt, or its launch."""
 
 
 def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
@@ -65,13 +70,27 @@ def choose(found: Owner, asked: Asked, screen: Screen) -> Profile:
                 f"chat program and runs no commands"
             )
         if found.file.startswith(("python", "pypy")) and PYTHON.fullmatch(left_of_cursor(screen)):
-            raise ChatGone(f"{found.name} shows Python's prompt there: a REPL, not a chat program")
+            _check_console(found, asked, wanted, screen)
         if wanted.name in PROFILES and wanted.furniture and not furnished(screen, wanted):
             raise NotNow(f"{found.name} runs there, and its screen does not look like {wanted.name}")
         return wanted
     if wanted and wanted.name in PROFILES and wanted.name not in ("generic", profile.name):
         raise ChatGone(f"{called} runs there, not {wanted.name}: change --option profile={wanted.name}")
     return wanted or profile
+
+
+def _check_console(found: Owner, asked: Asked, wanted: Profile, screen: Screen) -> None:
+    """Raise ChatGone for a Python script at the prompt `>>> ` that may run what it reads.
+
+    Mail in one line is a syntax error to Python, so a person's word suffices for that; several lines are not.
+    """
+    if not wanted.one_line or any(map(_BANNER.search, screen.rows)):
+        raise ChatGone(f"{found.name} shows Python's prompt there: a REPL, not a chat program")
+    if not asked.chats:
+        raise ChatGone(
+            f"{found.name} shows Python's prompt there: a REPL, not a chat program "
+            f"(if it is a chat program and runs no commands, give --option 'prompt=>>> ')"
+        )
 
 
 def _inside(found: Owner, asked: Asked, screen: Screen) -> Profile:

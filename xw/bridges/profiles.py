@@ -69,7 +69,7 @@ class Profile(NamedTuple):
     shaded: bool = False
     """True if the program draws people's prompts on a background, which tells them from its own words."""
     last_words: re.Pattern[str] = NEVER
-    """Searched in the whole answer: group 1 is an error or interruption at its end."""
+    """Searched in the whole answer: its only group with a text is an error or interruption at its end."""
     bullet: str = ""
     """Opens each block of an answer; the blocks' other rows have the same indent."""
     hang: int = -1
@@ -283,7 +283,11 @@ GENERIC = Profile(
         r"(?i)^(?!.*([\[(](y(es)?/no?|no?/y(es)?)\b.*[\])]\W*$|\b(password|username|passphrase)\s*:\s*$))"
     ),
     busy=_row(r"esc to (interrupt|cancel)|^\s*" + _SPINNER + r" \S"),
-    last_words=_row(r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "),
+    last_words=_row(
+        r"(?m)^(Ran into this error: (?:.*\n)+?)\s*Please retry if "
+        # A Python console, if the person took it for a chat program.
+        r'|\A *File "<\w+>", line \d+\n(?:.*\n)*(SyntaxError: .*)\Z'
+    ),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
     dialog_rows=4,
     line_mode=True,

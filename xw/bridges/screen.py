@@ -417,7 +417,7 @@ def _failure(rows: list[str], profile: Profile, ended: bool, cut: bool) -> str:
     if PROVIDER_ERROR.match(first) and not more:
         return first
     last = profile.last_words.search(said)
-    return _paragraph(last[1].split("\n")) if last else ""
+    return _paragraph(last[last.lastindex or 0].split("\n")) if last else ""
 
 
 def _last_of(text: str) -> str:

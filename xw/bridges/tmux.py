@@ -102,11 +102,14 @@ class TmuxChat:
         agent: str = "",
         server: str = "",
         changes: Mapping[str, Any] = {},
+        launched: bool = False,
         timeout_s: float = 3600.0,
         clock: Callable[[], float] = steady.seconds,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._target = Target(target, Asked(profile, inside, agent=agent), server)
+        described = profile and profile._replace(**changes)
+        chats = launched or "prompt" in changes
+        self._target = Target(target, Asked(described, inside, agent=agent, chats=chats), server)
         self._tmux = self._target.tmux
         self._limit = 0
         self._changes = dict(changes)
@@ -397,7 +400,19 @@ def _digest(rows: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-OPTIONS = ("profile", "inside", "agent", "server", "prompt", "end", "lines", "submit", "pause", "timeout")
+OPTIONS = (
+    "profile",
+    "inside",
+    "agent",
+    "server",
+    "prompt",
+    "end",
+    "lines",
+    "submit",
+    "pause",
+    "timeout",
+    "run",
+)
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
@@ -424,6 +439,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
         agent=options.get("agent", ""),
         server=options.get("server", ""),
         changes=described.changes(options),
+        launched="run" in options,
         timeout_s=seconds(options, "timeout", 3600.0),
     )
 
