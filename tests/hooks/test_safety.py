@@ -15,7 +15,7 @@ from tests.cli.test_process import _COMMON, _SLOW
 from tests.hooks.conftest import Make, choose
 from tests.hooks.test_events import opened, short
 from tests.programs.hooked import told
-from xw import delivery, hook_events, layout, programs
+from xw import layout
 from xw import told as notes
 from xw.files.local import LocalFiles
 
@@ -155,14 +155,6 @@ def test_it_imports_little(team: Team) -> None:
     assert {name.partition(".")[0] for name in imported} & _SLOW == set()
     ours = {name.removeprefix("xw.") for name in imported if name.startswith("xw.")}
     assert ours <= {*_COMMON.split(), *_HOOK.split()}
-
-
-def test_profiles_name_the_same_events() -> None:
-    """The profile of a program with hooks has the events that the hooks understand."""
-    profiles = [programs.profile(name) for name in programs.PROGRAMS]
-    named = {one.name: dict(one.hooks) for one in profiles if one.hooks}
-    assert named == {name: hook_events.hooks(name) for name in named}
-    assert tuple(delivery.SHOWN_AT) == ("asked", "start", "turn", "push")
 
 
 def test_a_person_who_runs_it(team: Team) -> None:

@@ -96,7 +96,8 @@ def test_command_lines_without_a_session(tmp_path: Path) -> None:
     assert arranged(tmp_path, "-p", "hello").ways == ()
     assert arranged(tmp_path, "mcp", "list") == Arrangement(("claude", "mcp", "list"), ways=())
     bare = arranged(tmp_path, "--bare")
-    assert bare.ways == ("tmux",) and "typed into its terminal" in bare.notes[0]
+    assert bare.ways == ("tmux",) and "only through its terminal" in bare.notes[0] and not bare.hooks
+    assert arranged(tmp_path).hooks
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
             pane=place.pane,
             server=place.server,
             terminal=place.terminal,
-            hooks=bool(found.profile.hooks) and arranged.hooks,
+            hooks=arranged.hooks,
         )
         code = _watch(instance, job, folder, note, signals, tell)
     if code and time.monotonic() - started < SOON_S:

@@ -176,7 +176,7 @@ def reached(
     if not ways:
         return (), [f"{found.command} answers once and ends here: no mail is shown to it"]
     remedy = "start this inside tmux" if shutil.which("tmux") else "install tmux and start this inside it"
-    if found.profile.hooks and arranged.hooks:
+    if arranged.hooks:
         shown = f"{name} sees mail only when a turn starts or ends"
     else:
         shown = f"{name} sees mail only when it runs `xw check`: ask it to"

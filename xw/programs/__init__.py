@@ -1,8 +1,9 @@
 """Program profiles: what xw knows of each agent program, as data; a new one is a file and a line here.
 
-A profile says how to recognise a program, by which ways mail gets into it, which of its hooks mean what, and
-how one run of it is given its instructions, permissions, hooks and MCP server. `bridges/profiles.py` has the
-looks of the same programs in a terminal. Each fact was seen at the version in `seen`.
+A profile says how to recognise a program, by which ways mail gets into it, and how one run of it is given its
+instructions, permissions, hooks and MCP server. `hook_events` has the names of its hooks' events,
+`bridges/profiles.py` the looks of the same programs in a terminal. Each fact was seen at the version in
+`seen`.
 
 `actions/launching` starts a program as its profile arranges it; `bridges/best` opens the ways.
 """
@@ -42,7 +43,8 @@ class Arrangement(NamedTuple):
     `files` are written below the run directory (relative path: text, 0600) before the start; `environ` is
     added to the environment, beside that of the run; `options` are those of the bridge, beside the way's own;
     `notes` tell the person what will not work. `ways` replaces the profile's, such as for a command line that
-    answers once and ends. `hooks` is False if this run has none of the program's hooks.
+    answers once and ends. `hooks` is True if this run
+    has the program's hooks, which show mail when a turn starts or ends.
 
     Each way is opened with its target in `targets`, else with the program's process id (tmux: its pane), and
     with those of `options` that it knows; if it knows an option `run`, that is the run directory.
@@ -54,15 +56,14 @@ class Arrangement(NamedTuple):
     options: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
     ways: tuple[str, ...] | None = None
-    hooks: bool = True
+    hooks: bool = False
     targets: Mapping[str, str] = {}
 
 
 class ProgramProfile(NamedTuple):
     """One agent program.
 
-    `programs` are the base names of its file or script. `ways` are kinds of bridges, the best first; `hooks`
-    maps the moments `start`, `prompt`, `end` (of a turn) and `exit` to the names of the program's own events.
+    `programs` are the base names of its file or script. `ways` are kinds of bridges, the best first.
     `arrange` returns how to start it for one run; it writes nothing, and may read the user's settings.
     `version` are the arguments that let it print its version; without any it is not asked.
     """
@@ -73,7 +74,6 @@ class ProgramProfile(NamedTuple):
     seen: str
     ways: tuple[str, ...]
     arrange: Callable[[Run], Arrangement]
-    hooks: Mapping[str, str] = {}
     version: tuple[str, ...] = ("--version",)
 
 

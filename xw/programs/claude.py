@@ -51,12 +51,13 @@ def arrange(run: Run) -> Arrangement:
         files[_MCP] = json.dumps({"mcpServers": {"xw": parts.mcp_server(run)}}, indent=2) + "\n"
         own.append(f"--mcp-config={parts.path(run, _MCP)}")
     ways: tuple[str, ...] | None = None
+    hooks = not parts.has_option(run.argv, *_NO_HOOKS)
     if parts.has_option(run.argv, *_ONCE):
         ways = ()
-    elif parts.has_option(run.argv, *_NO_HOOKS):
+    elif not hooks:
         ways = ("tmux",)
-        notes.append("with --bare or --safe-mode it runs no hooks: mail is typed into its terminal")
-    return Arrangement((argv[0], *own, *argv[1:]), files=files, notes=tuple(notes), ways=ways)
+        notes.append("with --bare or --safe-mode it runs no hooks: mail goes in only through its terminal")
+    return Arrangement((argv[0], *own, *argv[1:]), files=files, notes=tuple(notes), ways=ways, hooks=hooks)
 
 
 def _settings(run: Run) -> dict[str, Any]:
@@ -111,5 +112,4 @@ PROFILE = ProgramProfile(
     "2.1.332",
     ("claude", "tmux"),
     arrange,
-    hooks=hook_events.hooks(_NAME),
 )

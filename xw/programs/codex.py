@@ -13,7 +13,6 @@ from pathlib import Path
 
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
-_EVENTS = {"start": "SessionStart", "prompt": "UserPromptSubmit", "end": "Stop", "exit": "SessionEnd"}
 _ONCE = ("exec", "e", "review")
 _OTHERS = (
     "agents", "login", "logout", "mcp", "plugin", "app-server", "remote-control", "completion", "update",
@@ -38,9 +37,7 @@ def arrange(run: Run) -> Arrangement:
     if outside and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
         options += ["--add-dir", run.mail]
     notes = [] if once else ["Codex takes mail after its first prompt, and looks for it every 10 s"]
-    return Arrangement(
-        (run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None, hooks=False
-    )
+    return Arrangement((run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None)
 
 
 def _settings(run: Run) -> list[str]:
@@ -81,4 +78,4 @@ def _path(run: Run) -> str:
     return os.pathsep.join(filter(None, (os.environ.get("PATH", ""), os.path.join(run.folder, "bin"))))
 
 
-PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("codex", "tmux"), arrange, _EVENTS)
+PROFILE = ProgramProfile("codex", "Codex", ("codex",), "0.171.0", ("codex", "tmux"), arrange)

@@ -7,7 +7,6 @@ through the terminal.
 
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
-_EVENTS = {"start": "SessionStart", "prompt": "BeforeAgent", "end": "AfterAgent", "exit": "SessionEnd"}
 _ONCE = ("-p", "--prompt")
 _OTHERS = ("mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma")
 _SILENT = ("--acp", "--experimental-acp", "--list-sessions", "--list-extensions", "-l", "--delete-session")
@@ -35,7 +34,6 @@ def arrange(run: Run) -> Arrangement:
         files={_POLICY: "\n".join(parts.rules(_RULE))},
         notes=tuple(notes),
         ways=() if once else None,
-        hooks=False,
     )
 
 
@@ -46,4 +44,4 @@ def _has_query(argv: tuple[str, ...]) -> bool:
     return bool(last) and not last.startswith("-") and (not before.startswith("-") or "=" in before)
 
 
-PROFILE = ProgramProfile("gemini", "Gemini CLI", ("gemini",), "0.61.0", ("tmux",), arrange, _EVENTS)
+PROFILE = ProgramProfile("gemini", "Gemini CLI", ("gemini",), "0.61.0", ("tmux",), arrange)

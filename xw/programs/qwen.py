@@ -2,10 +2,10 @@
 
 import json
 
+from xw import hook_events
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
 _DEFAULTS = "QWEN_CODE_SYSTEM_DEFAULTS_PATH"
-_EVENTS = {"start": "SessionStart", "prompt": "UserPromptSubmit", "end": "Stop", "exit": "SessionEnd"}
 _TIMEOUT_MS = 10_000
 _ONCE = ("-p", "--prompt")
 
@@ -20,7 +20,7 @@ def arrange(run: Run) -> Arrangement:
                 ]
             }
         ]
-        for event in _EVENTS.values()
+        for event in hook_events.hooks("qwen").values()
     }
     settings: dict[str, object] = {"hooks": hooks, "permissions": {"allow": parts.rules("Bash(xw %s *)")}}
     if run.has_mcp:
@@ -34,7 +34,8 @@ def arrange(run: Run) -> Arrangement:
         {_DEFAULTS: parts.path(run, "qwen.json")},
         {"qwen.json": json.dumps(settings, indent=2) + "\n"},
         ways=() if once else None,
+        hooks=True,
     )
 
 
-PROFILE = ProgramProfile("qwen", "Qwen Code", ("qwen",), "0.24.4", ("tmux",), arrange, _EVENTS)
+PROFILE = ProgramProfile("qwen", "Qwen Code", ("qwen",), "0.24.4", ("tmux",), arrange)

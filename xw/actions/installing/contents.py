@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from shlex import join
 from typing import NamedTuple
 
+from xw import hook_events
 from xw.actions.installing.pieces import Entry, Piece, Section, Whole, rules
 from xw.confined import HARMLESS
 
@@ -66,7 +67,7 @@ def claude(site: Site) -> Contents:
         "timeout": _WAKER_S,
     }
     entries: list[Piece] = [
-        *_hooks(site, "claude", ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"), 10, waker),
+        *_hooks(site, "claude", 10, waker),
         Entry(("env",), CONFINED, "1"),
         *rules("Bash(xw %s:*)", HARMLESS, ("permissions", "allow")),
     ]
@@ -100,9 +101,8 @@ def codex(site: Site) -> Contents:
             'env_vars = ["XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN"]\n\n' + config
         )
     allowed = "".join(f'prefix_rule(pattern=["xw", "{one}"], decision="allow")\n' for one in HARMLESS)
-    events = ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd")
     files: dict[str, list[Piece]] = {
-        os.path.join(folder, "hooks.json"): [*_hooks(site, "codex", events, 3)],
+        os.path.join(folder, "hooks.json"): [*_hooks(site, "codex", 3)],
         os.path.join(folder, "config.toml"): [Section("#", config)],
         os.path.join(folder, "rules/xw.rules"): [Whole("#", allowed)],
         **section,
@@ -114,14 +114,14 @@ def codex(site: Site) -> Contents:
 def gemini(site: Site) -> Contents:
     """Gemini CLI: hooks and the server in settings.json, a section of GEMINI.md."""
     folder = os.path.join(site.project or site.home, ".gemini")
-    entries = _hooks(site, "gemini", ("SessionStart", "BeforeAgent", "AfterAgent", "SessionEnd"), 10_000)
+    entries = _hooks(site, "gemini", 10_000)
     return _settings(site, folder, entries, os.path.join(site.project or folder, "GEMINI.md"))
 
 
 def qwen(site: Site) -> Contents:
     """Qwen Code: hooks and the server in settings.json, a section of QWEN.md."""
     folder = os.path.join(site.project or site.home, ".qwen")
-    entries = _hooks(site, "qwen", ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"), 10_000)
+    entries = _hooks(site, "qwen", 10_000)
     return _settings(site, folder, entries, os.path.join(site.project or folder, "QWEN.md"))
 
 
@@ -156,14 +156,12 @@ def _settings(site: Site, folder: str, entries: Sequence[Entry], guide: str) -> 
     return Contents({settings: pieces, guide: [_section(site)]}, _without_mcp(site))
 
 
-def _hooks(
-    site: Site, program: str, events: Sequence[str], timeout: int, waker: Mapping[str, object] | None = None
-) -> list[Entry]:
+def _hooks(site: Site, program: str, timeout: int, waker: Mapping[str, object] | None = None) -> list[Entry]:
     """Return a group of hooks for each event, as Claude Code, Codex, Gemini CLI and Qwen Code have them."""
     entries = []
-    for event in events:
+    for moment, event in hook_events.hooks(program).items():
         hook = {"type": "command", "command": _hook(site, event, program), "timeout": timeout}
-        woken = [waker] if waker and event in ("SessionStart", "Stop") else []
+        woken = [waker] if waker and moment in ("start", "end") else []
         entries.append(Entry(("hooks", event), None, {"hooks": [hook, *woken]}))
     return entries
 
