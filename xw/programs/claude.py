@@ -18,10 +18,10 @@ HOOK_S = 10
 
 _NAME = "claude"
 _SETTINGS, _MCP, _PROMPT = "claude/settings.json", "claude/mcp.json", "claude/instructions.md"
-_OWN, _OWN_PROMPT = "--settings", "--append-system-prompt-file"
+_SETTINGS_OPTION, _PROMPT_OPTION = "--settings", "--append-system-prompt-file"
 _ONCE = ("-p", "--print", "-v", "--version", "-h", "--help")
 _NO_HOOKS = ("--bare", "--safe-mode")
-_COMMANDS = (
+_NO_SESSION = (
     "agents", "auth", "auto-mode", "config", "doctor", "gateway", "install", "mcp", "plugin", "project",
     "remote-control", "setup-token", "ultrareview", "update", "upgrade",
 )  # fmt: skip
@@ -29,24 +29,24 @@ _COMMANDS = (
 
 def arrange(run: Run) -> Arrangement:
     """Give it its hooks, the rules for xw, the MCP server and the instructions, beside a person's options."""
-    if parts.subcommand(run.argv, _COMMANDS):
+    if parts.has_subcommand(run.argv, *_NO_SESSION):
         return Arrangement(run.argv, ways=())
     argv, notes = list(run.argv), []
     settings, files = _settings(run), {}
-    if given := _take(argv, _OWN):
+    if given := _take(argv, _SETTINGS_OPTION):
         try:
             settings = _merged(_read(given[-1], run.cwd), settings)
         except (OSError, ValueError) as error:
             notes.append(f"--settings {given[-1]} was not read, and is left out: {error}")
     files[_SETTINGS] = json.dumps(settings, indent=2) + "\n"
     prompt = parts.instructions(run)
-    if given := _take(argv, _OWN_PROMPT):
+    if given := _take(argv, _PROMPT_OPTION):
         try:
             files[_PROMPT] = f"{Path(run.cwd, given[-1]).read_text()}\n\n{run.instructions}"
             prompt = parts.path(run, _PROMPT)
         except (OSError, ValueError) as error:
-            notes.append(f"{_OWN_PROMPT} {given[-1]} was not read, and is left out: {error}")
-    own = [f"{_OWN}={parts.path(run, _SETTINGS)}", f"{_OWN_PROMPT}={prompt}"]
+            notes.append(f"{_PROMPT_OPTION} {given[-1]} was not read, and is left out: {error}")
+    own = [f"{_SETTINGS_OPTION}={parts.path(run, _SETTINGS)}", f"{_PROMPT_OPTION}={prompt}"]
     if run.has_mcp:
         files[_MCP] = json.dumps({"mcpServers": {"xw": parts.mcp_server(run)}}, indent=2) + "\n"
         own.append(f"--mcp-config={parts.path(run, _MCP)}")

@@ -14,21 +14,21 @@ from pathlib import Path
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
 _ONCE = ("exec", "e", "review")
-_OTHERS = (
+_NO_SESSION = (
     "agents", "login", "logout", "mcp", "plugin", "app-server", "remote-control", "completion", "update",
     "doctor", "sandbox", "debug", "apply", "queue", "archive", "delete", "migrate-rollouts", "migrate-nfs-db",
     "unarchive", "cloud", "exec-server", "features", "help",
 )  # fmt: skip
-"""Subcommands that start no session."""
+"""Its subcommands that start no session."""
 
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 def arrange(run: Run) -> Arrangement:
     """Give it options before its own ones; a command that starts no session stays as it is."""
-    if parts.subcommand(run.argv, _OTHERS):
+    if parts.has_subcommand(run.argv, *_NO_SESSION):
         return Arrangement(run.argv, ways=())
-    once = bool(parts.subcommand(run.argv, _ONCE))
+    once = parts.has_subcommand(run.argv, *_ONCE)
     options = list(_settings(run))
     if not once and not parts.has_option(run.argv, "--no-daemon", "--remote"):
         # The shared server would run this session's commands in the environment of its first program.

@@ -8,8 +8,15 @@ through the terminal.
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
 _ONCE = ("-p", "--prompt")
-_OTHERS = ("mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma")
-_SILENT = ("--acp", "--experimental-acp", "--list-sessions", "--list-extensions", "-l", "--delete-session")
+_NO_SESSION = ("mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma")
+_NO_SESSION_OPTIONS = (
+    "--acp",
+    "--experimental-acp",
+    "--list-sessions",
+    "--list-extensions",
+    "-l",
+    "--delete-session",
+)
 _POLICY = "gemini.toml"
 _RULE = """[[rule]]
 toolName = "run_shell_command"
@@ -21,7 +28,7 @@ priority = 100
 
 def arrange(run: Run) -> Arrangement:
     """Give it rules for xw's harmless commands, and its instructions unless it has a prompt of its own."""
-    if parts.subcommand(run.argv, _OTHERS) or parts.has_option(run.argv, *_SILENT):
+    if parts.has_subcommand(run.argv, *_NO_SESSION) or parts.has_option(run.argv, *_NO_SESSION_OPTIONS):
         return Arrangement(run.argv, ways=())
     options = ["--policy", parts.path(run, _POLICY)]
     once = parts.has_option(run.argv, *_ONCE)

@@ -7,7 +7,7 @@ from xw.programs import Arrangement, ProgramProfile, Run, parts
 
 def arrange(run: Run) -> Arrangement:
     """Add both behind `session`; leave every other command as it is."""
-    if not parts.subcommand(run.argv, ("session", "s")):
+    if not parts.has_subcommand(run.argv, "session", "s"):
         return Arrangement(run.argv, ways=None if len(run.argv) == 1 else ())
     options: tuple[str, ...] = ("--system", run.instructions)
     if run.has_mcp:

@@ -5,7 +5,7 @@ from xw.programs import Arrangement, ProgramProfile, Run, parts
 
 def arrange(run: Run) -> Arrangement:
     """Add the instructions to a chat; leave every other command as it is."""
-    if not parts.subcommand(run.argv, ("chat",)):
+    if not parts.has_subcommand(run.argv, "chat"):
         return Arrangement(run.argv, ways=())
     return Arrangement((*run.argv[:2], "--system-fragment", parts.instructions(run), *run.argv[2:]))
 

@@ -19,7 +19,7 @@ _CONTENT = "OPENCODE_CONFIG_CONTENT"
 _PASSWORD = "OPENCODE_SERVER_PASSWORD"
 _PASSWORD_FILE = "opencode.password"
 _ONCE = ("run",)
-_OTHERS = (
+_NO_SESSION = (
     "completion", "acp", "mcp", "attach", "debug", "providers", "auth", "agent", "upgrade", "uninstall",
     "serve", "web", "models", "stats", "export", "import", "github", "pr", "session", "plugin", "plug", "db",
 )  # fmt: skip
@@ -30,10 +30,10 @@ _ASKS = "your settings of opencode have permissions in several places: it may as
 
 def arrange(run: Run) -> Arrangement:
     """Give it a port, a password, instructions, rules and the MCP server."""
-    if parts.subcommand(run.argv, _OTHERS):
+    if parts.has_subcommand(run.argv, *_NO_SESSION):
         return Arrangement(run.argv, ways=())
     content, notes = _settings(run, _given())
-    if parts.subcommand(run.argv, _ONCE):
+    if parts.has_subcommand(run.argv, *_ONCE):
         return Arrangement(run.argv, {_CONTENT: content}, notes=notes, ways=())
     argv, port = run.argv, parts.value_of(run.argv, "--port")
     if not port.isdigit() or port == "0":

@@ -1,7 +1,7 @@
 """Parts that the arrangements of several programs share: command lines of hooks and MCP, rules, options."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from shlex import join
 
 from xw.confined import HARMLESS
@@ -38,9 +38,9 @@ def has_option(argv: Sequence[str], *options: str) -> bool:
     return any(word.partition("=")[0] in options for word in _options(argv))
 
 
-def subcommand(argv: Sequence[str], commands: Collection[str]) -> str:
-    """Return the first of these subcommands among a command line's first words; empty if it has none."""
-    return next((word for word in argv[1:2] if word in commands), "")
+def has_subcommand(argv: Sequence[str], *commands: str) -> bool:
+    """Return True if a command line's first word after the program is one of these subcommands."""
+    return len(argv) > 1 and argv[1] in commands
 
 
 def _options(argv: Sequence[str]) -> Sequence[str]:

@@ -2,13 +2,13 @@
 
 from xw.programs import Arrangement, ProgramProfile, Run, parts
 
-_COMMANDS = ("install", "remove", "uninstall", "update", "list", "config", "auth", "mcp")
+_NO_SESSION = ("install", "remove", "uninstall", "update", "list", "config", "auth", "mcp")
 _ONCE = ("-p", "--print", "--export", "--list-models")
 
 
 def arrange(run: Run) -> Arrangement:
     """Append the instructions to its system prompt; in tmux, give it the screen that xw can read back."""
-    if parts.subcommand(run.argv, _COMMANDS):
+    if parts.has_subcommand(run.argv, *_NO_SESSION):
         return Arrangement(run.argv, ways=())
     argv = (run.argv[0], "--append-system-prompt", parts.instructions(run), *run.argv[1:])
     once = parts.has_option(run.argv, *_ONCE)
