@@ -335,7 +335,7 @@ def keep(words: str, tell: Tell) -> None:
     options = Options(None, given["hub"], given["config"])
     try:
         plan = Plan(options, given["names"], tell, launched=True, room=given["room"])
-        supervising.launch(_WhileOpen(plan, panes), tell)
+        supervising.supervise(_WhileOpen(plan, panes), tell)
     except (XwError, OSError) as error:
         tell(str(explain(error)))
         while _any_open(panes):

@@ -29,7 +29,7 @@ STEADY_S = 60.0
 _STDERR = 2
 _FIRST_S, _LAST_S = 0.5, 60.0  # pause between restarts of a program that keeps dying
 PARENT = "XW_UP"
-"""Environment variable with the process id of the `xw up` that started a program."""
+"""Environment variable with the process id of the `xw up` or `xw launch` that started a program."""
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
@@ -60,7 +60,7 @@ class Wanted(Protocol):
         """Return the programs to run now, given the names of those that run."""
 
 
-def launch(wanted: Wanted, tell: Tell) -> bool:
+def supervise(wanted: Wanted, tell: Tell) -> bool:
     """Run programs until SIGINT, SIGTERM or SIGHUP, then end them and everything that they started.
 
     Return False if every program ended permanently because it cannot work as first configured, else True.
@@ -101,7 +101,7 @@ def _follow(children: "dict[str, _Child]", wanted: Wanted, signals: "Signals", t
 
 
 def orphaned(environ: Mapping[str, str]) -> Callable[[], bool] | None:
-    """Return a check whether the `xw up` that started this process is gone; None if none started it."""
+    """Return a check whether the `xw up` or launch that started this process is gone; None without one."""
     parent = environ.get(PARENT, "")
     # Its programs lead their sessions: one that does, but has another parent, lost it while it was starting.
     started = parent and (parent == str(os.getppid()) or os.getsid(0) == os.getpid())

@@ -251,7 +251,7 @@ def up(
     from xw.actions import planning, supervising
 
     plan = planning.Plan(options, names, tell, as_json, with_rooms)
-    if not supervising.launch(plan, tell):
+    if not supervising.supervise(plan, tell):
         failed = ", ".join(program.name for program in plan.look(()))
         raise Usage(f"nothing to run: as configured, none of these can work: {failed}")
 
