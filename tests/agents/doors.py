@@ -13,6 +13,7 @@ from tests.agents.model import Model
 from tests.agents.programs import ACP, PROGRAMS, TERMINAL
 from tests.agents.stage import Stage
 from tests.agents.terminal import Terminal
+from tests.installing import make
 
 Staged = tuple[Stage, Callable[[], object]]
 """A stage, and how the program and its way in are started on it."""
@@ -145,6 +146,32 @@ def _mcp(home: Path, name: str, model: Model) -> Staged:
     return one, lambda: one.open(*PROGRAMS[name].terminal)
 
 
+_ALLOWED = """
+[plugins."xw@xw".mcp_servers.xw]
+default_tools_approval_mode = "approve"
+"""
+
+
+def _plugin(home: Path, name: str, model: Model) -> Staged:
+    """Return a program that loads xw's plugin from `integrations/`; a person has allowed its tools."""
+    one = Terminal(name, home, model, rules=False)
+    one.xw("init", "--name", "bob", "--delivery", "turn")
+    place = str(make.ROOT / name)
+    words, more = PROGRAMS[name].terminal, list[str]()
+    if name == "claude":
+        more = ["--plugin-dir", place, "--allowedTools", "mcp__plugin_xw_xw__*"]
+    elif name == "codex":
+        one.run("codex", "plugin", "marketplace", "add", place)
+        one.run("codex", "plugin", "add", "xw@xw")
+        with (home / ".codex/config.toml").open("a", encoding="utf-8") as config:
+            config.write(_ALLOWED)
+        more = ["--dangerously-bypass-hook-trust"]
+    else:
+        one.run("gemini", "extensions", "link", place, "--consent")
+        more = ["--allowed-tools", "mcp_xw_*"]
+    return one, lambda: one.open(*words, *more, ENABLE_TOOL_SEARCH="false")
+
+
 INSTALLED = ["claude", "codex", "gemini", "opencode", "qwen"]
 """The programs that `xw install` knows."""
 HOOKED = [name for name in INSTALLED if name != "opencode"]
@@ -158,8 +185,11 @@ DOORS = {
         tells=True,
         wakes=lambda name: name == "claude",
     ),
+    "plugin": Door(["claude", "codex", "gemini"], _plugin, tells=True, wakes=lambda _: False),
     "mcp": Door([*INSTALLED, "pi", "goose"], _mcp, tells=True, wakes=lambda _: False),
     "acp": Door(ACP, _acp),
     "tmux": Door(TERMINAL, _tmux),
 }
+SERVED = ("mcp", "plugin")
+"""The ways by which the model acts through the tools of `xw mcp`."""
 CASES = [(way, name) for way, door in DOORS.items() for name in door.names]

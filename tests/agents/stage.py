@@ -46,6 +46,21 @@ class Stage:
         assert done.returncode == status, (arguments, done, self.told())
         return done.stdout
 
+    def run(self, *command: str) -> str:
+        """Return the output of a command of the program, run as bob."""
+        done = subprocess.run(
+            command,
+            cwd=self.work,
+            env={**self.environ, "XW_NAME": "bob"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_S,
+            check=False,
+        )
+        assert done.returncode == 0, done
+        return done.stdout
+
     def bridge(self, kind: str, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         """Start bob's bridge, and wait until it takes mail."""
         with self._log.open("wb") as log:

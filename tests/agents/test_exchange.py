@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agents.doors import CASES, DOORS, HIDDEN, MCP, SHELL, Acts
+from tests.agents.doors import CASES, DOORS, HIDDEN, MCP, SERVED, SHELL, Acts
 from tests.agents.home import end_all
 from tests.agents.model import Make, Model
 from tests.agents.programs import install
@@ -22,6 +22,8 @@ from tests.bridges.helpers import until
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(900)]
 
+_PLUGGED = ("1 new message for bob, from other agents", "Mail with other ")
+"""What a plugin's hooks and instructions show of themselves, beside its server."""
 IN, OUT, DONE = b"numbers: 1 2 3\n", b"sum: 6\n", "All of it is done."
 
 
@@ -51,7 +53,7 @@ def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[str, Stage]) -> None:
     short: Future[str] = Future()
     calls = _calls(way, agent, back, short)
     agent.model.says(question, DONE, calls=calls)
-    if way == "mcp":  # nothing but a person's prompt makes the model look
+    if way in SERVED:  # nothing but a person's prompt makes the model look
         agent.model.says(asked, DONE, calls=calls)
         agent.model.says(again, DONE, calls=[_acts(way, agent.name).check()])
     short.set_result(agent.send(f"{question}: add them", "task", "in.txt"))
@@ -59,6 +61,8 @@ def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[str, Stage]) -> None:
         _prompt(way, agent, f"is there any mail? {asked}", asked)
     assert DONE in agent.answer(short.result())  # a program without a profile shows more around it
     assert _read(agent.model, question) == IN
+    for words in _PLUGGED if way == "plugin" else ():
+        assert any(words in request for request in agent.model.requests if asked in request)
     if agent.name not in SHELL:
         return  # it runs no commands
     task = json.loads(agent.xw("wait", "--json", "--type", "task", "--timeout", f"{ANSWER_S:g}"))
@@ -74,7 +78,7 @@ def _prompt(way: str, agent: Stage, text: str, marker: str) -> None:
     """Let a person ask; again where the program did not offer its MCP server's tools yet."""
     agent.prompt(text)
     for _ in range(5):
-        if way != "mcp" or not _toolless(agent, marker):
+        if way not in SERVED or not _toolless(agent, marker):
             return
         agent.prompt(text)
 
@@ -86,7 +90,7 @@ def _toolless(agent: Stage, marker: str) -> bool:
 
 
 def _acts(way: str, name: str) -> Acts:
-    if way != "mcp":
+    if way not in SERVED:
         return SHELL[name]
     return HIDDEN if name == "qwen" else MCP
 

@@ -4,6 +4,7 @@ Facts and versions are in `docs/agents.md`. Hooks and servers are recognised by 
 file needs no mark.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from shlex import join
@@ -15,6 +16,8 @@ from xw.confined import HARMLESS
 
 CONFINED = "XW_CONFINED"
 """The variable that keeps a program's permission to the harmless commands."""
+CODEX_VARIABLES = ("XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN")
+"""What `xw mcp` needs of the environment, of which Codex passes nothing on by itself."""
 _WAKER_S = 3600
 SKILL = """---
 name: xw
@@ -98,7 +101,7 @@ def codex(site: Site) -> Contents:
         config = (
             f'[mcp_servers.xw]\ncommand = "{site.xw[0]}"\nargs = [{arguments}]\n'
             'default_tools_approval_mode = "approve"\n'
-            'env_vars = ["XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN"]\n\n' + config
+            f"env_vars = {json.dumps(CODEX_VARIABLES)}\n\n{config}"
         )
     allowed = "".join(f'prefix_rule(pattern=["xw", "{one}"], decision="allow")\n' for one in HARMLESS)
     files: dict[str, list[Piece]] = {
