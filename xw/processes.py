@@ -60,6 +60,12 @@ def environment(number: int) -> list[bytes]:
         return []
 
 
+def variables(number: int) -> dict[str, str]:
+    """Return the variables with which a process was started; none of another user's process."""
+    pairs = (pair.partition(b"=") for pair in environment(number) if pair)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
 def words(number: int) -> list[str]:
     """Return the words of a process's command line; none of one that has ended."""
     try:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from xw import processes
+from xw import layout, processes
 
 
 class AgentProcess(NamedTuple):
@@ -29,8 +29,7 @@ class AgentProcess(NamedTuple):
     @property
     def lives(self) -> bool:
         """Return True while it runs."""
-        found = processes.status(self.number)
-        return found is not None and found.started == self.started
+        return processes.lives(f"{self.number}-{self.started}")
 
     def is_of_run(self, run: str) -> bool:
         """Return True if the `xw launch` with this run directory started it."""
@@ -45,11 +44,17 @@ class AgentProcess(NamedTuple):
         return Path(self.directory).is_relative_to(os.getcwd())
 
 
+def name_of(number: int) -> str:
+    """Return the `XW_NAME` that a process was started with; empty if it is no name, or nobody tells."""
+    found = processes.variables(number).get("XW_NAME", "")
+    return found if layout.is_name(found) else ""
+
+
 def look(number: int) -> AgentProcess | None:
     """Return a process; None if it has ended, or is another user's."""
     about = processes.status(number)
     if about is None or processes.owner(number) != os.geteuid():
         return None
-    environ = dict(one.partition(b"=")[::2] for one in processes.environment(number))
-    values = [os.fsdecode(environ.get(key, b"")) for key in (b"XW_NAME", b"XW_RUN", b"XW_CONFIG")]
+    environ = processes.variables(number)
+    values = [environ.get(name, "") for name in ("XW_NAME", "XW_RUN", "XW_CONFIG")]
     return AgentProcess(number, about.started, processes.link(number, "cwd"), *values)

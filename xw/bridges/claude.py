@@ -12,7 +12,6 @@ turn; `no`), `run` (the run directory of `xw launch`).
 """
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -35,10 +34,10 @@ from xw.bridges.chat import (
 from xw.bridges.claude_sessions import Session
 from xw.bridges.claude_target import PROGRAM, Target
 from xw.bridges.claude_transcript import Ended
-from xw.bridges.kinds import check_options, seconds
+from xw.bridges.kinds import AUTO, check_options, run_of, seconds
+from xw.bridges.own_files import mailbox_of
 from xw.bridges.provider_errors import error_in
 from xw.errors import Usage, XwError
-from xw.files.local import LocalFiles
 from xw.journal import Event, Journal
 from xw.mailbox import Mailbox
 
@@ -63,7 +62,7 @@ class ClaudeChat:
     def __init__(
         self,
         mailbox: Mailbox,
-        target: str = "auto",
+        target: str = AUTO,
         *,
         run: str = "",
         timeout_s: float = 1800.0,
@@ -347,11 +346,10 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> ClaudeCha
     hear = options.get("hear", "own")
     if hear not in ("own", "no"):
         raise Usage(f"invalid value {hear!r} for option hear: use own or no")
-    mailbox = state.parent.parent  # <root>/<instance>/bridge/claude
     return ClaudeChat(
-        Mailbox(LocalFiles(str(mailbox.parent)), mailbox.name),
+        mailbox_of(state),
         target,
-        run=options.get("run", os.environ.get("XW_RUN", "")),
+        run=run_of(options),
         timeout_s=seconds(options, "timeout", 1800.0),
         hears=hear == "own",
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xw import processes
+from xw.bridges.agent_process import name_of
 from xw.bridges.chat import ChatGone, Uncertain
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
@@ -63,7 +64,7 @@ class Session(NamedTuple):
     @property
     def agent(self) -> str:
         """The `XW_NAME` that the process was started with, or empty."""
-        return _variable(self.pid, "XW_NAME")
+        return name_of(self.pid)
 
     @property
     def state(self) -> str:
@@ -80,9 +81,10 @@ class Session(NamedTuple):
 
 def folders(pid: int = 0) -> list[Path]:
     """Return where session files may lie: as this process and that one see it."""
-    own = os.environ.get("CLAUDE_CONFIG_DIR"), os.environ.get("HOME")
-    seen = [own, (_variable(pid, "CLAUDE_CONFIG_DIR"), _variable(pid, "HOME"))] if pid else [own]
-    found = [Path(config) if config else Path(home or "/", ".claude") for config, home in seen]
+    found = []
+    for seen in [os.environ, processes.variables(pid)] if pid else [os.environ]:
+        config = seen.get("CLAUDE_CONFIG_DIR")
+        found.append(Path(config) if config else Path(seen.get("HOME") or "/", ".claude"))
     return [folder / "sessions" for folder in dict.fromkeys(found)]
 
 
@@ -171,11 +173,10 @@ def unfit(session: Session) -> str | None:
 def closed(session: Session) -> str | None:
     """Return why the session's socket must not be used, or None."""
     try:
-        owner = os.stat(f"/proc/{session.pid}").st_uid
         found = os.lstat(session.socket)
     except OSError as error:
         return f"its socket cannot be used: {error}; {FALLBACK}"
-    ours = owner == found.st_uid == os.geteuid()
+    ours = processes.owner(session.pid) == found.st_uid == os.geteuid()
     if not ours or not stat.S_ISSOCK(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
         return f"{session.socket} is not a socket of this user alone; {FALLBACK}"
     try:
@@ -233,12 +234,3 @@ def _exchange(session: Session, data: bytes) -> bytes:
         except OSError as error:
             raise Uncertain(f"Claude Code (process {session.pid}) did not read the text: {error}") from error
     return answer
-
-
-def _variable(pid: int, name: str) -> str:
-    for pair in processes.environment(pid):
-        found, _, value = pair.partition(b"=")
-        if found == name.encode():
-            with suppress(UnicodeDecodeError):
-                return value.decode()
-    return ""

@@ -10,11 +10,11 @@ from xw import journal
 from xw.bridges import claude_sessions
 from xw.bridges.chat import ChatGone, Unusable
 from xw.bridges.claude_sessions import Session
+from xw.bridges.kinds import AUTO
 from xw.journal import AgentSession
 from xw.mailbox import Mailbox
 
 PROGRAM = "claude"
-AUTO = "auto"
 STARTS_S = 60.0
 """Time for a new session's first hook, behind the dialogs of its start; after that it has none."""
 

@@ -36,14 +36,13 @@ from xw.bridges.chat import (
 from xw.bridges.codex_record import CodexTurn, Record, is_helper, state_of
 from xw.bridges.codex_threads import Thread
 from xw.bridges.command import CommandChat
-from xw.bridges.kinds import check_options, seconds
+from xw.bridges.kinds import AUTO, check_options, run_of, seconds
+from xw.bridges.own_files import mailbox_of
 from xw.bridges.program import Program
 from xw.bridges.provider_errors import error_in
 from xw.errors import NotFound, Usage
-from xw.files.local import LocalFiles
 from xw.mailbox import Mailbox
 
-AUTO = "auto"
 PROGRAM = "codex"
 
 QUEUE_S = 60.0
@@ -343,12 +342,11 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> CodexChat
     program = options.get("program", "")
     if program and not (os.path.isabs(program) and os.access(program, os.X_OK)):
         raise NotFound(f"option program: {program}: give the absolute path of an executable file")
-    mailbox = state.parent.parent  # <root>/<instance>/bridge/codex
     return CodexChat(
-        Mailbox(LocalFiles(str(mailbox.parent)), mailbox.name),
+        mailbox_of(state),
         state,
         target,
-        run=options.get("run", os.environ.get("XW_RUN", "")),
+        run=run_of(options),
         program=program,
         timeout_s=seconds(options, "timeout", 1800.0),
     )

@@ -16,7 +16,6 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-from xw import processes
 from xw.bridges.command_lines import Command, Kind, read, runs_input
 from xw.bridges.names import SHELLS
 
@@ -200,13 +199,6 @@ def _from_proc(tty: str, device: int) -> Iterator[Process]:
                 reads=_reads(name, tty),
                 hosts=_hosts(name),
             )
-
-
-def agent_of(pid: int) -> str:
-    """Return the `XW_NAME` that a process was started with; empty if it has none, or nobody tells."""
-    variables = processes.environment(pid)
-    values = (value.partition(b"=")[2] for value in variables if value.startswith(b"XW_NAME="))
-    return next(values, b"").decode(errors="replace")
 
 
 def _link(path: str) -> str:

@@ -5,6 +5,7 @@ returns nothing for chats that are started, not found. `kinds` imports a module 
 the command chat needs no tmux, and only ACP needs its SDK.
 """
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -95,6 +96,11 @@ def check_options(options: Mapping[str, str], known: tuple[str, ...]) -> None:
     for name in options:
         if name not in known:
             raise Usage(f"unknown option {name!r} for this kind of bridge: use {', '.join(known)}")
+
+
+def run_of(options: Mapping[str, str]) -> str:
+    """Return the run directory that a bridge serves, by its option or this process's; empty without one."""
+    return options.get("run", os.environ.get("XW_RUN", ""))
 
 
 def seconds(options: Mapping[str, str], name: str, default: float) -> float:

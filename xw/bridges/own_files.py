@@ -14,12 +14,19 @@ from xw.bridges.chat import ChatGone
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
 from xw.files.locks import lock_new
+from xw.mailbox import Mailbox
 
 DAY_S = 86400
 """Age at which a program's files may go: the loop has filed its answer long before."""
 
 FLOOD = 256 * 1024 * 1024
 """A program that writes more in one turn is in a loop, which would fill the disk."""
+
+
+def mailbox_of(state: Path) -> Mailbox:
+    """Return the mailbox of the instance whose chat has its files in `state`: `<mailbox>/bridge/<kind>`."""
+    folder = state.parent.parent
+    return Mailbox(LocalFiles(str(folder.parent)), folder.name)
 
 
 class OwnFiles:

@@ -10,8 +10,9 @@ import subprocess
 from contextlib import suppress
 from typing import NamedTuple
 
+from xw.bridges.agent_process import name_of
 from xw.bridges.chat import ChatGone, Found
-from xw.bridges.foreground import Owner, State, agent_of, foreground, owner
+from xw.bridges.foreground import Owner, State, foreground, owner
 from xw.bridges.looks import look_of
 from xw.bridges.profiles import GENERIC, profile_of
 from xw.bridges.screen import Screen, not_ready, plain
@@ -224,7 +225,7 @@ def owner_of(tty: str) -> Owner:
     """Return the program that gets the text typed into this terminal."""
     found = owner(foreground(tty), lambda name: profile_of(name) is not None)
     # A wrapper's variables are not those of the program inside it.
-    return found if found.state is State.WRAPPER else found._replace(agent=agent_of(found.identity[0]))
+    return found if found.state is State.WRAPPER else found._replace(agent=name_of(found.identity[0]))
 
 
 def list_panes(server: str = "") -> list[Found]:
