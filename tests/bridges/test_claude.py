@@ -92,6 +92,16 @@ def test_mail_waits_under_a_dialog(stage: Stage) -> None:
     assert (answer(chat, mark, text), answer(chat, late, raced)) == ("one", "two")
 
 
+def test_last_turn(stage: Stage) -> None:
+    """A turn that somebody typed shows, however short it was; without one nothing changes."""
+    session, chat = stage.session(), stage.chat()
+    before = chat.last_turn()
+    assert chat.last_turn() == before
+    session.type("hello")
+    until(lambda: len(session.entries("assistant")) == 1 and session.idle)
+    assert chat.last_turn() != before
+
+
 def test_what_a_person_types(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt typed during the bridge's turn has its own answer, which the bridge does not take."""
     monkeypatch.setattr(claude, "QUIET_S", SHORT)

@@ -81,6 +81,19 @@ def test_answer_is_exact(start: Start, chat: Make) -> None:
     assert one.memory == program.thread
 
 
+def test_last_turn(start: Start, chat: Make) -> None:
+    """A turn that somebody typed shows, however short it was; without one nothing changes."""
+    program = start()
+    one = chat(program)
+    assert one.last_turn() == ""
+    seen = [""]
+    for number in (1, 2):
+        program.type("hello")
+        until(lambda: program.turns == number)  # noqa: B023  # it ends within the loop
+        seen += [one.last_turn(), one.last_turn()]
+    assert seen[1] == seen[2] and seen[3] == seen[4] and len(set(seen)) == 3
+
+
 def test_a_conversation_without_a_turn(start: Start, chat: Make) -> None:
     """Codex queues nothing before the first prompt: mail waits, and the reason says so."""
     program = start()

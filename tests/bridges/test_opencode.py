@@ -77,6 +77,18 @@ def test_answer_is_exact(start: Start, chat: Make) -> None:
     assert program.heard() == [text]
 
 
+def test_last_turn(start: Start, chat: Make) -> None:
+    """A turn that somebody typed shows, however short it was; without one nothing changes."""
+    program = start()
+    one = chat(program)
+    seen = [one.last_turn(), one.last_turn()]
+    for number in (1, 2):
+        program.type("hello")
+        until(lambda: len(program.heard()) == number and not one.ready())  # noqa: B023  # ends within
+        seen += [one.last_turn(), one.last_turn()]
+    assert seen[::2] == seen[1::2] and len(set(seen)) == 3
+
+
 def test_first_text_makes_a_session(start: Start, chat: Make) -> None:
     """A program that shows none gets a session, which its window shows; later texts go there too."""
     program = start()

@@ -206,6 +206,14 @@ def test_what_is_typed_is_heard_by_the_way_in_use(stage: Stage) -> None:
         chat.here()
 
 
+def test_turns_are_told_by_the_way_in_use(stage: Stage) -> None:
+    """A way that cannot tell leaves the bridge to look whether the program is busy."""
+    chat = stage.chat()
+    assert chat.last_turn() is None and chat.ready() is None and chat.last_turn() is None
+    stage.ways["one"].last_turn = lambda: "7"  # type: ignore[attr-defined]
+    assert chat.last_turn() == "one: 7"
+
+
 def test_the_end(stage: Stage) -> None:
     """Closing closes every way that was opened; a program that has ended takes no mail."""
     chat = stage.chat()

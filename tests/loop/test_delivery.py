@@ -13,7 +13,7 @@ from tests.loop.processes import bridge
 from tests.loop.world import ScriptedChat, World
 from xw import clock, config, delivery
 from xw.bridges.announce import Announcer
-from xw.bridges.chat import Chat, NotPresented
+from xw.bridges.chat import Chat, ChatGone, NotPresented, Overheard
 from xw.bridges.door import LOOK_S
 from xw.bridges.loop import Bridge
 from xw.bridges.socket import SocketChat
@@ -154,6 +154,49 @@ def test_the_end_of_an_exchange_is_heard(world: World, window: WibWob) -> None:
     window.auto = True
     until(lambda: worker.step() is None)
     assert "late" in window.messages[2]["content"]
+
+
+class CountingChat(ScriptedChat):
+    """A chat that knows its program's turns, and hears nothing at the moment, as `best` may."""
+
+    turn: str | Exception = "1"
+    hears = True
+
+    def last_turn(self) -> str:
+        if isinstance(self.turn, Exception):
+            raise self.turn
+        return self.turn
+
+    def here(self) -> str:
+        raise ChatGone("nothing can be heard")
+
+    def overhear(self, place: str) -> Overheard | None:
+        raise ChatGone("nothing can be heard")
+
+
+def test_a_turn_between_two_looks(world: World) -> None:
+    """A chat that knows its program's turns tells of one however short; one that is away tells nothing."""
+    chat = CountingChat(world.program)
+    worker = bridged(world, "turn", chat)
+    rest(worker)
+    chat.turn = "2"  # before there was mail
+    world.send("late", "task")
+    for turn in ("2", ChatGone("away"), "2"):
+        chat.turn = turn
+        rest(worker)
+        assert bodies(world) == []
+    chat.turn, world.program.busy = "4", "busy"
+    rest(worker)
+    assert bodies(world) == []
+    world.program.busy = None
+    rest(worker)
+    assert bodies(world) == ["late"]
+    world.send("later", "task")
+    rest(worker)
+    assert bodies(world) == ["late"]
+    chat.turn = "5"
+    rest(worker)
+    assert bodies(world) == ["late", "later"]
 
 
 def test_in_a_terminal(world: World, agent: Callable[..., Agent], tmp_path: Path) -> None:

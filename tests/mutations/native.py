@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "a message to opencode is the latest of its session",
         "xw/bridges/opencode.py",
-        "            now = max(now, int(found[1], 16) + 1)\n",
-        "            pass\n",
+        "        now = max(now, int(found[1], 16) + 1)\n",
+        "        pass\n",
         (f"{_OPENCODE}::test_id_is_the_latest",),
     ),
     Mutation(

@@ -29,6 +29,7 @@ from xw.bridges.chat import (
     Remembering,
     Reply,
     Telling,
+    Turning,
     Unusable,
     Way,
     why_not_ready,
@@ -149,6 +150,12 @@ class BestChat:
         """Return the answer by the way of the mark; see `Chat.capture`."""
         chat, inner = self._of(mark)
         return chat.capture(inner, text)
+
+    def last_turn(self) -> str | None:
+        """Return the last turn, by the way in use, if that can tell; see `Turning`."""
+        way = self._ways.get(self._current)
+        turn = _last_turn(way.chat) if way else None
+        return turn and f"{self._current}: {turn}"
 
     @property
     def hears(self) -> bool:
@@ -281,6 +288,10 @@ class BestChat:
 
 def _memory(chat: object) -> str:
     return chat.memory if isinstance(chat, Remembering) else ""
+
+
+def _last_turn(chat: object) -> str | None:
+    return chat.last_turn() if isinstance(chat, Turning) else None
 
 
 def _unusable(chat: object) -> str | None:

@@ -164,6 +164,18 @@ class Remembering(Protocol):
         """
 
 
+@runtime_checkable
+class Turning(Protocol):
+    """A chat that can tell one turn of its program from the next, whoever began them."""
+
+    def last_turn(self) -> str | None:
+        """Return a name for the last turn, empty if there is none; None if nobody can tell.
+
+        Two looks at a chat that is ready have different names if it has taken a turn in between. Raise
+        ChatGone or another XwError if nobody can tell now.
+        """
+
+
 class Overheard(NamedTuple):
     """An exchange that a person began in the program's own window, and the place after it."""
 

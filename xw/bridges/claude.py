@@ -92,6 +92,11 @@ class ClaudeChat:
             return self._target.find().id
         return ""
 
+    def last_turn(self) -> str:
+        """Return the session, and the number of what its hooks noted last; see `Turning`."""
+        session = self._target.find()
+        return f"{session.id} {self._journal(session.id).last()}"
+
     def unusable(self) -> str | None:
         """Return why nothing can go into the session, busy or not: it has no hooks, or is not there."""
         try:

@@ -33,7 +33,7 @@ from xw.bridges.chat import (
     Uncertain,
     Unusable,
 )
-from xw.bridges.codex_record import CodexTurn, Record, is_helper, state_of
+from xw.bridges.codex_record import CodexTurn, Record, is_helper, last_turn, state_of
 from xw.bridges.codex_threads import Thread
 from xw.bridges.command import CommandChat
 from xw.bridges.kinds import AUTO, check_options, run_of, seconds
@@ -102,6 +102,11 @@ class CodexChat:
     def memory(self) -> str:
         """Return the thread: another one knows nothing of the texts before."""
         return self._found.id if self._found else ""
+
+    def last_turn(self) -> str:
+        """Return the id of the last turn in the record; see `Turning`."""
+        record = self._find().record
+        return last_turn(record) if record else ""
 
     def unusable(self) -> str | None:
         """Return why mail cannot go in this way now; raise Unusable if it never can. See `Probing`."""

@@ -86,6 +86,21 @@ def state_of(path: str, since: float = 0.0) -> State:
 
     A turn that began before `since`, the start of its process in seconds, ended with an earlier process.
     """
+    event = _last(path)
+    if event is None:
+        return "new"
+    if event["type"] == "task_started":
+        return "busy" if _seconds(event.get("started_at")) >= since else "idle"
+    return "interrupted" if event.get("reason") == "interrupted" else "idle"
+
+
+def last_turn(path: str) -> str:
+    """Return the id of the turn that began or ended last; empty if there is none. Raise OSError."""
+    return str((_last(path) or {}).get("turn_id", ""))
+
+
+def _last(path: str) -> dict[str, Any] | None:
+    """Return the last event that begins or ends a turn; None if there is none."""
     with open(path, "rb") as file:
         end, rest = file.seek(0, os.SEEK_END), b""
         while end:
@@ -94,13 +109,11 @@ def state_of(path: str, since: float = 0.0) -> State:
             lines = (file.read(end - start) + rest).splitlines(keepends=True)
             rest = lines.pop(0) if start else b""
             for line in reversed(lines):
-                event = _event(line) or {}
-                if event.get("type") == "task_started":
-                    return "busy" if _seconds(event.get("started_at")) >= since else "idle"
-                if event.get("type") in _ENDS:
-                    return "interrupted" if event.get("reason") == "interrupted" else "idle"
+                event = _event(line)
+                if event and event["type"] in ("task_started", *_ENDS):
+                    return event
             end = start
-    return "new"
+    return None
 
 
 def is_helper(path: str) -> bool:

@@ -8,7 +8,7 @@ next such moment, so nothing interrupts a task.
 from collections.abc import Collection
 
 from xw import delivery, presence
-from xw.bridges.chat import BLOCKED_S, Chat, Hearing, Remembering, why_not_ready
+from xw.bridges.chat import BLOCKED_S, Chat, Hearing, Remembering, Turning, why_not_ready
 from xw.errors import XwError
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -29,6 +29,7 @@ class Door:
         self._waited: frozenset[str] | None = None  # at the last such moment
         self._place = ""  # in the conversation that the chat hears
         self._busy = False
+        self._turn: str | None = None  # the program's last one
 
     @property
     def value(self) -> Delivery:
@@ -61,16 +62,16 @@ class Door:
         if self.value != "turn" or delivery.held(self._mailbox):
             self.rest()
             return False
-        ended = (
-            self._heard() if isinstance(self._chat, Hearing) and self._chat.hears else self._became_ready()
-        )
+        hears = isinstance(self._chat, Hearing) and self._chat.hears
+        by_ear = hears and not isinstance(self._chat, Turning)
+        ended = self._heard() if by_ear else self._became_ready()
         if ended:
             self._open()
         return ended
 
     def rest(self) -> None:
         """Forget the last look: no mail waits, or the bridge itself has taken a turn."""
-        self._place, self._busy = "", False
+        self._place, self._busy, self._turn = "", False, None
 
     def _open(self) -> None:
         box = self._mailbox
@@ -93,5 +94,15 @@ class Door:
         return found is not None
 
     def _became_ready(self) -> bool:
-        was, self._busy = self._busy, why_not_ready(self._chat) is not None
-        return was and not self._busy
+        """Return True if the chat is ready, and was busy at the last look or has taken a turn since."""
+        busy, turn = self._busy, self._turn
+        self._turn = self._last_turn()  # first: a turn that begins meanwhile shows at the next look
+        self._busy = why_not_ready(self._chat) is not None
+        passed = turn is not None and self._turn not in (None, turn)
+        return (busy or passed) and not self._busy
+
+    def _last_turn(self) -> str | None:
+        try:
+            return self._chat.last_turn() if isinstance(self._chat, Turning) else None
+        except (XwError, OSError):  # the program is away: ask again
+            return self._turn

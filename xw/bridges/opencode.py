@@ -104,6 +104,12 @@ class OpenCodeChat:
         """Return the session: another one knows nothing of the texts before."""
         return self._memory
 
+    def last_turn(self) -> str:
+        """Return the id of the session's last message; see `Turning`."""
+        server = self._find()
+        session = self._current(server)
+        return server.get(f"/session/{session}/message?limit=1", _last_id) if session else ""
+
     def unusable(self) -> str | None:
         """Return why mail cannot go in this way now; raise Unusable if it never can. See `Probing`."""
         try:
@@ -340,13 +346,17 @@ def _busy(status: Mapping[str, Any]) -> str | None:
     return f"busy: {status['message']}" if status.get("message") else "busy"
 
 
+def _last_id(messages: Any) -> str:
+    """Return the id of the last message; empty if there is none."""
+    return str(messages[-1]["info"]["id"]) if messages else ""
+
+
 def _new_id(last: Any) -> str:
     """Return an id for a message: opencode sorts by it, and takes one that is not the latest for answered."""
     now = (int(time.time() * 1000) * 0x1000 + 1) & 0xFFFFFFFFFFFF
-    for message in last:
-        found = re.match(r"msg_([0-9a-f]{12})", str(message["info"]["id"]))
-        if found:
-            now = max(now, int(found[1], 16) + 1)
+    found = re.match(r"msg_([0-9a-f]{12})", _last_id(last))
+    if found:
+        now = max(now, int(found[1], 16) + 1)
     return f"msg_{now:012x}{secrets.token_hex(7)}"
 
 
