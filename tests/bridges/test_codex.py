@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -278,6 +279,34 @@ def test_time_limit(start: Start, chat: Make) -> None:
         until(lambda: one.capture(mark, text))
 
 
+def test_a_clock_that_is_set(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set forward during a turn, the clock neither ends the program nor the time for an answer."""
+    program, real = start("hello"), time.time
+    one, text = chat(program), text_of("[[dialog]] [[say:yes]]")
+    mark = one.mark()
+    one.present(mark, text)
+    until(lambda: text in program.heard())
+    assert one.capture(mark, text) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: real() + 7200)
+        one._found = one._asked = None  # looked for again
+        assert one.capture(mark, text) is None
+    program.type("/yes")
+    assert until(lambda: one.capture(mark, text)).text == "yes"
+
+
+def test_after_a_restart_of_the_bridge(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All processes are looked at once, and not at each look at a long turn."""
+    program = start("hello")
+    one, text = chat(program), text_of("[[dialog]]")
+    mark = one.mark()
+    one.present(mark, text)
+    looks = Mock(side_effect=codex_threads.running)
+    monkeypatch.setattr(codex_threads, "running", looks)
+    later = chat(program)
+    assert [later.capture(mark, text) for _ in range(3)] == [None] * 3 and looks.call_count == 1
+
+
 def test_another_conversation_in_the_same_process(start: Start, chat: Make) -> None:
     """After `/new` the new conversation gets the mail, though the process holds both."""
     program = start("hello")
@@ -329,6 +358,16 @@ def test_versions_without_a_queue(start: Start, chat: Make, tmp_path: Path) -> N
     one = chat(start("hello"), program=str(script))
     with pytest.raises(Unusable, match="update Codex"):
         one.unusable()
+
+
+def test_a_codex_that_is_being_updated(start: Start, chat: Make, tmp_path: Path) -> None:
+    """A file that is away for a moment is a reason to wait, and not the end of this way."""
+    script = tmp_path / "codex"
+    one = chat(start("hello"), program=str(script))
+    assert "cannot be run" in str(one.unusable())
+    script.write_text("#!/bin/sh\necho --thread --message\n")
+    script.chmod(0o755)
+    assert one.ready() is None
 
 
 def test_killed_while_it_presents(start: Start, chat: Make) -> None:
@@ -398,6 +437,8 @@ def test_record_that_is_being_written(tmp_path: Path) -> None:
         file.write(heard[-9:] + '{"torn\n["odd"]\n' + line("task_complete", last_agent_message="hi"))
     turn = record.turn_with("hello")
     assert turn and turn.over and turn.answer == "hi" and turn.began == 5
+    path.write_text(line("task_complete", "t0" * 2000) + line("task_started") + heard)
+    assert Record(str(path), start=path.stat().st_size - 20).turn_with("hello")
     path.write_text(line("task_started", "t2", started_at=6))
     later = Record(str(path), start=10_000)
     assert later.turn_with("hello") is None
@@ -420,6 +461,15 @@ def test_subagents(tmp_path: Path) -> None:
     for source, helper in (({"subagent": "review"}, True), ("cli", False)):
         path.write_text(json.dumps({"type": "session_meta", "payload": {"source": source}}) + "\n")
         assert is_helper(str(path)) is helper
+
+
+def test_a_record_that_is_a_queue(tmp_path: Path) -> None:
+    """What is no file is no record, and holds nothing up."""
+    path = tmp_path / "rollout.jsonl"
+    os.mkfifo(path)
+    for read in (is_helper, state_of, Record(str(path)).turn_with):
+        with pytest.raises(OSError, match=r"not a regular file"):
+            read(str(path))
 
 
 def test_program_behind_a_launcher(start: Start, chat: Make, tmp_path: Path) -> None:

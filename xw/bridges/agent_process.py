@@ -27,9 +27,14 @@ class AgentProcess(NamedTuple):
         return processes.began(self.started)
 
     @property
+    def mark(self) -> str:
+        """Return it as `PID-START`."""
+        return f"{self.number}-{self.started}"
+
+    @property
     def lives(self) -> bool:
         """Return True while it runs."""
-        return processes.lives(f"{self.number}-{self.started}")
+        return processes.lives(self.mark)
 
     def is_of_run(self, run: str) -> bool:
         """Return True if the `xw launch` with this run directory started it."""

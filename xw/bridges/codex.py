@@ -92,6 +92,8 @@ class CodexChat:
         self._queues: dict[str, CommandChat] = {}
         self._records: dict[str, Record] = {}
         self._quiet: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+        self._asked: Thread | None = None  # the last one that a mark named
         self._tell: Callable[[str], None] = lambda text: None
 
     def tells(self, tell: Callable[[str], None]) -> None:
@@ -112,9 +114,9 @@ class CodexChat:
         """Return why mail cannot go in this way now; raise Unusable if it never can. See `Probing`."""
         try:
             thread = self._find()
+            self._probe(self._program or thread.program)
         except ChatGone as error:
             return str(error)
-        self._probe(self._program or thread.program)
         return None if thread.record else NEW
 
     def ready(self) -> str | None:
@@ -134,7 +136,7 @@ class CodexChat:
             raise ChatGone(NEW)
         queue = json.loads(self._queue("", "", "").mark())
         noted = {"thread": thread.id, "home": thread.home, "program": self._program or thread.program}
-        return json.dumps({**queue, **noted, "from": os.stat(record).st_size})
+        return json.dumps({**queue, **noted, "process": thread.process.mark, "from": os.stat(record).st_size})
 
     def present(self, mark: str, text: str) -> None:
         """Run `codex queue`, and return once it has ended well; see `Chat.present`."""
@@ -170,9 +172,11 @@ class CodexChat:
                 raise ChatGone(f"{name}: ended before it began the turn; its queue still has the text")
             self._watch(mark, thread)
             return None
-        if thread is None or thread.began > turn.began:
+        # Only for a later process: its start is told by a clock that may have been set since.
+        is_other = thread is not None and thread.process.mark != noted.get("process")
+        if thread is None or (is_other and thread.began > turn.began):
             raise ChatGone(f"{name}: ended before it answered")
-        if time.time() - turn.began > self._timeout_s:
+        if self._lasted(turn) > self._timeout_s:
             raise NoAnswer(f"{name}: no answer within {self._timeout_s:g} s", "\n\n".join(turn.said))
         return None
 
@@ -180,6 +184,13 @@ class CodexChat:
         """End a `codex queue` that still runs."""
         for queue in self._queues.values():
             queue.close()
+
+    def _lasted(self, turn: CodexTurn) -> float:
+        """Return the seconds since a turn began: by a clock that may be set only up to the first look."""
+        if turn.id not in self._began:
+            before = max(0.0, time.time() - turn.began) if turn.began else 0.0
+            self._began = {turn.id: self._clock() - before}
+        return self._clock() - self._began[turn.id]
 
     # The thread
 
@@ -224,22 +235,25 @@ class CodexChat:
         return f"no session of Codex runs as {self._target}"
 
     def _of(self, thread: str) -> Thread | None:
-        if self._found and self._found.id == thread and self._found.lives:
-            return self._found
-        return next((one for one in codex_threads.running() if one.id == thread), None)
+        for known in (self._found, self._asked):
+            if known and known.id == thread and known.lives:
+                return known
+        # Each look at all processes costs CPU, and a turn may take long.
+        self._asked = next((one for one in codex_threads.running() if one.id == thread), None)
+        return self._asked
 
     def _probe(self, program: str) -> None:
-        """Raise Unusable unless the program has the command, which older versions lack."""
+        """Raise Unusable if the program lacks the command, as old ones do; ChatGone if it cannot run."""
         if program in self._probed:
             return
         if not program:
-            raise Unusable("the file of the running Codex is not known: add --option program=PATH")
+            raise ChatGone("the file of the running Codex is not known: add --option program=PATH")
         try:
             done = subprocess.run(
                 [program, "queue", "--help"], capture_output=True, text=True, timeout=QUEUE_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unusable(f"{program}: cannot be run: {error}") from error
+            raise ChatGone(f"{program}: cannot be run: {error}") from error  # such as during an update
         if done.returncode or not all(word in done.stdout for word in ("--thread", "--message")):
             raise Unusable(f"{program} has no command `queue`: update Codex (seen with 0.171.0)")
         self._probed.add(program)

@@ -13,7 +13,10 @@ Lines that are not understood are passed over. Called by `codex`.
 
 import json
 import os
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from xw.errors import Damaged
+from xw.files.local import LocalFiles
 
 State = Literal["new", "busy", "idle", "interrupted"]
 
@@ -50,8 +53,8 @@ class Record:
         return None
 
     def _read(self) -> None:
-        with open(self._path, "rb") as file:
-            if os.fstat(file.fileno()).st_size < self._at:
+        with _opened(self._path) as file:
+            if self._at and os.pread(file.fileno(), 1, self._at - 1) != b"\n":
                 self._at = 0  # rewritten: a text is looked for by its own words, so nothing is taken twice
             file.seek(self._at)
             for line in file:
@@ -101,7 +104,7 @@ def last_turn(path: str) -> str:
 
 def _last(path: str) -> dict[str, Any] | None:
     """Return the last event that begins or ends a turn; None if there is none."""
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         end, rest = file.seek(0, os.SEEK_END), b""
         while end:
             start = max(0, end - _CHUNK)
@@ -118,10 +121,19 @@ def _last(path: str) -> dict[str, Any] | None:
 
 def is_helper(path: str) -> bool:
     """Return True for the record of a subagent, into which nobody types. Raise OSError."""
-    with open(path, "rb") as file:
-        first = _parsed(file.readline())
+    with _opened(path) as file:
+        first = _parsed(file.readline(_CHUNK))
     about = first.get("payload")
     return isinstance(about, dict) and isinstance(about.get("source"), dict)
+
+
+def _opened(path: str) -> BinaryIO:
+    """Return a record, open for reading. Raise OSError, also for what is not a regular file."""
+    folder, name = os.path.split(path)
+    try:
+        return os.fdopen(LocalFiles(folder).open(name), "rb")
+    except Damaged as damage:
+        raise OSError(f"{path}: {damage}") from None
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -240,9 +240,8 @@ class OpenCodeChat:
 
     def _began(self, program: Running) -> float:
         """Return when a program started: the earliest of the times that a clock which is set shows."""
-        process = program.process
-        key = f"{process.number}-{process.started}"
-        self._starts = {key: min(process.began, self._starts.get(key, process.began))}
+        began, key = program.process.began, program.process.mark
+        self._starts = {key: min(began, self._starts.get(key, began))}
         return self._starts[key]
 
     def _current(self, server: Server) -> str:
