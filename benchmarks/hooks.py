@@ -8,7 +8,7 @@ from benchmarks.commands import XW, environ
 from benchmarks.library import send
 from benchmarks.project import pair
 from benchmarks.timing import Result, Step, compare, run, scratch
-from xw.instance import Instance
+from xw.instance import Instance, update_config
 
 _ROUNDS = 100
 _LIMIT = 1.3
@@ -18,6 +18,7 @@ def hooks() -> Iterator[Result]:
     """A prompt and a turn's end without news, and the start of a session, beside check."""
     with scratch() as folder:
         alice, bob = pair(folder)
+        update_config(f"{folder}/xw.json", {}, {"bob": {"delivery": "push"}})  # each event looks for mail
         for _ in range(10):
             send(alice)
         given = Path(folder, "given.json")

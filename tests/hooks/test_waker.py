@@ -15,6 +15,7 @@ from tests.hooks.conftest import Make, choose
 from tests.hooks.test_events import opened, short
 from tests.hooks.test_told import fill
 from tests.programs.hooked import Program, told
+from tests.programs.running import Claude
 from xw import delivery, layout
 from xw import told as notes
 from xw.actions import telling
@@ -22,6 +23,7 @@ from xw.instance import Instance
 from xw.journal import Journal
 
 Wakers = list["subprocess.Popen[str]"]
+HOOKS = Path(__file__).parent.parent.parent / "integrations/claude/hooks/hooks.json"
 
 
 @pytest.fixture
@@ -103,6 +105,22 @@ def test_killed_it_loses_nothing(team: Team, wakers: Wakers, agent: Program) -> 
     waker.wait(PATIENCE)
     sent = short(team.send("late", kind="task"))
     assert told(ended(arm(team, wakers, agent)).err) == [sent]
+
+
+def test_after_an_error_of_the_api(team: Team, tmp_path: Path) -> None:
+    """As `xw install` sets them up, a waker waits also after a turn that ended without a Stop."""
+    choose(team, "push")
+    environ = {"XW_NAME": "bob", "PATH": f"{Path(XW).parent}:{os.environ['PATH']}"}
+    claude = Claude(tmp_path, team.folder, "--settings", str(HOOKS), environ=environ)
+    try:
+        until(lambda: list(team.box("bob").glob("bridge/told/*.waker")))
+        team.send("[[error]]", kind="task")
+        until(lambda: "API Error" in str(claude.entries("assistant")) and claude.idle)
+        team.send("again", kind="task")
+        until(lambda: "again" in str(claude.entries("user")))
+    finally:
+        claude.end()
+        claude.scratch.cleanup()
 
 
 def test_it_ends_with_the_program(team: Team, wakers: Wakers, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.installing import make
-from xw import config, layout
+from xw import config, hook_events, layout
 from xw.__main__ import run
 from xw.actions import installing
 from xw.actions.installing import contents, receipts
@@ -81,8 +81,8 @@ def test_what_claude_gets(files: Callable[[], Files]) -> None:
         for group in groups
         for hook in group["hooks"]
     ]
-    assert set(settings["hooks"]) == {"SessionStart", "UserPromptSubmit", "Stop", "SessionEnd"}
-    assert commands.count("xw hook wake --program claude") == 2
+    assert set(settings["hooks"]) == {*hook_events.hooks("claude").values(), "StopFailure"}
+    assert commands.count("xw hook wake --program claude") == 3
     assert set(settings["permissions"]["allow"]) >= {f"Bash(xw {one}:*)" for one in HARMLESS}
     assert "Bash(xw:*)" not in settings["permissions"]["allow"]
     assert settings["env"] == {"XW_CONFINED": "1"}

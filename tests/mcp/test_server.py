@@ -120,6 +120,27 @@ async def _unasked(team: Team) -> None:
         await until(lambda: heard)
 
 
+def test_after_a_hold_nobody_has_to_ask(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail that came on hold is notified once the hold has ended, without a call of the client."""
+    choose(team, "push")
+    monkeypatch.setattr("xw.mcp.server._HELD_S", 0.01)
+    run(_held, team)
+
+
+async def _held(team: Team) -> None:
+    heard, served = Heard(), server(team)
+    async with connected(served, heard) as client:
+        await client.call_tool("check", {})
+        mailbox = served._desk.agent()._instance.mailbox
+        delivery.hold(mailbox, clock.now())
+        team.send("one", kind="task")
+        await until(served._arrivals.waiting)
+        await anyio.sleep(0.3)
+        assert heard == []
+        delivery.resume(mailbox)
+        await until(lambda: heard)
+
+
 def test_a_stream_of_the_newer_protocol(team: Team) -> None:
     """A client of 2026 that asks for a stream gets what it named there."""
     choose(team, "push")

@@ -47,6 +47,7 @@ _INBOX = "xw://inbox"
 _THREAD = "xw://thread/"
 _LISTED = 20  # threads with pending mail
 _BURST_S = 0.2  # mail that comes together is notified together
+_HELD_S = 5.0  # between two looks whether clients may be told of mail that was held back
 _BACKLOG = 100  # notifications that a slow client has not taken yet
 _CALLS = 16  # at once; each waits for the Agent's lock
 _ASKS = 64  # … and those that wait for an answer, so that they hold up no other call
@@ -216,8 +217,10 @@ class MailServer:
             await self._woken.wait()
             await anyio.sleep(_BURST_S)
             self._woken = anyio.Event()
-            if not await self._in_thread(self._desk.may_notify, self._calls):
-                continue  # what arrived is kept for a time when it may
+            while not await self._in_thread(self._desk.may_notify, self._calls):
+                with anyio.move_on_after(_HELD_S):  # what arrived is kept: a hold may end, or a bridge
+                    await self._woken.wait()
+                self._woken = anyio.Event()
             await self._bus.publish(ResourcesListChanged())
             for uri in {_INBOX, *map(_thread_of, self._arrivals.take())}:
                 await self._bus.publish(ResourceUpdated(uri))

@@ -18,7 +18,7 @@ CONFINED = "XW_CONFINED"
 """The variable that keeps a program's permission to the harmless commands."""
 CODEX_VARIABLES = ("XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN")
 """What `xw mcp` needs of the environment, of which Codex passes nothing on by itself."""
-_WAKER_S = 3600
+_WAKER_S = 7 * 86400  # Claude Code ends it then, and nothing would wake the session until its next turn
 SKILL = """---
 name: xw
 description: >-
@@ -71,6 +71,8 @@ def claude(site: Site) -> Contents:
     }
     entries: list[Piece] = [
         *_hooks(site, "claude", 10, waker),
+        # A turn that an error of the API ends has no Stop: without this, nothing would wake the session.
+        Entry(("hooks", "StopFailure"), None, {"hooks": [waker]}),
         Entry(("env",), CONFINED, "1"),
         *rules("Bash(xw %s:*)", HARMLESS, ("permissions", "allow")),
     ]
