@@ -54,9 +54,8 @@ MUTATIONS = (
     Mutation(
         "mail is notified only with delivery `push`",
         "xw/mcp/server.py",
-        "            if not await self._in_thread(self._desk.may_notify, self._calls):\n"
-        "                continue  # what arrived is kept for a time when it may\n",
-        "",
+        "            while not await self._in_thread(self._desk.may_notify, self._calls):\n",
+        "            while False:\n",
         _SERVER,
     ),
 )
