@@ -259,6 +259,43 @@ def test_links_inside_of_the_project(place: Path, files: Callable[[], Files]) ->
     assert files() == before
 
 
+ODD = [
+    "",
+    " \n",
+    "\ufeff",
+    "\ufeff{}\r\n",
+    '{\n  "hooks": {/* mine */}\n}',
+    '{"permissions":{"allow":[ /* mine */ ]},"env":{ }}',
+    '{"hooks":{"Stop":[{"hooks":[]} /*a*/ , /*b*/ ] /*c*/ } /*d*/ }\n// the end',
+    '{"h\\u006foks": {"Stop": [\n// mine\n],},}',
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("name", [".claude/settings.json", ".gemini/settings.json"])
+def test_odd_files_stay_byte_for_byte(text: str, name: str, place: Path, files: Callable[[], Files]) -> None:
+    """Blank files and comments in empty containers are as before, also where entries went in side by side."""
+    own = place / "home" / name
+    own.parent.mkdir()
+    own.write_bytes(text.encode())
+    before = files()
+    program = name[1:].partition("/")[0]
+    install(program, "--user")
+    assert "xw hook" in own.read_text()
+    install(program, "--user", "--remove")
+    assert files() == before
+
+
+def test_a_read_only_file_stays(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has made a file read-only is asked to change that, also if the folder would take a new one."""
+    own = place / "home/.claude.json"
+    own.write_text("{}")
+    own.chmod(0o440)
+    install("claude", "--user", code=6)
+    assert f"{own} is read-only" in capsys.readouterr().err
+    assert list((place / "home").iterdir()) == [own]
+
+
 @pytest.mark.parametrize("program", contents.PROGRAMS)
 @pytest.mark.parametrize("damage", [b"{", None])
 def test_a_lost_receipt(
@@ -460,6 +497,17 @@ def test_files_that_cannot_be_settings(place: Path, capsys: pytest.CaptureFixtur
     (folder / "settings.json").write_text(" \r\n")
     install("claude")
     assert json.loads((folder / "settings.json").read_text())["env"]
+
+
+def test_a_person_writes_about_the_marks(place: Path) -> None:
+    """A text with the words of xw's marks is not taken for its section: that is written, and removed."""
+    guide = place / "project/GEMINI.md"
+    own = "We use <!-- xw install: begin --> and\n<!-- xw install: begin the section -->.\n"
+    guide.write_text(own)
+    install("gemini")
+    assert "xw check" in guide.read_text()
+    install("gemini", "--remove")
+    assert guide.read_text() == own
 
 
 def test_a_relative_folder_of_settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,4 +39,18 @@ MUTATIONS = (
         "            pass",
         _TESTS,
     ),
+    Mutation(
+        "a project's files are not written through a link that leads out of it",
+        "xw/actions/installing/targets.py",
+        "    if project and not real.startswith",
+        "    if not project and not real.startswith",
+        _TESTS,
+    ),
+    Mutation(
+        "entries that went in side by side come out without a trace",
+        "xw/actions/installing/pieces.py",
+        "    for piece in reversed(pieces):",
+        "    for piece in pieces:",
+        _TESTS,
+    ),
 )

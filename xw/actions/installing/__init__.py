@@ -175,6 +175,8 @@ def _planned(program: str, project: str, contents: Contents, removes: bool) -> P
             made |= {(path, keys) for keys in _missing(path, before, pieces)}
             created |= {path} if before is None else set()
         changes.append(Change(path, real, before, after, edited))
+        if after != before is not None and not os.stat(real).st_mode & stat.S_IWUSR:
+            raise Refused(f"{changes[-1].place} is read-only: make it writable first (chmod u+w)")
     files = tuple({**dict.fromkeys(receipt.files), **dict.fromkeys(contents.files)})
     kept = Receipt(program, project, files, tuple(created), receipt.folders, tuple(made))
     return Plan(program, project, removes, tuple(changes), kept, tuple(notes))
@@ -226,11 +228,11 @@ def _removed(path: str, before: str | None, pieces: list[Piece], receipt: Receip
 
 
 def _missing(path: str, before: str | None, pieces: list[Piece]) -> set[tuple[str, ...]]:
-    """Return the containers that a JSON file lacks for these pieces."""
-    text = before if before and before.strip(json_text.BLANK) else "{}"
-    node = json_text.parse(text, path) if path.endswith(_JSON) else None
+    """Return the containers that a JSON file lacks for these pieces; the empty path for all of it."""
+    blank = not (before or "").strip(json_text.BLANK)
+    node = json_text.parse("{}" if blank else before or "", path) if path.endswith(_JSON) else None
     ways = [json_text.missing(node, one.path) for one in pieces if node and isinstance(one, Entry)]
-    return {keys for found in ways for keys in found}
+    return {keys for found in ways for keys in found} | ({()} if node and blank else set())
 
 
 _JSON = (".json", ".jsonc")

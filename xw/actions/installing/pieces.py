@@ -5,6 +5,7 @@ byte, and doing either twice changes nothing. What a person has edited stays: xw
 its own by the digest in the mark.
 """
 
+import re
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
@@ -130,7 +131,8 @@ class Section(NamedTuple):
         return f"{self.comment} {_MARK} {word}{' -->' if self.comment == '<!--' else ''}"
 
     def _place(self, text: str) -> "_Place | None":
-        start = text.find(f"{self.comment} {_MARK} begin ")
+        begin = re.search(rf"{self.comment} {_MARK} begin \w{{8}}\b", text)  # other words are a person's
+        start = begin.start() if begin else -1
         mark = text.find(self._mark("end"), start) if start >= 0 else -1
         if mark < 0:
             return None
@@ -194,11 +196,17 @@ def commands(value: object) -> list[list[str]]:
 
 
 def removed(text: str, name: str, pieces: Sequence[Piece], made: Sequence[tuple[str, ...]]) -> str:
-    """Return the text without these pieces, and without those of the containers in `made` that are empty."""
-    for piece in pieces:
+    """Return the text without these pieces, and without those of the containers in `made` that are empty.
+
+    The last goes first, as each was inserted beside the earlier ones. An empty path in `made` is the whole
+    object of a file that was blank.
+    """
+    for piece in reversed(pieces):
         text = piece.remove(text, name)
-    if text.strip() and any(isinstance(piece, Entry) for piece in pieces):
-        text = without_empty(text, name, made)
+    if text.strip(json_text.BLANK) and any(isinstance(piece, Entry) for piece in pieces):
+        text = without_empty(text, name, [path for path in made if path])
+        if () in made and text.strip(json_text.BLANK) == "{}":
+            text = text.replace("{}\n", "").replace("{}", "")
     return text
 
 
@@ -208,8 +216,10 @@ def is_bare(text: str) -> bool:
 
 
 def without_empty(text: str, name: str, paths: Sequence[tuple[str, ...]]) -> str:
-    """Return the text without those of the containers at these paths that are empty, the inner ones first."""
-    for path in sorted(paths, key=len, reverse=True):
+    """Return the text without the containers at these paths that are empty; inner and last ones first."""
+    whole = json_text.parse(text, name)
+    places = {path: node.start for path in paths if (node := json_text.find(whole, path))}
+    for path in sorted(places, key=lambda path: (len(path), places[path]), reverse=True):
         node = json_text.find(json_text.parse(text, name), path)
         if node is None or node.members or text[node.start + 1 : node.end - 1].strip():
             continue
