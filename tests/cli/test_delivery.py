@@ -1,6 +1,7 @@
 """When mail is shown by itself: the value in force, which moments it allows, and a hold."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,51 @@ def test_a_hold_stops_every_moment(team: Team) -> None:
         assert why == "bob is on hold: `xw resume bob` lets mail be shown again"
     assert [delivery.resume(mailbox), delivery.resume(mailbox)] == [True, False]
     assert delivery.why_not(opened(team), "idle", {}) is None
+
+
+@pytest.mark.parametrize("value", [*SHOWN, None])
+def test_prompt_and_hooks_say_what_the_doors_do(
+    team: Team, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system prompt and a session's first lines have the words of the value in force, or of a hold."""
+    if value:
+        choose(team, value)
+    mailbox = opened(team).mailbox
+    for held in (False, True):
+        if held:
+            delivery.hold(mailbox, 0)
+        for door in ("", "launch", "bridge"):
+            with ExitStack() as stack:
+                patch = stack.enter_context(monkeypatch.context())
+                if door == "launch":
+                    patch.setenv("XW_RUN", "/run/x")
+                if door == "bridge":
+                    stack.enter_context(mailbox.files.locked(mailbox.at(layout.BRIDGE_LOCK), timeout=1.0))
+                now = value or ("push" if door else "start")
+                prompt, start = team.ok("prompt", by="bob"), _start(team)
+                said = [one for one, words in PROMPT.items() if words in prompt]
+                assert said == ["asked" if held else now], (door, held)
+                said = [one for one, words in FIRST.items() if words in start]
+                assert said == ["hold" if held else now], (door, held)
+
+
+PROMPT = {
+    "asked": "`xw check` only when the user asks",
+    "start": "`xw check` when you start work and when the user asks",
+    "turn": "`xw check` when you start work, have finished a task, and",
+    "push": "Mail is shown to you as it arrives",
+}
+FIRST = {
+    "asked": "You are shown mail only when you run `xw check`",
+    "start": "After this, you are shown mail only when you run `xw check`",
+    "turn": "New mail is shown with your turns",
+    "push": "New mail is shown by itself",
+    "hold": "Mail is on hold: you are shown it only when you run `xw check`",
+}
+
+
+def _start(team: Team) -> str:
+    return team.ok("hook", "SessionStart", "--program", "codex", by="bob", stdin=b'{"session_id": "s1"}')
 
 
 def test_an_edit_is_followed(team: Team) -> None:

@@ -1,6 +1,7 @@
 """`xw prompt`: what an instance's system prompt says of its mail; for a person, a page to read.
 
-It agrees with the instance's delivery: an agent that is shown its mail need not look for it.
+It agrees with the instance's delivery: an agent that is shown its mail need not look for it. On hold it says
+what it says for `asked`: an agent that looked by itself would get round the hold.
 """
 
 import os
@@ -33,9 +34,11 @@ def prompt(instance: Instance, environ: Mapping[str, str] = os.environ) -> str:
         if name != instance.name
     ]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    held = delivery.held(instance.mailbox)
+    when = _WHEN["asked" if held else delivery.effective(instance, environ).value]
     text = shipped.text(_TEMPLATE, _PERSON if kind == "human" else _AGENT)
     for key, value in (
-        (_WHEN["start"], _WHEN[delivery.effective(instance, environ).value]),
+        (_WHEN["start"], when),
         (_ERRORS, _CONFINED if environ.get("XW_CONFINED") else _ERRORS),
         ("<NAME>", instance.name),
         ("<HUB>", instance.hub.url),
