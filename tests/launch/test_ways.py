@@ -10,6 +10,7 @@ import pytest
 from tests.bridges.helpers import until
 from tests.cli.team import Team
 from tests.launch.window import Window
+from xw.runs import read
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 Open = Callable[[], Window]
@@ -34,9 +35,14 @@ def test_its_own_way(team: Team, desk: Window, program: str) -> None:
     os.kill(desk.number("bridge best"), signal.SIGKILL)
     assert team.run("ask", "--to", "bob", "--timeout", "60", "[[say:second]]").out == "second\n"
     assert f"; mail goes in by {program}" in team.run("doctor", by="bob").out
-    desk.keys("/exit")
+    team.send("[[delay:100]]", kind="task")
+    until(lambda: "bob busy" in team.ok("peers"))
+    (folder,) = desk.folders
+    os.kill(int(read(str(folder)).process.partition("-")[0]), signal.SIGKILL)
     until(lambda: not desk.processes)
     assert desk.folders == []
+    desk.has("xw: its bridge: failed (gone): ")
+    assert "(gone)" in team.ok("check") and team.names("bob", "inbox/processing") == []
 
 
 def test_another_version(team: Team, desk: Window) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xw import clock, config, post
 from xw.bridges.chat import Reply
@@ -160,9 +160,10 @@ class World:
         self.time += clock.SECOND
         return post.send(Mailbox(self.files, by), self.hub, draft, lambda: self.time).name
 
-    def bridge(self, name: str = "bob") -> Bridge:
+    def bridge(self, name: str = "bob", **more: Any) -> Bridge:
         """Return a new bridge, as a new process would make it."""
-        return Bridge(self.instance(name), ScriptedChat(self.program), self.told.append, lambda: self.seconds)
+        chat = ScriptedChat(self.program)
+        return Bridge(self.instance(name), chat, self.told.append, lambda: self.seconds, **more)
 
     def run(self, bridge: Bridge, limit: int = 200) -> None:
         """Step until the bridge waits for mail."""

@@ -27,7 +27,7 @@ from xw.runs import RunNote
 
 _ROUTINE = (
     "ready", "presented", "answered", "resum", "mail waits", "the chat is not ready", "announced",
-    "cannot start yet",
+    "cannot start yet", "not presented, will retry",
 )  # fmt: skip
 _SHOWN = 5  # important lines at the end
 _FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
@@ -109,9 +109,16 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
     """Serve a launched program until its `xw launch` ends. Raise NotFound if none runs it."""
     note = runs.read(folder)
     launcher = runs.launcher(folder)
-    stop = Stop(lambda: not processes.lives(launcher))
+
+    def orphaned() -> bool:
+        if processes.lives(launcher):
+            return False
+        runs.hang_up(note.process)  # before the bridge settles what it has shown
+        return True
+
+    stop = Stop(orphaned)
     stop.on_signals()
-    Thread(target=_follow, args=(stop,), daemon=True).start()
+    Thread(target=_follow, args=(stop, note), daemon=True).start()
     try:
         if note.ways:
             with suppress(Unusable):  # `BestChat` has told why
@@ -127,11 +134,12 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
                 presence.end(instance.mailbox)
 
 
-def _follow(stop: Stop) -> None:
-    """Stop once the pipe on standard input ends."""
+def _follow(stop: Stop, note: RunNote) -> None:
+    """End the program, unless it has ended, and stop once the pipe on standard input ends."""
     with suppress(OSError):
         while os.read(0, 4096):
             pass
+    runs.hang_up(note.process)
     stop.ask()
 
 

@@ -106,6 +106,11 @@ class BestChat:
                 pass  # `ready` tells it when there is mail
 
     @property
+    def over(self) -> bool:
+        """Return True once the program has ended; see `Ending`."""
+        return not processes.lives(self._note.process)
+
+    @property
     def memory(self) -> str:
         """Return the memory of the program by the way in use, if that can tell; see `Remembering`."""
         return _memory(self._ways[self._current].chat) if self._current in self._ways else ""
@@ -200,7 +205,7 @@ class BestChat:
 
     def _choose(self) -> Chat:
         """Return the chat of the best usable way. Raise ChatGone if none is, Unusable if none can be."""
-        if not processes.lives(self._note.process):
+        if self.over:
             raise ChatGone(f"{self._note.command} has ended")
         hopeless = True
         for kind in self._note.ways:

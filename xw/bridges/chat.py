@@ -176,6 +176,15 @@ class Turning(Protocol):
         """
 
 
+@runtime_checkable
+class Ending(Protocol):
+    """A chat whose program may end for good: no later process will ask it for an answer."""
+
+    @property
+    def over(self) -> bool:
+        """Return True once it has ended."""
+
+
 class Overheard(NamedTuple):
     """An exchange that a person began in the program's own window, and the place after it."""
 

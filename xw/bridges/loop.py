@@ -63,7 +63,10 @@ Tell = Callable[[str], None]
 
 
 class Bridge:
-    """Takes an instance's mail through a chat, one message at a time. Not thread-safe; one per instance."""
+    """Takes an instance's mail through a chat, one message at a time. Not thread-safe; one per instance.
+
+    If the chat is `over`, it only settles what an earlier one began to show, and waits for nothing else.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Bridge:
         monotonic: Callable[[], float] = time.monotonic,
         arrivals: Callable[[], object] = object,
         limits: Limits = Limits(),  # noqa: B008  # frozen
+        over: bool = False,
     ) -> None:
         self._instance = instance
         self._mailbox = instance.mailbox
@@ -80,6 +84,7 @@ class Bridge:
         self._tell = tell
         self._unshown = present.Unshown(tell)
         self._monotonic = monotonic
+        self._over = over
         self._left = turn.load_all(instance.mailbox)
         self._turn: Turn | None = None
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
@@ -202,6 +207,10 @@ class Bridge:
             self._turn = left
             self._tell(f"resuming {self._turn.name} ({self._turn.stage})")
         now = self._turn
+        if self._over and (now is None or now.stage == CLAIMED):
+            if now is not None:
+                self._let_go(self._detach(now))
+            return 0.0 if self._left else None
         if now is None:
             return self._begin()
         if now.stage == ENDED:
@@ -222,6 +231,15 @@ class Bridge:
         if now.stage == PRESENTED:
             return self._capture(now, message)
         return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
+
+    def _let_go(self, now: Turn) -> None:
+        """Release a message of which nothing was shown: whoever takes this instance's mail next gets it."""
+        with holding.locked(self._mailbox):
+            if self._mailbox.state_of(now.name) == "processing":
+                holding.save(self._mailbox, now.name, holding.Hold("free"))
+            turn.remove(self._mailbox, now)
+        self._turn = None
+        self._instance.carrier.release(now.name)
 
     def _go_on_without(self, now: Turn) -> float | None:
         """End the turn of a message that was never claimed, or that its owner has finished meanwhile."""
@@ -465,7 +483,7 @@ class Bridge:
         if seen is not None:
             self._since = None
             return self._keep(now._replace(stage=PRESENTED) if seen else now.again())
-        if busy and self._lasted() < DOUBT_S:
+        if busy and not self._over and self._lasted() < DOUBT_S:
             return self._pause.longer()
         self._since = None
         return self._end(
@@ -476,13 +494,17 @@ class Bridge:
         try:
             reply = self._chat.capture(now.mark, now.text)
         except ChatGone as error:
-            if self._lasted() < GONE_S:
+            if not self._over and self._lasted() < GONE_S:
                 return self._pause.longer()
             return self._end(now, message, "gone", str(error))
         except ChatFailed as error:
             return self._end(now, message, "failed", answer.failure_reason(self._instance, message, error))
         except NoAnswer as error:
             return self._end(now, message, "timeout", answer.failure_reason(self._instance, message, error))
+        if reply is None and self._over:
+            if self._lasted() >= GONE_S:
+                return self._end(now, message, "gone", "the program ended before it answered")
+            return self._pause.longer()
         self._since = None
         if reply is None:
             return self._pause.longer()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -16,6 +17,7 @@ from xw.bridges.chat import (
     Chat,
     ChatGone,
     Choosing,
+    Ending,
     Hearing,
     Remembering,
     Starting,
@@ -37,6 +39,10 @@ BEAT_S = 10.0
 
 CUT_S = 1.0
 """Time for a step to end after a signal, then it is interrupted: an agent may take a minute to start."""
+
+
+SETTLES_S = 8.0
+"""Time to settle what was shown to a program that has ended; a missing answer is waited for `GONE_S`."""
 
 
 class Plan(NamedTuple):
@@ -149,6 +155,8 @@ def _run(instance: Instance, plan: Plan, stop: Stop, tell: Tell) -> None:
     try:
         with stop.cutting():
             _work(instance, plan, chat, ears, stop, tell)
+        if isinstance(chat, Ending) and chat.over and not plan.notify:
+            _settle(instance, chat, tell)
     finally:
         chat.close()
     if ears:
@@ -177,6 +185,16 @@ def _work(instance: Instance, plan: Plan, chat: Chat, ears: Ears | None, stop: S
                 tell(f"the chat is not ready, mail waits: {reason}")
             look = chat.look if isinstance(chat, Choosing) else None
             _loop(worker, pulse, woken, stop, tell, lost, look)
+
+
+def _settle(instance: Instance, chat: Chat, tell: Tell) -> None:
+    """Settle what was shown to a program that has ended: nobody else will ask it for an answer."""
+    try:
+        bridge, late = Bridge(instance, chat, tell, over=True), time.monotonic() + SETTLES_S
+        while (pause := bridge.step()) is not None and time.monotonic() < late:
+            time.sleep(pause)
+    except (XwError, OSError) as error:  # the next bridge settles it
+        tell(f"cannot settle what was shown: {explain(error)}")
 
 
 def _start(chat: Chat) -> str | None:
