@@ -8,7 +8,7 @@ pipe at once, and this process ends the program, removes the run directory and t
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -36,16 +36,19 @@ _FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
 class Beside:
     """A process beside a program, started again if it dies; its output goes to a log in the run directory."""
 
-    def __init__(self, folder: str, log: str, argv: Sequence[str]) -> None:
+    def __init__(
+        self, folder: str, log: str, argv: Sequence[str], wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         self._log = f"{folder}/{log}"
         self._argv = argv
+        self._wanted = wanted
         self._process: subprocess.Popen[bytes] | None = None
         self._pause = Pause(_FIRST_S, _LAST_S, 2.0)
         self._due = self._started = 0.0
         self._hopeless = False
 
     def tend(self) -> None:
-        """Start it if it does not run."""
+        """Start it if it does not run and is `wanted`."""
         now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
             self._hopeless = self._process.returncode == Usage.code
@@ -53,7 +56,7 @@ class Beside:
                 self._pause.reset()
             self._due = now + self._pause.longer()
             self._drop()
-        if self._process is None and not self._hopeless and now >= self._due:
+        if self._process is None and not self._hopeless and now >= self._due and self._wanted():
             self._start(now)
 
     def _start(self, now: float) -> None:

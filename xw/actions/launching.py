@@ -169,8 +169,9 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
     title = Title(note.pane, note.server)
     bridge = Beside(folder, runs.BRIDGE_LOG, [*XW, "bridge", "best", "--target", folder, *_same(instance)])
     beside = [bridge]
-    if instance.carrier.mirror and not presence.runs(instance.mailbox, layout.WATCH_LOCK):
-        beside.append(Beside(folder, runs.SYNC_LOG, [*XW, "sync", "--watch", *_same(instance)]))
+    if instance.carrier.mirror:
+        argv = [*XW, "sync", "--watch", *_same(instance)]
+        beside.append(Beside(folder, runs.SYNC_LOG, argv, lambda: not _is_synced(instance)))
     code: int | None = None
     try:
         runs.write(folder, note)
@@ -197,6 +198,14 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
         tell(f"its bridge: {line}")
     _tell_what_is_left(instance, tell)
     return code
+
+
+def _is_synced(instance: Instance) -> bool:
+    """Return True if a process syncs the mailbox."""
+    try:
+        return presence.runs(instance.mailbox, layout.WATCH_LOCK)
+    except (XwError, OSError):
+        return False
 
 
 def _same(instance: Instance) -> list[str]:

@@ -32,8 +32,8 @@ _RELIST_S = 60.0
 class Plan:
     """The programs to run for some instances of an `xw.json` (default: all), as the file says now.
 
-    Raise Usage if there is nothing to start. If they are `launched`, `xw launch` shows them their mail: run
-    no bridges, and perhaps nothing yet. `room` is run whoever owns it.
+    Raise Usage if there is nothing to start. If they are `launched`, `xw launch` carries and shows their
+    mail: run no bridges and no sync, and perhaps nothing yet. `room` is run whoever owns it.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Plan:
             for name in asked
             if found.instances[name].get("bridge") and not self._launched
         ]
-        if mirrored:
+        if mirrored and not self._launched:
             # One sync for all: the mirrors of one xw.json share a connection.
             settings = json.dumps([url, found.offline_s, sorted(found.instances)])
             programs.insert(0, Program("sync", (*_XW, "sync", "--watch", *self._form, *more), settings))

@@ -1,4 +1,4 @@
-"""`xw launch alice=claude bob=codex`: several agents in tmux, one pane each, and their rooms and sync below.
+"""`xw launch alice=claude bob=codex`: several agents in tmux, one pane each, and their rooms below.
 
 Everything is checked first, then the panes are opened, then mailboxes and room are made, and only then do
 the programs start: each pane waits for its order. Until then an error closes the panes again. Orders are
@@ -329,7 +329,7 @@ def take(folder: str, environ: Mapping[str, str] = os.environ) -> Order | None:
 
 
 def keep(words: str, tell: Tell) -> None:
-    """Run the rooms and the sync of launched agents until the last one's pane is closed, or a signal."""
+    """Run the rooms of launched agents until the last one's pane is closed, or a signal."""
     given = json.loads(words)
     panes = frozenset(given["panes"])
     options = Options(None, given["hub"], given["config"])
