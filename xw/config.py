@@ -374,11 +374,21 @@ def receipts() -> str:
 def runs_folder(environ: Mapping[str, str]) -> str:
     """Return the folder of this user's run directories; if the system has such a place, lost at a restart."""
     given = environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(given) and os.path.isdir(given) and os.access(given, os.W_OK | os.X_OK):
+    if os.path.isabs(given) and _is_private(given):
         return os.path.join(given, "xw", "runs")
     from platformdirs import user_state_dir
 
     return os.path.join(user_state_dir("xw", appauthor=False), "runs")
+
+
+def _is_private(folder: str) -> bool:
+    """Return True for a directory that only this user can write, and can: `sudo` keeps another user's."""
+    try:
+        about = os.stat(folder)
+    except OSError:
+        return False
+    ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o022
+    return ours and os.access(folder, os.W_OK | os.X_OK)
 
 
 def mirror_folder(url: str) -> str:

@@ -11,8 +11,8 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from xw import config, layout, processes
@@ -34,7 +34,7 @@ class RunNote(NamedTuple):
 
     `profile` is the program profile, `command` what the person started. `ways`, `targets` and `options` are
     those of `programs.Arrangement`; `pane` and `server` are the tmux pane it runs in and the server's socket,
-    or empty. `hooks` is True if the run has the program's hooks.
+    or empty; `title` is the pane's title before. `hooks` is True if the run has the program's hooks.
     """
 
     name: str
@@ -49,12 +49,17 @@ class RunNote(NamedTuple):
     server: str = ""
     terminal: str = ""
     hooks: bool = False
+    title: str = ""
 
 
 def make(name: str, environ: Mapping[str, str] = os.environ) -> str:
     """Make the run directory of this process; return its path. Raise Refused if others could enter it."""
     root = config.runs_folder(environ)
-    os.makedirs(root, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(root, mode=0o700, exist_ok=True)
+    except (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        why = f"cannot make {root} for what a run needs: {error.filename}: {error.strerror}"
+        raise Refused(f"{why}: set XDG_RUNTIME_DIR to a private directory of yours") from None
     about = os.lstat(root)
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o022:
         raise Refused(f"{root} is not a private folder of yours: remove it, or fix its owner and mode (0700)")
@@ -70,7 +75,28 @@ def launcher(folder: str) -> str:
 
 def write(folder: str, note: RunNote) -> None:
     """Write the note of a run directory."""
-    LocalFiles(folder).rewrite((json.dumps(note._asdict(), indent=2) + "\n").encode(), "", NOTE)
+    with naming(folder):
+        LocalFiles(folder).rewrite((json.dumps(note._asdict(), indent=2) + "\n").encode(), "", NOTE)
+
+
+def add(folder: str, files: Mapping[str, str]) -> None:
+    """Write new files into a run directory, by their relative paths."""
+    with naming(folder):
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(f"{folder}/{path}"), mode=0o700, exist_ok=True)
+            with os.fdopen(LocalFiles(folder).create(path), "wb") as file:
+                file.write(text.encode())
+
+
+@contextmanager
+def naming(folder: str) -> Iterator[None]:
+    """Name this folder in an error of the system that names no file, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), folder) from error
 
 
 def read(folder: str) -> RunNote:
@@ -102,14 +128,6 @@ def of_mailbox(mailbox: Mailbox) -> tuple[str, RunNote] | None:
         return (folder, read(folder)) if processes.lives(launcher(folder)) else None
     except (OSError, Damaged, NotFound):
         return None
-
-
-def remove_stale(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Remove what launches left behind that were killed; end their programs. Return the directories."""
-    left = stale(environ)
-    for folder in left:
-        clear(folder)
-    return left
 
 
 def stale(environ: Mapping[str, str] = os.environ) -> list[str]:

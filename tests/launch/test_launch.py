@@ -127,17 +127,20 @@ def test_without_a_terminal(team: Team, runs: Path) -> None:
 
 
 def test_the_death_of_each_part(team: Team, window: Open) -> None:
-    """A killed bridge starts again; a killed launch takes the program, the bridge and the files with it."""
+    """A killed bridge starts again; a killed launch takes program, bridge, files and title with it."""
     one = window()
+    before = one.title
     one.launch("bob", "--", LINES)
     bridge = until(lambda: [pid for pid, line in one.processes.items() if "bridge best" in line])[0]
     os.kill(bridge, signal.SIGKILL)
     until(lambda: [pid for pid, line in one.processes.items() if "bridge best" in line and pid != bridge])
     answer = team.run("ask", "--to", "bob", "--timeout", "60", "still there?")
     assert answer.out.startswith("heard "), answer
+    until(lambda: one.title == "bob ■")
     os.kill(one.number(" launch bob"), signal.SIGKILL)
     until(lambda: not one.processes)
     until(lambda: not one.folders)
+    assert one.title == before
     assert "bob gone" in team.ok("peers")
 
 

@@ -20,7 +20,7 @@ MUTATIONS = (
     Mutation(
         "the next launch removes what a killed pair left",
         "xw/actions/launching.py",
-        "            runs.remove_stale(environ)\n",
+        "                runs.clear(left)\n",
         "",
         ("tests/launch/test_launch.py::test_what_a_killed_pair_leaves",),
     ),

@@ -16,6 +16,7 @@ from threading import Event, Thread
 from xw import presence, processes, runs
 from xw.actions import bridging
 from xw.actions.supervising import PARENT
+from xw.actions.title import unlabel
 from xw.backoff import Pause
 from xw.bridges.chat import Unusable
 from xw.bridges.loop import Tell
@@ -131,6 +132,7 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
     finally:
         if not processes.lives(launcher):
             tell("xw launch was killed: its program is ended, too")
+            unlabel(folder)
             runs.clear(folder)
             with suppress(XwError, OSError):
                 runs.unpoint(instance.mailbox)

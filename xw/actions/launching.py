@@ -22,13 +22,12 @@ from xw.actions.attending import Beside
 from xw.actions.job import Job
 from xw.actions.programs import Found, find, pane_here, reached, version_of
 from xw.actions.supervising import PARENT, Signals
-from xw.actions.title import IDLE, SIGNS, Title
+from xw.actions.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.bridges.loop import Tell
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.profiles import profile_of as look_of
 from xw.config import Config
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
-from xw.files.local import LocalFiles
 from xw.hub import opening
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.layout import INBOX
@@ -66,7 +65,9 @@ def launch(
     mailbox = instance.mailbox
     try:
         with mailbox.files.locked(mailbox.at(layout.LAUNCH_LOCK), timeout=1.0):
-            runs.remove_stale(environ)
+            for left in runs.stale(environ):
+                unlabel(left)
+                runs.clear(left)
             folder = runs.make(instance.name, environ)
             try:
                 return _run(instance, found, folder, tell, environ)
@@ -130,13 +131,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
     ways, notes = reached(found, arranged, bool(place.pane), run.name)
     for sentence in (*notes, *arranged.notes):
         tell(sentence)
-    files = LocalFiles(folder)
-    for path, text in {INSTRUCTIONS_FILE: run.instructions, **arranged.files}.items():
-        above = os.path.dirname(path)
-        if above:
-            files.make_folder(above)
-        with os.fdopen(files.create(path), "wb") as file:
-            file.write(text.encode())
+    runs.add(folder, {INSTRUCTIONS_FILE: run.instructions, **arranged.files})
     started = time.monotonic()
     # What is ignored here, as with `nohup`, the program ignores as well.
     passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
@@ -157,6 +152,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
             server=place.server,
             terminal=place.terminal,
             hooks=arranged.hooks,
+            title=of_pane(place.pane, place.server),
         )
         code = _watch(instance, job, folder, note, signals, tell)
     if code and time.monotonic() - started < SOON_S:
@@ -166,7 +162,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
 
 def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Signals, tell: Tell) -> int:
     """Tend the program and the processes beside it until the program ends; return its exit code."""
-    title = Title(note.pane, note.server)
+    title = Title(note)
     bridge = Beside(folder, runs.BRIDGE_LOG, [*XW, "bridge", "best", "--target", folder, *_same(instance)])
     beside = [bridge]
     if instance.carrier.mirror:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from xw import runs
 from xw.bridges.panes import Tmux
-from xw.errors import XwError
+from xw.errors import NotFound, XwError
+from xw.runs import RunNote
 
 SIGNS = {"busy": "▶", "blocked": "!", "waits": "…"}
 IDLE = "■"
@@ -34,12 +36,13 @@ _TITLED = (
 class Title:
     """The title; restored by `close`."""
 
-    def __init__(self, pane: str, server: str, environ: Mapping[str, str] = os.environ) -> None:
-        self._tmux = Tmux(server) if pane else None
-        self._pane = pane
-        self._plain = not pane and sys.stdout.isatty() and environ.get("TERM", "").startswith(_TITLED)
+    def __init__(self, note: RunNote, environ: Mapping[str, str] = os.environ) -> None:
+        self._note = note
+        self._tmux = Tmux(note.server) if note.pane else None
+        self._pane = note.pane
+        self._plain = not note.pane and sys.stdout.isatty() and environ.get("TERM", "").startswith(_TITLED)
         self._shown = ("", False)
-        self._before: str | None = None
+        self._begun = False
 
     def show(self, text: str, may_replace: Callable[[], bool] = lambda: True) -> None:
         """Show this title, unless it is shown already."""
@@ -51,15 +54,11 @@ class Title:
         self._shown = wanted
         if self._tmux:
             with suppress(XwError):  # the pane is gone: the terminal's own end is near
-                if wanted[1] and self._before is None:
-                    self._before = self._tmux.run(
-                        "display-message", "-p", "-t", self._pane, "#{pane_title}"
-                    ).rstrip("\n")
                 act = ["set-option", "-p", "-t", self._pane, OPTION, text]
                 more = [";", "select-pane", "-t", self._pane, "-T", text] if wanted[1] else []
                 self._tmux.run(*act, *more)
-        elif self._before is None:
-            self._before = ""
+        elif not self._begun:
+            self._begun = True
             self._write(f"\x1b[22;2t\x1b]2;{text}\x07")
         else:
             self._write(f"\x1b]2;{text}\x07")
@@ -67,15 +66,39 @@ class Title:
     def close(self) -> None:
         """Restore what was there before."""
         if self._tmux and self._shown[0]:
-            with suppress(XwError):
-                self._tmux.run("set-option", "-p", "-u", "-t", self._pane, OPTION)
-                if self._before is not None:
-                    before = self._before.replace("#", "##")
-                    self._tmux.run("select-pane", "-t", self._pane, "-T", before)
-        elif self._plain and self._before is not None:
+            _unlabel(self._note)
+        elif self._begun:
             self._write("\x1b[23;2t")
 
     def _write(self, sequence: str) -> None:
         with suppress(OSError):  # nobody sees it any more
             sys.stdout.write(sequence)
             sys.stdout.flush()
+
+
+def of_pane(pane: str, server: str) -> str:
+    """Return the title of a pane; empty for none."""
+    if pane:
+        with suppress(XwError):
+            return Tmux(server).run("display-message", "-p", "-t", pane, "#{pane_title}").rstrip("\n")
+    return ""
+
+
+def unlabel(folder: str) -> None:
+    """Restore the title of the pane of a run directory whose `xw launch` was killed."""
+    with suppress(NotFound):
+        _unlabel(runs.read(folder))
+
+
+def _unlabel(note: RunNote) -> None:
+    """Take a run's name away from its pane, unless the pane is another's by now."""
+    if not note.pane:
+        return
+    tmux = Tmux(note.server)
+    with suppress(XwError):  # the pane is gone
+        option = tmux.run("display-message", "-p", "-t", note.pane, f"#{{{OPTION}}}").rstrip("\n")
+        if option.startswith(f"{note.name} "):
+            shown = of_pane(note.pane, note.server)
+            tmux.run("set-option", "-p", "-u", "-t", note.pane, OPTION)
+            if shown.startswith(f"{note.name} "):
+                tmux.run("select-pane", "-t", note.pane, "-T", note.title.replace("#", "##"))
