@@ -147,6 +147,29 @@ def test_a_way_that_is_not_there_yet(stage: Stage) -> None:
     assert stage.said == ["mail goes in by two; not by one: no socket yet", "mail goes in by one again"]
 
 
+@pytest.mark.parametrize(
+    ("when", "error"),
+    [
+        ("opened", OSError(28, "No space left")),
+        ("opened", ChatGone("a link")),
+        ("probed", OSError(28, "No space left")),
+        ("probed", RecursionError("a bug")),
+    ],
+)
+def test_a_way_that_breaks(stage: Stage, when: str, error: Exception) -> None:
+    """What breaks in one way, also by a bug, keeps no mail from the next; that way is tried again."""
+    chat, way = stage.chat(), stage.open("one", "", {})
+    if when == "opened":
+        stage.refuses["one"] = error
+    else:
+        way.why = error
+    assert str(chat.ready()).startswith("one: ")
+    stage.now += best.SETTLES_S
+    assert chat.ready() is None and chat.way.kind == "two"
+    stage.refuses, way.why = {}, None
+    assert chat.ready() is None and chat.way == ("one", "")
+
+
 def test_a_busy_program_is_waited_for(stage: Stage) -> None:
     """A better way that is busy is usable: no other one types into the busy program."""
     chat = stage.chat()

@@ -36,7 +36,7 @@ from xw.bridges.chat import (
 )
 from xw.bridges.kinds import check_options
 from xw.bridges.own_files import OwnFiles
-from xw.errors import NotFound, Usage, XwError
+from xw.errors import NotFound, Usage, XwError, explain, unforeseen
 from xw.runs import RunNote
 
 OPTIONS: tuple[str, ...] = ()
@@ -49,10 +49,11 @@ _LOOKS_S = 1.0
 
 
 class _Open(NamedTuple):
-    """A way: its chat, or why there is none."""
+    """A way: its chat, or why there is none; `passes` is True if it may be opened later."""
 
     chat: Chat | None
     why: str = ""
+    passes: bool = False
 
 
 class BestChat:
@@ -218,7 +219,7 @@ class BestChat:
                 assert way.chat is not None
                 return way.chat
             self._why[kind] = why
-            passing = self._ways[kind].chat is not None
+            passing = self._ways[kind].chat is not None or self._ways[kind].passes
             hopeless = hopeless and not passing
             if passing and kind != self._note.ways[-1] and self._clock() - self._began < SETTLES_S:
                 raise ChatGone(f"{kind}: {why}")
@@ -233,8 +234,10 @@ class BestChat:
         except Unusable as error:
             self._give_up(kind, str(error))
             return str(error)
-        except XwError as error:
-            return str(error)
+        except (XwError, OSError) as error:
+            return str(explain(error))
+        except Exception as bug:  # noqa: BLE001  # it must not keep mail from the other ways
+            return unforeseen(bug)
 
     def _give_up(self, kind: str, why: str) -> None:
         """Close a way that cannot work, and do not try it again."""
@@ -256,7 +259,7 @@ class BestChat:
         self._current, self._said = kind, said
 
     def _opened(self, kind: str) -> _Open:
-        if kind not in self._ways:
+        if kind not in self._ways or self._ways[kind].passes:
             self._ways[kind] = self._open(kind)
         return self._ways[kind]
 
@@ -271,6 +274,8 @@ class BestChat:
             chat = kinds.open_chat(kind, target, options, state)
         except (Usage, NotFound, Unusable) as error:
             return _Open(None, str(error))
+        except (XwError, OSError) as error:
+            return _Open(None, str(explain(error)), passes=True)
         if isinstance(chat, Telling):
             chat.tells(self._tell)
         if isinstance(chat, Personal):
