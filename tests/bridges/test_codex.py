@@ -296,15 +296,21 @@ def test_a_clock_that_is_set(start: Start, chat: Make, monkeypatch: pytest.Monke
 
 
 def test_after_a_restart_of_the_bridge(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All processes are looked at once, and not at each look at a long turn."""
+    """All processes are looked at once and then seldom, and not at each look at a long turn."""
     program = start("hello")
     one, text = chat(program), text_of("[[dialog]]")
     mark = one.mark()
     one.present(mark, text)
     looks = Mock(side_effect=codex_threads.running)
     monkeypatch.setattr(codex_threads, "running", looks)
-    later = chat(program)
+    now = [1000.0]
+    later = chat(program, clock=lambda: now[0])
     assert [later.capture(mark, text) for _ in range(3)] == [None] * 3 and looks.call_count == 1
+    for _ in range(4):
+        now[0] += 3.0
+        assert later.ready() == "busy" and looks.call_count == 2
+    now[0] += codex.SCAN_S
+    assert later.ready() == "busy" and looks.call_count == 3
 
 
 def test_another_conversation_in_the_same_process(start: Start, chat: Make) -> None:

@@ -12,13 +12,14 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from tests.bridges.helpers import until
 from tests.programs.natives import OpenCode, free_port
 from xw import processes
-from xw.bridges import opencode, opencode_http
+from xw.bridges import opencode, opencode_http, opencode_servers, opencode_target
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer, NotPresented, Uncertain, Unusable
 from xw.bridges.frame import Mail, framed
 from xw.bridges.opencode import DIALOG, OpenCodeChat, open_chat
@@ -383,6 +384,23 @@ def test_a_port_that_another_program_has(start: Start, chat: Make, monkeypatch: 
         assert "no opencode with a server of bob runs" in str(chat().ready())
         assert "no opencode" in str(chat(str(second.pid)).ready())
         second.kill()
+
+
+def test_looks_at_all_processes_are_rare(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While mail waits for days, they would cost CPU at each look; the end of the program shows at once."""
+    program, now = start(XW_NAME="bob"), [1000.0]
+    monkeypatch.chdir(program.home)
+    looks = Mock(side_effect=opencode_servers.running)
+    monkeypatch.setattr(opencode_servers, "running", looks)
+    one = chat(clock=lambda: now[0])
+    for _ in range(4):
+        assert one.ready() is None and looks.call_count == 1
+        now[0] += 3.0
+    now[0] += opencode_target.SCAN_S
+    assert one.ready() is None and looks.call_count == 2
+    program.end()
+    now[0] += 3.0
+    assert "no opencode with a server of bob runs" in str(one.ready())
 
 
 def test_a_port_that_another_program_got(start: Start, chat: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,10 @@ QUEUE_S = 60.0
 """Limit for `codex queue`; it takes 0.1 to 0.9 s."""
 
 LOOK_S = 1.0
-"""A look at all processes takes 50 ms of CPU; for so long a person's `/new` may go unnoticed."""
+"""For so long a person's `/new` may go unnoticed."""
+
+SCAN_S = 15.0
+"""A look at all processes takes 50 ms of CPU; for so long another session may go unnoticed."""
 
 QUIET_S = 30.0
 """Without the shared server, Codex looks into its queue every 10 s; a text that waits longer is stuck."""
@@ -88,6 +91,7 @@ class CodexChat:
         self._clock = clock
         self._found: Thread | None = None
         self._looked = 0.0
+        self._scanned = 0.0
         self._probed: set[str] = set()
         self._queues: dict[str, CommandChat] = {}
         self._records: dict[str, Record] = {}
@@ -199,16 +203,25 @@ class CodexChat:
         fixed = self._found is not None and self._target == self._found.id
         if self._found and (fixed or self._clock() < self._looked + LOOK_S) and self._found.lives:
             return self._found
-        number = int(self._target) if self._target.isdigit() else 0
-        threads = [one for one in codex_threads.running(number) if self._may_be(one)]
-        if self._target == AUTO:
-            noted = {one.id: one.run for one in journal.sessions(self._mailbox, PROGRAM)}
-            ours = [one for one in threads if self._is_ours(one, noted)]
-            threads = sorted(ours, key=lambda one: not self._is_of_run(one, noted))
+        threads: list[Thread] = []
+        if self._found and self._clock() < self._scanned + SCAN_S:
+            threads = self._meant(codex_threads.of_process(self._found.process.number))
+        if not threads:
+            number = int(self._target) if self._target.isdigit() else 0
+            threads, self._scanned = self._meant(codex_threads.running(number)), self._clock()
         if not threads:
             raise ChatGone(self._missing())
         self._found, self._looked = threads[0], self._clock()
         return threads[0]
+
+    def _meant(self, threads: list[Thread]) -> list[Thread]:
+        """Return those threads that the target means, the best first."""
+        threads = [one for one in threads if self._may_be(one)]
+        if self._target != AUTO:
+            return threads
+        noted = {one.id: one.run for one in journal.sessions(self._mailbox, PROGRAM)}
+        ours = [one for one in threads if self._is_ours(one, noted)]
+        return sorted(ours, key=lambda one: not self._is_of_run(one, noted))
 
     def _may_be(self, thread: Thread) -> bool:
         if self._target not in (AUTO, thread.id) and not self._target.isdigit():

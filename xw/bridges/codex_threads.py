@@ -68,8 +68,16 @@ def record(home: str, thread: str) -> str:
 def running(number: int = 0) -> list[Thread]:
     """Return the threads that run, or those of one process and its children; the last used first."""
     numbers = processes.family(number) if number else processes.numbers()
-    found = [thread for one in numbers for thread in _threads(one)]
-    return sorted(found, key=lambda thread: thread.active, reverse=True)
+    return sorted((thread for one in numbers for thread in _threads(one)), key=_active, reverse=True)
+
+
+def of_process(number: int) -> list[Thread]:
+    """Return the threads of one process, the last used first."""
+    return sorted(_threads(number), key=_active, reverse=True)
+
+
+def _active(thread: Thread) -> float:
+    return thread.active
 
 
 def _held(number: int) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from xw.bridges import opencode_servers, opencode_turns, steady
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, Reply, Uncertain, Unusable
 from xw.bridges.kinds import check_options, seconds
 from xw.bridges.opencode_http import Foreign, Missing, Server
-from xw.bridges.opencode_servers import Running
+from xw.bridges.opencode_target import Target
 from xw.bridges.opencode_turns import Answers
 from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.provider_errors import error_in
@@ -46,7 +46,7 @@ SILENT_S = 30.0
 """A session that rests for this long without an answer has ended the turn without one."""
 
 LOOK_S = 1.0
-"""A look at all processes takes CPU; for so long a program that has just started may go unnoticed."""
+"""For so long nobody asks again whether an opencode answers at the address."""
 
 RECENT = 100
 """Messages to ask for: a turn with many tools has one for each step, and its answer is the last."""
@@ -73,13 +73,12 @@ class OpenCodeChat:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._own = OwnFiles(state)
-        self._instance = instance
-        self._run = run
         self._password = password
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
-        self._target, _, self._session = target.partition("/session/")
+        address, _, self._session = target.partition("/session/")
+        self._program = Target(address, instance, run)
         self._server: Server | None = None
         self._since = 0.0
         self._looked = 0.0
@@ -87,7 +86,6 @@ class OpenCodeChat:
         self._memory = self._session
         self._made = ""
         self._rests: dict[str, float] = {}
-        self._starts: dict[str, float] = {}
         self._told = ""
         self._tell: Callable[[str], None] = lambda text: None
 
@@ -97,7 +95,7 @@ class OpenCodeChat:
 
     def serves(self, instance: str) -> None:
         """Note the instance; see `Personal`."""
-        self._instance = instance
+        self._program.instance = instance
 
     @property
     def memory(self) -> str:
@@ -140,7 +138,7 @@ class OpenCodeChat:
         """Send the text, and return once the session has its message; see `Chat.present`."""
         noted = json.loads(mark)
         server, message = self._server_of(noted), noted["message"]
-        if not self._is_there(noted["server"]):
+        if not self._program.is_at(noted["server"]):
             raise ChatGone(f"opencode at {server.url} has ended")
         body = {"messageID": message, "parts": [{"type": "text", "text": text}]}
         path = f"/session/{noted['session']}/prompt_async"
@@ -195,7 +193,7 @@ class OpenCodeChat:
         """Return the server that takes mail now. Raise ChatGone, or Unusable for what is not an opencode."""
         if self._server and self._clock() < self._looked + LOOK_S:
             return self._server
-        url, self._since = self._address()
+        url, self._since = self._program.find(self._clock())
         server = Server(url, self._password)
         try:
             self._version = server.get("/global/health", lambda found: str(found["version"]))
@@ -215,34 +213,6 @@ class OpenCodeChat:
                 f"opencode {self._version} is not one that xw knows (seen with 1.18.33): {error}; "
                 "use another version, or a bridge of kind tmux"
             ) from error
-
-    def _is_there(self, url: str) -> bool:
-        """Return True while the program that the target names has this address."""
-        if self._target.startswith("http"):
-            return True
-        return url in [one.url for one in opencode_servers.running()]
-
-    def _address(self) -> tuple[str, float]:
-        """Return the address of the program and when it started. Raise ChatGone."""
-        if self._target.startswith("http"):
-            port = Server(self._target).port
-            there = [one for one in opencode_servers.running() if one.port == port]
-            return self._target, self._began(there[0]) if there else 0.0
-        number = int(self._target) if self._target.isdigit() else 0
-        found = opencode_servers.running(number)
-        if not number:
-            ours = [one for one in found if one.process.is_own(self._instance, self._run)]
-            found = sorted(ours, key=lambda one: not one.process.is_of_run(self._run))
-        if not found:
-            which = f"of {self._instance} runs" if self._target == AUTO else f"runs as process {self._target}"
-            raise ChatGone(f"no opencode with a server {which}: start it as `opencode --port N`")
-        return found[0].url, self._began(found[0])
-
-    def _began(self, program: Running) -> float:
-        """Return when a program started: the earliest of the times that a clock which is set shows."""
-        began, key = program.process.began, program.process.mark
-        self._starts = {key: min(began, self._starts.get(key, began))}
-        return self._starts[key]
 
     def _current(self, server: Server) -> str:
         """Return the session that was used last in this run of the program; empty if there is none."""
