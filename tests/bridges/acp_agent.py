@@ -8,19 +8,23 @@ takes no mode though it says OK; `says`: it reports its mode; `deaf-to-modes`: a
 When it loads one it replays a turn with a tool and a switch to `auto`, then `fails`, is `stuck` or
 `forgets-modes`; `late`: it replays with the first text.
 `uses:KIND:STATUS,STATUS` in a text: it reports a tool call with these states, `ask` among them asks for it.
+
+It writes the protocol's lines itself, because importing the SDK takes longer than most of its tests.
+The bridge's side of each test is the SDK, which checks them.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import sys
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import acp
-from acp import schema
+Object = dict[str, Any]
+"""A JSON object of the protocol."""
 
 WORDS = sys.argv[1:]
 MODES = next(
@@ -29,33 +33,90 @@ MODES = next(
 LOADS = next((Path(word[6:]) for word in WORDS if word.startswith("loads=")), None)
 
 
+class RefusedError(Exception):
+    """A request gets an error for an answer: its code, message and data."""
+
+
+class Wire:
+    """JSON-RPC on stdin and stdout, one object a line."""
+
+    def __init__(self) -> None:
+        self.asked: dict[int, asyncio.Future[Object]] = {}
+
+    def write(self, **message: Any) -> None:
+        os.write(1, json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    def update(self, name: str, **about: Any) -> None:
+        """Report an update of the session."""
+        params = {"sessionId": agent.session, "update": {"sessionUpdate": name, **about}}
+        self.write(method="session/update", params=params)
+
+    async def ask(self, method: str, params: Object) -> Object:
+        """Ask the client, and return its result."""
+        number = len(self.asked)
+        self.asked[number] = asyncio.get_running_loop().create_future()
+        self.write(id=number, method=method, params=params)
+        return await self.asked[number]
+
+    async def serve(self) -> None:
+        """Answer requests until the input ends."""
+        lines = asyncio.StreamReader(limit=1 << 30)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+        )
+        running = set()
+        while line := await lines.readline():
+            message = json.loads(line)
+            if "method" in message:
+                running.add(asyncio.ensure_future(self.answer(message)))
+            else:
+                self.asked[message["id"]].set_result(message["result"])
+
+    async def answer(self, message: Object) -> None:
+        method = message["method"].removeprefix("session/")
+        try:
+            done = {"result": await getattr(agent, method)(**message["params"])}
+        except RefusedError as refused:
+            code, said, data = refused.args
+            done = {"error": {"code": code, "message": said, "data": data}}
+        if "id" in message:
+            self.write(id=message["id"], **done)
+
+
+def block(text: str) -> Object:
+    return {"type": "text", "text": text}
+
+
 class Agent:
+    """The protocol's methods of an agent, by their names without `session/`."""
+
     session = "s1"
     mode = MODES[0]
     turns = 0
     cancelled = asyncio.Event()
-    client: Any = None
 
-    def on_connect(self, conn: Any) -> None:
-        self.client = conn
+    async def initialize(self, **_: Any) -> Object:
+        return {
+            "protocolVersion": 1,
+            "agentCapabilities": {"loadSession": bool(LOADS) and "no-load" not in WORDS},
+        }
 
-    async def initialize(self, protocol_version: int, **kwargs: Any) -> acp.InitializeResponse:
-        able = schema.AgentCapabilities(load_session=bool(LOADS) and "no-load" not in WORDS)
-        return acp.InitializeResponse(protocol_version=protocol_version, agent_capabilities=able)
-
-    async def new_session(self, **kwargs: Any) -> acp.NewSessionResponse:
+    async def new(self, **_: Any) -> Object:
         if LOADS:
             self.session = f"s{len(self.kept()) + 1}"
             self.keep()
         if MODES == [""]:
-            return acp.NewSessionResponse(session_id=self.session)
-        if "option" in WORDS:
-            return acp.NewSessionResponse(session_id=self.session, config_options=self.options())
-        return acp.NewSessionResponse(session_id=self.session, modes=self.state())
+            return {"sessionId": self.session}
+        return {"sessionId": self.session, **self.choices()}
 
-    def state(self) -> schema.SessionModeState:
-        modes = [schema.SessionMode(id=mode, name=mode) for mode in MODES]
-        return schema.SessionModeState(current_mode_id=self.mode, available_modes=modes)
+    def choices(self) -> Object:
+        """The modes, as modes or as a config option."""
+        if "option" in WORDS:
+            values = [{"value": mode, "name": mode} for mode in MODES]
+            about = {"id": "m", "name": "Mode", "category": "mode", "type": "select"}
+            return {"configOptions": [{**about, "currentValue": self.mode, "options": values}]}
+        modes = [{"id": mode, "name": mode} for mode in MODES]
+        return {"modes": {"currentModeId": self.mode, "availableModes": modes}}
 
     def kept(self) -> dict[str, int]:
         found: dict[str, int] = json.loads(LOADS.read_text()) if LOADS and LOADS.exists() else {}
@@ -65,76 +126,64 @@ class Agent:
         if LOADS:
             LOADS.write_text(json.dumps(self.kept() | {self.session: self.turns}))
 
-    async def load_session(self, session_id: str, **kwargs: Any) -> Any:
-        if session_id not in self.kept():
-            raise acp.RequestError.resource_not_found(session_id)
+    async def load(self, sessionId: str, **_: Any) -> Object:  # noqa: N803 (the protocol's)
+        if sessionId not in self.kept():
+            raise RefusedError(-32002, "Resource not found", {"uri": sessionId})
         if "late" not in WORDS:
-            await self.replay(session_id)
+            self.replay()
         if "fails" in WORDS:
-            raise acp.RequestError.internal_error({"details": "its history is damaged"})
+            raise RefusedError(-32603, "Internal error", {"details": "its history is damaged"})
         await asyncio.sleep(300 if "stuck" in WORDS else 0)
-        self.session, self.turns = session_id, self.kept()[session_id]
-        if "option" in WORDS:
-            return schema.LoadSessionResponse(config_options=self.options())
-        return schema.LoadSessionResponse(modes=None if "forgets-modes" in WORDS else self.state())
+        self.session, self.turns = sessionId, self.kept()[sessionId]
+        return {} if "forgets-modes" in WORDS else self.choices()
 
-    async def replay(self, session_id: str) -> None:
-        asked = schema.UserMessageChunk(
-            session_update="user_message_chunk", content=acp.text_block("an old question")
-        )
-        tool = acp.start_tool_call("old", "rm -r /", kind="execute", status="completed")
-        mode = schema.CurrentModeUpdate(session_update="current_mode_update", current_mode_id="auto")
-        for update in (asked, acp.update_agent_message_text("an old answer"), tool, mode):
-            await self.client.session_update(session_id=session_id, update=update)
+    def replay(self) -> None:
+        wire.update("user_message_chunk", content=block("an old question"))
+        self.say("an old answer")
+        wire.update("tool_call", toolCallId="old", title="rm -r /", kind="execute", status="completed")
+        wire.update("current_mode_update", currentModeId="auto")
 
-    def options(self) -> list[Any]:
-        values = [schema.SessionConfigSelectOption(value=mode, name=mode) for mode in MODES]
-        about: dict[str, Any] = {"id": "m", "name": "Mode", "category": "mode", "type": "select"}
-        return [schema.SessionConfigOptionSelect(**about, current_value=self.mode, options=values)]
-
-    async def set_session_mode(self, mode_id: str, session_id: str, **kwargs: Any) -> Any:
+    async def set_mode(self, modeId: str, **_: Any) -> Object:  # noqa: N803 (the protocol's)
         if "deaf-to-modes" in WORDS or "option" in WORDS:
-            raise acp.RequestError.invalid_params({"mode": "no such mode"})
-        await self.take(session_id, mode_id)
-        return schema.SetSessionModeResponse()
+            raise RefusedError(-32602, "Invalid params", {"mode": "no such mode"})
+        self.take(modeId)
+        return {}
 
-    async def set_config_option(self, config_id: str, session_id: str, value: Any, **kwargs: Any) -> Any:
-        await self.take(session_id, value)
-        return schema.SetSessionConfigOptionResponse(config_options=self.options())
+    async def set_config_option(self, value: str, **_: Any) -> Object:
+        self.take(value)
+        return self.choices()
 
-    async def take(self, session_id: str, mode: str) -> None:
+    def take(self, mode: str) -> None:
         self.mode = self.mode if "stays" in WORDS else mode
         if "says" in WORDS:
-            await self.report(session_id)
+            self.report()
 
-    async def report(self, session_id: str) -> None:
-        update = schema.CurrentModeUpdate(session_update="current_mode_update", current_mode_id=self.mode)
-        await self.client.session_update(session_id=session_id, update=update)
+    def report(self) -> None:
+        wire.update("current_mode_update", currentModeId=self.mode)
 
-    async def cancel(self, session_id: str, **kwargs: Any) -> None:
+    async def cancel(self, **_: Any) -> None:
         self.cancelled.set()
 
-    async def say(self, session_id: str, text: str) -> None:
-        await self.client.session_update(session_id=session_id, update=acp.update_agent_message_text(text))
+    def say(self, text: str) -> None:
+        wire.update("agent_message_chunk", content=block(text))
 
-    async def prompt(self, session_id: str, prompt: list[Any], **kwargs: Any) -> acp.PromptResponse:
-        text = "".join(block.text for block in prompt)
+    async def prompt(self, prompt: list[Object], **_: Any) -> Object:
+        text = "".join(one["text"] for one in prompt)
         words = text.split()
         if text.startswith("only-tool:"):
-            await self.say(session_id, text[10:])
-            update = acp.start_tool_call("t1", "todo", kind="think")
-            await self.client.session_update(session_id=session_id, update=update)
-            return acp.PromptResponse(stop_reason="end_turn")
+            self.say(text[10:])
+            wire.update("tool_call", toolCallId="t1", title="todo", kind="think")
+            return {"stopReason": "end_turn"}
         if text.startswith("only:"):
-            await self.say(session_id, text[5:])
-            return acp.PromptResponse(stop_reason="end_turn")
+            self.say(text[5:])
+            return {"stopReason": "end_turn"}
         if text.startswith("endless:"):
-            await self.say(session_id, text[8:])
+            self.say(text[8:])
             await asyncio.sleep(300)
         self.turns += 1
         self.keep()
         if "late" in WORDS and self.turns > 1:
-            await self.replay(session_id)
+            self.replay()
         if "die" in words:
             os._exit(3)
         if "fork" in words:
@@ -144,62 +193,58 @@ class Agent:
         if "log" in words:
             os.write(1, b"a line that is no message\n")
         if "tool" in words:
-            await self.say(session_id, "let me look")
-            update = acp.start_tool_call("t1", "ls", kind="execute")
-            await self.client.session_update(session_id=session_id, update=update)
+            self.say("let me look")
+            wire.update("tool_call", toolCallId="t1", title="ls", kind="execute")
         moved = re.search(r"mode:(\S+)", text)
         if moved:
             self.mode = moved[1]
-            await self.report(session_id)
+            self.report()
         used = re.search(r"uses:(\w+):(\S+)", text)
         if used:
-            await self.use(session_id, used[1], used[2].split(","))
+            await self.use(used[1], used[2].split(","))
         touched = re.search(r"touch:(\S+)", text)
         if touched:
             by_itself = self.mode in ("auto", "yolo", "build")
-            if by_itself or (await self.permission(session_id, "execute")).endswith("yes"):
+            if by_itself or (await self.permission("execute")).endswith("yes"):
                 Path(touched[1]).touch()
         if "broke" in words:
-            raise acp.RequestError.internal_error({"details": "usage limit reached"})
+            raise RefusedError(-32603, "Internal error", {"details": "usage limit reached"})
         asked = re.search(r"permission:(\w+)", text)
         if asked:
-            await self.say(session_id, await self.permission(session_id, asked[1]) + "\n")
+            self.say(await self.permission(asked[1]) + "\n")
         delay = re.search(r"delay:([\d.]+)", text)
         if delay and "deaf" in words:
             await asyncio.sleep(float(delay[1]))
         elif delay:
             self.cancelled.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.cancelled.wait(), float(delay[1]))
-            except TimeoutError:
-                pass
-            else:
-                return acp.PromptResponse(stop_reason="cancelled")
+                return {"stopReason": "cancelled"}
         for piece in re.findall(r"(?s).{1,7}", f"turn {self.turns} heard {len(text)}:\n{text}"):
-            await self.say(session_id, piece)
-        reasons: dict[str, schema.StopReason] = {"refuse": "refusal", "long": "max_tokens"}
-        return acp.PromptResponse(stop_reason=next((reasons[w] for w in words if w in reasons), "end_turn"))
+            self.say(piece)
+        reasons = {"refuse": "refusal", "long": "max_tokens"}
+        return {"stopReason": next((reasons[word] for word in words if word in reasons), "end_turn")}
 
-    async def use(self, session_id: str, kind: Any, states: list[Any]) -> None:
-        first = acp.start_tool_call("t1", "make it", kind=kind, status="pending")
-        await self.client.session_update(session_id=session_id, update=first)
+    async def use(self, kind: str, states: list[str]) -> None:
+        wire.update("tool_call", toolCallId="t1", title="make it", kind=kind, status="pending")
         for state in states:
             if state == "ask":
-                await self.permission(session_id, kind)
+                await self.permission(kind)
             else:
-                update = acp.update_tool_call("t1", status=state)
-                await self.client.session_update(session_id=session_id, update=update)
+                wire.update("tool_call_update", toolCallId="t1", status=state)
 
-    async def permission(self, session_id: str, kind: Any) -> str:
+    async def permission(self, kind: str) -> str:
         options = [
-            schema.PermissionOption(option_id="always", name="Always", kind="allow_always"),
-            schema.PermissionOption(option_id="yes", name="Yes", kind="allow_once"),
-            schema.PermissionOption(option_id="no", name="No", kind="reject_once"),
+            {"optionId": "always", "name": "Always", "kind": "allow_always"},
+            {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
+            {"optionId": "no", "name": "No", "kind": "reject_once"},
         ]
-        call = schema.ToolCallUpdate(tool_call_id="t1", title="x", kind=kind)
-        answer = await self.client.request_permission(session_id=session_id, tool_call=call, options=options)
-        return f"permission: {getattr(answer.outcome, 'option_id', answer.outcome.outcome)}"
+        call = {"toolCallId": "t1", "title": "x", "kind": kind}
+        params = {"sessionId": self.session, "toolCall": call, "options": options}
+        outcome = (await wire.ask("session/request_permission", params))["outcome"]
+        return f"permission: {outcome.get('optionId', outcome['outcome'])}"
 
 
+wire, agent = Wire(), Agent()
 if __name__ == "__main__":
-    asyncio.run(acp.run_agent(cast(acp.Agent, Agent())))
+    asyncio.run(wire.serve())
