@@ -13,7 +13,9 @@ import pytest
 
 from tests.cli.team import Team
 from xw import layout
+from xw.bridges import kinds
 from xw.cli import app
+from xw.cli.corrections import others
 
 ENDLESS = ("watch", "log --follow", "sync --watch", "bridge", "up", "room run", "unregister")
 """Suggestions that begin so are parsed and not run: they end only by a signal, or want another word."""
@@ -258,6 +260,7 @@ hub                                         | who
 hub show                                    | who
 hub status                                  | doctor
 bridge list                                 | bridge --list
+bridge Codex to 4711                        | bridge codex --target 4711
 man                                         | help
 usage send                                  | help send
 version                                     | --version
@@ -402,6 +405,12 @@ class _Offices:
 
 def _words(line: str) -> list[str]:
     return shlex.split(line)
+
+
+def test_every_kind_of_bridge_is_known() -> None:
+    """Corrections know the kinds that a person may name; `xw launch` alone uses `best`."""
+    assert {*others._WITH_TARGET, *others._FINDING, *others._STARTED} == {*kinds.KINDS} - {"best"}
+    assert others._FINDING == kinds.FINDING
 
 
 @pytest.mark.parametrize(("wrong", "right"), ROWS, ids=[row[0] for row in ROWS])

@@ -7,7 +7,9 @@ from xw.agent.process import Known
 from xw.cli.corrections.writing import SPAN, quoted, seconds, write
 from xw.cli.corrections.wrong import ALL, Corrections, Wrong, group_in, misspelt, nearest_name, peer_in
 
-_KINDS = ("socket", "tmux", "command", "acp", "claude")
+_WITH_TARGET = ("socket", "tmux")
+_FINDING = ("claude", "codex", "opencode")  # their chats find the program of the instance by themselves
+_STARTED = ("command", "acp")  # a test compares all of these with xw.bridges.kinds
 
 
 def init(wrong: Wrong, _known: Known) -> Corrections:
@@ -171,11 +173,13 @@ def bridge(wrong: Wrong, _known: Known) -> Corrections:
     if not words or words[0].lower() in ("list", "ls", "show"):
         return [write("bridge", [], wrong, listing=[""])]
     kind = words[0].lower()
-    if kind not in _KINDS:
+    if kind not in _WITH_TARGET + _FINDING + _STARTED:
         return [write("bridge", ["tmux"], wrong, target=[words[0]])]
-    if kind in ("tmux", "socket"):
+    if kind not in _STARTED:
         if len(words) > 1:
             return [write("bridge", [kind], wrong, target=[words[1]])]
+        if kind in _FINDING:
+            return [write("bridge", [kind], wrong)]
         return [] if wrong.options.get("target") else [write("bridge", [kind], wrong, listing=[""])]
     started = " ".join(quoted(word) for word in words[1:]) or "COMMAND"
     return [f"{write('bridge', [kind], wrong)} -- {started}"]
