@@ -198,7 +198,7 @@ def fail(call: Call, token: str, why: str | None) -> None:
     """Fail a message, and tell its sender why."""
     from xw.cli.outgoing import body_text
 
-    step = call.agent().fail(token, body_text(why, None))
+    step = call.agent().fail(token, body_text(call, why, None))
     told = "" if step.notice or not step.moved else "; its sender gets no notice"
     _step(call, step, f"failed {{}}{told}", "{} failed before")
 

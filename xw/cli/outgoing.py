@@ -36,7 +36,7 @@ def send(
     file: str | None,
 ) -> None:
     """Send a message."""
-    text = body_text(body, file, call)
+    text = body_text(call, body, file)
     how = "answers" if kind == "reply" else "about"
     if any_one and not to:
         raise Usage("--any chooses one of the recipients: name them with --to; nothing was sent")
@@ -54,7 +54,7 @@ def reply(call: Call, token: str, body: str | None, attachments: list[str], file
     if body is None and file is None and not attachments:
         what = "the text is missing" if ids.may_be(token) else f"{first_line(token, 40)!r} is not an id"
         raise Usage(f'{what}: `xw reply ID "TEXT"`; `xw check` lists the ids; nothing was sent')
-    text = body_text(body, file, call)
+    text = body_text(call, body, file)
     report(call, lambda agent: agent.reply(token, text, attach=attachments), "answers")
 
 
@@ -146,8 +146,8 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "
     tell(f"{layout.short_id(sent.id)} {'; '.join(parts)}")
 
 
-def body_text(body: str | None, file: str | None, call: Call | None = None) -> str:
-    """Return the text of the argument, standard input (`-`) or a file; `call` for commands of agents."""
+def body_text(call: Call, body: str | None, file: str | None) -> str:
+    """Return the text of the argument, standard input (`-`) or a file that this call may read."""
     if file is not None and body is not None:
         raise Usage("give the text either as an argument or with --file, not both")
     if file is None and body != _STDIN:
@@ -155,7 +155,7 @@ def body_text(body: str | None, file: str | None, call: Call | None = None) -> s
     source = "standard input" if file is None or file == _STDIN else file
     try:
         if source == file:
-            with _opened(file, call) as stream:
+            with _opened(call, file) as stream:
                 data = stream.read(layout.MESSAGE_LIMIT + 1)
         else:
             data = sys.stdin.buffer.read(layout.MESSAGE_LIMIT + 1)
@@ -169,8 +169,8 @@ def body_text(body: str | None, file: str | None, call: Call | None = None) -> s
         raise Usage(f"the text from {source} is not UTF-8: send it with --attach") from None
 
 
-def _opened(file: str, call: Call | None) -> "BinaryIO":
-    if call and os.environ.get("XW_CONFINED"):
+def _opened(call: Call, file: str) -> "BinaryIO":
+    if os.environ.get("XW_CONFINED"):
         from xw import confined
         from xw.agent.process import attachments_of
 

@@ -37,10 +37,10 @@ def create(
         name,
         listed,
         policy=policy,
-        seed=body_text(seed, file) if file is not None else seed or "",
+        seed=body_text(call, seed, file) if file is not None else seed or "",
         moderator=moderator or "",
         limits=limits,
-        personas=_personas(personas),
+        personas=_personas(call, personas),
     )
     if call.json:
         emit(room.to_json())
@@ -106,7 +106,7 @@ def set_(
     personas: Sequence[str],
 ) -> None:
     """Ask a room to change its settings."""
-    parts = _personas(personas)
+    parts = _personas(call, personas)
     _ask(
         call,
         name,
@@ -126,7 +126,7 @@ def set_(
     )
 
 
-def _personas(given: Sequence[str]) -> dict[str, str]:
+def _personas(call: Call, given: Sequence[str]) -> dict[str, str]:
     """Return the persona of each NAME=TEXT, where TEXT may be the path of a file that has it."""
     found: dict[str, str] = {}
     for one in given:
@@ -134,7 +134,7 @@ def _personas(given: Sequence[str]) -> dict[str, str]:
         if not equals or not name:
             raise Usage(f"invalid persona {first_line(one, 40)!r}: give --persona NAME=TEXT or NAME=FILE")
         if os.path.isfile(text):
-            text = body_text(None, text)
+            text = body_text(call, None, text)
         elif text and len(text.split()) == 1 and ("/" in text or text.endswith((".md", ".txt"))):
             raise Usage(f"no such file {first_line(text, 80)!r}, for the persona of {name}: correct its path")
         found[name] = text
@@ -153,7 +153,7 @@ def _ask(call: Call, room: str, request: str, act: Callable[[Agent], Sent]) -> N
 
 def speak(call: Call, name: str, body: str | None, file: str | None) -> None:
     """Send a line to a room."""
-    report(call, lambda agent: agent.rooms.say(name, body_text(body, file)))
+    report(call, lambda agent: agent.rooms.say(name, body_text(call, body, file)))
 
 
 def list_(call: Call) -> int:

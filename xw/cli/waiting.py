@@ -19,7 +19,7 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         warn(f"asked {', '.join(sent.delivered + sent.waiting)} as {layout.short_id(sent.id)}, waiting")
 
     agent = call.agent()
-    with agent.question(to, body_text(body, file, call), timeout=timeout, sent=announce) as asked:
+    with agent.question(to, body_text(call, body, file), timeout=timeout, sent=announce) as asked:
         if call.json:
             emit(asked.to_json())
         else:
