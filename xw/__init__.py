@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xw.actions.asking import Unwaited as Unwaited
     from xw.actions.claiming import Step as Step
     from xw.actions.claiming import Worked as Worked
-    from xw.actions.delivering import Held as Held
     from xw.actions.grouping import Groups as Groups
+    from xw.actions.hold import Held as Held
     from xw.actions.inbox import DeadLetter as DeadLetter
     from xw.actions.inbox import Done as Done
     from xw.actions.inbox import Enclosed as Enclosed
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "actions.asking": "Asked Unwaited",
     "actions.claiming": "Step Worked",
-    "actions.delivering": "Held",
+    "actions.hold": "Held",
     "actions.grouping": "Groups",
     "actions.inbox": "DeadLetter Done Enclosed Finished Opened",
     "actions.notifying": "Told",

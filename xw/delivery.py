@@ -1,8 +1,9 @@
 """When an instance is shown mail by itself: what its owner chose, and whether that is on hold.
 
-Every door asks `why_not` before it shows mail that nobody asked for: hooks, wakers, bridges, notifications of
-MCP. `xw check` and `xw read` do not: somebody asked. A process that runs for long asks through `Followed`,
-because a person may edit xw.json meanwhile.
+Every door asks here before it shows mail that nobody asked for: hooks and notifications of MCP by
+`may_show`, wakers and bridges, which wait for their moment, by its parts. `xw check` and `xw read` do not:
+somebody asked. A process that runs for long asks through `Followed`, because a person may edit xw.json
+meanwhile.
 """
 
 import json
@@ -83,13 +84,15 @@ def launched(name: str, environ: "Mapping[str, str]" = os.environ) -> bool:
     return bool(environ.get(RUN)) and environ.get("XW_NAME") == name
 
 
-def why_not(owner: "Owner", moment: "Moment", environ: "Mapping[str, str]" = os.environ) -> str | None:
-    """Return why no mail may be shown at this moment by itself, or None if it may."""
-    name = owner.mailbox.owner
-    if held(owner.mailbox):
-        return on_hold(name)
-    now = effective(owner, environ)
-    return None if moment in SHOWN_AT[now.value] else reason(now)
+def may_show(owner: "Owner", moment: "Moment", environ: "Mapping[str, str]" = os.environ) -> bool:
+    """Return True if mail may be shown by itself at this moment, other than by a bridge.
+
+    A bridge that serves the instance shows its mail alone.
+    """
+    mailbox = owner.mailbox
+    if held(mailbox) or mailbox.files.held(mailbox.at(layout.BRIDGE_LOCK)):
+        return False
+    return moment in SHOWN_AT[effective(owner, environ).value]
 
 
 def wants_turn(name: str) -> bool:

@@ -72,7 +72,8 @@ class Told:
 
         What was given to `Telling.give` counts as told on leaving without an error, and as perhaps told else.
         """
-        with self._locked(".lock") as note:
+        self._prepare(".lock")
+        with self._files.locked_briefly(f"{self._path}.lock", LOCK_S) as note:
             telling = Telling(self, note)
             yield telling
             telling.confirm()
@@ -101,12 +102,6 @@ class Told:
         data = (json.dumps(noted._asdict()) + "\n").encode()
         self._files.replace(data, self._folder, f"{self._path}.json")
 
-    @contextmanager
-    def _locked(self, ending: str) -> "Iterator[Note]":
-        self._prepare(ending)
-        with self._files.locked_briefly(self._path + ending, LOCK_S) as note:
-            yield note
-
     def _prepare(self, ending: str) -> None:
         """Make the folder if it is missing; to ask first costs less than to make it durable each time."""
         try:
@@ -133,7 +128,7 @@ class Telling:
         return short not in self._known
 
     def name(self) -> None:
-        """Take the messages that were perhaps told as named now."""
+        """Note on leaving that the messages of `perhaps` were named to the session."""
         self._settles = True
 
     def give(

@@ -55,7 +55,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an instance that works elsewhere is not held here",
-        "xw/actions/delivering.py",
+        "xw/actions/hold.py",
         "    if elsewhere:\n",
         "    if False:\n",
         _CLI,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
-from xw import delivery, journal, layout, presence, sessions, told
+from xw import delivery, journal, presence, sessions, told
 from xw.actions import telling
 from xw.errors import XwError, explain
 from xw.hook_events import Dialect, Given, dialect
@@ -53,7 +53,7 @@ def handled(
     with ExitStack() as stack:
         lines = [_introduction(instance, environ)] if moment == "start" else []
         try:
-            if moment != "exit" and not _why_not(instance, moment, environ):
+            if moment != "exit" and delivery.may_show(instance, moment, environ):
                 found = stack.enter_context(_news(instance, given, moment))
                 lines.append(telling.text(found, instance.name, instance.now()))
                 if moment == "start" and found.others:
@@ -76,13 +76,6 @@ def _news(instance: Instance, given: Given, moment: "HookMoment") -> "AbstractCo
     goes_on = given.fields.get("stop_hook_active")
     turn = telling.Turn(goes_on if isinstance(goes_on, bool) else None) if moment == "end" else None
     return telling.news(instance, given.session, turn)
-
-
-def _why_not(instance: Instance, moment: "HookMoment", environ: Mapping[str, str]) -> str | None:
-    """Return why no mail is told now, or None: a bridge tells it, or the owner does not want it."""
-    if presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
-        return "a bridge shows it"
-    return "it has ended" if moment == "exit" else delivery.why_not(instance, moment, environ)
 
 
 def _introduction(instance: Instance, environ: Mapping[str, str]) -> str:

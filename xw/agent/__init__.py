@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from xw.actions.asking import Asked
     from xw.actions.claiming import Step, Worked
-    from xw.actions.delivering import Held
     from xw.actions.grouping import Groups
+    from xw.actions.hold import Held
     from xw.actions.inbox import Done, Enclosed, Opened
     from xw.actions.pending import Inbox
     from xw.actions.recalling import Recall
@@ -569,20 +569,20 @@ class Agent:
             return grouping.leave(self._instance, names("groups", groups))
 
     def hold(self) -> "Held":
-        """Let no mail be shown to this instance by itself, until `resume`: no door but its own calls."""
-        from xw.actions import delivering
+        """Let no mail be shown to this instance by itself until `resume`; its own calls still show it."""
+        from xw.actions import hold
 
         with self._policy.acting():
-            held = delivering.hold(self._instance)
+            held = hold.hold(self._instance)
             self._policy.refresh(mail=False)
             return held
 
     def resume(self) -> "Held":
         """Let mail be shown to this instance by itself again."""
-        from xw.actions import delivering
+        from xw.actions import hold
 
         with self._policy.acting():
-            resumed = delivering.resume(self._instance)
+            resumed = hold.resume(self._instance)
             self._policy.refresh(mail=False)
             return resumed
 

@@ -4,6 +4,7 @@ Each function imports what it needs: a face may import this module for `doctor` 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config
@@ -16,7 +17,7 @@ from xw.instance import Options, load_config
 
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
-    from xw.actions.delivering import Held
+    from xw.actions.hold import Held
     from xw.actions.installing import Plan
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.programs import Programs
@@ -105,21 +106,19 @@ def open_to_sync(options: Options, report: "Report") -> Agent:
 
 
 def hold(options: Options, name: str | None, report: "Report") -> "Held":
-    """Let no mail be shown to an instance by itself, by default the acting one; see `actions.delivering`."""
-    return _switched(options, name, report, "hold")
+    """Let no mail be shown to an instance by itself, by default the acting one; see `actions.hold`."""
+    return _on_this_machine(options, name, report).hold()
 
 
 def resume(options: Options, name: str | None, report: "Report") -> "Held":
     """Let mail be shown to an instance by itself again, by default the acting one."""
-    return _switched(options, name, report, "resume")
+    return _on_this_machine(options, name, report).resume()
 
 
-def _switched(options: Options, name: str | None, report: "Report", verb: str) -> "Held":
-    from xw.actions import delivering
+def _on_this_machine(options: Options, name: str | None, report: "Report") -> Agent:
+    from xw.actions import hold
 
-    instance = delivering.opened(options, name)
-    agent = Agent(instance, options, report)
-    return agent.hold() if verb == "hold" else agent.resume()
+    return Agent(hold.opened(options, name), options, report)
 
 
 def attachments_of(options: Options) -> str:
@@ -159,21 +158,11 @@ def unregister(options: Options, name: str, confirmed: bool) -> "Left":
     return unregistering.unregister(options, name, confirmed)
 
 
-def withheld(agent: Agent) -> "Callable[[Moment], str | None]":
-    """Return a function that returns why no mail may be shown by itself at a moment, or None if it may.
+def may_show(agent: Agent) -> "Callable[[Moment], bool]":
+    """Return a function that tells whether mail may be shown at a moment by itself; it follows xw.json."""
+    from xw import delivery
 
-    It follows later edits of xw.json. A bridge that serves the instance shows its mail alone.
-    """
-    from xw import delivery, layout, presence
-
-    owner = delivery.Followed(agent._instance)
-
-    def why_not(moment: "Moment") -> str | None:
-        if presence.runs(owner.mailbox, layout.BRIDGE_LOCK):
-            return f"a bridge shows the mail of {owner.mailbox.owner}"
-        return delivery.why_not(owner, moment)
-
-    return why_not
+    return partial(delivery.may_show, delivery.Followed(agent._instance))
 
 
 def needs_group() -> Usage:

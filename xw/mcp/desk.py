@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock, local
 
 from xw.agent import Agent, Options, open_with
-from xw.agent.process import withheld
+from xw.agent.process import may_show
 from xw.errors import Unreachable, XwError
 from xw.words import Moment
 
@@ -18,7 +18,7 @@ class Desk:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._opened: tuple[Agent, Callable[[Moment], str | None]] | None = None
+        self._opened: tuple[Agent, Callable[[Moment], bool]] | None = None
         self._lock = Lock()
         self._heard = local()  # an Agent reports in the thread that calls it
 
@@ -29,7 +29,7 @@ class Desk:
     def may_notify(self) -> bool:
         """Return True if clients may be told of mail as it arrives."""
         try:
-            return self._open()[1]("idle") is None
+            return self._open()[1]("idle")
         except (XwError, OSError):
             return False  # nothing arrives at a hub that cannot be reached
 
@@ -45,12 +45,12 @@ class Desk:
         self._heard.notes = notes
         return notes
 
-    def _open(self) -> "tuple[Agent, Callable[[Moment], str | None]]":
+    def _open(self) -> "tuple[Agent, Callable[[Moment], bool]]":
         with self._lock:
             if self._opened is None:
                 agent = open_with(self._options, self._report)
                 # At once: it follows edits of xw.json from now on.
-                self._opened = agent, withheld(agent)
+                self._opened = agent, may_show(agent)
             return self._opened
 
     def _report(self, text: str) -> None:

@@ -29,19 +29,20 @@ class Held(NamedTuple):
 def hold(instance: Instance) -> Held:
     """Let no mail be shown to an instance by itself; repeating it is harmless."""
     changed = delivery.hold(instance.mailbox, instance.now())
-    return _told(instance, Held(instance.name, True, changed))
+    _show_peers(instance)
+    return Held(instance.name, True, changed)
 
 
 def resume(instance: Instance) -> Held:
     """Let mail be shown to an instance by itself again; repeating it is harmless."""
     changed = delivery.resume(instance.mailbox)
-    return _told(instance, Held(instance.name, False, changed))
+    _show_peers(instance)
+    return Held(instance.name, False, changed)
 
 
-def _told(instance: Instance, now: Held) -> Held:
-    with suppress(XwError, OSError):  # peers learn it with the next heartbeat or status
+def _show_peers(instance: Instance) -> None:
+    with suppress(XwError, OSError):  # they see it with the next heartbeat or status
         presence.renew(instance.mailbox)
-    return now
 
 
 def opened(options: Options, name: str | None) -> Instance:
