@@ -16,7 +16,6 @@ from xw.named_tuple import NamedTuple
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.places import Linked
-    from xw.words import Delivery
 
 FILE = "xw.json"
 _LIMIT = 1024 * 1024
@@ -44,8 +43,6 @@ _INSTANCE_KINDS: dict[str, type] = {
     "bridge": dict,
     "delivery": str,
 }
-DELIVERIES: "tuple[Delivery, ...]" = ("asked", "start", "turn", "push")
-"""When an instance is shown mail by itself; `delivery` says what each means."""
 _BRIDGE_KINDS: dict[str, type] = {"kind": str, "target": str, "notify": bool, "options": dict}
 
 
@@ -430,7 +427,7 @@ def _instance_looks_right(name: str, entry: object) -> bool:
         and isinstance(entry, dict)
         and all(key in _INSTANCE_KINDS and _is(value, _INSTANCE_KINDS[key]) for key, value in entry.items())
         and entry.get("kind", "agent") in ("agent", "human", "room")
-        and entry.get("delivery", "start") in DELIVERIES
+        and entry.get("delivery", "start") in layout.DELIVERIES
         and all(isinstance(item, str) for item in entry.get("capabilities", []))
         and ("bridge" not in entry or _bridge_looks_right(entry["bridge"]))
     )

@@ -8,6 +8,7 @@ from xw import layout
 from xw.errors import Usage
 from xw.schema_errors import expected, found, unknown
 from xw.text import visible
+from xw.words import Delivery
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -18,7 +19,7 @@ class Bridge(BaseModel):
 
     model_config = _STRICT
 
-    kind: str = Field(min_length=1, description="socket, tmux, command, codex, opencode or acp.")
+    kind: str = Field(min_length=1, description="socket, tmux, command, claude, codex, opencode or acp.")
     target: str = Field("", description="The chat: a socket, a pane or a command line.")
     notify: bool = Field(False, description="Only announce new mail in the chat; claim nothing.")
     options: dict[str, str] = Field({}, description="Settings of this kind of chat.")
@@ -34,9 +35,7 @@ class Instance(BaseModel):
     model: str = Field("", description="The model it runs on.")
     kind: Literal["agent", "human", "room"] = "agent"
     bridge: Bridge | None = None
-    delivery: Literal["asked", "start", "turn", "push"] | None = Field(
-        None, description="When it is shown mail by itself."
-    )
+    delivery: Delivery | None = Field(None, description="When it is shown mail by itself.")
 
 
 class Config(BaseModel):

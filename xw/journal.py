@@ -171,16 +171,14 @@ def sessions(mailbox: Mailbox, program: str = "") -> list[AgentSession]:
     return [session for _, session in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
-def remove_old(mailbox: Mailbox, before: float) -> int:
-    """Remove the journals of sessions that are over and were noted before a time; return their number."""
-    files, count = private(mailbox), 0
+def remove_old(mailbox: Mailbox, before: float) -> None:
+    """Remove the journals of sessions that are over and were noted before a time."""
+    files = private(mailbox)
     for folder in _folders(mailbox, files):
         session = _session(files, folder)
         with suppress(OSError):  # another process removes it too
             if files.stat(folder).mtime < before and not (session and session.lives):
                 files.remove_folder(folder)
-                count += 1
-    return count
 
 
 def _folders(mailbox: Mailbox, files: LocalFiles) -> list[str]:

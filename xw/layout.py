@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xw.words import State, Type
+    from xw.words import Delivery, State, Type
 
 try:  # hashlib loads OpenSSL, a fifth of a bare start; the built-in SHA-256 does not
     from _sha2 import sha256  # Python 3.12 and later
@@ -29,6 +29,8 @@ except ImportError:
 new_sha256 = sha256
 FORMAT = 1
 TYPES: "tuple[Type, ...]" = ("task", "question", "reply", "info")
+DELIVERIES: "tuple[Delivery, ...]" = ("asked", "start", "turn", "push")
+"""When an instance is shown mail by itself, on its card; `delivery` has the moments of each."""
 # In the order to search: messages only move to the right.
 STATES: "tuple[State, ...]" = ("pending", "processing", "done", "failed")
 # If a message is in two states, the higher one counts.

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, call
-from xw import config, delivery, layout
-from xw.cli.commands import COMMANDS
+from xw import delivery, layout
 from xw.instance import Instance, Options, open_instance
 
 MOMENTS = ("start", "prompt", "end", "idle")
@@ -42,7 +41,7 @@ def test_each_value_has_its_moments(team: Team, value: str) -> None:
     if value != "push":
         reason = delivery.reason(delivery.effective(opened(team), {}))
         assert f"delivery is {value} (set in xw.json)" in reason
-    assert tuple(delivery.SHOWN_AT) == tuple(SHOWN) == config.DELIVERIES
+    assert tuple(delivery.SHOWN_AT) == tuple(SHOWN) == layout.DELIVERIES
 
 
 def test_without_a_choice_the_door_decides(team: Team) -> None:
@@ -144,12 +143,6 @@ def test_init_sets_it_and_the_others_see_it(team: Team) -> None:
     peer = team.json("peers", "bob")["peers"][0]
     assert (peer["delivery"], peer["delivery_why"], peer["on_hold"]) == ("asked", "set in xw.json", False)
     assert team.run("init", "--delivery", "often").code == 2
-
-
-def test_the_choices_of_the_command_line() -> None:
-    """`init --delivery` takes exactly the values of xw.json."""
-    (init,) = [command for command in COMMANDS if command.name == "init"]
-    assert [one.choices for one in init.params if one.flag == "--delivery"] == [config.DELIVERIES]
 
 
 def test_a_launched_agent_says_so(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

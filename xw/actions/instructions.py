@@ -7,7 +7,7 @@ what it says for `asked`: an agent that looked by itself would get round the hol
 import os
 from collections.abc import Mapping
 
-from xw import delivery
+from xw import confined, delivery
 from xw.actions import shipped
 from xw.instance import Instance
 
@@ -39,7 +39,7 @@ def prompt(instance: Instance, environ: Mapping[str, str] = os.environ) -> str:
     text = shipped.text(_TEMPLATE, _PERSON if kind == "human" else _AGENT)
     for key, value in (
         (_WHEN["start"], when),
-        (_ERRORS, _CONFINED if environ.get("XW_CONFINED") else _ERRORS),
+        (_ERRORS, _CONFINED if environ.get(confined.VARIABLE) else _ERRORS),
         ("<NAME>", instance.name),
         ("<HUB>", instance.hub.url),
         ("<PEERS>", ", ".join(names[:_SHOWN]) + more or "none yet"),

@@ -126,14 +126,9 @@ def version_of(found: Found) -> str:
     """Return the version that a program prints; empty if nobody may ask it, or it does not answer in time."""
     if found.before or not found.profile.version:
         return ""
-    return version((found.path, *found.profile.version))
-
-
-def version(argv: Sequence[str]) -> str:
-    """Return the first version number that a command prints; empty if there is none in time."""
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(
-            argv,
+            [found.path, *found.profile.version],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=VERSION_S,

@@ -64,7 +64,7 @@ def mailboxes(hub: Hub, url: str, path: str) -> dict[str, dict[str, object]]:
             card = {}  # `xw peers` reports it
         if card.get("kind") != "room" and not os.path.exists(f"{url}/{name}/{layout.ROOM}"):
             found[name] = card_of({key: value for key, value in card.items() if value != "agent"})
-            if card.get("delivery") not in config.DELIVERIES:
+            if card.get("delivery") not in layout.DELIVERIES:
                 found[name].pop("delivery", None)  # a later version's
     return found
 

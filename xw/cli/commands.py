@@ -4,7 +4,7 @@ Each help text starts with a verb and has at most 60 characters, as a test check
 marked `hot`, which agents call all the time, without typer.
 """
 
-from xw.layout import TYPES
+from xw.layout import DELIVERIES, TYPES
 from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
@@ -133,7 +133,7 @@ COMMANDS = (
                 "delivery",
                 "--delivery",
                 "Choose when mail is shown by itself.",
-                choices=("asked", "start", "turn", "push"),  # a test compares them with xw.config
+                choices=DELIVERIES,
                 metavar="VALUE",
             ),
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),

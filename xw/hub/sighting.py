@@ -146,7 +146,10 @@ def fields(text: str) -> dict[str, object]:
 
 
 def _delivery(card: Mapping[str, object], shown: presence.Presence) -> delivery.Effective:
-    """Return when an instance is shown mail; a bridge knows an xw.json that was edited after `init`."""
+    """Return when an instance is shown mail; a bridge knows an xw.json that was edited after `init`.
+
+    A bridge shows `push` also where nothing was chosen: then that is no choice of the owner.
+    """
     bridged = shown.bridge_state in ("runs", "waits")
     chosen = _text(card, "delivery")
     if bridged and shown.bridge_delivery:

@@ -19,6 +19,7 @@ Object = dict[str, object]
 MOST = 30_000
 """Characters of bodies, or of listed lines, in one result: programs refuse or cut a longer one."""
 _WIDTH = 100  # characters of a message's first line
+_NAMED = 8  # recipients
 _FILES = 20  # files that are not mail; a flood of them must not hide the mail
 OTHER, OWN = "another agent", "you"
 _FIRST_LINES = (
@@ -132,14 +133,15 @@ def with_notes(shown: Shown, notes: Iterable[str]) -> Shown:
     )
 
 
-def listed(told: Mapping[str, object], key: str, lines: Sequence[str], most: int = MOST) -> Shown:
+def listed(told: Mapping[str, object], key: str, lines: Sequence[str]) -> Shown:
     """Return a list of objects, each without its empty fields, and a line for each."""
     given = told[key]
     rows = [_lean(row) for row in given] if isinstance(given, list) else []
     kept: list[Object] = []
+    left = MOST
     for row in rows:
-        most -= len(str(row))
-        if most < 0:
+        left -= len(str(row))
+        if left < 0:
             break
         kept.append(row)
     result = _lean({**told, key: kept}, keep=(key,))
@@ -221,8 +223,8 @@ def _short_about(about: object) -> Object | None:
 
 
 def _few(names: Sequence[object]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(map(str, names[:8])) + more
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(str, names[:_NAMED])) + more
 
 
 def _lean(told: Mapping[str, object], keep: Sequence[str] = ()) -> Object:

@@ -76,9 +76,7 @@ def _check(tool: Tool, given: Arguments) -> None:
         schema = tool.params.get(name)
         if schema is None:
             near = nearest(name, list(tool.params))
-            raise Usage(
-                f"{tool.name} has no argument {visible_name(name)}{near}: use {', '.join(tool.params)}"
-            )
+            raise Usage(f"{tool.name} has no argument {_quoted(name)}{near}: use {', '.join(tool.params)}")
         if not _fits(schema, value):
             raise Usage(f"{tool.name}: invalid {name}: give {_wanted(schema)}")
     for name in tool.required:
@@ -86,7 +84,7 @@ def _check(tool: Tool, given: Arguments) -> None:
             raise Usage(f"{tool.name}: {name} is missing: give {_wanted(tool.params[name])}")
 
 
-def visible_name(name: str) -> str:
+def _quoted(name: str) -> str:
     """Return an argument's name, which a model has made up, in quotes and short."""
     return repr(name[:40])
 

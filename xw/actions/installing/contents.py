@@ -10,12 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from shlex import join
 from typing import NamedTuple
 
-from xw import hook_events
+from xw import confined, hook_events
 from xw.actions.installing.pieces import Entry, Piece, Section, Whole, rules
 from xw.confined import HARMLESS
 
-CONFINED = "XW_CONFINED"
-"""The variable that keeps a program's permission to the harmless commands."""
 CODEX_VARIABLES = ("XW_NAME", "XW_CONFIG", "XW_HUB", "XW_STATE", "XW_RUN")
 """What `xw mcp` needs of the environment, of which Codex passes nothing on by itself."""
 _WAKER_S = 7 * 86400  # Claude Code ends it then, and nothing would wake the session until its next turn
@@ -73,7 +71,7 @@ def claude(site: Site) -> Contents:
         *_hooks(site, "claude", 10, waker),
         # A turn that an error of the API ends has no Stop: without this, nothing would wake the session.
         Entry(("hooks", "StopFailure"), None, {"hooks": [waker]}),
-        Entry(("env",), CONFINED, "1"),
+        Entry(("env",), confined.VARIABLE, "1"),
         *rules("Bash(xw %s:*)", HARMLESS, ("permissions", "allow")),
     ]
     if site.has_mcp:
@@ -97,7 +95,7 @@ def codex(site: Site) -> Contents:
     section: dict[str, list[Piece]] = {os.path.join(site.project or folder, "AGENTS.md"): [_section(site)]}
     if site.project:
         return Contents(section, ("Codex reads hooks, rules and servers of the user only: add --user",))
-    config = f'[shell_environment_policy.set]\n{CONFINED} = "1"\n'
+    config = f'[shell_environment_policy.set]\n{confined.VARIABLE} = "1"\n'
     if site.has_mcp:
         arguments = ", ".join(f'"{word}"' for word in (*site.xw[1:], "mcp"))
         config = (
