@@ -7,8 +7,8 @@ MUTATIONS = (
     Mutation(
         "a hold stops every door",
         "xw/delivery.py",
-        "    if held(owner.mailbox):\n        return on_hold(name)\n",
-        "",
+        "    if held(mailbox) or mailbox.files",
+        "    if mailbox.files",
         _CLI,
     ),
     Mutation(
