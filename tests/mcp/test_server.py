@@ -14,8 +14,8 @@ from mcp.shared.exceptions import MCPError
 from tests.cli.team import PATIENCE, Team
 from xw import clock, delivery, layout
 from xw.agent import Options
-from xw.mcp.desk import Desk
 from xw.mcp.server import MailServer
+from xw.mcp.shared_agent import SharedAgent
 
 INBOX = "xw://inbox"
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprec
 
 
 def server(team: Team, name: str = "bob") -> MailServer:
-    return MailServer(Desk(Options(name, config=str(team.folder / "xw.json"))), name)
+    return MailServer(SharedAgent(Options(name, config=str(team.folder / "xw.json"))), name)
 
 
 def choose(team: Team, delivery: str, name: str = "bob") -> None:
@@ -103,7 +103,7 @@ async def _unasked(team: Team) -> None:
         choose(team, "push")
         await client.call_tool("check", {})
         await until(lambda: heard)
-        mailbox = served._desk.agent()._instance.mailbox
+        mailbox = served._shared.agent()._instance.mailbox
         delivery.hold(mailbox, clock.now())
         heard.clear()
         team.send("two", kind="task")
@@ -131,7 +131,7 @@ async def _held(team: Team) -> None:
     heard, served = Heard(), server(team)
     async with connected(served, heard) as client:
         await client.call_tool("check", {})
-        mailbox = served._desk.agent()._instance.mailbox
+        mailbox = served._shared.agent()._instance.mailbox
         delivery.hold(mailbox, clock.now())
         team.send("one", kind="task")
         await until(served._arrivals.waiting)

@@ -9,8 +9,8 @@ import pytest
 import xw
 from tests.cli.team import Team
 from xw.mcp import shown, tools
-from xw.mcp.desk import Desk
 from xw.mcp.server import MailServer
+from xw.mcp.shared_agent import SharedAgent
 
 INFO = {"to": ["bob"], "type": "info", "body": "x"}
 
@@ -26,7 +26,7 @@ class Caller:
 
     def __init__(self, team: Team, name: str) -> None:
         self.agent = xw.open(name, config=team.folder / "xw.json")
-        self._server = MailServer(Desk(self.agent._options), name)
+        self._server = MailServer(SharedAgent(self.agent._options), name)
 
     def __call__(self, tool: str, **given: Any) -> Said:
         """Return a call's result, which is one of JSON."""

@@ -54,7 +54,7 @@ MUTATIONS = (
     Mutation(
         "mail is notified only with delivery `push`",
         "xw/mcp/server.py",
-        "            while not await self._in_thread(self._desk.may_notify, self._calls):\n",
+        "            while not await self._in_thread(self._shared.may_notify, self._calls):\n",
         "            while False:\n",
         _SERVER,
     ),

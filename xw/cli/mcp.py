@@ -19,29 +19,31 @@ def mcp(call: Call, http: bool, port: int, token_file: str | None) -> None:
     try:
         from xw.mcp import http as over_http
         from xw.mcp import stdio
-        from xw.mcp.desk import Desk
         from xw.mcp.server import MailServer
+        from xw.mcp.shared_agent import SharedAgent
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "xw":
             raise  # a bug
         install = f"{shlex.quote(sys.executable)} -m pip install 'xw[mcp]'"
         raise Usage(f"xw mcp needs the package mcp: {install}") from None
-    desk = Desk(call.options)
+    shared = SharedAgent(call.options)
     if http:
-        server = MailServer(desk, desk.agent().name)
+        server = MailServer(shared, shared.agent().name)
         token = over_http.token_in(token_file) if token_file else over_http.fresh_token()
         listening = over_http.listen(port)
         where = f"http://{over_http.HOST}:{listening.getsockname()[1]}{over_http.PATH}"
         shown = f"the one in {token_file}" if token_file else token
-        warn(f"{desk.agent().name}'s mail is at {where}; header: Authorization: Bearer TOKEN; token: {shown}")
+        warn(
+            f"{shared.agent().name}'s mail is at {where}; header: Authorization: Bearer TOKEN; token: {shown}"
+        )
         over_http.serve(server, listening, token)
         return
     name = None
     try:
-        name = desk.agent().name
+        name = shared.agent().name
     except XwError as error:  # each call of a tool reports it, until it is put right
         warn(str(error))
-    stdio.serve(MailServer(desk, name))
+    stdio.serve(MailServer(shared, name))
 
 
 def _confine(call: Call) -> None:

@@ -5,7 +5,7 @@
     arrivals        a thread that waits for mail
     tools           the tools, as data, and the call of the Agent behind each
     shown           what a tool returns: structure and text, bounded, with other agents' words marked
-    desk            the Agent of this process, opened when it is first needed
+    shared_agent    the Agent of this process, opened when it is first needed
 
 A face: it calls the Agent and holds no logic. The only package that imports the SDK.
 """

@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from xw import Message
 from xw.backoff import Pause
 from xw.errors import XwError
-from xw.mcp.desk import Desk
+from xw.mcp.shared_agent import SharedAgent
 
 _FIRST_S, _LAST_S = 5.0, 60.0  # between two tries after an error
 
@@ -19,8 +19,8 @@ _FIRST_S, _LAST_S = 5.0, 60.0  # between two tries after an error
 class Arrivals:
     """The messages that nobody was notified of yet. Any thread may call any method."""
 
-    def __init__(self, desk: Desk, wake: Callable[[], None]) -> None:
-        self._desk = desk
+    def __init__(self, shared: SharedAgent, wake: Callable[[], None]) -> None:
+        self._shared = shared
         self._wake = wake
         self._lock = Lock()
         self._thread: Thread | None = None
@@ -49,11 +49,11 @@ class Arrivals:
         pause = Pause(_FIRST_S, _LAST_S)
         while True:
             try:
-                for message in self._desk.agent().arrivals():
+                for message in self._shared.agent().arrivals():
                     pause.reset()
                     self._put(message)
             except XwError as error:  # the tools report it to whoever uses them
-                self._desk.failed(error)
+                self._shared.failed(error)
             time.sleep(pause.longer())
 
     def _put(self, message: Message) -> None:

@@ -34,7 +34,7 @@ from xw import Message, clock, layout
 from xw.errors import Bug, Usage, XwError, explain, unforeseen
 from xw.mcp import shown, tools
 from xw.mcp.arrivals import Arrivals
-from xw.mcp.desk import Desk
+from xw.mcp.shared_agent import SharedAgent
 from xw.mcp.shown import Shown
 
 # Its warnings quote what strangers send, and stderr is a person's or a log.
@@ -71,8 +71,8 @@ class _Server(Server[None]):
 class MailServer:
     """An instance's tools, resources and notifications; `sdk` is the SDK's server."""
 
-    def __init__(self, desk: Desk, name: str | None) -> None:
-        self._desk = desk
+    def __init__(self, shared: SharedAgent, name: str | None) -> None:
+        self._shared = shared
         self._bus = InMemorySubscriptionBus()
         self._woken = anyio.Event()
         self._subscribed: dict[str | None, set[str]] = {}  # by session
@@ -112,7 +112,7 @@ class MailServer:
                 with suppress(RuntimeError):  # the server has ended meanwhile
                     from_thread.run_sync(lambda: self._woken.set(), token=token)
 
-            self._arrivals = Arrivals(self._desk, wake)
+            self._arrivals = Arrivals(self._shared, wake)
             tasks.start_soon(self._publish)
             yield
             tasks.cancel_scope.cancel()
@@ -142,9 +142,9 @@ class MailServer:
 
     def _run_tool(self, tool: tools.Tool, given: tools.Arguments) -> Shown:
         """Run a tool, in a thread; an error is a result like others."""
-        notes = self._desk.listen()
+        notes = self._shared.listen()
         try:
-            call = tools.Call(self._desk.agent(), given, from_thread.check_cancelled)
+            call = tools.Call(self._shared.agent(), given, from_thread.check_cancelled)
             result = tools.run(tool, call)
         except Exception as error:  # noqa: BLE001  # a bug that one call triggers must not end the server
             result = shown.error(self._explained(error))
@@ -155,7 +155,7 @@ class MailServer:
         if isinstance(error, UnicodeEncodeError):
             return Usage("an argument is not valid UTF-8: nothing was sent")
         found = explain(error) if isinstance(error, (XwError, OSError)) else Bug(unforeseen(error))
-        self._desk.failed(found)
+        self._shared.failed(found)
         return found
 
     async def _in_thread(self, act: Callable[[], _Result], limiter: anyio.CapacityLimiter) -> _Result:
@@ -165,7 +165,7 @@ class MailServer:
     # Resources
 
     async def _list_resources(self, _: _Context, __: object) -> types.ListResourcesResult:
-        messages = await self._read(lambda: tuple(self._desk.agent().check(limit=_LISTED)))
+        messages = await self._read(lambda: tuple(self._shared.agent().check(limit=_LISTED)))
         threads: dict[str, types.Resource] = {}
         for message in messages:
             uri = _thread_of(message)
@@ -190,7 +190,7 @@ class MailServer:
 
     def _text_of(self, uri: str) -> str:
         """Return a resource's text. Raise MCPError if there is no such resource."""
-        agent, now = self._desk.agent(), clock.now()
+        agent, now = self._shared.agent(), clock.now()
         if uri == _INBOX:
             return shown.inbox(agent.check(), agent.name, now).text
         if uri.startswith(_THREAD):
@@ -217,7 +217,7 @@ class MailServer:
             await self._woken.wait()
             await anyio.sleep(_BURST_S)
             self._woken = anyio.Event()
-            while not await self._in_thread(self._desk.may_notify, self._calls):
+            while not await self._in_thread(self._shared.may_notify, self._calls):
                 with anyio.move_on_after(_HELD_S):  # what arrived is kept: a hold may end, or a bridge
                     await self._woken.wait()
                 self._woken = anyio.Event()
@@ -227,7 +227,7 @@ class MailServer:
 
     async def _look_for_mail(self) -> None:
         """Begin to wait for mail if clients may be told of it; tell them of what was held back."""
-        if await self._in_thread(self._desk.may_notify, self._calls):
+        if await self._in_thread(self._shared.may_notify, self._calls):
             self._arrivals.start()
             if self._arrivals.waiting():
                 self._woken.set()

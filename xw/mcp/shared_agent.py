@@ -13,7 +13,7 @@ from xw.errors import Unreachable, XwError
 from xw.words import Moment
 
 
-class Desk:
+class SharedAgent:
     """Where a server's threads get the Agent. Any thread may call any method."""
 
     def __init__(self, options: Options) -> None:
