@@ -3,12 +3,12 @@
 A `Door` is one way in. Its `make` returns a stage for a program and the function that starts it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tests.agents.dialects import Call
 from tests.agents.home import put
+from tests.agents.launched import Launched
 from tests.agents.model import Model
 from tests.agents.programs import ACP, PROGRAMS, TERMINAL
 from tests.agents.stage import Stage
@@ -30,66 +30,6 @@ class Door(NamedTuple):
     """True if mail starts a turn of this program; else a person's next prompt does."""
 
 
-class Acts(NamedTuple):
-    """What bob's model does with mail, as calls of tools that the program has."""
-
-    check: Callable[[], Call]
-    read: Callable[[str], Call]
-    reply: Callable[[str, str], Call]
-    done: Callable[[str], Call]
-    send: Callable[[str, Path], Call]
-    """Sends alice a task with a file."""
-
-
-def _shell(tool: str, key: str = "command", **more: object) -> Acts:
-    def run(command: str) -> Call:
-        return Call(tool, {key: command, **more})
-
-    return Acts(
-        lambda: run("xw check"),
-        lambda short: run(f"xw read {short}"),
-        lambda short, text: run(f"xw reply {short} '{text}'"),
-        lambda short: run(f"xw done {short}"),
-        lambda text, file: run(f"xw send --to alice task '{text}' --attach {file.name}"),
-    )
-
-
-SHELL = {
-    "claude": _shell("Bash", description="x"),
-    "codex": _shell("exec_command", "cmd"),
-    "gemini": _shell("run_shell_command", description="x"),
-    "qwen": _shell("run_shell_command", description="x", is_background=False),
-    "opencode": _shell("bash", description="x"),
-    "pi": _shell("bash"),
-    "goose": _shell("shell"),
-}
-"""Of each program that runs commands: `xw` by its tool for that."""
-SHELL |= {"claude-acp": SHELL["claude"], "codex-acp": SHELL["codex"]}
-
-
-_TASK = {"to": ["alice"], "type": "task"}
-
-
-def _served(call: Callable[[str, Mapping[str, Any]], Call]) -> Acts:
-    return Acts(
-        lambda: call("check", {}),
-        lambda short: call("read", {"ids": [short]}),
-        lambda short, text: call("reply", {"id": short, "body": text}),
-        lambda short: call("done", {"ids": [short]}),
-        lambda text, file: call(
-            "send", {"to": ["alice"], "type": "task", "body": text, "attach": [str(file)]}
-        ),
-    )
-
-
-MCP = _served(lambda name, given: Call(f"xw[_/]+{name}", dict(given)))
-"""The tools of `xw mcp`, by whatever prefix a program gives them."""
-HIDDEN = _served(
-    lambda name, given: Call("tool_call", {"name": f"mcp__xw__{name}", "arguments": dict(given)})
-)
-"""The same where a program offers them by one tool."""
-
-
 def _tmux(home: Path, name: str, model: Model) -> Staged:
     one = Terminal(name, home, model)
     return one, one.start
@@ -98,6 +38,21 @@ def _tmux(home: Path, name: str, model: Model) -> Staged:
 def _acp(home: Path, name: str, model: Model) -> Staged:
     one = Stage(home, model, name)
     return one, lambda: one.bridge("acp", "--option", "permissions=allow", "--", *PROGRAMS[name].acp)
+
+
+def _claude(home: Path, name: str, model: Model) -> Staged:
+    one, start = _installed(home, name, model, "push")
+
+    def bridged() -> None:
+        start()
+        one.bridge("claude", "--target", "auto")
+
+    return one, bridged
+
+
+def _launch(home: Path, name: str, model: Model) -> Staged:
+    one = Launched(name, home, model)
+    return one, one.start
 
 
 def _codex(home: Path, name: str, model: Model) -> Staged:
@@ -177,10 +132,11 @@ INSTALLED = ["claude", "codex", "gemini", "opencode", "qwen"]
 HOOKED = [name for name in INSTALLED if name != "opencode"]
 """Those of them with hooks."""
 DOORS = {
+    "claude": Door(["claude"], _claude),
     "codex": Door(["codex"], _codex),
     "opencode": Door(["opencode"], _opencode),
     "hook": Door(
-        [name for name in INSTALLED if name != "opencode"],
+        HOOKED,
         _hook,
         tells=True,
         wakes=lambda name: name == "claude",
@@ -189,6 +145,7 @@ DOORS = {
     "mcp": Door([*INSTALLED, "pi", "goose"], _mcp, tells=True, wakes=lambda _: False),
     "acp": Door(ACP, _acp),
     "tmux": Door(TERMINAL, _tmux),
+    "launch": Door(TERMINAL, _launch),
 }
 SERVED = ("mcp", "plugin")
 """The ways by which the model acts through the tools of `xw mcp`."""

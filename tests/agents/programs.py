@@ -29,6 +29,8 @@ class Program(NamedTuple):
     acp: tuple[str, ...] = ()
     headless: tuple[str, ...] = ()
     """One turn: the text on stdin, the answer on stdout."""
+    leave: str = "/quit"
+    """What a person types into its terminal to end it."""
     pip: bool = False
     options: tuple[str, ...] = ()
     """Of the bridge to its terminal, for a program that xw has no profile of."""
@@ -39,6 +41,7 @@ PROGRAMS = {
     "claude": Program(
         "@anthropic-ai/claude-code@2.1.332",
         terminal=("claude", "--permission-mode", "default"),
+        leave="/exit",
         headless=("claude", "-p"),
     ),
     "codex": Program(
@@ -53,7 +56,11 @@ PROGRAMS = {
         headless=("gemini", *_STUB),
     ),
     "opencode": Program(
-        "opencode-ai@1.18.33", terminal=("opencode",), acp=("opencode", "acp"), headless=("opencode", "run")
+        "opencode-ai@1.18.33",
+        terminal=("opencode",),
+        leave="/exit",
+        acp=("opencode", "acp"),
+        headless=("opencode", "run"),
     ),
     "qwen": Program(
         "@qwen-code/qwen-code@0.24.4",
@@ -70,6 +77,7 @@ PROGRAMS = {
     "goose": Program(
         "@aaif/goose-acp@1.50.0",
         terminal=("goose", "session"),
+        leave="/exit",
         options=("profile=generic",),
         acp=("goose", "acp"),
         headless=("goose", "run", "--quiet", "--no-session", "-i", "-"),
@@ -81,7 +89,11 @@ PROGRAMS = {
         pip=True,
     ),
     "llm": Program(
-        "llm==0.36", terminal=("llm", "chat", "-m", "stub"), headless=("llm", "-m", "stub"), pip=True
+        "llm==0.36",
+        terminal=("llm", "chat", "-m", "stub"),
+        leave="quit",
+        headless=("llm", "-m", "stub"),
+        pip=True,
     ),
     "claude-acp": Program("@agentclientprotocol/claude-agent-acp@0.101.0", acp=("claude-agent-acp",)),
     "codex-acp": Program("@agentclientprotocol/codex-acp@2.6.0", acp=("codex-acp",)),

@@ -106,6 +106,9 @@ class Stage:
         paths = [re.search(rf"(/\S+/{re.escape(name)})", shown) for name in names]
         return [Path(path[1]).read_bytes() for path in paths if path]
 
+    def proves(self) -> None:
+        """Check what else the way in promises, once the exchange is over."""
+
     def stop(self) -> None:
         """End the bridge, which ends what it started."""
         if self._bridge:

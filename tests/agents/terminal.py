@@ -16,6 +16,8 @@ from xw.bridges.profiles import GENERIC, PROFILES
 from xw.bridges.screen import not_ready
 
 START_S = 400.0
+_CLEAN = ("sh", "-c", 'exec env -i TMUX="$TMUX" TMUX_PANE="$TMUX_PANE" "$@"', "sh")
+"""Gives a command only the variables that follow and tmux's own: some programs look different inside tmux."""
 
 
 class Terminal(Stage):
@@ -31,24 +33,16 @@ class Terminal(Stage):
         self.profile = PROFILES.get(name, GENERIC)._replace(**described)
 
     def open(self, *command: str, **more: str) -> None:
-        """Start a command in a pane of 120 by 40, with these variables too, and wait until it is idle."""
-        variables = [f"{key}={value}" for key, value in {**self.environ, "XW_NAME": "bob", **more}.items()]
-        size = ["-x", "120", "-y", "40", "-c", str(self.work)]
-        self.pane = self.tmux.run(
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-P",
-            "-F",
-            "#{pane_id}",
-            *size,
-            "env",
-            "-i",
-            *variables,
-            *command,
-        ).strip()
+        """Start a command in a pane, with these variables too, and wait until it is idle."""
+        self.window(*command, XW_NAME="bob", **more)
         self.waits_for(None)
+
+    def window(self, *command: str, **more: str) -> None:
+        """Start a command in a pane of 120 by 40, with these variables too."""
+        variables = [f"{key}={value}" for key, value in {**self.environ, **more}.items()]
+        size = ["-x", "120", "-y", "40", "-c", str(self.work)]
+        new = ["-f", "/dev/null", "new-session", "-d", "-P", "-F", "#{pane_id}", *size]
+        self.pane = self.tmux.run(*new, *_CLEAN, *variables, *command).strip()
 
     def start(self) -> None:
         """Start the program in its pane, and bridge to it."""

@@ -7,13 +7,14 @@ task with a file by running `xw` itself, and answers hers. Alice answers his.
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from tests.agents.doors import CASES, DOORS, HIDDEN, MCP, SERVED, SHELL, Acts
+from tests.agents.acts import HIDDEN, MCP, SHELL, Acts
+from tests.agents.doors import CASES, DOORS, SERVED
 from tests.agents.home import end_all
 from tests.agents.model import Make, Model
 from tests.agents.programs import install
@@ -63,14 +64,19 @@ def test_task_with_a_file_and_a_reply_both_ways(bob: tuple[str, Stage]) -> None:
     assert _read(agent.model, question) == IN
     for words in _PLUGGED if way == "plugin" else ():
         assert any(words in request for request in agent.model.requests if asked in request)
-    if agent.name not in SHELL:
-        return  # it runs no commands
+    if agent.name in SHELL:  # else it runs no commands
+        more = "" if woken else f"is there any more? {again}"
+        _back(agent, back, thanks, lambda: _prompt(way, agent, more, again) if more else None)
+    agent.proves()
+
+
+def _back(agent: Stage, back: str, thanks: str, ask: Callable[[], object]) -> None:
+    """Bob's task reaches alice with its file, and her reply reaches bob's model, once a person asks."""
     task = json.loads(agent.xw("wait", "--json", "--type", "task", "--timeout", f"{ANSWER_S:g}"))
     assert back in task["body"]
     assert agent.attached(task) == [OUT]
     agent.xw("reply", task["id"], f"{thanks}: right")
-    if not woken:
-        _prompt(way, agent, f"is there any more? {again}", again)
+    ask()
     until(lambda: any(thanks in request for request in agent.model.requests), ANSWER_S)
 
 
