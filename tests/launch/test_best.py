@@ -12,7 +12,7 @@ import pytest
 
 from xw import processes
 from xw.bridges import best, kinds
-from xw.bridges.chat import ChatGone, Overheard, Reply, Unusable
+from xw.bridges.chat import ChatGone, Later, Overheard, Reply, Unusable
 from xw.bridges.kinds import Kind
 from xw.errors import Usage
 from xw.runs import RunNote
@@ -144,7 +144,25 @@ def test_a_way_that_is_not_there_yet(stage: Stage) -> None:
     stage.ways["one"].why = None
     chat.look()
     assert chat.way == ("one", "")
-    assert stage.said == ["mail goes in by two; not by one: no socket yet", "mail goes in by one again"]
+    stage.ways["one"].why = "closed"
+    assert chat.ready() is None
+    stage.ways["one"].why = None
+    assert chat.ready() is None
+    assert stage.said == [
+        "mail goes in by two; not by one: no socket yet",
+        "mail goes in by one",
+        "mail goes in by two; not by one: closed",
+        "mail goes in by one again",
+    ]
+
+
+def test_a_way_that_needs_a_prompt_first(stage: Stage) -> None:
+    """It is not waited for, for it does not come up by itself: the next one takes the first text."""
+    chat = stage.chat()
+    stage.open("one", "", {}).why = Later("no turn yet")
+    assert chat.ready() is None and chat.way == ("two", "not by one: no turn yet")
+    stage.ways["one"].why = None
+    assert chat.ready() is None and chat.way == ("one", "")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from xw.bridges.described import changes
 from xw.confined import HARMLESS
 from xw.programs import Arrangement, Run, profile
 
@@ -34,10 +35,10 @@ def arrange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arrange:
     work = tmp_path / "work"
     work.mkdir()
 
-    def make(*argv: str, mail: str = ".xw/hub", mcp: bool = False) -> Arrangement:
+    def make(*argv: str, mail: str = ".xw/hub", mcp: bool = False, pane: str = "") -> Arrangement:
         xw = ("/opt/python", "-P", "-m", "xw")
         run = Run("alice", ENVIRON, "/run/1", str(work / mail), xw, argv, str(work), TEXT, has_mcp=mcp)
-        return profile(argv[0]).arrange(run)
+        return profile(argv[0]).arrange(run._replace(pane=pane))
 
     return make
 
@@ -84,6 +85,21 @@ def test_codex_and_the_hub(arrange: Arrange, tmp_path: Path) -> None:
     assert "--add-dir" not in arrange("codex").argv
     made = arrange("codex", mail="../hub").argv
     assert made[made.index("--add-dir") + 1] == str(tmp_path / "work/../hub")
+
+
+def test_codex_in_a_pane(arrange: Arrange) -> None:
+    """Its first mail is typed there; elsewhere somebody must prompt it first, which launch tells."""
+    assert "after its first prompt" in arrange("codex").notes[0]
+    assert arrange("codex", pane="%0").notes == ()
+
+
+def test_aider_in_a_pane(arrange: Arrange) -> None:
+    """It is started so that its answers can be read there, unless the user decides."""
+    made = arrange("aider", "--model", "x", pane="%0")
+    assert made.argv == ("aider", "--no-stream", "--read", "/run/1/instructions.md", "--model", "x")
+    assert changes(made.options)["end"].search("Tokens: 10 sent, 10 received.")
+    assert "--no-stream" not in arrange("aider", "--stream", pane="%0").argv
+    assert "--no-stream" not in arrange("aider").argv + arrange("aider", "-m", "hi", pane="%0").argv
 
 
 def test_codex_commands(arrange: Arrange) -> None:

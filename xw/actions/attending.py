@@ -30,6 +30,7 @@ _ROUTINE = (
     "ready", "presented", "answered", "resum", "mail waits", "the chat is not ready", "announced",
     "cannot start yet", "not presented, will retry",
 )  # fmt: skip
+_WAY, _WORSE = "mail goes in by ", "; not by "  # how `BestChat` tells its way, and why no better one
 _SHOWN = 5  # important lines at the end
 _FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
 
@@ -92,7 +93,10 @@ class Beside:
         with suppress(OSError):
             said = Path(self._log).read_text("utf-8", "replace")
         lines = [_text(line) for line in said.splitlines()]
-        return list(dict.fromkeys(line for line in lines if line and not line.startswith(_ROUTINE)))[-_SHOWN:]
+        ways = [line for line in lines if line.startswith(_WAY)]
+        passed = {*ways} - {line for line in ways[-1:] if _WORSE in line}  # only the last way matters now
+        shown = [line for line in lines if line and not line.startswith(_ROUTINE) and line not in passed]
+        return list(dict.fromkeys(shown))[-_SHOWN:]
 
     def _drop(self) -> None:
         if self._process is not None and self._process.stdin:

@@ -5,8 +5,8 @@ goes in, the first way that is usable is chosen; one that cannot work here is re
 The mark names the way, so that a later process asks the same way for the answer: ways change only between
 texts.
 
-A way that may still come up, while its program starts, is waited for; one that raised `Unusable` is not tried
-again by this process.
+A way that may still come up by itself, while its program starts, is waited for; one that raised `Unusable` is
+not tried again by this process.
 """
 
 import json
@@ -23,6 +23,7 @@ from xw.bridges.chat import (
     ChatGone,
     Found,
     Hearing,
+    Later,
     Overheard,
     Personal,
     Probing,
@@ -69,6 +70,7 @@ class BestChat:
         self._began = clock()
         self._ways: dict[str, _Open] = {}
         self._current = ""
+        self._used: set[str] = set()
         self._why: dict[str, str] = {}  # by the way that cannot be used now
         self._said: dict[str, str] = {}
         self._tell: Callable[[str], None] = lambda text: None
@@ -221,7 +223,8 @@ class BestChat:
             self._why[kind] = why
             passing = self._ways[kind].chat is not None or self._ways[kind].passes
             hopeless = hopeless and not passing
-            if passing and kind != self._note.ways[-1] and self._clock() - self._began < SETTLES_S:
+            comes_up = passing and not isinstance(why, Later)
+            if comes_up and kind != self._note.ways[-1] and self._clock() - self._began < SETTLES_S:
                 raise ChatGone(f"{kind}: {why}")
         reasons = "; ".join(f"{kind}: {self._why[kind]}" for kind in self._note.ways) or "it has none"
         failed = Unusable if hopeless else ChatGone
@@ -255,8 +258,9 @@ class BestChat:
                 "; ".join([f"mail goes in by {kind}", *(f"not by {one}: {said[one]}" for one in said)])
             )
         elif self._current and kind != self._current:
-            self._tell(f"mail goes in by {kind} again")
+            self._tell(f"mail goes in by {kind}{' again' if kind in self._used else ''}")
         self._current, self._said = kind, said
+        self._used.add(kind)
 
     def _opened(self, kind: str) -> _Open:
         if kind not in self._ways or self._ways[kind].passes:

@@ -120,6 +120,10 @@ class Personal(Protocol):
         """Note the instance; called once, before anything else."""
 
 
+class Later(str):
+    """A reason that passes only with a prompt, which may come by another way; see `Probing`."""
+
+
 @runtime_checkable
 class Probing(Protocol):
     """A chat that can tell whether it can be used at all: with another version, perhaps never."""
@@ -127,8 +131,9 @@ class Probing(Protocol):
     def unusable(self) -> str | None:
         """Return why this way into the program does not work now, None if it does; send nothing.
 
-        What may pass is returned: the program has not opened its socket yet. Raise Unusable for what will
-        not: a version or a protocol that this chat does not know. A busy program is usable; see `ready`.
+        What may pass is returned: the program has not opened its socket yet; as a `Later` if it passes with
+        a prompt only. Raise Unusable for what will not: a version or a protocol that this chat does not know.
+        A busy program is usable; see `ready`.
         """
 
 

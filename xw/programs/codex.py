@@ -36,7 +36,9 @@ def arrange(run: Run) -> Arrangement:
     outside = not Path(os.path.realpath(run.mail)).is_relative_to(os.path.realpath(run.cwd))
     if outside and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
         options += ["--add-dir", run.mail]
-    notes = [] if once else ["Codex takes mail after its first prompt, and looks for it every 10 s"]
+    # In a pane, its first mail is typed into it.
+    late = not once and not run.pane
+    notes = ["Codex takes mail after its first prompt, and looks for it every 10 s"] if late else []
     return Arrangement((run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None)
 
 
