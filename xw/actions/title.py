@@ -6,6 +6,7 @@ program that shows its own state in its title keeps it while xw reads it there (
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -16,6 +17,8 @@ from xw.runs import RunNote
 
 SIGNS = {"busy": "▶", "blocked": "!", "waits": "…"}
 IDLE = "■"
+LOOK_S = 5.0
+"""Time between two looks whether the program has replaced the title."""
 OPTION = "@xw"
 _TITLED = (
     "xterm",
@@ -36,20 +39,27 @@ _TITLED = (
 class Title:
     """The title; restored by `close`."""
 
-    def __init__(self, note: RunNote, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        note: RunNote,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._note = note
         self._tmux = Tmux(note.server) if note.pane else None
         self._pane = note.pane
         self._plain = not note.pane and sys.stdout.isatty() and environ.get("TERM", "").startswith(_TITLED)
         self._shown = ("", False)
         self._begun = False
+        self._clock = clock
+        self._due = 0.0
 
     def show(self, text: str, may_replace: Callable[[], bool] = lambda: True) -> None:
-        """Show this title, unless it is shown already."""
+        """Show this title, unless it is shown already; again if the program has put its own there."""
         if not (self._tmux or self._plain):
             return
         wanted = (text, self._plain or may_replace())
-        if wanted == self._shown:
+        if wanted == self._shown and not self._is_replaced():
             return
         self._shown = wanted
         if self._tmux:
@@ -62,6 +72,14 @@ class Title:
             self._write(f"\x1b[22;2t\x1b]2;{text}\x07")
         else:
             self._write(f"\x1b]2;{text}\x07")
+
+    def _is_replaced(self) -> bool:
+        """Return True if the pane has another title now; looks only from time to time."""
+        text, ours = self._shown
+        if not (self._tmux and ours) or self._clock() < self._due:
+            return False
+        self._due = self._clock() + LOOK_S
+        return of_pane(self._pane, self._note.server) not in (text, "")
 
     def close(self) -> None:
         """Restore what was there before."""
