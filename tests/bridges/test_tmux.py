@@ -22,7 +22,7 @@ from xw.bridges.frame import GUARD, Mail, framed
 from xw.bridges.panes import Tmux, find_target, list_panes, owner_of
 from xw.bridges.profiles import CLAUDE, GENERIC, PROFILES
 from xw.bridges.screen import Screen, answer, backgrounds, plain
-from xw.bridges.tmux import TmuxChat, open_chat
+from xw.bridges.tmux import FIRST_S, TmuxChat, open_chat
 from xw.bridges.typed import one_line, typed
 from xw.errors import NotFound, Refused, Usage
 
@@ -178,6 +178,20 @@ def test_tools_are_left_out(agent: Start) -> None:
     chat = agent().chat()
     mark, text = ask(chat, "tool")
     assert "Bash" not in until(lambda: chat.capture(mark, text)).text
+
+
+def test_the_prompt_of_the_start_comes_first(agent: Start) -> None:
+    """No mail goes in before the prompt that the program was started with, if that comes at all."""
+    one, now = agent(), [0.0]
+    chat = one.chat(first="be brief", clock=lambda: now[0])
+    assert "with which it was started" in str(chat.ready())
+    later = one.chat(first="be brief", clock=lambda: now[0])
+    now[0] += FIRST_S
+    assert later.ready() is None
+    now[0] = 0.0
+    one.tmux.run("send-keys", "-t", one.pane, "-l", "be brief")
+    one.tmux.press(one.pane, "Enter")
+    until(lambda: chat.ready() is None)
 
 
 def test_busy_program_is_waited_for(agent: Start, tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ def test_gemini(arrange: Arrange) -> None:
     assert [rule["commandPrefix"] for rule in rules] == [f"xw {command}" for command in HARMLESS]
     assert {rule["toolName"] for rule in rules} == {"run_shell_command"}
     assert made.argv[3] == "--prompt-interactive" and made.argv[4].startswith(TEXT)
+    assert made.argv[4].splitlines()[-1] == made.options["first"]  # before it, no mail goes in
 
 
 def test_gemini_with_a_prompt(arrange: Arrange) -> None:
@@ -195,6 +196,7 @@ def test_gemini_with_a_prompt(arrange: Arrange) -> None:
     for words in (["-i", "fix it"], ["fix it"], ["-m", "x", "fix it"]):
         made = arrange("gemini", *words)
         assert "--prompt-interactive" not in made.argv and "xw prompt" in made.notes[0]
+        assert made.options == {}
     once = arrange("gemini", "-p", "x")
     assert once.ways == () and once.notes == () and once.files
     for words in (["mcp", "list"], ["--acp"]):

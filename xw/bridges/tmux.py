@@ -8,7 +8,8 @@ itself. This module only orders the steps.
 
 Options: `profile` (without it, xw recognises the program), `inside` (the program that runs inside
 ssh, docker and the like), `agent` (the program's `XW_NAME`, if it is not the bridge's), `server`
-(`tmux -L`), `timeout` in seconds for an answer, and those of `described`, which change the profile.
+(`tmux -L`), `timeout` in seconds for an answer, `first` (a row of the prompt with which the program was
+started, and which comes before all mail), and those of `described`, which change the profile.
 """
 
 import hashlib
@@ -69,6 +70,9 @@ PRESSES = 3
 PASTES = 3
 """Tries to paste into a pane that changes between the look and the paste."""
 
+FIRST_S = 120.0
+"""The prompt that a program was started with is on its screen within this time, or will never be."""
+
 STILL_S = 3.0
 """A moving sign of work moves within this time."""
 
@@ -103,6 +107,7 @@ class TmuxChat:
         server: str = "",
         changes: Mapping[str, Any] = {},
         launched: bool = False,
+        first: str = "",
         timeout_s: float = 3600.0,
         clock: Callable[[], float] = steady.seconds,
         sleep: Callable[[float], None] = time.sleep,
@@ -117,6 +122,8 @@ class TmuxChat:
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
+        self._first = first
+        self._made = clock()
         self._form = 0
         """The form of the submit key that the program has read."""
         self._rest: tuple[str, float] = ("", 0.0)
@@ -140,9 +147,20 @@ class TmuxChat:
         """Return why the pane cannot take a text now, or None; see `Chat.ready`."""
         try:
             screen, profile = self._look()
+            return not_ready(screen, profile, self._is_still(screen)) or self._before_first()
         except XwError as error:
             return str(error)
-        return not_ready(screen, profile, self._is_still(screen))
+
+    def _before_first(self) -> str | None:
+        """Return why the prompt that the program was started with comes first; None once it was there.
+
+        A program may show its empty input before it takes that prompt, and would mix up both.
+        """
+        waits = self._first and self._clock() - self._made < FIRST_S
+        if waits and not any(self._first in row for row in self._tmux.everything(self._pane)):
+            return "not ready: it has not taken the prompt yet with which it was started"
+        self._first = ""
+        return None
 
     def mark(self) -> str:
         """Return the pane's process and digests of its screen."""
@@ -410,6 +428,7 @@ OPTIONS = (
     "lines",
     "submit",
     "pause",
+    "first",
     "timeout",
     "run",
 )
@@ -440,6 +459,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> TmuxChat:
         server=options.get("server", ""),
         changes=described.changes(options),
         launched="run" in options,
+        first=options.get("first", ""),
         timeout_s=seconds(options, "timeout", 3600.0),
     )
 

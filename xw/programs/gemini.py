@@ -18,6 +18,8 @@ _NO_SESSION_OPTIONS = (
     "--delete-session",
 )
 _POLICY = "gemini.toml"
+_LAST = "Reply OK now, and wait."
+"""The last row of the first prompt. Gemini shows its input seconds before it takes that prompt."""
 _RULE = """[[rule]]
 toolName = "run_shell_command"
 commandPrefix = "xw %s"
@@ -34,11 +36,12 @@ def arrange(run: Run) -> Arrangement:
     once = parts.has_option(run.argv, *_ONCE)
     has_prompt = once or parts.has_option(run.argv, "-i", "--prompt-interactive") or _has_query(run.argv)
     if not has_prompt:
-        options += ["--prompt-interactive", f"{run.instructions}\nReply OK now, and wait."]
+        options += ["--prompt-interactive", f"{run.instructions}\n{_LAST}"]
     notes = ["it has a prompt of its own: tell it to run `xw prompt`"] if has_prompt and not once else []
     return Arrangement(
         (run.argv[0], *options, *run.argv[1:]),
         files={_POLICY: "\n".join(parts.rules(_RULE))},
+        options={} if has_prompt else {"first": _LAST},
         notes=tuple(notes),
         ways=() if once else None,
     )
