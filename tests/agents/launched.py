@@ -39,7 +39,7 @@ class Launched(Terminal):
     def start(self) -> None:
         """Launch the program, and wait until it is idle."""
         self.open("xw", "launch", "bob", "--", *PROGRAMS[self.name].terminal)
-        self.until(lambda: self.run is not None)
+        self.until(lambda: self.note is not None)
         self.waits_for(None)
 
     @property
@@ -53,7 +53,7 @@ class Launched(Terminal):
         self.press("Enter")
 
     @property
-    def run(self) -> RunNote | None:
+    def note(self) -> RunNote | None:
         """What `xw launch` noted of the run, once it did."""
         for folder in self.folders:
             if (folder / runs.NOTE).exists():
@@ -74,8 +74,8 @@ class Launched(Terminal):
     @property
     def environment(self) -> dict[str, str]:
         """The program's environment."""
-        assert self.run
-        number = int(self.run.process.partition("-")[0])
+        assert self.note
+        number = int(self.note.process.partition("-")[0])
         pairs = (pair.decode().partition("=") for pair in processes.environment(number))
         return {name: value for name, _, value in pairs}
 
