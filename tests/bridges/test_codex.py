@@ -1,5 +1,6 @@
 """The codex chat against an imitation that keeps Codex's queue, its record and its traps."""
 
+import glob
 import json
 import os
 import subprocess
@@ -467,6 +468,20 @@ def test_subagents(tmp_path: Path) -> None:
     for source, helper in (({"subagent": "review"}, True), ("cli", False)):
         path.write_text(json.dumps({"type": "session_meta", "payload": {"source": source}}) + "\n")
         assert is_helper(str(path)) is helper
+
+
+def test_where_a_record_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders of all days are searched once for a thread, and again once the file is not there."""
+    looks = Mock(side_effect=glob.glob)
+    monkeypatch.setattr(glob, "glob", looks)
+    assert codex_threads.record(str(tmp_path), "1a") == ""
+    for number, day in ((2, "28"), (3, "29")):
+        path = tmp_path / f"sessions/2026/11/{day}/rollout-x-1a.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        found = [codex_threads.record(str(tmp_path), "1a") for _ in range(3)]
+        assert found == [str(path)] * 3 and looks.call_count == number
+        path.unlink()
 
 
 def test_a_record_that_is_a_queue(tmp_path: Path) -> None:

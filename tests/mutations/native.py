@@ -70,6 +70,20 @@ MUTATIONS = (
         (f"{_OPENCODE}::test_busy_and_under_a_dialog",),
     ),
     Mutation(
+        "mail goes to the opencode that has the port of its command line",
+        "xw/bridges/opencode_servers.py",
+        "sockets.get(port, set()) & processes.held(one) and ",
+        "",
+        (f"{_OPENCODE}::test_a_port_that_another_program_has",),
+    ),
+    Mutation(
+        "no text goes to whoever listens at the port of an opencode that has ended",
+        "xw/bridges/opencode.py",
+        '        if not self._program.is_at(noted["server"]):\n',
+        "        if False:\n",
+        (f"{_OPENCODE}::test_a_port_that_another_program_got",),
+    ),
+    Mutation(
         "a message to opencode is the latest of its session",
         "xw/bridges/opencode.py",
         "        now = max(now, int(found[1], 16) + 1)\n",

@@ -19,6 +19,7 @@ from xw.bridges.agent_process import AgentProcess
 _LOCK = re.compile(r"(/.*)/thread-writer-locks/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock")
 _PROGRAM = "codex"
 _SHARED = "app-server"
+_RECORDS: dict[tuple[str, str], str] = {}  # a person's history has a folder for each day
 
 
 class Thread(NamedTuple):
@@ -61,8 +62,11 @@ class Thread(NamedTuple):
 
 def record(home: str, thread: str) -> str:
     """Return the file in which Codex records a thread; empty if there is none."""
-    pattern = os.path.join(glob.escape(home), "sessions", "*", "*", "*", f"rollout-*-{thread}.jsonl")
-    return max(glob.glob(pattern), default="")
+    known = _RECORDS.get((home, thread), "")
+    if not (known and os.path.exists(known)):
+        pattern = os.path.join(glob.escape(home), "sessions", "*", "*", "*", f"rollout-*-{thread}.jsonl")
+        known = _RECORDS[home, thread] = max(glob.glob(pattern), default="")
+    return known
 
 
 def running(number: int = 0) -> list[Thread]:
