@@ -7,10 +7,13 @@ from tests.cli.team import PATIENCE, until
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.watching import host_send
+from xw import presence
+from xw.files.local import LocalFiles
+from xw.mailbox import Mailbox
 
 
 def test_mail_arrives_while_a_program_runs(join: Join, hub: Path, tmp_path: Path) -> None:
-    """A sync runs beside the program, from the first launch on, and ends with it."""
+    """A sync runs beside the program, from the first launch on, and ends with it; the hub sees the end."""
     join("bob")
     disconnect()
     alice = Machine(tmp_path / "alice", "alice", join("carol").url)
@@ -22,4 +25,5 @@ def test_mail_arrives_while_a_program_runs(join: Join, hub: Path, tmp_path: Path
     (alice.folder / "over").touch()
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and "1 pending" in said, said
+    assert presence.read(Mailbox(LocalFiles(str(hub)), "alice")).status == "gone"
     until(lambda: not alice.mailbox.files.held(alice.mailbox.at("outbox/.watch.lock")))

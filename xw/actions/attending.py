@@ -141,6 +141,7 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
             with suppress(XwError, OSError):
                 runs.unpoint(instance.mailbox)
                 presence.end(instance.mailbox)
+                instance.carrier.refresh(runs.GRACE_S, even_watched=True, mail=False)
 
 
 def _follow(stop: Stop, note: RunNote) -> None:

@@ -41,6 +41,9 @@ LOOK_S = 1.0
 SOON_S = 2.0
 """A program that failed before this time could not start."""
 
+_LAST_SYNC_S = 3.0
+"""Longest time for a last sync with a hub elsewhere, before the person gets the terminal back."""
+
 _PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -190,6 +193,8 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
         with suppress(XwError, OSError):  # the disk is full or the hub is gone: its presence expires
             runs.unpoint(instance.mailbox)
             presence.end(instance.mailbox)
+            # The last answers and the end go to a hub elsewhere: the sync beside the program has ended.
+            instance.carrier.refresh(_LAST_SYNC_S, mail=False)
     for line in told:
         tell(f"its bridge: {line}")
     _tell_what_is_left(instance, tell)
