@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -51,25 +50,25 @@ def test_claudes_probe_and_what_no_server_knows(team: Team, serve: Serve) -> Non
     assert wire.end() == (0, "", "")
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        (rb'{"jsonrpc":"2.0","id":"q","method":"tools/call","params":{"name":"check","x":"\ud800"}}', -32700),
-        (b'{"jsonrpc":"2.0","id":"q","method":"ping","params":{"x":"\t"}}', -32700),
-        (b'{"jsonrpc":"2.0","id":"q","method":7}', -32600),
-    ],
-)
-def test_a_request_that_cannot_be_read_is_answered(line: bytes, code: int, team: Team, serve: Serve) -> None:
-    """An unpaired surrogate, a control character or a wrong type is an error for the one who waits."""
+_UNREADABLE = [
+    (rb'{"jsonrpc":"2.0","id":"q","method":"tools/call","params":{"name":"check","x":"\ud800"}}', -32700),
+    (b'{"jsonrpc":"2.0","id":"q","method":"ping","params":{"x":"\t"}}', -32700),
+    (b'{"jsonrpc":"2.0","id":"q","method":7}', -32600),
+]
+"""Requests with an unpaired surrogate, a control character and a wrong type, and the code of their errors."""
+
+
+def test_a_request_that_cannot_be_read_is_answered(team: Team, serve: Serve) -> None:
+    """It is an error for the one who waits, before and after the handshake."""
     wire = serve()
-    wire.write(line)
     wire.write(rb'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}')
     wire.write(rb'{"jsonrpc":"2.0","id":"q","result":"\ud800"}')
-    answer = wire.next()
-    assert (answer["id"], answer["error"]["code"]) == ("q", code)
-    wire.initialize()
-    wire.write(line)
-    assert wire.next()["id"] == "q"
+    for begin in (lambda: None, wire.initialize):
+        begin()
+        for line, code in _UNREADABLE:
+            wire.write(line)
+            answer = wire.next()
+            assert (answer["id"], answer["error"]["code"]) == ("q", code), line
     assert wire.end() == (0, "", "")
 
 
