@@ -169,8 +169,9 @@ def test_opencode_keeps_what_the_variable_has(arrange: Arrange, monkeypatch: pyt
     content = json.loads(arrange("opencode", mcp=True).environ["OPENCODE_CONFIG_CONTENT"])
     assert content["theme"] == "x" and content["instructions"] == ["a.md", "/run/1/instructions.md"]
     assert set(content["mcp"]) == {"own", "xw"}
-    monkeypatch.setenv("OPENCODE_CONFIG_CONTENT", "damaged")
-    assert arrange("opencode").targets
+    for odd in ("damaged", '{"instructions": 7, "mcp": []}'):
+        monkeypatch.setenv("OPENCODE_CONFIG_CONTENT", odd)
+        assert arrange("opencode", mcp=True).targets
 
 
 def test_opencode_commands(arrange: Arrange) -> None:

@@ -52,14 +52,14 @@ def arrange(run: Run) -> Arrangement:
 
 def _settings(run: Run, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Return the settings of this run, beside those that the variable has already, and a note."""
-    settings = {**given, "instructions": [*given.get("instructions", ()), parts.instructions(run)]}
+    settings = {**given, "instructions": [*_of(given, "instructions", list), parts.instructions(run)]}
     own, clear = _permissions(run, given)
     rules = _rules(own) if own and clear else None
     if rules:
         settings["permission"] = rules
     if run.has_mcp:
         server = {"type": "local", "command": [*run.xw, "mcp"], "enabled": True}
-        settings["mcp"] = {**given.get("mcp", {}), "xw": server}
+        settings["mcp"] = {**_of(given, "mcp", dict), "xw": server}
     return json.dumps(settings), () if clear else (_ASKS,)
 
 
@@ -109,6 +109,12 @@ def _given() -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _of(given: Mapping[str, Any], key: str, kind: type) -> Any:
+    """Return a value of the settings if it is of this kind, else an empty one: opencode takes no other."""
+    value = given.get(key)
+    return value if isinstance(value, kind) else kind()
 
 
 def _free_port() -> int:
