@@ -25,7 +25,7 @@ from typing import Any
 from xw.backoff import Pause
 from xw.bridges import opencode_servers, opencode_turns, steady
 from xw.bridges.chat import ChatFailed, ChatGone, Found, NoAnswer, Reply, Uncertain, Unusable
-from xw.bridges.kinds import check_options, seconds
+from xw.bridges.kinds import AUTO, check_options, run_of, seconds
 from xw.bridges.opencode_http import Foreign, Missing, Server
 from xw.bridges.opencode_target import Target
 from xw.bridges.opencode_turns import Answers
@@ -33,7 +33,6 @@ from xw.bridges.own_files import DAY_S, OwnFiles
 from xw.bridges.provider_errors import error_in
 from xw.errors import NotFound, Usage
 
-AUTO = "auto"
 PROGRAM = "opencode"
 
 ARRIVES_S = 60.0
@@ -355,7 +354,7 @@ def open_chat(target: str, options: Mapping[str, str], state: Path) -> OpenCodeC
         state,
         target.rstrip("/"),
         instance=state.parent.parent.name,  # <root>/<instance>/bridge/opencode
-        run=options.get("run", os.environ.get("XW_RUN", "")),
+        run=run_of(options),
         password=_password(options),
         timeout_s=seconds(options, "timeout", 1800.0),
     )
