@@ -149,15 +149,15 @@ def hang_up(process: str) -> None:
         return
     with suppress(ProcessLookupError, PermissionError):
         if os.getpgid(number) == number:
-            end_group(number, signal.SIGHUP)
+            end_group(number)
 
 
-def end_group(group: int, number: int = signal.SIGTERM, grace_s: float = GRACE_S) -> None:
-    """Send a process group a signal, then SIGKILL to what is left of it after a time."""
+def end_group(group: int) -> None:
+    """Send a process group SIGHUP, then SIGKILL to what is left of it after a time."""
     with suppress(ProcessLookupError, PermissionError):  # it has ended, or became another user's
-        os.killpg(group, number)
+        os.killpg(group, signal.SIGHUP)
         os.killpg(group, signal.SIGCONT)  # a stopped process gets no other signal
-        late = time.monotonic() + grace_s
+        late = time.monotonic() + GRACE_S
         while time.monotonic() < late:
             os.killpg(group, 0)
             time.sleep(0.02)

@@ -48,7 +48,7 @@ MUTATIONS = (
     Mutation(
         "what a program leaves in its process group ends with it",
         "xw/actions/job.py",
-        "        runs.end_group(self.pid, signal.SIGHUP)\n",
+        "        runs.end_group(self.pid)\n",
         "",
         ("tests/launch/test_launch.py::test_children_of_the_program",),
     ),

@@ -86,7 +86,7 @@ class Job:
             if code > 128 and sys.stdout.isatty():
                 sys.stdout.write(_SOUND)
                 sys.stdout.flush()
-        runs.end_group(self.pid, signal.SIGHUP)
+        runs.end_group(self.pid)
         if self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None
