@@ -116,13 +116,14 @@ class BestChat:
     @property
     def memory(self) -> str:
         """Return the memory of the program by the way in use, if that can tell; see `Remembering`."""
-        return _memory(self._ways[self._current].chat) if self._current in self._ways else ""
+        chat = self._in_use
+        return chat.memory if isinstance(chat, Remembering) else ""
 
     @property
     def limit(self) -> int:
         """Return the limit of the way in use."""
-        chat = self._ways[self._current].chat if self._current in self._ways else None
-        return chat.limit if chat else 0
+        way = self._ways.get(self._current)
+        return way.chat.limit if way and way.chat else 0
 
     def ready(self) -> str | None:
         """Choose a way, and return why it cannot take a text now, or None; see `Chat.ready`."""
@@ -161,8 +162,8 @@ class BestChat:
 
     def last_turn(self) -> str | None:
         """Return the last turn, by the way in use, if that can tell; see `Turning`."""
-        way = self._ways.get(self._current)
-        turn = _last_turn(way.chat) if way else None
+        chat = self._in_use
+        turn = chat.last_turn() if isinstance(chat, Turning) else None
         return turn and f"{self._current}: {turn}"
 
     @property
@@ -185,11 +186,10 @@ class BestChat:
         return found._replace(place=json.dumps({"way": self._current, "place": found.place}))
 
     def _ears(self) -> Hearing:
-        way = self._ways.get(self._current)
-        ears = _hearing(way.chat) if way else None
-        if ears is None:
-            raise ChatGone(f"{self._current or 'no way yet'}: what is typed there cannot be heard")
-        return ears
+        chat = self._in_use
+        if isinstance(chat, Hearing) and chat.hears:
+            return chat
+        raise ChatGone(f"{self._current or 'no way yet'}: what is typed there cannot be heard")
 
     def close(self) -> None:
         """Close every way that was opened."""
@@ -197,6 +197,12 @@ class BestChat:
         for way in opened.values():
             if way.chat:
                 way.chat.close()
+
+    @property
+    def _in_use(self) -> object:
+        """Return the chat of the way in use, as one that may have any protocol; None before the first."""
+        way = self._ways.get(self._current)
+        return way.chat if way else None
 
     def _of(self, mark: str) -> tuple[Chat, str]:
         """Return the chat that a mark names, and its own mark. Raise ChatGone if it cannot be opened."""
@@ -233,7 +239,8 @@ class BestChat:
     def _probe(self, kind: str, way: _Open) -> str:
         """Return why a way cannot be used now; empty if it can."""
         try:
-            return _unusable(way.chat) or ""
+            chat: object = way.chat  # as in `_in_use`
+            return (chat.unusable() if isinstance(chat, Probing) else None) or ""
         except Unusable as error:
             self._give_up(kind, str(error))
             return str(error)
@@ -298,22 +305,6 @@ class BestChat:
         if kind == TERMINAL:
             options["server"] = self._note.server
         return options
-
-
-def _memory(chat: object) -> str:
-    return chat.memory if isinstance(chat, Remembering) else ""
-
-
-def _last_turn(chat: object) -> str | None:
-    return chat.last_turn() if isinstance(chat, Turning) else None
-
-
-def _unusable(chat: object) -> str | None:
-    return chat.unusable() if isinstance(chat, Probing) else None
-
-
-def _hearing(chat: object) -> Hearing | None:
-    return chat if isinstance(chat, Hearing) and chat.hears else None
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> BestChat:
