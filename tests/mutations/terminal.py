@@ -181,7 +181,7 @@ MUTATIONS = (
     Mutation(
         "somebody's half-typed line is not submitted",
         "xw/bridges/tmux.py",
-        "        if before.strip() and not profile.prompt.fullmatch(before):",
+        "        if not BOX.fullmatch(before) and not profile.prompt.fullmatch(before):",
         "        if False:",
         ("tests/bridges/test_tmux.py::test_person_who_types_at_the_same_moment",),
     ),

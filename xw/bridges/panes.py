@@ -15,7 +15,7 @@ from xw.bridges.chat import ChatGone, Found
 from xw.bridges.foreground import Owner, State, foreground, owner
 from xw.bridges.looks import look_of
 from xw.bridges.profiles import GENERIC, profile_of
-from xw.bridges.screen import Screen, not_ready, plain
+from xw.bridges.screen import Screen, drawn_cursor, not_ready, plain, with_cursor
 from xw.errors import NotFound, TimedOut, XwError
 from xw.text import visible
 
@@ -23,8 +23,8 @@ TIMEOUT_S = 5.0
 
 # The title comes last: the program chooses it, and it may hold any character.
 _FIELDS = (
-    "pane_id", "pane_pid", "pane_tty", "pane_width", "cursor_x", "cursor_y", "alternate_on", "pane_in_mode",
-    "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
+    "pane_id", "pane_pid", "pane_tty", "pane_width", "cursor_x", "cursor_y", "cursor_flag", "alternate_on",
+    "pane_in_mode", "pane_synchronized", "pane_dead", "pane_input_off", "pane_current_command", "pane_title",
 )  # fmt: skip
 _END = "|xw"
 _FORMAT = "|".join(f"#{{{field}}}" for field in _FIELDS) + _END
@@ -110,6 +110,7 @@ class Tmux:
             alternate=values["alternate_on"] == "1",
             width=int(values["pane_width"]),
             obstacle=_obstacle(values),
+            drawn=drawn_cursor(styled) if values["cursor_flag"] == "0" else None,
         )
 
     def everything(self, pane: str) -> list[str]:
@@ -207,7 +208,8 @@ def _state(seen: Screen, cursor: bool) -> str:
     wanted, found = f"{seen.pid}|000|{program}", "#{pane_pid}|#{?pane_in_mode,1,0}"
     found += "#{?pane_synchronized,1,0}#{?pane_input_off,1,0}|#{pane_current_command}"
     if cursor:
-        wanted, found = f"{seen.cursor_x}|{seen.cursor_y}|{wanted}", "#{cursor_x}|#{cursor_y}|" + found
+        x, y = seen.terminal or (seen.cursor_x, seen.cursor_y)
+        wanted, found = f"{x}|{y}|{wanted}", "#{cursor_x}|#{cursor_y}|" + found
     return f"#{{m:{wanted},{found}}}"
 
 
@@ -243,7 +245,7 @@ def list_panes(server: str = "") -> list[Found]:
             continue
         profile = profile_of(running.name) or GENERIC
         try:
-            screen = tmux.look(pane.pane)
+            screen = with_cursor(tmux.look(pane.pane), profile)
             state = not_ready(screen, look_of(profile, screen)) or "idle"
         except ChatGone:
             continue  # closed since the listing

@@ -89,6 +89,8 @@ class Profile(NamedTuple):
     """True if the program reads lines: it shows a text once, and its empty prompt only after its answer."""
     one_line: bool = False
     """True if the program takes each newline for Enter: xw types a visible character instead."""
+    draws_cursor: bool = False
+    """True if the program may hide the terminal's cursor, and draw one where a person types."""
     limit: int = 0
     """The longest text in bytes; 0 = any. Programs take pastes of hundreds of kilobytes."""
     signs: tuple[tuple[str, str], ...] = ()
@@ -274,7 +276,7 @@ GENERIC = Profile(
     "generic",
     programs=(),
     # `> `, `bot>>> `, `❯ `, `you: `; no prompt for a name, a password or a file.
-    prompt=_row(rf"(?!.*{_FOREIGN})(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
+    prompt=_row(rf"(?!.*{_FOREIGN})\s*(\S[^>:❯›$#»]{{0,24}})?[>❯›»]{{1,3}}\s?|(?i:{_CALLS})"),
     asks=_row(
         rf"(?i)^(?!{_CALLS}$).*:\s*$|^\s*[?¿◆◇]\s|[?]\W*$|[\[(](y|yes|n|no)\b.*[\])]|\by(es)?\s?(/|or)\s?no?\b|\b({_ASKED})\b"
     ),
@@ -290,6 +292,7 @@ GENERIC = Profile(
     ),
     dialog=_row(r"\[[yY]/[nN]\]|\([yY]/[nN]\)|\(yes/no\)|Do you want to |Allow |Enter to confirm|Password:"),
     dialog_rows=4,
+    draws_cursor=True,
     line_mode=True,
     one_line=True,
     # A terminal in line mode takes LINE_BYTES, and the sign for a newline needs five bytes.

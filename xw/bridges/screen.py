@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xw.bridges.furniture import without_furniture
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.provider_errors import PROVIDER_ERROR
+from xw.bridges.undress import undressed
 from xw.bridges.wrapped import Place, letters, places
 
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -45,6 +46,14 @@ def backgrounds(styled: Sequence[str]) -> Iterator[str]:
         yield at_first or ""
 
 
+class Cursor(NamedTuple):
+    """A cell of a pane, and its row with colours."""
+
+    x: int
+    y: int
+    styled: str
+
+
 class Screen(NamedTuple):
     """A pane at one moment. Rows are without their trailing blanks."""
 
@@ -63,6 +72,38 @@ class Screen(NamedTuple):
     """Columns of the pane."""
     obstacle: str = ""
     """Why tmux itself would not pass a text on: copy mode, synchronized panes, a dead pane."""
+    drawn: Cursor | None = None
+    """The cursor that the program draws itself, if it hides the terminal's."""
+    terminal: tuple[int, int] | None = None
+    """Column and row of the terminal's own cursor, where the program's was drawn elsewhere."""
+
+
+def drawn_cursor(styled: Sequence[str]) -> Cursor | None:
+    """Return the last inverse cell that stands alone in these rows: a cursor that a program draws itself."""
+    found, inverse = None, False
+    for y, row in enumerate(styled):
+        column = began = 0
+        for part in _STYLE.split(row):
+            if part.startswith("\x1b["):
+                for code in _CODES.findall(part):
+                    began = began if inverse else column
+                    inverse = code == "7" or (inverse and code not in ("", "0", "27"))
+                continue
+            shown = _SEQUENCE.sub("", part)
+            if inverse and len(shown) == 1:
+                found = Cursor(column, y, row)
+            column += len(shown)
+        if inverse and began == column > 0:  # tmux leaves out blank cells at a row's end
+            found = Cursor(column, y, row)
+    return found
+
+
+def with_cursor(screen: Screen, profile: Profile) -> Screen:
+    """Return the screen with the cursor where the program draws it, if its profile allows that."""
+    if not profile.draws_cursor or screen.drawn is None:
+        return screen
+    x, y, styled = screen.drawn
+    return screen._replace(cursor_x=x, cursor_y=y, styled=styled, terminal=(screen.cursor_x, screen.cursor_y))
 
 
 class Answer(NamedTuple):
@@ -250,10 +291,13 @@ def token_of(text: str) -> str:
     return last[: last.index("]") + 1] if "]" in last else last[:24]
 
 
-def answer(rows: list[str], profile: Profile, text: str, shades: Sequence[str] = ()) -> Answer:
+def answer(
+    rows: list[str], profile: Profile, text: str, shades: Sequence[str] = (), frame: Sequence[str] = ()
+) -> Answer:
     """Return the answer below the text in these rows, without the program's decoration.
 
     `shades` are the backgrounds of the rows; without them, a `shaded` program's prompts look like its words.
+    `frame` is `frame_above` of the input before the text.
     """
     head, opened, _ = text.partition("]")
     if rows and not profile.line_mode and opened and head + opened in rows[0]:
@@ -280,6 +324,8 @@ def answer(rows: list[str], profile: Profile, text: str, shades: Sequence[str] =
     said, edge = below[:stop], below[stop : stop + 1]
     if place and profile.line_mode:
         said = without_furniture(said, rows[: place.row])
+    if place and profile.draws_cursor:
+        said = undressed(said, rows[: place.below], frame)
     shown, failure = _undecorated(said, profile, cut), _failure(said, profile, ended, cut)
     if not failure and any(map(profile.broken.search, edge)):
         failure = edge[0].strip()

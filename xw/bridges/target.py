@@ -14,7 +14,7 @@ from xw.bridges.may_type import Asked, NotNow, choose
 from xw.bridges.pane_lock import PaneLock
 from xw.bridges.panes import Tmux, find_target, owner_of
 from xw.bridges.profiles import Profile, profile_of
-from xw.bridges.screen import Screen
+from xw.bridges.screen import Screen, with_cursor
 from xw.errors import NotFound
 
 
@@ -80,7 +80,7 @@ class Target:
         if found.state is State.KNOWN:
             profile = look_of(profile, screen, self._shown[1] if self._shown[0] == self.identity else None)
             self._shown = (self.identity, profile)
-        return screen, profile
+        return with_cursor(screen, profile), profile
 
     def is_same(self, screen: Screen, noted: Mapping[str, Any]) -> bool:
         """Return True if the mark's program still runs. An older xw's mark has only the pane's process."""

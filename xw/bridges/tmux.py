@@ -29,7 +29,7 @@ from xw.bridges.kinds import INSIDE, Missing, check_options, seconds
 from xw.bridges.may_type import Asked, NotNow, insides
 from xw.bridges.own_files import OwnFiles
 from xw.bridges.panes import forms, list_panes
-from xw.bridges.profiles import PROFILES, Profile
+from xw.bridges.profiles import GENERIC, PROFILES, Profile
 from xw.bridges.screen import (
     Screen,
     above_input,
@@ -47,9 +47,11 @@ from xw.bridges.screen import (
     token_of,
     turns,
     unsent,
+    with_cursor,
 )
 from xw.bridges.target import Target
 from xw.bridges.typed import typed
+from xw.bridges.undress import BOX, clocks, frame_above, shape, without_clocks
 from xw.bridges.wrapped import places
 from xw.errors import NotFound, Refused, TimedOut, Usage, XwError
 
@@ -80,6 +82,9 @@ SILENT_S = 30.0
 """A program that rests this long without an answer was interrupted, or answered nothing."""
 
 _LOOK_EVERY_S = 0.03
+
+MOVES_S = 0.3
+"""A spinner moves within this time."""
 
 SILENT = "the program is idle and shows no answer"
 LOST = "the mail has left the program's screen, so xw cannot tell its answer from others"
@@ -117,6 +122,8 @@ class TmuxChat:
         self._target = Target(target, Asked(described, inside, agent=agent, chats=chats), server)
         self._tmux = self._target.tmux
         self._limit = 0
+        self._read = profile or GENERIC
+        """The profile of the last look."""
         self._changes = dict(changes)
         """Values of the profile that the person gave as options."""
         self._timeout_s = timeout_s
@@ -147,7 +154,8 @@ class TmuxChat:
         """Return why the pane cannot take a text now, or None; see `Chat.ready`."""
         try:
             screen, profile = self._look()
-            return not_ready(screen, profile, self._is_still(screen)) or self._before_first()
+            reason = not_ready(screen, profile, self._is_still(screen)) or self._before_first()
+            return reason or self._moves(screen, profile)
         except XwError as error:
             return str(error)
 
@@ -162,6 +170,14 @@ class TmuxChat:
         self._first = ""
         return None
 
+    def _moves(self, screen: Screen, profile: Profile) -> str | None:
+        """Return "busy" if the screen changes by itself, except its numbers; where no other sign is known."""
+        if not profile.draws_cursor:
+            return None
+        self._sleep(MOVES_S)
+        later, _ = self._look()
+        return "busy" if list(map(shape, later.rows)) != list(map(shape, screen.rows)) else None
+
     def mark(self) -> str:
         """Return the pane's process and digests of its screen."""
         screen, profile = self._look()
@@ -172,6 +188,7 @@ class TmuxChat:
             "rows": _digest(screen.rows),
             "old": _digest([old]),
             "turns": _digest(turns(screen, profile)),
+            **(_about(screen) if profile.draws_cursor else {}),
             "at": round(self._clock(), 3),
         }
         return json.dumps(noted)
@@ -231,7 +248,7 @@ class TmuxChat:
         screen, profile = self._look()
         if not self._target.is_same(screen, noted):
             raise ChatGone(f"{self._pane}: another program runs there now")
-        still = self._is_still(screen)
+        still = self._is_still(screen, noted)
         if starting(screen, profile) or busy(screen, profile, still) or dialog(screen, profile):
             if not profile.animated:
                 self._rest = ("", 0.0)
@@ -245,10 +262,10 @@ class TmuxChat:
         rows = [plain(row) for row in styled]
         if profile.line_mode and empty_input(screen, profile):
             rows = above_input(rows, screen)
-        found = answer(rows, profile, text, list(backgrounds(styled)))
+        found = answer(rows, profile, text, list(backgrounds(styled)), noted.get("frame", ()))
         if not found.cut:
             self._worked = noted
-        rested = self._rested(_digest(screen.rows))
+        rested = self._rested(_state(screen, noted))
         if profile.line_mode and not empty_input(screen, profile):
             return None  # in line mode, the missing prompt is the only sign of work
         if found.failure and rested >= profile.settle_s:
@@ -278,8 +295,8 @@ class TmuxChat:
         shown = answer(list(screen.rows), profile, text).text
         return noted["old"] in (_digest([said]), _digest([shown]))
 
-    def _is_still(self, screen: Screen) -> bool:
-        return self._rested(_digest(screen.rows)) > STILL_S
+    def _is_still(self, screen: Screen, noted: Mapping[str, Any] = {}) -> bool:
+        return self._rested(_state(screen, noted)) > STILL_S
 
     def _rested(self, state: str) -> float:
         if self._rest[0] != state:
@@ -290,7 +307,7 @@ class TmuxChat:
         """Return the pane's screen and its program's profile; see `Target.look`."""
         screen, profile = self._target.look()
         profile = profile._replace(**self._changes)
-        self._limit = profile.limit
+        self._limit, self._read = profile.limit, profile
         return screen, profile
 
     def _check_program(self, mark: str) -> Screen:
@@ -322,12 +339,15 @@ class TmuxChat:
             screen = self._check_program(mark)
         except (TimedOut, ChatGone) as error:
             raise Uncertain(f"{error}; the text may still be in the input, not submitted") from error
-        before = in_input(screen, profile, text)
-        if before is None or not unsent(screen, profile, text):
+        shown: Screen | None = screen
+        if not _stands_in_input(screen, profile, text):  # perhaps the program just draws it again
+            shown = self._until(lambda s: _stands_in_input(s, profile, text), SURE_S)
+        before = in_input(shown, profile, text) if shown else None
+        if before is None:
             raise Uncertain(
                 f"{self._pane}: the input line went away while xw typed the text; nothing was submitted"
             )
-        if before.strip() and not profile.prompt.fullmatch(before):
+        if not BOX.fullmatch(before) and not profile.prompt.fullmatch(before):
             raise Uncertain(
                 f"{self._pane}: somebody typed at the same moment; the text is in the input, not submitted"
             )
@@ -386,7 +406,7 @@ class TmuxChat:
         deadline = time.monotonic() + limit_s
         while True:
             try:
-                screen = self._tmux.look(self._pane)
+                screen = with_cursor(self._tmux.look(self._pane), self._read)
             except ChatGone as error:
                 raise Uncertain(f"{self._pane}: the pane closed while xw typed the text") from error
             if condition(screen):
@@ -394,6 +414,10 @@ class TmuxChat:
             if time.monotonic() > deadline:
                 return None
             self._sleep(_LOOK_EVERY_S)
+
+
+def _stands_in_input(screen: Screen, profile: Profile, text: str) -> bool:
+    return in_input(screen, profile, text) is not None and unsent(screen, profile, text)
 
 
 def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
@@ -412,6 +436,17 @@ def _left(screen: Screen, before: Screen, profile: Profile, text: str) -> bool:
         return (screen.rows, screen.cursor_y) != (before.rows, before.cursor_y)
     # If Enter only added a newline, the input is not empty.
     return empty_input(screen, profile)
+
+
+def _about(screen: Screen) -> dict[str, list[str]]:
+    """Return what to note of the screen around an empty input, for `undress`."""
+    y = screen.cursor_y
+    return {"frame": frame_above(screen.rows[:y]), "clocks": clocks(screen.rows, y)}
+
+
+def _state(screen: Screen, noted: Mapping[str, Any]) -> str:
+    """Return a digest of the screen: the same while nothing moves but a clock that moved before the text."""
+    return _digest(without_clocks(screen.rows, screen.cursor_y, noted.get("clocks", ())))
 
 
 def _digest(rows: Sequence[str]) -> str:

@@ -14,6 +14,9 @@ _MARKS = re.compile(r"\s*(?:(?:[>│┃|❯›·:]+|\.\.\.+)\s*)*")
 _PASSED = frozenset("┃│| \t\xa0\u200b")
 """Characters that may interrupt a text: blanks where it wraps, boxes at its sides, a drawn cursor's."""
 
+_ASIDE = re.compile(r"   \S{1,8}")
+"""The end of a row that is not the text's: the time at the right edge, beside a text that goes on below."""
+
 
 class Place(NamedTuple):
     """The place of a text on a screen."""
@@ -55,6 +58,8 @@ def _follow(rows: Sequence[str], row: int, column: int, wanted: list[str], neede
                 got += 1
                 last = number if got <= needed else last
             elif text[at] not in _PASSED:
+                if _ASIDE.fullmatch(text, max(0, at - 3)):
+                    break
                 # Behind `start`, a row that does not continue the text does not belong to it.
                 return Place(row, column, max(last + 1, number), "") if got >= needed else None
             at += 1
