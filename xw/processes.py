@@ -18,6 +18,11 @@ class Status(NamedTuple):
     started: str
 
 
+def are_shown() -> bool:
+    """Return True if this system shows processes in `/proc`."""
+    return status(os.getpid()) is not None
+
+
 def numbers() -> list[int]:
     """Return the numbers of all processes."""
     try:

@@ -6,12 +6,15 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from tests.bridges.helpers import until
 from tests.cli.team import Team
 from tests.launch.window import LINES, XW, Window
+from xw.actions import launching
+from xw.instance import Options
 
 Open = Callable[[], Window]
 pytestmark = pytest.mark.usefixtures("measured")
@@ -112,6 +115,25 @@ def test_what_cannot_start(team: Team, runs: Path, words: tuple[str, ...], code:
     )
     assert (result.returncode, said in result.stderr) == (code, True), result
     assert list(runs.glob("xw/**/*")) == []
+
+
+def test_without_proc(team: Team, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other systems show no processes: nothing starts there, and one line tells what to do instead."""
+    monkeypatch.setattr("xw.processes._PROC", str(tmp_path / "none"))
+    for words in (["bob", "--", "true"], ["bob=true"]):
+        result = team.run("launch", *words, by=None)
+        assert result.code == 6 and "needs /proc, that is Linux: start the program yourself" in result.err
+    assert list(runs.glob("xw/**/*")) == []
+
+
+def test_a_fault_before_the_start(team: Team, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be prepared starts no program, which nobody would watch."""
+    started: list[object] = []
+    monkeypatch.setattr(launching, "Job", lambda *job: started.append(job))
+    monkeypatch.setattr(launching, "Title", Mock(side_effect=OSError(24, "Too many open files")))
+    with pytest.raises(OSError, match="Too many"):
+        launching.launch(Options("bob", None, str(team.folder / "xw.json")), ["true"], print)
+    assert started == [] and list(runs.glob("xw/**/*")) == []
 
 
 def test_without_a_terminal(team: Team, runs: Path) -> None:

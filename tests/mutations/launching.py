@@ -34,7 +34,7 @@ MUTATIONS = (
     Mutation(
         "a launch has a record of its program's name and hub",
         "xw/actions/launching.py",
-        "        confined.record(folder, own)\n",
+        "    confined.record(run.folder, own)\n",
         "",
         ("tests/launch/test_launch.py::test_a_program_that_nobody_described",),
     ),

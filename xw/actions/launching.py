@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from shlex import join as joined
+from shlex import join
 from typing import NamedTuple
 
 from xw import config, confined, layout, presence, processes, runs
@@ -64,7 +64,7 @@ def launch(
     person's, a room's, or that of a program that was launched before and runs.
     """
     found = find(words, environ)
-    instance = join(options, tell, environ)
+    instance = open_or_make(options, tell, environ)
     mailbox = instance.mailbox
     try:
         with mailbox.files.locked(mailbox.at(layout.LAUNCH_LOCK), timeout=1.0):
@@ -77,10 +77,10 @@ def launch(
             finally:
                 runs.remove(folder)
     except Busy:
-        raise Refused(running(instance)) from None
+        raise Refused(why_taken(instance)) from None
 
 
-def join(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) -> Instance:
+def open_or_make(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) -> Instance:
     """Return the instance in `options`, made if it is missing. Raise Refused for a person or a room."""
     found = check(options, environ)
     name = options.name or ""
@@ -95,7 +95,11 @@ def join(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) 
 
 
 def check(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
-    """Return the configuration in force. Raise Refused if the name in `options` is a person's or a room's."""
+    """Return the configuration in force. Raise Refused without `/proc`, for a person's or a room's name."""
+    if not processes.are_shown():
+        raise Refused(
+            "xw launch needs /proc, that is Linux: start the program yourself, and `xw bridge` beside it"
+        )
     name = layout.check_name(options.name or "")
     found = load_config(options, environ)
     kind = found.instances.get(name, {}).get("kind") or _kind(options, name, environ)
@@ -114,7 +118,7 @@ def _kind(options: Options, name: str, environ: Mapping[str, str]) -> str:
         return ""
 
 
-def running(instance: Instance) -> str:
+def why_taken(instance: Instance) -> str:
     """Return the sentence that tells who runs an instance's program."""
     found = runs.of_mailbox(instance.mailbox)
     what = "another `xw launch` runs it"
@@ -134,53 +138,80 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
     ways, notes = reached(found, arranged, bool(place.pane), run.name)
     for sentence in (*notes, *arranged.notes):
         tell(sentence)
-    runs.add(folder, {INSTRUCTIONS_FILE: run.instructions, **arranged.files})
-    started = time.monotonic()
+    own = _write_files(run, arranged, environ)
+    note = _note(run, found, arranged, ways, place)
+    # Nothing may fail between the program's start and the watch, which ends it in every case.
+    title, beside = Title(note), _beside(instance, folder)
     # What is ignored here, as with `nohup`, the program ignores as well.
     passed_on = [number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     with Signals((*passed_on, signal.SIGCHLD)) as signals:
-        own = _environ(run, arranged, environ)
-        confined.record(folder, own)
+        started = time.monotonic()
         job = Job([*found.before, *arranged.argv], own, run.cwd)
-        note = RunNote(
-            name=run.name,
-            profile=found.profile.name,
-            command=found.command,
-            version=run.version,
-            process=processes.mark(job.pid),
-            ways=ways,
-            targets=dict(arranged.targets),
-            options=dict(arranged.options) | ({} if look_of(found.command) else {"profile": "generic"}),
-            pane=place.pane,
-            server=place.server,
-            terminal=place.terminal,
-            hooks=arranged.hooks,
-            title=of_pane(place.pane, place.server),
-        )
-        code = _watch(instance, job, folder, note, signals, tell)
+        code = _watch(instance, job, folder, note, title, beside, signals)
+    for line in beside[0].important:
+        tell(f"its bridge: {line}")
+    _tell_what_is_left(instance, tell)
     if code and time.monotonic() - started < SOON_S:
         tell(f"{found.command} ended at once, with exit code {code}")
     return code
 
 
-def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Signals, tell: Tell) -> int:
-    """Tend the program and the processes beside it until the program ends; return its exit code."""
-    title = Title(note)
-    bridge = Beside(folder, runs.BRIDGE_LOG, [*XW, "bridge", "best", "--target", folder, *_same(instance)])
-    beside = [bridge]
+def _write_files(run: Run, arranged: Arrangement, environ: Mapping[str, str]) -> dict[str, str]:
+    """Write what the program needs into the run directory; return the program's environment."""
+    runs.add(run.folder, {INSTRUCTIONS_FILE: run.instructions, **arranged.files})
+    own = _environ(run, arranged, environ)
+    confined.record(run.folder, own)
+    return own
+
+
+def _note(run: Run, found: Found, arranged: Arrangement, ways: tuple[str, ...], place: Place) -> RunNote:
+    """Return the note of a run whose program has not started yet."""
+    return RunNote(
+        name=run.name,
+        profile=found.profile.name,
+        command=found.command,
+        version=run.version,
+        ways=ways,
+        targets=dict(arranged.targets),
+        options=dict(arranged.options) | ({} if look_of(found.command) else {"profile": "generic"}),
+        pane=place.pane,
+        server=place.server,
+        terminal=place.terminal,
+        hooks=arranged.hooks,
+        title=of_pane(place.pane, place.server),
+    )
+
+
+def _beside(instance: Instance, folder: str) -> list[Beside]:
+    """Return the processes beside a program: its bridge, and a sync for a hub elsewhere."""
+    same = _as_same(instance)
+    beside = [Beside(folder, runs.BRIDGE_LOG, [*XW, "bridge", "best", "--target", folder, *same])]
     if instance.carrier.mirror:
-        argv = [*XW, "sync", "--watch", *_same(instance)]
+        argv = [*XW, "sync", "--watch", *same]
         beside.append(Beside(folder, runs.SYNC_LOG, argv, lambda: not _is_synced(instance)))
+    return beside
+
+
+def _watch(
+    instance: Instance,
+    job: Job,
+    folder: str,
+    note: RunNote,
+    title: Title,
+    beside: Sequence[Beside],
+    signals: Signals,
+) -> int:
+    """Tend the program and the processes beside it until the program ends; return its exit code."""
     code: int | None = None
     try:
-        runs.write(folder, note)
+        runs.write(folder, note._replace(process=processes.mark(job.pid)))
         runs.point(instance.mailbox, folder)
         while (code := job.ended()) is None:
             for number in signals.take():
                 job.signal(number)
             for process in beside:
                 process.tend()
-            _name(title, instance, note)
+            _show_state(title, instance, note)
             signals.wait(LOOK_S)
     finally:
         if code is None:  # a bug here, or a full disk: the program would go on without its mail
@@ -189,15 +220,11 @@ def _watch(instance: Instance, job: Job, folder: str, note: RunNote, signals: Si
         job.close(code or 0)
         for process in beside:
             process.close()
-        told = bridge.important
         with suppress(XwError, OSError):  # the disk is full or the hub is gone: its presence expires
             runs.unpoint(instance.mailbox)
             presence.end(instance.mailbox)
             # The last answers and the end go to a hub elsewhere: the sync beside the program has ended.
             instance.carrier.refresh(_LAST_SYNC_S, mail=False)
-    for line in told:
-        tell(f"its bridge: {line}")
-    _tell_what_is_left(instance, tell)
     return code
 
 
@@ -209,7 +236,7 @@ def _is_synced(instance: Instance) -> bool:
         return False
 
 
-def _same(instance: Instance) -> list[str]:
+def _as_same(instance: Instance) -> list[str]:
     """Return the options with which another xw acts as the same instance."""
     path = instance.config.path
     return ["--as", instance.name, "--hub", instance.hub.url, *(["--config", path] if path else [])]
@@ -262,12 +289,12 @@ def _shim(folder: str) -> str:
     made = f"{folder}/bin"
     os.mkdir(made, 0o700)
     with open(f"{made}/xw", "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\nexec {joined(XW)} "$@"\n')
+        file.write(f'#!/bin/sh\nexec {join(XW)} "$@"\n')
     os.chmod(f"{made}/xw", 0o700)
     return made
 
 
-def _name(title: Title, instance: Instance, note: RunNote) -> None:
+def _show_state(title: Title, instance: Instance, note: RunNote) -> None:
     """Show name, state and number of pending messages: `alice ■ 2`."""
     try:
         waiting = len(instance.mailbox.names(INBOX["pending"]))

@@ -126,7 +126,7 @@ def launch(
         opened = _open(names, folder, shown, environ)
         try:
             for name in names:
-                launching.join(options._replace(name=name), tell, environ)
+                launching.open_or_make(options._replace(name=name), tell, environ)
             if room:
                 _enter(options, room, found, names, tell)
             _order(options, agents, room, opened, folder, environ)
@@ -170,10 +170,10 @@ def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> None:
         raise type(error)(f"{one.name}: {error}; nothing was started") from None
     own = options._replace(name=one.name)
     launching.check(own, environ)
-    with suppress(NotFound, Usage):  # it is not there yet: `join` makes it, or reports why not
+    with suppress(NotFound, Usage):  # it is not there yet: `open_or_make` makes it, or reports why not
         instance = open_instance(own, environ)
         if runs.of_mailbox(instance.mailbox):
-            raise Refused(f"{launching.running(instance)}; nothing was started")
+            raise Refused(f"{launching.why_taken(instance)}; nothing was started")
 
 
 def _by_hand(agents: Sequence[Asked], room: str) -> str:
