@@ -49,6 +49,7 @@ _ONLY = {
     "start": "mail is shown only when a session starts",
     "turn": "mail is shown only when a session or a turn starts, or a turn ends",
 }
+_DELIVERY_IS, _IS_ON_HOLD = "delivery is", "is on hold"
 RUN = "XW_RUN"
 """The variable that `xw launch` sets for its program."""
 
@@ -103,12 +104,17 @@ def wants_turn(name: str) -> bool:
 
 def reason(now: Effective) -> str:
     """Return why mail waits under a value other than `push`."""
-    return f"delivery is {now.value} ({now.why}): {_ONLY[now.value]}"
+    return f"{_DELIVERY_IS} {now.value} ({now.why}): {_ONLY[now.value]}"
 
 
 def on_hold(name: str) -> str:
     """Return the sentence about an instance that is on hold."""
-    return f"{name} is on hold: `xw resume {name}` lets mail be shown again"
+    return f"{name} {_IS_ON_HOLD}: `xw resume {name}` lets mail be shown again"
+
+
+def by_choice(why: str) -> bool:
+    """Return True if a bridge's reason to hold mail back has one of the two sentences above: all is well."""
+    return _DELIVERY_IS in why or _IS_ON_HOLD in why
 
 
 def held(mailbox: "Mailbox") -> bool:

@@ -291,8 +291,8 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
     if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.bridge_state == "waits":
         what = f"its bridge ({kind}) holds mail back: {first_line(seen.waits_for, _WHY)}"
-        by_choice = "delivery is " in seen.waits_for or " on hold" in seen.waits_for
-        yield Finding("note", "bridge-waits", what, "" if by_choice else "check the chat program")
+        fix = "" if delivery.by_choice(seen.waits_for) else "check the chat program"
+        yield Finding("note", "bridge-waits", what, fix)
     elif presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
         yield Finding("ok", "bridge", f"its bridge runs ({kind or 'just started'})")
     elif kind or configured:
