@@ -146,10 +146,14 @@ def test_init_sets_it_and_the_others_see_it(team: Team) -> None:
 
 
 def test_a_launched_agent_says_so(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `xw launch` started reports it with its status, so that others see `push`."""
+    """What `xw launch` started reports it with its status; others see `push`, also after another choice."""
+    team.ok("init", "--name", "bob", "--delivery", "turn", by=None)
     monkeypatch.setenv("XW_RUN", str(team.folder))
     team.ok("notify", "status", "working", by="bob")
     monkeypatch.delenv("XW_RUN")
+    assert team.json("peers", "bob")["peers"][0]["delivery_why"] == "set in xw.json"
+    config = team.folder / "xw.json"
+    config.write_text(config.read_text().replace('"turn"', "null"))
     peer = team.json("peers", "bob")["peers"][0]
     assert (peer["delivery"], peer["delivery_why"]) == ("push", "started by xw launch")
 

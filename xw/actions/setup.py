@@ -280,7 +280,7 @@ def _as_chosen(instance: Instance, peer: Peer) -> Peer:
     shown = peer.delivery if peer.delivery_why == delivery.CHOSEN else None
     if entry is None or entry.get("delivery") == shown:
         return peer
-    now = delivery.decide(entry.get("delivery"), False, peer.bridge_runs)
+    now = delivery.decide(entry.get("delivery"), peer.launched, peer.bridge_runs)
     return peer._replace(delivery=now.value, delivery_why=now.why)
 
 

@@ -27,7 +27,8 @@ class Peer(NamedTuple):
     the error with which it asked for help, `problem` the reason why its card or mailbox cannot be read,
     `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing),
     `bridge_note` what its bridge says of its turns today, or of announced mail. `delivery` is when it is
-    shown mail by itself, `delivery_why` who decided that; `on_hold` if its owner has stopped it.
+    shown mail by itself, `delivery_why` who decided that; `on_hold` if its owner has stopped it;
+    `launched` if it said that `xw launch` started it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Peer(NamedTuple):
     delivery: "Delivery" = delivery.DEFAULT
     delivery_why: str = ""
     on_hold: bool = False
+    launched: bool = False
 
     @property
     def in_trouble(self) -> bool:
@@ -67,6 +69,7 @@ class Peer(NamedTuple):
     def to_json(self) -> "upkeep.Peer":
         """Return the object that `--json` prints."""
         told = self._asdict()
+        del told["launched"]  # `delivery_why` says it
         told["oldest"] = self.oldest and layout.id_of(self.oldest)
         told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
         told["age_s"] = clock.rounded(told.pop("age"))
@@ -121,6 +124,7 @@ class Sighting(NamedTuple):
             shown.bridge_note,
             *_delivery(card, shown),
             shown.on_hold,
+            shown.launched,
         )
 
 
