@@ -11,7 +11,7 @@ from tests.launch.window import Window
 
 RUNS = """
 import os, sys, time
-from xw.actions.job import Job
+from xw.actions.launching.job import Job
 job = Job(["sh", "-c", "echo begins; while read line; do echo heard $line; done"], os.environ, ".")
 while (code := job.ended()) is None:
     time.sleep(0.01)

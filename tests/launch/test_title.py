@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bridges.panes import Pane
-from xw.actions.title import LOOK_S, Title
+from xw.actions.launching.title import LOOK_S, Title
 from xw.runs import RunNote
 
 

@@ -362,16 +362,16 @@ MUTATIONS = (
     ),
     Mutation(
         "two agents of one launch have two names",
-        "xw/actions/several.py",
+        "xw/actions/launching/panes.py",
         "        if names.count(name) > 1:",
         "        if False:",
-        ("tests/launch/test_several.py::test_what_cannot_start",),
+        ("tests/launch/test_panes.py::test_what_cannot_start",),
     ),
     Mutation(
         "a name in use is refused before any pane opens",
-        "xw/actions/several.py",
+        "xw/actions/launching/panes.py",
         "        if runs.of_mailbox(instance.mailbox):",
         "        if False:",
-        ("tests/launch/test_several.py::test_mail_between_two_panes",),
+        ("tests/launch/test_panes.py::test_mail_between_two_panes",),
     ),
 )

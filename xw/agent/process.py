@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.hold import Held
     from xw.actions.installing import Plan
+    from xw.actions.launching.found import Programs
+    from xw.actions.launching.panes import Order, Started
     from xw.actions.moving import HubMoved, Renewed
-    from xw.actions.programs import Programs
-    from xw.actions.several import Order, Started
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
@@ -213,9 +213,9 @@ def bridge(
     wanted = bridging.Wanted(kind, chat, bridging.options_of(settings), notify)
     plan = bridging.plan(agent._instance, wanted)
     if plan.kind == "best" and target:
-        from xw.actions import attending
+        from xw.actions.launching import beside
 
-        attending.attend(agent._instance, plan, target, tell)
+        beside.attend(agent._instance, plan, target, tell)
         return
     up = supervising.orphaned(os.environ)
     stop = Stop(up)
@@ -259,9 +259,9 @@ def install(program: str, user: bool, project: bool, removes: bool, write: bool)
 
 def programs() -> "Programs":
     """Return the agent programs that xw knows, and how mail would reach each here."""
-    from xw.actions import programs
+    from xw.actions.launching import found
 
-    return programs.listed()
+    return found.listed()
 
 
 def launch(options: Options, words: Sequence[str], tell: Tell) -> int:
@@ -272,31 +272,31 @@ def launch(options: Options, words: Sequence[str], tell: Tell) -> int:
 
 
 def launch_several(options: Options, words: Sequence[str], room: str, shown: bool, tell: Tell) -> "Started":
-    """Start agents, given as `NAME=PROGRAM`, each in a tmux pane; see `actions.several.launch`."""
-    from xw.actions import several
+    """Start agents, given as `NAME=PROGRAM`, each in a tmux pane; see `actions.launching.panes.launch`."""
+    from xw.actions.launching import panes
 
-    return several.launch(options, words, room, shown, tell)
+    return panes.launch(options, words, room, shown, tell)
 
 
 def attach(started: "Started") -> bool:
     """Show the agents in this terminal until the person leaves them; return True if they go on."""
-    from xw.actions import several
+    from xw.actions.launching import window
 
-    return several.attach(started)
+    return window.attach(started.session, started.panes)
 
 
 def take_order(folder: str) -> "Order | None":
     """Return what this tmux pane is to run; None if its `xw launch` ended."""
-    from xw.actions import several
+    from xw.actions.launching import panes
 
-    return several.take(folder)
+    return panes.take(folder)
 
 
 def keep(words: str, tell: Tell) -> None:
-    """Run what launched agents need until the last one ended; see `actions.several.keep`."""
-    from xw.actions import several
+    """Run what launched agents need until the last one ended; see `actions.launching.panes.keep`."""
+    from xw.actions.launching import panes
 
-    several.keep(words, tell)
+    panes.keep(words, tell)
 
 
 def schemas(kind: str) -> list[str]:

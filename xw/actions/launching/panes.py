@@ -3,28 +3,26 @@
 Everything is checked first, then the panes are opened, then mailboxes and room are made, and only then do
 the programs start: each pane waits for its order. Until then an error closes the panes again. Orders are
 files in a private run directory: the tmux server has another environment than this process, and its arguments
-are seen by all users. `xw.cli.in_pane` runs in each pane. `keep` is the small pane's part: it ends with the
+are seen by all users. `window` has the tmux part. `keep` is the small pane's part: it ends with the
 last agent, and with it the window.
 """
 
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, processes, runs
-from xw.actions import launching, programs, rooms, supervising
+from xw.actions import launching, rooms, supervising
+from xw.actions.launching.found import find
+from xw.actions.launching.window import Window, any_open, open_window
 from xw.actions.planning import Plan
 from xw.bridges.loop import Tell
-from xw.bridges.panes import Tmux
 from xw.errors import NotFound, Refused, TimedOut, Usage, XwError, explain
 from xw.files.local import LocalFiles
 from xw.instance import Options, open_instance
@@ -36,18 +34,13 @@ from xw.rooms.state import CLOSED
 if TYPE_CHECKING:
     from xw.shapes import upkeep
 
-RUNNER = (sys.executable, "-P", "-m", "xw.cli.in_pane")
 STARTS_S = 30.0
 """How long the panes may take to begin."""
 
-_KEEPER = "xw up"
-_KEEPER_ROWS = "5"
-_SIZE = (200, 50)  # of a session that nobody looks at yet
 _PANES_OWN = ("TMUX", "TMUX_PANE", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION")
 _NOT_PASSED = (*_PANES_OWN, "COLUMNS", "LINES", supervising.PARENT)
 _LIMIT = 4 * 1024 * 1024
 _POLL_S = 0.05
-_DEFAULT = "default"  # the user's own server, whatever TMUX says
 
 
 class Asked(NamedTuple):
@@ -87,16 +80,6 @@ class Started(NamedTuple):
         }
 
 
-class _Window(NamedTuple):
-    """The window with the agents' panes and the keeper's, and the session if it is a new one."""
-
-    tmux: Tmux
-    session: str
-    window: str
-    panes: tuple[str, ...]
-    keeper: str
-
-
 def launch(
     options: Options,
     words: Sequence[str],
@@ -123,7 +106,7 @@ def launch(
         raise NotFound(f"tmux is not installed: install it, or {_by_hand(agents, room)}")
     folder = runs.make(names[0], environ)
     try:
-        opened = _open(names, folder, shown, environ)
+        opened = open_window(names, folder, shown, environ)
         try:
             for name in names:
                 launching.open_or_make(options._replace(name=name), tell, environ)
@@ -131,21 +114,11 @@ def launch(
                 _enter(options, room, found, names, tell)
             _order(options, agents, room, opened, folder, environ)
         except BaseException:
-            _close(opened)
+            opened.close()
             raise
     finally:
         runs.remove(folder)
     return Started(tuple(agents), opened.panes, opened.session, opened.window, room)
-
-
-def attach(started: Started, environ: Mapping[str, str] = os.environ) -> bool:
-    """Show a new session in this terminal until the person leaves it; return True if its agents go on."""
-    kept = {name: value for name, value in environ.items() if name not in ("TMUX", "TMUX_PANE")}
-    subprocess.run(
-        ["tmux", "-u", "-L", _DEFAULT, "attach-session", "-t", f"={started.session}"], env=kept, check=False
-    )
-    listed = {pane.pane for pane in Tmux(_DEFAULT).panes()}
-    return any(pane in listed for pane in started.panes)
 
 
 def _asked(word: str) -> Asked:
@@ -165,7 +138,7 @@ def _asked(word: str) -> Asked:
 def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> None:
     """Raise if the program is missing, or the name cannot be used now."""
     try:
-        programs.find(one.argv, environ)
+        find(one.argv, environ)
     except XwError as error:
         raise type(error)(f"{one.name}: {error}; nothing was started") from None
     own = options._replace(name=one.name)
@@ -217,69 +190,11 @@ def _enter(options: Options, room: str, found: rooms.Room | None, names: Sequenc
             rooms.ask(open_instance(options._replace(name=name)), room, "join")
 
 
-def _open(names: Sequence[str], folder: str, shown: bool, environ: Mapping[str, str]) -> _Window:
-    """Open the window; each pane in it waits for its order."""
-    pane, server, _ = programs.pane_here(environ)
-    tmux, title = Tmux(server or _DEFAULT), "-".join(names)[:40]
-    form = ["-P", "-F", "#{session_name} #{window_id} #{pane_id}"]
-    runner = [*RUNNER, folder]
-    if pane:
-        session = tmux.run("display-message", "-p", "-t", pane, "#{session_id}").strip()
-        quiet = [] if shown else ["-d"]
-        made = tmux.run("new-window", *quiet, *form, "-t", f"{session}:", "-n", title, *runner)
-    else:
-        made = _new_session(tmux, [*form, "-n", title, *_size(shown), *runner])
-    session, window, first = made.split()
-    opened = _Window(tmux, "" if pane else session, window, (first,), "")
-    try:
-        # A person's own settings must not keep a pane whose program has ended.
-        tmux.run("set-window-option", "-t", window, "remain-on-exit", "off")
-        tmux.run("set-window-option", "-t", window, "pane-border-status", "top")
-        tmux.run("set-window-option", "-t", window, "pane-border-format", " #{?@xw,#{@xw},#{pane_title}} ")
-        for _ in names[1:]:
-            more = tmux.run("split-window", "-h", "-P", "-F", "#{pane_id}", "-t", window, *runner).strip()
-            opened = opened._replace(panes=(*opened.panes, more))
-            tmux.run("select-layout", "-t", window, "even-horizontal")  # room for the next one
-        below = ["split-window", "-d", "-f", "-v", "-l", _KEEPER_ROWS, "-P", "-F", "#{pane_id}"]
-        keeper = tmux.run(*below, "-t", window, *runner).strip()
-        tmux.run("set-option", "-p", "-t", keeper, "@xw", _KEEPER, ";", "select-pane", "-t", first)
-        return opened._replace(keeper=keeper)
-    except XwError as error:
-        _close(opened)
-        raise type(error)(f"{error}; nothing was started") from None
-
-
-def _new_session(tmux: Tmux, words: Sequence[str]) -> str:
-    """Make a session named after the project; with a number if others have the name."""
-    base = re.sub(r"[^\w-]+", "-", os.path.basename(config.here())).strip("-") or "xw"
-    for number in range(1, 1000):
-        name = base if number == 1 else f"{base}-{number}"
-        try:
-            return tmux.run("new-session", "-d", "-s", name, *words)
-        except XwError:
-            if name not in tmux.run("list-sessions", "-F", "#{session_name}").splitlines():
-                raise
-    raise Refused(f"tmux has too many sessions named {base}: end some")
-
-
-def _size(shown: bool) -> list[str]:
-    columns, rows = _SIZE
-    if shown and sys.stdout.isatty():
-        with suppress(OSError):
-            columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    return ["-x", str(columns), "-y", str(rows)]
-
-
-def _close(opened: _Window) -> None:
-    with suppress(XwError):  # it has ended by itself
-        opened.tmux.run("kill-window", "-t", opened.window)
-
-
 def _order(
     options: Options,
     agents: Sequence[Asked],
     room: str,
-    opened: _Window,
+    opened: Window,
     folder: str,
     environ: Mapping[str, str],
 ) -> None:
@@ -338,7 +253,7 @@ def keep(words: str, tell: Tell) -> None:
         supervising.supervise(_WhileOpen(plan, panes), tell)
     except (XwError, OSError) as error:
         tell(str(explain(error)))
-        while _any_open(panes):
+        while any_open(panes):
             time.sleep(supervising.LOOK_S)
 
 
@@ -353,13 +268,6 @@ class _WhileOpen:
 
     def look(self, running: Collection[str]) -> list[supervising.Program]:
         """Return the programs to run now; ask this process to end if no pane is left."""
-        if not _any_open(self._panes):
+        if not any_open(self._panes):
             os.kill(os.getpid(), signal.SIGTERM)
         return self._plan.look(running)
-
-
-def _any_open(panes: Collection[str]) -> bool:
-    try:
-        return any(pane.pane in panes for pane in Tmux().panes())
-    except TimedOut:
-        return True  # a busy machine

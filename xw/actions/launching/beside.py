@@ -15,8 +15,8 @@ from threading import Event, Thread
 
 from xw import presence, processes, runs
 from xw.actions import bridging
+from xw.actions.launching.title import unlabel
 from xw.actions.supervising import PARENT
-from xw.actions.title import unlabel
 from xw.backoff import Pause
 from xw.bridges.chat import Unusable
 from xw.bridges.loop import Tell

@@ -1,7 +1,7 @@
 """`xw launch`: run an agent program as an instance in the foreground, and its bridge beside it.
 
 This process only watches: the program has the terminal (`job`), a bridge of kind `best` runs in a session of
-its own with its output in a file (`attending`), and what both need lies in the run directory (`runs`), which
+its own with its output in a file (`beside`), and what both need lies in the run directory (`runs`), which
 goes with them. Nobody types or prints into the program's terminal; its title alone shows what waits.
 """
 
@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 from xw import config, confined, layout, presence, processes, runs
 from xw.actions import instructions, setup
-from xw.actions.attending import Beside
-from xw.actions.job import Job
-from xw.actions.programs import Found, find, pane_here, reached, version_of
+from xw.actions.launching.beside import Beside
+from xw.actions.launching.found import Found, find, pane_here, reached, version_of
+from xw.actions.launching.job import Job
+from xw.actions.launching.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.actions.supervising import PARENT, Signals
-from xw.actions.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.bridges.loop import Tell
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.profiles import profile_of as look_of
