@@ -37,7 +37,7 @@ def test_one_sync_for_launched_agents(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        (["ready", WORSE, BETTER, "answered x"], []),
+        (["routine: ready", WORSE, BETTER, "routine: answered x"], []),
         ([WORSE, BETTER, WORSE, "cannot write"], [WORSE, "cannot write"]),
         ([], []),
     ],

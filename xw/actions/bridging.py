@@ -7,7 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw.bridges import kinds, pace
-from xw.bridges.chat import Chat, Found, Personal
+from xw.bridges.chat import Chat, Found, Personal, Routine
 from xw.bridges.kinds import KINDS
 from xw.bridges.loop import Tell
 from xw.bridges.serve import Plan, Stop, serve
@@ -95,7 +95,7 @@ def run(instance: Instance, plan: Plan, stop: Stop, tell: Tell, patient: bool = 
             if not patient:
                 raise
             if str(error) != told:
-                tell(f"cannot start yet: {error}")
+                tell(Routine(f"cannot start yet: {error}"))
             told = str(error)
             stop.wakes(woken.set)
             woken.wait(AGAIN_S)

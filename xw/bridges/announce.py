@@ -17,7 +17,7 @@ from typing import NamedTuple
 from xw import clock, delivery, layout, presence
 from xw.backoff import Pause
 from xw.bridges import present
-from xw.bridges.chat import BLOCKED_S, Chat, ChatGone, NotPresented, why_not_ready
+from xw.bridges.chat import BLOCKED_S, Chat, ChatGone, NotPresented, Routine, why_not_ready
 from xw.bridges.door import LOOK_S, Door
 from xw.bridges.frame import notice
 from xw.bridges.pace import Limits, Pace
@@ -148,7 +148,7 @@ class Announcer:
 
     def _wait(self, reason: str) -> float:
         if reason != self._waits_for:
-            self._tell(f"mail waits: {reason}")
+            self._tell(Routine(f"mail waits: {reason}"))
         self._waits_for = reason
         return self._rest.longer()
 
@@ -200,7 +200,8 @@ class Announcer:
             self._tell(f"may or may not have been announced: {error}")
             return 0.0
         self._store(after, names)
-        self._tell(f"announced {', '.join(notices)}" + (f" and {len(fresh) - 1} more" if many else ""))
+        more = f" and {len(fresh) - 1} more" if many else ""
+        self._tell(Routine(f"announced {', '.join(notices)}{more}"))
         self._shown = (mark, text)
         self._pause.reset()
         return 0.0

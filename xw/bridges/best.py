@@ -46,6 +46,10 @@ SETTLES_S = 20.0
 """Time for a program to start: a better way that is not there yet is waited for."""
 
 TERMINAL = "tmux"
+WAY = "mail goes in by "
+"""How `BestChat` begins to tell its way."""
+WORSE = "; not by "
+"""How it goes on where a better way is not in use."""
 _LOOKS_S = 1.0
 
 
@@ -261,11 +265,9 @@ class BestChat:
         if kind == self._current and said == self._said:
             return
         if said and kind != self._current:
-            self._tell(
-                "; ".join([f"mail goes in by {kind}", *(f"not by {one}: {said[one]}" for one in said)])
-            )
+            self._tell(f"{WAY}{kind}" + "".join(f"{WORSE}{one}: {said[one]}" for one in said))
         elif self._current and kind != self._current:
-            self._tell(f"mail goes in by {kind}{' again' if kind in self._used else ''}")
+            self._tell(f"{WAY}{kind}{' again' if kind in self._used else ''}")
         self._current, self._said = kind, said
         self._used.add(kind)
 

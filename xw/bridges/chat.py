@@ -104,6 +104,12 @@ class Starting(Protocol):
         """Start the program unless it runs. Raise ChatGone if it may start later, Unusable if never."""
 
 
+class Routine(str):
+    """A line that a bridge reports in its ordinary course, of no use once its program has ended."""
+
+    __slots__ = ()
+
+
 @runtime_checkable
 class Telling(Protocol):
     """A chat that has something to report to the person who runs the bridge."""

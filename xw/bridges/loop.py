@@ -22,6 +22,7 @@ from xw.bridges.chat import (
     NoAnswer,
     NotPresented,
     Reply,
+    Routine,
     Unusable,
     why_not_ready,
 )
@@ -205,7 +206,7 @@ class Bridge:
             if not ours:
                 return self._forget(self._detach(left))  # another machine of this name was first
             self._turn = left
-            self._tell(f"resuming {self._turn.name} ({self._turn.stage})")
+            self._tell(Routine(f"resuming {self._turn.name} ({self._turn.stage})"))
         now = self._turn
         if self._over and (now is None or now.stage == CLAIMED):
             if now is not None:
@@ -462,7 +463,7 @@ class Bridge:
         except (XwError, OSError) as error:
             return self._end(now, message, "uncertain", f"the chat may or may not have shown it: {error}")
         more = _more(now.riders)
-        self._tell(f"presented {message.type} {message.short} from {message.sender}{more}")
+        self._tell(Routine(f"presented {message.type} {message.short} from {message.sender}{more}"))
         return self._keep(now._replace(stage=PRESENTED))
 
     def _again(self, now: Turn, message: Message, reason: str) -> float | None:
@@ -471,7 +472,7 @@ class Bridge:
         if tries >= TRIES:
             reason = f"the chat did not accept it in {tries} tries: {reason}"
             return self._end(self._detach(now)._replace(infos=()), message, "failed", reason)
-        self._tell(f"not presented, will retry: {message.short}: {reason}")
+        self._tell(Routine(f"not presented, will retry: {message.short}: {reason}"))
         self._keep(now.again()._replace(tries=tries))
         return self._pause.longer()
 
@@ -523,7 +524,7 @@ class Bridge:
             reason = f"{error}; the answer is in {answer.keep(self._instance, message, reply)}"
             self._tell(f"failed (unanswerable): {now.name}: {reason}")
             return self._settle(now, Ending("failed", "unanswerable", reason))
-        self._tell(f"answered {message.short} from {message.sender}")
+        self._tell(Routine(f"answered {message.short} from {message.sender}"))
         return 0.0
 
     def _end(self, now: Turn, message: Message | None, kind: Kind, reason: str) -> float | None:
@@ -616,7 +617,7 @@ class Bridge:
 
     def _say_why(self, reason: str) -> None:
         if reason and reason != self._waits_for:
-            self._tell(f"mail waits: {reason}")
+            self._tell(Routine(f"mail waits: {reason}"))
         self._waits_for = reason
 
     def _lasted(self) -> float:

@@ -20,6 +20,7 @@ from xw.bridges.chat import (
     Ending,
     Hearing,
     Remembering,
+    Routine,
     Starting,
     Telling,
     Unusable,
@@ -179,10 +180,10 @@ def _work(instance: Instance, plan: Plan, chat: Chat, ears: Ears | None, stop: S
         lock = f"{instance.root}/{mailbox.at(layout.BRIDGE_LOCK)}"
         lost = partial(_lost, lock, os.stat(lock))
         with _Pulse(mailbox, plan, worker, tell, chat) as pulse:
-            tell("ready")
+            tell(Routine("ready"))
             reason = why_not_ready(chat) or _start(chat)
             if reason:
-                tell(f"the chat is not ready, mail waits: {reason}")
+                tell(Routine(f"the chat is not ready, mail waits: {reason}"))
             look = chat.look if isinstance(chat, Choosing) else None
             _loop(worker, pulse, woken, stop, tell, lost, look)
 
@@ -228,7 +229,7 @@ def _loop(
                 look()
             pulse.changed()
             if told:
-                tell("resumed")
+                tell(Routine("resumed"))
             told = ""
             trouble.reset()
         except Unusable:

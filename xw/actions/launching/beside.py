@@ -18,7 +18,8 @@ from xw.actions import bridging
 from xw.actions.launching.title import unlabel
 from xw.actions.supervising import PARENT
 from xw.backoff import Pause
-from xw.bridges.chat import Unusable
+from xw.bridges.best import WAY, WORSE
+from xw.bridges.chat import Routine, Unusable
 from xw.bridges.loop import Tell
 from xw.bridges.serve import BEAT_S, Plan, Stop
 from xw.errors import Usage, XwError
@@ -26,11 +27,7 @@ from xw.instance import Instance
 from xw.presence import Doing
 from xw.runs import RunNote
 
-_ROUTINE = (
-    "ready", "presented", "answered", "resum", "mail waits", "the chat is not ready", "announced",
-    "cannot start yet", "not presented, will retry",
-)  # fmt: skip
-_WAY, _WORSE = "mail goes in by ", "; not by "  # how `BestChat` tells its way, and why no better one
+_ROUTINE = "routine: "  # before such a line in the log
 _SHOWN = 5  # important lines at the end
 _FIRST_S, _LAST_S, _STEADY_S = 0.5, 30.0, 60.0
 
@@ -93,8 +90,8 @@ class Beside:
         with suppress(OSError):
             said = Path(self._log).read_text("utf-8", "replace")
         lines = [_text(line) for line in said.splitlines()]
-        ways = [line for line in lines if line.startswith(_WAY)]
-        passed = {*ways} - {line for line in ways[-1:] if _WORSE in line}  # only the last way matters now
+        ways = [line for line in lines if line.startswith(WAY)]
+        passed = {*ways} - {line for line in ways[-1:] if WORSE in line}  # only the last way matters now
         shown = [line for line in lines if line and not line.startswith(_ROUTINE) and line not in passed]
         return list(dict.fromkeys(shown))[-_SHOWN:]
 
@@ -117,6 +114,7 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
     """Serve a launched program until its `xw launch` ends. Raise NotFound if none runs it."""
     note = runs.read(folder)
     launcher = runs.launcher(folder)
+    log = _marking(tell)
 
     def orphaned() -> bool:
         if processes.lives(launcher):
@@ -130,7 +128,7 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
     try:
         if note.ways:
             with suppress(Unusable):  # `BestChat` has told why
-                bridging.run(instance, plan, stop, tell, patient=True)
+                bridging.run(instance, plan, stop, log, patient=True)
         if not stop.asked():
             _show_alive(instance, note, stop, tell)
     finally:
@@ -142,6 +140,11 @@ def attend(instance: Instance, plan: Plan, folder: str, tell: Tell) -> None:
                 runs.unpoint(instance.mailbox)
                 presence.end(instance.mailbox)
                 instance.carrier.refresh(runs.GRACE_S, even_watched=True, mail=False)
+
+
+def _marking(tell: Tell) -> Tell:
+    """Return a function that marks routine lines for `Beside.important`."""
+    return lambda line: tell(f"{_ROUTINE}{line}" if isinstance(line, Routine) else line)
 
 
 def _follow(stop: Stop, note: RunNote) -> None:
