@@ -146,23 +146,26 @@ class ClaudeChat:
         self._wait_for_prompt(noted, text)
 
     def _wait_for_prompt(self, noted: Mapping[str, Any], text: str) -> None:
+        """Return once the text is noted, or held. Raise NotPresented or Uncertain otherwise."""
+        if self._arrives(noted, text):
+            return
+        now = self._now(noted)
+        if (now is not None and not now.is_idle) or self._taken(noted, text):
+            return
+        if now is None and self._prompt(noted, text) is None:
+            raise NotPresented("Claude Code ended before it took the text")
+        raise Uncertain("Claude Code read the text, but neither its hooks nor its transcript have noted it")
+
+    def _arrives(self, noted: Mapping[str, Any], text: str) -> bool:
+        """Wait until the journal has the text; return False at the limit, or at once under a dialog."""
         end = self._clock() + ARRIVES_S
         while self._prompt(noted, text) is None:
             now = self._now(noted)
-            if now is None or now.status == "waiting":
-                break  # a dialog may stay open for days; Claude Code holds the text meanwhile
-            if self._clock() >= end:
-                break
+            # A dialog may stay open for days; Claude Code holds the text meanwhile.
+            if now is None or now.status == "waiting" or self._clock() >= end:
+                return False
             self._sleep(0.02)
-        else:
-            return
-        now = self._now(noted)
-        if (now is None or now.is_idle) and not self._taken(noted, text):
-            if now is None and self._prompt(noted, text) is None:
-                raise NotPresented("Claude Code ended before it took the text")
-            raise Uncertain(
-                "Claude Code read the text, but neither its hooks nor its transcript have noted it"
-            )
+        return True
 
     def seen(self, mark: str, text: str) -> bool | None:
         """Return True if the journal or the transcript has the text; see `Chat.seen`."""

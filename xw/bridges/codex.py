@@ -14,6 +14,7 @@ The target is `auto` (the instance's own session), a process id or a thread's id
 """
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -96,7 +97,7 @@ class CodexChat:
         self._probed: set[str] = set()
         self._queues: dict[str, CommandChat] = {}
         self._records: dict[str, Record] = {}
-        self._quiet: dict[str, float] = {}
+        self._quiet: dict[str, float] = {}  # since when, by mark
         self._began: dict[str, float] = {}
         self._asked: Thread | None = None  # the last one that a mark named
         self._tell: Callable[[str], None] = lambda text: None
@@ -327,8 +328,8 @@ class CodexChat:
         state = state_of(thread.record, thread.began) if thread.record else "new"
         if state == "busy" or mark not in self._quiet:
             self._quiet = {mark: self._clock()}
-        elif 0 <= self._quiet[mark] < self._clock() - QUIET_S:
-            self._quiet[mark] = -1.0
+        elif self._quiet[mark] < self._clock() - QUIET_S:
+            self._quiet[mark] = math.inf  # once is enough
             idle = f"Codex has not begun the turn within {QUIET_S:g} s: look at its window"
             self._tell(PAUSED if state == "interrupted" else idle)
 

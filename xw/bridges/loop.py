@@ -332,9 +332,9 @@ class Bridge:
     def _released(self) -> Message | None:
         """Return the oldest claimed message that nobody holds any more; see `holding`."""
         for name in holding.free(self._mailbox):
-            if delivery.wants_turn(name):
+            if delivery.wants_turn(name) and self._queue.admits(name):
                 message = self._mailbox.glance(Place(INBOX["processing"], name))
-                if message and self._queue.admits(name):
+                if message:
                     return message
         return None
 

@@ -87,8 +87,7 @@ class Server:
                 raise NotPresented(f"cannot note that the text goes in: {error}") from error
             try:
                 # All at once: a kill between the note and the last byte leaves it uncertain.
-                connection.sock.sendall(request)
-                status, said = _read(connection.sock, "POST")
+                status, said = _exchange(connection.sock, "POST", request)
             except (OSError, http.client.HTTPException) as error:
                 raise Uncertain(f"{self.url}: broke off: {str(error) or type(error).__name__}") from error
         finally:
@@ -101,8 +100,7 @@ class Server:
     def _ask(self, method: str, path: str, body: object) -> bytes:
         connection = self._connect()
         try:
-            connection.sock.sendall(self._request(method, path, body))
-            status, said = _read(connection.sock, method)
+            status, said = _exchange(connection.sock, method, self._request(method, path, body))
         except (OSError, http.client.HTTPException) as error:
             raise ChatGone(f"{self.url}: does not answer: {str(error) or type(error).__name__}") from error
         finally:
@@ -164,8 +162,9 @@ class _Incoming(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-def _read(connection: socket.socket, method: str) -> tuple[int, bytes]:
-    """Return an answer's status and body. Raise OSError or HTTPException if it breaks off."""
+def _exchange(connection: socket.socket, method: str, request: bytes) -> tuple[int, bytes]:
+    """Send; return the answer's status and body. Raise OSError or HTTPException if it breaks off."""
+    connection.sendall(request)
     answer = http.client.HTTPResponse(cast(socket.socket, _Incoming(connection)), method=method)
     answer.begin()
     return answer.status, answer.read(LIMIT)
