@@ -27,13 +27,13 @@ TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would
 if TYPE_CHECKING:
     from typing import Literal
 
-    EventKind = Literal["start", "prompt", "answer", "end"]
+    EventKind = Literal["start", "prompt", "answer", "exit"]
 
 FOLDER = f"{layout.BRIDGE}/sessions"
 KEPT = 200
 """Events of a session; older ones are removed, since a bridge read them long before."""
 
-KINDS: "tuple[EventKind, ...]" = ("start", "prompt", "answer", "end")
+KINDS: "tuple[EventKind, ...]" = ("start", "prompt", "answer", "exit")
 _LIMIT = 16 * layout.MESSAGE_LIMIT
 _SESSION = "session.json"
 _TRIES = 100
@@ -103,7 +103,7 @@ class Journal:
     def ended(self) -> bool:
         """True if the session's last event is its end; a session may be resumed."""
         last = self.last()
-        return bool(last) and [event.kind for event in self.events(last - 1)] == ["end"]
+        return bool(last) and [event.kind for event in self.events(last - 1)] == ["exit"]
 
     def add(self, kind: "EventKind", text: str = "", turn: str = "") -> int:
         """Note an event, durably; return its number. Raise OSError."""

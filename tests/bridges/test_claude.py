@@ -382,7 +382,7 @@ def test_options(tmp_path: Path) -> None:
 
 def _events(*notes: str) -> list[Event]:
     """Return events by notes such as `p1 text` (a prompt of turn 1), `a1 text`, `s compact` and `e`."""
-    kinds = {"p": "prompt", "a": "answer", "s": "start", "e": "end"}
+    kinds = {"p": "prompt", "a": "answer", "s": "start", "e": "exit"}
     parts = [(note.partition(" "), number) for number, note in enumerate(notes, 1)]
     return [Event(number, kinds[head[0]], text, head[1:]) for (head, _, text), number in parts]  # type: ignore[arg-type]
 

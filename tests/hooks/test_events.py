@@ -108,7 +108,7 @@ def test_the_journal(team: Team, session: Make, program: str, monkeypatch: pytes
         Event(1, "start", "startup"), Event(2, "prompt", "Sum these: 漢字?", "t1"), Event(3, "answer", answer)
     ]  # fmt: skip
     agent.end()
-    assert kept.events(3) == [Event(4, "end", "prompt_input_exit")]
+    assert kept.events(3) == [Event(4, "exit", "prompt_input_exit")]
     assert sessions(bob.mailbox) == []
     agent.start("resume")
     assert sessions(bob.mailbox) == [found]

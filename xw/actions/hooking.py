@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from xw.journal import EventKind
 
 _OLD_S = 30 * 86400.0
-_KINDS: "dict[HookMoment, EventKind]" = {"start": "start", "prompt": "prompt", "end": "answer", "exit": "end"}
+_KINDS: "dict[HookMoment, EventKind]" = {
+    "start": "start",
+    "prompt": "prompt",
+    "end": "answer",
+    "exit": "exit",
+}
 
 
 class Reply(NamedTuple):

@@ -102,4 +102,4 @@ class _Waker:
 
     def _has_ended(self) -> bool:
         events = self._journal.events(max(self._seen, self._journal.last() - 1))
-        return bool(events) and events[-1].kind == "end"
+        return bool(events) and events[-1].kind == "exit"

@@ -46,7 +46,7 @@ def is_own(asked: Event, answered: Event) -> bool:
 def is_over(events: Sequence[Event], answered: Event) -> bool:
     """Return True if something after an answer shows that its turn has ended."""
     later = [event for event in _since(events, answered) if not _is_compaction(event)]
-    return any(event.kind in ("start", "end") or event.turn != answered.turn for event in later)
+    return any(event.kind in ("start", "exit") or event.turn != answered.turn for event in later)
 
 
 def _is_compaction(event: Event) -> bool:
