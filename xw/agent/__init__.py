@@ -5,9 +5,9 @@
 
 `xw.open` returns an `Agent`; `docs/python-api.md` describes it in full. The verbs themselves are in
 `actions`, which never sync. Beside this module: `policy` (when to sync), `waiting`, `notify` and `rooms`
-(groups of verbs), `values` (results and errors) and `process` (verbs that need no instance, or serve one for
-ever). Agents call `check`, `read`, `send`, `reply` and `done` all the time, so each method imports only what
-it needs.
+(groups of verbs), `values` (results and errors) and `functions` (what needs no instance, or serves one
+for ever). Agents call `check`, `read`, `send`, `reply` and `done` all the time, so each method imports only
+what it needs.
 """
 
 import os
@@ -637,7 +637,7 @@ class Agent:
         Repeating it completes an interrupted call. Raise NotFound if there is no such instance; Refused while
         a bridge serves it, or if this user may not.
         """
-        from xw.agent.process import unregister
+        from xw.agent.functions import unregister
 
         texts(name=name)
         with self._policy.acting():
@@ -657,7 +657,7 @@ class Agent:
 
     def doctor(self) -> "Findings":
         """Return all findings: what is in order, what is wrong, and how to fix it."""
-        from xw.agent.process import doctor
+        from xw.agent.functions import doctor
 
         with self._policy.acting():
             return doctor(self._resolved())

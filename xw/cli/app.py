@@ -184,9 +184,9 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     name = next((words for words in said if words in names), None)
     after = dict(pairwise([*arguments, "-"]))
     if name == "init" and after.get("--group", "").startswith("-"):
-        from xw.agent import process
+        from xw.agent import functions
 
-        return process.needs_group()
+        return functions.needs_group()
     return _advised(
         complaint, arguments, f"`xw {name} --help` shows how" if name else "`xw --help` lists the commands"
     )

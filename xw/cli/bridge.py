@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 
-from xw.agent import process
+from xw.agent import functions
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, say, tell
 from xw.text import visible
@@ -22,12 +22,12 @@ def bridge(
     if listing:
         return _list(call, kind, options)
     agent = call.agent()
-    process.bridge(agent, kind, target, words, options, notify, partial(_log, agent.name))
+    functions.bridge(agent, kind, target, words, options, notify, partial(_log, agent.name))
     return None
 
 
 def _list(call: Call, kind: str | None, options: list[str]) -> None:
-    chats = process.chats(kind, options)
+    chats = functions.chats(kind, options)
     for one, problem in chats.problems:
         warn(f"{one}: {problem}")
     if call.json:

@@ -1,6 +1,6 @@
 """The handlers of hub move and hub new-id."""
 
-from xw.agent.process import move_hub, renew_hub
+from xw.agent.functions import move_hub, renew_hub
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, names, say, tell
 

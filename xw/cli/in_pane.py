@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 
-from xw.agent import process
+from xw.agent import functions
 from xw.cli import app
 from xw.cli.call import warn
 
@@ -20,14 +20,14 @@ _SOON_S = 10.0
 def main(words: list[str]) -> int:
     """Take the order in a run directory, or run the words of one; return the exit code."""
     if len(words) == 1:
-        order = process.take_order(words[0])
+        order = functions.take_order(words[0])
         if order is None:
             return 1
         os.chdir(order.folder)
         argv = [sys.executable, "-P", "-m", "xw.cli.in_pane", *order.words]
         os.execve(sys.executable, argv, order.environ)
     if words[0] == "keep":
-        process.keep(words[1], lambda text: warn(f"up: {text}"))
+        functions.keep(words[1], lambda text: warn(f"up: {text}"))
         return 0
     began = time.monotonic()
     code = app.run(words)

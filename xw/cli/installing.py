@@ -1,13 +1,13 @@
 """`xw install`: show what it writes into a program's settings, and write it with --yes."""
 
-from xw.agent import process
+from xw.agent import functions
 from xw.cli.call import Call
 from xw.cli.show import emit, say
 
 
 def install(call: Call, program: str, user: bool, project: bool, remove: bool, yes: bool) -> None:
     """Print the change of each file; with `yes`, write them."""
-    planned = process.install(program, user, project, remove, write=yes)
+    planned = functions.install(program, user, project, remove, write=yes)
     if call.json:
         emit(planned.to_json(written=yes))
         return

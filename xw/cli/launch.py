@@ -2,7 +2,7 @@
 
 import sys
 
-from xw.agent import process
+from xw.agent import functions
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, tell
 from xw.errors import Usage
@@ -20,19 +20,19 @@ def launch(call: Call, words: list[str], room: str | None, detach: bool, listing
         what = "--room" if room else "--detach"
         raise Usage(f"{what} needs agents in tmux panes: `xw launch alice=claude bob=codex`")
     name, *program = words or [""]
-    return process.launch(call.options._replace(name=name), program, warn)
+    return functions.launch(call.options._replace(name=name), program, warn)
 
 
 def _several(call: Call, words: list[str], room: str, detach: bool) -> int:
     """Start agents in tmux, and show them in this terminal."""
     shown = not (detach or call.json)
-    started = process.launch_several(call.options, words, room, shown, warn)
+    started = functions.launch_several(call.options, words, room, shown, warn)
     if call.json:
         return emit(started.to_json())
     names = " and ".join(", ".join(one.name for one in started.agents).rsplit(", ", 1))
     verb, them = ("runs", "it") if len(started.agents) == 1 else ("run", "them")
     if started.session and shown and sys.stdin.isatty() and sys.stdout.isatty():
-        if process.attach(started):
+        if functions.attach(started):
             tell(f"{names} {verb} on: `{started.attach}` shows {them}")
         return 0
     where = f"session {started.session}" if started.session else f"window {started.window}"
@@ -43,7 +43,7 @@ def _several(call: Call, words: list[str], room: str, detach: bool) -> int:
 def _list(call: Call, words: list[str]) -> int:
     if words:
         raise Usage("--list takes no names: it lists the programs of this machine")
-    found = process.programs()
+    found = functions.programs()
     if call.json:
         return emit(found.to_json())
     for one in found.programs:

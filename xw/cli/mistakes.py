@@ -11,7 +11,7 @@ import shlex
 from difflib import get_close_matches
 
 from xw import ids, layout
-from xw.agent import Options, process
+from xw.agent import Options, functions
 from xw.cli import synonyms
 from xw.cli.commands import COMMANDS, COMMON, GROUPS, NUMBERS, Command, Param
 from xw.cli.corrections import corrected
@@ -58,7 +58,7 @@ def suggested(arguments: list[str]) -> list[str]:
         return [" ".join(filter(None, ("xw", topic, command)))]
     wrong = _sorted(_BY_NAME[command], [*before, *rest])
     name, hub, config = (_first(wrong, name) for name in ("as_name", "hub", "config"))
-    known = process.known(Options(name, hub, config))
+    known = functions.known(Options(name, hub, config))
     return list(dict.fromkeys(corrected(wrong, known)))[:_MOST]
 
 
@@ -109,7 +109,7 @@ def _named(word: str, rest: list[str]) -> tuple[str, list[str]] | None:
 
 
 def _is_instance(word: str) -> bool:
-    return word in process.known(Options()).names
+    return word in functions.known(Options()).names
 
 
 def _target(commands: str, rest: list[str]) -> tuple[str, list[str]] | None:
@@ -209,7 +209,7 @@ def _notify(word: str, rest: list[str]) -> tuple[str, list[str]]:
         return "notify error", [*rest[1:], "--needs-assistance"]
     if word.startswith("-") or word in synonyms.TYPE_OF:
         return "send", rest
-    if rest[0] in process.known(Options()).names:
+    if rest[0] in functions.known(Options()).names:
         return "send", ["--to", *rest]
     return "send", ["--to", "all", "info", *rest]
 

@@ -172,7 +172,7 @@ def body_text(call: Call, body: str | None, file: str | None) -> str:
 def _opened(call: Call, file: str) -> "BinaryIO":
     if os.environ.get("XW_CONFINED"):
         from xw import confined
-        from xw.agent.process import attachments_of
+        from xw.agent.functions import attachments_of
 
         return os.fdopen(confined.opened(file, attachments_of(call.options)), "rb")
     return open(file, "rb")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from shlex import quote
 
 from xw import Groups, Held, Peer, Synced, Who, clock, layout
-from xw.agent import process
+from xw.agent import functions
 from xw.cli import outgoing
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
@@ -29,7 +29,7 @@ def init(
     """Make hub and mailbox, and print the next steps."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
     card["delivery"] = delivery
-    joined = process.init(call.options, name, card, group, say if not call.json else warn, warn)
+    joined = functions.init(call.options, name, card, group, say if not call.json else warn, warn)
     agent = joined.agent
     if call.json:
         emit(joined.to_json())
@@ -158,12 +158,12 @@ def _delivery(found: Who | Peer, name: str) -> str:
 
 def hold(call: Call, name: str | None) -> None:
     """Stop what an instance is shown by itself."""
-    _switched(call, process.hold(call.options, name, warn))
+    _switched(call, functions.hold(call.options, name, warn))
 
 
 def resume(call: Call, name: str | None) -> None:
     """Let an instance be shown mail by itself again."""
-    _switched(call, process.resume(call.options, name, warn))
+    _switched(call, functions.resume(call.options, name, warn))
 
 
 def _switched(call: Call, now: Held) -> None:
@@ -189,7 +189,7 @@ def leave(call: Call, groups: list[str]) -> None:
 
 def unregister(call: Call, name: str, confirmed: bool) -> None:
     """Take an instance off the hub."""
-    left = process.unregister(call.options, name, confirmed)
+    left = functions.unregister(call.options, name, confirmed)
     if call.json:
         emit(left.to_json())
         return
@@ -218,10 +218,10 @@ def sync(call: Call, watch: bool, adopted: str | None, repair: bool, force: list
             raise Usage("--repair and --watch exclude each other: run `xw sync --repair` first")
         if adopted is not None:
             raise Usage("--adopt and --watch exclude each other: run `xw sync --adopt` first")
-        process.watch_mirrors(call.options, _event if call.json else _tell, warn)
+        functions.watch_mirrors(call.options, _event if call.json else _tell, warn)
         return 0
     progress = _progress_bar() if sys.stderr.isatty() else None
-    synced = process.open_to_sync(call.options, warn).sync(
+    synced = functions.open_to_sync(call.options, warn).sync(
         adopt=adopted, progress=progress, repair=repair, force=force, dry_run=dry_run
     )
     if call.json:

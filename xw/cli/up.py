@@ -1,9 +1,9 @@
 """The handler of up."""
 
-from xw.agent import process
+from xw.agent import functions
 from xw.cli.call import Call, warn
 
 
 def up(call: Call, names: list[str], no_rooms: bool) -> None:
     """Run the programs of xw.json and its rooms until stopped."""
-    process.up(call.options, names, lambda text: warn(f"up: {text}"), call.json, not no_rooms)
+    functions.up(call.options, names, lambda text: warn(f"up: {text}"), call.json, not no_rooms)

@@ -1,7 +1,7 @@
 """The handlers of gc and doctor."""
 
 from xw import Swept
-from xw.agent import process
+from xw.agent import functions
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, tell
 from xw.text import size
@@ -42,7 +42,7 @@ def _report(swept: Swept, where: str, dry_run: bool, verbose: bool) -> None:
 
 def doctor(call: Call) -> int:
     """Print all findings; return 1 if anything is bad."""
-    findings = process.doctor(call.options)
+    findings = functions.doctor(call.options)
     if call.json:
         emit(findings.to_json())
     else:

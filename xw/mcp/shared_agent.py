@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock, local
 
 from xw.agent import Agent, Options, open_with
-from xw.agent.process import may_show
+from xw.agent.functions import may_show
 from xw.errors import Unreachable, XwError
 from xw.words import Moment
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable
 
-from xw.agent.process import Known
+from xw.agent.functions import Known
 from xw.cli.corrections import mail, others, sending
 from xw.cli.corrections.wrong import Corrections, Wrong, nearest_name
 

@@ -3,7 +3,7 @@
 import re
 
 from xw import layout
-from xw.agent.process import Known
+from xw.agent.functions import Known
 from xw.cli.corrections.writing import SPAN, write
 from xw.cli.corrections.wrong import (
     ALL,

@@ -3,7 +3,7 @@
 import re
 
 from xw import layout
-from xw.agent.process import Known
+from xw.agent.functions import Known
 from xw.cli.corrections.writing import SPAN, quoted, seconds, write
 from xw.cli.corrections.wrong import ALL, Corrections, Wrong, group_in, misspelt, nearest_name, peer_in
 

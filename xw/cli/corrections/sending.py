@@ -4,7 +4,7 @@ import os
 import re
 
 from xw import layout
-from xw.agent.process import Known
+from xw.agent.functions import Known
 from xw.cli.commands import Command
 from xw.cli.corrections.writing import BY_NAME, write
 from xw.cli.corrections.wrong import (

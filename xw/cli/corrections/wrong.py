@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from xw import ids, layout
-from xw.agent.process import Known
+from xw.agent.functions import Known
 from xw.cli.commands import Command
 from xw.cli.synonyms import TYPE_OF
 
