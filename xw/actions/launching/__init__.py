@@ -19,7 +19,7 @@ from typing import NamedTuple
 from xw import config, confined, layout, presence, processes, runs
 from xw.actions import instructions, setup
 from xw.actions.launching.beside import Beside
-from xw.actions.launching.found import Found, find, pane_here, reached, version_of
+from xw.actions.launching.found import Found, find, pane_here, version_of, ways_in
 from xw.actions.launching.job import Job
 from xw.actions.launching.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.actions.supervising import PARENT, Signals
@@ -135,7 +135,7 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
     place = Place(*pane_here(environ))
     run = _describe(instance, found, folder, place, environ)
     arranged = found.profile.arrange(run)
-    ways, notes = reached(found, arranged, bool(place.pane), run.name)
+    ways, notes = ways_in(found, arranged, bool(place.pane), run.name)
     for sentence in (*notes, *arranged.notes):
         tell(sentence)
     own = _write_files(run, arranged, environ)
@@ -148,9 +148,9 @@ def _run(instance: Instance, found: Found, folder: str, tell: Tell, environ: Map
         started = time.monotonic()
         job = Job([*found.before, *arranged.argv], own, run.cwd)
         code = _watch(instance, job, folder, note, title, beside, signals)
-    for line in beside[0].important:
-        tell(f"its bridge: {line}")
-    _tell_what_is_left(instance, tell)
+        for line in beside[0].important:
+            tell(f"its bridge: {line}")
+        _tell_what_is_left(instance, tell)
     if code and time.monotonic() - started < SOON_S:
         tell(f"{found.command} ended at once, with exit code {code}")
     return code

@@ -108,7 +108,7 @@ def _listed(profile: ProgramProfile, in_tmux: bool, environ: Mapping[str, str]) 
         "NAME", {}, folder="", mail="", xw=("xw",), argv=(program,), cwd="", instructions="", version=printed
     )
     arranged = profile.arrange(run)
-    ways, notes = reached(found, arranged, in_tmux, "it")
+    ways, notes = ways_in(found, arranged, in_tmux, "it")
     return Listed(
         profile.name, profile.title, program, path, printed, profile.seen, ways, (*notes, *arranged.notes)
     )
@@ -160,7 +160,7 @@ def pane_here(environ: Mapping[str, str]) -> tuple[str, str, str]:
     return (pane, server, terminal) if shown == terminal else ("", "", terminal)
 
 
-def reached(
+def ways_in(
     found: Found, arranged: Arrangement, in_tmux: bool, name: str
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the ways by which mail may go in here, and what a person should know before the start."""
