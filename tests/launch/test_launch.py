@@ -90,6 +90,7 @@ def test_a_second_launch_of_a_name(team: Team, window: Open) -> None:
     assert second.code == 6 and "line_program runs as bob, on /dev/pts/" in second.err, second
     one.keys("bye 0")
     one.shows("$")
+    until(lambda: not one.processes)
 
 
 @pytest.mark.parametrize(
