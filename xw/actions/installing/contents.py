@@ -182,4 +182,4 @@ def _section(site: Site) -> Section:
 
 
 def _without_mcp(site: Site) -> tuple[str, ...]:
-    return () if site.has_mcp else ("no MCP entry: install the package first: pip install 'xw[mcp]'",)
+    return () if site.has_mcp else ("no MCP entry: install the extra first: in the checkout of xw, pipx install --force '.[mcp]'",)
