@@ -182,4 +182,5 @@ def _section(site: Site) -> Section:
 
 
 def _without_mcp(site: Site) -> tuple[str, ...]:
-    return () if site.has_mcp else ("no MCP entry: install the extra first: in the checkout of xw, pipx install --force '.[mcp]'",)
+    note = "no MCP entry: install the extra first: in the checkout of xw, pipx install --force '.[mcp]'"
+    return () if site.has_mcp else (note,)
