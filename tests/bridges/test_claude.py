@@ -200,6 +200,7 @@ def test_a_program_that_stands_still(stage: Stage, monkeypatch: pytest.MonkeyPat
     chat, text = stage.chat(), text_of("[[say:one]]", "aaaaaaa1")
     mark = chat.mark()
     session.process.send_signal(signal.SIGSTOP)
+    os.waitpid(session.process.pid, os.WUNTRACED)  # until each of its threads stands still
     with pytest.raises(Uncertain, match="did not read the text"):
         chat.present(mark, text)
     assert chat.seen(mark, text) is None
