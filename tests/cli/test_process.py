@@ -260,7 +260,7 @@ def late(name, *rest):
 builtins.__import__ = late
 main()
 """
-    for module, command in (("typer", "peers"), ("xw.cli.call", "check")):
+    for module, command in (("typer", "--help"), ("xw.cli.call", "check")):
         ran = subprocess.run(
             [sys.executable, "-c", driver, module, command], cwd=team.folder, capture_output=True, check=False
         )

@@ -1,7 +1,6 @@
 """Every command, as data: the one definition for `quick`, typer and the documents.
 
-Each help text starts with a verb and has at most 60 characters, as a test checks. `quick` runs the commands
-marked `hot`, which agents call all the time, without typer.
+Each help text starts with a verb and has at most 60 characters, as a test checks.
 """
 
 from xw.layout import DELIVERIES, TYPES
@@ -29,7 +28,9 @@ class Param(NamedTuple):
 
     @property
     def absent(self) -> object:
-        """Return the value of an absent parameter."""
+        """Return the value of an absent parameter; a number's is text, as on a command line."""
+        if self.kind in NUMBERS and self.default is not None:
+            return str(self.default)
         return [] if self.many else False if self.kind == "switch" else self.default
 
 
@@ -53,7 +54,6 @@ class Command(NamedTuple):
     example: str
     run: str
     params: tuple[Param, ...] = ()
-    hot: bool = False
     hides: tuple[str, ...] = ()
 
 
@@ -199,7 +199,6 @@ COMMANDS = (
                 metavar="SESSION",
             ),
         ),
-        hot=True,
     ),
     Command(
         "read",
@@ -207,7 +206,6 @@ COMMANDS = (
         "xw read k7f3q2m9 4sq2289a",
         "inbox:read",
         (_IDS, Param("thread", "--thread", "Print their whole threads.", kind="switch")),
-        hot=True,
     ),
     Command(
         "send",
@@ -215,7 +213,6 @@ COMMANDS = (
         'xw send --to bob task "Review sums.py" --attach sums.py',
         "outgoing:send",
         (_TYPE, _BODY._replace(required=False), _TO, _ANY, _RE, _ATTACH, _EXPIRES, _URGENT, _FILE),
-        hot=True,
     ),
     Command(
         "reply",
@@ -223,11 +220,8 @@ COMMANDS = (
         'xw reply k7f3q2m9 "Line 2 subtracts."',
         "outgoing:reply",
         (_ID, _BODY, _ATTACH, _FILE),
-        hot=True,
     ),
-    Command(
-        "done", "Mark messages as handled.", "xw done k7f3q2m9 4sq2289a", "inbox:done", (_IDS,), hot=True
-    ),
+    Command("done", "Mark messages as handled.", "xw done k7f3q2m9 4sq2289a", "inbox:done", (_IDS,)),
     Command(
         "claim",
         "Claim a message: nobody else then works on it.",
@@ -440,7 +434,6 @@ COMMANDS = (
             Param("event", help="Name the program's event, or 'wake'.", required=True, metavar="EVENT"),
             Param("program", "--program", "Name the program.", default="other", metavar="NAME"),
         ),
-        hot=True,
         hides=("--json", "--offline"),
     ),
     Command("prompt", "Print the instructions for your system prompt.", "xw prompt", "setup:prompt"),
