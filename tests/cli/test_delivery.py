@@ -132,13 +132,13 @@ def choose_anew(path: Path) -> None:
 
 def test_init_sets_it_and_the_others_see_it(team: Team) -> None:
     """`init --delivery` changes an existing entry; `who` and `peers NAME` show the value and its reason."""
-    assert "delivery start (default)" in team.ok("who", by="bob")
+    assert "delivery start: at the start of a session (default)" in team.ok("who", by="bob")
     team.ok("init", "--name", "bob", "--delivery", "turn", by=None)
     entry = json.loads((team.folder / "xw.json").read_text())["instances"]["bob"]
     assert entry == {"description": "bob's description", "delivery": "turn"}
     assert json.loads((team.box("bob") / "card.json").read_text())["delivery"] == "turn"
-    assert "delivery turn (set in xw.json)" in team.ok("who", by="bob")
-    assert "delivery     turn (set in xw.json)" in team.ok("peers", "bob")
+    assert "delivery turn: at each turn (set in xw.json)" in team.ok("who", by="bob")
+    assert "delivery     turn: at each turn (set in xw.json)" in team.ok("peers", "bob")
     choose(team, "asked")
     peer = team.json("peers", "bob")["peers"][0]
     assert (peer["delivery"], peer["delivery_why"], peer["on_hold"]) == ("asked", "set in xw.json", False)

@@ -398,3 +398,8 @@ def test_each_recipient_has_its_own_times(team: Team) -> None:
     assert bobs.stat().st_ino != carols.stat().st_ino
     os.utime(bobs, (1, 1))
     assert team.json("trace", sent["id"])["recipients"][1]["since"] > "2026"
+
+
+def test_mail_to_oneself(team: Team) -> None:
+    """The report says that the recipient is the sender."""
+    assert team.ok("send", "info", "x", "--to", "alice,bob").endswith(" delivered to alice (yourself), bob\n")

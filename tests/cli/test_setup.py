@@ -223,7 +223,7 @@ def test_who(team: Team) -> None:
         f"hub      {team.hub}",
         f"config   {team.folder / 'xw.json'}",
         "pending  1",
-        "delivery start (default)",
+        "delivery start: at the start of a session (default)",
     ]
     assert team.json("who", by="bob")["pending"] == 1
 

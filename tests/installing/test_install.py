@@ -547,3 +547,26 @@ def test_killed_while_writing(place: Path, files: Callable[[], Files]) -> None:
     assert "project/.claude/settings.json" not in files()
     install("claude", "--remove")
     assert files() == {}
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_files_and_the_next_steps(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], joined: bool
+) -> None:
+    """The preview begins with the number and place of its files; after writing, it says what comes next."""
+    (place / "project" / "sub").mkdir()
+    monkeypatch.chdir(place / "project" / "sub")
+    if joined:
+        assert run(["init", "--name", "alice"]) == 0
+    capsys.readouterr()
+    assert run(["install", "gemini"]) == 0
+    first, *names = capsys.readouterr().out.splitlines()[:3]
+    assert first == f"would write 2 files in {place}/project, the git repository of this directory:"
+    assert names == ["  .gemini/settings.json", "  GEMINI.md"]
+    install("gemini")
+    steps = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Next: ")]
+    assert steps[-2].startswith("Next: restart gemini here")
+    assert steps[-1] == "Next: commit .gemini and GEMINI.md, or let git ignore them."
+    assert ("Next: `xw init --name NAME` makes a mailbox." in steps) is not joined
+    assert run(["install", "gemini", "--remove"]) == 0
+    assert capsys.readouterr().out.startswith("would remove xw from 2 files in ")

@@ -10,6 +10,7 @@ import pytest
 from tests.bridges.helpers import until
 from tests.cli.team import Team
 from tests.launch.window import Window
+from xw.actions.launching import found
 from xw.runs import read
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
@@ -56,3 +57,20 @@ def test_another_version(team: Team, desk: Window) -> None:
     )
     desk.keys("/exit")
     until(lambda: not desk.processes)
+
+
+def test_a_slow_program_delays_no_line_before_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`xw launch --list` gets each program as soon as its version is known."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    for name, script in (("claude", "echo 1.2.3"), ("llm", f"read x < {gate}; echo 4.5.6")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(found, "VERSION_S", 60.0)
+    listed = found.each_listed({"PATH": str(tmp_path)})
+    first = next(listed)
+    gate.write_text("go\n")
+    assert (first.name, first.version) == ("claude", "1.2.3")
+    assert {one.name: one.version for one in listed if one.path} == {"llm": "4.5.6"}

@@ -3,7 +3,7 @@
 Each function imports what it needs: a face may import this module for `doctor` alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,8 @@ from xw.instance import Options, load_config
 if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.hold import Held
-    from xw.actions.installing import Plan
+    from xw.actions.installing import Plan as Plan
+    from xw.actions.launching.found import Listed as Listed
     from xw.actions.launching.found import Programs
     from xw.actions.launching.panes import Order, Started
     from xw.actions.moving import HubMoved, Renewed
@@ -262,6 +263,13 @@ def programs() -> "Programs":
     from xw.actions.launching import found
 
     return found.listed()
+
+
+def each_program() -> Iterator["Listed"]:
+    """Yield the same programs, each as soon as its version is known."""
+    from xw.actions.launching import found
+
+    return found.each_listed()
 
 
 def launch(options: Options, words: Sequence[str], tell: Tell) -> int:

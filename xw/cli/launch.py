@@ -1,11 +1,15 @@
 """The handler of launch."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from xw.agent import functions
 from xw.cli.call import Call, warn
-from xw.cli.show import emit, tell
+from xw.cli.show import emit, flush, tell
 from xw.errors import Usage
+
+if TYPE_CHECKING:
+    from xw.agent.functions import Listed
 
 
 def launch(call: Call, words: list[str], room: str | None, detach: bool, listing: bool) -> int:
@@ -43,16 +47,20 @@ def _several(call: Call, words: list[str], room: str, detach: bool) -> int:
 def _list(call: Call, words: list[str]) -> int:
     if words:
         raise Usage("--list takes no names: it lists the programs of this machine")
-    found = functions.programs()
     if call.json:
-        return emit(found.to_json())
-    for one in found.programs:
-        if not one.path:
-            tell(f"{one.name:10} not installed (`{one.program}`)")
-            continue
-        way = f"mail goes in by {one.ways[0]}" if one.ways else "mail is not shown as it arrives"
-        others = f", else {', '.join(one.ways[1:])}" if one.ways[1:] else ""
-        tell(f"{one.name:10} {one.version or 'version unknown'}; {way}{others}")
-        for note in one.notes:
-            tell(f"{'':10} {note}")
+        return emit(functions.programs().to_json())
+    for one in functions.each_program():
+        _show(one)
+        flush()  # the next program may take seconds to print its version
     return 0
+
+
+def _show(one: "Listed") -> None:
+    if not one.path:
+        tell(f"{one.name:10} not installed (`{one.program}`)")
+        return
+    way = f"mail goes in by {one.ways[0]}" if one.ways else "mail is not shown as it arrives"
+    others = f", else {', '.join(one.ways[1:])}" if one.ways[1:] else ""
+    tell(f"{one.name:10} {one.version or 'version unknown'}; {way}{others}")
+    for note in one.notes:
+        tell(f"{'':10} {note}")

@@ -131,7 +131,9 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "
         return
     parts = []
     if sent.delivered:
-        parts.append(f"delivered to {names(sent.delivered)}")
+        own = "" if sent.about else agent.name  # a dead letter of one's own is repeated to oneself
+        to = tuple(f"{one} (yourself)" if one == own else one for one in sent.delivered)
+        parts.append(f"delivered to {names(to)}")
     if sent.waiting:
         parts.append(f"in the outbox for {names(sent.waiting)}: `xw sync` delivers it later")
     if parts and sent.away:

@@ -13,6 +13,12 @@ from xw.errors import Usage
 from xw.text import first_line, span
 
 _PEERS = 50  # listed by `peers` without --all
+_SHOWN = {
+    "asked": "only when asked",
+    "start": "at the start of a session",
+    "turn": "at each turn",
+    "push": "at once",
+}
 _LARGE = 1 << 20  # bytes; larger attachments get a progress bar
 
 
@@ -153,7 +159,7 @@ def _bridge(peer: Peer, width: int) -> str:
 
 def _delivery(found: Who | Peer, name: str) -> str:
     held = f"; on hold until `xw resume {name}`" if found.on_hold else ""
-    return f"{found.delivery} ({found.delivery_why}){held}"
+    return f"{found.delivery}: {_SHOWN[found.delivery]} ({found.delivery_why}){held}"
 
 
 def hold(call: Call, name: str | None) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VERSION_S = 5.0
 """How long a program may take to print its version."""
+
+_AT_ONCE = 3  # programs that are asked for their versions at the same time, at least
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
 
@@ -90,10 +92,16 @@ class Programs(NamedTuple):
 
 def listed(environ: Mapping[str, str] = os.environ) -> Programs:
     """Return the programs that xw knows, and how mail would reach each that is started in this terminal."""
+    return Programs(tuple(each_listed(environ)))
+
+
+def each_listed(environ: Mapping[str, str] = os.environ) -> Iterator[Listed]:
+    """Yield the programs that xw knows, in their order, each as soon as its version is known."""
     known = [one for one in programs.profiles() if one.programs]
     in_tmux = bool(pane_here(environ)[0])
-    with ThreadPoolExecutor(len(known)) as pool:  # each may take its whole time to print its version
-        return Programs(tuple(pool.map(lambda one: _listed(one, in_tmux, environ), known)))
+    # A program takes seconds of a processor to print its version: all at once would end together, late.
+    with ThreadPoolExecutor(max(_AT_ONCE, os.cpu_count() or 1)) as pool:
+        yield from pool.map(lambda one: _listed(one, in_tmux, environ), known)
 
 
 def _listed(profile: ProgramProfile, in_tmux: bool, environ: Mapping[str, str]) -> Listed:
