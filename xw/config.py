@@ -201,11 +201,16 @@ def read(path: str) -> dict[str, object]:
         raise Usage(f"{path}: {error.strerror}") from None
     except Damaged as error:
         raise Usage(f"{path}: {error}") from None
-    if not _looks_right(data):
-        from xw.config_schema import check
-
-        check(data, path)
+    check(data, path)
     return data
+
+
+def check(data: object, path: str) -> None:
+    """Raise Usage with the file, the key and the expected value unless `data` is a valid configuration."""
+    if not _looks_right(data):
+        from xw import config_schema
+
+        config_schema.check(data, path)
 
 
 def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> str:

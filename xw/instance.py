@@ -272,7 +272,6 @@ def update_config(
 
     `instances` are added, and the instance `without` is removed.
     """
-    from xw.config_schema import check
     from xw.files.own_folder import own_folder
 
     folder, _, name = path.rpartition("/")
@@ -288,5 +287,5 @@ def update_config(
         left = data.get("instances")
         if without and isinstance(left, dict):
             left.pop(without, None)
-        check(data, path)
+        config.check(data, path)
         files.rewrite((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), "", name)

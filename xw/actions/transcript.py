@@ -13,7 +13,6 @@ from xw.layout import INBOX
 from xw.mailbox import ARRIVED, RECEIVED, Place
 from xw.message import Message
 from xw.text import nearest
-from xw.watch import Arrivals
 from xw.withdrawals import withdrawn
 from xw.words import Where
 
@@ -89,6 +88,8 @@ def follow(
     resolved = _resolved(instance, selection)
     folders = [f"{instance.root}/{instance.mailbox.at(folder)}" for folder in _FOLDERS]
     seen: set[str] = set()
+    from xw.watch import Arrivals  # imports watchdog, which nothing else here needs
+
     with Arrivals(folders) as woken:
         while True:
             places = _all_places(instance)
