@@ -18,7 +18,7 @@ def wanted(token: str) -> str:
         text = text.rpartition("/")[2].partition(".")[0]
     if len(text) < LEAST:
         shown = repr(token if len(token) <= 40 else token[:39] + "…")
-        raise ShortId(f"an id needs at least {LEAST} characters, not {shown}: `xw check` lists them")
+        raise ShortId(f"an id needs at least {LEAST} characters, not {shown}: `xw check` lists the ids")
     return text
 
 

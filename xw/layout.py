@@ -211,14 +211,12 @@ def digest(data: bytes) -> str:
     return "".join(_BASE32[number >> shift & 31] for shift in range(35, -5, -5))
 
 
-def check_name(name: str) -> str:
-    """Return `name` if an instance may have it; else raise Usage."""
+def check_name(name: str, what: str = "an instance name") -> str:
+    """Return `name` if an instance, or `what` else the error shall say, may have it; else raise Usage."""
     if name in RESERVED:
         raise Usage(f"{name!r} is reserved: choose another name")
     if not is_name(name):
-        raise Usage(
-            f"{name!r} is not an instance name: use 1 to 32 of a-z, 0-9 and '-', not starting with '-'"
-        )
+        raise Usage(f"{name!r} is not {what}: use 1 to 32 of a-z, 0-9 and '-', not starting with '-'")
     return name
 
 

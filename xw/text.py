@@ -88,6 +88,11 @@ def span(seconds: float) -> str:
     return f"{seconds}s"
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """Return a number with its words: `1 message waits`, `3 messages wait`."""
+    return f"{count} {one if count == 1 else several}"
+
+
 def size(count: int) -> str:
     """Return a number of bytes for people: `512 B`, `1.4 KiB`, `3.0 MiB`."""
     if count < 1024:

@@ -173,7 +173,9 @@ def test_hold_and_resume(team: Team) -> None:
     assert (findings["on-hold"]["number"], findings["on-hold"]["fix"]) == (1, "xw resume bob")
     assert "hello" in team.ok("check", by="bob")
     assert team.json("resume", by="bob") == {"format": 1, "name": "bob", "on_hold": False, "changed": True}
-    assert not team.json("resume", "bob")["changed"]
+    assert team.ok("resume", "bob") == "bob was not on hold\n"
+    team.ok("hold", "bob")
+    assert team.ok("resume", "bob") == "bob is off hold: its mail is shown again\n"
     assert not team.json("peers", "bob")["peers"][0]["on_hold"]
 
 

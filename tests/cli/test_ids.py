@@ -34,7 +34,7 @@ def test_an_ordinal_is_no_id(team: Team, command: str) -> None:
             refused = team.run(*words, by=by)
             assert (refused.code, refused.out) == (3, ""), (words, refused)
             assert "an id needs at least 4 characters" in refused.err
-            assert "`xw check` lists them" in refused.err
+            assert "`xw check` lists the ids" in refused.err
             assert "fits" not in refused.err
     assert sorted(path for path in team.hub.rglob("*") if not path.name.startswith(".")) == before
 

@@ -28,6 +28,7 @@ def test_init_in_an_empty_directory(empty: Path) -> None:
         "mailbox  my-project (made)",
         f"config   {empty / 'xw.json'}",
         "Next: `xw init --name NAME` adds another agent here.",
+        "Next: `xw launch my-project -- claude` starts an agent with this mailbox.",
         "Next: `xw prompt` prints instructions for the agent's system prompt.",
     ]
     assert json.loads((empty / "xw.json").read_text()) == {

@@ -168,7 +168,7 @@ def test_unregistering(alice: Machine, bob: Machine, world: World) -> None:
     bob.ok("done", done)
     alice.send("bob", "unhandled")
     listed = bob.run("unregister", "bob")
-    assert (listed.code, "1 unhandled messages go back" in listed.err) == (2, True), listed
+    assert (listed.code, "1 unhandled message goes back" in listed.err) == (2, True), listed
     left = bob.json("unregister", "bob", "--yes")
     assert [one["to"] for one in left["returned"]] == ["alice"]
     assert not bob.mirror.exists()

@@ -84,7 +84,7 @@ def test_peers_show_the_bridge_and_its_death(team: Team) -> None:
     shown = team.ok("peers")
     assert "bob gone; 1 pending" in shown and "bridge command died: `xw up` or `xw bridge` starts it" in shown
     result = team.run("doctor", by="bob")
-    assert result.code == 1 and "bad  its bridge (command) died, and 1 messages wait for it" in result.out
+    assert result.code == 1 and "bad  its bridge (command) died, and 1 message waits for it" in result.out
 
 
 def test_bridge_that_was_ended_has_not_died(team: Team) -> None:
@@ -99,7 +99,7 @@ def test_doctor_misses_a_configured_bridge(team: Team) -> None:
     assert "note its bridge does not run" in team.run("doctor", by="bob").out
     team.send("anybody?")
     assert (
-        "bad  its bridge does not run, and 1 messages wait for it: xw up" in team.run("doctor", by="bob").out
+        "bad  its bridge does not run, and 1 message waits for it: xw up" in team.run("doctor", by="bob").out
     )
 
 

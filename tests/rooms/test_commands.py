@@ -41,10 +41,11 @@ def finish(team: Team, room: str = "talk") -> str:
 def test_a_request_to_a_room_says_that_the_room_decides(
     team: Team, words: tuple[str, ...], wanted: str
 ) -> None:
-    """The room may refuse: the command prints what it asked for, and that the answer comes by mail."""
+    """The room may refuse: the command prints what it asked for, and where to see whether the room did it."""
     create(team)
     asked = team.ok("room", *words, by="bob")
-    assert asked.endswith(f" asks talk to {wanted}, and talk answers by mail; delivered to talk\n")
+    assert asked.startswith(f"asked talk to {wanted} (")
+    assert asked.endswith("): `xw room show talk` shows when it has\n")
 
 
 def test_the_prompt_marks_a_room(team: Team) -> None:
@@ -130,7 +131,7 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "talk", "--members", "bob,zoe"], 3, "not on"),
         (["room", "create", "bob"], 6, "choose another name"),
         (["room", "create", "old", "--members", "bob"], 6, "already"),
-        (["room", "create", "Talk"], 2, "not an instance name"),
+        (["room", "create", "Talk"], 2, "not a room name"),
         (["room", "create", "talk", "--members", "bob,talk"], 2, "of itself"),
         (["room", "create", "talk", "--members", "bob,bob"], 2, "twice"),
         (["room", "create", "talk", "--policy", "chaos"], 2, "chaos"),
@@ -144,12 +145,15 @@ def test_no_rooms(team: Team) -> None:
         (["room", "create", "talk", "--turns", "-1"], 2, "turns"),
         (["room", "create", "talk", "--seed", "a\udcff"], 2, "seed is not valid UTF-8"),
         (["room", "say", "bob", "hi"], 3, "not a room"),
+        (["room", "say", "odl", "hi"], 3, "no room 'odl' on "),
+        (["room", "pause", "oldd"], 3, "no room 'oldd' on "),
+        (["room", "show", "Tea Time"], 2, "not a room name"),
         (["room", "say", "old", " "], 2, "empty"),
         (["room", "show", "bob"], 3, "is not a room"),
         (["room", "run", "nowhere"], 3, "nowhere"),
         (["log", "--room", "bob"], 3, "is not a room"),
-        (["log", "--room", "stray"], 3, "is not a room"),
-        (["log", "--room", "nowhere"], 3, "is not a room"),
+        (["log", "--room", "stray"], 3, "no room 'stray'"),
+        (["log", "--room", "nowhere"], 3, "no room 'nowhere'"),
         (["log", "--room", "old", "--thread", "x"], 2, "--thread"),
         (["log", "--room", "old", "--with", "bub"], 3, "no peer 'bub'"),
         (["room", "crate", "x"], 2, "crate"),
@@ -253,7 +257,7 @@ def test_whether_a_room_runs(team: Team) -> None:
     said = team.run("room", "say", "talk", "hello", by="bob")
     assert (said.code, said.err) == (0, "xw: nobody runs the room yet: xw room run talk\n")
     assert team.json("room", "show", "talk")["running"] is False
-    bad = "bad  nobody runs the room talk, and 1 messages wait for it: xw room run talk"
+    bad = "bad  nobody runs the room talk, and 1 message waits for it: xw room run talk"
     assert bad in team.run("doctor").out and team.run("doctor").code == 1
     running = team.start("room", "run", "talk")
     team.json("wait", "--timeout", str(PATIENCE), by="bob")

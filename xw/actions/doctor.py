@@ -21,7 +21,7 @@ from xw.mailbox import Mailbox
 from xw.message import Message, decode
 from xw.mirror.mirror import Mirror
 from xw.mirror.recognise import copied
-from xw.text import first_line, span, visible
+from xw.text import counted, first_line, span, visible
 
 _STALE_CLAIM = 3600.0
 _OLD_MAIL = 86400.0
@@ -125,7 +125,7 @@ def _of(instance: Instance, named: str) -> Iterator[Finding]:
                 told, _, fix = what.partition("; ")
                 yield Finding("note", "shared-name", told, fix)
             for name, waiting in rooms.unheard(instance.hub):
-                what = f"nobody runs the room {name}, and {waiting} messages wait for it"
+                what = f"nobody runs the room {name}, and {_wait(waiting)} for it"
                 yield Finding("bad", "room-down", what, f"xw room run {name}", waiting, instance=name)
         except (XwError, OSError) as error:
             yield of_error(error)
@@ -281,11 +281,15 @@ def _ids(mailbox: Mailbox, now: int) -> Iterator[Finding]:
         yield Finding("note", "ids-ahead", what, "check the clock (NTP)", skew_s=ahead)
 
 
+def _wait(waiting: int) -> str:
+    return counted(waiting, "message waits", "messages wait")
+
+
 def _bridge(instance: Instance) -> Iterator[Finding]:
     """Report a hold, and a configured bridge that does not run: the instance's mail waits unseen."""
     if delivery.held(instance.mailbox):
         waiting = len(instance.mailbox.pending())
-        what = f"it is on hold: {waiting} messages wait, and none is shown by itself"
+        what = f"it is on hold: {_wait(waiting)}, and none is shown by itself"
         yield Finding("note", "on-hold", what, f"xw resume {instance.name}", waiting)
     seen = presence.read(instance.mailbox)
     kind = seen.bridge
@@ -302,7 +306,7 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
         yield Finding(
             "bad" if waiting else "note",
             "bridge-down",
-            f"{died}, and {waiting} messages wait for it",
+            f"{died}, and {_wait(waiting)} for it",
             "xw up" if configured else "start `xw bridge` again",
             waiting,
         )

@@ -9,6 +9,7 @@ from xw import clock, config, layout, post
 from xw.actions.supervising import orphaned
 from xw.errors import (
     Busy,
+    Closed,
     Moved,
     NotFound,
     Refused,
@@ -125,7 +126,7 @@ def create(
     personas: Mapping[str, str] = {},  # never changed
 ) -> Opened:
     """Make a room on the hub. Raise NotFound if a member is missing, Refused if the name is taken."""
-    layout.check_name(name)
+    layout.check_name(name, "a room name")
     hub = shared(options)
     if name in members:
         raise Usage(f"{name} cannot be a member of itself; no room was made")
@@ -153,8 +154,10 @@ def create(
 def open_room(options: Options, name: str) -> Opened:
     """Return a room for reading. Raise NotFound if there is none."""
     hub = shared(options)
-    if not hub.rooms().exists(layout.check_name(name)):
-        raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
+    if not hub.rooms().exists(layout.check_name(name, "a room name")):
+        if hub.knows(name):
+            raise NotFound(f"{name!r} on {hub.url} is not a room: `xw room list` shows the rooms")
+        raise _unknown(hub, name)
     return Opened(name, hub)
 
 
@@ -384,11 +387,20 @@ def check_author(room: Opened | Instance, name: str) -> None:
         raise NotFound(f"{where}{nearest(name, known)}; `xw peers` lists them")
 
 
+def _unknown(hub: Hub | Outgoing, room: str, end: str = "") -> NotFound:
+    """Return the error for a name that nobody on the hub has, with the rooms of a like name."""
+    rooms = [peer.name for peer in hub.peers() if peer.kind == ROOM]
+    listed = f"no room {room!r} on {hub.url}{nearest(room, rooms)}; `xw room list` shows the rooms"
+    return NotFound(listed + end)
+
+
 def _must_be_room(instance: Instance, room: str) -> None:
     try:
         kind = instance.hub.peer(room).kind
-    except NotFound as error:
-        raise NotFound(f"{error}; `xw room list` shows the rooms; nothing was sent") from None
+    except Closed as error:
+        raise Closed(f"{error}; nothing was sent") from None
+    except NotFound:
+        raise _unknown(instance.hub, room, "; nothing was sent") from None
     if kind != ROOM:
         raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 

@@ -19,9 +19,14 @@ from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
 from xw.instance import Options, load_config, open_instance, update_config, usual_mirror
 from xw.mailbox import Mailbox
+from xw.text import counted
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
+
+
+_ONE_BACK = "unhandled message goes back to its sender"
+_SEVERAL_BACK = "unhandled messages go back to their senders"
 
 
 class Left(NamedTuple):
@@ -111,13 +116,10 @@ def _preview(hub: Hub, name: str) -> str:
         layout.sender_of(one) for one, state in states.items() if state in ("pending", "processing")
     )
     senders = ", ".join(f"{sender} {count}" for sender, count in sorted(back.items()))
-    mail = (
-        f"{back.total()} unhandled messages go back to their senders ({senders})"
-        if back
-        else "no mail goes back"
-    )
+    mail = f"{counted(back.total(), _ONE_BACK, _SEVERAL_BACK)} ({senders})" if back else "no mail goes back"
+    kept = counted(len(states) - back.total(), "handled one stays", "handled ones stay")
     return (
-        f"this would take {name} off {hub.url}: {mail}, the {len(states) - back.total()} handled ones stay "
+        f"this would take {name} off {hub.url}: {mail}, {kept} "
         f"in an archive, and the name is free; `xw unregister {name} --yes` does it"
     )
 

@@ -604,9 +604,7 @@ COMMANDS = (
         "mcp:mcp",
         (
             Param("http", "--http", "Serve HTTP on this machine, with a token.", kind="switch"),
-            Param(
-                "port", "--port", "Use this port; default: 4790.", kind="number", default=4790, metavar="N"
-            ),
+            Param("port", "--port", "Use this port.", kind="number", default=4790, metavar="N"),
             Param("token_file", "--token-file", "Keep the token in FILE.", metavar="FILE"),
         ),
         hides=("--json",),  # its output is the protocol's
@@ -626,11 +624,16 @@ COMMANDS = (
         "xw install claude --project",
         "installing:install",
         (
-            Param("program", help="Choose the program.", required=True, metavar="PROGRAM"),
+            Param(
+                "program",
+                help="Choose claude, codex, gemini, opencode or qwen.",
+                required=True,
+                metavar="PROGRAM",
+            ),
             Param("user", "--user", "Write your own settings, for all projects.", kind="switch"),
             Param("project", "--project", "Write the project's settings; default.", kind="switch"),
             Param("remove", "--remove", "Remove what it wrote.", kind="switch"),
-            Param("yes", "--yes", "Write the files that it otherwise shows.", kind="switch"),
+            Param("yes", "--yes", "Write the files; without it, they are only shown.", kind="switch"),
         ),
         hides=("--as", "--hub", "--config", "--offline"),
     ),

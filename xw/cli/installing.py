@@ -34,7 +34,8 @@ def install(call: Call, program: str, user: bool, project: bool, remove: bool, y
         say(f"nothing to remove for {program}" if remove else f"{program} is up to date")
     elif not yes:
         place = "--user" if user else "--project"
-        say(f"Next: `xw install {program} {place}{' --remove' if remove else ''} --yes` writes this.")
+        flag, does = (" --remove", "removes") if remove else ("", "writes")
+        say(f"Next: `xw install {program} {place}{flag} --yes` {does} this.")
     elif not remove:
         for sentence in _next(call, planned):
             say(f"Next: {sentence}.")

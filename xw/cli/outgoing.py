@@ -105,13 +105,10 @@ def resent(found: "Resends") -> None:
         tell(f"and {len(hidden)} more were not sent again: --json lists them")
 
 
-def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "", asked: str = "") -> None:
-    """Act, and print the sent message's state.
-
-    `how` is its relation to the message acted on, `asked` describes its request to a room.
-    """
+def report(call: Call, act: "Callable[[Agent], Sent]", how: str = "") -> None:
+    """Act, and print the sent message's state; `how` is its relation to the message acted on."""
     agent = call.agent()
-    show(call, agent, acted(call, agent, act, how), how, asked)
+    show(call, agent, acted(call, agent, act, how), how)
 
 
 def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str = "") -> "_Acted":
@@ -124,7 +121,7 @@ def acted(call: Call, agent: "Agent", act: "Callable[[Agent], _Acted]", how: str
         raise
 
 
-def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "") -> None:
+def show(call: Call, agent: "Agent", sent: "Sent", how: str = "") -> None:
     """Print the sent message's state."""
     if call.json:
         emit(sent.to_json())
@@ -140,8 +137,6 @@ def show(call: Call, agent: "Agent", sent: "Sent", how: str = "", asked: str = "
         parts.append(f"not to {names(sent.away)}, away for long: `--to NAME` reaches them")
     if not parts:
         return
-    if asked:
-        parts.insert(0, asked)
     if sent.about:
         # First, so that the line still ends with the message's state.
         parts.insert(0, f"{how} {named(sent.about.file_name, sent.about, agent.name)}")

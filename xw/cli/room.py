@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Callable, Sequence
 
-from xw import Agent, Limits, Member, Room, Sent, clock
+from xw import Agent, Limits, Member, Room, Sent, clock, layout
+from xw.cli import outgoing
 from xw.cli.call import Call, warn
-from xw.cli.outgoing import body_text, report
+from xw.cli.outgoing import acted, body_text, report
 from xw.cli.show import emit, flush, say, tell
 from xw.errors import Usage
 from xw.text import first_line, span
@@ -48,6 +49,8 @@ def create(
     say(f"room {name} made on {room.hub}: {', '.join(listed) or 'no members yet'}; {policy}")
     if not room.owner:
         say("It has no owner, because --as named nobody on this hub: only people can pause and close it.")
+    if not listed:
+        say(f"Next: `xw room join {name} --member NAME` for each member, or `xw room join {name}` as each.")
     say(f"Next: `xw room run {name}` or `xw up` runs it, `xw log --room {name} --follow` shows it.")
 
 
@@ -147,8 +150,14 @@ def close(call: Call, name: str) -> None:
 
 
 def _ask(call: Call, room: str, request: str, act: Callable[[Agent], Sent]) -> None:
-    """Send a request, and print that the room decides: a refusal comes by mail."""
-    report(call, act, asked=f"asks {room} to {request}, and {room} answers by mail")
+    """Send a request, and print where to see what the room decided; a refusal comes by mail too."""
+    agent = call.agent()
+    sent = acted(call, agent, act)
+    if call.json or not sent.delivered:
+        outgoing.show(call, agent, sent)
+        return
+    does = f"`xw room show {room}` shows when it has"
+    tell(f"asked {room} to {request} ({layout.short_id(sent.id)}): {does}")
 
 
 def speak(call: Call, name: str, body: str | None, file: str | None) -> None:

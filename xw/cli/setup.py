@@ -10,7 +10,7 @@ from xw.cli import outgoing
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, flush, names, say, tell
 from xw.errors import Usage
-from xw.text import first_line, span
+from xw.text import counted, first_line, span
 
 _PEERS = 50  # listed by `peers` without --all
 _SHOWN = {
@@ -58,6 +58,8 @@ def init(
     if agent.kind == "human":
         say("Next: `xw check` shows your mail, `xw log --follow` all messages as they come and go.")
     else:
+        if agent.kind != "room":
+            tell(f"Next: `xw launch {agent.name} -- claude` starts an agent with this mailbox.")
         say("Next: `xw prompt` prints instructions for the agent's system prompt.")
 
 
@@ -104,15 +106,17 @@ def peers(call: Call, which: str | None, everything: bool, limit: int | None) ->
 
 def _peer_line(peer: Peer, now: int) -> str:
     kind = "" if peer.kind in ("", "agent") else f" ({first_line(peer.kind, 20)})"
+    is_room = peer.kind == "room" and not peer.problem
+    about = first_line(peer.description, 60)
     parts = [
-        f"{peer.name}{kind} {peer.status}",
+        f"{peer.name}{kind}: {about or '-'}" if is_room else f"{peer.name}{kind} {peer.status}",
         f"needs help: {first_line(peer.needs_help, 60)}" if peer.needs_help else "",
         _waiting(peer, now),
         "on hold" if peer.on_hold else "",
         f"bridge {_bridge(peer, 60)}" if peer.bridge else "",
         _seen(peer),
         first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60),
-        f"({peer.problem})" if peer.problem else first_line(peer.description, 60),
+        f"({peer.problem})" if peer.problem else "" if is_room else about,
         first_line(", ".join((*(f"@{group}" for group in peer.groups), *peer.capabilities)), 60),
         first_line(peer.model, 30),
     ]
@@ -176,11 +180,13 @@ def _switched(call: Call, now: Held) -> None:
     if call.json:
         emit(now.to_json())
         return
-    before = "" if now.changed else " (as before)"
     if now.on_hold:
+        before = "" if now.changed else " (as before)"
         tell(f"{now.name} is on hold{before}: `xw resume {now.name}` lets mail be shown again")
+    elif now.changed:
+        tell(f"{now.name} is off hold: its mail is shown again")
     else:
-        tell(f"{now.name} is not on hold{before}")
+        tell(f"{now.name} was not on hold")
 
 
 def join(call: Call, groups: list[str]) -> None:
@@ -202,11 +208,13 @@ def unregister(call: Call, name: str, confirmed: bool) -> None:
     tell(f"unregistered {left.name} from {left.hub}")
     if left.returned:
         senders = tuple(sorted({to for to, _ in left.returned}))
-        tell(f"returned {len(left.returned)} unhandled messages to {names(senders)}")
+        what = counted(len(left.returned), "unhandled message", "unhandled messages")
+        tell(f"returned {what} to {names(senders)}")
     for archive in left.archives:
         tell(f"archive  {archive}")
     if left.unsent:
-        tell(f"unsent   {left.unsent} messages to others stay in the archive")
+        what = counted(left.unsent, "message to others stays", "messages to others stay")
+        tell(f"unsent   {what} in the archive")
 
 
 def _groups(call: Call, found: Groups) -> None:

@@ -86,7 +86,7 @@ def _policy(text: str) -> Policy:
 def card(name: str, definition: Definition) -> dict[str, object]:
     """Return the room's card, with which the hub knows it while it is open."""
     members = ", ".join(member for member, _ in definition.members)
-    about = f"room of {members or 'nobody yet'}, {definition.policy}"
+    about = f"{members or 'nobody yet'}; {definition.policy}"
     return {"name": name, "kind": ROOM, "description": about}
 
 

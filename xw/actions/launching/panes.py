@@ -160,7 +160,7 @@ def _by_hand(agents: Sequence[Asked], room: str) -> str:
 
 def _room(options: Options, name: str, names: Sequence[str]) -> rooms.Room | None:
     """Return the room, None if it is to be made. Raise Usage or Refused if the agents cannot enter it."""
-    layout.check_name(name)
+    layout.check_name(name, "a room name")
     if name in names:
         raise Usage(f"{name} cannot be a member of itself: give the room another name; nothing was started")
     try:

@@ -205,13 +205,13 @@ def _begin(route: Route, address: "socket._RetAddress") -> socket.socket:
 def _addresses(route: Route, budget: Budget) -> "list[socket._RetAddress]":
     """Return the addresses of the host's name. Uses a thread, because a lookup has no timeout."""
     found: list[socket._RetAddress] = []
-    problems: list[OSError] = []
+    problems: list[str] = []
 
     def look() -> None:
         try:
             found.extend(socket.getaddrinfo(route.host, route.port, route.family, socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            problems.append(OSError(str(error)))
+            problems.append(getattr(error, "strerror", None) or str(error))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
