@@ -203,12 +203,23 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
                 raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 
+def last_time(mailbox: Mailbox) -> str:
+    """Return the time of the last id that this mailbox has given out on this machine; empty if none was."""
+    with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
+        return _last_time(mailbox, note)
+
+
+def _last_time(mailbox: Mailbox, note: "Note") -> str:
+    last = note.recall()
+    if layout.is_stamp(last):
+        return last
+    names = mailbox.names(layout.SENT)  # no note yet, one torn by a power cut, or one from a wrong clock
+    return layout.time_of(names[-1]) if names else ""
+
+
 def _next_time(mailbox: Mailbox, note: "Note", now: clock.Clock) -> int:
     """Return a time later than every id that this mailbox has given out on this machine."""
-    last = note.recall()
-    if not layout.is_stamp(last):  # no note yet, one torn by a power cut, or one from a wrong clock
-        names = mailbox.names(layout.SENT)
-        last = layout.time_of(names[-1]) if names else ""
+    last = _last_time(mailbox, note)
     at = max(now(), clock.from_stamp(last) + 1) if layout.is_stamp(last) else now()
     note.keep(clock.stamp(at))
     return at

@@ -19,6 +19,7 @@ from xw.instance import Instance
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
 from xw.mirror.carrier import Direct
+from xw.words import State
 
 
 def bodies(world: World) -> list[list[str]]:
@@ -193,19 +194,20 @@ def test_settled_by_its_owner_meanwhile(world: World) -> None:
     assert len(world.program.shown) == 1 and world.turns() == [] and world.inbox("alice") == []
 
 
-def test_the_head_is_settled_while_it_is_shown(world: World) -> None:
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_the_head_is_settled_while_it_is_shown(world: World, state: State) -> None:
     """An info above a message that its owner finishes meanwhile was shown, and is not shown again."""
     world.send("above", "info")
     names = replies(world, 2)
     world.program.answers = False
     bridge = world.bridge()
     bridge.step()
-    Mailbox(world.files, "bob").settle(names[0])
+    Mailbox(world.files, "bob").settle(names[0], state)
     world.send("and now?")
     world.program.answers = True
     world.run(bridge)
     assert bodies(world) == [["above", "alice 0", "alice 1"], ["and now?"]]
-    assert {state for state, _ in states(world)} == {"done"} and world.turns() == []
+    assert {one for one, _ in states(world)} == {"done", state} and world.turns() == []
 
 
 def test_a_claim_that_another_wins(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

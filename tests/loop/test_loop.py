@@ -331,16 +331,16 @@ def test_attachments_are_named(world: World, tmp_path: Path) -> None:
 
 
 def test_finished_by_its_owner_meanwhile(world: World) -> None:
-    """A message that its owner finishes while the chat works on it is left alone."""
+    """A message that its owner fails while the chat works on it is left alone."""
     name = world.send("I will do it myself")
     world.program.answers = False
     bridge = world.bridge()
     bridge.step()
     bridge.step()
-    Mailbox(world.files, "bob").settle(name)
+    Mailbox(world.files, "bob").settle(name, "failed")
     world.program.answers = True
     world.run(bridge)
-    assert states(world) == [("done", "question")] and world.inbox("alice") == [] and world.turns() == []
+    assert states(world) == [("failed", "question")] and world.inbox("alice") == [] and world.turns() == []
 
 
 def test_claimed_by_another_worker(world: World) -> None:

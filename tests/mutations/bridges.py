@@ -181,6 +181,20 @@ MUTATIONS = (
         ("tests/loop/test_batch.py::test_not_shown_with_a_head_that_fails",),
     ),
     Mutation(
+        "the agent's own reply in its turn is the answer",
+        "xw/bridges/loop.py",
+        "        reply = own_reply.find(self._mailbox, message, now.since)\n",
+        "        reply = None\n",
+        ("tests/loop/test_own_reply.py",),
+    ),
+    Mutation(
+        "a reply that was sent before the text went in is not its answer",
+        "xw/bridges/own_reply.py",
+        " and layout.time_of(name) > since:",
+        ":",
+        ("tests/loop/test_own_reply.py::test_another_reply_is_not_the_answer",),
+    ),
+    Mutation(
         "a damaged note of a turn is not a fresh start",
         "xw/bridges/turn.py",
         "    return Turn(name, LOST)\n",

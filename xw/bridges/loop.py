@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from xw import clock, delivery, layout, post, presence
 from xw.backoff import Pause
-from xw.bridges import answer, batch, infos, present, turn
+from xw.bridges import answer, batch, infos, own_reply, present, turn
 from xw.bridges.chat import (
     BLOCKED_S,
     Chat,
@@ -217,7 +217,7 @@ class Bridge:
         if now.stage == ENDED:
             return 0.0
         try:
-            message = self._mailbox.read(Place(INBOX["processing"], now.name))
+            message = self._claimed_message(now)
         except FileNotFoundError:
             return self._go_on_without(now)
         except Damaged as damage:
@@ -233,6 +233,15 @@ class Bridge:
             return self._capture(now, message)
         return self._resolve(now, message) if now.stage == PRESENTING else self._try(now, message)
 
+    def _claimed_message(self, now: Turn) -> Message:
+        """Return the message of a turn. `xw done` does not answer it, so its answer is still captured."""
+        try:
+            return self._mailbox.read(Place(INBOX["processing"], now.name))
+        except FileNotFoundError:
+            if now.stage != PRESENTED:
+                raise
+            return self._mailbox.read(Place(INBOX["done"], now.name))
+
     def _let_go(self, now: Turn) -> None:
         """Release a message of which nothing was shown: whoever takes this instance's mail next gets it."""
         with holding.locked(self._mailbox):
@@ -243,7 +252,7 @@ class Bridge:
         self._instance.carrier.release(now.name)
 
     def _go_on_without(self, now: Turn) -> float | None:
-        """End the turn of a message that was never claimed, or that its owner has finished meanwhile."""
+        """End the turn of a message that was never claimed, or that its owner has ended meanwhile."""
         if now.stage == PRESENTED:  # with the others in its text
             return self._settle(now, Ending("done"))
         if now.stage == PRESENTING and (now.infos or now.riders):
@@ -393,7 +402,10 @@ class Bridge:
             self._pace.spend(message)  # before the turn, so that none is taken uncounted
             self._spent = now.name
         chat = type(self._chat).__name__
-        now = now._replace(stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos)
+        since = own_reply.begin(self._mailbox)
+        now = now._replace(
+            stage=PRESENTING, chat=chat, mark=mark, text=shown.text, infos=shown.infos, since=since
+        )
         turn.save(self._mailbox, now)
         self._turn = now
         return self._present(now, message)
@@ -511,7 +523,21 @@ class Bridge:
             return self._pause.longer()
         if not present.wants_answer(message):
             return self._settle(now, Ending("done"))
+        own = self._own_ending(now, message)
+        if own:
+            return self._settle(now, own)
         return self._file(now, message, reply._replace(text=answer.writable(reply.text)))
+
+    def _own_ending(self, now: Turn, message: Message) -> Ending | None:
+        """Return how the agent itself has ended a message since it was shown; None if it has not."""
+        reply = own_reply.find(self._mailbox, message, now.since)
+        if reply is None:
+            return own_reply.failed(self._mailbox, now.name)
+        whose = f"{message.short} from {message.sender}"
+        self._tell(
+            Routine(f"{whose} has its answer by `xw reply` ({reply.short}): the turn's text is not sent")
+        )
+        return Ending("done")
 
     def _file(self, now: Turn, message: Message, reply: Reply) -> float | None:
         """Send the answer; once its bytes are noted, nothing can lose or duplicate it."""
@@ -528,7 +554,13 @@ class Bridge:
         return 0.0
 
     def _end(self, now: Turn, message: Message | None, kind: Kind, reason: str) -> float | None:
-        """Fail a message and report the failure to its sender."""
+        """Fail a message and report the failure to its sender, unless the agent has ended it itself."""
+        if message and now.since:
+            own = self._own_ending(now, message)
+            if own is None and self._mailbox.state_of(now.name) == "done":
+                own = Ending("done")
+            if own:
+                return self._settle(now, own)
         reason = answer.writable(reason, REASON_LIMIT)
         self._tell(f"failed ({kind}): {now.name}: {reason}")
         ending = Ending("failed", kind, reason)

@@ -69,13 +69,15 @@ class Turn(NamedTuple):
     ending: Ending | None = None
     riders: tuple[str, ...] = ()
     head: str = ""
+    since: str = ""
+    """The time of the last id that the instance had given out before the text went in; see `own_reply`."""
 
     def again(self) -> "Turn":
         """Return the turn as it was claimed, for another try."""
         return Turn(self.name, tries=self.tries, riders=self.riders)
 
 
-_LATER = ("riders", "head")
+_LATER = ("riders", "head", "since")
 """Fields that older versions do not know: they take a note with one for damaged."""
 
 
@@ -140,7 +142,7 @@ def _load(mailbox: Mailbox, name: str) -> Turn:
 
 def _is_sound(turn: Any) -> bool:
     """Return True if a file's fields have a turn's types, and its names are messages' names."""
-    texts = (turn.chat, turn.mark, turn.text, *(turn.ending or ()))
+    texts = (turn.chat, turn.mark, turn.text, turn.since, *(turn.ending or ()))
     return (
         turn.stage in (CLAIMED, PRESENTING, PRESENTED, ENDED, FAILING)
         and all(isinstance(text, str) for text in texts)
