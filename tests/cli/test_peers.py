@@ -99,7 +99,7 @@ def test_no_field_forges_a_line(team: Team) -> None:
         for line in (result.out + result.err).splitlines():
             assert not line.strip().startswith("FAKE"), (command, line)
             assert line.isprintable(), (command, line)
-    assert len(team.ok("peers", "bob").splitlines()) == 12
+    assert len(team.ok("peers", "bob").splitlines()) == 13
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ENFILE])

@@ -74,3 +74,25 @@ def test_a_slow_program_delays_no_line_before_its_own(
     gate.write_text("go\n")
     assert (first.name, first.version) == ("claude", "1.2.3")
     assert {one.name: one.version for one in listed if one.path} == {"llm": "4.5.6"}
+
+
+def test_a_question_at_the_first_start(team: Team, desk: Window) -> None:
+    """The open dialog is told in title, `peers` and `doctor`; its answer lets the mail in."""
+    desk.keys("export FAKE_CLAUDE_TRUST=1; clear")
+    desk.launch("bob", "--", "claude", until_shown="Yes, I trust it")
+    question = "claude waits at a question in its terminal (first start here?): answer it there"
+    until(lambda: f"bridge best ({question})" in team.ok("peers") and label(desk) == "bob !")
+    team.send("[[say:hello]]", kind="task")
+    until(lambda: label(desk) == "bob ! 1")
+    until(lambda: f"; {question}; bridge best;" in team.ok("peers"))
+    assert team.run("doctor", by="bob").out.count(question) == 1
+    desk.keys("/yes")
+    until(lambda: "hello" in team.ok("check"))
+    assert "bridge claude;" in team.ok("peers")
+    desk.keys("/exit")
+    until(lambda: not desk.processes)
+
+
+def label(desk: Window) -> str:
+    """Return the name and state that launch gave the pane."""
+    return desk.tmux.run("display-message", "-p", "-t", desk.id, "#{@xw}").strip()

@@ -28,8 +28,9 @@ _OLD_MAIL = 86400.0
 _OLD_OUTBOX = 60.0
 _SKEW = 5.0
 _RECENT_S = 60.0  # a mirror synced this recently needs no advice
-_WHY = 100  # characters of a bridge's reason to hold mail back
 _SHOWN = 5  # ids in one finding
+_WHY = 500  # characters of a bridge's reason to hold mail back
+_SAYS_WHAT_TO_DO = ("answer it there", "type anything into it", "look at its terminal")
 _LOOKED_AT = 1000  # pending files that doctor reads
 
 
@@ -295,9 +296,13 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
     kind = seen.bridge
     configured = instance.config.instances.get(instance.name, {}).get("bridge")
     if presence.runs(instance.mailbox, layout.BRIDGE_LOCK) and seen.bridge_state == "waits":
-        what = f"its bridge ({kind}) holds mail back: {first_line(seen.waits_for, _WHY)}"
-        fix = "" if delivery.by_choice(seen.waits_for) else "check the chat program"
-        yield Finding("note", "bridge-waits", what, fix)
+        if not delivery.held(instance.mailbox):
+            waiting = len(instance.mailbox.pending())
+            known = delivery.by_choice(seen.waits_for) or seen.waits_for.endswith(_SAYS_WHAT_TO_DO)
+            what = (
+                f"its bridge ({kind}) holds mail back: {first_line(seen.waits_for, _WHY)}; {waiting} pending"
+            )
+            yield Finding("note", "bridge-waits", what, "" if known else "check the chat program")
     elif presence.runs(instance.mailbox, layout.BRIDGE_LOCK):
         yield Finding("ok", "bridge", f"its bridge runs ({kind or 'just started'})")
     elif kind or configured:

@@ -24,6 +24,7 @@ from xw.bridges.pace import Limits, Pace
 from xw.errors import Damaged, XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message
+from xw.words import Status
 
 _NOTE = f"{layout.BRIDGE}/announced.json"
 _LIMIT = 64 * 1024 * 1024
@@ -78,7 +79,8 @@ class Announcer:
         """Return the status, the reason why mail is not announced, and how many messages wait."""
         note = "; ".join(filter(None, (self._pace.used, self._waiting())))
         if self._waits_for:
-            return presence.Doing("alive", "", self._waits_for, note, self._door.value)
+            status: Status = "idle" if delivery.by_choice(self._waits_for) else "alive"
+            return presence.Doing(status, "", self._waits_for, note, self._door.value)
         return presence.Doing("busy" if self._shown else "idle", note=note, delivery=self._door.value)
 
     def _waiting(self) -> str:

@@ -19,6 +19,7 @@ from xw import processes, runs
 from xw.backoff import Pause
 from xw.bridges import kinds
 from xw.bridges.chat import (
+    DIALOG,
     Chat,
     ChatGone,
     Found,
@@ -46,11 +47,14 @@ SETTLES_S = 20.0
 """Time for a program to start: a better way that is not there yet is waited for."""
 
 TERMINAL = "tmux"
+ASKS = "waits at a question in its terminal"
+"""How the reason goes on while the program's own way is not there and its terminal shows a question."""
 WAY = "mail goes in by "
 """How `BestChat` begins to tell its way."""
 WORSE = "; not by "
 """How it goes on where a better way is not in use."""
 _LOOKS_S = 1.0
+_ASKS_S = 2.0  # time between two looks while the terminal shows a question
 
 
 class _Open(NamedTuple):
@@ -75,6 +79,7 @@ class BestChat:
         self._ways: dict[str, _Open] = {}
         self._current = ""
         self._used: set[str] = set()
+        self._waits = ""  # why no way was usable at the last look
         self._why: dict[str, str] = {}  # by the way that cannot be used now
         self._said: dict[str, str] = {}
         self._tell: Callable[[str], None] = lambda text: None
@@ -93,6 +98,8 @@ class BestChat:
     @property
     def way(self) -> Way:
         """Return the way in use, and why no better one is; see `Choosing`."""
+        if not self._current:
+            return Way("", self._waits)
         better = []
         for kind in self._note.ways:
             if kind == self._current:
@@ -104,13 +111,13 @@ class BestChat:
     def look(self) -> None:
         """Look whether the best way is there now, ever less often; see `Choosing`."""
         if self._clock() >= self._next and (not self._current or self._why):
-            self._next = self._clock() + self._rest.longer()
             try:
                 self._choose()
             except Unusable:
                 raise
             except (XwError, OSError):
                 pass  # `ready` tells it when there is mail
+            self._next = self._clock() + (_ASKS_S if ASKS in self._waits else self._rest.longer())
 
     @property
     def over(self) -> bool:
@@ -218,10 +225,21 @@ class BestChat:
 
     def _choose(self) -> Chat:
         """Return the chat of the best usable way. Raise ChatGone if none is, Unusable if none can be."""
+        try:
+            chat = self._first_usable()
+        except ChatGone as error:
+            self._waits = str(error)
+            raise
+        self._waits = ""
+        return chat
+
+    def _first_usable(self) -> Chat:
         if self.over:
             raise ChatGone(f"{self._note.command} has ended")
         hopeless = True
         for kind in self._note.ways:
+            if kind == TERMINAL and not hopeless and self._asks():
+                raise ChatGone(f"{self._note.command} {ASKS} (first start here?): answer it there")
             way = self._opened(kind)
             why = way.why or self._probe(kind, way)
             way = self._ways[kind]
@@ -234,11 +252,21 @@ class BestChat:
             passing = self._ways[kind].chat is not None or self._ways[kind].passes
             hopeless = hopeless and not passing
             comes_up = passing and not isinstance(why, Later)
-            if comes_up and kind != self._note.ways[-1] and self._clock() - self._began < SETTLES_S:
-                raise ChatGone(f"{kind}: {why}")
-        reasons = "; ".join(f"{kind}: {self._why[kind]}" for kind in self._note.ways) or "it has none"
+            settles = self._clock() - self._began < SETTLES_S
+            if comes_up and kind != self._note.ways[-1] and settles and not self._asks():
+                raise ChatGone(_with_kind(kind, why))
+        if len(self._note.ways) == 1 and not hopeless:
+            raise ChatGone(self._why[self._note.ways[0]])
+        reasons = "; ".join(_with_kind(kind, self._why[kind]) for kind in self._note.ways) or "it has none"
         failed = Unusable if hopeless else ChatGone
         raise failed(f"no way into {self._note.command}: {reasons}")
+
+    def _asks(self) -> bool:
+        """Return True if the terminal is a way in, and shows a question that a person must answer."""
+        if TERMINAL not in self._note.ways:
+            return False
+        chat = self._opened(TERMINAL).chat
+        return chat is not None and (why_not_ready(chat) or "").startswith(DIALOG)
 
     def _probe(self, kind: str, way: _Open) -> str:
         """Return why a way cannot be used now; empty if it can."""
@@ -307,6 +335,11 @@ class BestChat:
         if kind == TERMINAL:
             options["server"] = self._note.server
         return options
+
+
+def _with_kind(kind: str, why: str) -> str:
+    """Return a reason with the kind of its way, unless it begins with that."""
+    return why if why.startswith(f"{kind} ") else f"{kind}: {why}"
 
 
 def open_chat(target: str, options: Mapping[str, str], state: Path) -> BestChat:

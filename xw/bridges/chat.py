@@ -126,6 +126,10 @@ class Personal(Protocol):
         """Note the instance; called once, before anything else."""
 
 
+DIALOG = "a dialog is open"
+"""How each chat's reason begins, or goes on, while its program waits for a person's decision."""
+
+
 class Later(str):
     """A reason that passes only with a prompt, which may come by another way; see `Probing`."""
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from xw import processes
 from xw.bridges.agent_process import name_of
-from xw.bridges.chat import ChatGone, Uncertain
+from xw.bridges.chat import DIALOG, ChatGone, Uncertain
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
 from xw.message import Fields, parse_object
@@ -70,7 +70,7 @@ class Session(NamedTuple):
     def state(self) -> str:
         """`idle`, or why no text can go in now."""
         if self.status == "waiting":
-            return f"busy: a dialog is open ({self.waiting or 'it waits for its user'})"
+            return f"busy: {DIALOG} ({self.waiting or 'it waits for its user'})"
         return self.status if self.status in ("idle", "busy") else f"not ready: {self.status or 'it starts'}"
 
     @property

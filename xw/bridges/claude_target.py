@@ -7,7 +7,7 @@ that `xw launch` started in the bridge's own run comes before all others. Called
 import time
 
 from xw import journal
-from xw.bridges import claude_sessions
+from xw.bridges import claude_sessions, steady
 from xw.bridges.chat import ChatGone, Unusable
 from xw.bridges.claude_sessions import Session
 from xw.bridges.kinds import AUTO
@@ -17,6 +17,9 @@ from xw.mailbox import Mailbox
 PROGRAM = "claude"
 STARTS_S = 60.0
 """Time for a new session's first hook, behind the dialogs of its start; after that it has none."""
+
+SETTLES_S = 20.0
+"""Time for a launched program to make its session, unless a dialog is open."""
 
 _REMEDY = "start it by `xw launch`, or run `xw install claude` and start it again"
 
@@ -28,6 +31,7 @@ class Target:
         self._mailbox = mailbox
         self._name = name
         self._run = run
+        self._made = steady.seconds()
 
     def find(self) -> Session:
         """Return the session that takes mail now. Raise ChatGone, or Unusable if it never can."""
@@ -66,6 +70,11 @@ class Target:
             for session in found
             if (session.agent == name if self._name == AUTO else self._name in (str(session.pid), session.id))
         ]
+        if not without and self._run:
+            late = steady.seconds() - self._made >= SETTLES_S
+            return ChatGone(
+                "claude has no session yet: look at its terminal" if late else "claude is starting"
+            )
         if not without:
             which = f"of {name}" if self._name == AUTO else self._name
             return ChatGone(f"no session of Claude Code {which} is running: {_REMEDY}")

@@ -60,7 +60,7 @@ QUIET_S = 30.0
 """Without the shared server, Codex looks into its queue every 10 s; a text that waits longer is stuck."""
 
 PAUSED = "Codex's queue is paused since somebody interrupted a turn: it continues after the next prompt there"
-NEW = Later("this conversation of Codex has no turn yet: it takes mail after its first prompt")
+NEW = Later("waits for the first prompt in Codex: type anything into it")
 
 _QUEUE = 'CODEX_HOME="$1" exec "$0" queue --thread "$2" --message "$(cat)"'
 _REFUSED = re.compile(r"thread/queue/add failed: |No active session found")

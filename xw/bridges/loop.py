@@ -49,6 +49,7 @@ from xw.mailbox import Place
 from xw.message import Message
 from xw.mirror import holding
 from xw.post import Draft
+from xw.words import Status
 
 TRIES = 3
 DOUBT_S = 600.0
@@ -106,7 +107,8 @@ class Bridge:
         notes = (self._pace.used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
         note = "; ".join(filter(None, notes))
         if self._waits_for:
-            return presence.Doing("alive", "", self._waits_for, self._pace.used, self._door.value)
+            status: Status = "idle" if delivery.by_choice(self._waits_for) else "alive"
+            return presence.Doing(status, "", self._waits_for, self._pace.used, self._door.value)
         if self._turn is None:
             return presence.Doing("idle", note=note, delivery=self._door.value)
         name = layout.file_name(self._turn.name)

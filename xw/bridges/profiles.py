@@ -112,7 +112,9 @@ CLAUDE = Profile(
     above=_row(_RULE),
     busy=_row(r"esc to interrupt"),
     busy_title=_row(r"^[◐◑]"),
-    dialog=_row(r"Do you want to |^\s*❯ 1\. Yes|Esc to cancel|Enter to confirm"),
+    dialog=_row(
+        r"Do you want to |^\s*❯ (1\. Yes|(\d\. )?(No, exit|Yes, I trust))|Esc to cancel|Enter to confirm"
+    ),
     furniture=(
         _row("^" + _RULE),
         _row(r"^  .*( mode on\b|shift\+tab to cycle|\? for shortcuts|esc to interrupt)"),

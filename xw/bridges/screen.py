@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
+from xw.bridges.chat import DIALOG
 from xw.bridges.furniture import without_furniture
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.provider_errors import PROVIDER_ERROR
@@ -129,7 +130,7 @@ def not_ready(screen: Screen, profile: Profile, still: bool = False) -> str | No
     if starting(screen, profile):
         return "still starting"
     if dialog(screen, profile):
-        return "a dialog is open: somebody must answer it first"
+        return f"{DIALOG}: somebody must answer it first"
     if busy(screen, profile, still):
         return "busy"
     if not empty_input(screen, profile):

@@ -297,7 +297,8 @@ class _Pulse:
         if self._ways:
             way = self._ways.way
             kind = way.kind or kind
-            doing = doing._replace(note="; ".join(filter(None, (doing.note, way.why))))
+            why = "" if way.why == doing.waits_for else way.why
+            doing = doing._replace(note="; ".join(filter(None, (doing.note, why))))
         return kind, doing, self._memory.memory if self._memory else ""
 
     def _beat_on(self) -> None:

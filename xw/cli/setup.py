@@ -108,14 +108,15 @@ def _peer_line(peer: Peer, now: int) -> str:
     kind = "" if peer.kind in ("", "agent") else f" ({first_line(peer.kind, 20)})"
     is_room = peer.kind == "room" and not peer.problem
     about = first_line(peer.description, 60)
+    waits = "" if peer.on_hold else peer.waits_for
     parts = [
         f"{peer.name}{kind}: {about or '-'}" if is_room else f"{peer.name}{kind} {peer.status}",
         f"needs help: {first_line(peer.needs_help, 60)}" if peer.needs_help else "",
-        _waiting(peer, now),
-        "on hold" if peer.on_hold else "",
-        f"bridge {_bridge(peer, 60)}" if peer.bridge else "",
+        _waiting(peer, now) + (f", on hold (`xw resume {peer.name}`)" if peer.on_hold else ""),
+        first_line(waits, 120),
+        f"bridge {_bridge(peer, 120)}" if peer.bridge else "",
         _seen(peer),
-        first_line(" ".join(part for part in (peer.task, peer.progress) if part), 60),
+        first_line(_task(peer), 60),
         f"({peer.problem})" if peer.problem else "" if is_room else about,
         first_line(", ".join((*(f"@{group}" for group in peer.groups), *peer.capabilities)), 60),
         first_line(peer.model, 30),
@@ -130,7 +131,8 @@ def _peer_facts(peer: Peer, now: int) -> list[tuple[str, str]]:
         ("kind", peer.kind),
         ("status", peer.status),
         ("needs help", peer.needs_help),
-        ("task", " ".join(part for part in (peer.task, peer.progress) if part)),
+        ("task", _task(peer)),
+        ("mail waits", peer.waits_for),
         ("mail", _waiting(peer, now)),
         ("seen", _seen(peer).removeprefix("seen ")),
         ("bridge", _bridge(peer, 500) if peer.bridge else ""),
@@ -142,6 +144,12 @@ def _peer_facts(peer: Peer, now: int) -> list[tuple[str, str]]:
         ("problem", peer.problem),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _task(peer: Peer) -> str:
+    """Return the task and its progress; a bridge's reason to hold mail back is shown beside them."""
+    task = "" if peer.waits_for and peer.task == f"mail waits: {peer.waits_for}" else peer.task
+    return " ".join(part for part in (task, peer.progress) if part)
 
 
 def _seen(peer: Peer) -> str:

@@ -23,6 +23,8 @@ from xw.actions.launching.found import Found, find, pane_here, version_of, ways_
 from xw.actions.launching.job import Job
 from xw.actions.launching.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.actions.supervising import PARENT, Signals
+from xw.bridges.best import ASKS
+from xw.bridges.chat import DIALOG
 from xw.bridges.loop import Tell
 from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.profiles import profile_of as look_of
@@ -302,6 +304,9 @@ def _show_state(title: Title, instance: Instance, note: RunNote) -> None:
     except (XwError, OSError):
         return  # unavailable now: the bridge's log tells it
     state = "waits" if seen.bridge_state == "waits" else seen.status
+    reason = f"{seen.waits_for} {seen.bridge_note}"
+    if ASKS in reason or DIALOG in reason:
+        state = "blocked"
     text = " ".join(filter(None, (note.name, SIGNS.get(state, IDLE), str(waiting or ""))))
     title.show(text, lambda: not _reads_title(look_of(note.command), seen.bridge))
 

@@ -37,5 +37,5 @@ def _way(note: RunNote, seen: presence.Presence) -> str:
         why = f" ({first_line(seen.bridge_note, _WHY)})" if seen.bridge_note else ""
         return f"mail goes in by {seen.bridge}{why}"
     if note.ways:
-        return "its bridge looks for a way in"
+        return seen.bridge_note or "its bridge looks for a way in"
     return f"it sees mail {'when a turn starts or ends' if note.hooks else 'when it runs `xw check`'}"
