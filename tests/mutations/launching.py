@@ -62,8 +62,8 @@ MUTATIONS = (
     Mutation(
         "a way that is not there yet is waited for",
         "xw/bridges/best.py",
-        "self._clock() - self._began < SETTLES_S:",
-        "False:",
+        "settles = self._clock() - self._began < SETTLES_S",
+        "settles = False",
         ("tests/launch/test_best.py::test_a_way_that_is_not_there_yet",),
     ),
 )
