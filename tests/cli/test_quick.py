@@ -94,6 +94,7 @@ def test_quick_answers_what_agents_say() -> None:
         "send task text --to bob --to carol --attach a --attach b --expires 2h --re k7f3q2m9 --json",
         "send info - --to all", "check --as bob --hub /hub --config /xw.json --offline",
         "peers", "log --follow", "wait --timeout 5", "room create tea --members a,b", "check --type task",
+        "launch bob -- claude --model x", "bridge command -- cat -", "send info -- -x",
     ):  # fmt: skip
         assert _agree(line.split()), line
 
@@ -101,11 +102,11 @@ def test_quick_answers_what_agents_say() -> None:
 def test_quick_leaves_mistakes_to_typer() -> None:
     """Help, mistakes and doubtful values are typer's."""
     for line in (
-        "", "room", "room --members a", "launch bob -- claude", "check --type bogus",
+        "", "room", "room --members a", "check --type bogus", "read --",
         "check extra", "check --help", "read", "done", "send", "send bogus text",
         "send info a b",
-        "read a --thread --thread", "check --as", "check --as -x", "send info --to=bob x", "send info -- -x",
-        "check --as a --as b", "--as bob check", "send Info x", "read --", "check --nope",
+        "read a --thread --thread", "check --as", "check --as -x", "send info --to=bob x",
+        "check --as a --as b", "--as bob check", "send Info x", "check --nope",
     ):  # fmt: skip
         assert quick.parse(line.split()) is None, line
 

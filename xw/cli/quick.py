@@ -10,7 +10,7 @@ from xw.cli.commands import COMMANDS, COMMON, GROUPS, Command, Param
 from xw.layout import TYPES
 
 Values = dict[str, object]
-_COMMANDS = {command.name: command for command in COMMANDS}
+_COMMANDS = {tuple(command.name.split()): command for command in COMMANDS}
 
 
 def command_first(arguments: list[str]) -> list[str]:
@@ -26,7 +26,7 @@ def command_first(arguments: list[str]) -> list[str]:
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:
     """Return the command and its parameters' values, or None if typer must parse."""
     count = 2 if arguments and arguments[0] in GROUPS else 1
-    command = _COMMANDS.get(" ".join(arguments[:count]))
+    command = _COMMANDS.get(tuple(arguments[:count]))
     if command is None or second_file(arguments):
         return None
     params = command.params + COMMON
@@ -36,8 +36,8 @@ def parse(arguments: list[str]) -> tuple[Command, Values] | None:
     rest = iter(arguments[count:])
     seen: set[str] = set()
     for word in rest:
-        if not word.startswith("-") or word == "-":
-            words.append(word)
+        if word == "--" or not word.startswith("-") or word == "-":
+            words += rest if word == "--" else [word]
             continue
         param = options.get(word)
         if param is None or (param.name in seen and not param.many):
