@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.team import Team, ageless, call
 from xw.actions.instructions import prompt
+from xw.bridges.frame import Mail, framed
 from xw.cli import app
 from xw.cli.commands import Command
 from xw.files.local import LocalFiles
@@ -398,6 +399,9 @@ def test_the_prompt_of_a_launched_agent(team: Team) -> None:
     alice = open_instance(Options("alice", config=str(team.folder / "xw.json")))
     text = prompt(alice, {"XW_NAME": "alice", "XW_RUN": "/run/x", "XW_CONFINED": "1"})
     assert "shown to you as it arrives" in text
+    # The frame of a bridge ends so, and an own reply replaces the answer (`bridges/own_reply`).
+    asks = framed(Mail("NAME", "task", "k7f3q2m9", 0, "", wants_answer=True)).rpartition("] ")[2]
+    assert f"`{asks}`, do that: `xw reply` would replace" in text
     assert "--as" not in text
 
 
@@ -426,10 +430,10 @@ def test_prompt_for_a_person(team: Team) -> None:
     assert team.ok("prompt", by="dora") == text  # her card on the hub says it too
 
 
-@pytest.mark.parametrize("kind", ["agent", "human"])
-def test_prompt_with_many_peers(team: Team, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "delivery"), [("agent", "start"), ("agent", "push"), ("human", "start")])
+def test_prompt_with_many_peers(team: Team, kind: str, delivery: str) -> None:
     """Also with a crowd on the hub, the prompt stays within 350 words: it names ten and counts the rest."""
-    team.ok("init", "--name", "zoe", "--kind", kind, by=None)
+    team.ok("init", "--name", "zoe", "--kind", kind, "--delivery", delivery, by=None)
     for name in CROWD:
         folder = team.box(name)
         folder.mkdir()

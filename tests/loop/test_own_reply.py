@@ -121,7 +121,9 @@ def test_done_is_no_answer(world: World) -> None:
     worker = world.bridge()
     worker.step()
     short = world.inbox("bob")[0].message.short
-    inbox.done(world.instance("bob"), [short])
+    bob = world.instance("bob")
+    inbox.done(bob, [short])
+    assert sending.send(bob, "info", "on", to=["carol"]).id and world.inbox("carol")[0].message.hops == 1
     worker.step()
     world.program.answers = True
     world.run(worker)

@@ -8,12 +8,13 @@ import pytest
 from tests.loop.world import Program, ScriptedChat
 from tests.sync.conftest import Join
 from tests.sync.machines import Machine
-from xw import config
+from xw import clock, config, post
 from xw.bridges.loop import Bridge
 from xw.errors import Unreachable
 from xw.files.sftp import SftpFiles
 from xw.hub.directory import DirectoryHub
 from xw.instance import Instance
+from xw.post import Draft
 
 STEPS = ("read_all", "publish_all", "move_all")
 
@@ -102,3 +103,26 @@ def test_a_claim_that_did_not_arrive(
     run(bridge(first, programs[0]))
     run(other)
     assert [len(program.shown) for program in programs] == [0, 1]
+
+
+def test_an_own_reply_in_a_mirror(alice: Machine, bob: Machine) -> None:
+    """A reply that the agent sends in its turn waits in the outbox or has left it, and is the only one."""
+    program = Program()
+
+    def answer(text: str) -> str:
+        (sent,) = bob.mailbox.names("inbox/processing")
+        draft = Draft("reply", ("alice",), "my own", re=sent.partition(".")[0])
+        post.send(bob.mailbox, bob.hub, draft, clock.now)
+        if program.shown[1:]:
+            bob.sync()
+        return "I answered alice"
+
+    program.answer = answer
+    for _ in range(2):
+        alice.send("bob", "what is up?", "question")
+        alice.sync()
+        bob.sync()
+        run(bridge(bob, program))
+    bob.sync()
+    alice.sync()
+    assert len(program.shown) == 2 and alice.bodies() == ["my own"] * 2

@@ -91,7 +91,8 @@ def _introduction(instance: Instance, environ: Mapping[str, str]) -> str:
         "asked": "You are shown mail only when you run `xw check`",
         "start": "After this, you are shown mail only when you run `xw check`",
         "turn": "New mail is shown with your turns",
-        "push": "New mail is shown by itself",
+        "push": "New mail is shown by itself; if it ends with `answer NAME in your next message`, do that: "
+        "`xw reply` would replace that message",
     }[now]
     if held:
         when = "Mail is on hold: you are shown it only when you run `xw check`"

@@ -18,7 +18,8 @@ _WHEN = {
     "asked": "Run `xw check` only when the user asks you to.",
     "start": "Run `xw check` when you start work and when the user asks you to, not in the middle of a task.",
     "turn": "Run `xw check` when you start work, have finished a task, and when the user asks you to.",
-    "push": "Mail is shown to you as it arrives. Run `xw check` when you start work and when asked to.",
+    "push": "Mail is shown to you as it arrives. If it ends with `answer NAME in your next message`, do that:"
+    " `xw reply` would replace that message. Run `xw check` when you start work or are asked.",
 }
 _ERRORS = "If `xw` asks who you are, add `--as <NAME>`; other errors tell you what to do."
 _CONFINED = "Errors tell you what to do."  # with a name from `xw launch`, and without the right to another

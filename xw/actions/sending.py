@@ -72,9 +72,11 @@ def _hops(instance: Instance) -> Fields:
     hops = 0
     for name in mailbox.files.list_folder(mailbox.at(folder)):
         if name.endswith(layout.TURN):
-            with suppress(OSError, NoMessage):  # the turn has ended, or the file is another user's
-                message = mailbox.read(Place(folder, name.removesuffix(layout.TURN)))
-                hops = max(hops, message.answered_hops)
+            for place in (folder, INBOX["done"]):  # an `xw done` in the turn does not end it
+                with suppress(OSError, NoMessage):  # the turn has ended, or the file is another user's
+                    message = mailbox.read(Place(place, name.removesuffix(layout.TURN)))
+                    hops = max(hops, message.answered_hops)
+                    break
     return {"hops": hops} if hops else {}
 
 
