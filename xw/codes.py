@@ -65,6 +65,7 @@ Code = Literal[
     # the bridge and other readers of the mail
     "bridge",
     "bridge-down",
+    "ended",
     "bridge-waits",
     "bridge-unseen",
     "on-hold",

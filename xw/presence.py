@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xw.words import BridgeState, Shown, Status
 
 _LIMIT = 64 * 1024
+_LATE_S = 5.0  # a sync may deliver the last acts of a program after its end
 _HURRY_S = 0.5  # a program waits for its hook
 _PARTS = ("said", "help", "bridge")
 STATUSES: "tuple[Status, ...]" = ("alive", "busy", "idle")
@@ -47,6 +48,7 @@ SESSION_TTL_S = 3600.0
 HELP_TTL_S = 86400.0
 """An agent that needs help may be unable to say so again; its next status takes the request back,
 unless that is blocked."""
+_NOTHING = {"status": "idle", "task": "", "progress": "", "ttl_s": 0.0}
 # Folders that change only when their owner claims, finishes or sends. `sent/` stays on its machine.
 MARKS = (INBOX["processing"], INBOX["done"], layout.SENT)
 
@@ -57,7 +59,8 @@ class Presence(NamedTuple):
     `seen` is in seconds. `bridge` is the kind of the bridge that runs, or that ended without notice; empty
     if there is none. `waits_for` is its reason to hold mail back, `needs_help` the error with which the agent
     asked for help. `bridge_delivery` is when the bridge shows mail; `launched` is True if `xw launch` started
-    the agent, `on_hold` if its owner has stopped what is shown by itself.
+    the agent, `on_hold` if its owner has stopped what is shown by itself. `ended` is True if a launch, a
+    session or a bridge reported its end, and nobody has handled mail since; a status that expired is no end.
     """
 
     status: "Shown"
@@ -73,6 +76,7 @@ class Presence(NamedTuple):
     bridge_delivery: str = ""
     launched: bool = False
     on_hold: bool = False
+    ended: bool = False
 
 
 class Doing(NamedTuple):
@@ -116,6 +120,7 @@ def judge(text: str, at: float, changed: float | None, now: float) -> Presence:
         bridge_delivery=_of_bridge(said, age, "delivery"),
         launched=_left(said.get("said"), age).get("launched") is True,
         on_hold=said.get("on_hold") is True,
+        ended=ttl == 0 and "said" not in said and "bridge" not in said and (changed or 0.0) <= at + _LATE_S,
     )
 
 
@@ -219,7 +224,8 @@ def renew(mailbox: Mailbox) -> None:
     """Write the file again after a hold or its end; each part keeps its remaining time."""
     with mailbox.files.locked_briefly(mailbox.at(layout.PRESENCE_LOCK)):
         was, age = _load(mailbox)
-        known = {"status": "idle", "task": "", "ttl_s": 0.0, **was}
+        # With the agent's own part, though expired: a hold of somebody who never reported is no end.
+        known = {"status": "idle", "task": "", "ttl_s": 0.0, **(was or {"said": _NOTHING})}
         _store(mailbox, _aged(known, age) | {key: _aged(known[key], age) for key in _PARTS if key in known})
 
 

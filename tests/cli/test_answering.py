@@ -178,6 +178,37 @@ def test_who_was_last_seen_hours_ago_is_named(team: Team) -> None:
     assert "xw: bob was last seen 3h ago\n" in _asked(team)
 
 
+def test_who_is_gone_is_named(team: Team) -> None:
+    """If a program has reported its end, send, ask, trace and doctor say so; `xw check` alone is no end."""
+    said = {"status": "idle", "task": "", "ttl_s": 0.0}
+    presence = team.box("bob") / "presence.json"
+    presence.write_text(json.dumps(said, indent=2))
+    sent = team.run("send", "task", "x", "--to", "bob")
+    assert sent.code == 0 and "xw: bob is gone (seen " in sent.err
+    assert "xw: bob is gone (seen " in team.run("trace", sent.out[:8]).err
+    assert "xw: bob is gone (seen " in _asked(team)
+    note = "note the program that ran as bob has ended, and 2 messages wait: xw launch bob -- PROGRAM"
+    assert note in team.run("doctor", by="bob").out
+    bob = team.box("bob") / "inbox/done"
+    os.utime(bob, (time.time() + 60, time.time() + 60))  # somebody handles mail as bob
+    assert "is gone" not in _asked(team) and "has ended" not in team.run("doctor", by="bob").out
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_status_that_expired_is_no_end(team: Team, held: bool) -> None:
+    """An agent that reported a status long ago, or was on hold, and runs `xw check`, is not called gone."""
+    if held:
+        team.ok("hold", by="bob")
+        team.ok("resume", by="bob")
+    else:
+        team.ok("notify", "status", "working", by="bob")
+        then = time.time() - 1000
+        os.utime(team.box("bob") / "presence.json", (then, then))
+    assert "gone" in team.ok("peers", "bob")
+    assert "is gone" not in team.run("send", "task", "x", "--to", "bob").err + _asked(team)
+    assert "has ended" not in team.run("doctor", by="bob").out
+
+
 def test_a_dead_bridge_is_named(team: Team) -> None:
     """A bridge that died without notice is reported."""
     bridge = team.start("bridge", "command", "--", "cat", by="bob")

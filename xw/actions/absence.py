@@ -23,6 +23,15 @@ def absences(instance: Instance, names: Sequence[str]) -> Iterator[str]:
                 yield said
 
 
+def gone(instance: Instance, names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each peer whose program has ended, as far as is known without asking the hub."""
+    for name in names:
+        with suppress(XwError, OSError):  # unknown or unreachable: nothing to report
+            peer = instance.carrier.known(name)
+            if peer and peer.ended:
+                yield _gone(peer)
+
+
 def held_back(instance: Instance, name: str) -> str | None:
     """Return a sentence if a peer's bridge runs and holds mail back, as known without asking the hub."""
     with suppress(XwError, OSError):  # unknown or unreachable: nothing to report
@@ -44,6 +53,13 @@ def _absence(instance: Instance, peer: Peer) -> str | None:
             reasons.append(f"the {first_line(peer.bridge, _WHY)} bridge of {peer.name} died")
         elif "bridge" in instance.config.instances.get(peer.name, {}):
             reasons.append(f"the bridge of {peer.name} does not run (`xw up` starts it)")
-    if peer.age is not None and peer.age > LONG_S:
+    if peer.ended:
+        reasons.append(_gone(peer))
+    elif peer.age is not None and peer.age > LONG_S:
         reasons.append(f"{peer.name} was last seen {span(peer.age)} ago")
     return "; ".join(reasons) or None
+
+
+def _gone(peer: Peer) -> str:
+    seen = "" if peer.age is None else f" (seen {span(peer.age)} ago)"
+    return f"{peer.name} is gone{seen}: mail waits until a program runs as {peer.name} again"

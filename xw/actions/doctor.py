@@ -315,6 +315,11 @@ def _bridge(instance: Instance) -> Iterator[Finding]:
             "xw up" if configured else "start `xw bridge` again",
             waiting,
         )
+    elif seen.ended and instance.config.instances.get(instance.name, {}).get("kind", "agent") == "agent":
+        waiting = len(instance.mailbox.names(INBOX["pending"]))
+        if waiting:
+            what = f"the program that ran as {instance.name} has ended, and {waiting} messages wait"
+            yield Finding("note", "ended", what, f"xw launch {instance.name} -- PROGRAM", waiting)
     yield from _unseen_program(instance, kind, configured)
 
 

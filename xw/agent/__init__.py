@@ -181,7 +181,7 @@ class Agent:
         with self._policy.acting():
             if recipients or answered is None:
                 self._policy.learn_peers(() if any else recipients)
-            return self._policy.travel(
+            sent = self._policy.travel(
                 sending.send(
                     self._instance,
                     type,
@@ -194,6 +194,8 @@ class Agent:
                     any_one=any and bool(to),
                 )
             )
+            self._policy.tell_of_gone(sent.delivered + sent.waiting)
+            return sent
 
     def reply(self, message: "Named", body: str, *, attach: "Paths" = ()) -> "Sent":
         """Answer a message, which stays pending until it is done. Raises the same errors as `send`."""
@@ -524,6 +526,8 @@ class Agent:
         with self._policy.acting():
             self._policy.refresh()
             found, recipients = transcript.trace(self._instance, named)
+            waiting = [one.to for one in recipients if one.where in ("pending", "outbox")]
+            self._policy.tell_of_gone(waiting)
             return Trace(found, tuple(recipients))
 
     def who(self) -> "Who":

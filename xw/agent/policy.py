@@ -37,6 +37,7 @@ _AGENTS = (
     "QWEN",
 )  # fmt: skip
 """Beginnings of variables that agent programs set: without one, `check` need not look who runs it."""
+_RECIPIENTS = 8  # of a message that are looked at for an end of their programs
 _NOTES = 100
 """Number of notes to keep without a `report` function."""
 
@@ -111,6 +112,25 @@ class Policy:
                 text = f"{text} (`report` failed: {error})"
         if text:
             self.notes.append(text)
+
+    def tell_of_gone(self, names: "Sequence[str]") -> None:
+        """Report recipients whose programs have ended. Costs a short read for each one that has not."""
+        ended = [name for name in names[:_RECIPIENTS] if self._may_have_ended(name)]
+        if ended:
+            from xw.actions.absence import gone
+
+            for sentence in gone(self.instance, ended):
+                self.tell(sentence)
+
+    def _may_have_ended(self, name: str) -> bool:
+        """Return False if an instance's presence has no mark of an end; most calls need not judge it."""
+        if self.instance.carrier.mirror:
+            return True
+        try:
+            text = self.instance.mailbox.files.read(f"{name}/{layout.PRESENCE}", layout.MESSAGE_LIMIT)
+            return b'"ttl_s": 0' in text
+        except (XwError, OSError):  # there is none, or it cannot be read
+            return False
 
     def missing(self, name: str, error: "XwError") -> None:
         """Report a message that is missing from a transcript."""

@@ -164,7 +164,8 @@ def _waiting(peer: Peer, now: int) -> str:
 
 
 def _bridge(peer: Peer, width: int) -> str:
-    fix = "" if peer.bridge_runs else " died: `xw up` or `xw bridge` starts it"
+    starts = f"`xw launch {peer.name} -- PROGRAM`" if peer.launched else "`xw up` or `xw bridge`"
+    fix = "" if peer.bridge_runs else f" died: {starts} starts it"
     note = f" ({first_line(peer.bridge_note, width)})" if peer.bridge_note and not fix else ""
     return f"{first_line(peer.bridge, width)}{note}{fix}"
 

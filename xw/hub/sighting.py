@@ -28,7 +28,7 @@ class Peer(NamedTuple):
     `memory` what the bridge's program remembers (`presence.NO_MEMORY`: nothing),
     `bridge_note` what its bridge says of its turns today, or of announced mail. `delivery` is when it is
     shown mail by itself, `delivery_why` who decided that; `on_hold` if its owner has stopped it;
-    `launched` if it said that `xw launch` started it.
+    `launched` if it said that `xw launch` started it, `ended` if its program or bridge reported its end.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Peer(NamedTuple):
     delivery_why: str = ""
     on_hold: bool = False
     launched: bool = False
+    ended: bool = False
 
     @property
     def in_trouble(self) -> bool:
@@ -69,7 +70,7 @@ class Peer(NamedTuple):
     def to_json(self) -> "upkeep.Peer":
         """Return the object that `--json` prints."""
         told = self._asdict()
-        del told["launched"]  # `delivery_why` says it
+        del told["launched"], told["ended"]  # `delivery_why` and `status` say it
         told["oldest"] = self.oldest and layout.id_of(self.oldest)
         told["seen"] = None if self.seen is None else clock.rfc3339(int(self.seen * clock.SECOND))
         told["age_s"] = clock.rounded(told.pop("age"))
@@ -125,6 +126,7 @@ class Sighting(NamedTuple):
             *_delivery(card, shown),
             shown.on_hold,
             shown.launched,
+            shown.ended,
         )
 
 
