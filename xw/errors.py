@@ -84,10 +84,17 @@ class Usage(XwError):
 
 
 class NotFound(XwError):
-    """There is no such message or peer, or more than one matches."""
+    """There is no such message or peer, or more than one matches.
+
+    `listing` are the commands that the text names because they list what there is.
+    """
 
     code = 3
     word = "not-found"
+
+    def __init__(self, text: str, *listing: str) -> None:
+        super().__init__(text)
+        self.listing = listing
 
 
 class Closed(NotFound):

@@ -199,7 +199,9 @@ class Mailbox(Attachments):
             if found:
                 return found.popitem()[1]
         raise NotFound(
-            f"no message {token!r} in the mailbox of {self.owner}: `xw check` and `xw log` list the messages"
+            f"no message {token!r} in the mailbox of {self.owner}: `xw check` and `xw log` list the messages",
+            "check",
+            "log",
         )
 
     def _fitting(self, text: str, folders: Iterable[str]) -> dict[str, Place]:

@@ -199,7 +199,8 @@ def check_recipients(hub: "Outgoing", names: Sequence[str], sender: str) -> None
                 listed = f"peers: {', '.join(peers)}" if len(peers) <= 20 else "`xw peers` lists them"
                 listed += f"; `{layout.EVERYONE}` is everybody"
                 if not peers:
-                    listed = "there are no others yet"
+                    adds = f"`xw launch {name} -- PROGRAM` or `xw init --name {name}` adds {name}"
+                    listed = f"there is nobody else yet: {adds}"
                 raise NotFound(f"{error}{nearest(name, peers)}; {listed}; nothing was sent") from None
 
 

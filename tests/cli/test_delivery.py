@@ -187,7 +187,8 @@ def test_a_hold_is_for_this_machine(team: Team, tmp_path: Path) -> None:
     for name, expected in (
         ("dave", "dave does not work on this machine"),
         ("tea", "tea is a room"),
-        ("bobb", "bobb has no mailbox on this machine: run this where it works; try `xw hold bob`"),
+        ("bobb", "no peer 'bobb' (did you mean bob?); `xw peers` lists them; try `xw hold bob`"),
+        ("nosuch", "no peer 'nosuch'; `xw peers` lists them\n"),
     ):
         result = team.run("hold", name)
         assert (result.code, result.err.count("\n")) == (3, 1), result
@@ -195,6 +196,27 @@ def test_a_hold_is_for_this_machine(team: Team, tmp_path: Path) -> None:
     assert not list(team.hub.rglob(".hold.json"))
     call(tmp_path / "other", "notify", "heartbeat", environ={"XW_NAME": "dave"})
     assert "dave is on hold" in team.ok("hold", "dave")
+
+
+def test_a_hold_is_for_an_agent(team: Team) -> None:
+    """A person is shown nothing by itself; of an unknown acting name, the calls for those there are."""
+    team.ok("init", "--name", "dana", "--kind", "human", by=None)
+    for words, by in ((["hold"], "dana"), (["hold", "dana"], "alice")):
+        refused = team.run(*words, by=by)
+        assert refused.code == 6 and "dana is a person, who is shown nothing by itself" in refused.err
+    assert not list(team.hub.rglob(".hold.json"))
+    calls = "try `xw hold alice` or `xw hold bob` or `xw hold carol`\n"
+    assert team.run("hold", "--as", "zoe", by=None).err.endswith(calls)
+    assert "try" not in team.run("check", "--as", "zoe", by=None).err
+
+
+def test_trace_tells_of_a_hold(team: Team) -> None:
+    """Who asks where a message is reads that its recipient is on hold, and what ends that."""
+    token = team.send("hello", kind="task")
+    assert not team.json("trace", token)["recipients"][0]["on_hold"]
+    team.ok("hold", "bob")
+    assert team.ok("trace", token).endswith("): bob is on hold (`xw resume bob`)\n")
+    assert team.json("trace", token)["recipients"][0]["on_hold"]
 
 
 def test_a_wrong_value_is_named(team: Team) -> None:

@@ -75,7 +75,9 @@ def test_help_is_free_of_pythons_words(command: Command, help_of: Help) -> None:
     """Arguments are `ID`, `ID...` or `[NAME]...`, without types; a default is part of the sentence."""
     usage, _, rest = help_of(command.name).partition("\n")
     assert [word for word in ("<str>", "<list", "{", "[default", ".0]") if word in usage + rest] == []
-    for param in command.params:
+    for line in command.usage:
+        assert f" xw {line}\n" in f"{usage}\n{rest}"
+    for param in () if command.usage else command.params:
         if not param.flag:
             name = param.metavar if param.required else f"[{param.metavar}]"
             assert f" {name}{'...' if param.many else ''}" in usage

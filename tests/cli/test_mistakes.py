@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team, call
+from xw import programs
+from xw.actions.installing import contents
 from xw.cli import app
+from xw.cli.commands import COMMANDS, PROGRAMS
 
 
 def test_a_reply_without_an_id_names_the_text(team: Team) -> None:
@@ -33,6 +36,56 @@ def test_a_program_gets_the_calls_that_work(team: Team, wrong: str, code: str, r
     """With `--json` the error keeps its code, and lists the calls beside its sentence."""
     refused = json.loads(team.run(*wrong.split(), "--json", by=None if "--as" in wrong else "alice").out)
     assert (refused["code"], refused.get("suggestions")) == (code, right and [right])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("launch --name bob -- claude", "No such option: --name: try `xw launch bob -- claude`; "),
+        ("launch --as bob -- claude", "the name comes first; try `xw launch bob -- claude`\n"),
+        (
+            "launch claude",
+            "claude is a program: give it a name; nothing was started; try `xw launch alice -- ",
+        ),
+        ("launch bob:claude", "try `xw launch bob=claude`\n"),
+        ("launch bob - claude", "try `xw launch bob -- claude`\n"),
+        (
+            "launch a = claude",
+            "write NAME=PROGRAM without blanks; nothing was started; try `xw launch a=claude`",
+        ),
+        ("launch --room tea bob -- claude", "try `xw launch bob=claude --room tea`\n"),
+        ("launch --room tea bob -- claude --x", 'try `xw launch "bob=claude --x" --room tea`\n'),
+        ("install", "(Choose claude, codex, gemini, opencode or qwen)"),
+        ("install claude --dry-run", "(without --yes it only shows): try `xw install claude`"),
+        ("read zzzzzzzz", "`xw check` and `xw log` list the messages\n"),
+        ("peers nosuch", "`xw peers` lists them\n"),
+        ("peers bbo", "(did you mean bob?); `xw peers` lists them; try `xw peers bob`\n"),
+    ],
+)
+def test_the_advice_works_and_is_given_once(team: Team, words: str, said: str) -> None:
+    """The call that works keeps what was given; what the error says already is not said again."""
+    refused = team.run(*words.split(), by=None if "launch" in words else "alice")
+    assert (refused.code in (2, 3), refused.err.count("\n")) == (True, 1)
+    assert said in refused.err
+
+
+@pytest.mark.parametrize("words", ["send --to bob task hi", "send bob hi"])
+def test_nobody_else_is_there(empty: Path, words: str) -> None:
+    """With nobody else on the hub, a name is taken as it is given, and the error says how it is added."""
+    call(empty, "init", "--name", "alice")
+    refused = call(empty, *words.split())
+    if "--to" in words:
+        adds = "there is nobody else yet: `xw launch bob -- PROGRAM` or `xw init --name bob` adds bob; "
+        assert refused.err.endswith(f"{adds}nothing was sent\n")
+    else:
+        assert 'try `xw send --to bob info "hi"`' in refused.err
+
+
+def test_the_programs_of_launch() -> None:
+    """The command line names the programs that xw knows, and those that it installs into."""
+    assert set(PROGRAMS) == {name for one in programs.profiles() for name in one.programs}
+    param = next(one for command in COMMANDS if command.name == "install" for one in command.params)
+    assert set(re.findall(r"[a-z]+", param.help)) - {"hoose", "or"} == set(contents.PROGRAMS)
 
 
 def test_a_misspelt_own_name(team: Team) -> None:

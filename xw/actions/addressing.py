@@ -72,7 +72,7 @@ def chosen(instance: "Instance", which: str, found: "list[Peer]") -> "list[Peer]
         some = [peer for peer in found if peer.name == which]
         if not some:
             listed = nearest(which, [peer.name for peer in found])
-            raise NotFound(f"no peer {which!r} on {instance.hub.url}{listed}; `xw peers` lists them")
+            raise NotFound(f"no peer {which!r} on {instance.hub.url}{listed}; `xw peers` lists them", "peers")
         return some
     some = _having(found, which)
     if not some:

@@ -4,8 +4,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import delivery, layout, presence
-from xw.errors import NotFound, XwError
+from xw.actions.known import known
+from xw.errors import NotFound, Refused, XwError
 from xw.instance import Instance, Options, open_instance
+from xw.text import nearest
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
@@ -27,7 +29,12 @@ class Held(NamedTuple):
 
 
 def hold(instance: Instance) -> Held:
-    """Let no mail be shown to an instance by itself; repeating it is harmless."""
+    """Let no mail be shown to an instance by itself; repeating it is harmless. Raise Refused for a person."""
+    if instance.config.instances.get(instance.name, {}).get("kind") == "human":
+        raise Refused(
+            f"{instance.name} is a person, who is shown nothing by itself: "
+            "name an agent, such as `xw hold alice`"
+        )
     changed = delivery.hold(instance.mailbox, instance.now())
     _show_peers(instance)
     return Held(instance.name, True, changed)
@@ -53,7 +60,7 @@ def opened(options: Options, name: str | None) -> Instance:
     try:
         found = open_instance(options._replace(name=name))
     except NotFound:
-        raise NotFound(f"{name} has no mailbox on this machine: run this where it works") from None
+        raise _elsewhere(options, name) from None
     paths = [found.mailbox.at(path) for path in (layout.ROOM, *_USED_HERE)]
     room, *used = (not isinstance(look, OSError) for look in found.mailbox.files.stat_all(paths))
     if room:
@@ -62,3 +69,11 @@ def opened(options: Options, name: str | None) -> Instance:
     if elsewhere:
         raise NotFound(f"{name} does not work on this machine: run this where it does")
     return found
+
+
+def _elsewhere(options: Options, name: str) -> NotFound:
+    """Return the error for a name without a mailbox here, as far as this machine knows the hub's names."""
+    names = known(options).names
+    if name in names:
+        return NotFound(f"{name}'s mailbox is on another machine: run this there")
+    return NotFound(f"no peer {name!r}{nearest(name, list(names))}; `xw peers` lists them", "peers")

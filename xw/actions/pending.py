@@ -192,7 +192,9 @@ def check_sender(instance: Instance, sender: str) -> None:
         from xw.text import nearest
 
         listed = nearest(sender, known)
-        raise NotFound(f"no mail from {sender!r}, and no such instance{listed}; `xw peers` lists them")
+        raise NotFound(
+            f"no mail from {sender!r}, and no such instance{listed}; `xw peers` lists them", "peers"
+        )
 
 
 def _ranked(mailbox: Mailbox, names: list[str], wanted: Wanted, found: Collection[str]) -> Iterable[str]:

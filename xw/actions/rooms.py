@@ -384,7 +384,7 @@ def check_author(room: Opened | Instance, name: str) -> None:
     known = room.hub.instances()
     if name not in known and not any(entry.author == name for entry in transcript(room)):
         where = f"no peer {name!r} on {room.hub.url}, and nobody of that name spoke in {room.name}"
-        raise NotFound(f"{where}{nearest(name, known)}; `xw peers` lists them")
+        raise NotFound(f"{where}{nearest(name, known)}; `xw peers` lists them", "peers")
 
 
 def _unknown(hub: Hub | Outgoing, room: str, end: str = "") -> NotFound:

@@ -58,7 +58,8 @@ class Traced(NamedTuple):
 
     It is `unreached` on a hub that cannot be reached now, `absent` if the hub lacks it, and `unknown` if it
     is so old that it may have been handled and removed. `since` is in microseconds, None if unknown. `reply`
-    is the id of the recipient's first answer, `reason` why the recipient has it in `failed/`.
+    is the id of the recipient's first answer, `reason` why the recipient has it in `failed/`; `on_hold` is
+    True if it waits for a recipient who is known to be on hold.
     """
 
     to: str
@@ -66,6 +67,7 @@ class Traced(NamedTuple):
     since: int | None
     reply: str | None
     reason: str | None = None
+    on_hold: bool = False
 
     def to_json(self) -> "mail.Traced":
         """Return the object that `--json` prints."""
@@ -129,9 +131,16 @@ def _trace_one(
     if located:
         where = "withdrawn" if (located.state, mark) == ("failed", "withdrawn") else located.state
         reason = _why(instance, to, message) if where == "failed" else None
-        return Traced(to, where, int(located.since * clock.SECOND), reply, reason)
+        held = where == "pending" and _on_hold(instance, to)
+        return Traced(to, where, int(located.since * clock.SECOND), reply, reason, held)
     since = message.sent if mark == "outbox" else None
     return Traced(to, mark or ("unknown" if reply else _gone(instance, message, to)), since, reply)
+
+
+def _on_hold(instance: Instance, name: str) -> bool:
+    with suppress(XwError, OSError):  # who it is matters less than where the message is
+        return instance.hub.peer(name).on_hold
+    return False
 
 
 def _gone(instance: Instance, message: Message, to: str) -> Where:
@@ -257,7 +266,7 @@ def _check_peer(instance: Instance, peer: str | None) -> None:
         return
     if not any(_lines(instance, _all_places(instance), Selection(peer=peer), _silent)):
         where = f"no peer {peer!r} on {instance.hub.url}, and no message from or to one"
-        raise NotFound(f"{where}{nearest(peer, known)}; `xw peers` lists them")
+        raise NotFound(f"{where}{nearest(peer, known)}; `xw peers` lists them", "peers")
 
 
 def _lines(

@@ -114,12 +114,20 @@ def _plain(command: Any) -> None:
     """Let the help of a command name its arguments as the documents do: `ID`, `ID...`, `[NAME]...`."""
     for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
         _plain(inner)
+    lines = next((one.usage for one in COMMANDS if one.usage and one.name == command.name), ())
+    if lines:
+        command.format_usage = partial(_format_usage, lines)
     for param in command.params:
         if isinstance(param, TyperArgument):  # typer adds Python's types: `{ID}`, `ID <str>`
             name = f"{param.metavar}{'' if param.nargs == 1 else '...'}"
             usage = name if param.required else f"[{param.metavar}]{'' if param.nargs == 1 else '...'}"
             param.get_usage_pieces = partial(_value, [usage])  # type: ignore[method-assign]
             param.get_help_record = partial(_value, (name, param.help or ""))  # type: ignore[method-assign]
+
+
+def _format_usage(lines: tuple[str, ...], _context: object, formatter: Any) -> None:
+    for n, line in enumerate(lines):
+        formatter.write(f"{'       ' if n else 'Usage: '}xw {line}\n")
 
 
 def _value(value: Any, _context: object) -> Any:
@@ -177,11 +185,18 @@ def _help(param: Param) -> str:
 def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     """Return typer's error as one of ours: what failed, why, and what to do."""
     complaint = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    complaint = complaint.partition(". Did you mean")[0]  # the nearest word is not always what is meant
+    for more in (". Did you mean", " (Possible option", " (Did you mean"):
+        complaint = complaint.partition(more)[0]  # the nearest word is not always what is meant
+    missing: Any = getattr(error, "param", None)
+    if missing is not None and type(error).__name__ == "MissingParameter" and missing.help:
+        complaint += f" ({missing.help.rstrip('.')})"
     names = {command.name for command in COMMANDS} | set(GROUPS)
     # Pairs first, so that `room create` is not taken for `room`.
     said = [" ".join(pair) for pair in pairwise(arguments)] + arguments
     name = next((words for words in said if words in names), None)
+    flags = {param.flag for command in COMMANDS if command.name == name for param in command.params}
+    if "--yes" in flags and getattr(error, "option_name", "") == "--dry-run":
+        complaint = "No such option: --dry-run (without --yes it only shows)"
     after = dict(pairwise([*arguments, "-"]))
     if name == "init" and after.get("--group", "").startswith("-"):
         from xw.agent import functions

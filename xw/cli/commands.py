@@ -47,6 +47,7 @@ class Command(NamedTuple):
     A name of two words belongs to the group in `GROUPS` named by the first word. `run` is `module:function`
     below `xw.cli`, called with a `Call` and one keyword argument for each parameter. `hides` are the flags of
     common options that mean nothing to it, or that one of its own replaces: accepted, but not in its help.
+    `usage` are the lines of its usage, behind `xw`, where its parameters do not say enough.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Command(NamedTuple):
     run: str
     params: tuple[Param, ...] = ()
     hides: tuple[str, ...] = ()
+    usage: tuple[str, ...] = ()
 
 
 GROUPS = {
@@ -91,6 +93,8 @@ _PERSONA = Param(
     "personas", "--persona", "Give NAME a part to play; repeatable.", many=True, metavar="NAME=TEXT|FILE"
 )
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
+PROGRAMS = ("claude", "codex", "gemini", "opencode", "qwen", "pi", "goose", "aider", "llm")
+"""Those that `xw launch` knows; a test compares them with xw.programs."""
 _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
 _INSTANCE = Param("name", help="Name an instance on this machine; default: you.", metavar="NAME")
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
@@ -575,7 +579,7 @@ COMMANDS = (
     Command(
         "launch",
         "Start an agent program, and show it its mail.",
-        "xw launch alice -- claude",
+        "xw launch alice=claude bob=codex --room tea",
         "launch:launch",
         (
             Param(
@@ -586,6 +590,10 @@ COMMANDS = (
             Param("listing", "--list", "List the agent programs on this machine.", kind="switch"),
         ),
         hides=("--as",),
+        usage=(
+            "launch [OPTIONS] NAME -- PROGRAM [ARGUMENTS]",
+            "launch [OPTIONS] NAME=PROGRAM NAME=PROGRAM…   side by side in tmux",
+        ),
     ),
     Command(
         "up",

@@ -1,12 +1,15 @@
 """The handler of launch."""
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
 from xw.agent import functions
 from xw.cli.call import Call, warn
+from xw.cli.commands import PROGRAMS
 from xw.cli.show import emit, flush, tell
 from xw.errors import Usage
+from xw.text import first_line
 
 if TYPE_CHECKING:
     from xw.agent.functions import Listed
@@ -17,14 +20,28 @@ def launch(call: Call, words: list[str], room: str | None, detach: bool, listing
     if listing:
         return _list(call, words)
     if call.options.name:
-        raise Usage(f"--as {call.options.name}: launch takes the name as its first word")
+        raise Usage("the name comes first")
+    _check_words(words)
     if words and "=" in words[0]:
         return _several(call, words, room or "", detach)
     if room or detach:
         what = "--room" if room else "--detach"
-        raise Usage(f"{what} needs agents in tmux panes: `xw launch alice=claude bob=codex`")
+        raise Usage(f"{what} needs agents in tmux panes, written NAME=PROGRAM")
     name, *program = words or [""]
     return functions.launch(call.options._replace(name=name), program, warn)
+
+
+def _check_words(words: list[str]) -> None:
+    """Raise Usage for words that cannot be meant as they stand; `cli.corrections` writes what is meant."""
+    first, second = [*words[:2], "", ""][:2]
+    if second == "-":
+        raise Usage("`-` is not `--`; nothing was started")
+    if second and (first.endswith("=") or second.startswith("=")):
+        raise Usage("write NAME=PROGRAM without blanks; nothing was started")
+    if re.fullmatch("[a-z0-9-]+:.+", first):
+        raise Usage(f"{first_line(first, 40)!r} is not NAME=PROGRAM; nothing was started")
+    if first in PROGRAMS and len(words) == 1:
+        raise Usage(f"{first} is a program: give it a name; nothing was started")
 
 
 def _several(call: Call, words: list[str], room: str, detach: bool) -> int:

@@ -9,8 +9,11 @@ from xw.cli.call import Call, warn
 from xw.errors import Refused, Usage, XwError
 
 
-def mcp(call: Call, http: bool, port: int, token_file: str | None) -> None:
-    """Serve the instance's mail to a program as tools, until the program or a signal ends it."""
+def mcp(call: Call, http: bool, port: int, token_file: str | None) -> int:
+    """Serve the instance's mail to a program as tools, until the program or a signal ends it.
+
+    Return 0, or the exit code of what kept it from opening the instance until its input ended.
+    """
     if token_file and not http:
         raise Usage("--token-file belongs to --http: on standard input there is no token")
     if http and os.environ.get(confined.VARIABLE):
@@ -37,13 +40,19 @@ def mcp(call: Call, http: bool, port: int, token_file: str | None) -> None:
             f"{shared.agent().name}'s mail is at {where}; header: Authorization: Bearer TOKEN; token: {shown}"
         )
         over_http.serve(server, listening, token)
-        return
+        return 0
     name = None
     try:
         name = shared.agent().name
     except XwError as error:  # each call of a tool reports it, until it is put right
         warn(str(error))
     stdio.serve(MailServer(shared, name))
+    if name is None:
+        try:
+            shared.agent()
+        except XwError as error:
+            return error.code
+    return 0
 
 
 def _confine(call: Call) -> None:

@@ -17,7 +17,7 @@ from xw.cli.commands import COMMANDS, COMMON, GROUPS, NUMBERS, Command, Param
 from xw.cli.corrections import corrected
 from xw.cli.corrections.wrong import Wrong
 from xw.cli.quick import command_first
-from xw.errors import ShortId, XwError
+from xw.errors import NotFound, ShortId, XwError
 from xw.text import then
 
 _BY_NAME = {command.name: command for command in COMMANDS}
@@ -35,10 +35,19 @@ def amended(error: XwError, arguments: list[str]) -> XwError:
         return error  # nobody but the caller knows which list a number counts, or how an id goes on
     given = _meant(command_first(arguments))
     calls = [call for call in suggested(arguments) if _meant(command_first(shlex.split(call)[1:])) != given]
+    listing = error.listing if isinstance(error, NotFound) else ()
+    more = [call for call in calls if not _only_lists(call, listing)]
+    if more:
+        error.args = (then(str(error), f"try {listed(more)}"),)
     if calls:
-        error.args = (then(str(error), f"try {listed(calls)}"),)
         error.told = {**error.told, "suggestions": calls}
     return error
+
+
+def _only_lists(call: str, listing: tuple[str, ...]) -> bool:
+    """Return True for a call of one of these commands with options alone: the error names it already."""
+    meant = _meant(command_first(shlex.split(call)[1:]))
+    return meant is not None and meant[0] in listing and not meant[1].words
 
 
 def listed(calls: list[str]) -> str:

@@ -64,7 +64,8 @@ def _where(one: Traced, now: int) -> str:
     reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
     started = ", started" if one.where == "processing" else ""
     reason = f": {first_line(one.reason, _REASON)}" if one.reason else ""
-    return where + since + started + reply + reason
+    held = f": {one.to} is on hold (`xw resume {one.to}`)" if one.on_hold else ""
+    return where + since + started + reply + reason + held
 
 
 _REASON = 500  # characters of a reason, which another program may have written

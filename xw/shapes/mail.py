@@ -218,6 +218,7 @@ class Traced(TypedDict):
     since: Time | None
     reply: Annotated[Id | None, Field(description="The recipient's first answer.")]
     reason: Annotated[str | None, Field(description="Why the recipient has it in failed/, if known.")]
+    on_hold: Annotated[bool, Field(description="True if it waits for a recipient known to be on hold.")]
 
 
 class Trace(TypedDict):

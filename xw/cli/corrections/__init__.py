@@ -22,7 +22,8 @@ def corrected(wrong: Wrong, known: Known) -> Corrections:
     form = form or (wrong.take("form") if wrong.command.name != "log" else None)
     if form and form.lower().startswith("json"):
         wrong.options["as_json"] = [""]
-    _rename(wrong, known)
+    if _is_nobody(wrong, known) and not _rename(wrong, known):
+        return others.hold_known(wrong, known) if wrong.command.name in ("hold", "resume") else []
     act = _REBUILD.get(wrong.command.name, others.plainly)
     if wrong.command.name in ("reply", "done") and wrong.flagged(*mail.NOT_DONE) is not None:
         act = mail.fail  # `done ID --failed "why"`
@@ -56,13 +57,23 @@ def _unpack(wrong: Wrong) -> None:
             wrong.options.setdefault(key, []).extend(map(str, values))
 
 
-def _rename(wrong: Wrong, known: Known) -> None:
-    """Let a call that names an instance nobody knows act as the one with the nearest name."""
-    given = wrong.options.get("as_name", [None])[0] or os.environ.get("XW_NAME")
-    if given and not known.name and given not in known.names:
-        near = nearest_name(given, list(known.names))
-        if near:
-            wrong.options["as_name"] = [near]
+def _is_nobody(wrong: Wrong, known: Known) -> bool:
+    """Return True if a call names an instance nobody knows, so that any call with this name fails too."""
+    given = _acting(wrong)
+    new = "--as" in wrong.command.hides  # `init` makes it
+    return bool(given and not new and not known.name and known.names and given not in known.names)
+
+
+def _acting(wrong: Wrong) -> str:
+    return wrong.options.get("as_name", [""])[0] or os.environ.get("XW_NAME", "")
+
+
+def _rename(wrong: Wrong, known: Known) -> bool:
+    """Let the call act as the instance with the nearest name; return False if no name is near."""
+    near = nearest_name(_acting(wrong), list(known.names))
+    if near:
+        wrong.options["as_name"] = [near]
+    return near is not None
 
 
 _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
@@ -97,6 +108,7 @@ _REBUILD: dict[str, Callable[[Wrong, Known], Corrections]] = {
     "notify error": sending.one_text,
     "room say": sending.room_say,
     "bridge": others.bridge,
+    "launch": others.launch,
     "gc": others.gc,
     "who": others.as_peer,
     "prompt": others.as_peer,

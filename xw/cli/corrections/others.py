@@ -4,6 +4,7 @@ import re
 
 from xw import layout
 from xw.agent.functions import Known
+from xw.cli.commands import PROGRAMS
 from xw.cli.corrections.writing import SPAN, quoted, seconds, write
 from xw.cli.corrections.wrong import ALL, Corrections, Wrong, group_in, misspelt, nearest_name, peer_in
 
@@ -78,6 +79,13 @@ def hold(wrong: Wrong, known: Known) -> Corrections:
         return [write(f"room {'pause' if verb == 'hold' else 'resume'}", rooms[:1], wrong)]
     named = (peer_in(word, known) or misspelt(word, known) for word in given)
     return [write(verb, [name], wrong) for name in named if name] or [write("peers", [], wrong)]
+
+
+def hold_known(wrong: Wrong, known: Known) -> Corrections:
+    """Return the call for each instance there is, in place of one that there is not."""
+    wrong.options.pop("as_name", None)
+    given = [*wrong.options.pop("name", []), *wrong.words]
+    return [write(wrong.command.name, [name], wrong) for name in given or known.names if name in known.names]
 
 
 def groups(wrong: Wrong, known: Known) -> Corrections:
@@ -183,6 +191,39 @@ def bridge(wrong: Wrong, _known: Known) -> Corrections:
         return [] if wrong.options.get("target") else [write("bridge", [kind], wrong, listing=[""])]
     started = " ".join(quoted(word) for word in words[1:]) or "COMMAND"
     return [f"{write('bridge', [kind], wrong)} -- {started}"]
+
+
+def launch(wrong: Wrong, known: Known) -> Corrections:
+    """Correct launch: the name stands before the program; several agents are written NAME=PROGRAM."""
+    name = wrong.take("as_name", "name")
+    wrong.options.pop("as_json", None)
+    words = _joined([word for word in wrong.words if word != "-"])
+    if not name and words and (match := re.fullmatch("([a-z0-9-]+):(.+)", words[0])):
+        words[0] = f"{match[1]}={match[2]}"
+    if name and layout.is_name(name) and words and "=" not in words[0]:
+        words = words[1:] if words[0] == name else words
+    elif words and "=" not in words[0]:
+        if words[0] in PROGRAMS:
+            name = "alice" if "alice" not in known.rooms else "NAME"
+        else:
+            name, words = words[0], words[1:]
+    if not name or not words or "=" in words[0]:
+        return [write("launch", words, wrong)] if words and "=" in words[0] else []
+    line = " ".join(quoted(word) for word in words)
+    if "room" in wrong.options or "detach" in wrong.options:
+        return [write("launch", [f"{name}={' '.join(words)}"], wrong)]
+    return [f"{write('launch', [name], wrong)} -- {line}"]
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Return words with `a = claude`, `a= claude` and `a =claude` as one."""
+    found: list[str] = []
+    for word in words:
+        if found and (word.startswith("=") or found[-1].endswith("=")):
+            found[-1] += word
+        else:
+            found.append(word)
+    return found
 
 
 def gc(wrong: Wrong, _known: Known) -> Corrections:

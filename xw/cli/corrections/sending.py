@@ -156,10 +156,17 @@ def _leading(words: list[str], to: list[str], kind: str | None, known: Known, fu
             to += [name for name in names if name not in to]
         elif not to and more and kind is None and " " not in words[0] and (near := misspelt(words[0], known)):
             to.append(near)
+        elif not to and more and kind is None and _may_be_new(words[0], known):
+            to.append(words[0])
         else:
             break
         words.pop(0)
     return kind
+
+
+def _may_be_new(word: str, known: Known) -> bool:
+    """Return True for a word that may name an instance, where there is nobody else to send to yet."""
+    return layout.is_name(word) and set(known.names) <= {known.name}
 
 
 def _move_files(wrong: Wrong, words: list[str]) -> list[str]:

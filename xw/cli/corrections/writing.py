@@ -23,7 +23,7 @@ def write(name: str, words: list[str], wrong: Wrong, **changed: list[str] | str 
     options |= {key: [value] if isinstance(value, str) else value or [] for key, value in changed.items()}
     flags, behind = ["xw", *name.split()], list[str]()
     for param in (*command.params, *COMMON):
-        if param.flag:
+        if param.flag and param.flag not in command.hides:
             written = [part for value in options.get(param.name, []) for part in _option(param, value)]
             (flags if param.name == "to" else behind).extend(written)
     placed = _placed(command, words)

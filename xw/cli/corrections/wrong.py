@@ -77,7 +77,8 @@ def recipients(wrong: Wrong, known: Known) -> list[str]:
             name = peer_in(one, known) or group_in(one, known)
             if not name and one.startswith("@"):
                 name = nearest_name(one, list(known.groups))
-            found.append(name or nearest_name(one.lstrip("@"), others) or "NAME")
+            as_given = one if known.name and not others and layout.is_name(one) else None
+            found.append(name or nearest_name(one.lstrip("@"), others) or as_given or "NAME")
     if any(flag in wrong.unknown for flag in ("--all", "--broadcast", "--everyone")):
         found.append(layout.EVERYONE)
     return list(dict.fromkeys(found))
