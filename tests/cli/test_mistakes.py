@@ -51,7 +51,7 @@ def test_a_program_gets_the_calls_that_work(team: Team, wrong: str, code: str, r
         ("launch bob - claude", "try `xw launch bob -- claude`\n"),
         (
             "launch a = claude",
-            "write NAME=PROGRAM without blanks; nothing was started; try `xw launch a=claude`",
+            "NAME=PROGRAM without blanks; nothing was started; try `xw launch a=claude`",
         ),
         ("launch --room tea bob -- claude", "try `xw launch bob=claude --room tea`\n"),
         ("launch --room tea bob -- claude --x", 'try `xw launch "bob=claude --x" --room tea`\n'),

@@ -113,7 +113,7 @@ def test_without_a_name(team: Team, serve: Serve) -> None:
     assert failed["structuredContent"]["exit_code"] == 2
     sentence = failed["structuredContent"]["error"]
     assert sentence == "which of alice, bob, carol are you? Set XW_NAME or give --as"
-    assert wire.end() == (0, "", f"xw: {sentence}\n")
+    assert wire.end() == (2, "", f"xw: {sentence}\n")
 
 
 def test_a_name_from_its_arguments(team: Team, tmp_path: Path) -> None:
@@ -165,6 +165,14 @@ def test_an_idle_server_costs_nothing(team: Team, serve: Serve) -> None:
     assert rests(spent, _QUIET_S), spent
     wire.process.send_signal(signal.SIGINT)
     assert wire.process.wait(PATIENCE) == -signal.SIGINT
+
+
+def test_the_exit_code_without_a_mailbox(tmp_path: Path) -> None:
+    """It serves until its input ends, so that each call says what to set; the exit code is the error's."""
+    ended = subprocess.run(
+        [XW, "mcp"], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, "there is no xw.json here" in ended.stderr) == (2, True), ended
 
 
 def test_without_the_package(team: Team) -> None:

@@ -93,7 +93,7 @@ _PERSONA = Param(
     "personas", "--persona", "Give NAME a part to play; repeatable.", many=True, metavar="NAME=TEXT|FILE"
 )
 _POLICIES = ("free", "round-robin", "mention", "moderator")  # a test compares them with xw.rooms.policies
-PROGRAMS = ("claude", "codex", "gemini", "opencode", "qwen", "pi", "goose", "aider", "llm")
+PROGRAMS = ("claude", "claude-code", "codex", "gemini", "opencode", "qwen", "pi", "goose", "aider", "llm")
 """Those that `xw launch` knows; a test compares them with xw.programs."""
 _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
 _INSTANCE = Param("name", help="Name an instance on this machine; default: you.", metavar="NAME")

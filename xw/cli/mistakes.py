@@ -47,7 +47,8 @@ def amended(error: XwError, arguments: list[str]) -> XwError:
 def _only_lists(call: str, listing: tuple[str, ...]) -> bool:
     """Return True for a call of one of these commands with options alone: the error names it already."""
     meant = _meant(command_first(shlex.split(call)[1:]))
-    return meant is not None and meant[0] in listing and not meant[1].words
+    own = set(meant[1].options) - {param.name for param in COMMON} if meant else set()
+    return meant is not None and meant[0] in listing and not meant[1].words and not own
 
 
 def listed(calls: list[str]) -> str:
