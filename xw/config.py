@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping
 
 from xw import layout, schemes
-from xw.errors import Damaged, Usage
+from xw.errors import Damaged, Unnamed, Usage
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
@@ -221,7 +221,9 @@ def whoami(option: str | None, environ: Mapping[str, str], config: Config) -> st
     if len(config.instances) == 1:
         return next(iter(config.instances))
     if config.instances:
-        raise Usage(f"which of {', '.join(sorted(config.instances))} are you? Set XW_NAME or give --as")
+        error = Unnamed(f"which of {', '.join(sorted(config.instances))} are you? Set XW_NAME or give --as")
+        error.first = min(config.instances)
+        raise error
     if config.path:
         raise Usage(f"{config.path} names no instance: `xw init` makes a mailbox, XW_NAME or --as names one")
     raise Usage(without_file(environ, "`xw init` makes a mailbox, XW_NAME or --as names one"))

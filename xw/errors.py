@@ -83,6 +83,12 @@ class Usage(XwError):
     word = "usage"
 
 
+class Unnamed(Usage):
+    """Several instances share the configuration, and the call names none of them; `first` is one."""
+
+    first = ""
+
+
 class NotFound(XwError):
     """There is no such message or peer, or more than one matches.
 

@@ -243,3 +243,13 @@ def test_help_lines_are_whole(group: tuple[str, ...], monkeypatch: pytest.Monkey
     assert app.run([*group, "--help"]) == 0
     cut = [line for line in capsys.readouterr().out.splitlines() if line.endswith("...")]
     assert cut == [line for line in cut if line.startswith("Usage")]
+
+
+@pytest.mark.parametrize(("words", "way"), [("peers", ": `xw peers --as alice`; "), ("check", "; ")])
+def test_a_person_without_a_name(team: Team, words: str, way: str) -> None:
+    """Where several share an xw.json, the error has the call that looks, and how to join as a person."""
+    refused = team.run(words, by="")
+    assert refused.code == 2
+    assert refused.err.endswith(
+        f"give --as{way}a person joins by `xw init --name you --kind human`, then `export XW_NAME=you`\n"
+    )

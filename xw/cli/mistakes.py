@@ -17,12 +17,14 @@ from xw.cli.commands import COMMANDS, COMMON, GROUPS, NUMBERS, Command, Param
 from xw.cli.corrections import corrected
 from xw.cli.corrections.wrong import Wrong
 from xw.cli.quick import command_first
-from xw.errors import NotFound, ShortId, XwError
+from xw.errors import NotFound, ShortId, Unnamed, XwError
 from xw.text import then
 
 _BY_NAME = {command.name: command for command in COMMANDS}
 _MOST = 3
 """At most this many calls are suggested."""
+_LOOKS = ("log", "peers", "who", "doctor")
+"""Commands that a person may run as any instance, because they change nothing."""
 _COSTLY = ("ask", "gc", "up", "bridge", "hub", "sync", "retry")
 """A misspelt word is taken for one of these only if it is very close."""
 _NUMBER = re.compile(r"-\d+")
@@ -33,7 +35,14 @@ def amended(error: XwError, arguments: list[str]) -> XwError:
     """Return the error of a call with the calls that work in its text, and for programs beside it."""
     if isinstance(error, ShortId) and any(map(ids.is_short, arguments)):
         return error  # nobody but the caller knows which list a number counts, or how an id goes on
-    given = _meant(command_first(arguments))
+    words = command_first(arguments)
+    if isinstance(error, Unnamed):
+        look = words[:1] and words[0] in _LOOKS and "--" not in words
+        call = f": `xw {shlex.join([*words, '--as', error.first])}`" if look else ""
+        join = "`xw init --name you --kind human`, then `export XW_NAME=you`"
+        error.args = (f"{error}{call}; a person joins by {join}",)
+        return error
+    given = _meant(words)
     calls = [call for call in suggested(arguments) if _meant(command_first(shlex.split(call)[1:])) != given]
     listing = error.listing if isinstance(error, NotFound) else ()
     more = [call for call in calls if not _only_lists(call, listing)]
