@@ -63,7 +63,7 @@ def test_a_backlog_is_listed_once(world: World, looks: Looks) -> None:
     world.run(looks.bridge())
     assert bodies(world) == [str(number) for number in range(40)]
     assert looks.listed["bob/inbox/pending"] <= 2, "one look, of two listings"
-    assert {count for name, count in looks.read.items() if ".question." in name} <= {3, 4}
+    assert {count for name, count in looks.read.items() if name.endswith(".alice.json")} <= {3, 4}
 
 
 def test_what_comes_meanwhile_is_seen(world: World, looks: Looks) -> None:
