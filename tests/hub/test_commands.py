@@ -156,7 +156,7 @@ def test_delivery_and_hold(alice: Machine, bob: Machine) -> None:
     (peer,) = alice.json("peers", "bob")["peers"]
     assert (peer["delivery"], peer["delivery_why"], peer["on_hold"]) == ("asked", "set in xw.json", True)
     refused = alice.run("hold", "bob")
-    assert (refused.code, "bob has no mailbox on this machine" in refused.err) == (3, True)
+    assert (refused.code, "bob's mailbox is on another machine: run this there" in refused.err) == (3, True)
     # Repeated: SFTP shows the times of files in whole seconds, by which alice reads bob's presence again.
     until(lambda: bob.ok("resume") and not alice.json("peers", "bob")["peers"][0]["on_hold"])
 

@@ -155,7 +155,8 @@ def test_a_room(alice: Machine, bob: Machine, world: World) -> None:
         alice.run("room", "resume", "tea"),
         alice.run("room", "close", "tea"),
     ]
-    assert [(one.code, "delivered to tea" in one.out) for one in asked] == [(0, True)] * len(asked)
+    reached = ("delivered to tea", "asked tea to ")
+    assert [(one.code, any(word in one.out for word in reached)) for one in asked] == [(0, True)] * len(asked)
     assert hub_of(world).peer("tea").pending == len(asked)
     assert alice.run("log", "--room", "tea").code == 0
 
