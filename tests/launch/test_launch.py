@@ -100,7 +100,7 @@ def test_a_second_launch_of_a_name(team: Team, window: Open) -> None:
         (("bob",), 2, "which program?"),
         (("bob", "--", "no-such-program"), 3, "no-such-program: no such program"),
         (("bob", "--", "./README.md"), 3, "README.md is not a program that this user may run"),
-        (("Bob", "--", "true"), 2, "Bob"),
+        (("Bob", "--", "true"), 2, "try `xw launch bob -- true`"),
         (("rita", "--", "true"), 6, "rita is a person"),
         (("tea", "--", "true"), 6, "tea is a room"),
         (("bob", "--", "sh", "-c", "exit 5"), 5, "sh ended at once, with exit code 5"),
@@ -146,7 +146,7 @@ def test_without_a_terminal(team: Team, runs: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "sees mail only when it runs `xw check`" in err and "start this inside tmux" in err
+    assert "sees mail only when it runs `xw check`" in err and "start `xw launch` inside tmux" in err
     assert "bob gone" in team.ok("peers") and list(runs.glob("xw/**/*")) == []
 
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.cli.team import PATIENCE, Result, Team
 from tests.launch.window import LINES, XW, Window
 from tests.loop.test_up import processes_with
 from xw.bridges.panes import Tmux
+from xw.errors import XwError
 
 ODD = 'it\'s; a "pröject" #{x} $HOME'
 
@@ -51,6 +53,11 @@ class Desk:
         self.tmux.run("send-keys", "-t", pane, "-l", line)
         self.tmux.press(pane, "Enter")
 
+    def leaves(self, pane: str) -> None:
+        """End the program in a pane, which may stay until Enter is pressed in it."""
+        self.keys(pane, "bye 0")
+        until(lambda: closed(self.tmux, pane), PATIENCE)
+
     def has(self, pane: str, text: str) -> None:
         """Wait until a pane shows this text."""
         until(lambda: any(text in row for row in self.tmux.look(pane).rows), 2 * PATIENCE)
@@ -70,6 +77,16 @@ class Desk:
     def left(self) -> list[int]:
         """The processes that the test started."""
         return [pid for pid in processes_with(f"XW_TEST_TAG={self.runs.parent}") if pid != os.getpid()]
+
+
+def closed(tmux: Tmux, pane: str) -> bool:
+    """Return True if a pane is gone; press Enter in one that asks for it."""
+    if pane not in {one.pane for one in tmux.panes()}:
+        return True
+    with suppress(XwError):  # it closes just now
+        if "Press Enter to close" in " ".join(tmux.look(pane).rows):
+            tmux.press(pane, "Enter")
+    return False
 
 
 @pytest.fixture
@@ -99,18 +116,24 @@ def test_mail_between_two_panes(desk: Desk) -> None:
     answer = desk.team.run("ask", "--to", "dora", "--timeout", "100", "and you?", by="bob")
     assert answer.out.startswith("heard "), answer
     second = desk.launch(f"carol={LINES}", f"bob={LINES}", "--detach")
-    assert second.code == 6 and "line_program runs as bob, on /dev/pts/" in second.err, second
-    assert "nothing was started" in second.err and len(desk.sessions) == 1
-    desk.keys(panes["bob"], "bye 0")
-    until(lambda: panes["bob"] not in {pane.pane for pane in desk.tmux.panes()}, 2 * PATIENCE)
+    assert second.code == 6, second
+    (session,) = desk.sessions
+    assert second.err == (
+        f"xw: bob runs already, in the tmux session {session}: `tmux attach -t {session}` shows it, "
+        f"`tmux kill-session -t {session}` ends it; nothing was started\n"
+    )
+    desk.leaves(panes["bob"])
     assert len(desk.sessions) == 1
-    desk.keys(panes["dora"], "bye 0")
+    desk.leaves(panes["dora"])
     desk.ends()
 
 
 def test_a_room_of_agents(desk: Desk) -> None:
     """The first run makes the room and runs it, a later one adds its members; two sessions have two names."""
     first = desk.panes(f"alice={LINES}", f"bob={LINES}", "--room", "tea")
+    (below,) = {pane.pane for pane in desk.tmux.panes() if pane.session in desk.sessions} - {*first.values()}
+    desk.has(below, f"^B d leaves, they run on · tmux kill-session -t {desk.sessions[0]} ends all")
+    desk.has(below, 'begin: xw room say tea "…" · stop: xw room pause tea · end: xw room close tea')
     desk.team.run("room", "say", "tea", "who is there?")  # which may be before the room runs
     until(lambda: {"alice", "bob"} <= speakers(desk), 2 * PATIENCE)
     second = desk.panes(f"carol={LINES}", "--room", "tea")
@@ -127,11 +150,11 @@ def speakers(desk: Desk) -> set[str]:
     return {line["author"] for line in map(json.loads, lines)}
 
 
-def test_a_program_that_fails_at_once(desk: Desk) -> None:
-    """Its pane shows why until somebody presses Enter; mail that it would have got waits."""
-    panes = desk.panes(f"dora={LINES} --fail")
-    desk.has(panes["dora"], "line_program ended at once, with exit code 9")
-    desk.has(panes["dora"], "press Enter to close this pane")
+@pytest.mark.parametrize(("program", "code"), [(f"{LINES} --fail", 9), ("true", 0)])
+def test_a_program_that_ends_at_once(desk: Desk, program: str, code: int) -> None:
+    """Its pane shows that until somebody presses Enter, whatever its exit code."""
+    panes = desk.panes(f"dora={program}")
+    desk.has(panes["dora"], f"s, with exit code {code}. Press Enter to close this pane.")
     desk.tmux.press(panes["dora"], "Enter")
     desk.ends()
 
@@ -143,7 +166,7 @@ def test_a_program_that_fails_at_once(desk: Desk) -> None:
         (("dora=true", "dora=false"), 2, "dora is given twice"),
         (("dora=",), 2, "dora: which program?"),
         (("dora=sh -c 'x",), 2, "dora: cannot read the program's words"),
-        (("Dora=true",), 2, "Dora"),
+        (("Dora=true",), 2, "try `xw launch dora=true`"),
         (("dora=true", "erik=no-such-program"), 3, "erik: no-such-program: no such program"),
         (("dora=true", "rita=true"), 6, "rita is a person"),
         (("dora=true", "tea=true"), 6, "tea is a room"),
@@ -202,6 +225,7 @@ def test_inside_tmux(team: Team, window: Callable[[], Window]) -> None:
     for pane in agents[:2]:
         until(lambda pane=pane: ">" in one.tmux.look(pane.pane).rows, 2 * PATIENCE)  # type: ignore[misc]
         one.tmux.run("send-keys", "-t", pane.pane, "bye 0", "Enter")
+        until(lambda pane=pane: closed(one.tmux, pane.pane), PATIENCE)  # type: ignore[misc]
     until(lambda: not one.processes, 2 * PATIENCE)
     assert [pane.pane for pane in one.tmux.panes() if pane.session == here] == [one.id]
     many = [f"n{number}=true" for number in range(9)]
@@ -230,6 +254,6 @@ def test_a_terminal_without_tmux(desk: Desk, window: Callable[[], Window]) -> No
     desk.tmux.run("detach-client", "-s", session)
     one.has(f"dora runs on: `tmux attach -t {session}` shows it")
     (pane,) = (pane.pane for pane in desk.tmux.panes() if pane.program == "python3")
-    desk.keys(pane, "bye 0")
+    desk.leaves(pane)
     until(lambda: not desk.sessions and not one.processes, 2 * PATIENCE)
     assert one.folders == []

@@ -35,7 +35,8 @@ def test_its_own_way(team: Team, desk: Window, program: str) -> None:
     assert team.run("ask", "--to", "bob", "--timeout", "60", "[[say:first]]").out == "first\n"
     os.kill(desk.number("bridge best"), signal.SIGKILL)
     assert team.run("ask", "--to", "bob", "--timeout", "60", "[[say:second]]").out == "second\n"
-    assert f"; mail goes in by {program}" in team.run("doctor", by="bob").out
+    how = {"claude": "through its own socket", "opencode": "through its HTTP server"}[program]
+    assert f"; mail goes in {how}" in team.run("doctor", by="bob").out
     team.send("[[delay:100]]", kind="task")
     until(lambda: "bob busy" in team.ok("peers"))
     (folder,) = desk.folders
@@ -53,7 +54,8 @@ def test_another_version(team: Team, desk: Window) -> None:
     until(lambda: "bridge tmux (not by claude: " in team.ok("peers"))
     found = team.run("doctor", by="bob").out
     assert (
-        "claude 1.0.0 was launched on /dev/pts/" in found and "mail goes in by tmux (not by claude:" in found
+        "claude 1.0.0 was launched on /dev/pts/" in found
+        and "mail goes in typed into its terminal (not by claude:" in found
     )
     desk.keys("/exit")
     until(lambda: not desk.processes)

@@ -10,7 +10,7 @@ import pytest
 
 from xw.bridges.described import changes
 from xw.confined import HARMLESS
-from xw.programs import Arrangement, Run, profile
+from xw.programs import Arrangement, Run, codex, profile
 
 Arrange = Callable[..., Arrangement]
 TEXT = 'You are "alice".\nzwölf \x7f'
@@ -35,10 +35,10 @@ def arrange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arrange:
     work = tmp_path / "work"
     work.mkdir()
 
-    def make(*argv: str, mail: str = ".xw/hub", mcp: bool = False, pane: str = "") -> Arrangement:
+    def make(*argv: str, mail: str = ".xw/hub", mcp: bool = False, **more: Any) -> Arrangement:
         xw = ("/opt/python", "-P", "-m", "xw")
         run = Run("alice", ENVIRON, "/run/1", str(work / mail), xw, argv, str(work), TEXT, has_mcp=mcp)
-        return profile(argv[0]).arrange(run._replace(pane=pane))
+        return profile(argv[0]).arrange(run._replace(**more))
 
     return make
 
@@ -91,6 +91,26 @@ def test_codex_in_a_pane(arrange: Arrange) -> None:
     """Its first mail is typed there; elsewhere somebody must prompt it first, which launch tells."""
     assert "after its first prompt" in arrange("codex").notes[0]
     assert arrange("codex", pane="%0").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "gets"),
+    [
+        ((), True),
+        (("--model", "m", "--full-auto", "-c", "x=1"), True),
+        (("fix it",), False),
+        (("--full-auto", "fix it"), False),
+        (("resume", "--last"), False),
+        (("-i", "a.png"), False),
+        (("--", "fix it"), False),
+        (("--version",), False),
+    ],
+)
+def test_codexs_first_prompt(arrange: Arrange, words: tuple[str, ...], gets: bool) -> None:
+    """Outside tmux it takes no mail before a prompt: it gets one if it has none, for pushed mail only."""
+    assert (arrange("codex", *words, push=True).argv[-1] == codex.FIRST) is gets
+    others = arrange("codex", *words).argv + arrange("codex", *words, push=True, pane="%0").argv
+    assert codex.FIRST not in others
 
 
 def test_aider_in_a_pane(arrange: Arrange) -> None:

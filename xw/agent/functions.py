@@ -300,11 +300,11 @@ def take_order(folder: str) -> "Order | None":
     return panes.take(folder)
 
 
-def keep(words: str, tell: Tell) -> None:
+def keep(words: str, tell: Tell, show: Tell) -> None:
     """Run what launched agents need until the last one ended; see `actions.launching.panes.keep`."""
     from xw.actions.launching import panes
 
-    panes.keep(words, tell)
+    panes.keep(words, tell, show)
 
 
 def schemas(kind: str) -> list[str]:

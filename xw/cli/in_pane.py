@@ -1,7 +1,7 @@
 """What runs in a tmux pane of `xw launch alice=claude bob=codex`: `python -m xw.cli.in_pane FOLDER`.
 
-It waits for its order, takes the environment that the person's terminal has, and starts anew with it. A call
-that failed at once stays readable until somebody presses Enter: the pane closes with this process.
+It waits for its order, takes the environment that the person's terminal has, and starts anew with it. What
+ended soon stays readable until somebody presses Enter: the pane closes with this process.
 """
 
 import os
@@ -14,7 +14,7 @@ from xw.cli import app
 from xw.cli.call import warn
 
 _SOON_S = 10.0
-"""A program that failed before this time, its start included, failed at once."""
+"""A pane whose program ended before this time, its start included, stays until somebody has read it."""
 
 
 def main(words: list[str]) -> int:
@@ -27,12 +27,14 @@ def main(words: list[str]) -> int:
         argv = [sys.executable, "-P", "-m", "xw.cli.in_pane", *order.words]
         os.execve(sys.executable, argv, order.environ)
     if words[0] == "keep":
-        functions.keep(words[1], lambda text: warn(f"up: {text}"))
+        functions.keep(words[1], lambda text: warn(f"up: {text}"), lambda line: print(line, flush=True))
         return 0
     began = time.monotonic()
     code = app.run(words)
-    if code and time.monotonic() - began < _SOON_S:
-        warn("press Enter to close this pane")
+    took = time.monotonic() - began
+    if took < _SOON_S:
+        program = os.path.basename(words[words.index("--") + 1])
+        warn(f"{program} ended after {took:.0f} s, with exit code {code}. Press Enter to close this pane.")
         with suppress(KeyboardInterrupt):
             sys.stdin.readline()
     return code

@@ -76,8 +76,6 @@ def _show(one: "Listed") -> None:
     if not one.path:
         tell(f"{one.name:10} not installed (`{one.program}`)")
         return
-    way = f"mail goes in by {one.ways[0]}" if one.ways else "mail is not shown as it arrives"
-    others = f", else {', '.join(one.ways[1:])}" if one.ways[1:] else ""
-    tell(f"{one.name:10} {one.version or 'version unknown'}; {way}{others}")
+    tell(f"{one.name:10} {one.version or 'did not tell its version in time'}; {one.how}")
     for note in one.notes:
         tell(f"{'':10} {note}")

@@ -21,7 +21,8 @@ class Run(NamedTuple):
     `mail` the folder of mailboxes that xw must be able to write, `xw` the words that run this xw by absolute
     paths, `argv` the program's command line as the person gave it, from the program's own word on, `version`
     what the program said (empty if nothing), `has_mcp` True if `xw mcp` can run, `instructions` the text of
-    `xw prompt`. `pane` is the tmux pane in which it will run, or empty.
+    `xw prompt`. `pane` is the tmux pane in which it will run, or empty, `push` True if its mail
+    shall go in by itself.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Run(NamedTuple):
     version: str = ""
     has_mcp: bool = False
     pane: str = ""
+    push: bool = False
 
 
 class Arrangement(NamedTuple):

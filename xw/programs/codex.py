@@ -21,6 +21,15 @@ _NO_SESSION = (
 )  # fmt: skip
 """Its subcommands that start no session."""
 
+_VALUES = (
+    "-m", "--model", "-c", "--config", "-p", "--profile", "-s", "--sandbox", "-a", "--ask-for-approval",
+    "-C", "--cd", "--add-dir", "--enable", "--disable",
+)  # fmt: skip
+"""Its options that take one value."""
+
+FIRST = "Your mail is shown to you here by itself. Reply OK now, and wait for it."
+"""A first prompt: Codex takes no mail before its first turn."""
+
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -36,10 +45,24 @@ def arrange(run: Run) -> Arrangement:
     outside = not Path(os.path.realpath(run.mail)).is_relative_to(os.path.realpath(run.cwd))
     if outside and not parts.has_option(run.argv, "--dangerously-bypass-approvals-and-sandbox"):
         options += ["--add-dir", run.mail]
-    # In a pane, its first mail is typed into it.
-    late = not once and not run.pane
-    notes = ["Codex takes mail after its first prompt, and looks for it every 10 s"] if late else []
-    return Arrangement((run.argv[0], *options, *run.argv[1:]), notes=tuple(notes), ways=() if once else None)
+    argv, notes = [run.argv[0], *options, *run.argv[1:]], []
+    if not once and not run.pane:  # in a pane, its first mail is typed into it
+        notes = ["Codex takes mail after its first prompt, and looks for it every 10 s"]
+        if run.push and _has_options_only(run.argv):
+            argv.append(FIRST)
+            notes = ["Codex gets a short first prompt, for it takes no mail before one; it looks every 10 s"]
+    return Arrangement(tuple(argv), notes=tuple(notes), ways=() if once else None)
+
+
+def _has_options_only(argv: tuple[str, ...]) -> bool:
+    """Return True if a command line surely has neither a prompt nor a subcommand."""
+    words = iter(argv[1:])
+    for word in words:
+        if word in _VALUES:
+            next(words, "")
+        elif not word.startswith("-") or word.partition("=")[0] in ("--", "-i", "--image", "--remote"):
+            return False
+    return not parts.has_option(argv, "-h", "--help", "-V", "--version")
 
 
 def _settings(run: Run) -> list[str]:

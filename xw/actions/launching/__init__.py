@@ -16,11 +16,12 @@ from importlib.util import find_spec
 from shlex import join
 from typing import NamedTuple
 
-from xw import config, confined, layout, presence, processes, runs
+from xw import config, confined, delivery, layout, presence, processes, runs
 from xw.actions import instructions, setup
 from xw.actions.launching.beside import Beside
 from xw.actions.launching.found import Found, find, pane_here, version_of, ways_in
 from xw.actions.launching.job import Job
+from xw.actions.launching.sessions import session_of
 from xw.actions.launching.title import IDLE, SIGNS, Title, of_pane, unlabel
 from xw.actions.supervising import PARENT, Signals
 from xw.bridges.best import ASKS
@@ -66,6 +67,7 @@ def launch(
     person's, a room's, or that of a program that was launched before and runs.
     """
     found = find(words, environ)
+    check_name(options.name or "", f"xw launch NAME -- {join(words)}")
     instance = open_or_make(options, tell, environ)
     mailbox = instance.mailbox
     try:
@@ -80,6 +82,17 @@ def launch(
                 runs.remove(folder)
     except Busy:
         raise Refused(why_taken(instance)) from None
+
+
+def check_name(name: str, call: str) -> None:
+    """Raise Usage for a name that no instance may have, with the `call` that has a name of it for NAME."""
+    try:
+        layout.check_name(name)
+    except Usage as error:
+        near = layout.name_from(name)
+        if not layout.is_name(near) or near in layout.RESERVED:
+            raise
+        raise Usage(f"{error}; try `{call.replace('NAME', near, 1)}`") from None
 
 
 def open_or_make(options: Options, tell: Tell, environ: Mapping[str, str] = os.environ) -> Instance:
@@ -130,6 +143,9 @@ def why_taken(instance: Instance) -> str:
         what = (
             f"{note.command} runs as {instance.name}, on {note.terminal or 'no terminal'} (process {number})"
         )
+        session = session_of(note)
+        if session:
+            what += f", in the tmux session {session.name} (`{session.call('attach')}` shows it)"
     return f"{what}: end it first, or launch under another name"
 
 
@@ -258,6 +274,7 @@ def _describe(instance: Instance, found: Found, folder: str, place: Place, envir
         version=version_of(found),
         has_mcp=find_spec("mcp") is not None,
         pane=place.pane,
+        push=delivery.effective(instance, own).value == "push" and not delivery.held(instance.mailbox),
     )
 
 

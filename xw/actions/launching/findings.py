@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from xw import presence, runs
+from xw.actions.launching.found import through
 from xw.finding import Finding
 from xw.instance import Instance
 from xw.runs import RunNote
@@ -35,7 +36,7 @@ def findings(instance: Instance) -> Iterator[Finding]:
 def _way(note: RunNote, seen: presence.Presence) -> str:
     if seen.bridge in note.ways:
         why = f" ({first_line(seen.bridge_note, _WHY)})" if seen.bridge_note else ""
-        return f"mail goes in by {seen.bridge}{why}"
+        return f"mail goes in {through(seen.bridge)}{why}"
     if note.ways:
         return seen.bridge_note or "its bridge looks for a way in"
     return f"it sees mail {'when a turn starts or ends' if note.hooks else 'when it runs `xw check`'}"

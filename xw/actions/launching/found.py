@@ -26,7 +26,19 @@ VERSION_S = 5.0
 
 _AT_ONCE = 3  # programs that are asked for their versions at the same time, at least
 
+_THROUGH = {
+    "claude": "through its own socket",
+    "codex": "through its own queue",
+    "opencode": "through its HTTP server",
+    "tmux": "typed into its terminal",
+}
+
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
+
+
+def through(way: str) -> str:
+    """Return how mail goes in by a way, in words."""
+    return _THROUGH.get(way, f"by {way}")
 
 
 class Found(NamedTuple):
@@ -74,6 +86,13 @@ class Listed(NamedTuple):
     seen: str
     ways: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def how(self) -> str:
+        """Return how mail would reach it, in words."""
+        if not self.ways:
+            return "mail is not shown as it arrives"
+        return f"mail goes in {', else '.join(map(through, self.ways))}"
 
     def to_json(self) -> "upkeep.Program":
         """Return the object that `--json` prints."""
@@ -178,7 +197,8 @@ def ways_in(
         return usable, []
     if not ways:
         return (), [f"{found.command} answers once and ends here: no mail is shown to it"]
-    remedy = "start this inside tmux" if shutil.which("tmux") else "install tmux and start this inside it"
+    remedy = "start `xw launch` inside tmux"
+    remedy = remedy if shutil.which("tmux") else f"install tmux and {remedy}"
     if arranged.hooks:
         shown = f"{name} sees mail only when a turn starts or ends"
     else:

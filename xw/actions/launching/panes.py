@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xw import config, layout, processes, runs
 from xw.actions import launching, rooms, supervising
 from xw.actions.launching.found import find
+from xw.actions.launching.sessions import session_of
 from xw.actions.launching.window import Window, any_open, open_window
 from xw.actions.planning import Plan
 from xw.bridges.loop import Tell
@@ -99,14 +100,14 @@ def launch(
     for name in names:
         if names.count(name) > 1:
             raise Usage(f"{name} is given twice: each agent needs a name of its own; nothing was started")
-    for one in agents:
-        _check(options, one, environ)
+    projects = [_check(options, one, environ) for one in agents]
+    _refuse_running(options, names, environ)
     found = _room(options, room, names) if room else None
     if not shutil.which("tmux", path=environ.get("PATH")):
         raise NotFound(f"tmux is not installed: install it, or {_by_hand(agents, room)}")
     folder = runs.make(names[0], environ)
     try:
-        opened = open_window(names, folder, shown, environ)
+        opened = open_window(names, folder, shown, environ, projects[0])
         try:
             for name in names:
                 launching.open_or_make(options._replace(name=name), tell, environ)
@@ -125,7 +126,7 @@ def _asked(word: str) -> Asked:
     name, equals, line = word.partition("=")
     if not equals:
         raise Usage(f"{word!r}: give NAME=PROGRAM, as in alice=claude; nothing was started")
-    layout.check_name(name)
+    launching.check_name(name, f"xw launch NAME={line}")
     try:
         argv = tuple(shlex.split(line))
     except ValueError as error:
@@ -135,18 +136,37 @@ def _asked(word: str) -> Asked:
     return Asked(name, argv)
 
 
-def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> None:
-    """Raise if the program is missing, or the name cannot be used now."""
+def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> str:
+    """Return the project's directory. Raise if the program is missing, or the name is not an agent's."""
     try:
         find(one.argv, environ)
     except XwError as error:
         raise type(error)(f"{one.name}: {error}; nothing was started") from None
-    own = options._replace(name=one.name)
-    launching.check(own, environ)
-    with suppress(NotFound, Usage):  # it is not there yet: `open_or_make` makes it, or reports why not
-        instance = open_instance(own, environ)
-        if runs.of_mailbox(instance.mailbox):
-            raise Refused(f"{launching.why_taken(instance)}; nothing was started")
+    path = launching.check(options._replace(name=one.name), environ).path
+    return os.path.dirname(os.path.abspath(path)) if path else config.here()
+
+
+def _refuse_running(options: Options, names: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Raise Refused if programs of these agents run, with the tmux session in which they do."""
+    running, sessions = [], set()
+    for name in names:
+        with suppress(NotFound, Usage):  # it is not there yet: `open_or_make` makes it, or reports why not
+            instance = open_instance(options._replace(name=name), environ)
+            if found := runs.of_mailbox(instance.mailbox):
+                running.append(instance)
+                sessions.add(session_of(found[1]))
+    if not running:
+        return
+    session = sessions.pop() if len(sessions) == 1 else None
+    if session is None:
+        raise Refused(f"{launching.why_taken(running[0])}; nothing was started")
+    who = " and ".join(", ".join(one.name for one in running).rsplit(", ", 1))
+    verb, them = ("runs", "it") if len(running) == 1 else ("run", "them")
+    ends = f", `{session.call('kill-session')}` ends {them}" if session.whole else ""
+    shows = f"`{session.call('attach')}` shows {them}"
+    raise Refused(
+        f"{who} {verb} already, in the tmux session {session.name}: {shows}{ends}; nothing was started"
+    )
 
 
 def _by_hand(agents: Sequence[Asked], room: str) -> str:
@@ -206,7 +226,8 @@ def _order(
         pane: ["launch", one.name, *more, "--", *one.argv]
         for one, pane in zip(agents, opened.panes, strict=True)
     }
-    kept = {"names": [one.name for one in agents], "room": room, "panes": opened.panes}
+    end = f"kill-session -t {opened.session}" if opened.session else f"kill-window -t {opened.window}"
+    kept = {"names": [one.name for one in agents], "room": room, "panes": opened.panes, "end": f"tmux {end}"}
     orders[opened.keeper] = ["keep", json.dumps({**kept, "hub": options.hub, "config": options.config})]
     passed = {name: value for name, value in environ.items() if name not in _NOT_PASSED}
     files, late = LocalFiles(folder), time.monotonic() + STARTS_S
@@ -243,9 +264,21 @@ def take(folder: str, environ: Mapping[str, str] = os.environ) -> Order | None:
     return order._replace(environ={**order.environ, **own})
 
 
-def keep(words: str, tell: Tell) -> None:
+def how_to_go_on(names: Sequence[str], room: str, end: str) -> list[str]:
+    """Return the lines that the small pane begins with; `end` is the command that ends all."""
+    lines = [f"{', '.join(names)} · ^B ←/→ changes pane · ^B d leaves, they run on · {end} ends all"]
+    if room:
+        lines.append(
+            f'begin: xw room say {room} "…" · stop: xw room pause {room} · end: xw room close {room}'
+        )
+    return lines
+
+
+def keep(words: str, tell: Tell, show: Tell) -> None:
     """Run the rooms of launched agents until the last one's pane is closed, or a signal."""
     given = json.loads(words)
+    for line in how_to_go_on(given["names"], given["room"], given["end"]):
+        show(line)
     panes = frozenset(given["panes"])
     options = Options(None, given["hub"], given["config"])
     try:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from xw import config
 from xw.actions.launching.found import pane_here
 from xw.bridges.panes import Tmux
 from xw.errors import Refused, TimedOut, XwError
@@ -38,8 +37,10 @@ class Window(NamedTuple):
             self.tmux.run("kill-window", "-t", self.window)
 
 
-def open_window(names: Sequence[str], folder: str, shown: bool, environ: Mapping[str, str]) -> Window:
-    """Open the window; each pane in it waits for its order."""
+def open_window(
+    names: Sequence[str], folder: str, shown: bool, environ: Mapping[str, str], project: str
+) -> Window:
+    """Open the window, in a session named after the `project`; each pane in it waits for its order."""
     pane, server, _ = pane_here(environ)
     tmux, title = Tmux(server or _DEFAULT), "-".join(names)[:40]
     form = ["-P", "-F", "#{session_name} #{window_id} #{pane_id}"]
@@ -49,7 +50,7 @@ def open_window(names: Sequence[str], folder: str, shown: bool, environ: Mapping
         quiet = [] if shown else ["-d"]
         made = tmux.run("new-window", *quiet, *form, "-t", f"{session}:", "-n", title, *runner)
     else:
-        made = _new_session(tmux, [*form, "-n", title, *_size(shown), *runner])
+        made = _new_session(tmux, project, [*form, "-n", title, *_size(shown), *runner])
     session, window, first = made.split()
     opened = Window(tmux, "" if pane else session, window, (first,), "")
     try:
@@ -70,9 +71,9 @@ def open_window(names: Sequence[str], folder: str, shown: bool, environ: Mapping
         raise type(error)(f"{error}; nothing was started") from None
 
 
-def _new_session(tmux: Tmux, words: Sequence[str]) -> str:
+def _new_session(tmux: Tmux, project: str, words: Sequence[str]) -> str:
     """Make a session named after the project; with a number if others have the name."""
-    base = re.sub(r"[^\w-]+", "-", os.path.basename(config.here())).strip("-") or "xw"
+    base = re.sub(r"[^\w-]+", "-", os.path.basename(project)).strip("-") or "xw"
     for number in range(1, 1000):
         name = base if number == 1 else f"{base}-{number}"
         try:
