@@ -49,7 +49,7 @@ class Pane:
 
     def shows(self, end: str) -> None:
         """Wait until the last row that is not blank ends so."""
-        until(lambda: self.rows and self.rows[-1].endswith(end))
+        until(lambda: (rows := self.rows) and rows[-1].endswith(end))
 
     def prompts(self, prompt: str) -> None:
         """Give the shell this prompt, and nothing else on the screen."""
