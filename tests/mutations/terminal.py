@@ -370,8 +370,8 @@ MUTATIONS = (
     Mutation(
         "a name in use is refused before any pane opens",
         "xw/actions/launching/panes.py",
-        "        if runs.of_mailbox(instance.mailbox):",
-        "        if False:",
+        "            if found := runs.of_mailbox(instance.mailbox):",
+        "            if found := None:",
         ("tests/launch/test_panes.py::test_mail_between_two_panes",),
     ),
 )
