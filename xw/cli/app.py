@@ -188,7 +188,8 @@ def _usage(error: typer.TyperException, arguments: list[str]) -> XwError:
     for more in (". Did you mean", " (Possible option", " (Did you mean"):
         complaint = complaint.partition(more)[0]  # the nearest word is not always what is meant
     missing: Any = getattr(error, "param", None)
-    if missing is not None and type(error).__name__ == "MissingParameter" and missing.help:
+    told = "Choose from" in complaint  # typer lists the choices of an argument that has some
+    if missing is not None and type(error).__name__ == "MissingParameter" and missing.help and not told:
         complaint += f" ({missing.help.rstrip('.')})"
     names = {command.name for command in COMMANDS} | set(GROUPS)
     # Pairs first, so that `room create` is not taken for `room`.
