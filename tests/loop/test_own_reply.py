@@ -14,6 +14,7 @@ from tests.loop.world import Crash, World
 from xw import layout, post
 from xw.actions import claiming, inbox, sending, transcript
 from xw.bridges.chat import ChatFailed, ChatGone, NoAnswer
+from xw.bridges.loop import Bridge
 from xw.mailbox import Mailbox
 from xw.post import Draft
 
@@ -35,6 +36,15 @@ def answering(world: World, act: Callable[[str], object]) -> None:
         return "I answered alice"
 
     world.program.answer = answer
+
+
+def being_asked(world: World) -> tuple[Bridge, str]:
+    """Show a question to the program, which does not answer yet; return its bridge and the short id."""
+    world.send("what is up?")
+    world.program.answers = False
+    worker = world.bridge()
+    worker.step()
+    return worker, world.inbox("bob")[0].message.short
 
 
 def heard(world: World, by: str = "alice") -> list[tuple[str, str]]:
@@ -116,11 +126,7 @@ def test_a_reply_that_waits_in_the_outbox(world: World, monkeypatch: pytest.Monk
 
 def test_done_is_no_answer(world: World) -> None:
     """`xw done` in the turn: the text of the turn is the answer all the same."""
-    world.send("what is up?")
-    world.program.answers = False
-    worker = world.bridge()
-    worker.step()
-    short = world.inbox("bob")[0].message.short
+    worker, short = being_asked(world)
     bob = world.instance("bob")
     inbox.done(bob, [short])
     assert sending.send(bob, "info", "on", to=["carol"]).id and world.inbox("carol")[0].message.hops == 1
@@ -135,11 +141,7 @@ def test_done_is_no_answer(world: World) -> None:
 @pytest.mark.parametrize("act", ["reply", "done"])
 def test_a_turn_that_fails_after_that(world: World, error: Exception, act: str) -> None:
     """No report of a failure follows the agent's own reply, or a message that it has marked done."""
-    world.send("what is up?")
-    world.program.answers = False
-    worker = world.bridge()
-    worker.step()
-    short = world.inbox("bob")[0].message.short
+    worker, short = being_asked(world)
     bob = world.instance("bob")
     sending.send(bob, "reply", "my own", re=short) if act == "reply" else inbox.done(bob, [short])
     world.program.fails = error
