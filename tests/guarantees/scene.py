@@ -13,11 +13,11 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.guarantees import traced
+from tests.guarantees import traced, warm
 from xw import clock, layout, post
 from xw.errors import Damaged
 from xw.files.local import LocalFiles
@@ -47,6 +47,7 @@ _CHECKOUT = Path(__file__).parents[2]
 _QUIET = tempfile.TemporaryDirectory(prefix="xw-path-")
 for _package in ("xw", "tests"):
     Path(_QUIET.name, _package).symlink_to(_CHECKOUT / _package)
+_PATH = f"{_QUIET.name}:{sysconfig.get_path('purelib')}"
 _MAIL = re.compile(r"(?:hub|mirror)/([^/]+)/(inbox|outbox)/([^/]+)/([^/]+)")
 _SENT = re.compile(r"(?:hub|mirror)/([^/]+)/sent/([^/]+)")
 _DELIVERED = re.compile(r"(\w{8}).* delivered to ([\w, -]+)")
@@ -140,9 +141,9 @@ class Ground:
         return Ground(work)
 
 
-def command(operation: Operation, ground: Ground, without: str | None = None) -> list[str]:
-    """Return the words to run: `{pending}` … is bob's oldest such message, `{sent}` alice's last."""
-    words = [
+def words(operation: Operation, ground: Ground) -> list[str]:
+    """Return the words of an operation: `{pending}` … is bob's oldest such message, `{sent}` alice's last."""
+    return [
         word.format(
             pending=next(iter(ground.names("bob", "pending")), ""),
             processing=next(iter(ground.names("bob", "processing")), ""),
@@ -151,16 +152,47 @@ def command(operation: Operation, ground: Ground, without: str | None = None) ->
         )
         for word in operation.command
     ]
+
+
+def command(operation: Operation, ground: Ground, without: str | None = None) -> list[str]:
+    """Return the command line of a process that runs an operation, with a part taken out if asked."""
+    asked = words(operation, ground)
     if without:
-        return [*_DRIVER, "--without", without, *words]
-    return [*_PYTHON, XW, *words[1:]] if words[0] == "xw" else [*_DRIVER, *words]
+        return [*_DRIVER, "--without", without, *asked]
+    return [*_PYTHON, XW, *asked[1:]] if asked[0] == "xw" else [*_DRIVER, *asked]
 
 
 def environment(operation: Operation) -> dict[str, str]:
     """Return the environment of its process."""
-    return traced.environment(
-        XW_NAME=operation.who, PYTHONPATH=f"{_QUIET.name}:{sysconfig.get_path('purelib')}"
-    )
+    return traced.environment(XW_NAME=operation.who, PYTHONPATH=_PATH)
+
+
+def run(
+    words: Sequence[str],
+    cwd: Path,
+    environ: Mapping[str, str],
+    inject: str | None = None,
+    calls: str | None = traced.CALLS,
+) -> traced.Run:
+    """Run `xw` or the driver in a process of the warm server; see `warm.Server.run`."""
+    return warm.server(_PATH).run(words, cwd, environ, inject, calls)
+
+
+class Command:
+    """An operation on its ground, as a command that a process of the warm server runs, as often as asked."""
+
+    def __init__(self, operation: Operation, ground: Ground, without: str | None = None) -> None:
+        self.words = [*(("--without", without) if without else ()), *words(operation, ground)]
+        self._cwd = ground.work
+        self._environ = environment(operation)
+
+    def run(self, inject: str | None = None, calls: str | None = traced.CALLS) -> traced.Run:
+        """Run it to its end under strace, with a fault in one call if `inject` names one."""
+        return run(self.words, self._cwd, self._environ, inject, calls)
+
+    def again(self) -> traced.Run:
+        """Run it to its end, without strace."""
+        return self.run(calls=None)
 
 
 def steps(
@@ -170,11 +202,10 @@ def steps(
 
     Calls that only open an existing file change nothing, so they are left out.
     """
-    for attempt in ("warm", "dry"):
-        copy = ground.copy(tmp_path / attempt)
-        done = traced.run(command(operation, copy, without), copy.work, environment(operation))
-        assert done.code == 0, done.err
-        shutil.rmtree(copy.work)
+    copy = ground.copy(tmp_path / "dry")
+    done = Command(operation, copy, without).run()
+    assert done.code == 0, done.err
+    shutil.rmtree(copy.work)
     return [
         call
         for call in done.calls

@@ -6,13 +6,11 @@ went back, another delivery leaves exactly one, and the same command completes.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.team import XW
 from tests.guarantees import sample, scene, traced
 from tests.guarantees.scene import OPERATIONS, Ground, acknowledged, doubled, held, problems, promised
 from xw import layout
@@ -50,13 +48,8 @@ def kill(name: str, first: Ground, call: traced.Call, work: Path) -> tuple[Groun
     operation = OPERATIONS[name]
     ground = first.copy(work)
     before = ground.tree()
-    killed = traced.run(
-        scene.command(operation, ground),
-        ground.work,
-        scene.environment(operation),
-        inject=traced.killing(call),
-        calls=call.name,
-    )
+    command = scene.Command(operation, ground)
+    killed = command.run(inject=traced.killing(call), calls=call.name)
     assert killed.code == -9, f"{name} was not killed in {call}"
     # Where it was killed is where it was meant to be: names differ from run to run, folders do not.
     last = killed.calls[-1]
@@ -74,19 +67,12 @@ def recover(name: str, ground: Ground, promise: scene.Promise, before: scene.Tre
     deliver_again(ground, before)
     assert problems(ground.tree(), promise, before) == []
     assert doubled(ground.tree()) == []
-    command = scene.command(operation, ground)
-    again = subprocess.run(
-        command,
-        cwd=ground.work,
-        env=scene.environment(operation),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = scene.Command(operation, ground)
+    again = command.again()
     repeated = any(word.startswith("{") for word in operation.command)
-    if not (repeated and again.returncode == 3):  # 3: it was done when it was killed, and there is no more
-        assert (again.returncode, again.stderr if "check" not in command else "") == (0, ""), again
-    promise = promise | acknowledged(again.stdout, operation.who)
+    if not (repeated and again.code == 3):  # 3: it was done when it was killed, and there is no more
+        assert (again.code, again.err if "check" not in command.words else "") == (0, ""), again
+    promise = promise | acknowledged(again.out, operation.who)
     deliver_again(ground, before)
     tree = ground.tree()
     assert problems(tree, promise, before) == []
@@ -190,11 +176,13 @@ def test_init_killed_while_it_makes_a_hub(quick_disk: Path, full: bool) -> None:
     """Killed at any call until the hub is there, `init` leaves nothing that the next one stumbles over."""
     whole = quick_disk / "whole"
     whole.mkdir()
-    command = [XW, "init", "--name", "alice"]
-    calls = traced.run(command, whole, traced.environment()).calls
+
+    def init(work: Path, inject: str | None = None, calls: str | None = traced.CALLS) -> traced.Run:
+        return scene.run(["xw", "init", "--name", "alice"], work, traced.environment(), inject, calls)
+
     changing = [
         call
-        for call in calls
+        for call in init(whole).calls
         if call.act in ("mkdir", "fsync", "link", "unlink", "rename", "utimensat")
         and all(path.startswith(str(whole)) for path in call.paths)
     ]
@@ -206,10 +194,8 @@ def test_init_killed_while_it_makes_a_hub(quick_disk: Path, full: bool) -> None:
     for number, call in enumerate(points):
         work = quick_disk / str(number)
         work.mkdir()
-        killed = traced.run(command, work, traced.environment(), traced.killing(call), calls=call.name)
+        killed = init(work, traced.killing(call), call.name)
         assert killed.code == -9, call
-        again = subprocess.run(
-            command, cwd=work, env=traced.environment(), capture_output=True, text=True, check=False
-        )
-        assert (again.returncode, again.stderr) == (0, ""), (call, os.listdir(work / ".xw" / "hub"))
+        again = init(work, calls=None)
+        assert (again.code, again.err) == (0, ""), (call, os.listdir(work / ".xw" / "hub"))
         assert (work / ".xw" / "hub" / "hub.json").exists()

@@ -56,9 +56,8 @@ def break_call(name: str, first: Ground, call: traced.Call, error: str, work: Pa
     operation = OPERATIONS[name]
     ground = first.copy(work)
     before = ground.tree()
-    environ = scene.environment(operation)
-    command = scene.command(operation, ground)
-    run = traced.run(command, ground.work, environ, inject=traced.failing(call, error), calls=call.name)
+    command = scene.Command(operation, ground)
+    run = command.run(inject=traced.failing(call, error), calls=call.name)
     after = ground.tree()
     assert doubled(after) == []
     # It looked for a second link to what is done already, or read what `done` says of the message besides.
@@ -73,9 +72,9 @@ def break_call(name: str, first: Ground, call: traced.Call, error: str, work: Pa
     if name != "gc":
         assert held(after) == held(before), "a command that failed has moved or delivered something"
         assert {path for path in after if "/sent/" in path} == {path for path in before if "/sent/" in path}
-    again = subprocess.run(command, cwd=ground.work, env=environ, capture_output=True, text=True, check=False)
-    assert (again.returncode, again.stderr) == (0, "")
-    promise = promised(before, operation.removes(first)) | acknowledged(again.stdout, operation.who)
+    again = command.again()
+    assert (again.code, again.err) == (0, "")
+    promise = promised(before, operation.removes(first)) | acknowledged(again.out, operation.who)
     assert problems(ground.tree(), promise, before) == []
     assert doubled(ground.tree()) == []
     shutil.rmtree(ground.work)

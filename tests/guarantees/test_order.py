@@ -115,18 +115,17 @@ def killed_then_cut(
     first.build()
     operation.prepare(first)
     count = cuts = 0
-    environ = scene.environment(operation)
     for call in kills(scene.steps(operation, first, tmp_path, without)):
         count += 1
         ground = first.copy(tmp_path / f"work-{count}")
         before, disk = ground.tree(), Disk(ground.work)
-        command = scene.command(operation, ground, without)
-        killed = traced.run(command, ground.work, environ, inject=traced.killing(call))
+        command = scene.Command(operation, ground, without)
+        killed = command.run(inject=traced.killing(call))
         assert killed.code == -9
         for step in killed.calls:
             disk.take(step)
         disk.restart()
-        again = traced.run(command, ground.work, environ)
+        again = command.run()
         assert again.code == 0, again.err
         promise = promised(before, operation.removes(first)) | acknowledged(killed.out, operation.who)
         more, wrong = cut_everywhere(disk, again.calls, promise, operation.who, before)

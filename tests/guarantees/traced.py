@@ -95,6 +95,19 @@ def run(
     return Run(done.returncode, done.stdout, done.stderr, parse(log.read_text("latin-1").splitlines()))
 
 
+def attached(process: int, log: Path, inject: str | None, calls: str) -> "subprocess.Popen[bytes]":
+    """Return strace once it has attached to a process, to end with it; the numbers of calls begin there."""
+    mode = ["-e", f"inject={inject}"] if inject else []
+    tracer = ["strace", "-f", *mode, "-y", "-s", "4000000", "-e", f"trace={calls}"]
+    started = subprocess.Popen(
+        [*tracer, "-o", str(log), "-p", str(process)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert started.stderr
+    said = started.stderr.readline()
+    assert b"attached" in said, said
+    return started
+
+
 def killing(call: Call) -> str:
     """Return the fault that kills the process as it enters a call, before the call runs."""
     return f"{call.name}:signal=SIGKILL:when={call.number}"
