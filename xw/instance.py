@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from xw import clock, config, layout
 from xw.config import Config
+from xw.credentials import Credentials, equip
 from xw.errors import Moved, NotFound, Unreachable, XwError
 from xw.files.local import LocalFiles
 from xw.files.ownership import is_root
@@ -41,7 +42,8 @@ class Options(NamedTuple):
 class Instance(NamedTuple):
     """An agent, human or room, with everything needed to act as it.
 
-    `root` contains its files; `carrier` moves its mail to and from `hub` if needed.
+    `root` contains its files; `carrier` moves its mail to and from `hub` if needed. `given` are the
+    `credentials` that `open_instance` has found.
     """
 
     mailbox: Mailbox
@@ -50,6 +52,14 @@ class Instance(NamedTuple):
     config: Config
     root: str
     now: clock.Clock = clock.now
+    given: Credentials | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """Its key, and what it knows of others' keys."""
+        if self.given is None:  # made by hand, as in tests
+            return Credentials(self.mailbox, self.hub, self.config, mirrored=bool(self.carrier.mirror))
+        return self.given
 
     @property
     def name(self) -> str:
@@ -77,7 +87,8 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         url = about(files).leads(url)
         # A hub on this machine needs no network, so it is never offline.
         offline = options.offline and config.is_remote(url)
-        return _mirrored(name, files, url, lambda: opening.open_hub(url), found, offline, hint(place.root))
+        open_it = lambda: opening.open_hub(url)  # noqa: E731
+        return _mirrored(name, files, url, open_it, found, environ, offline, hint(place.root))
     try:
         files, hub = open_hub(url)
     except Moved:
@@ -97,7 +108,8 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
             f"no mailbox for {name!r} on {hub.url}{near}: `xw init --name {name}` makes one"
         ) from None
     files.give_to(name)
-    return Instance(mailbox, hub, Direct(mailbox, hub), found, files.root)
+    credentials = equip(mailbox, hub, found, environ)
+    return Instance(mailbox, hub, Direct(mailbox, hub), found, files.root, given=credentials)
 
 
 def usual_mirror(url: str, name: str, found: Config, environ: Mapping[str, str]) -> str:
@@ -180,7 +192,7 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
         from xw import sandbox
 
         hint = sandbox.hint(place.root)
-    return _mirrored(name, files, url, open_it, found, offline, hint)
+    return _mirrored(name, files, url, open_it, found, environ, offline, hint)
 
 
 def _mirrored(
@@ -189,6 +201,7 @@ def _mirrored(
     url: str,
     open_it: "Callable[[], Hub]",
     found: Config,
+    environ: Mapping[str, str],
     offline: bool = False,
     hint: str = "",
 ) -> Instance:
@@ -196,7 +209,8 @@ def _mirrored(
 
     mailbox = Mailbox(files, name, mirror=True)
     mirror = MirrorCarrier(mailbox, url, open_it, offline, found.offline_s, hint)
-    return Instance(mailbox, mirror, mirror, found, files.root)
+    credentials = equip(mailbox, mirror, found, environ, mirrored=True)
+    return Instance(mailbox, mirror, mirror, found, files.root, given=credentials)
 
 
 class _Place(NamedTuple):

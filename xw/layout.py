@@ -43,6 +43,7 @@ HUB_FILE = "hub.json"
 HUB_ID = "hub.id"
 HUB_MARK = "hub.mark-"  # followed by a random word; it shows whether two URLs lead to one hub
 CARD = "card.json"
+KEY = "key"  # the published keys of an instance
 CARD_FIELDS = ("name", "kind", "description", "capabilities", "model", "delivery")  # those that `init` writes
 PRESENCE = "presence.json"
 ROOM = "room.json"

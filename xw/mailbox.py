@@ -6,20 +6,21 @@ one. `post` sends; this module only stores what was sent.
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from xw import ids, layout
 from xw.attachments import Attachments
 from xw.errors import Damaged, NoMessage, NotFound, Unreadable, XwError, explain, is_general, unforeseen
 from xw.layout import INBOX, in_order
-from xw.message import STRAY, Message, decode, parse_object
+from xw.message import STRAY, Message, decode, parse_object, unsigned
 from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.failure import Kind
     from xw.files.contract import Files
+    from xw.sender_status import SenderStatus
     from xw.words import Kept, State
 
 OPEN = (INBOX["pending"], INBOX["processing"])
@@ -52,6 +53,9 @@ class Mailbox(Attachments):
     def __init__(self, files: "Files", owner: str, mirror: bool = False) -> None:
         super().__init__(files, owner)
         self._mirror = mirror
+        self.sign: Callable[[bytes], bytes] = unsigned
+        """Adds the owner's signature to a message's file. `instance` sets it, and `judge`."""
+        self.judge: Callable[[Message, str], SenderStatus] | None = None
 
     def make(self) -> None:
         """Make all missing folders."""
@@ -100,6 +104,10 @@ class Mailbox(Attachments):
         if place.folder.startswith("inbox/") and self.owner not in message.to:
             raise Damaged(f"it is addressed to {', '.join(message.to)}, not to {self.owner}")
         return message
+
+    def judged(self, message: Message, folder: str = INBOX["pending"]) -> Message:
+        """Return a message of a folder with the status of its sender, for whoever shows it."""
+        return message if self.judge is None else message._replace(status=self.judge(message, folder))
 
     def glance(self, place: Place) -> Message | None:
         """Return the message at a place; None if it is gone or unreadable, which `check` reports."""

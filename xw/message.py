@@ -12,6 +12,7 @@ from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
 from xw.gist import gist
 from xw.named_tuple import NamedTuple
+from xw.sender_status import SenderStatus
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class Attachment(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message read from its file; `fields` is the whole object, unknown fields included."""
+    """A message read from its file; `fields` is the whole object, unknown fields included, `data` the bytes.
+
+    `status` is what is known of its sender, from `Mailbox.judged`; None where nobody has asked.
+    """
 
     id: str
     type: "Type"
@@ -56,6 +60,8 @@ class Message(NamedTuple):
     attached: tuple[Attachment, ...]
     expires: str | None
     fields: Fields
+    data: bytes = b""
+    status: SenderStatus | None = None
 
     @property
     def short(self) -> str:
@@ -132,10 +138,16 @@ class Message(NamedTuple):
         return self.expires is not None and clock.from_rfc3339(self.expires) <= at
 
 
-def encode(fields: Fields, at: int) -> tuple[str, bytes]:
+def unsigned(data: bytes) -> bytes:
+    """Return a message's file as it is: the `sign` of who has no key."""
+    return data
+
+
+def encode(fields: Fields, at: int, sign: Callable[[bytes], bytes] = unsigned) -> tuple[str, bytes]:
     """Return the file name and bytes of the message `fields`, sent at `at` (microseconds).
 
-    Adds `format` and `sent`. Raise Refused above 1 MiB, Usage if a text is not valid Unicode.
+    Adds `format` and `sent`; `sign` adds the signature's line. Raise Refused above 1 MiB, Usage if a text is
+    not valid Unicode.
     """
     stamped = clock.stamp(at)
     whole = {"format": layout.FORMAT, "sent": clock.spell(stamped), **fields}
@@ -145,6 +157,7 @@ def encode(fields: Fields, at: int) -> tuple[str, bytes]:
         data = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
     except UnicodeEncodeError:
         raise Usage("the text is not valid UTF-8: send it as a file with --attach") from None
+    data = sign(data)
     if len(data) > layout.MESSAGE_LIMIT:
         raise Refused(f"the message has {len(data):,} bytes, more than 1 MiB: send the text with --attach")
     kind: Type = fields["type"]  # type: ignore[assignment]  # `decode` refuses any other
@@ -201,6 +214,7 @@ def _decode(file_name: str, data: bytes) -> Message:
         _files(fields.get("attached")),
         fields.get("expires"),  # type: ignore[arg-type]
         fields,
+        data,
     )
 
 

@@ -176,5 +176,5 @@ def return_to_sender(mailbox: Mailbox, to: str, name: str, thread: str | None, r
         "protocol": failure.payload("refused", reason, message_id, to),
     }
     # With the original's time, so that a repetition after a crash makes the same file.
-    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))
+    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name)), mailbox.sign))
     mailbox.refuse(to, name, reason)

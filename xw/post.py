@@ -167,9 +167,11 @@ def attach(
 def repeat_dead_letter(mailbox: Mailbox, message: Message, paths: Sequence[str], now: clock.Clock) -> Sent:
     """Put a dead letter into its owner's `pending/` as a new message, still from its sender."""
     with mailbox.files.locked_briefly(mailbox.at(layout.LOCK)) as note:
-        fields = {key: value for key, value in message.fields.items() if key not in ("format", "sent")}
+        # Signed by its owner, who repeats it: its sender's signature is for the first one.
+        left = ("format", "sent", "signature")
+        fields = {key: value for key, value in message.fields.items() if key not in left}
         fields |= {"thread": message.thread or message.id, "retry_of": message.id}
-        name, data = encode(fields, _next_time(mailbox, note, now))
+        name, data = encode(fields, _next_time(mailbox, note, now), mailbox.sign)
         message_id = name.partition(".")[0]
         staged = stage_files(mailbox, paths, sums=[file.sha256 for file in message.attachments])
         for file, copy in zip(message.attachments, staged.values(), strict=True):
@@ -239,7 +241,7 @@ def _compose(mailbox: Mailbox, draft: Draft, staged: dict[str, Staged], at: int)
         "attachments": listed,
         "expires": draft.expires,
     }
-    name, data = encode(fields | draft.more, at)
+    name, data = encode(fields | draft.more, at, mailbox.sign)
     message = decode(name, data)  # xw must be able to read what it sends
     for file_name, file in staged.items():
         mailbox.place(file, message.id, file_name)

@@ -66,6 +66,7 @@ class Server:
         self.cut = False
         self.closed: set[str] = set()
         self.cards: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         self.revisions: dict[str, float] = {}
         self.presences: dict[str, tuple[bytes, float]] = {}
         self.acted: dict[str, float] = {}
@@ -138,6 +139,7 @@ class LedgerHub:
         self.server.moved = new.url
         there.identity = old.identity = old.identity or secrets.token_hex(16)
         there.cards |= old.cards
+        there.keys |= old.keys
         there.revisions |= old.revisions
         there.presences |= old.presences
         there.acted |= old.acted
@@ -193,6 +195,7 @@ class LedgerHub:
             pending=len(waiting),
             oldest=waiting[0] if waiting else None,
             changed=server.acted.get(name),
+            keys=server.keys.get(name, ""),
         )
 
     def _entries(self, owner: str) -> dict[str, Entry]:
@@ -224,7 +227,13 @@ class LedgerHub:
             info = unregistered(name, one, decode(one, entries[one].data).thread)
             to = layout.sender_of(one)
             self.deliver([Parcel(to, *info, to, info[0].partition(".")[0], (), lambda _: iter(()))])
-        for parts in (self.server.cards, self.server.entries, self.server.presences, self.server.acted):
+        for parts in (
+            self.server.cards,
+            self.server.keys,
+            self.server.entries,
+            self.server.presences,
+            self.server.acted,
+        ):
             parts.pop(name, None)
         self.server.swept[name] = self.server.left[name] = time.time()
         return Unregistered(name, "", tuple((layout.sender_of(one), one) for one in sorted(back)))
@@ -239,6 +248,19 @@ class LedgerHub:
         """Keep the card with other groups."""
         self._entries(name)
         self.server.cards[name] = json.dumps({**json.loads(self.server.cards[name]), "groups": list(groups)})
+        self.server.revisions[name] = max(self.server.revisions.values(), default=1.0) + 1.0
+
+    def keys(self, names: Sequence[str]) -> list[str]:
+        """Return the lines of each name."""
+        return [self._reached().keys.get(name, "") for name in names]
+
+    def add_key(self, name: str, line: str) -> None:
+        """Keep the line behind those before."""
+        self._entries(name)
+        lines = self.server.keys.get(name, "").splitlines()
+        self.server.keys[name] = "".join(f"{one}\n" for one in dict.fromkeys((*lines, line)))
+        card = json.loads(self.server.cards[name])
+        self.server.cards[name] = json.dumps({**card, "key": " ".join((lines or [line])[0].split()[:2])})
         self.server.revisions[name] = max(self.server.revisions.values(), default=1.0) + 1.0
 
     # Give

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from xw import config, layout
 from xw.codes import Code
 from xw.errors import XwError
-from xw.files.groups import group_name
+from xw.files.groups import group_name, user_name
 from xw.files.local import LocalFiles
 from xw.hub.directory import facts
 from xw.instance import Options
@@ -121,8 +121,8 @@ def _shared(root: str, name: str) -> Iterator[Wrong]:
 
 def _give(owner: os.stat_result, paths: list[str]) -> Iterator[Wrong]:
     if paths:
-        whose = f"{_user(owner.st_uid)}:{group_name(owner.st_gid)}"
-        what = f"{_some(paths)} must belong to {_user(owner.st_uid)}, or its owner cannot use xw here"
+        whose = f"{user_name(owner.st_uid)}:{group_name(owner.st_gid)}"
+        what = f"{_some(paths)} must belong to {user_name(owner.st_uid)}, or its owner cannot use xw here"
         yield Wrong(what, f"sudo chown -hR {whose} {_words(paths)}", "wrong-owner")
 
 
@@ -160,12 +160,3 @@ def _some(paths: list[str]) -> str:
 
 def _words(paths: list[str]) -> str:
     return " ".join(map(quote, paths))
-
-
-def _user(number: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

@@ -6,7 +6,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
+from xw.actions import keys
 from xw.actions.supervising import orphaned
+from xw.credentials import equip
 from xw.errors import (
     Busy,
     Closed,
@@ -168,8 +170,11 @@ def open_to_run(options: Options, name: str) -> Instance:
     if elsewhere:
         raise Usage(elsewhere)
     files, hub = open_hub(room.hub.url)
-    mailbox = Mailbox(files, name)
-    return Instance(mailbox, hub, Direct(mailbox, hub), load_config(options), files.root)
+    mailbox, found = Mailbox(files, name), load_config(options)
+    credentials = equip(mailbox, hub, found)
+    instance = Instance(mailbox, hub, Direct(mailbox, hub), found, files.root, given=credentials)
+    keys.ensure(instance, hub)
+    return instance
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, project, sharing, shipped
+from xw.actions import beside, grouping, keys, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -196,6 +196,7 @@ def init(
         else tuple(one for one in hub.instances() if one != chosen)
     )
     made = open_instance(Options(chosen, url, path), environ)
+    keys.ensure(made, hub)
     grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
 
@@ -306,6 +307,7 @@ def sync(instance: Instance, progress: Progress | None = None) -> Synced:
     told = tuple((instance.hub.url, problem) for problem in problems)
     report = report._replace(problems=told + report.problems)
     grouping.restore(instance)
+    keys.restore(instance)
     return Synced(_write_peers(instance), report)
 
 

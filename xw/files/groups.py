@@ -1,4 +1,4 @@
-"""Names of Unix groups, and their members."""
+"""Names of Unix groups, their members, and users."""
 
 import os
 
@@ -28,5 +28,15 @@ def group_name(number: int) -> str:
 
     try:
         return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def user_name(number: int) -> str:
+    """Return the name of a Unix user, or its number if it has no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)

@@ -218,6 +218,9 @@ class Outgoing(Protocol):
     def peers(self) -> list[Peer]:
         """Return every instance as the hub shows it, sorted by name; a damaged one does not hide others."""
 
+    def keys(self, names: Sequence[str]) -> list[str]:
+        """Return the text of the keys that each instance publishes, see `trust.published`; empty if it has none."""
+
     def publisher(self, owner: str) -> Publisher | None:
         """Return a publisher for the owner of a mailbox on the hub; None if the owner's mail must travel."""
 
@@ -322,6 +325,12 @@ class Hub(Outgoing, Protocol):
 
     def set_groups(self, name: str, groups: Sequence[str]) -> None:
         """Replace the groups on an instance's card, durable; the rest stays. Raises as `groups` does."""
+
+    def add_key(self, name: str, line: str) -> None:
+        """Add a line to the keys that an instance publishes, durable; harmless if it is there.
+
+        Raise NotFound if there is no such instance. Of several first keys one wins, and the others follow it.
+        """
 
     # Taking: for a mailbox's owner, from the machine with its mirror
 

@@ -212,6 +212,29 @@ class DirectoryHub:
         old = self._card(name)
         self._replace_card(name, old, {**old, "groups": list(groups)})
 
+    def keys(self, names: Sequence[str]) -> list[str]:
+        """Read each instance's file at once."""
+        paths = [f"{name}/{layout.KEY}" for name in names]
+        texts = list(self.files.read_all(paths, _LIMIT))
+        return [data.decode("utf-8", "replace") if isinstance(data, bytes) else "" for data in texts]
+
+    def add_key(self, name: str, line: str) -> None:
+        """Publish the first by link; replace the file for a later one. The card has the first too, for old readers."""
+        card = self._card(name)
+        path, scratch = f"{name}/{layout.KEY}", self.mailbox(name).at(layout.SCRATCH)
+        try:
+            self.files.publish(f"{line}\n".encode(), scratch, [path])
+        except FileExistsError:
+            lines = self.files.read(path, _LIMIT).decode("utf-8", "replace").splitlines()
+            if line not in lines:
+                text = "".join(f"{one}\n" for one in (*lines, line))
+                self.files.replace(text.encode(), scratch, path)
+        else:
+            lines = [line]
+        first = " ".join((lines or [line])[0].split()[:2])
+        if card.get("key") != first:
+            self._replace_card(name, card, {**card, "key": first})
+
     def _replace_card(self, name: str, old: Mapping[str, object], card: Mapping[str, object]) -> None:
         """Replace a card, with another time than before: mirrors read it again only then.
 

@@ -40,6 +40,14 @@ def identity_in(files: Files, known: str = "") -> str:
     return _read(files)
 
 
+def identity_of(files: Files) -> str:
+    """Return the id of the hub in `files`; empty if it has none, or it cannot be read."""
+    try:
+        return _read(files)
+    except OSError:
+        return ""
+
+
 def new_identity() -> str:
     """Return 128 random bits as an id."""
     return b32encode(os.urandom(16)).decode().rstrip("=").lower()

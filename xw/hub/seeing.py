@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 * 1024  # bytes of a card or a presence
 _REPAIR = "its owner runs `xw init` in its own project"
-_READ = (layout.CARD, layout.PRESENCE)
+_READ = (layout.CARD, layout.PRESENCE, layout.KEY)
 
 
 def pending_folders(names: Sequence[str]) -> list[str]:
@@ -86,11 +86,13 @@ def _sighting(
         mail[0] if mail else None,
         max((at for at in changed if at is not None), default=None),
         problem,
+        _newer(texts, f"{name}/{layout.KEY}", old.keys),
+        _mtime(looks[f"{name}/{layout.KEY}"]) or 0.0,
     )
 
 
-def _times(before: Sighting | None) -> tuple[float, float]:
-    return (before.card_at, before.presence_at) if before else (0.0, 0.0)
+def _times(before: Sighting | None) -> tuple[float, float, float]:
+    return (before.card_at, before.presence_at, before.keys_at) if before else (0.0, 0.0, 0.0)
 
 
 def _mtime(look: "Stat | Exception") -> float | None:

@@ -78,7 +78,7 @@ class Peer(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """An instance at one moment: texts of card and presence with their times, its mail, its last change.
+    """An instance at one moment: texts of card, presence and keys with their times, its mail, its last change.
 
     `problem` describes for people why it cannot be read.
     """
@@ -92,6 +92,8 @@ class Sighting(NamedTuple):
     oldest: str | None = None
     changed: float | None = None
     problem: str = ""
+    keys: str = ""
+    keys_at: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -133,7 +135,8 @@ class Sighting(NamedTuple):
 def recalled(entry: "Mapping[str, Any]") -> Sighting:
     """Return a stored sighting. Raise TypeError if it is damaged."""
     one = Sighting(**entry)
-    texts, times = (one.name, one.card, one.presence, one.problem), (one.card_at, one.presence_at)
+    texts = (one.name, one.card, one.presence, one.problem, one.keys)
+    times = (one.card_at, one.presence_at, one.keys_at)
     if (
         not all(isinstance(text, str) for text in texts)
         or None in map(clock.seconds, (*times, one.pending, one.changed or 0))

@@ -167,6 +167,11 @@ class Mirror:
         now = time.time() + skew
         return [seen.peer(now) for _, seen in sorted(sightings.items())]
 
+    def keys(self, names: "Sequence[str]") -> list[str]:
+        """Return the keys as syncs have seen them, without asking the hub: `check` shows who signed."""
+        seen = self.notes.sightings()
+        return [seen[name].keys if name in seen else "" for name in names]
+
     def publisher(self, owner: str) -> None:  # noqa: ARG002  # the same for every owner
         """Return None: all mail must travel."""
         return

@@ -62,12 +62,13 @@ class About(NamedTuple):
     """The identity of a mirror's hub: its id and its URLs, newest last.
 
     `id` is None if the hub was never asked, and empty if it had none. `moved` are the URLs that report that
-    the hub is at another place now.
+    the hub is at another place now. A `served` hub lets each name be used only with its own key.
     """
 
     id: str | None = None
     urls: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    served: bool = False
 
     @property
     def url(self) -> str:
@@ -178,6 +179,7 @@ class Notes:
         """Note the identity of the mirror's hub."""
         if self.about() != hub:
             noted = {"id": hub.id, "urls": list(hub.urls), "moved": list(hub.moved) or None}
+            noted["served"] = hub.served or None
             kept = {**self._object(ABOUT), **noted}
             kept = {key: value for key, value in kept.items() if value is not None}
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
@@ -255,7 +257,7 @@ def about(files: "Files") -> About:
         return About()
     given = found.get("id")
     identity = given if isinstance(given, str) else None
-    return About(identity, _texts(found, "urls"), _texts(found, "moved"))
+    return About(identity, _texts(found, "urls"), _texts(found, "moved"), found.get("served") is True)
 
 
 def _texts(found: "Mapping[str, object]", key: str) -> tuple[str, ...]:

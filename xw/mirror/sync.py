@@ -32,6 +32,7 @@ from xw.mirror.notes import MOVES
 from xw.mirror.plan import Advance, Fetch, Listing, Settle, plan
 from xw.mirror.recognise import recognise
 from xw.named_tuple import NamedTuple
+from xw.signing.line import signer_of
 from xw.words import State
 
 Peers = Literal["all", "recent", "none"]
@@ -121,6 +122,7 @@ class _Run:
         self._fetched: list[str] = []
         self._advanced: list[str] = []
         self.troubles: list[str] = []  # with the hub itself
+        self._signers: set[str] = set()  # the senders of fetched mail whose keys are not known here
         self.missing: list[tuple[str, str]] = []  # messages that are on the hub and not here, with the reason
 
     def pull(self, peers: Peers) -> Survey:
@@ -131,6 +133,7 @@ class _Run:
         actions = plan(mine, found.states)
         self._settles = [action for action in actions if isinstance(action, Settle)]
         self._fetched = self._fetch([action for action in actions if isinstance(action, Fetch)])
+        self._look_at_signers()
         later = [action for action in actions if isinstance(action, Advance)]
         self._advanced = [action.name for action in later if self._advance(action)]
         return found
@@ -195,6 +198,7 @@ class _Run:
                     raise data
                 if self._keep(action, data):
                     fetched.append(action.name)
+                    self._note_signer(action.name, data)
                 self._progress(action.name, len(data), len(data))
             except Unreadable as error:
                 self._leave(action.name, str(error))
@@ -206,6 +210,26 @@ class _Run:
                 self._leave(action.name, unforeseen(bug))
         self._notes.add_interest(self._owner, {layout.sender_of(name) for name in fetched})
         return fetched
+
+    def _note_signer(self, name: str, data: bytes) -> None:
+        """Note the sender of a message if its key is not among those seen on the hub."""
+        from xw.trust import published
+
+        sender = layout.sender_of(name)
+        key = signer_of(data)
+        seen = self._peers[1].get(sender)
+        if key is not None and (seen is None or key not in published.keys(seen.keys)):
+            self._signers.add(sender)
+
+    def _look_at_signers(self) -> None:
+        """Update the senders of fetched mail that is signed with keys not known here."""
+        if not self._signers:
+            return
+        before, after = self._peers
+        found = self._hub.survey(
+            self._owner, {name: after.get(name, Sighting(name)) for name in self._signers}
+        )
+        self._peers = before, after | {seen.name: seen for seen in found.peers}
 
     def _set_aside(self, state: State, name: str, reason: str) -> None:
         """Move a file that is not mail to `failed/` on the hub, or leave it if that fails."""

@@ -1,0 +1,67 @@
+"""An instance's key: made by `init`, published on the hub, so that others can tell its mail from a stranger's."""
+
+from contextlib import suppress
+
+from xw import clock
+from xw.errors import XwError
+from xw.files.access import DENIED
+from xw.hub.contract import Hub
+from xw.instance import Instance
+from xw.mirror.notes import Notes
+from xw.signing.keys import PrivateKey, generate
+from xw.trust import published
+from xw.trust.pins import OWN, Pin, pin
+
+
+def ensure(instance: Instance, hub: Hub) -> None:
+    """Make a key for an instance that has none here, and publish it on the hub; repeating it is harmless.
+
+    Nothing happens on a hub without an id, which nobody can write. Raise Refused if the key cannot be used.
+    """
+    if instance.carrier.mirror:
+        _note_id(instance.carrier.mirror.notes, hub)
+    else:
+        hub.identity()
+    ring = instance.credentials.keyring
+    if not ring.hub_id:
+        return
+    key = ring.find(instance.name)
+    if key is None:
+        key = generate(f"{instance.name}@xw")
+        try:
+            ring.keep(instance.name, key)
+        except FileExistsError:  # another process was faster
+            key = ring.find(instance.name)
+        except OSError as error:
+            if error.errno not in DENIED:
+                raise
+            return  # in a sandbox: the mail goes unsigned, and `doctor` says so
+    if key is not None:
+        publish(instance, hub, key)
+
+
+def publish(instance: Instance, hub: Hub, key: PrivateKey, earlier: PrivateKey | None = None) -> None:
+    """Publish an instance's key on the hub, after an `earlier` one if it replaces it; pin it as its own here."""
+    credentials = instance.credentials
+    pin(credentials.keyring.trusted, instance.name, Pin(key.public, OWN, confirmed=True), clock.now())
+    (text,) = hub.keys([instance.name])
+    if key.public in published.keys(text):
+        return
+    hub.add_key(instance.name, published.line(key.public, instance.name, credentials.hub_id, earlier))
+
+
+def restore(instance: Instance) -> None:
+    """Publish the key again where it is missing, as after a restore of the hub from an older backup."""
+    with suppress(XwError, OSError):  # the next such call tries again
+        key = instance.credentials.keyring.find(instance.name)
+        if key is None:
+            return
+        (seen,) = instance.hub.keys([instance.name])
+        if key.public not in published.keys(seen):
+            publish(instance, instance.carrier.remote(), key)
+
+
+def _note_id(notes: Notes, hub: Hub) -> None:
+    known = notes.about()
+    if not known.id:
+        notes.note_hub(known._replace(id=hub.identity()).at(notes.url))

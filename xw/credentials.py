@@ -1,0 +1,143 @@
+"""What the acting instance has to prove who it is, and to judge who others are: its key, and what it knows.
+
+`instance` gives one to each mailbox that it opens, as its `sign` and `judge`. Everything is looked up when the
+first message is signed or judged, so that commands that do neither pay nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+from xw import config, keyring, layout
+from xw.config import Config
+from xw.errors import Damaged, NoMessage
+from xw.keyring import Keyring
+from xw.layout import INBOX
+from xw.mailbox import Mailbox, Place
+from xw.message import Message
+from xw.sender_status import SenderStatus
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.hub.contract import Outgoing
+    from xw.trust.senders import Senders
+
+ALLOWED = "allowed_signers"
+
+
+class Credentials:
+    """The credentials of the owner of `mailbox`, on `hub`; with `mirrored`, what a mirror knows of the hub counts."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        hub: "Outgoing",
+        found: Config,
+        environ: Mapping[str, str] = os.environ,
+        mirrored: bool = False,
+    ) -> None:
+        self._mailbox = mailbox
+        self._hub = hub
+        self._config = found
+        self._environ = environ
+        self._mirrored = mirrored
+        self._hub_id = ""
+        self._served = False
+        self._senders: Senders | None = None
+
+    @property
+    def hub_id(self) -> str:
+        """The hub's id; empty if it has none, or it is not known here."""
+        if not self._hub_id:
+            if self._mirrored:
+                from xw.mirror.notes import about
+
+                known = about(self._mailbox.files)
+                self._hub_id, self._served = known.id or "", known.served
+            else:
+                from xw.hub.identity import identity_of
+
+                self._hub_id = identity_of(self._mailbox.files)
+        return self._hub_id
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys on this machine for the hub."""
+        return keyring.of(self.hub_id, self._config, self._environ)
+
+    @property
+    def allowed(self) -> str:
+        """The path of the team's file of keys; empty outside a project."""
+        return os.path.join(self._config.folder, ALLOWED) if config.in_project(self._config) else ""
+
+    @property
+    def senders(self) -> "Senders":
+        """Tells who sent the mailbox's messages."""
+        if self._senders is None:
+            from xw.trust.senders import Knowledge, Senders
+
+            knowledge = Knowledge(
+                self._mailbox.owner,
+                self.hub_id,
+                self.keyring,
+                self.allowed,
+                lambda name: self._hub.keys([name])[0],
+                self._served,
+                self._witness,
+                self._dead_letter,
+            )
+            self._senders = Senders(knowledge)
+        return self._senders
+
+    def sign(self, data: bytes) -> bytes:
+        """Return a message's file with its signature; as it is if the owner has no key here. Raise Refused."""
+        if not self.hub_id:
+            return data
+        key = self.keyring.find(self._mailbox.owner)
+        if key is None:
+            return data
+        from xw.signing.line import signed
+
+        return signed(data, key, self.hub_id)
+
+    def judge(self, message: Message, folder: str) -> SenderStatus:
+        """Return the status of the sender of a message that lies in a folder of the mailbox."""
+        return self.senders.status(message, folder)
+
+    def _witness(self, message: Message, folder: str) -> str:
+        """Return why a message's file cannot be its sender's: on a shared hub it belongs to who delivered it."""
+        files = self._mailbox.files
+        repeated = message.sender == layout.POSTMASTER or message.fields.get("retry_of")
+        if self._mirrored or not files.group or repeated or not folder.startswith("inbox/"):
+            return ""
+        try:
+            file = os.lstat(f"{files.root}/{self._mailbox.at(folder, message.file_name)}").st_uid
+            sender = os.lstat(f"{files.root}/{message.sender}").st_uid
+        except OSError:
+            return ""
+        if file in (sender, 0):
+            return ""
+        from xw.files.groups import user_name
+
+        return f"its file belongs to the user {user_name(file)}, the mailbox of {message.sender} to {user_name(sender)}"
+
+    def _dead_letter(self, message_id: str) -> Message | None:
+        folder = INBOX["failed"]
+        with suppress(OSError, NoMessage, Damaged):
+            for name in self._mailbox.names(folder):
+                if name.startswith(f"{message_id}."):
+                    return self._mailbox.read(Place(folder, name))
+        return None
+
+
+def equip(
+    mailbox: Mailbox,
+    hub: "Outgoing",
+    found: Config,
+    environ: Mapping[str, str] = os.environ,
+    mirrored: bool = False,
+) -> Credentials:
+    """Let a mailbox sign what its owner sends, and judge what it receives; return its credentials."""
+    made = Credentials(mailbox, hub, found, environ, mirrored)
+    mailbox.sign, mailbox.judge = made.sign, made.judge
+    return made

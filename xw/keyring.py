@@ -1,0 +1,140 @@
+"""The private keys of this machine's instances, and where they lie.
+
+A key belongs to a hub, by its id, and to a name on it:
+
+    <user's configuration>/keys/<hub id>/<name>      an OpenSSH private key, 0600
+    <project>/.xw/keys/<hub id>/<name>               where the first cannot be written, as in a sandbox
+
+`XW_KEY` names another file. `trust` keeps what it knows of others' keys in the same folders.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+
+from xw import config, layout
+from xw.errors import Refused
+from xw.named_tuple import NamedTuple
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.config import Config
+    from xw.signing.keys import PrivateKey
+
+_LIMIT = 16 * 1024  # bytes of a key's file
+
+
+class Keyring(NamedTuple):
+    """The keys for one hub: their folders, the first of which is preferred, and the file that XW_KEY names."""
+
+    hub_id: str
+    folders: tuple[str, ...]
+    named: str = ""
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The folders whose notes about others' keys count: the first, and more only where it cannot be written.
+
+        A project's folder may have come with the project.
+        """
+        first = self.folders[0]
+        while not os.path.isdir(first) and first != "/":
+            first = os.path.dirname(first)
+        return self.folders[:1] if os.access(first, os.W_OK) else self.folders
+
+    def path(self, name: str) -> str | None:
+        """Return the file with an instance's key, or None if there is none."""
+        if self.named:
+            return self.named
+        if not self.hub_id:
+            return None
+        for folder in self.folders:
+            path = f"{folder}/{name}"
+            if os.path.lexists(path):
+                return path
+        return None
+
+    def find(self, name: str) -> "PrivateKey | None":
+        """Return an instance's key, or None if there is none. Raise Refused if its file cannot be used."""
+        path = self.path(name)
+        return read(path) if path else None
+
+    def keep(self, name: str, key: "PrivateKey") -> str:
+        """Store an instance's key, durable; return its file. Raise FileExistsError if there is one, or OSError."""
+        from xw.files.local import LocalFiles
+        from xw.signing.keys import private_text
+
+        problem: OSError | None = None
+        for folder in self.folders:
+            try:
+                files = LocalFiles(folder)
+                files.make_folder("")
+                files.publish(private_text(key).encode(), "", [name])
+            except FileExistsError:
+                raise
+            except OSError as error:  # a sandbox that hides the user's configuration
+                problem = problem or error
+                continue
+            return f"{folder}/{name}"
+        raise problem or FileNotFoundError("no place for keys")
+
+    def replace(self, name: str, key: "PrivateKey") -> str:
+        """Store an instance's key in place of the one it has, durable; return its file. Raise OSError."""
+        from xw.files.local import LocalFiles
+        from xw.signing.keys import private_text
+
+        path = self.path(name)
+        if path is None:
+            return self.keep(name, key)
+        folder, _, file = os.path.realpath(path).rpartition("/")
+        LocalFiles(folder).replace(private_text(key).encode(), "", file)
+        return path
+
+
+def of(hub_id: str, found: "Config", environ: Mapping[str, str] = os.environ) -> Keyring:
+    """Return the keyring for a hub, for the configuration in force."""
+    folders = [f"{config.user_folder(environ)}/keys/{hub_id}"]
+    if config.in_project(found):
+        folders.append(f"{found.folder}/.xw/keys/{hub_id}")
+    named = environ.get("XW_KEY", "")
+    return Keyring(hub_id, tuple(folders), os.path.abspath(os.path.expanduser(named)) if named else "")
+
+
+def read(path: str) -> "PrivateKey":
+    """Return the key in a file. Raise Refused, with what to do, if it cannot be used."""
+    from xw.signing.keys import private_key
+
+    try:
+        about = os.stat(path)
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused(f"the key {path} is not a regular file")
+        if os.geteuid() and about.st_uid not in (os.geteuid(), 0):
+            raise Refused(
+                f"the key {path} belongs to another user: `xw keys import` makes a copy of your own"
+            )
+        if about.st_mode & 0o077:
+            raise Refused(f"the key {path} can be read by others: `chmod 600 {path}`")
+        with open(path, "rb") as file:
+            text = file.read(_LIMIT).decode("utf-8", "replace")
+        return private_key(text)
+    except OSError as error:
+        raise Refused(f"the key {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise Refused(f"the key {path} cannot be used: {error}") from None
+
+
+def has_key(keyring: Keyring, name: str) -> bool:
+    """Return True if an instance has a usable key here."""
+    with suppress(Refused):
+        return keyring.find(name) is not None
+    return False
+
+
+def names(keyring: Keyring) -> list[str]:
+    """Return the instances that have a key here, sorted."""
+    found: set[str] = set()
+    for folder in keyring.folders:
+        with suppress(OSError):
+            found.update(filter(layout.is_name, os.listdir(folder)))
+    return sorted(found)

@@ -1,0 +1,10 @@
+"""What this machine knows of other instances' keys, and what that says of a message's sender.
+
+    published  the keys that an instance shows on its hub
+    pins       the keys that were seen here, by name; each may be confirmed
+    allowed    the team's file `allowed_signers`, which people keep in git
+    verified   the messages whose signature was checked before
+    senders    the status of a message's sender, from all of these
+
+Keys lie in `keyring`'s folders, one for each hub. Nothing here asks the hub.
+"""

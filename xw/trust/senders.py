@@ -1,0 +1,241 @@
+"""The status of a message's sender, from its signature and everything that is known here of keys.
+
+`judge` decides; `Senders` has the knowledge for one mailbox, loads it when it is first needed, and pins a key
+that is seen for the first time.
+"""
+
+from collections.abc import Callable
+
+from xw import clock, layout
+from xw.errors import Damaged
+from xw.keyring import Keyring
+from xw.layout import INBOX
+from xw.message import Message
+from xw.named_tuple import NamedTuple
+from xw.sender_status import (
+    FIRST_SEEN,
+    NEW_KEY,
+    UNSIGNED,
+    VERIFIED,
+    SenderStatus,
+    downgraded,
+    forged,
+)
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.signing.keys import PublicKey
+    from xw.signing.sshsig import Signature
+    from xw.trust.allowed import Signer
+    from xw.trust.pins import Pin, Pins
+    from xw.trust.verified import Verified
+
+
+_OPEN = (INBOX["pending"], INBOX["processing"])
+
+
+class Knowledge(NamedTuple):
+    """Where `Senders` looks.
+
+    `owner` is the mailbox's. `published` returns the text of an instance's keys on the hub, as far as it is
+    known here. `allowed` is the path of the team's file, empty without a project. `vouched` is True if the
+    hub lets each name be used only with its key. `witness` returns why a message's file, in a folder of the
+    mailbox, cannot be its sender's, or nothing. `original` returns a dead letter of the mailbox by its id.
+    """
+
+    owner: str
+    hub_id: str
+    keyring: Keyring
+    allowed: str = ""
+    published: Callable[[str], str] = lambda name: ""
+    vouched: bool = False
+    witness: Callable[[Message, str], str] = lambda message, folder: ""
+    original: Callable[[str], Message | None] = lambda message_id: None
+
+
+class Senders:
+    """Tells who sent the messages of one mailbox."""
+
+    def __init__(self, knowledge: Knowledge, now: clock.Clock = clock.now) -> None:
+        self._known = knowledge
+        self._folders = knowledge.keyring.trusted
+        self._now = now
+        self._pins: Pins | None = None
+        self._allowed: tuple[Signer, ...] | None = None
+        self._verified: Verified | None = None
+        self._published: dict[str, str] = {}
+
+    def status(self, message: Message, folder: str) -> SenderStatus:
+        """Return the status of the sender of a message that lies in a folder of the mailbox.
+
+        It never raises: the reason names a file that cannot be read.
+        """
+        try:
+            return self._status(message, folder)
+        except Damaged as error:  # of pins.json
+            return SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, str(error))
+        except OSError as error:
+            return SenderStatus(
+                NEW_KEY if "signature" in message.fields else UNSIGNED,
+                f"{error.filename or 'a file of keys'} cannot be read: {error.strerror}",
+            )
+
+    def _status(self, message: Message, folder: str) -> SenderStatus:
+        if wrong := self._known.witness(message, folder):
+            return forged(wrong)
+        if "signature" not in message.fields:
+            return self._unsigned(message)
+        from xw.signing import line
+
+        try:
+            signature, signed = line.split(message.data)
+        except ValueError as error:
+            return forged(str(error))
+        if signature.namespace != line.namespace(self._known.hub_id):
+            if not self._known.hub_id:
+                return SenderStatus(NEW_KEY, "the hub's id is not known here yet: `xw sync` asks for it")
+            return forged("it was signed for another hub, or another purpose")
+        if wrong := self._check(message, signature, signed):
+            return forged(wrong)
+        if folder in _OPEN and layout.time_of(message.id) <= self.pins.swept.get(message.sender, ""):
+            return forged("mail of that time was handled and removed here: it may be a copy")
+        return self._whose(message, signature.key)
+
+    def _check(self, message: Message, signature: "Signature", signed: bytes) -> str:
+        """Return why a signature does not count, or nothing."""
+        if self._verified is None:
+            from xw.trust.verified import Verified
+
+            self._verified = Verified(self._folders)
+        stamp = layout.time_of(message.id)
+        if not self._verified.has(message.data, message.sender, stamp):
+            if not signature.fits(signed):
+                return "its signature does not fit its text"
+            if self._verified.is_second(message.data, message.sender, stamp):
+                return "another message of this sender and time was there before"
+            self._verified.add(message.data, message.sender, stamp)
+        return ""
+
+    def _unsigned(self, message: Message) -> SenderStatus:
+        name = message.sender
+        if name == layout.POSTMASTER:
+            return SenderStatus(UNSIGNED)
+        signs = self.pins.of(name) or self._allowed_for(name) or self._published_by(name)
+        return downgraded(name) if signs else SenderStatus(UNSIGNED)
+
+    def _whose(self, message: Message, key: "PublicKey") -> SenderStatus:
+        """Return the status of a message with a good signature by `key`."""
+        name = message.sender
+        if self._is_ours(key) and name == layout.POSTMASTER:
+            return SenderStatus(VERIFIED, confirmed=True)
+        if self._is_ours(key) and name != self._known.owner and message.fields.get("retry_of"):
+            return self._repeated(message)
+        if listed := self._allowed_for(name):
+            from xw.signing.line import namespace
+
+            at = message.sent / clock.SECOND
+            if any(one.key == key and one.allows(name, namespace(self._known.hub_id), at) for one in listed):
+                return SenderStatus(VERIFIED, confirmed=True)
+            return self._other(name, key, f"{self._known.allowed} has another one for {name}")
+        pins = self.pins.of(name)
+        for pin in pins:
+            if pin.key == key:
+                return self._pinned(message, pin)
+        return self._unpinned(message, key, pins)
+
+    def _pinned(self, message: Message, pin: "Pin") -> SenderStatus:
+        confirmed = pin.confirmed or self._vouch(message.sender, pin.key)
+        first = not confirmed and pin.by == message.id
+        return SenderStatus(FIRST_SEEN if first else VERIFIED, confirmed=confirmed)
+
+    def _unpinned(self, message: Message, key: "PublicKey", pins: "tuple[Pin, ...]") -> SenderStatus:
+        from xw.trust import published
+        from xw.trust.pins import FIRST_SEEN as SEEN
+        from xw.trust.pins import LED_TO, SERVED, Pin
+
+        name, hub_id, text = message.sender, self._known.hub_id, self._published_by(message.sender)
+        if pins:
+            known = {pin.key for pin in pins}
+            if key not in published.led_to(text, known, name, hub_id):
+                return self._other(name, key, f"{name} had another one: ask {name}, then `xw trust {name}`")
+            confirmed = any(pin.confirmed for pin in pins)
+            self._pin(name, Pin(key, LED_TO, message.id, confirmed=confirmed))
+            return SenderStatus(VERIFIED, confirmed=confirmed)
+        if key not in published.first(text, name, hub_id):
+            why = f"{name} has not published it" if text else f"the keys of {name} are not known here"
+            return self._other(name, key, f"{why}: ask {name}, then `xw trust {name}`")
+        if other := self._owner_of(key, name):
+            return forged(f"it is signed with the key of {other}")
+        vouched = self._known.vouched
+        self._pin(name, Pin(key, SERVED if vouched else SEEN, message.id, confirmed=vouched))
+        return SenderStatus(VERIFIED, confirmed=True) if vouched else SenderStatus(FIRST_SEEN)
+
+    def _other(self, name: str, key: "PublicKey", why: str) -> SenderStatus:
+        """Return the status for a key that is not known to be the sender's."""
+        if other := self._owner_of(key, name):
+            return forged(f"it is signed with the key of {other}")
+        return SenderStatus(NEW_KEY, f"{key.fingerprint}; {why}")
+
+    def _owner_of(self, key: "PublicKey", name: str) -> str | None:
+        """Return another instance whose key it is, or None."""
+        other = self.pins.whose(key)
+        return other if other != name else None
+
+    def _vouch(self, name: str, key: "PublicKey") -> bool:
+        """Return True if a served hub says that a key is an instance's."""
+        if not self._known.vouched:
+            return False
+        from xw.trust import published
+
+        return key in published.keys(self._published_by(name))
+
+    def _is_ours(self, key: "PublicKey") -> bool:
+        from xw.trust.pins import OWN
+
+        return any(pin.key == key and pin.how == OWN for pin in self.pins.of(self._known.owner))
+
+    def _repeated(self, message: Message) -> SenderStatus:
+        """Return the status of a dead letter that the owner's xw has put into `pending/` again."""
+        first = self._known.original(str(message.fields["retry_of"]))
+        if first is None or first.sender != message.sender:
+            return SenderStatus(UNSIGNED, "it was sent again here, and its first copy is gone")
+        return self.status(first, INBOX["failed"])
+
+    def _allowed_for(self, name: str) -> "tuple[Signer, ...]":
+        if self._allowed is None:
+            if not self._known.allowed:
+                self._allowed = ()
+            else:
+                import os
+
+                self._allowed = ()
+                if os.path.lexists(self._known.allowed):
+                    from xw.trust import allowed
+
+                    self._allowed = allowed.load(self._known.allowed)
+        return tuple(one for one in self._allowed if one.is_for(name))
+
+    @property
+    def pins(self) -> "Pins":
+        """The keys that were seen here. Raise Damaged if their file is damaged."""
+        if self._pins is None:
+            from xw.trust import pins
+
+            self._pins = pins.load(self._folders)
+        return self._pins
+
+    def _pin(self, name: str, new: "Pin") -> None:
+        from xw.trust import pins
+
+        pins.pin(
+            self._folders, name, new, self._now()
+        )  # if it cannot be kept, it is seen for the first time again
+        self._pins = None
+        known = self.pins
+        if not any(one.key == new.key for one in known.of(name)):
+            self._pins = known._replace(names={**known.names, name: (*known.of(name), new)})
+
+    def _published_by(self, name: str) -> str:
+        if name not in self._published:
+            self._published[name] = self._known.published(name)
+        return self._published[name]
