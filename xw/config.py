@@ -6,7 +6,6 @@ pydantic models name the problem, and which checks everything that is written.
 
 import os
 import stat
-import sys
 from collections.abc import Mapping
 
 from xw import layout, schemes
@@ -173,7 +172,7 @@ def user_file() -> str | None:
 def user_folder(environ: Mapping[str, str]) -> str:
     """Return the folder of this user's configuration and keys."""
     # On Linux by hand, as a test compares: every signed message asks, and platformdirs costs 15 ms.
-    if sys.platform == "linux":
+    if os.uname().sysname == "Linux":
         given = environ.get("XDG_CONFIG_HOME", "").strip()
         return os.path.join(given or os.path.expanduser("~/.config"), "xw")
     from platformdirs import user_config_dir

@@ -1,7 +1,7 @@
-"""What the acting instance has to prove who it is, and to judge who others are: its key, and what it knows.
+"""The acting instance's means to prove who it is, and to judge who others are: its key, and known keys.
 
-`instance` gives one to each mailbox that it opens, as its `sign` and `judge`. Everything is looked up when the
-first message is signed or judged, so that commands that do neither pay nothing.
+`instance` gives them to each mailbox that it opens, as its `sign` and `judge`. All is looked up when a first
+message is signed or judged, so commands that do neither pay nothing.
 """
 
 import os
@@ -26,7 +26,7 @@ ALLOWED = "allowed_signers"
 
 
 class Credentials:
-    """The credentials of the owner of `mailbox`, on `hub`; with `mirrored`, what a mirror knows of the hub counts."""
+    """The credentials of the owner of `mailbox` on `hub`; with `mirrored`, the mailbox is in a mirror."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Credentials:
         return self._senders
 
     def sign(self, data: bytes) -> bytes:
-        """Return a message's file with its signature; as it is if the owner has no key here. Raise Refused."""
+        """Return a message's file with its signature, or as it is if the owner has no key. Raise Refused."""
         if not self.hub_id:
             return data
         key = self.keyring.find(self._mailbox.owner)
@@ -105,7 +105,7 @@ class Credentials:
         return self.senders.status(message, folder)
 
     def _witness(self, message: Message, folder: str) -> str:
-        """Return why a message's file cannot be its sender's: on a shared hub it belongs to who delivered it."""
+        """Return why a message's file cannot be its sender's: on a shared hub, its owner delivered it."""
         files = self._mailbox.files
         repeated = message.sender == layout.POSTMASTER or message.fields.get("retry_of")
         if self._mirrored or not files.group or repeated or not folder.startswith("inbox/"):
@@ -119,7 +119,8 @@ class Credentials:
             return ""
         from xw.files.groups import user_name
 
-        return f"its file belongs to the user {user_name(file)}, the mailbox of {message.sender} to {user_name(sender)}"
+        names = user_name(file), user_name(sender)
+        return f"its file belongs to the user {names[0]}, the mailbox of {message.sender} to {names[1]}"
 
     def _dead_letter(self, message_id: str) -> Message | None:
         folder = INBOX["failed"]

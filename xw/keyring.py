@@ -26,7 +26,7 @@ _LIMIT = 16 * 1024  # bytes of a key's file
 
 
 class Keyring(NamedTuple):
-    """The keys for one hub: their folders, the first of which is preferred, and the file that XW_KEY names."""
+    """The keys for one hub: their folders, the preferred one first, and the file that XW_KEY names."""
 
     hub_id: str
     folders: tuple[str, ...]
@@ -34,7 +34,7 @@ class Keyring(NamedTuple):
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The folders whose notes about others' keys count: the first, and more only where it cannot be written.
+        """The folders whose notes about others' keys count: the first; all where that cannot be written.
 
         A project's folder may have come with the project.
         """
@@ -61,7 +61,7 @@ class Keyring(NamedTuple):
         return read(path) if path else None
 
     def keep(self, name: str, key: "PrivateKey") -> str:
-        """Store an instance's key, durable; return its file. Raise FileExistsError if there is one, or OSError."""
+        """Store an instance's key, durable; return its file. Raise FileExistsError, or another OSError."""
         from xw.files.local import LocalFiles
         from xw.signing.keys import private_text
 

@@ -1,4 +1,4 @@
-"""An instance's key: made by `init`, published on the hub, so that others can tell its mail from a stranger's."""
+"""An instance's key, made by `init` and published on the hub: others tell its mail from a stranger's."""
 
 from contextlib import suppress
 
@@ -41,7 +41,7 @@ def ensure(instance: Instance, hub: Hub) -> None:
 
 
 def publish(instance: Instance, hub: Hub, key: PrivateKey, earlier: PrivateKey | None = None) -> None:
-    """Publish an instance's key on the hub, after an `earlier` one if it replaces it; pin it as its own here."""
+    """Publish an instance's key on the hub, after the `earlier` one that it replaces, and pin it here."""
     credentials = instance.credentials
     pin(credentials.keyring.trusted, instance.name, Pin(key.public, OWN, confirmed=True), clock.now())
     (text,) = hub.keys([instance.name])

@@ -219,7 +219,7 @@ class Outgoing(Protocol):
         """Return every instance as the hub shows it, sorted by name; a damaged one does not hide others."""
 
     def keys(self, names: Sequence[str]) -> list[str]:
-        """Return the text of the keys that each instance publishes, see `trust.published`; empty if it has none."""
+        """Return the keys that each instance publishes, as `trust.published` has them; empty for none."""
 
     def publisher(self, owner: str) -> Publisher | None:
         """Return a publisher for the owner of a mailbox on the hub; None if the owner's mail must travel."""

@@ -219,7 +219,7 @@ class DirectoryHub:
         return [data.decode("utf-8", "replace") if isinstance(data, bytes) else "" for data in texts]
 
     def add_key(self, name: str, line: str) -> None:
-        """Publish the first by link; replace the file for a later one. The card has the first too, for old readers."""
+        """Publish the first by link; replace the file for a later one. The card has the first too."""
         card = self._card(name)
         path, scratch = f"{name}/{layout.KEY}", self.mailbox(name).at(layout.SCRATCH)
         try:

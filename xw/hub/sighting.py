@@ -78,7 +78,7 @@ class Peer(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """An instance at one moment: texts of card, presence and keys with their times, its mail, its last change.
+    """An instance at one moment: texts of card, presence, keys, with their times; its mail, its last change.
 
     `problem` describes for people why it cannot be read.
     """

@@ -178,8 +178,8 @@ class Notes:
     def note_hub(self, hub: About) -> None:
         """Note the identity of the mirror's hub."""
         if self.about() != hub:
-            noted = {"id": hub.id, "urls": list(hub.urls), "moved": list(hub.moved) or None}
-            noted["served"] = hub.served or None
+            noted: dict[str, object] = {"id": hub.id, "urls": list(hub.urls)}
+            noted |= {"moved": list(hub.moved) or None, "served": hub.served or None}
             kept = {**self._object(ABOUT), **noted}
             kept = {key: value for key, value in kept.items() if value is not None}
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)

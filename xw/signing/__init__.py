@@ -1,4 +1,4 @@
-"""Who wrote a message: Ed25519 keys in OpenSSH's formats, and SSHSIG signatures in a line of the message's file.
+"""Who wrote a message: Ed25519 keys in OpenSSH's formats, and SSHSIG signatures in the message's file.
 
     wire     strings and numbers as SSH encodes them
     ed25519  the arithmetic, of the library `cryptography`

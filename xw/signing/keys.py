@@ -93,7 +93,7 @@ def private_text(key: PrivateKey) -> str:
 
 
 def private_key(text: str) -> PrivateKey:
-    """Return the key in the text of a private key's file. Raise ValueError, with the reason, if xw cannot use it."""
+    """Return the key in the text of a private key's file. Raise ValueError, with the reason, if unusable."""
     head, begun, rest = text.partition(_BEGIN)
     encoded, ended, _ = rest.partition(_END)
     if not begun or not ended or head.strip():

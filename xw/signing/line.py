@@ -29,7 +29,7 @@ def signed(data: bytes, key: PrivateKey, hub_id: str) -> bytes:
 
 
 def split(data: bytes) -> tuple[Signature, bytes]:
-    """Return a file's signature and what it signs. Raise ValueError if the line is not exactly as `signed` makes it."""
+    """Return a file's signature and the bytes it is for. Raise ValueError if `signed` makes no such line."""
     if not data.startswith(_HEAD):
         raise ValueError("its signature is not in its second line")
     end = data.find(_TAIL, len(_HEAD))

@@ -1,7 +1,7 @@
 """Sign bytes, and verify signatures, as `ssh-keygen -Y sign` and `-Y verify` do.
 
-Source: OpenSSH's PROTOCOL.sshsig. A signature holds for a namespace, so that one made for another purpose, or
-for another hub, does not count. Only Ed25519 and SHA-512, ssh-keygen's default, are accepted: one spelling each.
+Source: OpenSSH's PROTOCOL.sshsig. A signature holds for a namespace, so one made for another purpose, or for
+another hub, does not count. Only Ed25519 with SHA-512, ssh-keygen's default, is accepted, in one spelling.
 """
 
 try:  # hashlib loads OpenSSL's hashes, which nothing else of a start needs

@@ -1,6 +1,7 @@
 """The keys that were seen here, by the instance's name: the file `pins.json` beside this machine's own keys.
 
-    {"format": 1, "names": {"alice": [{"key": "ssh-ed25519 AAAA…", "how": "trusted", "by": "", "at": "2026-…"}]}}
+    {"format": 1,
+     "names": {"alice": [{"key": "ssh-ed25519 AAAA…", "how": "trusted", "by": "", "at": "2026-…"}]}}
 
 `how` says why the key is alice's. All but `first seen` are confirmed. `swept` has the time of the newest
 message of each sender that gc has removed: an older one that arrives later may be a copy of a removed one.

@@ -28,7 +28,7 @@ def keys(text: str) -> list[PublicKey]:
 
 
 def first(text: str, name: str, hub_id: str) -> set[PublicKey]:
-    """Return the keys that count for whoever has seen none of this instance: the first, and those it leads to."""
+    """Return the keys that count for who has seen none of this instance: the first, and those it leads to."""
     listed = keys(text)
     return led_to(text, listed[:1], name, hub_id)
 

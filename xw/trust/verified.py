@@ -85,8 +85,10 @@ def _read(folder: str) -> bytes:
 
 
 def _record(data: bytes, sender: str, stamp: str) -> bytes:
-    return new_sha256(data).digest() + _tag(sender, stamp)
+    digest: bytes = new_sha256(data).digest()
+    return digest + _tag(sender, stamp)
 
 
 def _tag(sender: str, stamp: str) -> bytes:
-    return new_sha256(f"{sender} {stamp}".encode()).digest()[:_TAG]
+    digest: bytes = new_sha256(f"{sender} {stamp}".encode()).digest()
+    return digest[:_TAG]
