@@ -8,10 +8,9 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from xw import config, keyring, layout
+from xw import config, layout
 from xw.config import Config
 from xw.errors import Damaged, NoMessage
-from xw.keyring import Keyring
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
@@ -20,6 +19,7 @@ from xw.sender_status import SenderStatus
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
     from xw.hub.contract import Outgoing
+    from xw.keyring import Keyring
     from xw.trust.senders import Senders
 
 ALLOWED = "allowed_signers"
@@ -61,8 +61,10 @@ class Credentials:
         return self._hub_id
 
     @property
-    def keyring(self) -> Keyring:
+    def keyring(self) -> "Keyring":
         """The keys on this machine for the hub."""
+        from xw import keyring
+
         return keyring.of(self.hub_id, self._config, self._environ)
 
     @property

@@ -507,7 +507,7 @@ def test_which_configuration(team: Team, empty: Path) -> None:
     no_hub = call(empty, "check", "--as", "bob")
     assert (no_hub.code, "XW_HUB" in no_hub.err) == (2, True)
     user = Path(os.environ["XDG_CONFIG_HOME"]) / "xw"
-    user.mkdir()
+    user.mkdir(exist_ok=True)  # keys may be there
     try:
         (user / "xw.json").write_text(json.dumps({"format": 1, "hub": str(team.hub)}))
         assert json.loads(call(empty, "who", "--as", "bob", "--json").out)["config"] == str(user / "xw.json")

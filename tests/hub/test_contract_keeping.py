@@ -1,5 +1,6 @@
 """The views, upkeep, pushes and findings of every `Hub`, one sentence of the contract at a time."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 
@@ -7,13 +8,15 @@ import pytest
 
 from tests.hub.parcels import parcel, state_of
 from tests.hub.stages import PUSHING, Stage
-from xw.errors import Unreachable
+from xw.errors import NotFound, Unreachable
 from xw.hub.contract import Hub, Move
+from xw.hub.sighting import Sighting
 from xw.mailbox import Mailbox
 from xw.words import State
 
 OTHER = "otherotherotherotherotherot"[:26]
 MARK = "0123456789abcdef"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIARCAKlCSeM6DDeCV1IoFUyEy/kwIGATRBs0Hrjh1WFj"
 BUSY = b'{"status": "busy", "task": "the parser", "ttl_s": 60}'
 
 
@@ -31,6 +34,33 @@ def test_show(stage: Stage) -> None:
     assert seen.age < 30
     assert [one.status for one in there.peers()] == ["-", "busy", "-"]
     there.close()
+
+
+# keys
+
+
+def test_keys(stage: Stage) -> None:
+    """The first key of an instance stays the first; a later one follows, each once; others have none."""
+    later = f"{KEY[:-1]}k proof"
+    assert stage.hub.keys(["bob", "alice"]) == ["", ""]
+    for line in (KEY, KEY, later, later, KEY):
+        stage.hub.add_key("bob", line)
+    there = stage.again()
+    assert there.keys(["alice", "bob"]) == ["", f"{KEY}\n{later}\n"]
+    (seen,) = [one for one in there.survey("alice", {"bob": Sighting("bob")}).peers if one.name == "bob"]
+    assert seen.keys == f"{KEY}\n{later}\n"
+    assert json.loads(seen.card)["key"] == KEY
+    with pytest.raises(NotFound):
+        stage.hub.add_key("dave", KEY)
+    there.close()
+
+
+def test_an_unregistered_name_has_no_keys(stage: Stage) -> None:
+    """Whoever gets the name next is somebody else."""
+    stage.hub.add_key("bob", KEY)
+    stage.hub.unregister("bob")
+    stage.hub.register("bob", {"name": "bob", "kind": "agent"})
+    assert stage.hub.keys(["bob"]) == [""]
 
 
 # sweep
@@ -167,6 +197,8 @@ ASKED: dict[str, Callable[[Hub], object]] = {
     "unregister": lambda hub: hub.unregister("bob"),
     "groups": lambda hub: hub.groups("bob"),
     "set_groups": lambda hub: hub.set_groups("bob", ["builds"]),
+    "keys": lambda hub: hub.keys(["bob"]),
+    "add_key": lambda hub: hub.add_key("bob", KEY),
     "knows": lambda hub: hub.knows("bob"),
     "peer": lambda hub: hub.peer("bob"),
     "peers": lambda hub: hub.peers(),

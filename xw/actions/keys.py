@@ -16,7 +16,7 @@ from xw.trust.pins import OWN, Pin, pin
 def ensure(instance: Instance, hub: Hub) -> None:
     """Make a key for an instance that has none here, and publish it on the hub; repeating it is harmless.
 
-    Nothing happens on a hub without an id, which nobody can write. Raise Refused if the key cannot be used.
+    Nothing is published on a hub that cannot be written from here. Raise Refused if the key cannot be used.
     """
     if instance.carrier.mirror:
         _note_id(instance.carrier.mirror.notes, hub)
@@ -36,8 +36,13 @@ def ensure(instance: Instance, hub: Hub) -> None:
             if error.errno not in DENIED:
                 raise
             return  # in a sandbox: the mail goes unsigned, and `doctor` says so
-    if key is not None:
+    if key is None:
+        return
+    try:
         publish(instance, hub, key)
+    except OSError as error:
+        if error.errno not in DENIED:
+            raise
 
 
 def publish(instance: Instance, hub: Hub, key: PrivateKey, earlier: PrivateKey | None = None) -> None:

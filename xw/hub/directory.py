@@ -216,6 +216,8 @@ class DirectoryHub:
         """Read each instance's file at once."""
         paths = [f"{name}/{layout.KEY}" for name in names]
         texts = list(self.files.read_all(paths, _LIMIT))
+        if not all(isinstance(data, bytes) for data in texts):
+            self._must_be_there()
         return [data.decode("utf-8", "replace") if isinstance(data, bytes) else "" for data in texts]
 
     def add_key(self, name: str, line: str) -> None:

@@ -5,20 +5,22 @@ Also marks: files beside it, which prove that two URLs lead to one hub.
 
 import os
 import re
-from base64 import b32encode
 from contextlib import suppress
 
 from xw import layout
 from xw.errors import Damaged
 from xw.files.batch import is_file
-from xw.files.contract import Files
+
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
+if TYPE_CHECKING:
+    from xw.files.contract import Files
 
 _LIMIT = 64  # bytes; an id has 26 and a line break
 _STALE_S = 86400.0  # no check for a mark takes a day
 _is_id = re.compile("[a-z2-7]{26}").fullmatch
 
 
-def identity_in(files: Files, known: str = "") -> str:
+def identity_in(files: "Files", known: str = "") -> str:
     """Return the id of the hub in `files`; if it has none, `known` becomes it, else a new one.
 
     The first of several simultaneous callers wins. Empty if no id can be read or made, as on a read-only
@@ -40,7 +42,7 @@ def identity_in(files: Files, known: str = "") -> str:
     return _read(files)
 
 
-def identity_of(files: Files) -> str:
+def identity_of(files: "Files") -> str:
     """Return the id of the hub in `files`; empty if it has none, or it cannot be read."""
     try:
         return _read(files)
@@ -50,10 +52,12 @@ def identity_of(files: Files) -> str:
 
 def new_identity() -> str:
     """Return 128 random bits as an id."""
+    from base64 import b32encode  # only for a new hub
+
     return b32encode(os.urandom(16)).decode().rstrip("=").lower()
 
 
-def _read(files: Files) -> str:
+def _read(files: "Files") -> str:
     try:
         text = files.read(layout.HUB_ID, _LIMIT).decode("ascii", "replace").strip()
     except Damaged:
@@ -64,7 +68,7 @@ def _read(files: Files) -> str:
 # Marks: a file for each, since two checks may run at once
 
 
-def leave_mark(files: Files, mark: str) -> None:
+def leave_mark(files: "Files", mark: str) -> None:
     """Leave a mark, and remove old marks that nobody removed."""
     files.replace(b"", "", _mark(mark))
     marks = [name for name in files.list_folder("") if name.startswith(layout.HUB_MARK)]
@@ -73,12 +77,12 @@ def leave_mark(files: Files, mark: str) -> None:
             remove_mark(files, name.removeprefix(layout.HUB_MARK))
 
 
-def has_mark(files: Files, mark: str) -> bool:
+def has_mark(files: "Files", mark: str) -> bool:
     """Return True if there is such a mark."""
     return is_file(files, _mark(mark))
 
 
-def remove_mark(files: Files, mark: str) -> None:
+def remove_mark(files: "Files", mark: str) -> None:
     """Remove a mark; harmless if it is gone."""
     with suppress(FileNotFoundError):
         files.remove(_mark(mark))

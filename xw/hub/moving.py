@@ -152,6 +152,7 @@ def _carry(old: Files, old_url: str, new: Files, new_url: str, name: str, left: 
         layout.SWEPT,
         layout.PRESENCE,
         layout.ROOM,
+        layout.KEY,
         layout.CARD,
     ):  # the card last: it makes the instance known
         with suppress(FileNotFoundError, Damaged):

@@ -74,6 +74,7 @@ class Card(TypedDict):
     delivery: NotRequired[
         Annotated[str, Field(description="When it is shown mail by itself: asked, start, turn or push.")]
     ]
+    key: NotRequired[Annotated[str, Field(description="Its first public key, as in the file `key`.")]]
 
 
 class Said(TypedDict):
