@@ -322,14 +322,15 @@ _COMMON = """
     hub hub.directory ids instance layout mailbox message mirror mirror.carrier named_tuple schemes sender_status text
     __main__
 """
+_SIGNING = (
+    "hub.identity keyring signing signing.ed25519 signing.keys signing.line signing.sshsig signing.wire"
+)
 _OWN = {
     "check": "actions.pending reports",
     "check --failed": "actions.pending reports actions.inbox agent.values",
     "read": "actions.inbox actions.lookup quote",
-    "send": "actions.sending hub.giving post hub.identity keyring signing signing.ed25519 signing.keys signing.line "
-    "signing.sshsig signing.wire",
-    "reply": "actions.sending hub.giving post actions.lookup hub.identity keyring signing signing.ed25519 "
-    "signing.keys signing.line signing.sshsig signing.wire",
+    "send": f"actions.sending hub.giving post {_SIGNING}",
+    "reply": f"actions.sending hub.giving post actions.lookup {_SIGNING}",
     "done": "actions.inbox",
 }
 

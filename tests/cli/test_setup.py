@@ -516,7 +516,6 @@ def test_which_configuration(team: Team, empty: Path) -> None:
         assert "instances" not in json.loads((user / "xw.json").read_text())
     finally:
         (user / "xw.json").unlink()
-        user.rmdir()
 
 
 def test_which_hub(team: Team, empty: Path) -> None:

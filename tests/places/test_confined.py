@@ -53,7 +53,7 @@ COMMANDS: dict[str, tuple[int, int]] = {
     "init --name newcomer": (6, 5),
     "init --name alice": (0, 5),
 }
-BY_MODE = ("room create tea --members alice,bob", "hub new-id", "doctor")
+BY_MODE = ("room create tea --members alice,bob", "hub new-id", "hub move NEW", "doctor")
 """They name the modes of a hub, where these are what closes it."""
 SCRIPT = """
 import contextlib, io, json, sys
