@@ -317,10 +317,10 @@ _SLOW |= {"asyncio", "inspect", "dataclasses", "typing"}
 
 # The modules of xw that a hot command may import besides its own: each one more costs each call its price.
 _COMMON = """
-    actions agent agent.policy attachments cli cli.call cli.commands cli.quick cli.show clock config credentials
-    errors gist files files.batch files.disk files.local files.locks files.own_folder files.ownership files.walk
-    hub hub.directory ids instance layout mailbox message mirror mirror.carrier named_tuple schemes sender_status text
-    __main__
+    actions agent agent.policy attachments cli cli.call cli.commands cli.quick cli.show clock config
+    credentials errors gist files files.batch files.disk files.local files.locks files.own_folder
+    files.ownership files.walk hub hub.directory ids instance layout mailbox message mirror
+    mirror.carrier named_tuple schemes sender_status text __main__
 """
 _SIGNING = (
     "hub.identity keyring signing signing.ed25519 signing.keys signing.line signing.sshsig signing.wire"
