@@ -93,7 +93,7 @@ MUTATIONS = (
     Mutation(
         "refused mail comes back as an info before it leaves the outbox",
         "xw/outbox.py",
-        "    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name))))\n",
+        "    mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name)), mailbox.sign))\n",
         "",
         _POST,
     ),

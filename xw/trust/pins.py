@@ -90,7 +90,7 @@ def _load(path: str) -> Pins:
             found = parse_object(file.read(_LIMIT))
         listed, swept = found.get("names", {}), found.get("swept", {})
         if not isinstance(listed, dict) or not isinstance(swept, dict):
-            raise Damaged("it is no list of pins")
+            raise Damaged("it does not have the shape of pins")
         names = {name: tuple(map(_pin, pins)) for name, pins in listed.items() if layout.is_name(name)}
         stamps = {name: at for name, at in swept.items() if isinstance(at, str) and layout.is_stamp(at)}
         return Pins(names, stamps)
@@ -98,7 +98,7 @@ def _load(path: str) -> Pins:
         return NONE
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged(
-            f"{path} is damaged ({error}): restore it, or move it away and `xw trust` anew"
+            f"{path} is damaged ({error}): restore it, or move it away and run `xw trust` again"
         ) from None
     except OSError as error:
         raise Damaged(f"{path} cannot be read: {error.strerror}") from None
