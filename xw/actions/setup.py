@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, keys, project, sharing, shipped
+from xw.actions import beside, grouping, inviting, keys, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -140,12 +140,14 @@ def init(
     group: str | None = None,
     tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
+    invite: str | None = None,
 ) -> Made:
     """Make the hub and mailbox if missing, and the entry in `xw.json`; repeating it is harmless.
 
     Without `name`, use the environment's, or the directory's. `group` is the Unix group that shares a new
-    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable. A hub
-    that XW_HUB gives, or a bare word, may be another than that in `xw.json`, which then stays as it is.
+    hub, `invite` the invitation to a served one. `tell` gets a line before a hub is made on another host, and
+    one if that hub is not durable. A hub that XW_HUB gives, or a bare word, may be another than that in
+    `xw.json`, which then stays as it is.
     """
     shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
@@ -171,6 +173,10 @@ def init(
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
+    if invite is not None:
+        if options.offline:
+            raise Usage("an invitation is used over the network: leave out --offline")
+        inviting.use(url, chosen, invite, written, tell, environ)
     new_hub, hub = join_hub(url, shared, options.offline, tell)
     lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
