@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from xw.hub.contract import Hub, Outgoing
     from xw.mirror.carrier import Carrier
+    from xw.mirror.notes import About
 
 
 class Options(NamedTuple):
@@ -84,10 +85,11 @@ def open_instance(options: Options, environ: Mapping[str, str] = os.environ) -> 
         from xw.sandbox import hint
 
         files = LocalFiles(place.mirror)
-        url = about(files).leads(url)
+        known = about(files)
+        url = known.leads(url)
         # A hub on this machine needs no network, so it is never offline.
         offline = options.offline and config.is_remote(url)
-        open_it = lambda: opening.open_hub(url)  # noqa: E731
+        open_it = lambda: opening.open_hub(url, _key(known, name, found, environ))  # noqa: E731
         return _mirrored(name, files, url, open_it, found, environ, offline, hint(place.root))
     try:
         files, hub = open_hub(url)
@@ -173,12 +175,13 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
     place = _own_mirror(name, url, usual, found, environ)
     files = LocalFiles(place.mirror if place else usual)
     _check_way(files.root)
-    url = about(files).leads(url)
+    known = about(files)
+    url = known.leads(url)
 
     def open_it() -> "Hub":
         from xw.hub.opening import open_hub
 
-        return open_hub(url)
+        return open_hub(url, _key(known, name, found, environ))
 
     try:
         files.stat(f"{name}/{INBOX['pending']}")
@@ -193,6 +196,19 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
 
         hint = sandbox.hint(place.root)
     return _mirrored(name, files, url, open_it, found, environ, offline, hint)
+
+
+def _key(known: "About", name: str, found: Config, environ: Mapping[str, str]) -> str | None:
+    """Return the path of the key by which a served hub knows an instance, else None; see `open_hub`."""
+    noted = known.key(name)
+    if noted is None:
+        return None
+    from xw import keyring
+
+    ring = keyring.of(known.id or "", found, environ)
+    if noted and (ring.named or not os.path.exists(noted)):
+        return ring.path(name) or noted
+    return noted
 
 
 def _mirrored(

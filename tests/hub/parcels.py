@@ -3,6 +3,7 @@
 import itertools
 
 from tests.hub.stages import Stage
+from xw import layout
 from xw.hub.contract import Parcel
 from xw.mailbox import Mailbox
 from xw.message import encode
@@ -15,6 +16,11 @@ def parcel(
 ) -> Parcel:
     """Return a message from the mailbox's owner, ready to travel, after adding its files to the mailbox."""
     fields: dict[str, object] = {"from": mailbox.owner, "type": "info", "to": [to], "body": body}
+    if files:
+        fields["attachments"] = [
+            {"name": file, "size": len(content), "sha256": layout.new_sha256(content).hexdigest()}
+            for file, content in files
+        ]
     name, data = encode(fields, next(_times))
     message_id = name.partition(".")[0]
     kept = [mailbox.keep_attachment(message_id, file, [content]) for file, content in files]

@@ -13,6 +13,8 @@ import pytest
 from tests.files.memory import MemoryFiles
 from tests.hub.ledger import LedgerHub, Server
 from tests.hub.reach import Way, reached_over
+from tests.served.host import host
+from tests.served.members import Members
 from xw.errors import Damaged, Unreadable
 from xw.files.contract import Files
 from xw.files.local import LocalFiles
@@ -87,10 +89,10 @@ class DirectoryStage:
         create_hub(files, "test", "", group=False, links=True)
         self.files = files
         self.url = url
+        self.ends = ExitStack()
         self.again = connect
         self.hub: Hub = connect()
         self.cut = vanish
-        self.ends = ExitStack()
         self._backdate = backdate
 
     def another(self) -> Hub:
@@ -174,6 +176,32 @@ class SshStage(DirectoryStage):
     def bar(self, to: str, name: str) -> None:
         """See `Stage.bar`."""
         os.chmod(f"{self.files.root}/{to}/inbox/pending/{name}", 0)
+
+
+class ServedStage(SshStage):
+    """A served hub, whose disk the stage's hands reach here; a member for each call."""
+
+    def __init__(self, place: Path, url: str) -> None:
+        made: list[Members] = []
+
+        def connect() -> Members:
+            made.append(Members(host(), place, url))
+            self.ends.callback(made[-1].close)
+            return made[-1]
+
+        def cut() -> None:
+            for one in made:
+                one.cut()
+
+        def backdate(path: str, at: float) -> None:
+            os.utime(place / path, (at, at))
+
+        super().__init__(LocalFiles(str(place)), url, connect, cut, backdate)  # type: ignore[arg-type]
+
+    def another(self) -> Hub:
+        """See `Stage.another`: where a served hub moves to, members reach it served again."""
+        DirectoryStage.another(self)
+        return Members(host(), Path(f"{self.files.root}-new"), f"{self.url}-new")
 
 
 class LedgerStage:
@@ -291,7 +319,10 @@ STAGES: dict[str, Callable[[Path], Stage]] = {
     "directory": _local,
     "directory in memory": _memory,
     "ssh": _ssh,
+    "served": lambda root: ServedStage(root / "hub", f"ssh://host{root}/hub"),
     "ledger": lambda root: LedgerStage(),
 }
+OWNERS = [name for name in STAGES if name != "served"]
+"""Those on which whoever reaches the hub may also move it, and give it an id."""
 PUSHING = [name for name in STAGES if name != "directory in memory"]
 """Those whose hub can push: nobody can watch the directory of the other."""

@@ -22,6 +22,7 @@ NOT_HERE = {
     "launch": "it starts processes: tests/launch, tests/remote/test_launch.py",
     "mcp": "it serves an Agent's verbs, which are run here: tests/mcp",
     "help": "it asks no hub: tests/cli/test_help.py",
+    "hub serve": "it serves a hub: tests/served",
     "hook": "an agent program runs it, at events of its own: tests/hooks",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.hub.parcels import parcel, state_of
-from tests.hub.stages import PUSHING, Stage
+from tests.hub.stages import OWNERS, PUSHING, Stage
 from xw.errors import NotFound, Unreachable
 from xw.hub.contract import Hub, Move
 from xw.hub.sighting import Sighting
@@ -120,6 +120,7 @@ def test_identity(stage: Stage) -> None:
     there.close()
 
 
+@pytest.mark.parametrize("stage", OWNERS, indirect=True)
 def test_an_identity_that_was_lost(stage: Stage) -> None:
     """The first who knows the id of a hub that has none gives it back; nobody after that changes it."""
     identity = stage.hub.identity()

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.hub.parcels import parcel
-from tests.hub.stages import Stage
+from tests.hub.stages import OWNERS, Stage
 from xw.errors import Moved, Refused
 from xw.hub.contract import Hub, Move
 from xw.mailbox import Mailbox
 
 TOKEN = b"0" * 32
+by_owners = pytest.mark.parametrize("stage", OWNERS, indirect=True)
 
 
 def quiet(name: str) -> None:
@@ -22,6 +23,7 @@ def states(hub: Hub, owner: str) -> dict[str, str]:
     return dict(hub.survey(owner, {}).states)
 
 
+@by_owners
 def test_move_to(stage: Stage, mailbox: Mailbox) -> None:
     """Mail in every state, files, reasons, claims, cards and presences are at the new place; so is the id."""
     identity = stage.hub.identity()
@@ -50,6 +52,7 @@ def test_move_to(stage: Stage, mailbox: Mailbox) -> None:
     assert new.claim("bob", sent[1].name, TOKEN[::-1] + b"1") == "lost"
 
 
+@by_owners
 def test_a_hub_that_has_moved(stage: Stage, mailbox: Mailbox) -> None:
     """Whoever asks it is told where it lies, on a connection from before too; nothing is delivered there."""
     before = stage.again()
@@ -72,6 +75,7 @@ def test_a_hub_that_has_moved(stage: Stage, mailbox: Mailbox) -> None:
     assert new.deliver([parcel(mailbox, "bob")]) == [None]
 
 
+@by_owners
 def test_moving_again(stage: Stage, mailbox: Mailbox) -> None:
     """The same move again is harmless; another one is refused."""
     sent = parcel(mailbox, "bob")
@@ -84,6 +88,7 @@ def test_moving_again(stage: Stage, mailbox: Mailbox) -> None:
         stage.hub.move_to(stage.hub, quiet)
 
 
+@by_owners
 def test_moving_to_another_hub(stage: Stage, mailbox: Mailbox) -> None:
     """A place where another hub lies is refused, and so is the hub itself; the hub works on."""
     new = stage.another()
@@ -96,6 +101,7 @@ def test_moving_to_another_hub(stage: Stage, mailbox: Mailbox) -> None:
     assert new.instances() == ["dave"]
 
 
+@by_owners
 def test_renew_identity(stage: Stage) -> None:
     """The new id is another, and from then on the hub's."""
     identity = stage.hub.identity()

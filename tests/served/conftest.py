@@ -1,66 +1,108 @@
-"""Fixtures: a hub's host with an sshd whose authorized_keys xw writes, and machines that come in there."""
+"""Fixtures: a real sshd whose forced commands serve each key one mailbox, and machines of members."""
 
-import shlex
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Result, call
+from tests.cli.team import XW
+from tests.remote.conftest import reap
+from tests.remote.machine import Machine
 from tests.ssh.conftest import Home, Keys, home, keys  # noqa: F401  # fixtures
-from tests.ssh.sshd import USER, Sshd
-from xw.hub.served.authorized import KeysFile
+from tests.ssh.sshd import Sshd, keygen, public
+from xw import config
+from xw.actions.setup import join_hub
+from xw.files.local import LocalFiles
+from xw.mirror.notes import Notes
+
+Join = Callable[..., "Member"]
 
 
-class Host:
-    """The hub's host: `hub` is a directory on it, `file` the file of keys of its sshd."""
+class Member(Machine):
+    """A machine whose instance has a key of its own."""
 
-    def __init__(self, place: Path, server: Sshd, key: Path) -> None:
-        self.hub = place / "hub"
-        self.file = place / "authorized_keys"
-        self.server = server
+    def __init__(self, folder: Path, name: str, url: str, key: Path) -> None:
+        super().__init__(folder, name, url)
         self.key = key
-        self.place = place
 
     @property
-    def url(self) -> str:
-        """The hub as its members name it."""
-        return f"ssh://{USER}@127.0.0.1:{self.server.port}{self.hub}"
+    def environ(self) -> dict[str, str]:
+        return {**super().environ, "XW_KEY": str(self.key)}
 
-    def run(self, *arguments: str) -> Result:
-        """Run `xw hub` there, on this hub and these keys."""
-        own = ("--hub", str(self.hub), "--authorized-keys", str(self.file))
-        return call(self.place, "hub", *arguments, *own)
+    def join(self) -> str:
+        """Join with the key, as an invitation does."""
+        mirror = config.mirror(self.url, config.load(None)._replace(path=str(self.folder / "xw.json")), {})
+        files = LocalFiles(mirror)
+        files.make_folder("")
+        Notes(files, self.url).note_served(self.name, str(self.key))
+        return super().join()
 
-    def ok(self, *arguments: str) -> str:
-        """Return the output of a command that must succeed."""
-        result = self.run(*arguments)
-        assert result.code == 0, result
-        return result.out
 
-    def invite(self, name: str, *more: str) -> list[str]:
-        """Invite somebody; return the words of the printed line after `xw`."""
-        host = f"{USER}@127.0.0.1:{self.server.port}"
-        line = self.ok("invite", name, "--host", host, "--host-key", f"{self.key}.pub", *more)
-        assert line.count("\n") == 1
-        words = shlex.split(line)
-        assert words[:6] == ["xw", "init", "--name", name, "--hub", self.url]
-        return words[1:]
+class ServedSshd:
+    """An sshd that serves a hub, each key a mailbox."""
 
-    def members(self) -> dict[str, list[str]]:
-        """Return the fingerprints of each member."""
-        found: dict[str, list[str]] = {}
-        for one in KeysFile(str(self.file)).entries(str(self.hub)):
-            if not one.invited:
-                found.setdefault(one.name, []).append(one.fingerprint)
-        return found
+    def __init__(self, folder: Path, hub: Path, home: Home, keys: Keys) -> None:  # noqa: F811  # fixtures
+        self.hub = hub
+        self._folder = folder
+        self._accepted = folder / "authorized_keys"
+        self._accepted.touch()
+        self.sshd = Sshd(folder, [keys.host], self._accepted)
+        home.know(self.sshd, keys.host)
+        self.url = f"ssh://127.0.0.1:{self.sshd.port}{hub}"
+        join_hub(str(hub), None, True, lambda _: None)
+
+    def key_of(self, member: str) -> Path:
+        """Return a member's private key, made and let in on first use."""
+        key = self._folder / f"key-{member}"
+        if not key.exists():
+            keygen(key)
+            command = f'command="{XW} hub serve --as {member} --key SHA256:{member} {self.hub}",restrict'
+            with self._accepted.open("a") as file:
+                file.write(f"{command} {public(key)} {member}\n")
+        return key
 
 
 @pytest.fixture
-def host(tmp_path: Path, home: Home, keys: Keys) -> Iterator[Host]:  # noqa: F811  # fixtures
-    """A host with a new, empty hub; no machine knows its key yet."""
-    place = tmp_path / "host"
-    place.mkdir()
-    server = Sshd(tmp_path / "server", [keys.host], place / "authorized_keys")
-    yield Host(place, server, keys.host)
-    server.stop()
+def hub(tmp_path: Path) -> Path:
+    """Return the place of the hub on its host."""
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def served(tmp_path: Path, hub: Path, home: Home, keys: Keys) -> Iterator[ServedSshd]:  # noqa: F811
+    (tmp_path / "server").mkdir()
+    made = ServedSshd(tmp_path / "server", hub, home, keys)
+    yield made
+    made.sshd.stop()
+
+
+@pytest.fixture
+def join(served: ServedSshd, tmp_path: Path) -> Iterator[Join]:
+    """`join(name, place=name)`: a member that has joined the hub from a machine."""
+    made: list[Machine] = []
+
+    def join_one(name: str, place: str = "", url: str = "") -> Member:
+        machine = Member(tmp_path / (place or name), name, url or served.url, served.key_of(name))
+        machine.join()
+        made.append(machine)
+        return machine
+
+    yield join_one
+    for machine in made:
+        for process in machine.started:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            reap(process)
+
+
+@pytest.fixture
+def alice(join: Join) -> Member:
+    return join("alice")
+
+
+@pytest.fixture
+def bob(alice: Member, join: Join) -> Member:
+    return join("bob")

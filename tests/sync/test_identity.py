@@ -126,7 +126,7 @@ def test_an_old_url_that_is_away(
     hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch, took: float, limit: float | None
 ) -> None:
     """Where it fails by itself, the hub has moved; the mark is gone in any case."""
-    monkeypatch.setattr(recognise, "open_hub", lambda url: Away())
+    monkeypatch.setattr(recognise, "open_hub", lambda url, key: Away())
     monkeypatch.setattr("xw.mirror.recognise.time.monotonic", iter([0.0, took]).__next__)
     assert recognise.judge(hub, "ssh://old/hub", limit) == "away"
     assert [name for name in hub.files.list_folder("") if name.startswith(layout.HUB_MARK)] == []
@@ -134,7 +134,7 @@ def test_an_old_url_that_is_away(
 
 def test_in_haste(hub: DirectoryHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an automatic sync's limit ends the question, nobody knows: nothing is sent, and sync decides."""
-    monkeypatch.setattr(recognise, "open_hub", lambda url: Away())
+    monkeypatch.setattr(recognise, "open_hub", lambda url, key: Away())
     monkeypatch.setattr("xw.mirror.recognise.time.monotonic", iter([0.0, 2.5]).__next__)
     with pytest.raises(Unreachable, match="`xw sync`"):
         recognise.judge(hub, "ssh://old/hub", 2.5)

@@ -16,7 +16,7 @@ from tests.cli.team import XW, Result, until
 # The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
 from tests.ssh.conftest import home, keys, known, server  # noqa: F401
 from tests.ssh.sshd import Sshd
-from tests.wheels import CHECKOUT, build, install, made_once
+from tests.wheels import CHECKOUT, build, install
 
 OLDER = "4ec1bb6"
 """The last commit before issue E, which users have."""
@@ -58,16 +58,13 @@ class Agent:
 @pytest.fixture(scope="session")
 def older(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The `xw` of the earlier release, installed from its wheel."""
-    return str(made_once(tmp_path_factory, "older", _install_older) / "venv/bin/xw")
-
-
-def _install_older(place: Path) -> None:
+    place = tmp_path_factory.mktemp("older")
     tree = place / "tree"
     tree.mkdir()
     archive = subprocess.run(["git", "archive", OLDER], cwd=CHECKOUT, capture_output=True, check=False)
     assert archive.returncode == 0, f"the history lacks {OLDER} (a shallow clone?): `git fetch --unshallow`"
     subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
-    install(build(tree, place), place / "venv")
+    return str(install(build(tree, place), place / "venv").with_name("xw"))
 
 
 @pytest.fixture(params=["older first", "older second"])

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, inviting, keys, project, sharing, shipped
+from xw.actions import beside, grouping, keys, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -22,7 +22,7 @@ from xw.hub.making import make_hub
 from xw.hub.sighting import Peer
 from xw.instance import Instance, Options, open_hub, open_instance, update_config, usual_mirror
 from xw.mailbox import Mailbox
-from xw.mirror.notes import Notes
+from xw.mirror.notes import Notes, about
 from xw.mirror.sync import Report
 
 if TYPE_CHECKING:
@@ -140,14 +140,12 @@ def init(
     group: str | None = None,
     tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
-    invite: str | None = None,
 ) -> Made:
     """Make the hub and mailbox if missing, and the entry in `xw.json`; repeating it is harmless.
 
     Without `name`, use the environment's, or the directory's. `group` is the Unix group that shares a new
-    hub, `invite` the invitation to a served one. `tell` gets a line before a hub is made on another host, and
-    one if that hub is not durable. A hub that XW_HUB gives, or a bare word, may be another than that in
-    `xw.json`, which then stays as it is.
+    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable. A hub
+    that XW_HUB gives, or a bare word, may be another than that in `xw.json`, which then stays as it is.
     """
     shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
@@ -173,11 +171,8 @@ def init(
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
-    if invite is not None:
-        if options.offline:
-            raise Usage("an invitation is used over the network: leave out --offline")
-        inviting.use(url, chosen, invite, written, tell, environ)
-    new_hub, hub = join_hub(url, shared, options.offline, tell)
+    served = about(LocalFiles(kept)).key(chosen) if config.is_remote(url) else None
+    new_hub, hub = join_hub(url, shared, options.offline, tell, served)
     lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
@@ -187,7 +182,9 @@ def init(
     new_mailbox = _register(hub, chosen, entry, first=chosen not in known and not name)
     if config.is_remote(url):
         Mailbox(LocalFiles(kept), chosen).make()
-        Notes(LocalFiles(kept), url).note_url()
+        notes = Notes(LocalFiles(kept), url)
+        notes.note_url()
+        notes.note_served(chosen, served or "" if hub.limits().one_owner else None)
     if second:
         beside.note(path, url, chosen)
     else:
@@ -361,13 +358,18 @@ def _written(given: str | None, url: str) -> str:
 
 
 def join_hub(
-    url: str, group: UnixGroup | None, offline: bool, tell: Callable[[str], None]
+    url: str,
+    group: UnixGroup | None,
+    offline: bool,
+    tell: Callable[[str], None],
+    key: str | None = None,
 ) -> tuple[bool, Hub]:
-    """Return the hub at `url`, and whether it is new."""
+    """Return the hub at `url`, and whether it is new; `key` is as in `opening.open_hub`."""
     if config.is_remote(url):
         if offline:
             raise Usage("joining a hub on another host needs the network: leave out --offline")
-        return opening.join(url, shipped.text(_TEMPLATE, _README), group.name if group else "", tell)
+        name = group.name if group else ""
+        return opening.join(url, shipped.text(_TEMPLATE, _README), name, tell, key)
     files = LocalFiles(url, group=bool(group))
     share = (lambda: sharing.make_folder(url, group)) if group else None
     new = make_hub(

@@ -87,15 +87,7 @@ SUBCOMMANDS = {
         "error": "failure problem failed alert",
         "heartbeat": "alive busy ping beat",
     },
-    "hub": {
-        "move": "mv migrate relocate",
-        "new-id": "newid renew id",
-        "invite": "add new allow admit",
-        "members": "list ls who users keys member",
-        "remove": "rm delete revoke kick expel",
-        "rename": "",
-        "serve": "server daemon",
-    },
+    "hub": {"move": "mv migrate relocate", "new-id": "newid renew id"},
 }
 
 # The name of a parameter → other flags for it.

@@ -59,7 +59,7 @@ class SftpFiles(Singles):
     def lacking(self) -> str:
         """What the server lacks for mail to survive a power cut, as far as is known without asking it."""
         wire = self._link.wire()
-        if not {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= wire.extensions:
+        if not {sftp.FSYNC, sftp.HARDLINK, sftp.POSIX_RENAME} <= wire.extensions.keys():
             return "lacks fsync or hard links"
         return "refuses to sync files or folders to disk" if wire.unsynced else ""
 

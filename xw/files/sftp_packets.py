@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xw.files import Stat
@@ -26,6 +26,8 @@ HARDLINK = "hardlink@openssh.com"
 POSIX_RENAME = "posix-rename@openssh.com"
 LSETSTAT = "lsetstat@openssh.com"
 STATVFS = "statvfs@openssh.com"
+SERVED_HUB = "xw-hub@1"
+"""The extension of a server that is no SFTP server, but xw's own (`hub.served`)."""
 
 CHUNK = 32 * 1024  # every server must accept packets up to 34,000 bytes
 _READ, _WRITE, _CREATE, _EXCLUSIVE = 0x01, 0x02, 0x08, 0x20
@@ -248,14 +250,26 @@ def space_of(reply: Reply) -> Space:
     return Space(unit * free, files, bool(flags & 1), system)
 
 
-def extensions_of(body: bytes) -> frozenset[str]:
-    """Return the names of the extensions in a `VERSION` packet."""
-    found, at = set(), 4
+def extensions_of(body: bytes) -> dict[str, bytes]:
+    """Return the extensions in a `VERSION` packet: name → data."""
+    found, at = {}, 4
     while at < len(body):
         name, at = _take_string(body, at)
-        _, at = _take_string(body, at)
-        found.add(name.decode("ascii", "replace"))
-    return frozenset(found)
+        data, at = _take_string(body, at)
+        found[name.decode("ascii", "replace")] = data
+    return found
+
+
+def version(extensions: Mapping[str, bytes]) -> bytes:
+    """Return a server's `VERSION` packet, whole, with these extensions."""
+    pairs = b"".join(_string(name.encode()) + _string(data) for name, data in extensions.items())
+    return struct.pack(">IBI", 5 + len(pairs), VERSION, 3) + pairs
+
+
+def status(number: bytes, code: int, text: str) -> bytes:
+    """Return a server's `STATUS` packet, whole, in answer to the request with this number."""
+    body = number + struct.pack(">I", code) + _string(text.encode()) + _string(b"en")
+    return struct.pack(">IB", 1 + len(body), STATUS) + body
 
 
 def _string(data: bytes) -> bytes:

@@ -13,13 +13,20 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from xw.errors import Unreachable
+from xw.errors import Refused, Unreachable
 from xw.files import sftp_packets as sftp
 from xw.files.sftp_packets import HANDLE, Reply, Request
 
 _FLUSH = 64 * 1024  # bytes of requests written to the stream at once
 _BIGGEST = 4 << 20  # bytes of an answer; anything larger is not SFTP
+_PATIENT_S = 60.0  # between two looks at a stream on which nothing needs to come
 _TOGETHER = 64  # handles open at once if handles cannot be guessed
+
+
+_SERVED = (
+    "{}: this key opens one mailbox of a served hub there, and no SFTP: "
+    "`xw init` again, with the same --name and --hub, finds that out and continues"
+)
 
 
 class Stream(Protocol):
@@ -84,6 +91,8 @@ class Wire:
         self._open: set[bytes] = set()
         self._guess = bytes(4)
         self.extensions = self._greet()
+        self.no_sftp = _SERVED.format(name) if sftp.SERVED_HUB in self.extensions else ""
+        """Why the server takes no SFTP requests, although it greets as if it did."""
         self._guessing = sftp.FSYNC in self.extensions
 
     def exchange(self, asks: Sequence[Ask]) -> list[list[Reply]]:
@@ -102,6 +111,8 @@ class Wire:
 
     def send(self, requests: Sequence[Request]) -> list[int]:
         """Send requests without waiting; return their numbers for `wait` or `forget`."""
+        if self.no_sftp and requests:
+            raise Refused(self.no_sftp)
         numbers: list[int] = []
         outward = bytearray()
         if requests and len(self._awaited) == len(self._unwanted):
@@ -153,6 +164,18 @@ class Wire:
         (number,) = self.send([sftp.close(handle)])
         self._closed(handle)
         return number
+
+    # Packets of another protocol, for a server whose extension says that it speaks one
+
+    def speak(self, packets: bytes, begins: bool = True) -> None:
+        """Send packets of another protocol; `begins` if that makes a round trip."""
+        if begins:
+            self._trip()
+        self._flush(bytearray(packets))
+
+    def hear(self, patient: bool = False) -> bytes:
+        """Return the next packet of another protocol, without its length; `patient` may take for ever."""
+        return self._packet(patient)
 
     def close(self) -> None:
         """Close the session."""
@@ -206,7 +229,7 @@ class Wire:
         self._open.discard(handle)
         self._guess = handle
 
-    def _greet(self) -> frozenset[str]:
+    def _greet(self) -> dict[str, bytes]:
         try:
             self._stream.settimeout(self._timeout())
             self._stream.sendall(struct.pack(">IBI", 5, sftp.INIT, 3))
@@ -229,8 +252,8 @@ class Wire:
         else:
             self._arrived[number] = Reply(packet[0], packet[5:])
 
-    def _packet(self) -> bytes:
-        self._fill(4)
+    def _packet(self, patient: bool = False) -> bytes:
+        self._fill(4, patient)
         size = 4 + int.from_bytes(self._inward[:4], "big")
         if not 5 <= size <= _BIGGEST:
             # Output of a shell's start-up files comes first, and looks like a length.
@@ -240,11 +263,15 @@ class Wire:
         del self._inward[:size]
         return packet
 
-    def _fill(self, size: int) -> None:
+    def _fill(self, size: int, patient: bool = False) -> None:
         while len(self._inward) < size:
             try:
-                self._stream.settimeout(self._timeout())
+                self._stream.settimeout(_PATIENT_S if patient else self._timeout())
                 data = self._stream.recv(1 << 16)
+            except TimeoutError as error:
+                if patient:
+                    continue
+                raise self._lost(error) from None
             except (OSError, EOFError) as error:
                 raise self._lost(error) from None
             if not data:

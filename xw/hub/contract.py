@@ -6,8 +6,9 @@ or mailboxes. `Outgoing` is the half that senders use, and that a mirror offers
 too.
 
 Implementations: `directory.DirectoryHub` (a directory), `ssh.SshHub` (one on
-another host) and the hub of the tests in `tests/hub/`, which keeps no files at
-all. `schemes` has a line for each; `tests/hub/` runs one suite against each.
+another host), `served.client.ServedHub` (one that gives a key one mailbox) and
+the hub of the tests in `tests/hub/`, which keeps no files at all. `schemes` has
+a line for each scheme; `tests/hub/` runs one suite against each.
 
 The rules for every method:
 
@@ -107,12 +108,14 @@ class Limits(NamedTuple):
 
     `look_again_s` are the seconds between two looks, while busy and while idle, if it cannot push.
     `no_coordinator` is the reason why no room can run from here; empty if one can. Handled mail stays for at
-    least `retention_days`, unless an owner removes it sooner (`Held.kept_since`).
+    least `retention_days`, unless an owner removes it sooner (`Held.kept_since`). With `one_owner` each
+    instance needs a connection of its own.
     """
 
     look_again_s: tuple[float, float]
     no_coordinator: str = ""
     retention_days: int = 30
+    one_owner: bool = False
 
 
 class Unregistered(NamedTuple):

@@ -20,6 +20,10 @@ from xw.hub.directory import DirectoryHub, facts
 from xw.hub.making import check_group, has_links, make_hub
 from xw.hub.rooms import DirectoryRooms
 
+TYPE_CHECKING = False  # type checkers read it as true
+if TYPE_CHECKING:
+    from xw.hub.served.client import ServedHub
+
 READ_ONLY = "check the owner and mode of the path; or its SFTP server is read-only (`sftp-server -R`)"
 NEEDED = "use OpenSSH 6.5 or later there"
 MAC = (
@@ -47,8 +51,22 @@ def open_hub(url: str) -> "SshHub":
     return SshHub(url)
 
 
-def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tuple[bool, SshHub]":
-    """Return the hub at a URL, made if missing, and whether it is new. `schemes` calls it."""
+def open_served(url: str, key: str) -> "ServedHub":
+    """Return a served hub, not yet connected; only the key in the file `key` is offered, if given. Usage."""
+    from xw.hub.served.client import ServedHub
+
+    target = parse(url)
+    return ServedHub(url, lambda: link_to(target, key))
+
+
+def join(
+    url: str, readme: str, group: str, tell: Callable[[str], None], key: str = ""
+) -> "tuple[bool, SshHub | ServedHub]":
+    """Return the hub at a URL, made if missing, and whether it is new. `schemes` calls it.
+
+    The server says whether it is SFTP, or serves this key one mailbox. `key` is the path of the only private
+    key to offer to a hub that was served before.
+    """
 
     def share() -> None:
         raise Usage(
@@ -57,6 +75,12 @@ def join(url: str, readme: str, group: str, tell: Callable[[str], None]) -> "tup
 
     files = open_files(url, group=bool(group))
     try:
+        if (link_to(parse(url), key) if key else _link(url)[0]).wire().no_sftp:
+            served = open_served(url, key)
+            if group:
+                raise Usage(f"the hub {url} is served: leave out --group to join it")
+            served.connect()
+            return False, served
         new = make_hub(files, url, readme, tell, group=group, share=share if group else None)
     except Unreachable as error:
         raise Unreachable(f"{error}{_port_hint(url)}") from None

@@ -85,7 +85,7 @@ class Mirror:
         left = [self.url]
         for _ in range(MOVES):
             try:
-                there = open_hub(moved.url)
+                there = open_hub(moved.url, known.key(self.mailbox.owner))
                 with there.within(limit) if limit else nullcontext():
                     identity = there.identity(known.id or "")
                 break
@@ -110,11 +110,12 @@ class Mirror:
         """Return the hub itself, for calls without a limit. Raise Unreachable with --offline."""
         if self.offline:
             raise Unreachable(f"{self.url}: not reached, because of --offline")
-        now = self.notes.about().leads(self.url)
+        about = self.notes.about()
+        now = about.leads(self.url)
         if now != self.url:  # another process has followed the hub; the old place may be gone
             from xw.hub.opening import open_hub
 
-            self.redirect(now, open_hub(now))
+            self.redirect(now, open_hub(now, about.key(self.mailbox.owner)))
         return self.hub
 
     def closed(self) -> str:

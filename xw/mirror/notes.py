@@ -62,13 +62,18 @@ class About(NamedTuple):
     """The identity of a mirror's hub: its id and its URLs, newest last.
 
     `id` is None if the hub was never asked, and empty if it had none. `moved` are the URLs that report that
-    the hub is at another place now. A `served` hub lets each name be used only with its own key.
+    the hub is at another place now. `served` has the instances of a served hub, which lets each name be used
+    only with its own key: for each the path of its private key, empty for the usual keys.
     """
 
     id: str | None = None
     urls: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
-    served: bool = False
+    served: tuple[tuple[str, str], ...] = ()
+
+    def key(self, name: str) -> str | None:
+        """Return the key of an instance whose hub is served, else None; see `hub.opening.open_hub`."""
+        return dict(self.served).get(name)
 
     @property
     def url(self) -> str:
@@ -178,11 +183,21 @@ class Notes:
     def note_hub(self, hub: About) -> None:
         """Note the identity of the mirror's hub."""
         if self.about() != hub:
-            noted: dict[str, object] = {"id": hub.id, "urls": list(hub.urls)}
-            noted |= {"moved": list(hub.moved) or None, "served": hub.served or None}
+            noted = {
+                "id": hub.id,
+                "urls": list(hub.urls),
+                "moved": list(hub.moved) or None,
+                "served": dict(hub.served) or None,
+            }
             kept = {**self._object(ABOUT), **noted}
             kept = {key: value for key, value in kept.items() if value is not None}
             self.files.replace((json.dumps(kept, indent=1) + "\n").encode(), "", ABOUT)
+
+    def note_served(self, name: str, key: str | None) -> None:
+        """Note that the hub serves an instance by this key, or with None that it does not."""
+        known = self.about()
+        others = tuple(one for one in known.served if one[0] != name)
+        self.note_hub(known._replace(served=others if key is None else (*others, (name, key))))
 
     def note_caution(self, why: str) -> None:
         """Note why acknowledged mail may not survive a power cut of the hub's host; empty if it does."""
@@ -257,7 +272,10 @@ def about(files: "Files") -> About:
         return About()
     given = found.get("id")
     identity = given if isinstance(given, str) else None
-    return About(identity, _texts(found, "urls"), _texts(found, "moved"), found.get("served") is True)
+    served = found.get("served")
+    keys = served.items() if isinstance(served, dict) else ()
+    known = tuple((name, key) for name, key in keys if layout.is_name(name) and isinstance(key, str))
+    return About(identity, _texts(found, "urls"), _texts(found, "moved"), known)
 
 
 def _texts(found: "Mapping[str, object]", key: str) -> tuple[str, ...]:

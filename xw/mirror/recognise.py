@@ -48,7 +48,11 @@ def recognise(
     if is_known and not again and not (thorough and _relatives(place, root, known.id or "", mirror.url)):
         return
     identity = hub.identity(known.id or "") or known.id or ""
-    about = known.at(mirror.url) if identity == known.id or not known.id else About(urls=(mirror.url,))
+    about = (
+        known.at(mirror.url)
+        if identity == known.id or not known.id
+        else About(urls=(mirror.url,), served=known.served)
+    )
     about = about._replace(id=identity)
     relatives = _relatives(place, root, identity, mirror.url)
     gone = [one for one in relatives if _is_told(hub, one, problems, limit)]
@@ -76,7 +80,7 @@ def copied(hub: Hub, place: str, but: str = "") -> Copied | None:
     if any(one.about.id for one in siblings(place, but)):
         for one in _relatives(place, but, hub.identity(), hub.url):
             try:
-                judge(hub, one.about.url, None)
+                judge(hub, one.about.url, None, _key(one))
             except Untold:
                 continue
             except Copied as error:
@@ -96,7 +100,7 @@ def _relatives(place: str, but: str, identity: str, url: str) -> list[Sibling]:
 def _is_told(hub: Hub, other: Sibling, problems: list[str], limit: float | None) -> bool:
     old = other.about.url
     try:
-        verdict = judge(hub, old, limit)
+        verdict = judge(hub, old, limit, _key(other))
     except Untold as error:
         problems.append(f"{error}; if it is: `xw sync --adopt {other.root}`")
         return False
@@ -107,7 +111,12 @@ def _is_told(hub: Hub, other: Sibling, problems: list[str], limit: float | None)
     return True
 
 
-def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
+def _key(one: Sibling) -> str | None:
+    """Return a key with which a mirror's hub is asked, if it is served; any of its instances may ask."""
+    return next((key for _, key in one.about.served), None)
+
+
+def judge(hub: Hub, old_url: str, limit: float | None, key: str | None = None) -> Verdict:
     """Return a hub's relation to `old_url`, where a hub with the same id was. Raise Copied or Untold.
 
     It is `away` if the old URL does not answer at all, which counts as moved. Raise Unreachable if it does
@@ -120,17 +129,17 @@ def judge(hub: Hub, old_url: str, limit: float | None) -> Verdict:
     except OSError as error:
         raise Untold(f"{whether} ({explain(error)})") from None
     try:
-        return _look(hub.url, old_url, mark, limit, whether)
+        return _look(hub.url, old_url, mark, limit, whether, key)
     finally:
         with suppress(OSError, XwError):
             hub.remove_mark(mark)
 
 
-def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str) -> Verdict:
+def _look(url: str, old_url: str, mark: str, limit: float | None, whether: str, key: str | None) -> Verdict:
     began, asked = time.monotonic(), old_url
     try:
         for _ in range(MOVES):
-            old = open_hub(asked)
+            old = open_hub(asked, key)
             try:
                 with old.within(limit) if limit else nullcontext():
                     if old.has_mark(mark):

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from xw import clock, layout
 from xw.backoff import Pause, pauses
-from xw.errors import Busy, Moved, NotFound, Resting, Unreachable, XwError, explain, unforeseen
+from xw.errors import Busy, Moved, NotFound, Refused, Resting, Unreachable, XwError, explain, unforeseen
 from xw.hub.contract import Hub
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
@@ -47,7 +47,7 @@ class MirrorWatcher:
         self._told: dict[str, list[str]] = {}  # problems in each mailbox's last sync
         self._connecting = Event()  # set when connecting has ended, or must end
         self._woken: Arrivals | None = None
-        self._listener: Thread | None = None
+        self._listeners: dict[str, Thread] = {}  # by the first instance that each watches
         self._pushed = False  # True once the hub has pushed
         self._deaf = False  # True if it has just stopped
 
@@ -65,7 +65,7 @@ class MirrorWatcher:
         self._stopped.set()
         self._wake()
         if not self._ended.wait(_STOP_S):
-            self._hub.close()
+            self._close()
 
     def run(self) -> None:
         """Sync until `stop`. Raise Busy if another process serves one of the mailboxes."""
@@ -76,7 +76,12 @@ class MirrorWatcher:
                 self._run()
         finally:
             self._ended.set()
-            self._hub.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the connections, of which a served hub has one for each instance."""
+        for mirror in self._mirrors:
+            mirror.close()
 
     def _hold(self, mailbox: Mailbox, held: ExitStack) -> None:
         """Take the lock that marks a mailbox as watched; a process that only asks may have it briefly."""
@@ -94,7 +99,7 @@ class MirrorWatcher:
                 self._attend()
             except (XwError, OSError) as error:
                 if isinstance(error, Unreachable):
-                    self._hub.close()  # the rest of the connection would only delay the next
+                    self._close()  # the rest of the connection would only delay the next
                 if self._stopped.is_set():
                     return
                 if isinstance(error, Moved):  # between two syncs; the next one follows
@@ -120,10 +125,7 @@ class MirrorWatcher:
 
         def connect() -> None:
             try:
-                hub = self._mirrors[0].remote()
-                # A hub that has moved is no failure: the next sync follows it.
-                with suppress(Moved), hub.within(_CONNECT_S):
-                    hub.connect()
+                self._connect_one()
             except Exception as error:  # noqa: BLE001  # raised again below
                 problems.append(error)
             finally:
@@ -137,6 +139,19 @@ class MirrorWatcher:
             self._connecting.clear()
         if problems:
             raise problems[0]
+
+    def _connect_one(self) -> None:
+        """Connect; where each instance has a connection of its own, one that is let in suffices."""
+        for number, mirror in enumerate(self._mirrors, start=1):
+            hub = mirror.remote()
+            try:
+                # A hub that has moved is no failure: the next sync follows it.
+                with suppress(Moved), hub.within(_CONNECT_S):
+                    hub.connect()
+                return
+            except Refused:
+                if number == len(self._mirrors) or not hub.limits().one_owner:
+                    raise
 
     def _attend(self) -> None:
         """Sync whenever something happens here or there. Raise when the link breaks."""
@@ -176,13 +191,15 @@ class MirrorWatcher:
     def _sync_all(self, peers: Peers) -> bool:
         """Sync all mailboxes, even after a broken one; return True if anything moved."""
         moved = False
-        broken: list[OSError | NotFound] = []
+        broken: list[OSError | XwError] = []
         for mirror in self._mirrors:
             mailbox = mirror.mailbox
             try:
                 report = self._sync(mirror, peers)
                 moved |= bool(report.fetched or report.settled or report.advanced or report.flushed.delivered)
-            except (OSError, NotFound) as error:  # on either side; a broken link is Unreachable
+            except (OSError, NotFound, Refused) as error:  # on either side; a broken link is Unreachable
+                if isinstance(error, Refused) and not self._hub.limits().one_owner:
+                    raise
                 broken.append(error)
                 self._tell_once(mailbox, [f"{mailbox.owner}: {explain(error)}"])
             except XwError:
@@ -225,11 +242,19 @@ class MirrorWatcher:
             self._woken.wake()
 
     def _listen(self) -> None:
-        """Make sure that a thread turns the hub's pushes into wake-ups; it ends if the hub cannot push."""
-        if self._listener is None or not self._listener.is_alive():
-            pushes = self._hub.pushes([mailbox.owner for mailbox in self._mailboxes])
-            self._listener = Thread(target=self._hear, args=(pushes,), daemon=True)
-            self._listener.start()
+        """Make sure that threads turn the hub's pushes into wake-ups; each ends if the hub cannot push."""
+        for hub, owners in self._watched():
+            listener = self._listeners.get(owners[0])
+            if listener is None or not listener.is_alive():
+                listener = Thread(target=self._hear, args=(hub.pushes(owners),), daemon=True)
+                self._listeners[owners[0]] = listener
+                listener.start()
+
+    def _watched(self) -> list[tuple[Hub, list[str]]]:
+        """Return each connection, and the instances that it watches."""
+        if self._hub.limits().one_owner:
+            return [(mirror.hub, [mirror.mailbox.owner]) for mirror in self._mirrors]
+        return [(self._hub, [mailbox.owner for mailbox in self._mailboxes])]
 
     def _hear(self, pushes: Iterator[None]) -> None:
         began = time.monotonic()

@@ -37,12 +37,13 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 class SshLink:
     """The connection to a host; see `sftp_remote.Link`. Its methods may be called from any thread.
 
-    `find` looks up the route on each connect; `called` names the host until then.
+    `find` looks up the route on each connect; `called` names the host until then. Refusals are noted for
+    `gate`, the host by default.
     """
 
-    def __init__(self, called: str, find: Callable[[Budget], Route]) -> None:
+    def __init__(self, called: str, find: Callable[[Budget], Route], gate: str = "") -> None:
         self.name = called
-        self._gate = Gate(called)
+        self._gate = Gate(gate or called)
         self._find = find
         self._via: SshLink | None = None
         self._lock = threading.Lock()
@@ -55,8 +56,6 @@ class SshLink:
         self._served = False  # True once this connection has carried SFTP
         self.steps: list[str] = []
         """The steps of connecting that the last try has done, for people."""
-        self.key = ""
-        """The name of the key with which the last login was made."""
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -94,7 +93,7 @@ class SshLink:
             try:
                 wire = self._idle.pop()
             except IndexError:
-                wire = self._session()
+                wire = self.session()
         self._mine.wire = wire
         return wire
 
@@ -213,7 +212,7 @@ class SshLink:
         transport = greet(route, stream, self._budget, tell)
         try:
             with counted(route, self._budget):
-                key = self.key = log_in(transport, route, self._budget)
+                key = log_in(transport, route, self._budget)
         except (Unreachable, Refused):
             transport.close()
             raise
@@ -225,7 +224,8 @@ class SshLink:
         self.steps[:] = steps
         return self.steps.append
 
-    def _session(self) -> Wire:
+    def session(self) -> Wire:
+        """Return a new session, for a caller that keeps it for itself. Unreachable, Refused."""
         channel = self._channel()
         stream = SessionChannel(channel)
         # Do not wait: paramiko would wait without a limit, and the greeting can follow at once.
@@ -258,21 +258,35 @@ class SshLink:
             raise Unreachable(f"{self.name}: it does not answer ({error})") from None
 
 
-_links: dict[tuple[int, Target | Route], SshLink] = {}
+_links: dict[tuple[int, Target | Route, str], SshLink] = {}
 _links_lock = threading.Lock()
 
 
-def link_to(target: Target) -> SshLink:
-    """Return the link to a target's host, the same for the whole process. It is not connected yet."""
+def link_to(target: Target, key: str = "") -> SshLink:
+    """Return the link to a target's host, the same for the whole process. It is not connected yet.
+
+    With the path of a private key, that key alone is offered: a link for each, because the host may know each
+    as somebody else.
+    """
     host = target._replace(path="")
-    return _link(host, host.login, lambda budget: find(host, budget))
+    if not key:
+        return _link(host, host.login, lambda budget: find(host, budget))
+    called = f"{host.login} {key}"  # a refusal of one key is none of another
+    return _link(host, host.login, lambda budget: only(find(host, budget), key), key, called)
+
+
+def only(route: Route, key: str) -> Route:
+    """Return a route on which only the key in a file is offered."""
+    return route._replace(named=(key,), usual=(), certificates=(), identities_only=True, agent=None)
 
 
 def _jump_to(route: Route) -> SshLink:
     return _link(route, str(route), lambda _: route)
 
 
-def _link(key: Target | Route, called: str, find: Callable[[Budget], Route]) -> SshLink:
+def _link(
+    place: Target | Route, called: str, find: Callable[[Budget], Route], key: str = "", gate: str = ""
+) -> SshLink:
     with _links_lock:
         # A child process must not use its parent's connection.
-        return _links.setdefault((os.getpid(), key), SshLink(called, find))
+        return _links.setdefault((os.getpid(), place, key), SshLink(called, find, gate))
