@@ -22,6 +22,7 @@ _ID = re.compile(rf"\b(?:\d{{8}}T\d{{12}}Z-)?{_SHORT}\b")
 _TIMEOUT = re.compile(r"^timeout \d+ ")
 _PATIENCE_S = 60
 _VOLATILE = (
+    (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "<fingerprint>"),
     (re.compile(r"\b[a-z2-7]{26}\b"), "<hub id>"),
     (_ID, "<id>"),
     (re.compile(r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "<time>"),

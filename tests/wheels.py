@@ -1,10 +1,15 @@
 """xw as users install it: a wheel of a tree, in an environment where no checkout is in sight."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from filelock import FileLock
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -34,3 +39,17 @@ def install(wheel: Path, home: Path) -> Path:
     Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     run(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel))
     return python
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that `make` has filled, the same for all workers of xdist: the first one fills it."""
+    base = factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not (folder / "whole").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another worker has failed to fill it
+            folder.mkdir()
+            make(folder)
+            (folder / "whole").touch()
+    return folder

@@ -43,6 +43,9 @@ def _run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process, and exit."""
+    # None means to imports that it is not installed: paramiko takes it, and asyncio and unittest with it, for
+    # `Match exec`, which xw leaves to ssh(1).
+    sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]
     _open_streams()
     try:
         code = run(sys.argv[1:])

@@ -14,7 +14,7 @@ from xw.errors import Damaged, NoMessage
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
-from xw.sender_status import SenderStatus
+from xw.sender_status import NEW_KEY, UNSIGNED, SenderStatus
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Credentials:
         self._environ = environ
         self._mirrored = mirrored
         self._hub_id = ""
+        self._expected: str | None = None
         self._served = False
         self._senders: Senders | None = None
 
@@ -104,7 +105,20 @@ class Credentials:
 
     def judge(self, message: Message, folder: str) -> SenderStatus:
         """Return the status of the sender of a message that lies in a folder of the mailbox."""
+        if wrong := self._wrong_hub():
+            return SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, wrong)
         return self.senders.status(message, folder)
+
+    def _wrong_hub(self) -> str:
+        """Return why the id of the hub here does not count: with another one, no known key would."""
+        if self._expected is None:
+            from xw.keyring import known_hub
+
+            root = self._mailbox.files.root
+            self._expected = self.hub_id if self._mirrored else known_hub(root, self._environ) or self.hub_id
+        if self._expected == self.hub_id:
+            return ""
+        return f"{layout.HUB_ID} of the hub has changed: if you know why, `xw init` accepts it"
 
     def _witness(self, message: Message, folder: str) -> str:
         """Return why a message's file cannot be its sender's: on a shared hub, its owner delivered it."""

@@ -4,17 +4,20 @@ A key belongs to a hub, by its id, and to a name on it:
 
     <user's configuration>/keys/<hub id>/<name>      an OpenSSH private key, 0600
     <project>/.xw/keys/<hub id>/<name>               where the first cannot be written, as in a sandbox
+    <user's configuration>/keys/hubs/<digest>.json   the id of the hub in a directory, as `init` has seen it
 
-`XW_KEY` names another file. `trust` keeps what it knows of others' keys in the same folders.
+`XW_KEY` names another file for the private key. `trust` keeps its notes about others' keys beside them.
 """
 
+import json
 import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
 
 from xw import config, layout
-from xw.errors import Refused
+from xw.errors import Damaged, Refused
+from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from xw.signing.keys import PrivateKey
 
 _LIMIT = 16 * 1024  # bytes of a key's file
+_HUBS = "hubs"
 
 
 class Keyring(NamedTuple):
@@ -122,6 +126,35 @@ def read(path: str) -> "PrivateKey":
         raise Refused(f"the key {path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise Refused(f"the key {path} cannot be used: {error}") from None
+
+
+def note_hub(path: str, hub_id: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Note the id of the hub in a directory: another id there later counts as a forger's.
+
+    `init` calls it, and whoever gives the hub a new id. Where nothing can be written, nothing is noted.
+    """
+    from xw.files.local import LocalFiles
+
+    files = LocalFiles(f"{config.user_folder(environ)}/keys")
+    if not hub_id or known_hub(path, environ) == hub_id:
+        return
+    with suppress(OSError):
+        files.make_folder(_HUBS)
+        files.replace(json.dumps({"path": path, "id": hub_id}).encode(), "", _hub_note(path))
+
+
+def known_hub(path: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the noted id of the hub in a directory; empty if there is none."""
+    try:
+        with open(f"{config.user_folder(environ)}/keys/{_hub_note(path)}", "rb") as file:
+            found = parse_object(file.read(_LIMIT))
+    except (OSError, Damaged):
+        return ""
+    return str(found.get("id", "")) if found.get("path") == path else ""
+
+
+def _hub_note(path: str) -> str:
+    return f"{_HUBS}/{layout.digest(os.fsencode(path))}.json"
 
 
 def has_key(keyring: Keyring, name: str) -> bool:

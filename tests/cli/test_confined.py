@@ -33,6 +33,12 @@ notify status working
 notify heartbeat
 hub move {out}/hub
 hub new-id
+hub invite eve --hub {out}/hub
+hub members
+hub remove bob --unregister
+hub rename bob eve
+hub serve {out}/hub --as bob
+init --name alice --hub ssh://server/hub --invite AAAA
 gc --days 0
 retry {task}
 recall {task}

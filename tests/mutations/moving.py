@@ -91,7 +91,7 @@ MUTATIONS = (
     Mutation(
         "a served mailbox is not taken off the hub",
         "xw/hub/leaving.py",
-        "        _raise_if_served(files, name)\n",
+        "        raise_if_served(files, name)\n",
         "        pass\n",
         _LEAVING,
     ),

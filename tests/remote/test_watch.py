@@ -273,3 +273,18 @@ def test_check_does_without_the_network_code(watch: Watch, alice: Machine) -> No
         check=True,
     )
     assert (ended.stdout.splitlines()[-1], ended.stderr) == ("", "")
+
+
+def test_a_sync_does_without_paramikos_extras(alice: Machine) -> None:
+    """A process that connects loads paramiko, but neither invoke nor what invoke would bring along."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", XW, "sync"],
+        cwd=alice.folder,
+        env={**os.environ, **alice.environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "paramiko" in loaded
+    assert loaded & {"invoke.tasks", "asyncio", "unittest", "unittest.mock"} == set()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.cli.team import Team, ended, forge, until
 from tests.schemas import validate
+from tests.ssh.sshd import keygen
 from xw.actions import schema
 from xw.cli.commands import COMMANDS
 
@@ -28,6 +29,8 @@ def test_every_command(team: Team, tmp_path: Path) -> None:
         "QUESTION": team.send("Well?", kind="question", by="bob", to="alice"),
         "DEAD": forge(team, "bob", "inbox/failed"),
         "FILE": str(file),
+        "KEYS": str(tmp_path / "keys"),
+        "HOST": f"{keygen(tmp_path / 'host')}.pub",
     }
     (team.box("bob") / "inbox/pending/stray").write_text("{")
     run = set()
@@ -101,6 +104,11 @@ bob$ doctor
 alice$ unregister carol --yes
 alice$ hub move .xw/moved
 alice$ hub new-id
+alice$ hub invite erin --authorized-keys KEYS --host-key HOST
+alice$ hub members --authorized-keys KEYS
+alice$ hub rename erin fay --authorized-keys KEYS
+alice$ hub remove erin --authorized-keys KEYS
+alice$ hub remove bob --unregister --authorized-keys KEYS
 """
 
 

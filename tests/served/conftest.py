@@ -10,11 +10,13 @@ import pytest
 from tests.cli.team import XW
 from tests.remote.conftest import reap
 from tests.remote.machine import Machine
+from tests.served.gate import Host
 from tests.ssh.conftest import Home, Keys, home, keys  # noqa: F401  # fixtures
 from tests.ssh.sshd import Sshd, keygen, public
 from xw import config
 from xw.actions.setup import join_hub
 from xw.files.local import LocalFiles
+from xw.hub.served.entries import fingerprint
 from xw.mirror.notes import Notes
 
 Join = Callable[..., "Member"]
@@ -58,7 +60,8 @@ class ServedSshd:
         key = self._folder / f"key-{member}"
         if not key.exists():
             keygen(key)
-            command = f'command="{XW} hub serve --as {member} --key SHA256:{member} {self.hub}",restrict'
+            options = f"--key {fingerprint(public(key))} --authorized-keys {self._accepted}"
+            command = f'command="{XW} hub serve --as {member} {options} {self.hub}",restrict'
             with self._accepted.open("a") as file:
                 file.write(f"{command} {public(key)} {member}\n")
         return key
@@ -106,3 +109,13 @@ def alice(join: Join) -> Member:
 @pytest.fixture
 def bob(alice: Member, join: Join) -> Member:
     return join("bob")
+
+
+@pytest.fixture
+def host(tmp_path: Path, home: Home, keys: Keys) -> Iterator[Host]:  # noqa: F811  # fixtures
+    """A host with a new, empty hub; no machine knows its key yet."""
+    place = tmp_path / "host"
+    place.mkdir()
+    server = Sshd(tmp_path / "server", [keys.host], place / "authorized_keys")
+    yield Host(place, server, keys.host)
+    server.stop()

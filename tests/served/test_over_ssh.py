@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from tests.served.conftest import Member
+from tests.ssh.sshd import public
+from xw.hub.served.entries import fingerprint
 
 
 def test_a_task_there_and_back(alice: Member, bob: Member, hub: Path) -> None:
@@ -24,4 +26,5 @@ def test_a_task_there_and_back(alice: Member, bob: Member, hub: Path) -> None:
         ("alice", "bob", "task", "delivered"),
         ("bob", "alice", "reply", "delivered"),
     ]
-    assert (lines[0]["files"], lines[0]["key"], lines[0]["address"]) == (1, "SHA256:alice", "127.0.0.1")
+    key = fingerprint(public(alice.key))
+    assert (lines[0]["files"], lines[0]["key"], lines[0]["address"]) == (1, key, "127.0.0.1")

@@ -16,7 +16,7 @@ from tests.cli.team import XW, Result, until
 # The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
 from tests.ssh.conftest import home, keys, known, server  # noqa: F401
 from tests.ssh.sshd import Sshd
-from tests.wheels import CHECKOUT, build, install
+from tests.wheels import CHECKOUT, build, install, made_once
 
 OLDER = "4ec1bb6"
 """The last commit before issue E, which users have."""
@@ -58,13 +58,16 @@ class Agent:
 @pytest.fixture(scope="session")
 def older(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The `xw` of the earlier release, installed from its wheel."""
-    place = tmp_path_factory.mktemp("older")
+    return str(made_once(tmp_path_factory, "older", _install_older) / "venv/bin/xw")
+
+
+def _install_older(place: Path) -> None:
     tree = place / "tree"
     tree.mkdir()
     archive = subprocess.run(["git", "archive", OLDER], cwd=CHECKOUT, capture_output=True, check=False)
     assert archive.returncode == 0, f"the history lacks {OLDER} (a shallow clone?): `git fetch --unshallow`"
     subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
-    return str(install(build(tree, place), place / "venv").with_name("xw"))
+    install(build(tree, place), place / "venv")
 
 
 @pytest.fixture(params=["older first", "older second"])

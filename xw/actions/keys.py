@@ -2,12 +2,12 @@
 
 from contextlib import suppress
 
-from xw import clock
-from xw.errors import XwError
+from xw import clock, keyring
+from xw.errors import Copied, XwError
 from xw.files.access import DENIED
 from xw.hub.contract import Hub
 from xw.instance import Instance
-from xw.mirror.notes import Notes
+from xw.mirror.recognise import recognise
 from xw.signing.keys import PrivateKey, generate
 from xw.trust import published
 from xw.trust.pins import OWN, Pin, pin
@@ -18,10 +18,12 @@ def ensure(instance: Instance, hub: Hub) -> None:
 
     Nothing is published on a hub that cannot be written from here. Raise Refused if the key cannot be used.
     """
-    if instance.carrier.mirror:
-        _note_id(instance.carrier.mirror.notes, hub)
+    mirror = instance.carrier.mirror
+    if mirror:
+        with suppress(Copied):  # the next sync reports it; without the hub's id, mail goes unsigned
+            recognise(mirror, hub, [], None)
     else:
-        hub.identity()
+        keyring.note_hub(instance.root, hub.identity())
     ring = instance.credentials.keyring
     if not ring.hub_id:
         return
@@ -64,9 +66,3 @@ def restore(instance: Instance) -> None:
         (seen,) = instance.hub.keys([instance.name])
         if key.public not in published.keys(seen):
             publish(instance, instance.carrier.remote(), key)
-
-
-def _note_id(notes: Notes, hub: Hub) -> None:
-    known = notes.about()
-    if not known.id:
-        notes.note_hub(known._replace(id=hub.identity()).at(notes.url))

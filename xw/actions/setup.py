@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, keys, project, sharing, shipped
+from xw.actions import beside, grouping, inviting, keys, project, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -140,12 +140,14 @@ def init(
     group: str | None = None,
     tell: Callable[[str], None] = _quietly,
     environ: Mapping[str, str] = os.environ,
+    invite: str | None = None,
 ) -> Made:
     """Make the hub and mailbox if missing, and the entry in `xw.json`; repeating it is harmless.
 
     Without `name`, use the environment's, or the directory's. `group` is the Unix group that shares a new
-    hub. `tell` gets a line before a hub is made on another host, and one if that hub is not durable. A hub
-    that XW_HUB gives, or a bare word, may be another than that in `xw.json`, which then stays as it is.
+    hub, `invite` the invitation to a served one. `tell` gets a line before a hub is made on another host, and
+    one if that hub is not durable. A hub that XW_HUB gives, or a bare word, may be another than that in
+    `xw.json`, which then stays as it is.
     """
     shared = None if group is None else sharing.group_named(group)
     given = options.hub or environ.get("XW_HUB")
@@ -171,8 +173,12 @@ def init(
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
-    served = about(LocalFiles(kept)).key(chosen) if config.is_remote(url) else None
-    new_hub, hub = join_hub(url, shared, options.offline, tell, served)
+    key = about(LocalFiles(kept)).key(chosen) if config.is_remote(url) else None
+    if invite is not None:
+        if options.offline:
+            raise Usage("an invitation is used over the network: leave out --offline")
+        key = inviting.use(url, chosen, invite, written, tell, environ)
+    new_hub, hub = join_hub(url, shared, options.offline, tell, key)
     lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
@@ -184,7 +190,7 @@ def init(
         Mailbox(LocalFiles(kept), chosen).make()
         notes = Notes(LocalFiles(kept), url)
         notes.note_url()
-        notes.note_served(chosen, served or "" if hub.limits().one_owner else None)
+        notes.note_served(chosen, key or "" if hub.limits().one_owner else None)
     if second:
         beside.note(path, url, chosen)
     else:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xw.actions.launching.found import Listed as Listed
     from xw.actions.launching.found import Programs
     from xw.actions.launching.panes import Order, Started
+    from xw.actions.members import Invitation, MemberRenamed, Members, Removed
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
@@ -72,11 +73,12 @@ def init(
     group: str | None,
     tell: Tell,
     report: "Report",
+    invite: str | None = None,
 ) -> Joined:
     """Make hub and mailbox if missing, and sync a mirror; see `actions.setup.init`."""
     from xw.actions import mirrors, setup
 
-    made = setup.init(options, name, card, group, tell=tell)
+    made = setup.init(options, name, card, group, tell=tell, invite=invite)
     instance = made.instance
     agent = Agent(instance, options, report)
     agent._policy.refresh(peers=True)
@@ -152,13 +154,58 @@ def renew_hub(options: Options) -> "Renewed":
     return moving.renew_identity(options)
 
 
-def serve_hub(options: Options, path: str, key: str) -> str:
+def invite(
+    options: Options,
+    name: str,
+    days: int,
+    host: str | None,
+    host_key: str | None,
+    file: str | None,
+    tell: Tell,
+) -> "Invitation":
+    """Let a new machine come in once as `name`; see `actions.members.invite`."""
+    from xw.actions import members
+
+    return members.invite(options, name, days, host, host_key, file, tell)
+
+
+def members(options: Options, file: str | None) -> "Members":
+    """Return the members of a hub on this host; see `actions.members.members`."""
+    from xw.actions import members
+
+    return members.members(options, file)
+
+
+def remove_member(options: Options, name: str, mailbox: bool, file: str | None) -> "Removed":
+    """Take a member's keys out; see `actions.members.remove`."""
+    from xw.actions import members
+
+    return members.remove(options, name, mailbox, file)
+
+
+def rename_member(options: Options, old: str, new: str, file: str | None) -> "MemberRenamed":
+    """Give a member another name; see `actions.members.rename`."""
+    from xw.actions import members
+
+    return members.rename(options, old, new, file)
+
+
+def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
+    """Exchange an invitation for a member's own key; see `actions.members.serve_invited`."""
+    from xw.actions import members
+
+    return members.serve_invited(name, key, place, file)
+
+
+def serve_hub(options: Options, path: str, key: str, file: str | None) -> str:
     """Serve the member that `options` name on this process's connection; return why that was ended, or ""."""
     from xw.actions.serving import serve
+    from xw.hub.served.authorized import Allowed
 
     if not options.name:
         raise Usage("name the member: `xw hub serve --as NAME DIRECTORY`")
-    return serve(path, layout.check_name(options.name), key, lambda: True)
+    name = layout.check_name(options.name)
+    return serve(path, name, key, Allowed(file or "", key, name, path))
 
 
 def unregister(options: Options, name: str, confirmed: bool) -> "Left":

@@ -61,7 +61,7 @@ class Command(NamedTuple):
 
 GROUPS = {
     "notify": "Report your state in a form that programs read.",
-    "hub": "Move the hub, or give a copy an id of its own.",
+    "hub": "Move a hub, or serve it to members, each with a key.",
     "room": "Let several agents talk while people watch.",
 }
 
@@ -97,6 +97,10 @@ PROGRAMS = ("claude", "claude-code", "codex", "gemini", "opencode", "qwen", "pi"
 """Those that `xw launch` knows; a test compares them with xw.programs."""
 _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, metavar="@NAME")
 _INSTANCE = Param("name", help="Name an instance on this machine; default: you.", metavar="NAME")
+_MEMBER = Param("name", help="Name the member.", required=True, metavar="NAME")
+_KEYS = Param(
+    "file", "--authorized-keys", "Use this file of sshd's; default: your account's.", metavar="FILE"
+)
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
 
@@ -141,6 +145,7 @@ COMMANDS = (
                 metavar="VALUE",
             ),
             Param("group", "--group", "Share a new hub with this Unix group.", metavar="NAME"),
+            Param("invite", "--invite", "Use an invitation to a hub, once.", metavar="WORD"),
         ),
         hides=("--as",),  # --name does the same here, and more
     ),
@@ -482,13 +487,53 @@ COMMANDS = (
         "hub:new_id",
     ),
     Command(
+        "hub invite",
+        "Make an invitation to a hub on this host: one line.",
+        "xw hub invite carol --hub /srv/hub",
+        "hub:invite",
+        (
+            _MEMBER,
+            Param("days", "--days", "Let it expire after N days.", kind="number", default=7, metavar="N"),
+            Param("host", "--host", "Name this host as others do.", metavar="[USER@]HOST[:PORT]"),
+            Param("host_key", "--host-key", "Read the host's public key from FILE.", metavar="FILE"),
+            _KEYS,
+        ),
+    ),
+    Command(
+        "hub members",
+        "List the members of a hub on this host, and invitations.",
+        "xw hub members --hub /srv/hub",
+        "hub:members",
+        (_KEYS,),
+    ),
+    Command(
+        "hub remove",
+        "Remove a member's keys; its mailbox stays.",
+        "xw hub remove carol --hub /srv/hub",
+        "hub:remove",
+        (_MEMBER, Param("mailbox", "--unregister", "Take its mailbox off too.", kind="switch"), _KEYS),
+    ),
+    Command(
+        "hub rename",
+        "Give a member another name, and an empty mailbox.",
+        "xw hub rename carol dave --hub /srv/hub",
+        "hub:rename",
+        (
+            _MEMBER._replace(name="old", help="Name the member.", metavar="OLD"),
+            _MEMBER._replace(name="new", help="Give the new name.", metavar="NEW"),
+            _KEYS,
+        ),
+    ),
+    Command(
         "hub serve",
         "Serve one member of a hub; sshd runs it.",
         "xw hub serve --as alice /srv/hub",
         "hub:serve",
         (
             Param("path", help="Name the hub's directory.", required=True, metavar="PATH"),
-            Param("key", "--key", "Write the key's fingerprint into the audit.", metavar="FINGERPRINT"),
+            Param("key", "--key", "Give the fingerprint of the key.", metavar="FINGERPRINT"),
+            Param("invited", "--invited", "Exchange this invitation for a key.", metavar="NAME"),
+            _KEYS,
         ),
         hides=("--hub", "--config", "--offline", "--json"),
     ),

@@ -1,8 +1,10 @@
-"""The handlers of hub move, hub new-id and hub serve."""
+"""The handlers of the hub's commands: move, new-id, invite, members, remove, rename, serve."""
 
+from xw.agent import functions
 from xw.agent.functions import move_hub, renew_hub, serve_hub
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, names, say, tell
+from xw.text import counted, span
 
 
 def move(call: Call, url: str) -> None:
@@ -30,9 +32,77 @@ def new_id(call: Call) -> None:
     tell(f"id       {renewed.id}")
 
 
-def serve(call: Call, path: str, key: str | None) -> int:
+def invite(
+    call: Call, name: str, days: int, host: str | None, host_key: str | None, file: str | None
+) -> None:
+    """Print the line that lets a new machine come in."""
+    made = functions.invite(call.options, name, days, host, host_key, file, warn)
+    if call.json:
+        emit(made.to_json())
+        return
+    warn(f"paste this line on the machine of {name}, once, until {made.until}; it is a secret till then:")
+    tell(made.command)
+
+
+def members(call: Call, file: str | None) -> None:
+    """Print the members of the hub, a line for each key."""
+    found = functions.members(call.options, file)
+    if call.json:
+        emit(found.to_json())
+        return
+    if not found.members:
+        tell(f"no member of {found.hub} in {found.file}: `xw hub invite NAME` invites one")
+    for one in found.members:
+        parts = [
+            f"{one.name} {one.key or 'no key'}",
+            f"invited until {one.invited_until}" if one.invited_until else "",
+            f"since {one.since}" if one.since and not one.invited_until else "",
+            "" if one.age_s is None else f"seen {span(one.age_s)} ago",
+            "" if one.mailbox else "no mailbox yet",
+        ]
+        tell("; ".join(filter(None, parts)))
+
+
+def remove(call: Call, name: str, mailbox: bool, file: str | None) -> None:
+    """Remove a member's keys."""
+    gone = functions.remove_member(call.options, name, mailbox, file)
+    if call.json:
+        emit(gone.to_json())
+        return
+    for key in gone.keys:
+        tell(f"removed  the key {key}")
+    for key in gone.invitations:
+        tell(f"removed  the invitation {key}")
+    _old_mailbox(gone.returned, gone.archives)
+    if gone.mailbox:
+        tell(f"mailbox  stays: `xw hub remove {name} --unregister` takes it off")
+
+
+def rename(call: Call, old: str, new: str, file: str | None) -> None:
+    """Give a member another name."""
+    renamed = functions.rename_member(call.options, old, new, file)
+    if call.json:
+        emit(renamed.to_json())
+        return
+    tell(f"renamed  {old} to {new}, with {counted(len(renamed.keys), 'key', 'keys')}")
+    _old_mailbox(renamed.returned, renamed.archives)
+    tell(f"Next: on the machine of {new}, `xw init --name {new} --hub URL` keeps its key.")
+
+
+def _old_mailbox(returned: tuple[tuple[str, str], ...], archives: tuple[str, ...]) -> None:
+    if returned:
+        senders = tuple(sorted({to for to, _ in returned}))
+        what = counted(len(returned), "unhandled message", "unhandled messages")
+        tell(f"returned {what} to {names(senders)}")
+    for archive in archives:
+        tell(f"archive  {archive}")
+
+
+def serve(call: Call, path: str, key: str | None, invited: str | None, file: str | None) -> int:
     """Serve a member on standard input and output; return 1 if the connection broke the rules."""
-    ended = serve_hub(call.options, path, key or "")
+    if invited is not None:
+        return functions.serve_invited(invited, key, path, file)
+    ended = serve_hub(call.options, path, key or "", file)
     if ended:
         warn(ended)
     return 1 if ended else 0

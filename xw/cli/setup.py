@@ -31,11 +31,12 @@ def init(
     capabilities: list[str],
     delivery: str | None,
     group: str | None,
+    invite: str | None,
 ) -> None:
     """Make hub and mailbox, and print the next steps."""
     card = {"kind": kind, "description": describe, "model": model, "capabilities": capabilities}
     card["delivery"] = delivery
-    joined = functions.init(call.options, name, card, group, say if not call.json else warn, warn)
+    joined = functions.init(call.options, name, card, group, say if not call.json else warn, warn, invite)
     agent = joined.agent
     if call.json:
         emit(joined.to_json())

@@ -87,7 +87,15 @@ SUBCOMMANDS = {
         "error": "failure problem failed alert",
         "heartbeat": "alive busy ping beat",
     },
-    "hub": {"move": "mv migrate relocate", "new-id": "newid renew id"},
+    "hub": {
+        "move": "mv migrate relocate",
+        "new-id": "newid renew id",
+        "invite": "add new allow admit",
+        "members": "list ls who users keys member",
+        "remove": "rm delete revoke kick expel",
+        "rename": "",
+        "serve": "server daemon",
+    },
 }
 
 # The name of a parameter → other flags for it.

@@ -45,7 +45,7 @@ def unregister(files: Files, url: str, name: str, deliver: Deliver) -> Unregiste
         raise Refused(f"{name!r} is a room, or was one: `xw room close {name}` takes it off the hub")
     before = [archive for archive in sorted(files.list_folder("")) if layout.archived(archive, name)]
     if folder == "folder":
-        _raise_if_served(files, name)
+        raise_if_served(files, name)
         archive = f"{name}.{clock.stamp(int(files.now() * clock.SECOND))}"
         files.move(name, archive)
         before.append(archive)
@@ -55,7 +55,8 @@ def unregister(files: Files, url: str, name: str, deliver: Deliver) -> Unregiste
     return Unregistered(name, before[-1], tuple(returned))
 
 
-def _raise_if_served(files: Files, name: str) -> None:
+def raise_if_served(files: Files, name: str) -> None:
+    """Raise Refused while a bridge or a coordinator takes an instance's mail."""
     for lock, what in _SERVERS.items():
         if files.held(f"{name}/{lock}"):
             raise Refused(f"{what} of {name} runs: stop it first")

@@ -6,7 +6,7 @@ A command's schema allows each of its shapes, and `mail.Error`.
 from typing import Any
 
 from xw.config_schema import Config
-from xw.shapes import files, mail, rooms, upkeep
+from xw.shapes import files, mail, members, rooms, upkeep
 
 FILES: dict[str, Any] = {
     "message.json": files.Message,
@@ -62,6 +62,11 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "unregister": (upkeep.Left,),
     "hub move": (upkeep.HubMoved,),
     "hub new-id": (upkeep.Renewed,),
+    "hub invite": (members.Invitation,),
+    "hub members": (members.Members,),
+    "hub remove": (members.Removed,),
+    "hub rename": (members.MemberRenamed,),
+    "hub serve": (),
     "notify status": (mail.Sent,),
     "notify handoff": (mail.Sent,),
     "notify compaction": (mail.Sent,),
@@ -70,7 +75,6 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "bridge": (upkeep.Chats,),
     "launch": (upkeep.Programs, upkeep.Launched),
     "up": (upkeep.Event,),
-    "hub serve": (),
     "mcp": (),
     "doctor": (upkeep.Findings,),
     "schema": (upkeep.Schemas, upkeep.Schema),

@@ -56,6 +56,8 @@ class SshLink:
         self._served = False  # True once this connection has carried SFTP
         self.steps: list[str] = []
         """The steps of connecting that the last try has done, for people."""
+        self.key = ""
+        """The name of the key with which the last login was made."""
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -212,7 +214,7 @@ class SshLink:
         transport = greet(route, stream, self._budget, tell)
         try:
             with counted(route, self._budget):
-                key = log_in(transport, route, self._budget)
+                key = self.key = log_in(transport, route, self._budget)
         except (Unreachable, Refused):
             transport.close()
             raise

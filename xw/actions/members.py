@@ -1,0 +1,360 @@
+"""The members of a served hub, on its host: `xw hub invite`, `members`, `remove`, `rename`.
+
+A member is a name that a key in the account's `authorized_keys` may act as (`hub.served.authorized`); its
+mailbox is the hub's. Each function completes what an interrupted call of it has begun.
+"""
+
+import os
+import pwd
+import socket
+from collections.abc import Callable, Mapping
+from shlex import join
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from xw import clock, config, layout
+from xw.actions.setup import join_hub
+from xw.actions.unregistering import Left, unregister
+from xw.errors import NotFound, Refused, Usage
+from xw.hub.directory import DirectoryHub
+from xw.hub.leaving import raise_if_served
+from xw.hub.served import accepting, authorized, invitation
+from xw.hub.served.accepting import Invited
+from xw.hub.served.authorized import KeysFile
+from xw.hub.served.entries import Entry
+from xw.instance import Options, load_config, open_hub
+from xw.signing.keys import PrivateKey
+
+if TYPE_CHECKING:
+    from xw.hub.sighting import Peer
+    from xw.shapes import members as shapes
+    from xw.shapes import upkeep
+
+_DAY_S = 86400
+_MOST_DAYS = 3650
+_LIST = ": `xw hub members` lists them"
+
+
+class Invitation(NamedTuple):
+    """The result of `hub invite`: the line for the new machine, and the key that it may be used with once."""
+
+    name: str
+    hub: str
+    url: str
+    command: str
+    key: str
+    until: str
+    file: str
+
+    def to_json(self) -> "shapes.Invitation":
+        """Return the object that `--json` prints."""
+        return {"format": 1, **self._asdict(), "until": clock.utc(self.until)}  # type: ignore[typeddict-item]
+
+
+class Member(NamedTuple):
+    """A key of a member, or an invitation (`invited_until`); or a mailbox without a key.
+
+    `seen` is the last sign of life of the name, `mailbox` tells whether the hub has one for it.
+    """
+
+    name: str
+    key: str | None
+    since: str | None
+    seen: str | None
+    age_s: float | None
+    invited_until: str | None
+    mailbox: bool
+
+    def to_json(self) -> "shapes.Member":
+        """Return the object that `--json` prints."""
+        return {
+            "name": self.name,
+            "key": self.key,
+            "since": _utc(self.since),
+            "seen": _utc(self.seen),
+            "age_s": clock.rounded(self.age_s),
+            "invited_until": _utc(self.invited_until),
+            "mailbox": self.mailbox,
+        }
+
+
+def _utc(text: str | None) -> str | None:
+    """Return a time as JSON has it; None for a comment by hand that is no time."""
+    try:
+        return clock.utc(text) if text else None
+    except ValueError:
+        return None
+
+
+class Members(NamedTuple):
+    """The members of a hub, by name."""
+
+    hub: str
+    file: str
+    members: tuple[Member, ...]
+
+    def to_json(self) -> "shapes.Members":
+        """Return the object that `--json` prints."""
+        listed = [member.to_json() for member in self.members]
+        return {"format": 1, "hub": self.hub, "file": self.file, "members": listed}
+
+
+class Removed(NamedTuple):
+    """The result of `hub remove`: the keys and invitations that open nothing any more.
+
+    `mailbox` is True if the hub still has one of this name.
+    """
+
+    name: str
+    hub: str
+    keys: tuple[str, ...]
+    invitations: tuple[str, ...]
+    mailbox: bool
+    archives: tuple[str, ...]
+    returned: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> "shapes.Removed":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1,
+            "name": self.name,
+            "hub": self.hub,
+            "keys": list(self.keys),
+            "invitations": list(self.invitations),
+            "mailbox": self.mailbox,
+            "archives": list(self.archives),
+            "returned": _returned(self.returned),
+        }
+
+
+class MemberRenamed(NamedTuple):
+    """The result of `hub rename`: the keys that have the new name, and what became of the old mailbox."""
+
+    old: str
+    new: str
+    hub: str
+    keys: tuple[str, ...]
+    archives: tuple[str, ...]
+    returned: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> "shapes.MemberRenamed":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1,
+            "from": self.old,
+            "to": self.new,
+            "hub": self.hub,
+            "keys": list(self.keys),
+            "archives": list(self.archives),
+            "returned": _returned(self.returned),
+        }
+
+
+def _returned(mail: tuple[tuple[str, str], ...]) -> "list[upkeep.Moved]":
+    return [{"to": to, "id": name.partition(".")[0]} for to, name in mail]
+
+
+def invite(
+    options: Options,
+    name: str,
+    days: int,
+    host: str | None,
+    host_key: str | None,
+    file: str | None,
+    tell: Callable[[str], None],
+    environ: Mapping[str, str] = os.environ,
+) -> Invitation:
+    """Let a new machine come in once as `name`, within some days; the hub is made if it does not exist.
+
+    The one before for the same name opens nothing any more. `tell` gets the reports for the owner. Raise
+    Usage if the hub is on another host, or the host's key is not found.
+    """
+    layout.check_name(name)
+    if not 1 <= days <= _MOST_DAYS:
+        raise Usage(f"--days {days}: give a number from 1 to {_MOST_DAYS:,}")
+    url = _place(options, environ)
+    key = invitation.host_key(host_key or "")
+    address = _address(host, url, tell)
+    new, hub = join_hub(url, None, options.offline, tell)
+    if new:
+        tell(f"made a hub at {url}")
+    identity = hub.identity()
+    if not identity:
+        raise Refused(f"{url} has no id, and cannot be written: run this as its owner")
+    place = os.path.realpath(url)
+    now = clock.now()
+    word = invitation.create(identity, key, now + days * _DAY_S * clock.SECOND)
+    entry = Entry(
+        str(PrivateKey(word.seed).public), place, name, invited=True, since=clock.brief(now),
+        until=clock.brief(word.until),
+    )  # fmt: skip
+    keys = KeysFile(file or "")
+    _tell_of_earlier(keys.entries(place), hub.knows(name), name, tell)
+    authorized.invite(keys, entry._replace(file=keys.named), now)
+    command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
+    return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
+
+
+def _address(host: str | None, url: str, tell: Callable[[str], None]) -> str:
+    """Return the hub's URL for other machines. Raise Usage if `host` cannot be part of one."""
+    from xw.files.ssh.target import parse
+
+    name = host or socket.gethostname()
+    at, _, _ = name.rpartition("@")
+    user = at or pwd.getpwuid(os.geteuid()).pw_name
+    address = f"ssh://{user}@{name.rpartition('@')[2]}{quote(os.path.realpath(url))}"
+    parse(address)
+    if not host:
+        tell(f"the line names this host {name}: if the new machine knows it by another name, give --host")
+    return address
+
+
+def _tell_of_earlier(entries: list[Entry], mailbox: bool, name: str, tell: Callable[[str], None]) -> None:
+    own = [entry for entry in entries if entry.name == name]
+    keys = [entry.fingerprint for entry in own if not entry.invited]
+    if keys:
+        tell(f"{name} is a member already, with {', '.join(keys)}: this adds a machine to the same mailbox")
+    elif mailbox:
+        tell(f"{name} has a mailbox already: whoever uses this invitation gets it, with its mail")
+    for entry in own:
+        if entry.invited and not entry.used:
+            tell(f"the invitation of {entry.since or 'an earlier time'} for {name} opens nothing any more")
+
+
+def members(options: Options, file: str | None, environ: Mapping[str, str] = os.environ) -> Members:
+    """Return the members and invitations of a hub on this host, and its mailboxes without a key."""
+    url = _place(options, environ)
+    hub = open_hub(url)[1]
+    keys = KeysFile(file or "")
+    peers = {peer.name: peer for peer in hub.peers() if peer.kind != "room"}
+    entries = [entry for entry in keys.entries(url) if not (entry.invited and entry.used)]
+    found = [_member(entry.name, entry, peers.get(entry.name)) for entry in entries]
+    known = {member.name for member in found}
+    found += [_member(name, None, peer) for name, peer in peers.items() if name not in known]
+    return Members(url, keys.path, tuple(sorted(found, key=lambda one: (one.name, one.since or ""))))
+
+
+def _member(name: str, entry: Entry | None, peer: "Peer | None") -> Member:
+    invited = entry is not None and entry.invited
+    age = peer.age if peer else None
+    seen = None if age is None else clock.brief(clock.now() - round(age * clock.SECOND))
+    return Member(
+        name,
+        entry.fingerprint if entry else None,
+        entry.since or None if entry else None,
+        seen,
+        age,
+        entry.until if entry and invited else None,
+        peer is not None,
+    )
+
+
+def remove(
+    options: Options,
+    name: str,
+    mailbox: bool,
+    file: str | None,
+    environ: Mapping[str, str] = os.environ,
+) -> Removed:
+    """Take a member's keys and invitations out; with `mailbox`, take its mailbox off the hub as well.
+
+    Its running servers end at their next request. Raise NotFound if there is nothing of that name.
+    """
+    layout.check_name(name)
+    url = _place(options, environ)
+    hub = open_hub(url)[1]
+    gone = authorized.remove(KeysFile(file or ""), url, name)
+    keys = tuple(entry.fingerprint for entry in gone if not entry.invited)
+    invitations = tuple(entry.fingerprint for entry in gone if entry.invited and not entry.used)
+    if not mailbox:
+        there = hub.knows(name)
+        if not gone:
+            rest = f": its mailbox stays, `xw hub remove {name} --unregister` takes it off" if there else ""
+            raise NotFound(f"{name} is not a member of {url}{rest or _LIST}", "xw hub members")
+        return Removed(name, url, keys, invitations, there, (), ())
+    try:
+        left = _take_off(options, url, name, environ)
+    except NotFound:
+        if not gone:
+            raise
+        return Removed(name, url, keys, invitations, False, (), ())
+    except Refused as error:
+        what = f"the keys of {name} are out, its mailbox is not: " if gone else ""
+        raise Refused(f"{what}{error}") from None
+    return Removed(name, url, keys, invitations, False, left.archives, left.returned)
+
+
+def _take_off(options: Options, url: str, name: str, environ: Mapping[str, str]) -> Left:
+    return unregister(options._replace(hub=url, name=None), name, True, environ)
+
+
+def rename(
+    options: Options,
+    old: str,
+    new: str,
+    file: str | None,
+    environ: Mapping[str, str] = os.environ,
+) -> MemberRenamed:
+    """Give a member another name, and an empty mailbox; the old one is archived, and its mail goes back.
+
+    Raise NotFound if `old` is no member, Refused if `new` is taken or a bridge of `old` runs.
+    """
+    layout.check_name(old)
+    layout.check_name(new)
+    if old == new:
+        raise Usage(f"{old} is its name already: give another one")
+    url = _place(options, environ)
+    files, hub = open_hub(url)
+    keys = KeysFile(file or "")
+    entries = [entry for entry in keys.entries(url) if not entry.invited]
+    if not any(entry.name == new and entry.was == old for entry in entries):
+        if not any(entry.name == old for entry in entries):
+            raise NotFound(f"{old} is not a member of {url}{_LIST}", "xw hub members")
+        if hub.knows(new):
+            raise Refused(f"{url} has an instance {new!r} already: choose another name")
+        if hub.knows(old):
+            raise_if_served(files, old)
+    renamed = authorized.rename(keys, url, old, new)
+    _take_over_card(hub, old, new)
+    archives: tuple[str, ...] = ()
+    returned: tuple[tuple[str, str], ...] = ()
+    try:
+        left = _take_off(options, url, old, environ)
+        archives, returned = left.archives, left.returned
+    except NotFound:
+        pass  # it never had a mailbox, or an interrupted call has archived it
+    except Refused as error:
+        raise Refused(f"the keys have the new name, but the old mailbox stays: {error}; repeat it") from None
+    authorized.complete(keys, url, new)
+    fingerprints = tuple(entry.fingerprint for entry in renamed)
+    return MemberRenamed(old, new, url, fingerprints, archives, returned)
+
+
+def _take_over_card(hub: DirectoryHub, old: str, new: str) -> None:
+    """Register the new name with what the old one said of itself, unless that is done."""
+    if hub.knows(new) or not hub.knows(old):
+        return
+    peer = hub.peer(old)
+    card: dict[str, object] = {"name": new, "kind": peer.kind or "agent"}
+    facts = {
+        "description": peer.description,
+        "capabilities": list(peer.capabilities),
+        "model": peer.model,
+    }
+    hub.register(new, {**card, **{name: value for name, value in facts.items() if value}})
+
+
+def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
+    """Exchange the invitation with which somebody has logged in, for sshd; see `hub.served.accepting`."""
+    layout.check_name(name)
+    if not key:
+        raise Usage("--invited needs the fingerprint of the invitation's key: give --key")
+    return accepting.answer_one(Invited(name, key, place, file or ""))
+
+
+def _place(options: Options, environ: Mapping[str, str]) -> str:
+    """Return the directory of the hub in use. Raise Usage if it is on another host."""
+    url = config.hub_url(options.hub, environ, load_config(options, environ))
+    if config.is_remote(url):
+        raise Usage(f"members are kept on the hub's host: run this there, with --hub PATH instead of {url}")
+    return url
