@@ -351,3 +351,17 @@ def test_hot_commands_import_little(team: Team, command: str) -> None:
     ours = {name.removeprefix("xw.") for name in imported if name.startswith("xw.")}
     assert "mailbox" in ours
     assert ours <= {*_COMMON.split(), *_OWN[command].split()}
+
+
+def test_doctor_loads_no_way_into_a_program(team: Team) -> None:
+    """It reports launched programs without the code that launches them or types into their panes."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", XW, "doctor"],
+        cwd=team.folder, env={**os.environ, "XW_NAME": "bob"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "xw.actions.launching.findings" in loaded
+    assert (
+        loaded & {"xw.actions.launching.foreground", "xw.actions.launching.found", "xw.bridges.panes"}
+        == set()
+    )

@@ -13,7 +13,7 @@ import pytest
 from tests.bridges.helpers import until
 from tests.cli.team import Team
 from tests.launch.window import LINES, XW, Window
-from xw.actions import launching
+from xw.actions.launching import foreground
 from xw.instance import Options
 
 Open = Callable[[], Window]
@@ -131,10 +131,10 @@ def test_without_proc(team: Team, runs: Path, tmp_path: Path, monkeypatch: pytes
 def test_a_fault_before_the_start(team: Team, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be prepared starts no program, which nobody would watch."""
     started: list[object] = []
-    monkeypatch.setattr(launching, "Job", lambda *job: started.append(job))
-    monkeypatch.setattr(launching, "Title", Mock(side_effect=OSError(24, "Too many open files")))
+    monkeypatch.setattr(foreground, "Job", lambda *job: started.append(job))
+    monkeypatch.setattr(foreground, "Title", Mock(side_effect=OSError(24, "Too many open files")))
     with pytest.raises(OSError, match="Too many"):
-        launching.launch(Options("bob", None, str(team.folder / "xw.json")), ["true"], print)
+        foreground.launch(Options("bob", None, str(team.folder / "xw.json")), ["true"], print)
     assert started == [] and list(runs.glob("xw/**/*")) == []
 
 

@@ -329,10 +329,10 @@ def each_program() -> Iterator["Listed"]:
 
 
 def launch(options: Options, words: Sequence[str], tell: Tell) -> int:
-    """Run a program as an instance until it ends; return its exit code. See `actions.launching.launch`."""
-    from xw.actions import launching
+    """Run a program as an instance until it ends; return its exit code; see `actions.launching`."""
+    from xw.actions.launching import foreground
 
-    return launching.launch(options, words, tell)
+    return foreground.launch(options, words, tell)
 
 
 def launch_several(options: Options, words: Sequence[str], room: str, shown: bool, tell: Tell) -> "Started":

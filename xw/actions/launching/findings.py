@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xw import presence, runs
-from xw.actions.launching.found import through
+from xw.actions.launching.ways import through
 from xw.finding import Finding
 from xw.instance import Instance
 from xw.runs import RunNote

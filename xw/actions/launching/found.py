@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import programs
+from xw.actions.launching.ways import through
 from xw.bridges.command_lines import base
 from xw.bridges.kinds import KINDS
 from xw.bridges.names import INTERPRETERS, LAUNCHERS
@@ -26,19 +27,7 @@ VERSION_S = 5.0
 
 _AT_ONCE = 3  # programs that are asked for their versions at the same time, at least
 
-_THROUGH = {
-    "claude": "through its own socket",
-    "codex": "through its own queue",
-    "opencode": "through its HTTP server",
-    "tmux": "typed into its terminal",
-}
-
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
-
-
-def through(way: str) -> str:
-    """Return how mail goes in by a way, in words."""
-    return _THROUGH.get(way, f"by {way}")
 
 
 class Found(NamedTuple):

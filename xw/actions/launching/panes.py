@@ -18,7 +18,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import config, layout, processes, runs
-from xw.actions import launching, rooms, supervising
+from xw.actions import rooms, supervising
+from xw.actions.launching import foreground
 from xw.actions.launching.found import find
 from xw.actions.launching.sessions import session_of
 from xw.actions.launching.window import Window, any_open, open_window
@@ -110,7 +111,7 @@ def launch(
         opened = open_window(names, folder, shown, environ, projects[0])
         try:
             for name in names:
-                launching.open_or_make(options._replace(name=name), tell, environ)
+                foreground.open_or_make(options._replace(name=name), tell, environ)
             if room:
                 _enter(options, room, found, names, tell)
             _order(options, agents, room, opened, folder, environ)
@@ -126,7 +127,7 @@ def _asked(word: str) -> Asked:
     name, equals, line = word.partition("=")
     if not equals:
         raise Usage(f"{word!r}: give NAME=PROGRAM, as in alice=claude; nothing was started")
-    launching.check_name(name, f"xw launch NAME={line}")
+    foreground.check_name(name, f"xw launch NAME={line}")
     try:
         argv = tuple(shlex.split(line))
     except ValueError as error:
@@ -142,7 +143,7 @@ def _check(options: Options, one: Asked, environ: Mapping[str, str]) -> str:
         find(one.argv, environ)
     except XwError as error:
         raise type(error)(f"{one.name}: {error}; nothing was started") from None
-    path = launching.check(options._replace(name=one.name), environ).path
+    path = foreground.check(options._replace(name=one.name), environ).path
     return os.path.dirname(os.path.abspath(path)) if path else config.here()
 
 
@@ -159,7 +160,7 @@ def _refuse_running(options: Options, names: Sequence[str], environ: Mapping[str
         return
     session = sessions.pop() if len(sessions) == 1 else None
     if session is None:
-        raise Refused(f"{launching.why_taken(running[0])}; nothing was started")
+        raise Refused(f"{foreground.why_taken(running[0])}; nothing was started")
     who = " and ".join(", ".join(one.name for one in running).rsplit(", ", 1))
     verb, them = ("runs", "it") if len(running) == 1 else ("run", "them")
     ends = f", `{session.call('kill-session')}` ends {them}" if session.whole else ""
