@@ -10,6 +10,7 @@ from tests.mutations import (
     launching,
     local,
     mcp,
+    members,
     mirror,
     moving,
     native,
@@ -40,4 +41,5 @@ ALL = (
     *rooms.MUTATIONS,
     *terminal.MUTATIONS,
     *mcp.MUTATIONS,
+    *members.MUTATIONS,
 )

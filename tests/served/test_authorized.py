@@ -191,6 +191,9 @@ def test_a_kill_at_each_change(file: Path, hub: str, made: list[str]) -> None:
 
         def fresh(data: bytes = before) -> None:
             file.write_bytes(data)
+            (file.parent / ".xw" / "0123abcd").write_bytes(
+                b"half a fi"
+            )  # of a process that was killed in a call
 
         assert at_each_change(step, fresh, check) >= 2
         assert file.read_bytes() == after

@@ -51,6 +51,25 @@ def test_a_machine_comes_in(host: Host, home: Home, tmp_path: Path) -> None:
         assert (ran.returncode == 255) == (code == 255), ran
 
 
+def test_a_member_s_key_opens_nothing_else(host: Host, home: Home, tmp_path: Path) -> None:
+    """Neither the key of an invitation nor a member's forwards a port, gets a terminal, or runs a command."""
+    words = host.invite("alice")
+    one_time = tmp_path / "one-time"
+    one_time.write_text(private_text(PrivateKey(invitation.read(words[-1]).seed)))
+    one_time.chmod(0o600)
+    use(words, tmp_path / "east")
+    to = f"127.0.0.1:{host.server.port}"  # what answers there first is an SSH greeting
+    for key in (home.ssh / "id_ed25519", one_time, tmp_path / "east"):
+        if key.name == "id_ed25519":
+            with host.file.open("a") as file:
+                file.write(f"{public(key)}\n")
+        ssh = ["ssh", "-F", str(home.config), "-p", str(host.server.port), "-oIdentitiesOnly=yes"]
+        ssh += ["-oBatchMode=yes", f"-oIdentityFile={key}", "-W", to, "127.0.0.1"]
+        ran = subprocess.run(ssh, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+        # The owner's own key shows that the server would forward.
+        assert (b"SSH-2.0" in ran.stdout) == (key.name == "id_ed25519"), ran
+
+
 def test_the_line_again(host: Host, tmp_path: Path) -> None:
     """On the same machine the line goes on; on another it says that it was used; other names are refused."""
     words = host.invite("alice")
