@@ -22,7 +22,7 @@ from xw.hub.making import make_hub
 from xw.hub.sighting import Peer
 from xw.instance import Instance, Options, open_hub, open_instance, update_config, usual_mirror
 from xw.mailbox import Mailbox
-from xw.mirror.notes import Notes, about
+from xw.mirror.notes import Notes
 from xw.mirror.sync import Report
 
 if TYPE_CHECKING:
@@ -173,16 +173,14 @@ def init(
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
-    key = about(LocalFiles(kept)).key(chosen) if config.is_remote(url) else None
-    if invite is not None:
-        if options.offline:
-            raise Usage("an invitation is used over the network: leave out --offline")
-        key = inviting.use(url, chosen, invite, written, tell, environ)
+    key, was = inviting.login(url, chosen, invite, kept, written, options.offline, tell, environ)
     new_hub, hub = join_hub(url, shared, options.offline, tell, key)
     lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):
         chosen = project.name_of(lost, url, chosen)
     instances = {**lost, **found.instances}
+    if was in instances:
+        instances[chosen] = {**instances.pop(was), **instances.get(chosen, {})}
     entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
     known = beside.joined(written).get(url, []) if second else instances
     new_mailbox = _register(hub, chosen, entry, first=chosen not in known and not name)
@@ -190,11 +188,13 @@ def init(
         Mailbox(LocalFiles(kept), chosen).make()
         notes = Notes(LocalFiles(kept), url)
         notes.note_url()
+        notes.reached()
         notes.note_served(chosen, key or "" if hub.limits().one_owner else None)
     if second:
         beside.note(path, url, chosen)
     else:
-        update_config(path, {"hub": found.hub or _written(given, url)}, {**lost, chosen: entry})
+        hub_of_file: dict[str, object] = {"hub": found.hub or _written(given, url)}
+        update_config(path, hub_of_file, {**lost, chosen: entry}, without=was)
     project.keep_out_of_git(path, kept, tell)
     for apart, waiting in project.hubs_apart(url):
         what = f"a linked worktree has its own hub, with {waiting} pending messages"

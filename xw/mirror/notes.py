@@ -160,6 +160,10 @@ class Notes:
     def collected(self, name: str, missing: "Sequence[tuple[str, str]]" = ()) -> None:
         """Note that an instance's mail was collected now, except the messages in `missing` (name, reason)."""
         self._keep(name, self.state(name)._replace(at=time.time(), missing=_told(missing)))
+        self.reached()
+
+    def reached(self) -> None:
+        """Note that the hub answers: commands need not leave the network alone any longer."""
         with suppress(FileNotFoundError):
             self.files.remove(AWAY)
 

@@ -182,7 +182,10 @@ def letter(member: str, to: str, name: str, data: bytes, file_bytes: int) -> Mes
 
 
 def _own_only(member: str, other: str) -> str:
-    return f"this key is {member}'s on this hub: it acts for {member} only, not for {other!r}"
+    return (
+        f"this key is {member}'s on this hub: it acts for {member} only, not for {other!r}; "
+        f"`xw init --name {member}` with the same --hub continues as {member}"
+    )
 
 
 def _text(value: object, most: int) -> str:

@@ -1,0 +1,139 @@
+"""`xw init --invite` on machines of their own: from the printed line to mail, a new name, a removed key."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.team import Result
+from tests.remote.machine import Machine, disconnect
+from tests.served.gate import Host
+from tests.served.killing import Killed, killed_at
+from tests.ssh.conftest import Home
+from tests.ssh.sshd import public
+from xw.errors import Refused
+
+
+class Guest(Machine):
+    """A machine that comes in by an invitation."""
+
+    def come(self, words: list[str]) -> Result:
+        """Paste the printed line."""
+        disconnect()
+        return self.run(*words)
+
+
+@pytest.fixture
+def guest(host: Host, tmp_path: Path) -> Callable[[str], Guest]:
+    """`guest(name)`: a machine of its own, with its own configuration."""
+    return lambda name: Guest(tmp_path / name, name, host.url)
+
+
+def test_mail_between_two_that_were_invited(host: Host, guest: Callable[[str], Guest]) -> None:
+    """Two machines paste their lines; then mail travels between them, with nothing else to do."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        came = one.come(host.invite(one.name))
+        assert came.code == 0, came
+        one.set(offline_s=30.0)
+    task = alice.send("bob", "Sum these")
+    assert [one["id"] for one in bob.json("check")["messages"]] == [task]
+    bob.ok("reply", task, "Done")
+    assert alice.json("check")["messages"][0]["re"] == task
+    listed = {one["name"]: one for one in json.loads(host.ok("members", "--json"))["members"]}
+    assert {name: one["mailbox"] for name, one in listed.items()} == {"alice": True, "bob": True}
+
+
+def test_the_line_on_another_machine(host: Host, guest: Callable[[str], Guest], tmp_path: Path) -> None:
+    """A second machine is told that the invitation was used, and has neither mailbox nor xw.json then."""
+    words = host.invite("alice")
+    assert guest("alice").come(words).code == 0
+    west = Guest(tmp_path / "west", "alice", host.url)
+    # Its own keys: another user's configuration.
+    (tmp_path / "west-config").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path / "west-config"))
+        came = west.come(words)
+    assert (came.code, came.out) == (6, "") and "was used before, by the key SHA256:" in came.err, came
+    assert not (west.folder / "xw.json").exists()
+
+
+def test_a_cut_anywhere(host: Host, guest: Callable[[str], Guest]) -> None:
+    """Killed before any change of a file, the same line goes on: one key, one mailbox."""
+    alice = guest("alice")
+    words = host.invite("alice")
+    number = 0
+    while True:
+        number += 1
+        try:
+            with killed_at(number, False) as began:
+                assert alice.come(words).code == 0
+        except Killed:
+            number += 2  # each third, for time
+            continue
+        assert len(began) < number
+        break
+    assert number > 10
+    assert len(host.members()["alice"]) == 1
+    assert alice.ok("who").startswith("name     alice")
+
+
+def test_a_new_name(host: Host, guest: Callable[[str], Guest]) -> None:
+    """After a rename the old name says what to do, and `init` under the new one keeps the key."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+        one.set(offline_s=30.0)
+    alice.set(instances={"alice": {"description": "keeps the notes"}})
+    key = host.members()["alice"]
+    task = bob.send("alice", "Sum these")
+    host.ok("rename", "alice", "alicia")
+    told = alice.run("sync")
+    assert told.code == 6 and "this key is alicia's on this hub" in told.err, told
+    assert "xw init --name alicia" in told.err
+    alice.name = "alicia"
+    came = alice.run("init", "--name", "alicia", "--hub", host.url)
+    assert came.code == 0 and "alice has the name alicia on this hub now" in came.out, came
+    assert host.members()["alicia"] == key
+    settings = json.loads((alice.folder / "xw.json").read_text())["instances"]
+    assert settings == {"alicia": {"description": "keeps the notes"}}
+    assert bob.json("check")["messages"][0]["type"] == "info"  # the task came back
+    again = bob.send("alicia", "Sum these, then")
+    assert [one["id"] for one in alice.json("check")["messages"]] == [again]
+    assert task != again
+
+
+def test_a_removed_member(host: Host, guest: Callable[[str], Guest]) -> None:
+    """A removed key is refused at the next request of a connection that is open, and at the next login."""
+    alice = guest("alice")
+    assert alice.come(host.invite("alice")).code == 0
+    instance = alice.instance()
+    hub = instance.carrier.remote()
+    assert hub.knows("alice")
+    host.ok("remove", "alice")
+    with pytest.raises(Refused, match="taken off"):
+        hub.knows("alice")
+    disconnect()
+    told = alice.run("sync")
+    assert (told.code, "login refused" in told.err) == (6, True), told
+    assert (host.hub / "alice" / "card.json").exists()
+
+
+def test_a_mirror_from_before(host: Host, home: Home, guest: Callable[[str], Guest]) -> None:
+    """A machine that used the hub as plain SFTP keeps its mirror, mail that waits there included."""
+    alice, bob = guest("alice"), guest("bob")
+    home.know(host.server, host.key)
+    host.file.write_text(f"{public(home.ssh / 'id_ed25519')}\n")
+    for one in (alice, bob):
+        one.join()
+    old = bob.send("alice", "before")
+    assert [one["id"] for one in alice.json("check")["messages"]] == [old]
+    host.file.write_text("")
+    disconnect()
+    waiting = alice.run("send", "info", "meanwhile", "--to", "bob")
+    assert waiting.code == 0 and "outbox" in waiting.out, waiting
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+    assert [one["body"] for one in bob.json("check")["messages"]] == ["meanwhile"]
+    assert [one["id"] for one in alice.json("check")["messages"]] == [old]
