@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.bridges.conftest import tmux_server
+from tests.bridges.helpers import until
 from tests.bridges.panes import Pane
 from tests.cli.conftest import _model, team
 from tests.cli.team import Team
 from tests.launch.window import Window
+
+_GONE_S = 2.0  # less than what is left takes to end by itself
 
 __all__ = ["_model", "team", "tmux_server"]
 
@@ -35,12 +38,18 @@ def window(tmux_server: str, team: Team, runs: Path) -> Iterator[Callable[[], Wi
         opened.append(Window(tmux_server, team.folder, runs))
         return opened[-1]  # type: ignore[return-value]
 
+    def left() -> list[int]:
+        return [pid for pid in _tagged(str(runs.parent)) if pid != os.getpid()]
+
     yield open_window
     for one in opened:
         one.close()
-    leftovers = [pid for pid in _tagged(str(runs.parent)) if pid != os.getpid()]
-    for pid in leftovers:
-        subprocess.run(["kill", "-9", str(pid)], check=False)
+    try:
+        until(lambda: not left(), _GONE_S)  # a process that was killed is gone a moment later
+    finally:
+        leftovers = left()
+        for pid in leftovers:
+            subprocess.run(["kill", "-9", str(pid)], check=False)
     assert not leftovers, "each test ends what it started"
 
 

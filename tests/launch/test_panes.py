@@ -150,12 +150,45 @@ def speakers(desk: Desk) -> set[str]:
     return {line["author"] for line in map(json.loads, lines)}
 
 
-@pytest.mark.parametrize(("program", "code"), [(f"{LINES} --fail", 9), ("true", 0)])
-def test_a_program_that_ends_at_once(desk: Desk, program: str, code: int) -> None:
-    """Its pane shows that until somebody presses Enter, whatever its exit code."""
-    panes = desk.panes(f"dora={program}")
-    desk.has(panes["dora"], f"s, with exit code {code}. Press Enter to close this pane.")
-    desk.tmux.press(panes["dora"], "Enter")
+@pytest.mark.parametrize(
+    ("program", "code", "line"),
+    [
+        (f"{LINES} --fail", 9, "args --fail"),
+        ("sh -c 'exit 4'", 4, ""),
+        ("sh -c 'echo no key >&2; sleep 0.5; kill -9 $$'", 137, "no key"),
+    ],
+)
+def test_a_program_that_ends_at_once(desk: Desk, program: str, code: int, line: str) -> None:
+    """The call fails with its last line; its pane shows that until somebody presses Enter."""
+    result = desk.launch(f"dora={program}", "--json")
+    found = json.loads(result.out)
+    (dora,) = found["agents"]
+    assert (result.code, found["exit_code"], dora["ended"]["exit_code"]) == (1, 1, code), result
+    assert dora["ended"]["last_line"].endswith(line) and bool(dora["ended"]["last_line"]) == bool(line)
+    assert line in found["error"]
+    desk.has(dora["pane"], f"s, with exit code {code}. Press Enter to close this pane.")
+    desk.tmux.press(dora["pane"], "Enter")
+    desk.ends()
+
+
+def test_one_of_two_ends_at_once(desk: Desk) -> None:
+    """Who runs is told as ever; who ended is named with its last line, and the exit code is 1."""
+    result = desk.launch(f"dora={LINES}", "bob=sh -c 'echo no key; exit 3'", "--detach")
+    assert result.code == 1 and result.out.startswith("dora runs in the tmux session "), result
+    (session,) = desk.sessions
+    attach = f"`tmux attach -t {session}` shows its pane"
+    (said,) = (row for row in result.err.splitlines() if "ended at once" in row)
+    assert said == f"xw: bob: sh ended at once, with exit code 3: no key ({attach})"
+    dora, bob = [pane.pane for pane in desk.tmux.panes() if pane.session == session][:2]
+    desk.leaves(dora)
+    desk.tmux.press(bob, "Enter")
+    desk.ends()
+
+
+def test_a_pane_that_is_closed_at_once(desk: Desk) -> None:
+    """The call says so; nothing waits for a program that is gone."""
+    result = desk.launch("dora=sh -c 'tmux kill-pane -t $TMUX_PANE; sleep 9'", "--detach")
+    assert result.code == 1 and "xw: dora: sh ended at once, and its pane is closed" in result.err, result
     desk.ends()
 
 

@@ -66,4 +66,11 @@ MUTATIONS = (
         "settles = False",
         ("tests/launch/test_best.py::test_a_way_that_is_not_there_yet",),
     ),
+    Mutation(
+        "a launch in the background waits until each program runs or has ended",
+        "xw/actions/launching/panes.py",
+        "ended = {} if shown else ended_soon(opened, made, folder)",
+        "ended = {}",
+        ("tests/launch/test_panes.py::test_one_of_two_ends_at_once",),
+    ),
 )

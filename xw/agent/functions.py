@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from xw.actions.installing import Plan as Plan
     from xw.actions.launching.found import Listed as Listed
     from xw.actions.launching.found import Programs
-    from xw.actions.launching.panes import Order, Started
+    from xw.actions.launching.panes import Order
+    from xw.actions.launching.panes import Started as Started
     from xw.actions.members import Invitation, MemberRenamed, Members, Removed
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
@@ -354,6 +355,13 @@ def take_order(folder: str) -> "Order | None":
     from xw.actions.launching import panes
 
     return panes.take(folder)
+
+
+def note_end(folder: str, code: int) -> None:
+    """Leave the exit code of this tmux pane's program for the `xw launch` that opened the pane."""
+    from xw.actions.launching import outcome
+
+    outcome.note_end(folder, code)
 
 
 def keep(words: str, tell: Tell, show: Tell) -> None:

@@ -18,13 +18,14 @@ _SOON_S = 10.0
 
 
 def main(words: list[str]) -> int:
-    """Take the order in a run directory, or run the words of one; return the exit code."""
-    if len(words) == 1:
-        order = functions.take_order(words[0])
+    """Take the order in a run directory, or run the words behind it; return the exit code."""
+    folder, *words = words
+    if not words:
+        order = functions.take_order(folder)
         if order is None:
             return 1
         os.chdir(order.folder)
-        argv = [sys.executable, "-P", "-m", "xw.cli.in_pane", *order.words]
+        argv = [sys.executable, "-P", "-m", "xw.cli.in_pane", folder, *order.words]
         os.execve(sys.executable, argv, order.environ)
     if words[0] == "keep":
         functions.keep(words[1], lambda text: warn(f"up: {text}"), lambda line: print(line, flush=True))
@@ -35,6 +36,7 @@ def main(words: list[str]) -> int:
     if took < _SOON_S:
         program = os.path.basename(words[words.index("--") + 1])
         warn(f"{program} ended after {took:.0f} s, with exit code {code}. Press Enter to close this pane.")
+        functions.note_end(folder, code)
         with suppress(KeyboardInterrupt):
             sys.stdin.readline()
     return code

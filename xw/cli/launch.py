@@ -8,11 +8,11 @@ from xw.agent import functions
 from xw.cli.call import Call, warn
 from xw.cli.commands import PROGRAMS
 from xw.cli.show import emit, flush, tell
-from xw.errors import Usage
+from xw.errors import Usage, XwError
 from xw.text import first_line
 
 if TYPE_CHECKING:
-    from xw.agent.functions import Listed
+    from xw.agent.functions import Listed, Started
 
 
 def launch(call: Call, words: list[str], room: str | None, detach: bool, listing: bool) -> int:
@@ -48,17 +48,40 @@ def _several(call: Call, words: list[str], room: str, detach: bool) -> int:
     """Start agents in tmux, and show them in this terminal."""
     shown = not (detach or call.json)
     started = functions.launch_several(call.options, words, room, shown, warn)
+    errors = _errors(started)
     if call.json:
-        return emit(started.to_json())
-    names = " and ".join(", ".join(one.name for one in started.agents).rsplit(", ", 1))
-    verb, them = ("runs", "it") if len(started.agents) == 1 else ("run", "them")
+        return emit(started.to_json(), errors)
+    running = [one.name for one, pane in started.placed if pane not in started.ended]
+    if running:
+        _tell_running(started, running, shown)
+    for error in errors:
+        warn(str(error))
+    return max((error.code for error in errors), default=0)
+
+
+def _errors(started: "Started") -> list[XwError]:
+    """Return an error for each program that ended at once, with its last line and the way to its pane."""
+    return [
+        XwError(
+            f"{one.name}: {one.argv[0]} ended at once"
+            + (f", with exit code {ended.code}" if ended.code is not None else ", and its pane is closed")
+            + (f": {ended.line}" if ended.line else "")
+            + (f" (`{started.attach}` shows its pane)" if ended.code is not None else "")
+        )
+        for one, pane in started.placed
+        if (ended := started.ended.get(pane))
+    ]
+
+
+def _tell_running(started: "Started", running: list[str], shown: bool) -> None:
+    names = " and ".join(", ".join(running).rsplit(", ", 1))
+    verb, them = ("runs", "it") if len(running) == 1 else ("run", "them")
     if started.session and shown and sys.stdin.isatty() and sys.stdout.isatty():
         if functions.attach(started):
             tell(f"{names} {verb} on: `{started.attach}` shows {them}")
-        return 0
+        return
     where = f"session {started.session}" if started.session else f"window {started.window}"
     tell(f"{names} {verb} in the tmux {where}: `{started.attach}` shows {them}")
-    return 0
 
 
 def _list(call: Call, words: list[str]) -> int:

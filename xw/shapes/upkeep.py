@@ -268,12 +268,20 @@ class Programs(TypedDict):
     programs: list[Program]
 
 
+class EndedAtOnce(TypedDict):
+    """The end of a program that ended within its first two seconds."""
+
+    exit_code: Annotated[int | None, Field(description="128 + n for signal n; null if its pane was closed.")]
+    last_line: Annotated[str, Field(description="The last line of its output; empty if there is none.")]
+
+
 class LaunchedAgent(TypedDict):
     """An agent that `launch` started in a tmux pane."""
 
     name: str
     command: list[str]
     pane: Annotated[str, Field(description="The pane's id, such as %3.")]
+    ended: Annotated[EndedAtOnce | None, Field(description="Null if its program runs.")]
 
 
 class Launched(TypedDict):

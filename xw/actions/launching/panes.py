@@ -21,6 +21,7 @@ from xw import config, layout, processes, runs
 from xw.actions import rooms, supervising
 from xw.actions.launching import foreground
 from xw.actions.launching.found import find
+from xw.actions.launching.outcome import Ended, ended_soon
 from xw.actions.launching.sessions import session_of
 from xw.actions.launching.window import Window, any_open, open_window
 from xw.actions.planning import Plan
@@ -55,7 +56,8 @@ class Asked(NamedTuple):
 class Started(NamedTuple):
     """Agents that were started in a tmux window; `panes` are their panes, in order.
 
-    `session` is the new session, or empty if the window is in the session of this terminal.
+    `session` is the new session, or empty if the window is in the session of this terminal. `ended` has
+    those that ended at once, by pane, as far as this was waited for.
     """
 
     agents: tuple[Asked, ...]
@@ -63,6 +65,12 @@ class Started(NamedTuple):
     session: str
     window: str
     room: str
+    ended: Mapping[str, Ended]
+
+    @property
+    def placed(self) -> list[tuple[Asked, str]]:
+        """Return each agent with its pane."""
+        return list(zip(self.agents, self.panes, strict=True))
 
     @property
     def attach(self) -> str:
@@ -71,15 +79,19 @@ class Started(NamedTuple):
 
     def to_json(self) -> "upkeep.Launched":
         """Return the object that `--json` prints."""
-        agents = zip(self.agents, self.panes, strict=True)
         return {
             "format": 1,
-            "agents": [{"name": one.name, "command": list(one.argv), "pane": pane} for one, pane in agents],
+            "agents": [self._agent(one, pane) for one, pane in self.placed],
             "session": self.session or None,
             "window": self.window,
             "room": self.room or None,
             "attach": self.attach,
         }
+
+    def _agent(self, one: Asked, pane: str) -> "upkeep.LaunchedAgent":
+        found = self.ended.get(pane)
+        ended: upkeep.EndedAtOnce | None = found and {"exit_code": found.code, "last_line": found.line}
+        return {"name": one.name, "command": list(one.argv), "pane": pane, "ended": ended}
 
 
 def launch(
@@ -92,7 +104,8 @@ def launch(
 ) -> Started:
     """Start agents, each in a pane of a new tmux window: of this terminal's session, else of a new one.
 
-    With `shown`, a new window in this terminal's session is switched to. Raise Usage, NotFound or Refused
+    With `shown`, a new window in this terminal's session is switched to; otherwise it is waited until each
+    program runs, or has ended at once. Raise Usage, NotFound or Refused
     before anything starts: for a word that is not NAME=PROGRAM, a name that cannot be used or is in use, a
     program or tmux that is missing, a closed room.
     """
@@ -110,17 +123,17 @@ def launch(
     try:
         opened = open_window(names, folder, shown, environ, projects[0])
         try:
-            for name in names:
-                foreground.open_or_make(options._replace(name=name), tell, environ)
+            made = [foreground.open_or_make(options._replace(name=one), tell, environ) for one in names]
             if room:
                 _enter(options, room, found, names, tell)
             _order(options, agents, room, opened, folder, environ)
         except BaseException:
             opened.close()
             raise
+        ended = {} if shown else ended_soon(opened, made, folder)
     finally:
         runs.remove(folder)
-    return Started(tuple(agents), opened.panes, opened.session, opened.window, room)
+    return Started(tuple(agents), opened.panes, opened.session, opened.window, room, ended)
 
 
 def _asked(word: str) -> Asked:
