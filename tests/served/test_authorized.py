@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,25 @@ def test_many_at_once(file: Path, hub: str, tmp_path: Path) -> None:
         (f"agent-{n}", other) for n, (_, other) in enumerate(pairs)
     }
     assert len(entries) == 16 and others(file) == OTHERS
+
+
+def test_two_who_paste_one_line(file: Path, hub: str, tmp_path: Path) -> None:
+    """Of six machines that use one invitation at once, one comes in; the others are told which key did."""
+    one_time, *own = [public(keygen(tmp_path / f"k{number}")) for number in range(7)]
+    authorized.invite(KeysFile(str(file)), invited(one_time, hub), clock.now())
+
+    def come(key: str) -> str:
+        try:
+            authorized.accept(KeysFile(str(file)), fingerprint(one_time), hub, "alice", key, clock.now())
+        except Refused as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor() as pool:
+        told = list(pool.map(come, own))
+    (winner,) = (one for one in KeysFile(str(file)).entries(hub) if not one.invited)
+    assert [key for key, why in zip(own, told, strict=True) if not why] == [winner.key]
+    assert sum(winner.fingerprint in why for why in told) == 5
 
 
 def test_a_running_server_sees_a_change(file: Path, hub: str, made: list[str]) -> None:

@@ -36,6 +36,8 @@ def test_mail_between_two_that_were_invited(host: Host, guest: Callable[[str], G
     for one in (alice, bob):
         came = one.come(host.invite(one.name))
         assert came.code == 0, came
+        assert ("xw hub invite NAME" in came.out) == (one is alice)
+        assert "xw init --name NAME" not in came.out
         one.set(offline_s=30.0)
     task = alice.send("bob", "Sum these")
     assert [one["id"] for one in bob.json("check")["messages"]] == [task]
@@ -120,8 +122,33 @@ def test_a_removed_member(host: Host, guest: Callable[[str], Guest]) -> None:
     assert (host.hub / "alice" / "card.json").exists()
 
 
-def test_a_mirror_from_before(host: Host, home: Home, guest: Callable[[str], Guest]) -> None:
-    """A machine that used the hub as plain SFTP keeps its mirror, mail that waits there included."""
+def test_two_machines_of_one_name(
+    host: Host, guest: Callable[[str], Guest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second machine, invited under the same name, has a key of its own and the same mailbox."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+        one.set(offline_s=30.0)
+    task = bob.send("alice", "Sum these")
+    assert [one["id"] for one in alice.json("check")["messages"]] == [task]
+    (tmp_path / "west-config").mkdir()
+    west = Guest(tmp_path / "west", "alice", host.url)
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path / "west-config"))
+        assert west.come(host.invite("alice")).code == 0
+        west.set(offline_s=30.0)
+        assert [one["id"] for one in west.json("check")["messages"]] == [task]
+        west.ok("claim", task)
+        west.send("bob", "from the west")
+    assert alice.run("claim", task).code == 6
+    assert len(host.members()["alice"]) == 2
+    assert [one["body"] for one in bob.json("check")["messages"]] == ["from the west"]
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_mirror_from_before(host: Host, home: Home, guest: Callable[[str], Guest], name: str) -> None:
+    """A machine that used the hub as plain SFTP keeps its mirror and its outbox, also by another URL."""
     alice, bob = guest("alice"), guest("bob")
     home.know(host.server, host.key)
     host.file.write_text(f"{public(home.ssh / 'id_ed25519')}\n")
@@ -129,11 +156,16 @@ def test_a_mirror_from_before(host: Host, home: Home, guest: Callable[[str], Gue
         one.join()
     old = bob.send("alice", "before")
     assert [one["id"] for one in alice.json("check")["messages"]] == [old]
+    mirror = alice.mirror
     host.file.write_text("")
     disconnect()
     waiting = alice.run("send", "info", "meanwhile", "--to", "bob")
     assert waiting.code == 0 and "outbox" in waiting.out, waiting
     for one in (alice, bob):
-        assert one.come(host.invite(one.name)).code == 0
+        words = [word.replace("127.0.0.1", name) for word in host.invite(one.name)]
+        came = one.come(words)
+        assert came.code == 0, came
+    assert json.loads((alice.folder / "xw.json").read_text())["hub"] == host.url.replace("127.0.0.1", name)
     assert [one["body"] for one in bob.json("check")["messages"]] == ["meanwhile"]
     assert [one["id"] for one in alice.json("check")["messages"]] == [old]
+    assert alice.instance().root == str(mirror.parent)

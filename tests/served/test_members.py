@@ -121,6 +121,14 @@ def test_the_host_s_own_name(host: Host, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "names this host hub-host" in made.err and "--host" in made.err
 
 
+def test_modes_that_sshd_minds(host: Host) -> None:
+    """If others can write the file of keys, or its folder, the owner is told: sshd would ignore it."""
+    quiet = host.run("invite", "alice", "--host", "you@server", "--host-key", f"{host.key}.pub").err
+    host.file.chmod(0o666)
+    told = host.run("invite", "alice", "--host", "you@server", "--host-key", f"{host.key}.pub").err
+    assert "go-w" not in quiet and f"{host.file} can be written by others" in told
+
+
 @pytest.mark.parametrize(
     ("more", "code", "reason"),
     [

@@ -12,6 +12,7 @@ from xw.config import Config
 from xw.errors import Refused, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.hub.served import invitation
+from xw.instance import usual_mirror
 from xw.keyring import Keyring
 from xw.mirror.notes import About, about
 from xw.signing.keys import generate
@@ -42,6 +43,17 @@ def login(
     if key is not None or offline:
         return key, ""
     return _renamed(url, name, known, keyring.of(known.id or "", found, environ), tell)
+
+
+def mirror_of_same(own: str, url: str, invite: str | None, found: Config, environ: Mapping[str, str]) -> str:
+    """Return the mirror of the hub `own` if an invitation leads to that hub by another URL, else "".
+
+    A hub that was plain SFTP is often invited to by another name of its host.
+    """
+    if invite is None or own == url or not config.is_remote(own):
+        return ""
+    mirror = usual_mirror(own, "", found, environ)
+    return mirror if about(LocalFiles(mirror)).id == invitation.read(invite).hub_id else ""
 
 
 def _renamed(

@@ -191,6 +191,8 @@ def invite(
     keys = KeysFile(file or "")
     _tell_of_earlier(keys.entries(place), hub.knows(name), name, tell)
     authorized.invite(keys, entry._replace(file=keys.named), now)
+    for open_to_others in keys.open_to_others():
+        tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
     command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
     return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
 

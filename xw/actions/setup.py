@@ -158,7 +158,10 @@ def init(
     written = found._replace(path=path)
     own = config.own_hub(found.hub or places.PROJECT_HUB, written)
     url = config.chosen(given, config.here()) if given else own
-    second = bool(found.hub) and own != url
+    mirror = inviting.mirror_of_same(own, url, invite, written, environ)
+    if mirror:
+        found = found._replace(hub=given)
+    second = bool(found.hub) and own != url and not mirror
     if second and card.get("delivery"):
         raise Usage(f"`delivery` is kept in {path}, for every hub: set it without {_given(options)}")
     if second and not may_differ:
@@ -169,7 +172,7 @@ def init(
     if given and layout.is_name(given) and os.path.isdir(os.path.join(config.here(), given)):
         tell(f"{given} names the hub {url}; for the folder here write ./{given}")
     check_link(os.path.dirname(path))
-    kept = usual_mirror(url, "", written, environ) if config.is_remote(url) else url
+    kept = (mirror or usual_mirror(url, "", written, environ)) if config.is_remote(url) else url
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
@@ -188,6 +191,8 @@ def init(
         Mailbox(LocalFiles(kept), chosen).make()
         notes = Notes(LocalFiles(kept), url)
         notes.note_url()
+        if mirror:
+            notes.note_hub(notes.about().at(url))
         notes.reached()
         notes.note_served(chosen, key or "" if hub.limits().one_owner else None)
     if second:

@@ -40,7 +40,8 @@ class Joined(NamedTuple):
 
     `there` are the other instances on a hub that it joined, `recorded` those that it wrote into a new
     xw.json; `alone` is True if there are none, `shares` if its xw.json has other instances, `remote` if the
-    hub is on another host, `beside` if its hub is not the one in xw.json.
+    hub is on another host, `beside` if its hub is not the one in xw.json, `served` if each name needs a key
+    that the hub's owner has let in.
     """
 
     agent: Agent
@@ -52,6 +53,7 @@ class Joined(NamedTuple):
     shares: bool
     remote: bool
     beside: bool = False
+    served: bool = False
 
     def to_json(self) -> "upkeep.Made":
         """Return the object that `--json` prints."""
@@ -98,6 +100,7 @@ def init(
         shares,
         remote,
         made.beside,
+        instance.hub.limits().one_owner,
     )
 
 

@@ -52,6 +52,8 @@ def init(
         say(f"xw.json is as it was: `export XW_HUB={quote(agent.hub)}` chooses this hub.")
     if joined.shares:
         say(f"Several instances share this xw.json: each sets XW_NAME, here `export XW_NAME={agent.name}`.")
+    elif joined.alone and joined.served:
+        say("Next: `xw hub invite NAME`, on the hub's host, lets another agent in.")
     elif joined.alone:
         say("Next: `xw init --name NAME` adds another agent here.")
         if joined.remote:
