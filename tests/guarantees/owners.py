@@ -5,19 +5,26 @@ itself may lie where that user cannot read. So all modules are loaded before.
 """
 
 import ast
+import functools
 import json
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import xw
 from tests.cli.team import Result, call
 
 ROOT, USER, OTHER, GROUP = 0, 61234, 61235, 61236
 """Root, and users and a group that nobody has."""
+
+
+_NOT_LOADED = re.compile(r"(xw\.)?mcp\b|xw\.bridges\.acp_|acp\b")
+"""Optional packages, which take half of the time, and what needs them: no other user runs it here."""
 
 
 def load_all() -> None:
@@ -27,12 +34,22 @@ def load_all() -> None:
         if path.name == "__main__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            for name in names:
-                with suppress(ImportError):
-                    import_module(name)
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    _load(alias.name)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                module = _load(node.module)
+                for alias in node.names:
+                    if module and not hasattr(module, alias.name):  # a module of that package
+                        _load(f"{node.module}.{alias.name}")
+
+
+@functools.cache  # most are imported by many, and those that are not there take the longest
+def _load(name: str) -> ModuleType | None:
+    if not _NOT_LOADED.match(name):
+        with suppress(ImportError):
+            return import_module(name)
+    return None
 
 
 def use_all(folder: Path) -> None:
@@ -86,7 +103,8 @@ def run(
 ) -> Result:
     """Run a command line in a folder as a user, root included, for an instance."""
     # The homes of the tests themselves are root's alone.
-    homes = {f"XDG_{kind}_HOME": str(folder.parent / "home") for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
+    home = str(folder.parent / f"home-{user}")
+    homes = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
     found = as_user(user, lambda: call(folder, *words, environ={"XW_NAME": name, **homes}), groups, mask)
     assert isinstance(found, list)
     return Result(*found)
