@@ -14,6 +14,10 @@ from tests.guarantees.disk import Disk
 from tests.guarantees.order import breaches
 from tests.guarantees.scene import OPERATIONS, Ground, Promise, acknowledged, problems, promised
 from tests.guarantees.traced import Call
+from xw.files.local import LocalFiles
+from xw.layout import INBOX
+from xw.mailbox import Mailbox
+from xw.message import encode
 
 # What is taken out, the operation that has to suffer, and whether the order and the power cut show it.
 MUTATIONS = [
@@ -193,6 +197,18 @@ def test_no_name_is_taken_over(tmp_path: Path) -> None:
         )
         assert ("FileExistsError" in run.err) == (without is None)
         assert (folder / "pending/one").read_bytes() == kept
+
+
+def test_a_message_found_there_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever delivers again removes its own copy: the folder of the one that is there is synced before."""
+    mailbox = Mailbox(LocalFiles(str(tmp_path)), "bob")
+    mailbox.make()
+    name, data = encode({"from": "alice", "type": "info", "to": ["bob"], "body": ""}, 10**15)
+    assert mailbox.accept(name, data)
+    synced: list[str] = []
+    monkeypatch.setattr(LocalFiles, "sync", lambda files, folder: synced.append(folder))
+    assert not mailbox.accept(name, data)
+    assert synced == [mailbox.at(INBOX["pending"])]
 
 
 @pytest.mark.torture
