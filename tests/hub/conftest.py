@@ -50,6 +50,7 @@ def join(world: World, tmp_path: Path) -> Join:
 
     def join_one(name: str, place: str = "") -> Machine:
         machine = Machine(tmp_path / (place or name), name, world.url)
+        world.let_in(machine)
         machine.join()
         return machine
 

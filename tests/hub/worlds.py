@@ -18,11 +18,17 @@ from tests.cli.team import until
 from tests.hub import ledger
 from tests.hub.reach import Way, reached_over
 from tests.remote.machine import Machine
-from xw import agent, schemes
+from tests.served.host import host
+from tests.served.members import Members, ServedWay
+from xw import agent, config, schemes
+from xw.files.local import LocalFiles
 from xw.hub import opening, ssh
 from xw.hub.contract import Hub
+from xw.hub.making import create_hub
+from xw.hub.served import client
 from xw.layout import INBOX
 from xw.mirror.mirror import Mirror
+from xw.mirror.notes import Notes
 from xw.mirror.watcher import MirrorWatcher
 
 SOON_S = (0.02, 0.1)  # between two looks at the hub, so that waiting takes no test's time
@@ -33,6 +39,12 @@ class World(Protocol):
 
     url: str
     rooms: bool
+
+    def hub(self, end: str = "") -> Hub:
+        """Return a separate connection to the hub, or to the one whose URL has another end."""
+
+    def let_in(self, machine: Machine) -> None:
+        """Do what must be done before a machine's instance can join the hub."""
 
     def cut(self) -> None:
         """Take the hub off the network."""
@@ -53,7 +65,20 @@ class World(Protocol):
         """Let a mailbox on the hub lose all its mail, as in a restore from an older backup."""
 
 
-class LedgerWorld:
+class OpenWorld:
+    """A hub that whoever reaches it may join."""
+
+    url: str
+
+    def hub(self, end: str = "") -> Hub:
+        """See `World.hub`."""
+        return opening.open_hub(self.url + end)
+
+    def let_in(self, machine: Machine) -> None:
+        """See `World.let_in`."""
+
+
+class LedgerWorld(OpenWorld):
     """The hub without files."""
 
     url = "ledger://test"
@@ -90,7 +115,7 @@ class LedgerWorld:
         self.server.files = {key: data for key, data in self.server.files.items() if key[0] != to}
 
 
-class SshWorld:
+class SshWorld(OpenWorld):
     """A directory on another host."""
 
     rooms = True
@@ -128,6 +153,31 @@ class SshWorld:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+class ServedWorld(SshWorld):
+    """The same, served: each member has a key, and reaches the hub by it alone."""
+
+    rooms = False
+
+    def __init__(self, root: Path, way: ServedWay) -> None:
+        super().__init__(root, way)  # type: ignore[arg-type]  # it has what is used of a Way
+        self._served = way
+
+    def hub(self, end: str = "") -> Hub:
+        """See `World.hub`."""
+        members = Members(host(), Path(f"{self.root}{end}"), self.url + end)
+        if self._served.cut:
+            members.cut()
+        self._served.others.append(members)
+        return members
+
+    def let_in(self, machine: Machine) -> None:
+        """See `World.let_in`."""
+        mirror = config.mirror(self.url, config.load(None)._replace(path=str(machine.folder / "xw.json")), {})
+        files = LocalFiles(mirror)
+        files.make_folder("")
+        Notes(files, self.url).note_served(machine.name, f"{self._served.keys}/{machine.name}")
+
+
 def backdate(mailbox: Path, days: int) -> None:
     """Let what was handled in a mailbox, and its files, be so many days old."""
     at = time.time() - days * 86400
@@ -153,12 +203,30 @@ def _ssh(root: Path) -> Iterator[World]:
         yield SshWorld(root / "hub", way)
 
 
-WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"ledger": _ledger, "ssh": _ssh}
+@contextmanager
+def _served(root: Path) -> Iterator[World]:
+    way = ServedWay(host(), root / "keys")
+    (root / "keys").mkdir()
+    create_hub(LocalFiles(str(root / "hub")), "test", "", group=False, links=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "LOOK_AGAIN_S", SOON_S)
+        patch.setattr(ssh, "link_to", way.link_to)
+        yield ServedWorld(root / "hub", way)
+    way.close()
+
+
+WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
+    "ledger": _ledger,
+    "ssh": _ssh,
+    "served": _served,
+}
+OWNERS = [name for name in WORLDS if name != "served"]
+"""Those whose hub anybody may make, move, and give an id."""
 
 
 def hub_of(world: World, end: str = "") -> Hub:
     """Return a separate connection to the hub, or to the one whose URL has another end."""
-    return opening.open_hub(world.url + end)
+    return world.hub(end)
 
 
 # While a command runs in this process's main thread, others act in threads of their own, by `xw.open`.

@@ -2,15 +2,16 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.served.host import Host
 from xw import layout
-from xw.errors import Unreachable, XwError
+from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp_wire import Wire
+from xw.files.ssh.target import Target
 from xw.hub.contract import Parcel
 from xw.hub.served.client import ServedHub
 
@@ -23,10 +24,10 @@ _OF_FIRST = (
 class MemberLink:
     """The way of one member to the server, for `ServedHub`: a session is a server process of its own."""
 
-    def __init__(self, host: Host, hub: Path, member: str) -> None:
+    def __init__(self, host: Host, hub: Path, member: str, cut: Callable[[], bool] = lambda: False) -> None:
         self.name = "hub"
         self.steps: list[str] = []
-        self.cut = False
+        self._is_cut = cut
         self.round_trips = 0
         self.processes: list[int] = []
         self._host = host
@@ -55,8 +56,10 @@ class MemberLink:
         return wire
 
     def transport(self) -> None:
-        if self.cut:
+        if self._is_cut():
             raise Unreachable("hub: no route to host")
+        if not self._member:
+            raise Refused("hub: login refused: tried no key of a member")
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -106,8 +109,7 @@ class Members:
         """Return the hub as a member reaches it."""
         if name not in self._hubs:
             member = name if layout.is_name(name) else "alice"
-            link = self.links[name] = MemberLink(self._host, self._place, member)
-            link.cut = self._cut
+            link = self.links[name] = MemberLink(self._host, self._place, member, lambda: self._cut)
             self._hubs[name] = ServedHub(self.url, lambda: link)  # type: ignore[arg-type,return-value]
         return self._hubs[name]
 
@@ -148,9 +150,33 @@ class Members:
         """Take the host off the network."""
         self._cut = True
         for link in self.links.values():
-            link.cut = True
             link.close()
 
     def close(self) -> None:
         for hub in self._hubs.values():
             hub.close()
+
+
+class ServedWay:
+    """The way to a served hub without sshd: a link for each key, whose file has its member's name."""
+
+    def __init__(self, host: Host, keys: Path) -> None:
+        self.keys = keys
+        self.cut = False
+        self.others: list[Members] = []
+        self._host = host
+        self._links: dict[tuple[str, str], MemberLink] = {}
+
+    def link_to(self, target: Target, key: str = "") -> MemberLink:
+        """Return the link with a key; without one, it is refused as a login without keys."""
+        place = (target.path, key)
+        if place not in self._links:
+            self._links[place] = MemberLink(self._host, Path(target.path), Path(key).name, lambda: self.cut)
+        return self._links[place]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for link in self._links.values():
+            link.close()
+        for members in self.others:
+            members.close()
