@@ -181,7 +181,8 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
     def open_it() -> "Hub":
         from xw.hub.opening import open_hub
 
-        return open_hub(url, _key(known, name, found, environ))
+        served = known if known.served or not place else about(LocalFiles(usual))
+        return open_hub(url, _key(served, name, found, environ))
 
     try:
         files.stat(f"{name}/{INBOX['pending']}")
@@ -196,6 +197,22 @@ def _open_mirror(name: str, url: str, found: Config, offline: bool, environ: Map
 
         hint = sandbox.hint(place.root)
     return _mirrored(name, files, url, open_it, found, environ, offline, hint)
+
+
+def hub_at(url: str, found: Config, name: str = "", environ: Mapping[str, str] = os.environ) -> "Hub":
+    """Return the hub at a URL for a step that needs no mailbox, not yet connected.
+
+    A served hub is asked with the key of `name`, or of any instance that has joined it here. Raise Usage.
+    """
+    from xw.hub.opening import open_hub
+
+    if not config.is_remote(url):
+        return open_hub(url)
+    from xw.mirror.notes import about
+
+    known = about(LocalFiles(usual_mirror(url, name, found, environ)))
+    asker = name if known.key(name) is not None else next((one for one, _ in known.served), "")
+    return open_hub(url, _key(known, asker, found, environ))
 
 
 def _key(known: "About", name: str, found: Config, environ: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import until
-from tests.hub.worlds import World, backdate, hub_of
+from tests.hub.worlds import World, backdate, by_owners, hub_of
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw import layout
@@ -26,6 +26,7 @@ def bodies(machine: Machine) -> list[str]:
 # init, who, peers, prompt
 
 
+@by_owners
 def test_init(world: World, tmp_path: Path) -> None:
     """The first init makes the hub, the second joins it and lists its instances; repeating it is harmless."""
     alice, bob = (Machine(tmp_path / name, name, world.url) for name in ("alice", "bob"))
@@ -41,6 +42,7 @@ def test_init(world: World, tmp_path: Path) -> None:
     assert json.loads((bob.mirror.parent / "mirror.json").read_text())["urls"] == [world.url]
 
 
+@by_owners
 def test_init_where_the_name_is_taken(alice: Machine, world: World, tmp_path: Path) -> None:
     """A name made from the directory's is not taken from another; who gives it shares the mailbox."""
     other = Machine(tmp_path / "other", "", world.url)
@@ -61,6 +63,7 @@ def test_init_offline(world: World, tmp_path: Path) -> None:
     assert not (alice.folder / "xw.json").exists()
 
 
+@by_owners
 def test_init_says_what_the_hub_cannot(world: World, tmp_path: Path) -> None:
     """A hub elsewhere refuses what it cannot do, such as a Unix group, and invalid URLs; nothing is made."""
     alice = Machine(tmp_path / "alice", "alice", world.url)
@@ -310,6 +313,7 @@ def test_offline_stays_off_the_hub(alice: Machine, bob: Machine, world: World) -
     assert "1 delivered" in bob.ok("sync")
 
 
+@by_owners
 def test_unsent_mail_for_another_hub(alice: Machine, bob: Machine) -> None:
     """doctor names the mirror that holds mail for the hub used before, and the command that sends it."""
     alice.ok("send", "task", "left behind", "--to", "bob", "--offline")

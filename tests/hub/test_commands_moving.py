@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.cli.team import until
-from tests.hub.worlds import World, hub_of, kept_in_step
+from tests.hub.worlds import World, by_owners, hub_of, kept_in_step
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw import layout
@@ -24,6 +24,7 @@ def bodies(machine: Machine) -> list[str]:
     return [message["body"] for message in machine.json("check")["messages"]]
 
 
+@by_owners
 def test_hub_move(world: World, alice: Machine, join: Join) -> None:
     """Mail that waits here or there arrives at the new place with nothing more to do."""
     bob = join("bob")
@@ -46,6 +47,7 @@ def test_hub_move(world: World, alice: Machine, join: Join) -> None:
     assert {machine.json("who")["hub"] for machine in (alice, bob)} == {new}
 
 
+@by_owners
 def test_a_watcher_follows(world: World, alice: Machine, join: Join) -> None:
     """A mirror that is kept in step goes on at the new place, both ways."""
     bob = join("bob")
@@ -59,6 +61,7 @@ def test_a_watcher_follows(world: World, alice: Machine, join: Join) -> None:
         until(lambda: bodies(bob) == ["back"])
 
 
+@by_owners
 def test_a_watcher_starts_after_the_move(world: World, alice: Machine, join: Join) -> None:
     """A mirror whose hub moved while nobody kept it follows with the first connection."""
     bob = join("bob")
@@ -70,6 +73,7 @@ def test_a_watcher_starts_after_the_move(world: World, alice: Machine, join: Joi
     assert [text.partition(":")[0] for text in told] == ["connected"]
 
 
+@by_owners
 def test_a_move_before_the_watcher_listens(
     world: World, alice: Machine, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +98,7 @@ def test_a_move_before_the_watcher_listens(
     assert [text.partition(":")[0] for text in told] == ["connected"]
 
 
+@by_owners
 def test_a_claim_after_the_move(world: World, alice: Machine, join: Join) -> None:
     """Beside a `sync --watch` that has not looked yet, a process follows the hub by itself."""
     bob = join("bob")
@@ -106,6 +111,7 @@ def test_a_claim_after_the_move(world: World, alice: Machine, join: Join) -> Non
     assert list(hub_of(world, "-new").survey("alice", {}).states.values()) == ["processing"]
 
 
+@by_owners
 def test_a_process_that_ran_before_the_move(world: World, alice: Machine, join: Join) -> None:
     """What another process has noted of the hub's new place is enough, once the old place is gone."""
     bob = join("bob")
@@ -122,6 +128,7 @@ def test_a_process_that_ran_before_the_move(world: World, alice: Machine, join: 
     assert [text.partition(":")[0] for text in told] == ["connected"]
 
 
+@by_owners
 def test_a_send_during_the_move(world: World, alice: Machine, join: Join) -> None:
     """A send right after the move is delivered at the new place at once."""
     bob = join("bob")
@@ -131,6 +138,7 @@ def test_a_send_during_the_move(world: World, alice: Machine, join: Join) -> Non
     assert os.listdir(alice.mirror / "outbox/bob") == []
 
 
+@by_owners
 def test_hub_new_id(world: World, alice: Machine) -> None:
     """The mirror of this machine knows the new id at once, and mail travels as before."""
     before = hub_of(world).identity()

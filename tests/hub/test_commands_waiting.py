@@ -23,6 +23,9 @@ NOT_HERE = {
     "mcp": "it serves an Agent's verbs, which are run here: tests/mcp",
     "help": "it asks no hub: tests/cli/test_help.py",
     "hub serve": "it serves a hub: tests/served",
+    **dict.fromkeys(
+        ("hub invite", "hub members", "hub remove", "hub rename"), "its host runs it: tests/served"
+    ),
     "hook": "an agent program runs it, at events of its own: tests/hooks",
 }
 

@@ -222,6 +222,7 @@ WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
 }
 OWNERS = [name for name in WORLDS if name != "served"]
 """Those whose hub anybody may make, move, and give an id."""
+by_owners = pytest.mark.parametrize("world", OWNERS, indirect=True)
 
 
 def hub_of(world: World, end: str = "") -> Hub:

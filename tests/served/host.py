@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Host:
 
     def __init__(self) -> None:
         self._orders, theirs = socket.socketpair()
+        self._one_by_one = threading.Lock()
         command = [*OBEDIENT, sys.executable, "-m", "tests.served.host", str(theirs.fileno())]
         self._process = subprocess.Popen(
             command, cwd=_ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
@@ -34,9 +36,9 @@ class Host:
         """Return a connection to a new server, and its process."""
         ours, theirs = socket.socketpair()
         order = json.dumps([str(hub), member]).encode()
-        with theirs:
+        with theirs, self._one_by_one:
             socket.send_fds(self._orders, [order], [theirs.fileno()])
-        return ours, int(self._orders.recv(20))
+            return ours, int(self._orders.recv(20))
 
     def end(self) -> None:
         """End it, and its servers, whose connections must be closed."""

@@ -15,7 +15,7 @@ from xw.errors import Bug, Damaged, Moved, NoMessage, NotFound, Unreadable, Usag
 from xw.finding import Finding, of_error
 from xw.hub.contract import Hub
 from xw.hub.opening import open_hub
-from xw.instance import Instance, Options, load_config, open_instance
+from xw.instance import Instance, Options, hub_at, load_config, open_instance
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.message import Message, decode
@@ -85,7 +85,7 @@ def _way_to(url: str, options: Options) -> Iterator[Finding]:
         yield Finding("note", "not-looked-at", "the hub was not checked, because of --offline")
         return
     try:
-        yield from open_hub(url).findings("")
+        yield from hub_at(url, load_config(options)).findings("")
     except (XwError, OSError) as error:
         yield of_error(error)
 

@@ -11,8 +11,7 @@ from xw.config import Config
 from xw.errors import Moved, Refused, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
-from xw.hub.opening import open_hub
-from xw.instance import Options, load_config, where_now
+from xw.instance import Options, hub_at, load_config, where_now
 from xw.mailbox import Mailbox
 from xw.mirror.notes import Notes
 from xw.mirror.siblings import siblings
@@ -62,7 +61,7 @@ def move(
     old_url = config.hub_url(options.hub, environ, found)
     new_url = config.chosen(url, config.here())
     _check(options, old_url, new_url)
-    old = open_hub(old_url)
+    old = hub_at(old_url, found, environ=environ)
     group = old.group()
     shared = sharing.group_named(group) if group and not config.is_remote(new_url) else None
     if group and not shared:
@@ -126,7 +125,7 @@ def renew_identity(options: Options, environ: Mapping[str, str] = os.environ) ->
     url = where_now(config.hub_url(options.hub, environ, found), found, environ)
     if options.offline and config.is_remote(url):
         raise Usage("a hub on another host gets its id by the network: leave out --offline")
-    made = open_hub(url).renew_identity()
+    made = hub_at(url, found, environ=environ).renew_identity()
     for one in siblings(os.path.dirname(config.mirror(url, found, environ))):
         if url in one.about.urls:
             Notes(LocalFiles(one.root), url).note_hub(one.about._replace(id=made, urls=(url,), moved=()))

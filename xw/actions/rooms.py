@@ -22,9 +22,8 @@ from xw.errors import (
     left_out,
     unforeseen,
 )
-from xw.hub import opening
 from xw.hub.contract import Hub, Outgoing
-from xw.instance import Instance, Options, load_config, open_hub, open_instance, where_now
+from xw.instance import Instance, Options, hub_at, load_config, open_hub, open_instance, where_now
 from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.carrier import Direct
@@ -410,21 +409,21 @@ def _must_be_room(instance: Instance, room: str) -> None:
         raise NotFound(f"{room!r} on {instance.hub.url} is not a room: `xw room list` shows the rooms")
 
 
-def shared(options: Options) -> Hub:
-    """Return the hub itself, local or remote, connected. Raise Unreachable or Refused."""
+def shared(options: Options, name: str = "") -> Hub:
+    """Return the hub itself, local or remote, connected; a served one as `name`. Unreachable, Refused."""
     found = load_config(options)
     url = where_now(config.hub_url(options.hub, os.environ, found), found)
     if not config.is_remote(url):
         return open_hub(url)[1]
     if options.offline:
         raise Unreachable(f"{url}: not reached, because of --offline")
-    hub = opening.open_hub(url)
+    hub = hub_at(url, found, name or options.name or "")
     try:
         with hub.within(found.offline_s):
             hub.connect()
             hub.ping()
     except Moved as moved:
-        hub = opening.open_hub(moved.url)
+        hub = hub_at(moved.url, found, name or options.name or "")
         with hub.within(found.offline_s):
             hub.connect()
     return hub

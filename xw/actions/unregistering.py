@@ -63,7 +63,7 @@ def unregister(options: Options, name: str, confirmed: bool, environ: Mapping[st
     """
     layout.check_name(name)
     found = load_config(options, environ)
-    hub = shared(options)
+    hub = shared(options, name)
     _raise_if_others(hub, name, options, found, environ)
     if not confirmed:
         raise Usage(_preview(hub, name))

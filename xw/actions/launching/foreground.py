@@ -31,8 +31,7 @@ from xw.bridges.profiles import NEVER, Profile
 from xw.bridges.profiles import profile_of as look_of
 from xw.config import Config
 from xw.errors import Busy, NotFound, Refused, Unreachable, Usage, XwError, explain
-from xw.hub import opening
-from xw.instance import Instance, Options, load_config, open_instance
+from xw.instance import Instance, Options, hub_at, load_config, open_instance
 from xw.layout import INBOX
 from xw.programs import INSTRUCTIONS, INSTRUCTIONS_FILE, Arrangement, Run
 from xw.runs import RunNote
@@ -127,8 +126,8 @@ def check(options: Options, environ: Mapping[str, str] = os.environ) -> Config:
 def _kind(options: Options, name: str, environ: Mapping[str, str]) -> str:
     """Return the kind of the instance that the hub has under this name; empty if there is none to be seen."""
     try:
-        url = config.hub_url(options.hub, environ, load_config(options, environ))
-        return opening.open_hub(url).peer(name).kind
+        found = load_config(options, environ)
+        return hub_at(config.hub_url(options.hub, environ, found), found, name, environ).peer(name).kind
     except (XwError, OSError):
         return ""
 

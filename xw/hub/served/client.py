@@ -108,7 +108,7 @@ class ServedHub:
 
     def rooms(self) -> Rooms:
         """Raise Refused: rooms are on the host, with all that they have heard."""
-        raise Refused(f"{self.url} is a served hub, whose rooms are seen on its host only")
+        raise Refused(f"{self.url} keeps no rooms for members: a served hub shows them on its host only")
 
     # Mail that the member sends
 
@@ -344,7 +344,7 @@ class ServedHub:
         if not owner:
             yield from (Finding("ok", "connected", step) for step in link.steps)
         me = self.member
-        yield Finding("ok", "connected", f"{self.url} is a served hub, and knows this key as {me}")
+        yield Finding("ok", "connected", f"connected to {self.url}, a served hub that knows this key as {me}")
         if owner:
             told = self._asking.ask("findings", owner=owner)
             for one in told if isinstance(told, list) else []:
