@@ -5,12 +5,12 @@ message is signed or judged, so commands that do neither pay nothing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from xw import config, layout
 from xw.config import Config
-from xw.errors import Damaged, NoMessage
+from xw.errors import Damaged, NoMessage, XwError
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
@@ -18,7 +18,7 @@ from xw.sender_status import NEW_KEY, UNSIGNED, SenderStatus
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
-    from xw.hub.contract import Outgoing
+    from xw.hub.contract import Hub, Outgoing
     from xw.keyring import Keyring
     from xw.trust.senders import Senders
 
@@ -145,6 +145,22 @@ class Credentials:
                 if name.startswith(f"{message_id}."):
                     return self._mailbox.read(Place(folder, name))
         return None
+
+
+def onlooker(
+    hub: "Hub", found: Config, environ: Mapping[str, str] = os.environ
+) -> Callable[[Message], SenderStatus]:
+    """Return a function for the sender's status of messages in others' folders of a hub, such as a room's."""
+    from xw import keyring
+    from xw.trust.senders import Knowledge, Senders
+
+    hub_id = ""
+    with suppress(XwError, OSError):  # a hub without an id, which cannot be given one
+        hub_id = hub.identity()
+    team = os.path.join(found.folder, ALLOWED) if config.in_project(found) else ""
+    ring = keyring.of(hub_id, found, environ)
+    senders = Senders(Knowledge("", hub_id, ring, team, lambda name: hub.keys([name])[0]))
+    return lambda message: senders.status(message, "")
 
 
 def equip(

@@ -106,8 +106,19 @@ class Mailbox(Attachments):
         return message
 
     def judged(self, message: Message, folder: str = INBOX["pending"]) -> Message:
-        """Return a message of a folder with the status of its sender, for whoever shows it."""
-        return message if self.judge is None else message._replace(status=self.judge(message, folder))
+        """Return a message of a folder with the status of its sender, for whoever shows it.
+
+        The body of a room's turn has the status of each line's author, too.
+        """
+        judge = self.judge
+        if judge is None:
+            return message
+        found = message._replace(status=judge(message, folder))
+        if "room" not in message.fields and message.body.isascii() and "(" not in message.body:
+            return found  # without the import of what follows
+        from xw import relayed
+
+        return relayed.marked(found, lambda one: judge(one, "")) if relayed.concerns(found) else found
 
     def glance(self, place: Place) -> Message | None:
         """Return the message at a place; None if it is gone or unreadable, which `check` reports."""

@@ -12,7 +12,7 @@ from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
 from xw.gist import gist
 from xw.named_tuple import NamedTuple
-from xw.sender_status import SenderStatus
+from xw.sender_status import Relayed, SenderStatus
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ _SIZE = 2**63 - 1  # bytes of a file
 _DIGITS = 40  # of a whole number: 128 bits and a sign
 _DEPTH = 100  # of nested lists and objects
 _ABOUT = 60  # characters of the body in a message's one-line name
-_PRINTED = ("id", "state", "files", "error", "code", "exit_code")
-"""Keys that xw adds to a printed message: an unknown field of this name could pass for one."""
+_PRINTED = ("id", "state", "files", "error", "code", "exit_code", "lines", "originals")
+"""Keys that xw adds to a printed message, where a field of this name could pass for one; and what a room's
+lines were, which `lines` stands for."""
 
 
 class Attachment(NamedTuple):
@@ -47,6 +48,7 @@ class Message(NamedTuple):
     """A message read from its file; `fields` is the whole object, unknown fields included, `data` the bytes.
 
     `status` is what is known of its sender, from `Mailbox.judged`; None where nobody has asked.
+    In a room's turn, `lines` has the same for each line that its body shows.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Message(NamedTuple):
     fields: Fields
     data: bytes = b""
     status: SenderStatus | None = None
+    lines: tuple[Relayed, ...] = ()
 
     @property
     def short(self) -> str:
@@ -126,6 +129,8 @@ class Message(NamedTuple):
         told = {"format": layout.FORMAT, "id": self.id, **fields}
         if self.expires:
             told["expires"] = clock.utc(self.expires)
+        if self.lines:
+            told["lines"] = [one.to_json() for one in self.lines]
         return told  # type: ignore[return-value]  # checked by _SHAPE
 
     def about(self) -> "mail.About":

@@ -7,6 +7,8 @@ FIRST_SEEN = "verified, first seen"
 UNSIGNED = "unsigned"
 FORGED = "FORGED"
 NEW_KEY = "NEW KEY"
+AS_THE_ROOM_SAYS = "as the room says"
+"""Of a line in a room whose own message was not passed on: the room's word alone."""
 
 
 class SenderStatus(NamedTuple):
@@ -27,10 +29,26 @@ class SenderStatus(NamedTuple):
     @property
     def is_alarming(self) -> bool:
         """True if the message looks like somebody else's: a reader must be told so, whatever the policy."""
-        return not self.is_verified and self.word != UNSIGNED
+        return not self.is_verified and self.word not in (UNSIGNED, AS_THE_ROOM_SAYS)
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}" if self.why else self.word
+
+
+class Relayed(NamedTuple):
+    """A line in a room's turn: its author, and what is known of who said it."""
+
+    author: str
+    status: SenderStatus
+
+    def to_json(self) -> dict[str, str]:
+        """Return the object that `--json` prints."""
+        return {"author": self.author, "sender_status": self.status.word, "sender_note": self.status.why}
+
+
+def as_the_room_says(signer: str = "") -> SenderStatus:
+    """Return the status of a line without its message; with a `signer`, its author signs what it sends."""
+    return SenderStatus(f"{AS_THE_ROOM_SAYS}, though {signer} signs" if signer else AS_THE_ROOM_SAYS)
 
 
 def downgraded(name: str) -> SenderStatus:

@@ -72,7 +72,7 @@ def test_the_words_are_those_of_the_code() -> None:
 
 def test_the_message_is_that_of_the_reader() -> None:
     """The schema of a message has the fields that `decode` checks, and those that it takes in any form."""
-    unchecked = {"urgent", "priority", "typed"}
+    unchecked = {"urgent", "priority", "typed", "originals"}
     assert set(files.Message.__annotations__) == set(message._SHAPE) | unchecked
     assert files.Message.__optional_keys__ == message._OPTIONAL | unchecked
 

@@ -184,7 +184,7 @@ def test_common_options_before_a_command_of_two_words(team: Team) -> None:
     assert team.run("--as", "bob", "room", "say", "talk", "by bob", by=None).code == 0
     finish(team)
     said = [line for line in team.ok("log", "--room", "talk").splitlines() if "by bob" in line]
-    assert said and " bob: by bob" in said[0]
+    assert said and " bob (verified): by bob" in said[0]
 
 
 def test_a_conversation_from_the_shell(team: Team) -> None:
@@ -200,7 +200,7 @@ def test_a_conversation_from_the_shell(team: Team) -> None:
     assert (running.returncode, err) == (0, "")
     assert '"turns": 2' in out
     text = team.ok("log", "--room", "talk").splitlines()
-    assert (text[1][21:], text[2]) == ("bob: bob says", "    this")
+    assert (text[1][21:], text[2]) == ("bob (verified): bob says", "    this")
     assert "> carol says\n> this" in team.ok("log", "--room", "talk", "--format", "markdown")
     assert '"author": "carol"' in team.ok("log", "--room", "talk", "--format", "json", "--with", "carol")
     assert team.run("log", "--room", "talk", "--grep", "nothing like it")[:2] == (1, "")

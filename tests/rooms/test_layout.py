@@ -80,7 +80,7 @@ def test_a_room(tmp_path: Path, run: Callable[[str], Tmux]) -> None:
     tmux = run("rooms.md")
     below = ("capture-pane", "-p", "-t", "salon:0.3")
     until(lambda: "the room is closed" in tmux.run(*below))
-    assert [name for name in PROGRAMS if f" {name}: " not in tmux.run(*below)] == []
+    assert [name for name in PROGRAMS if f" {name} (verified): " not in tmux.run(*below)] == []
     check_panes(tmux)
 
 

@@ -28,7 +28,12 @@ def test_a_room_is_made_and_seen_from_a_mirror(made: Machine, stage: Stage) -> N
     stage.send("bob", "talk", "hello back")
     room.step()
     shown = made.ok("log", "--room", "talk")
-    said = ("Tea?", "alice: hello from afar", "alice: and by plain send", "bob: hello back")
+    said = (
+        "Tea?",
+        "alice (verified): hello from afar",
+        "alice (verified): and by plain send",
+        "bob (unsigned): hello back",
+    )
     assert [words for words in said if words not in shown] == []
     assert "has the floor" in made.ok("room", "show", "talk")
 

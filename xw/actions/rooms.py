@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from xw import clock, config, layout, post
 from xw.actions import keys
 from xw.actions.supervising import orphaned
-from xw.credentials import equip
+from xw.credentials import equip, onlooker
 from xw.errors import (
     Busy,
     Closed,
@@ -40,6 +40,7 @@ from xw.text import nearest
 from xw.watch import Arrivals
 
 if TYPE_CHECKING:
+    from xw.relayed import Judge
     from xw.shapes import rooms as shapes
     from xw.shapes.files import RoomLimits
 
@@ -170,7 +171,9 @@ def open_to_run(options: Options, name: str) -> Instance:
         raise Usage(elsewhere)
     files, hub = open_hub(room.hub.url)
     mailbox, found = Mailbox(files, name), load_config(options)
-    credentials = equip(mailbox, hub, found)
+    # Its key is its own: XW_KEY is the one of whoever runs it.
+    environ = {key: value for key, value in os.environ.items() if key != "XW_KEY"}
+    credentials = equip(mailbox, hub, found, environ)
     instance = Instance(mailbox, hub, Direct(mailbox, hub), found, files.root, given=credentials)
     keys.ensure(instance, hub)
     return instance
@@ -354,12 +357,17 @@ def look(room: Opened | Instance) -> Room:
     return Room(room.name, made, state, waiting, runs(room.hub, room.name))
 
 
-def transcript(room: Opened | Instance, follow: bool = False, left_out: LeftOut = ignore) -> Iterator[Entry]:
+def transcript(
+    room: Opened | Instance,
+    follow: bool = False,
+    left_out: LeftOut = ignore,
+    judge: "Judge | None" = None,
+) -> Iterator[Entry]:
     """Yield what was said in a room, oldest first; with `follow`, go on until it is closed.
 
-    `left_out` gets each message that cannot be read.
+    `left_out` gets each message that cannot be read. `judge` returns the status of a message's sender.
     """
-    reader = Transcript(_view(room), left_out)
+    reader = Transcript(_view(room), left_out, judge)
     if not follow:
         yield from reader.fresh()
         return
@@ -377,6 +385,11 @@ def transcript(room: Opened | Instance, follow: bool = False, left_out: LeftOut 
             if over:
                 return
             woken.wait()
+
+
+def judge(options: Options, room: Opened) -> "Judge":
+    """Return a function for the status of those who wrote a room's messages."""
+    return onlooker(room.hub, load_config(options))
 
 
 def _view(room: Opened | Instance) -> RoomView:

@@ -244,7 +244,8 @@ class Rooms:
             earliest = 0 if since is None else clock.when(since, room.now(), future=False)
             if author is not None:
                 rooms.check_author(room, author)
-        return self._entries(rooms.transcript(room, follow, self._missing), author, grep, earliest)
+            judge = rooms.judge(self._options, room)
+        return self._entries(rooms.transcript(room, follow, self._missing, judge), author, grep, earliest)
 
     def _entries(
         self, found: Iterator[Entry], author: str | None, grep: str | None, earliest: int

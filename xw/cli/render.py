@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from xw import Entry, Line, clock, layout
+from xw import Entry, Line, clock, layout, relayed
 from xw.cli.show import dated, emit, put, say, tell
 from xw.quote import MARGIN, guarded, indented, quoted
 from xw.text import visible
@@ -42,10 +42,10 @@ def _markdown(item: Item) -> None:
         say(f"*{dated(message.sent)}, {message.short}*\n")
         _quote(message.body, _names(item))
     elif item.kind == "event":
-        tell(f"*{item.text.replace('<', '&lt;')}*")
+        tell(f"*{item.text.replace('<', '&lt;')}{_doubt(item)}*")
         say("")
     elif not item.silent:
-        put(f"**{visible(item.author)}** ({dated(item.at)})\n")
+        put(f"**{visible(item.author)}**{visible(_status(item), '')} ({dated(item.at)})\n")
         _quote(item.text.rstrip(), item.files)
 
 
@@ -79,17 +79,28 @@ class Text:
     def _entry(self, entry: Entry) -> None:
         when = clock.brief(entry.at)
         if entry.kind == "event" or entry.silent:
-            what = entry.text if entry.kind == "event" else f"{entry.author} passes"
+            what = (entry.text if entry.kind == "event" else f"{entry.author} passes") + _doubt(entry)
             put(self._paint(f"{when} -- {visible(what, keep='')}", _FAINT))
             return
         colour = self._given.setdefault(entry.author, _COLOURS[len(self._given) % len(_COLOURS)])
         files = (f"(file: {visible(name, keep='')})" for name in entry.files)
-        text = "\n".join(filter(None, (guarded(entry.text.rstrip()), *files)))
+        text = "\n".join(filter(None, (guarded(relayed.guarded(entry.text.rstrip())), *files)))
         said = text.replace("\n", f"\n{MARGIN}")
-        put(f"{when} {self._paint(visible(entry.author), colour)}: {said}")
+        who = self._paint(visible(entry.author), colour) + visible(_status(entry), "")
+        put(f"{when} {who}: {said}")
 
     def _paint(self, text: str, colour: int) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+
+
+def _status(entry: Entry) -> str:
+    """Return the status of a line's author, behind the name."""
+    return f" ({relayed.in_words(entry.status)})" if entry.status else ""
+
+
+def _doubt(entry: Entry) -> str:
+    """Return the status of an event's author if the event may not be the room's."""
+    return _status(entry) if entry.status and entry.status.is_alarming else ""
 
 
 def _names(line: Line) -> Iterable[str]:

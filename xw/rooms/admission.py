@@ -4,6 +4,9 @@ The author of a line is the mailbox that sent it, whatever the message claims.
 Members may speak, and so may people (instances of kind human) and the room's own
 host, who writes as the room. Everyone may join and leave; only people, the host
 and the owner may give other commands, which include every change of a setting.
+What another has forged in its sender's name is no line and no command. A command
+needs more: nothing may speak against its sender. A line may come unsigned, or
+with a new key: readers see that themselves.
 """
 
 from typing import Literal, NamedTuple
@@ -16,6 +19,7 @@ from xw.message import Fields, Message
 from xw.rooms import definition, payload, settings
 from xw.rooms.scene import HUMAN, MINUTE, ROOM, Member, kind_of
 from xw.rooms.state import CLOSED, OPEN, PAUSED, State, answers, reached_all
+from xw.sender_status import FORGED, SenderStatus
 from xw.text import first_line, span
 from xw.words import InstanceKind, RoomCommand, RoomEvent, Type
 
@@ -50,10 +54,19 @@ _LINE = Answer(line=True)
 _ASIDE = Answer(aside=True)
 
 
-def decide(state: State, hub: Outgoing, message: Message, now: int) -> Answer:
-    """Return the reaction of a room in this state to a message that is not one of its own events."""
+def decide(
+    state: State, hub: Outgoing, message: Message, now: int, status: SenderStatus | None = None
+) -> Answer:
+    """Return the reaction of a room in this state to a message that is not one of its own events.
+
+    `status` is what is known of its sender; None where nobody can tell.
+    """
+    if status and status.word == FORGED:  # no notice: the one that it names has not sent it
+        return Answer(dropped=("refused", str(status)))
     own = payload.read(message)
     if own and own.kind == payload.CONTROL:
+        if status and status.is_alarming:
+            return _refusal(message, f"a command must be certainly yours, and this one is {status}")
         return _control(state, hub, message, own)
     if not payload.is_line(message):
         return _PUT_AWAY if state.status == CLOSED else _sign(state, message)

@@ -11,18 +11,19 @@ from collections.abc import Sequence
 
 from xw import layout, outbox, post
 from xw.clock import SECOND
-from xw.errors import Unreadable, XwError, explain, unforeseen
+from xw.errors import Refused, Unreadable, XwError, explain, unforeseen
 from xw.faults import Faults
 from xw.instance import Instance
 from xw.layout import INBOX
 from xw.message import Attachment, Fields, Message
 from xw.presence import NO_MEMORY
-from xw.rooms import admission, definition, payload, settings, wording
+from xw.rooms import admission, definition, originals, payload, settings, wording
 from xw.rooms.payload import Payload
 from xw.rooms.policies import POLICIES, Policy
 from xw.rooms.scene import ROOM, File, Limits, Line, Member, has_news, is_for
 from xw.rooms.state import CLOSED, OPEN, State
 from xw.rooms.view import RoomView
+from xw.sender_status import FORGED
 from xw.text import size
 from xw.words import Type
 
@@ -44,8 +45,8 @@ class Coordinator:
         self._started = instance.now()
         self._sound = False  # True while `state` equals the fold of the files
         self._faults = Faults(f"{instance.root}/{instance.name}")
-        self.unheard: dict[str, Unreadable] = {}
-        """Pending mail that cannot be read here and now, and why."""
+        self.unheard: dict[str, XwError] = {}
+        """Mail that cannot be read here and now, or is forged, and why."""
 
     @property
     def _limits(self) -> Limits:
@@ -126,7 +127,14 @@ class Coordinator:
     def _take(self, message: Message) -> None:
         now = self.instance.now()
         known = self.state.settled.get(message.id)
-        answer = admission.settled(known) if known else admission.decide(self.state, self._hub, message, now)
+        if known:
+            answer = admission.settled(known)
+        else:
+            judge = self._mailbox.judge
+            status = judge(message, INBOX["pending"]) if judge else None
+            answer = admission.decide(self.state, self._hub, message, now, status)
+            if answer.dropped and status and status.word == FORGED:
+                self.unheard[message.file_name] = Refused(str(status))
         if answer.event:
             if self.state.status == CLOSED and answer.event["event"] == payload.RESUMED:
                 # Before the event: an open room without a card would count as one whose record was removed.
@@ -235,10 +243,11 @@ class Coordinator:
             member = member._replace(fresh=True)
         shown = self._lines_for(member)
         files, paths, sums = self._enclosed(shown)
-        body = wording.turn(state.name, member, self._brief(member, shown, again), shown, files)
+        said, left_out = wording.fitting(shown, files)
+        body = wording.turn(state.name, member, self._brief(member, shown, again), said, left_out)
         passed = sorted({state.name}.union(*(line.rooms for line in shown)))
         author = next((line.author for line in reversed(shown) if line.author != member.name), state.name)
-        more: Fields = {"author": author, "rooms": passed}
+        more: Fields = {"author": author, "rooms": passed, **originals.of(self._mailbox, shown[left_out:])}
         draft = post.Draft("question", (member.name,), body, attachments=paths, more=more, sums=sums)
         fields: Fields = {"turn": state.given + 1, "again": again, "memory": memory}
         self._send(draft, Payload(payload.TURN, {key: value for key, value in fields.items() if value}))

@@ -49,7 +49,8 @@ class Line(NamedTuple):
 
     `rooms` are the rooms that the text has passed through, `names` the names it mentions.
     A PASS is a line that is `silent`: it counts, and nobody sees it. `person` is True for a person's words,
-    and for those of the room's host.
+    and for those of the room's host. `original` is the file name of its message, if that can show others who
+    said it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Line(NamedTuple):
     silent: bool = False
     files: tuple[File, ...] = ()
     person: bool = False
+    original: str = ""
 
 
 class Member(NamedTuple):

@@ -8,7 +8,7 @@ each message that it sends, by the same two methods.
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from xw import clock, layout
+from xw import clock, layout, relayed
 from xw.errors import Usage
 from xw.message import Message
 from xw.rooms import definition, payload
@@ -196,7 +196,7 @@ class State:
         if message.re:
             self.settled[message.re] = event or "unknown"
         if event == payload.OPENED:
-            self.lines.append(line_of(message, message.sent))
+            self.lines.append(line_of(message, message.sent)._replace(original=""))  # the room's own
         elif event == payload.JOINED and layout.is_name(name):
             back = member or Member(name, kind_of(own.text("as")), self.given, self.remembered())
             self.members[name] = back.back()._replace(open=None)
@@ -294,4 +294,5 @@ def line_of(message: Message, now: int, after: int = 0) -> Line:
         mentions(text),
         silent,
         files,
+        original=message.file_name if relayed.may_travel(message) else "",
     )

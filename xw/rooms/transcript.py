@@ -7,13 +7,14 @@ draw them. Turns are left out: they only repeat lines.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from xw import clock
+from xw import clock, relayed
 from xw.message import Message
 from xw.rooms import payload, wording
 from xw.rooms.payload import Payload
 from xw.rooms.record import LeftOut, Record, ignore
 from xw.rooms.state import line_of
 from xw.rooms.view import RoomView
+from xw.sender_status import SenderStatus
 from xw.words import EntryKind, RoomEvent
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Entry(NamedTuple):
 
     `kind` is line or event, `event` names the event; `author` is the speaker, or
     the room; `at` is in microseconds since the epoch; `silent` marks a PASS; `files`
-    came with the line, or were added to an earlier one.
+    came with the line, or were added to an earlier one. `status` is what is known of
+    the author; None where nobody has asked.
     """
 
     id: str
@@ -43,28 +45,42 @@ class Entry(NamedTuple):
     event: RoomEvent | Literal[""] = ""
     silent: bool = False
     files: tuple[str, ...] = ()
+    status: SenderStatus | None = None
 
     def to_json(self) -> "rooms.Entry":
         """Return the object that `--json` prints."""
         told = {**self._asdict(), "at": clock.rfc3339(self.at), "files": list(self.files)}
+        del told["status"]
+        if self.status:
+            told |= {"sender_status": self.status.word, "sender_note": self.status.why}
         return cast("rooms.Entry", {"format": 1, **told})
 
 
 class Transcript:
     """The entries of a mailbox's room; call `fresh` again as it grows.
 
-    Report unreadable files to `left_out`.
+    Report unreadable files to `left_out`. `judge` returns the status of a message's sender.
     """
 
-    def __init__(self, room: RoomView, left_out: LeftOut = ignore) -> None:
+    def __init__(
+        self, room: RoomView, left_out: LeftOut = ignore, judge: relayed.Judge | None = None
+    ) -> None:
         self._record = Record(room, left_out)
+        self._room = room.name
+        self._judge = judge
+        self._thread: str | None = None
         self._spoke = 0  # time of the room's last message, by its clock
 
     def fresh(self) -> Iterator[Entry]:
         """Yield the entries since the last call, in the order in which the room took them."""
         for message, own in self._record.fresh():
             entry = _entry(message, own, self._spoke)
-            self._spoke = max(self._spoke, message.sent if own else 0)
+            if own:
+                self._spoke = max(self._spoke, message.sent)
+                self._thread = self._thread or message.thread or message.id
+            if entry and self._judge:
+                status = relayed.in_record(message, self._room, self._thread, self._judge)
+                entry = entry._replace(status=status)
             if entry:
                 yield entry
 

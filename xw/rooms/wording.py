@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xw.quote import GUARD, is_look_alike
+from xw.relayed import spoken
 from xw.rooms.scene import ROOM, File, Line, Member
 
 _INDENT = "  "
@@ -25,13 +26,9 @@ _LONGEST = 100_000  # characters to keep of a line that is too long alone: at mo
 _TOPIC = 4000  # characters of the topic, and of a persona
 
 
-def spoken(line: Line, files: Mapping[File, str]) -> str:
-    """Return a line with its author, safe to stand among others; `files` has the words for each file."""
-    text = line.text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    # `splitlines` knows every character that some program shows as a line break.
-    said = [GUARD + row if is_look_alike(row) else row for row in text.splitlines()]
-    words = [*(said or [""]), *(f"(file: {files[file]})" for file in line.files)]
-    return f"{line.author}: " + f"\n{_INDENT}".join(words)
+def line(said: Line, files: Mapping[File, str]) -> str:
+    """Return a line as a turn shows it; `files` has the words for each file."""
+    return spoken(said.author, said.text, [files[file] for file in said.files])
 
 
 def event(room: str, text: str) -> str:
@@ -64,9 +61,8 @@ class Brief(NamedTuple):
     again: bool = False
 
 
-def turn(room: str, member: Member, brief: Brief, lines: Sequence[Line], files: Mapping[File, str]) -> str:
-    """Return the body of a turn; for a room only the lines, because it instructs its own members."""
-    shown, left_out = _fitting(lines, files)
+def turn(room: str, member: Member, brief: Brief, shown: Sequence[str], left_out: int = 0) -> str:
+    """Return the body of a turn with the lines `shown`; for a room nothing else: it instructs its members."""
     if member.kind == ROOM:
         return "\n".join(shown)
     first = [_first(member, brief)]
@@ -98,12 +94,12 @@ def _block(label: str, text: str) -> str:
     )
 
 
-def _fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:
-    """Return the newest lines that fit, and the number of older lines left out."""
+def fitting(lines: Sequence[Line], files: Mapping[File, str]) -> tuple[list[str], int]:
+    """Return the texts of the newest lines that fit into a turn, and the number of older lines left out."""
     shown: list[str] = []
     left = _LIMIT
-    for line in reversed(lines):
-        text = spoken(line, files)
+    for one in reversed(lines):
+        text = line(one, files)
         left -= len(json.dumps(text, ensure_ascii=False).encode())
         if left < 0 and shown:
             break

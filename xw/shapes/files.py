@@ -53,6 +53,9 @@ Message = TypedDict(
         "typed": NotRequired[
             Annotated[object, Field(description="True if a person typed it in the sender's own window.")]
         ],
+        "originals": NotRequired[
+            Annotated[object, Field(description="In a room's turn: the message that each line was, or null.")]
+        ],
         "retry_of": NotRequired[
             Annotated[Id | None, Field(description="The dead letter that this one repeats.")]
         ],

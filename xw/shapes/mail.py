@@ -7,7 +7,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 
 from xw.codes import ErrorCode
 from xw.shapes import files
-from xw.shapes.words import Count, Format, Id, Name, Path, Time
+from xw.shapes.words import STATUS, Count, Format, Id, Name, Path, Time
 from xw.words import FailureKind, Kept, Resending, Type, Where, WorkState
 
 
@@ -21,10 +21,19 @@ class Error(TypedDict):
     suggestions: Annotated[NotRequired[list[str]], Field(description="Command lines that work instead.")]
 
 
+class Relayed(TypedDict):
+    """A line in a room's turn."""
+
+    author: Name
+    sender_status: Annotated[str, Field(description=STATUS)]
+    sender_note: Annotated[str, Field(description="The reason, or empty.")]
+
+
 class Message(files.Message):
     """A message: the fields of its file, unknown ones included, and its id."""
 
     id: Id
+    lines: Annotated[NotRequired[list[Relayed]], Field(description="In a room's turn: who said its lines.")]
 
 
 class Placed(Message):

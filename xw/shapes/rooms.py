@@ -1,12 +1,12 @@
 """The `--json` output of the commands of `xw room`, and of `xw log --room`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's from Python 3.12 on
 
 from xw.shapes.files import RoomLimits
-from xw.shapes.words import Count, Format, Id, Name, Time
+from xw.shapes.words import STATUS, Count, Format, Id, Name, Time
 from xw.words import EntryKind, InstanceKind, Policy, RoomEvent, RoomStatus
 
 
@@ -93,3 +93,5 @@ class Entry(TypedDict):
     event: Annotated[RoomEvent | Literal[""], Field(description="The event; empty for a line.")]
     silent: Annotated[bool, Field(description="True if the member passed.")]
     files: list[str]
+    sender_status: NotRequired[Annotated[str, Field(description=STATUS)]]
+    sender_note: NotRequired[Annotated[str, Field(description="The reason, or empty.")]]
