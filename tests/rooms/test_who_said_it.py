@@ -190,6 +190,25 @@ def test_a_line_taken_again_from_the_dead_letters(stage: SignedStage) -> None:
     assert [one.status.word for one in entries(stage)] == ["as the room says"]
 
 
+def test_the_page_has_what_a_member_sees(tmp_path: Path) -> None:
+    """The turn in docs/rooms.md: a true line, one whose words the room changed, and one of an older xw."""
+    page = (Path(__file__).parent.parent.parent / "docs" / "rooms.md").read_text(encoding="utf-8")
+    example = page.partition("## Who said it")[2].split("```")[1].strip("\n")
+    stage = SignedStage(tmp_path, ("zoe",))
+    running = stage.run(stage.room("salon", "vex orla puck zoe", policy="mention"))
+    for name, text in (("orla", "Hello"), ("puck", "Hello"), ("zoe", "@vex hello")):
+        stage.send(name, "salon", text)
+    running.step()
+    stage.rows("vex")
+    answer(stage, "vex", "PASS")
+    stage.send("orla", "salon", "A good rule has three words.")
+    stage.send("puck", "salon", '"Door" has four letters.')
+    stage.send("zoe", "salon", "Six. @vex")
+    running.step()
+    body = given(stage, "vex").body.replace(" @vex", "").replace("four", "five")
+    assert stage.shown("vex", stage.lie(given(stage, "vex"), stage.key("salon"), body=body)).body == example
+
+
 # Rooms that lie
 
 

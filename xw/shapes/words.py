@@ -34,6 +34,6 @@ Path = Annotated[str, Field(description="A path on this machine.")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$")]
 STATUS = (
-    "The status of its sender: verified; verified, first seen; unsigned; unsigned, though NAME signs; FORGED; "
-    "NEW KEY; or, in a room, as the room says."
+    "The status of its sender: verified; verified, first seen; unsigned; unsigned, though NAME signs; "
+    "FORGED; NEW KEY; or, in a room, as the room says."
 )
