@@ -118,7 +118,8 @@ def test_a_removed_member(host: Host, guest: Callable[[str], Guest]) -> None:
         hub.knows("alice")
     disconnect()
     told = alice.run("sync")
-    assert (told.code, "login refused" in told.err) == (6, True), told
+    assert (told.code, "login refused" in told.err, "ssh-copy-id" in told.err) == (6, True, False), told
+    assert "`xw hub invite NAME` there" in told.err
     assert (host.hub / "alice" / "card.json").exists()
 
 

@@ -279,7 +279,8 @@ def link_to(target: Target, key: str = "") -> SshLink:
 
 def only(route: Route, key: str) -> Route:
     """Return a route on which only the key in a file is offered."""
-    return route._replace(named=(key,), usual=(), certificates=(), identities_only=True, agent=None)
+    alone = route._replace(named=(key,), usual=(), certificates=(), identities_only=True, agent=None)
+    return alone._replace(served=True)
 
 
 def _jump_to(route: Route) -> SshLink:

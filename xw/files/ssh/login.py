@@ -16,6 +16,10 @@ from xw.text import visible
 _ANSWER = 15.0  # seconds; sshd may look up the user in a remote directory
 
 
+class NotAccepted(Refused):
+    """The server accepts none of the keys."""
+
+
 def log_in(transport: Transport, route: Route, budget: Budget) -> str:
     """Log in; return the accepted key's name. Raise Refused, with what to do, or Unreachable."""
     unusable = Unusable([], [])
@@ -28,7 +32,9 @@ def log_in(transport: Transport, route: Route, budget: Budget) -> str:
                 return key.name
             if not transport.is_active():
                 raise _why_ended(transport, route, tried, unusable)
-    raise Refused(_why_not(route, tried, unusable, f"the server accepts none of them{_banner(transport)}"))
+    raise NotAccepted(
+        _why_not(route, tried, unusable, f"the server accepts none of them{_banner(transport)}")
+    )
 
 
 def _accepted(transport: Transport, route: Route, key: Key, unusable: Unusable) -> bool:
@@ -104,6 +110,11 @@ def _why_not(route: Route, tried: dict[str, set[bytes]], unusable: Unusable, out
     if not tried:
         copy = f"`ssh-keygen -t ed25519`, then `ssh-copy-id {_login(route)}`"
         return f"{route}: there is no key to log in with (checked {_files(route)}){_wrong(unusable)}: {copy}"
+    if route.served:
+        return (
+            f"{route}: login refused: the host does not accept the key {_names(tried)}{_wrong(unusable)}: "
+            "ask the hub's owner whether it was removed; `xw hub invite NAME` there lets this machine in"
+        )
     return (
         f"{route}: login refused: tried {_names(tried)}; {outcome}{_wrong(unusable)}: "
         f"is the user {route.user!r} right? `ssh-copy-id {_login(route)}` installs a key; "

@@ -46,6 +46,14 @@ class Dropped(Unreachable):
     """The host closed the connection before its greeting, usually because too many connect at once."""
 
 
+class OtherHostKey(Refused):
+    """The host shows another key than is known; `place` is the file and line with the known one, if any."""
+
+    def __init__(self, text: str, place: str) -> None:
+        super().__init__(text)
+        self.place = place
+
+
 class Transport(paramiko.Transport):
     """A transport that offers the route's algorithms, and keeps the host's key as it was sent.
 
@@ -292,7 +300,8 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyL
     if found.state != "known":
         name = known_hosts.name_of(host, port)
         shown = HostKey(name, key_type, known_hosts.fingerprint(blob))
-        raise Refused(f"{route}: {_why_not_known(route, found, shown, blob)}")
+        place = found.line.place if found.line else ""
+        raise OtherHostKey(f"{route}: {_why_not_known(route, found, shown, blob)}", place)
 
 
 def _why_not_known(route: Route, found: known_hosts.Verdict, shown: HostKey, blob: bytes) -> str:

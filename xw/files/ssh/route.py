@@ -65,6 +65,8 @@ class Route(NamedTuple):
     """`ConnectTimeout` in seconds, for TCP and for the key exchange; None if not set."""
     via: "Route | None"
     command: str | None
+    served: bool = False
+    """True if the host knows the one key to try as a member of a served hub."""
 
     @property
     def keys(self) -> tuple[str, ...]:

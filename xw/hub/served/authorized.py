@@ -55,10 +55,12 @@ class KeysFile:
         return [entry for entry in found if not hub or same_hub(entry.hub, hub)]
 
     def open_to_others(self) -> list[str]:
-        """Return what others can write of the file and the two folders above: sshd's StrictModes."""
-        place = f"{self._files.root}/{self._name}"
-        folders = (self._files.root, os.path.dirname(self._files.root))
-        return [path for path in (*folders, place) if os.path.exists(path) and os.stat(path).st_mode & 0o022]
+        """Return what others can write of the file and the folders up to the home: sshd's StrictModes."""
+        paths = [f"{self._files.root}/{self._name}", self._files.root]
+        home = os.path.realpath(pwd.getpwuid(os.geteuid()).pw_dir)
+        while paths[-1].startswith(f"{home}/"):
+            paths.append(os.path.dirname(paths[-1]))
+        return [path for path in paths if os.path.exists(path) and os.stat(path).st_mode & 0o022]
 
     def change(self, edit: Edit) -> None:
         """Replace the lines by what `edit` returns for them; it may raise, and then nothing changes.

@@ -15,7 +15,9 @@ from xw import keyring
 from xw.errors import Damaged, Refused, Unreachable
 from xw.files.ssh import known_hosts
 from xw.files.ssh.link import SshLink
+from xw.files.ssh.login import NotAccepted
 from xw.files.ssh.program import Budget
+from xw.files.ssh.reach import OtherHostKey
 from xw.files.ssh.route import Route, find
 from xw.files.ssh.session import SessionChannel
 from xw.files.ssh.target import PORT, parse
@@ -93,13 +95,13 @@ def _exchange(link: SshLink, name: str, own: PublicKey) -> None:
 
 def _why(error: Refused, link: SshLink, folder: str, name: str, invitation: Invitation) -> Refused:
     """Return why the host takes neither key, or is not the one that invited."""
-    if f"{folder}/host" in str(error):
+    if isinstance(error, OtherHostKey) and error.place.startswith(folder):
         shown = known_hosts.fingerprint(invitation.host_key)
         return Refused(
             f"{link.name}: its host key is not the one in the invitation ({shown}): it is another host, or "
             f"somebody is in between; nothing was sent. Ask the hub's owner for `xw hub invite {name} --host`"
         )
-    if "login refused" not in str(error):
+    if not isinstance(error, NotAccepted):
         return error
     why = "has expired" if invitation.expired else "was used on another machine, or taken back"
     return Refused(f"{link.name}: the invitation {why}: `xw hub invite {name}` on the host makes another one")
