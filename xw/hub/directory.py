@@ -235,7 +235,8 @@ class DirectoryHub:
             lines = [line]
         first = " ".join((lines or [line])[0].split()[:2])
         if card.get("key") != first:
-            self._replace_card(name, card, {**card, "key": first})
+            with suppress(OSError):  # the file decides; some SFTP servers cannot replace a card
+                self._replace_card(name, card, {**card, "key": first})
 
     def _replace_card(self, name: str, old: Mapping[str, object], card: Mapping[str, object]) -> None:
         """Replace a card, with another time than before: mirrors read it again only then.
