@@ -44,6 +44,7 @@ HUB_ID = "hub.id"
 HUB_MARK = "hub.mark-"  # followed by a random word; it shows whether two URLs lead to one hub
 CARD = "card.json"
 KEY = "key"  # the published keys of an instance
+ADMITTED = "admitted"  # there while one more machine may use the instance's name
 CARD_FIELDS = ("name", "kind", "description", "capabilities", "model", "delivery")  # those that `init` writes
 PRESENCE = "presence.json"
 ROOM = "room.json"

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from xw import clock, config, layout, post
-from xw.actions import keys
+from xw.actions import guarding, keys
 from xw.actions.supervising import orphaned
 from xw.credentials import equip, onlooker
 from xw.errors import (
@@ -146,6 +146,8 @@ def create(
         raise taken
     if hub.knows(name) and hub.peer(name).kind != ROOM:  # a room without a definition is half made: go on
         raise Refused(f"{name!r} is the name of an instance: choose another name for the room")
+    if hub.knows(name):
+        guarding.check(hub, name, load_config(options))
     try:
         hub.rooms().make(name, definition.card(name, made), definition.encode(made))
     except FileExistsError:

@@ -7,13 +7,12 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, inviting, keys, project, sharing, shipped
+from xw.actions import beside, grouping, guarding, inviting, keys, project, registering, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
 from xw.config import Config
-from xw.errors import Refused, Unreachable, Usage, XwError
-from xw.files.access import DENIED
+from xw.errors import Unreachable, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_link, check_way
 from xw.hub import directory, opening
@@ -21,8 +20,6 @@ from xw.hub.contract import Hub, Progress
 from xw.hub.making import make_hub
 from xw.hub.sighting import Peer
 from xw.instance import Instance, Options, open_hub, open_instance, update_config, usual_mirror
-from xw.mailbox import Mailbox
-from xw.mirror.notes import Notes
 from xw.mirror.sync import Report
 
 if TYPE_CHECKING:
@@ -186,15 +183,9 @@ def init(
         instances[chosen] = {**instances.pop(was), **instances.get(chosen, {})}
     entry = {**instances.get(chosen, {}), **{key: value for key, value in card.items() if value}}
     known = beside.joined(written).get(url, []) if second else instances
-    new_mailbox = _register(hub, chosen, entry, first=chosen not in known and not name)
-    if config.is_remote(url):
-        Mailbox(LocalFiles(kept), chosen).make()
-        notes = Notes(LocalFiles(kept), url)
-        notes.note_url()
-        if mirror:
-            notes.note_hub(notes.about().at(url))
-        notes.reached()
-        notes.note_served(chosen, key or "" if hub.limits().one_owner else None)
+    unnamed = chosen not in known and not name
+    guard = lambda: guarding.check(hub, chosen, written, environ)  # noqa: E731
+    new_mailbox = registering.register(hub, chosen, entry, unnamed, kept, key, guard)
     if second:
         beside.note(path, url, chosen)
     else:
@@ -236,28 +227,6 @@ def _refuse_lost(url: str, found: Config) -> None:
     raise Unreachable(
         f"no hub at {url}, which {found.path} names: if it was moved, set `hub` there to its new path; "
         f"`xw init --hub {quote(url)}` makes an empty one"
-    )
-
-
-def _register(hub: Hub, name: str, entry: Mapping[str, object], first: bool) -> bool:
-    """Register an instance; return True if it is new. Raise Refused if `first` and the name is taken."""
-    if first and hub.knows(name):
-        raise _taken(hub.url, name)
-    try:
-        return hub.register(name, {"name": name, "kind": "agent", **project.card_of(entry)}, first)
-    except FileExistsError:  # another process was faster
-        raise _taken(hub.url, name) from None
-    except OSError as error:
-        if error.errno not in DENIED:
-            raise
-        problem = f"{hub.url} cannot be written from here ({error.strerror})"
-        raise Refused(f"{problem}: in a sandbox, run `xw init --name {name}` outside the sandbox") from None
-
-
-def _taken(url: str, name: str) -> Refused:
-    share = f"xw init --name {name} --hub {quote(url)}"
-    return Refused(
-        f"{url} has an instance {name!r} already: `{share}` shares its mailbox, another --name makes your own"
     )
 
 

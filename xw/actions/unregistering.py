@@ -11,12 +11,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, layout, outbox, presence
-from xw.actions import beside
+from xw.actions import beside, guarding
 from xw.actions.rooms import shared
 from xw.config import Config
 from xw.errors import NotFound, Refused, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.hub.contract import Hub
+from xw.hub.directory import DirectoryHub
 from xw.instance import Options, load_config, open_instance, update_config, usual_mirror
 from xw.mailbox import Mailbox
 from xw.text import counted
@@ -59,12 +60,12 @@ def unregister(options: Options, name: str, confirmed: bool, environ: Mapping[st
     """Take an instance off the hub in use; repeating it completes an interrupted call.
 
     Raise Usage with what it would do unless `confirmed`; NotFound if there is no such instance; Refused while
-    a bridge serves it, or if it is neither in this xw.json nor on a hub of this user.
+    a bridge serves it, or if the name is in use elsewhere and the hub is not this user's.
     """
     layout.check_name(name)
     found = load_config(options, environ)
     hub = shared(options, name)
-    _raise_if_others(hub, name, options, found, environ)
+    _raise_if_others(hub, name, found, environ)
     if not confirmed:
         raise Usage(_preview(hub, name))
     box = _mailbox_here(hub, name, found, environ)
@@ -92,20 +93,16 @@ def unregister(options: Options, name: str, confirmed: bool, environ: Mapping[st
     return Left(name, hub.url, tuple(archives), returned, unsent)
 
 
-def _raise_if_others(
-    hub: Hub, name: str, options: Options, found: Config, environ: Mapping[str, str]
-) -> None:
-    """Raise Refused for a name of others on another user's hub; over SSH the server decides that."""
-    with suppress(Usage):
-        if name == config.whoami(options.name, environ, found):
-            return
-    if name in found.instances or config.is_remote(hub.url) or not os.geteuid():
+def _raise_if_others(hub: Hub, name: str, found: Config, environ: Mapping[str, str]) -> None:
+    """Raise Refused for a name that is in use elsewhere; the owner of a hub on this machine may free any."""
+    if not isinstance(hub, DirectoryHub) or not hub.knows(name):
         return
-    owner = os.stat(hub.url).st_uid
-    if owner != os.geteuid():
+    if not config.is_remote(hub.url) and guarding.owns(hub.url):
+        return
+    if not guarding.is_ours(hub, name, found, environ):
         raise Refused(
-            f"{name} is not in this xw.json, and the hub {hub.url} belongs to user {owner}: only {name} "
-            "itself or that user may unregister it"
+            f"{name} on {hub.url} is in use elsewhere: run `xw unregister {name}` there, or on the "
+            "hub's host as its owner"
         )
 
 

@@ -78,6 +78,7 @@ class Card(TypedDict):
         Annotated[str, Field(description="When it is shown mail by itself: asked, start, turn or push.")]
     ]
     key: NotRequired[Annotated[str, Field(description="Its first public key, as in the file `key`.")]]
+    created: NotRequired[Annotated[Time, Field(description="When it was registered.")]]
 
 
 class Said(TypedDict):
