@@ -4,11 +4,14 @@ A key belongs to a hub, by its id, and to a name on it:
 
     <user's configuration>/keys/<hub id>/<name>      an OpenSSH private key, 0600
     <project>/.xw/keys/<hub id>/<name>               where the first cannot be written, as in a sandbox
+    …/<name>.new                                     a key before it is published: it signs nothing
+    …/<name>.pub                                     the lines that the hub published with the key
     <user's configuration>/keys/hubs/<digest>.json   the id of the hub in a directory, as `init` has seen it
 
 `XW_KEY` names another file for the private key. `trust` keeps its notes about others' keys beside them.
 """
 
+import errno
 import json
 import os
 import stat
@@ -22,11 +25,16 @@ from xw.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from xw.config import Config
     from xw.signing.keys import PrivateKey
 
 _LIMIT = 16 * 1024  # bytes of a key's file
 _HUBS = "hubs"
+_NEW = ".new"
+_LINES = ".pub"
+_LOCK = "keys.lock"
 
 
 class Keyring(NamedTuple):
@@ -94,6 +102,64 @@ class Keyring(NamedTuple):
         folder, _, file = os.path.realpath(path).rpartition("/")
         LocalFiles(folder).replace(private_text(key).encode(), "", file)
         return path
+
+    def changing(self) -> "AbstractContextManager[None]":
+        """While entered, no other process makes a key for this hub. Raise Busy, or OSError."""
+        from xw.files.local import LocalFiles
+
+        problem: OSError | None = None
+        for folder in self.folders:
+            try:
+                LocalFiles(folder).make_folder("")
+            except OSError as error:
+                problem = problem or error
+                continue
+            if os.access(folder, os.W_OK):
+                return LocalFiles(folder).locked(_LOCK)
+        raise problem or PermissionError(errno.EACCES, "no place for keys")
+
+    def begin(self, name: str) -> "PrivateKey":
+        """Return an instance's next key, made and kept beside the present one until `finish`. OSError."""
+        from xw.signing.keys import generate
+
+        for folder in self.folders:
+            with suppress(Refused):  # an earlier call was interrupted, perhaps while it wrote the file
+                return read(f"{folder}/{name}{_NEW}")
+        self.drop(name)
+        made = generate(f"{name}@xw")
+        self.keep(f"{name}{_NEW}", made)
+        return made
+
+    def finish(self, name: str, key: "PrivateKey") -> str:
+        """Use a published key from now on; return its file. Harmless if repeated. OSError."""
+        path = self.replace(name, key)
+        self.drop(name)
+        return path
+
+    def drop(self, name: str) -> None:
+        """Remove a key that `begin` has made."""
+        from xw.files.local import LocalFiles
+
+        for folder in self.folders:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                LocalFiles(folder).remove(f"{name}{_NEW}")
+
+    def lines(self, name: str) -> str:
+        """Return the lines that the hub published with an instance's key, as last seen; empty if unknown."""
+        for folder in self.folders:
+            with suppress(OSError), open(f"{folder}/{name}{_LINES}", "rb") as file:
+                return file.read(4 * _LIMIT).decode("utf-8", "replace")
+        return ""
+
+    def note_lines(self, name: str, text: str) -> None:
+        """Note what the hub publishes, for `actions.keys.restore`; where that fails, nothing is noted."""
+        from xw.files.local import LocalFiles
+
+        for folder in self.folders:
+            if text == self.lines(name):
+                return
+            with suppress(OSError):
+                LocalFiles(folder).replace(text.encode(), "", f"{name}{_LINES}")
 
 
 def of(hub_id: str, found: "Config", environ: Mapping[str, str] = os.environ) -> Keyring:

@@ -1,16 +1,20 @@
 """An instance's key, made by `init` and published on the hub: others tell its mail from a stranger's."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, keyring
-from xw.errors import Copied, XwError
+from xw.errors import Copied, Refused, Usage, XwError
 from xw.files.access import DENIED
 from xw.hub.contract import Hub
 from xw.instance import Instance
 from xw.mirror.recognise import recognise
-from xw.signing.keys import PrivateKey, generate
+from xw.signing.keys import PrivateKey
 from xw.trust import published
 from xw.trust.pins import OWN, Pin, pin
+
+if TYPE_CHECKING:
+    from xw.shapes import keys as shapes
 
 
 def ensure(instance: Instance, hub: Hub) -> None:
@@ -27,42 +31,110 @@ def ensure(instance: Instance, hub: Hub) -> None:
     ring = instance.credentials.keyring
     if not ring.hub_id:
         return
-    key = ring.find(instance.name)
-    if key is None:
-        key = generate(f"{instance.name}@xw")
-        try:
-            ring.keep(instance.name, key)
-        except FileExistsError:  # another process was faster
-            key = ring.find(instance.name)
-        except OSError as error:
-            if error.errno not in DENIED:
-                raise
-            return  # in a sandbox: the mail goes unsigned, and `doctor` says so
-    if key is None:
-        return
     try:
-        publish(instance, hub, key)
-    except OSError as error:
+        key = ring.find(instance.name)
+        if key is None:
+            _make(instance, hub)
+        else:
+            publish(instance, hub, key)
+    except OSError as error:  # in a sandbox: the mail goes unsigned, and `doctor` says so
         if error.errno not in DENIED:
             raise
 
 
-def publish(instance: Instance, hub: Hub, key: PrivateKey, earlier: PrivateKey | None = None) -> None:
+def _make(instance: Instance, hub: Hub) -> None:
+    """Make an instance's first key here: published before it signs anything."""
+    ring, name = instance.credentials.keyring, instance.name
+    with ring.changing():
+        key = ring.find(name)  # another process may have been faster
+        if key is None:
+            key = ring.begin(name)
+            publish(instance, hub, key)
+            ring.finish(name, key)
+
+
+class Renewed(NamedTuple):
+    """An instance's new key: fingerprints of it and of the one before (empty: none here), and its file."""
+
+    name: str
+    key: str
+    before: str
+    file: str
+    lost: bool
+
+    def to_json(self) -> "shapes.Renewed":
+        """Return the object that `--json` prints."""
+        return {
+            "format": 1,
+            "name": self.name,
+            "key": self.key,
+            "before": self.before or None,
+            "file": self.file,
+            "lost": self.lost,
+        }
+
+
+def renew(instance: Instance, lost: bool = False) -> Renewed:
+    """Make an instance a new key, published with the old one's signature over it; a repetition completes it.
+
+    With `lost`, no earlier key counts any more for those who have seen none of them. Raise Refused if there
+    is no old key here, or the hub lets the instance in by its key; Usage if XW_KEY names the key.
+    """
+    ring, name = instance.credentials.keyring, instance.name
+    if ring.named:
+        raise Usage(f"XW_KEY names the key {ring.named}: unset it, and `xw keys new` makes one of xw's own")
+    hub = instance.carrier.remote()
+    if not ring.hub_id:
+        raise Refused(f"the id of the hub {instance.hub.url} is not known here: `xw init --name {name}` asks")
+    if hub.limits().one_owner:
+        raise Refused(
+            f"{hub.url} lets {name} in by its key: to change it, move {ring.path(name)} away, and ask the "
+            f"hub's owner for `xw hub invite {name}`"
+        )
+    with ring.changing():
+        old = ring.find(name)
+        if old is None and not lost:
+            raise Refused(
+                f"no key of {name} is here: `xw keys import FILE` brings it from another machine; "
+                "if it is lost, `xw keys new --lost` makes another one"
+            )
+        if lost:
+            ring.drop(name)  # one that was published as following the lost one
+        key = ring.begin(name)
+        if old and key.public == old.public:  # an earlier call was interrupted just before its end
+            ring.drop(name)
+            key = ring.begin(name)
+        publish(instance, hub, key, None if lost else old, lost)
+        path = ring.finish(name, key)
+    return Renewed(name, key.public.fingerprint, old.public.fingerprint if old else "", path, lost)
+
+
+def publish(
+    instance: Instance, hub: Hub, key: PrivateKey, earlier: PrivateKey | None = None, lost: bool = False
+) -> None:
     """Publish an instance's key on the hub, after the `earlier` one that it replaces, and pin it here."""
-    credentials = instance.credentials
-    pin(credentials.keyring.trusted, instance.name, Pin(key.public, OWN, confirmed=True), clock.now())
-    (text,) = hub.keys([instance.name])
-    if key.public in published.keys(text):
-        return
-    hub.add_key(instance.name, published.line(key.public, instance.name, credentials.hub_id, earlier))
+    credentials, name = instance.credentials, instance.name
+    pin(credentials.keyring.trusted, name, Pin(key.public, OWN, confirmed=True), clock.now())
+    (text,) = hub.keys([name])
+    if key.public not in published.keys(text):
+        hub.add_key(name, published.line(key.public, name, credentials.hub_id, earlier, lost))
+        (text,) = hub.keys([name])
+    credentials.keyring.note_lines(name, text)
 
 
 def restore(instance: Instance) -> None:
     """Publish the key again where it is missing, as after a restore of the hub from an older backup."""
     with suppress(XwError, OSError):  # the next such call tries again
-        key = instance.credentials.keyring.find(instance.name)
+        ring, name = instance.credentials.keyring, instance.name
+        key = ring.find(name)
         if key is None:
             return
-        (seen,) = instance.hub.keys([instance.name])
-        if key.public not in published.keys(seen):
-            publish(instance, instance.carrier.remote(), key)
+        (seen,) = instance.hub.keys([name])
+        if key.public in published.keys(seen):
+            ring.note_lines(name, seen)
+            return
+        hub = instance.carrier.remote()
+        for line in ring.lines(name).splitlines():  # with the earlier keys that lead to it
+            if line not in seen.splitlines():
+                hub.add_key(name, line)
+        publish(instance, hub, key)

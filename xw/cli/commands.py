@@ -61,6 +61,7 @@ class Command(NamedTuple):
 
 GROUPS = {
     "notify": "Report your state in a form that programs read.",
+    "keys": "Show the keys known here; make, export or import one.",
     "hub": "Move a hub, or serve it to members, each with a key.",
     "room": "Let several agents talk while people watch.",
 }
@@ -536,6 +537,62 @@ COMMANDS = (
             _KEYS,
         ),
         hides=("--hub", "--config", "--offline", "--json"),
+    ),
+    Command(
+        "hub admit",
+        "Let one more machine use a name, within a day.",
+        "xw hub admit carol --hub /srv/hub",
+        "hub:admit",
+        (_MEMBER,),
+        hides=("--as", "--offline"),
+    ),
+    Command(
+        "keys list",
+        "List the keys known here for the hub: own and others'.",
+        "xw keys list",
+        "keys:list_",
+    ),
+    Command(
+        "keys new",
+        "Make yourself a new key; the old one vouches for it.",
+        "xw keys new",
+        "keys:new",
+        (Param("lost", "--lost", "Let no earlier key count.", kind="switch"),),
+    ),
+    Command(
+        "keys show",
+        "Print your public key, or another instance's.",
+        "xw keys show bob --allowed-signers",
+        "keys:show",
+        (
+            Param("name", help="Name the instance; default: you.", metavar="NAME"),
+            Param("lines", "--allowed-signers", "Print lines for a team's file.", kind="switch"),
+        ),
+    ),
+    Command(
+        "keys export",
+        "Print your key, or write it to a new file: a secret.",
+        "xw keys export alice.key",
+        "keys:export",
+        (Param("file", help="Write it to this new file.", metavar="FILE"),),
+    ),
+    Command(
+        "keys import",
+        "Keep a key that another machine has exported.",
+        "xw keys import alice.key",
+        "keys:import_",
+        (Param("file", help="Read this file; '-': standard input.", required=True, metavar="FILE"),),
+    ),
+    Command(
+        "trust",
+        "Confirm the key that an instance publishes.",
+        "xw trust bob",
+        "keys:trust",
+        (
+            Param("name", help="Name the instance.", required=True, metavar="NAME"),
+            Param("key", "--key", "Choose the key with this fingerprint.", metavar="SHA256:…"),
+            Param("forget", "--forget", "Let its keys be unknown here instead.", kind="switch"),
+        ),
     ),
     Command(
         "notify status",

@@ -1,6 +1,6 @@
-"""The handlers of the hub's commands: move, new-id, invite, members, remove, rename, serve."""
+"""The handlers of the hub's commands: move, new-id, admit, invite, members, remove, rename, serve."""
 
-from xw.agent import functions
+from xw.agent import functions, keys
 from xw.agent.functions import move_hub, renew_hub, serve_hub
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, names, say, tell
@@ -30,6 +30,16 @@ def new_id(call: Call) -> None:
         return
     tell(f"hub      {renewed.hub}")
     tell(f"id       {renewed.id}")
+
+
+def admit(call: Call, name: str) -> None:
+    """Let one more machine use a name."""
+    admitted = keys.admit(call.options, name)
+    if call.json:
+        emit(admitted.to_json())
+        return
+    tell(f"one more machine may use {name} on {admitted.hub}, within a day")
+    tell(f"Next: there, `xw init --name {name} --hub URL`.")
 
 
 def invite(

@@ -11,6 +11,8 @@ from xw.layout import TYPES
 
 Values = dict[str, object]
 _COMMANDS = {tuple(command.name.split()): command for command in COMMANDS}
+_BARE = {"keys": "list"}
+"""What a group's name alone means."""
 
 
 def command_first(arguments: list[str]) -> list[str]:
@@ -20,7 +22,10 @@ def command_first(arguments: list[str]) -> list[str]:
     while end < len(arguments) and (flag := arguments[end].partition("=")[0]) in flags:
         end += 1 if flag != arguments[end] else flags[flag]
     words = 2 if arguments[end : end + 1] and arguments[end] in GROUPS else 1
-    return [*arguments[end : end + words], *arguments[:end], *arguments[end + words :]]
+    name, rest = arguments[end : end + words], arguments[end + words :]
+    if name and name[0] in _BARE and (len(name) < 2 or name[1].partition("=")[0] in flags):
+        name[1:1] = [_BARE[name[0]]]
+    return [*name, *arguments[:end], *rest]
 
 
 def parse(arguments: list[str]) -> tuple[Command, Values] | None:

@@ -9,6 +9,7 @@ SECTIONS = {
     "Work": "claim release fail recall",
     "Your state": "notify hold resume",
     "Groups and rooms": "join leave room",
+    "Keys": "keys trust",
     "Agent programs": "bridge up hook mcp",
     "Upkeep": "sync doctor gc retry resend unregister hub schema",
 }

@@ -80,6 +80,13 @@ SUBCOMMANDS = {
         "close": "end delete rm finish destroy",
         "set": "update config configure edit change",
     },
+    "keys": {
+        "list": "ls all known fingerprints status",
+        "new": "rotate renew generate make create regenerate",
+        "show": "print get public pub fingerprint",
+        "export": "save backup dump copy",
+        "import": "load add restore take",
+    },
     "notify": {
         "status": "idle working blocked completed progress update busy-with",
         "handoff": "handover hand-off delegate",
@@ -90,10 +97,11 @@ SUBCOMMANDS = {
     "hub": {
         "move": "mv migrate relocate",
         "new-id": "newid renew id",
-        "invite": "add new allow admit",
+        "invite": "add new",
         "members": "list ls who users keys member",
         "remove": "rm delete revoke kick expel",
         "rename": "",
+        "admit": "allow permit",
         "serve": "server daemon",
     },
 }

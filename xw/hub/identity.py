@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 64  # bytes; an id has 26 and a line break
 _STALE_S = 86400.0  # no check for a mark takes a day
-_is_id = re.compile("[a-z2-7]{26}").fullmatch
+is_id = re.compile("[a-z2-7]{26}").fullmatch
+"""Matches an id."""
 
 
 def identity_in(files: "Files", known: str = "") -> str:
@@ -62,7 +63,7 @@ def _read(files: "Files") -> str:
         text = files.read(layout.HUB_ID, _LIMIT).decode("ascii", "replace").strip()
     except Damaged:
         return ""
-    return text if _is_id(text) else ""
+    return text if is_id(text) else ""
 
 
 # Marks: a file for each, since two checks may run at once

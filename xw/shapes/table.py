@@ -6,7 +6,7 @@ A command's schema allows each of its shapes, and `mail.Error`.
 from typing import Any
 
 from xw.config_schema import Config
-from xw.shapes import files, mail, members, rooms, upkeep
+from xw.shapes import files, keys, mail, members, rooms, upkeep
 
 FILES: dict[str, Any] = {
     "message.json": files.Message,
@@ -62,6 +62,13 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     "unregister": (upkeep.Left,),
     "hub move": (upkeep.HubMoved,),
     "hub new-id": (upkeep.Renewed,),
+    "hub admit": (keys.Admitted,),
+    "keys list": (keys.Keys,),
+    "keys new": (keys.Renewed,),
+    "keys show": (keys.Signer,),
+    "keys export": (keys.Exported,),
+    "keys import": (keys.Imported,),
+    "trust": (keys.Trusted,),
     "hub invite": (members.Invitation,),
     "hub members": (members.Members,),
     "hub remove": (members.Removed,),
