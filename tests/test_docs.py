@@ -46,7 +46,9 @@ def test_the_common_options_are_described_and_used() -> None:
 
 
 @pytest.mark.timeout(900)  # hundreds of commands, each of which waits for the disk
-@pytest.mark.parametrize("page", ["docs/commands.md", "docs/launch.md", "README.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/commands.md", "docs/launch.md", "docs/whom-you-trust.md", "README.md"]
+)
 def test_each_example_prints_what_the_page_says(page: str, tmp_path: Path) -> None:
     """All console blocks of a page run in one directory, in order, and print the page's output."""
     session = Session(tmp_path / "project")

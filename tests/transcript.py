@@ -22,6 +22,7 @@ _ID = re.compile(rf"\b(?:\d{{8}}T\d{{12}}Z-)?{_SHORT}\b")
 _TIMEOUT = re.compile(r"^timeout \d+ ")
 _PATIENCE_S = 60
 _VOLATILE = (
+    (re.compile(r"AAAAC3NzaC1lZDI1NTE5[A-Za-z0-9+/]{48}"), "<key>"),
     (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "<fingerprint>"),
     (re.compile(r"\b[a-z2-7]{26}\b"), "<hub id>"),
     (_ID, "<id>"),
@@ -79,6 +80,7 @@ class Session:
             if endless:
                 process.terminate()
             output = "".join([*lines, process.stdout.read()]).replace(str(self.place), "/home/you/project")
+            output = output.replace(str(self.place.parent), "/home/you")
             late.cancel()
         self._ids |= dict(zip(_ID.findall(step.output), _ID.findall(output), strict=False))
         return output

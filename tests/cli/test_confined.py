@@ -33,6 +33,16 @@ notify status working
 notify heartbeat
 hub move {out}/hub
 hub new-id
+hub admit bob
+keys
+keys list
+keys new
+keys new --lost
+keys show bob
+keys export {out}/key
+keys import {out}/key
+trust bob
+trust bob --forget
 hub invite eve --hub {out}/hub
 hub members
 hub remove bob --unregister

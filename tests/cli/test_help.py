@@ -14,9 +14,9 @@ COLUMNS = 80
 LONGEST = 60
 """Characters of one text of help or one example, as shared/STYLE.md has it."""
 VERBS = """
-Act Add Allow Announce Answer Ask Choose Claim Close Deliver Describe Exchange Find Give Hand Ignore Join Keep
-Leave Let List Make Mark Move Name Open Pass Print Put Read Remove Renew Report Run Say Send Serve Set Share
-Show Start Stay Stop Summarise Take Tell Use Wait Withdraw Write
+Act Add Allow Announce Answer Ask Choose Claim Close Confirm Deliver Describe Exchange Find Give Hand Ignore
+Join Keep Leave Let List Make Mark Move Name Open Pass Print Put Read Remove Renew Report Run Say Send Serve
+Set Share Show Start Stay Stop Summarise Take Tell Use Wait Withdraw Write
 """
 """Words that a text of help may begin with; add the verb of a new one."""
 

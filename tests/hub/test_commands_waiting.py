@@ -27,6 +27,12 @@ NOT_HERE = {
         ("hub invite", "hub members", "hub remove", "hub rename"), "its host runs it: tests/served"
     ),
     "hook": "an agent program runs it, at events of its own: tests/hooks",
+    **dict.fromkeys(("hub invite", "hub members", "hub remove", "hub rename", "hub serve"), "tests/served"),
+    "hub admit": "for a hub on this machine: tests/cli/test_guarded.py",
+    **dict.fromkeys(
+        ("keys list", "keys new", "keys show", "keys export", "keys import", "trust"),
+        "tests/cli/test_keys.py",
+    ),
 }
 
 

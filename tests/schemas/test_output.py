@@ -30,6 +30,7 @@ def test_every_command(team: Team, tmp_path: Path) -> None:
         "DEAD": forge(team, "bob", "inbox/failed"),
         "FILE": str(file),
         "KEYS": str(tmp_path / "keys"),
+        "KEY": str(tmp_path / "alice.key"),
         "HOST": f"{keygen(tmp_path / 'host')}.pub",
     }
     (team.box("bob") / "inbox/pending/stray").write_text("{")
@@ -101,6 +102,15 @@ alice$ peers
 alice$ launch --list
 alice$ gc
 bob$ doctor
+alice$ keys
+alice$ keys list
+alice$ keys new
+alice$ keys show bob
+alice$ keys export KEY
+alice$ keys import KEY
+alice$ trust bob
+alice$ trust bob --forget
+alice$ hub admit bob
 alice$ unregister carol --yes
 alice$ hub move .xw/moved
 alice$ hub new-id
