@@ -18,6 +18,7 @@ from tests.mutations import (
     places,
     recalling,
     rooms,
+    served,
     sftp,
     terminal,
 )
@@ -39,6 +40,7 @@ ALL = (
     *launching.MUTATIONS,
     *recalling.MUTATIONS,
     *rooms.MUTATIONS,
+    *served.MUTATIONS,
     *terminal.MUTATIONS,
     *mcp.MUTATIONS,
     *members.MUTATIONS,

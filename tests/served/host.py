@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from functools import cache
 from pathlib import Path
 
@@ -32,12 +33,15 @@ class Host:
         )
         theirs.close()
 
-    def connect(self, hub: Path, member: str) -> tuple[socket.socket, int]:
-        """Return a connection to a new server, and its process."""
+    def connect(self, hub: Path, member: str, errors: int = 2, **seconds: float) -> tuple[socket.socket, int]:
+        """Return a connection to a new server, and its process.
+
+        `errors` is the handle of its stderr, `seconds` are other times than the usual of `frames`.
+        """
         ours, theirs = socket.socketpair()
-        order = json.dumps([str(hub), member]).encode()
+        order = json.dumps([str(hub), member, seconds]).encode()
         with theirs, self._one_by_one:
-            socket.send_fds(self._orders, [order], [theirs.fileno()])
+            socket.send_fds(self._orders, [order], [theirs.fileno(), errors])
             return ours, int(self._orders.recv(20))
 
     def end(self) -> None:
@@ -54,26 +58,44 @@ def host() -> Host:
     return made
 
 
+def _serve(path: str, member: str) -> int:
+    """Serve as `xw hub serve` does, and print why that ended."""
+    from xw.actions.serving import serve
+
+    try:
+        ended = serve(path, member, "SHA256:test", lambda: True)
+    except Exception:  # noqa: BLE001  # whatever it is, the test sees it
+        traceback.print_exc()
+        return 70
+    if ended:
+        os.write(2, f"xw: {ended}\n".encode())
+    return 1 if ended else 0
+
+
 def _main() -> None:
     from xw import watch  # noqa: F401
-    from xw.actions.serving import serve  # before the first fork, as all that the servers need
+    from xw.actions import serving  # noqa: F401  # before the first fork, as all that the servers need
+    from xw.hub.served import frames
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     orders = socket.socket(fileno=int(sys.argv[1]))
     while True:
-        data, handles, _, _ = socket.recv_fds(orders, 4096, 1)
+        data, handles, _, _ = socket.recv_fds(orders, 4096, 2)
         if not data:
             return
-        path, member = json.loads(data)
+        path, member, seconds = json.loads(data)
         child = os.fork()
         if child == 0:
             orders.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.dup2(handles[0], 0)
             os.dup2(handles[0], 1)
-            os.close(handles[0])
-            os._exit(1 if serve(path, member, "SHA256:test", lambda: True) else 0)
-        os.close(handles[0])
+            os.dup2(handles[1], 2)
+            os.closerange(3, 64)
+            vars(frames).update(seconds)
+            os._exit(_serve(path, member))
+        for handle in handles:
+            os.close(handle)
         orders.sendall(str(child).encode())
 
 

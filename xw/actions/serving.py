@@ -8,6 +8,7 @@ from xw.errors import Usage
 from xw.hub.served.audit import Who
 from xw.hub.served.frames import Broken, Channel
 from xw.hub.served.server import Server, Watch
+from xw.hub.served.uploads import Cut
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def serve(
     channel = Channel(0, 1)
     try:
         Server(channel, path, Who(member, key, address), _watch, allowed).run()
-    except Broken as error:
+    except (Broken, Cut) as error:
         return str(error)
     return ""
 

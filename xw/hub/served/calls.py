@@ -203,7 +203,7 @@ class Calls:
         """Return sightings for what the client knows: only their times."""
         known = {}
         for item in asked.items("known", words.KNOWN):
-            name, *times = item if isinstance(item, list) else [""]
+            name, *times = item if isinstance(item, list) and item else [""]
             if not isinstance(name, str) or not layout.is_name(name) or len(times) != _TIMES:
                 raise Refused("a list of names and times is missing")
             card_at, presence_at, keys_at = (clock.seconds(value) or 0.0 for value in times)
