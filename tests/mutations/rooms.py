@@ -64,6 +64,13 @@ MUTATIONS = (
         _WHO,
     ),
     Mutation(
+        "a room believes only its own xw that mail to a member was returned",
+        "xw/rooms/admission.py",
+        "    if message.sender == layout.POSTMASTER and status and not status.is_verified and hub",
+        "    if False and hub",
+        _WHO,
+    ),
+    Mutation(
         "a room takes no command of an uncertain sender",
         "xw/rooms/admission.py",
         "        if status and status.is_alarming:\n",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.rooms.signed import SignedStage
-from xw import layout, relayed
+from xw import failure, layout, relayed
 from xw.credentials import onlooker
 from xw.instance import Instance
 from xw.layout import INBOX
@@ -436,6 +436,27 @@ def test_a_command_must_be_certain(stage: SignedStage, room: Coordinator, deed: 
     stage.ask("anna", "talk", deed)
     room.step()
     assert (room.state.status, "anna" in room.state.members) != ("open", False)
+
+
+@pytest.mark.parametrize("sender", ["postmaster", "bob"])
+def test_a_stranger_cannot_report_that_a_member_fails(
+    stage: SignedStage, room: Coordinator, sender: str
+) -> None:
+    """Neither in its name nor as postmaster: what the room's own xw returns is signed by it."""
+    turn = given(stage)
+    fields: dict[str, object] = {
+        "from": sender, "to": ["talk"], "type": "info", "body": "gone", "re": turn.id,
+        "protocol": failure.payload("refused", "no such mailbox", turn.id, "bob"),
+    }  # fmt: skip
+    stage.plant("talk", stage.lie(Message(*turn[:10], fields=fields), None))
+    room.step()
+    assert room.state.members["bob"].open == turn.id and not room.state.members["bob"].away
+    stage.plant(
+        "talk",
+        stage.lie(Message(*turn[:10], fields=fields), stage.key("talk" if sender == "postmaster" else "bob")),
+    )
+    room.step()
+    assert room.state.members["bob"].away
 
 
 def test_after_a_crash_the_room_stands_by_what_it_took(stage: SignedStage, room: Coordinator) -> None:

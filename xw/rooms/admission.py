@@ -69,7 +69,7 @@ def decide(
             return _refusal(message, f"a command must be certainly yours, and this one is {status}")
         return _control(state, hub, message, own)
     if not payload.is_line(message):
-        return _PUT_AWAY if state.status == CLOSED else _sign(state, message)
+        return _PUT_AWAY if state.status == CLOSED else _sign(state, hub, message, status)
     if reached_all(state, message):
         # An older xw counts rooms in `--to all`. If the room passed the message on, each member would get it
         # twice, the second time as a paid question, though its sender did not mean the room.
@@ -121,8 +121,10 @@ def _member(state: State, member: Member, message: Message, now: int) -> Answer:
     return _LINE
 
 
-def _sign(state: State, message: Message) -> Answer:
+def _sign(state: State, hub: Outgoing, message: Message, status: SenderStatus | None) -> Answer:
     """Return the reaction to a message that is not a line, but may report that a turn gets no answer."""
+    if status and status.is_alarming:
+        return _PUT_AWAY
     # A bridge may give up long after the room has passed its member over.
     late = (m for m in state.members.values() if m.away and not m.failures and m.last == message.re)
     member = state.holder(message.re) or next(late, None)
@@ -134,6 +136,9 @@ def _sign(state: State, message: Message) -> Answer:
     if member is None or not (
         message.sender == layout.POSTMASTER or (message.sender == member.name and word)
     ):
+        return _PUT_AWAY
+    # The room's own xw signs what it returns. Others report only, unsigned, that a member was unregistered.
+    if message.sender == layout.POSTMASTER and status and not status.is_verified and hub.knows(member.name):
         return _PUT_AWAY
     event: Fields = {"event": payload.AWAY, "member": member.name, "turn": message.re, "failed": True}
     quoted = gist(message.body, _WIDTH).replace('"', "'")  # the room's own quotes enclose it
