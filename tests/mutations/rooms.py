@@ -57,6 +57,13 @@ MUTATIONS = (
         _WHO,
     ),
     Mutation(
+        "a room signs with a key of its own",
+        "xw/actions/rooms.py",
+        ' if key != "XW_KEY"}',
+        "}",
+        ("tests/rooms/test_shown_authors.py",),
+    ),
+    Mutation(
         "a room takes no forged mail",
         "xw/rooms/admission.py",
         "    if status and status.word == FORGED:  #",
