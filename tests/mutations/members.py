@@ -2,11 +2,11 @@
 
 from tests.mutations import Mutation
 
-_AUTHORIZED, _ENTRIES, _MEMBERS, _INVITING = (
+_AUTHORIZED, _MEMBERS, _INVITING, _INVITED = (
     ("tests/served/test_authorized.py",),
-    ("tests/served/test_entries.py",),
     ("tests/served/test_members.py",),
     ("tests/served/test_inviting.py",),
+    ("tests/served/test_invited.py",),
 )
 
 MUTATIONS = (
@@ -114,6 +114,55 @@ MUTATIONS = (
         'usual = ["restrict", *',
         'usual = ["no-pty", *',
         _INVITING,
+    ),
+    Mutation(
+        "members stay members where the hub moves on its host",
+        "xw/hub/served/authorized.py",
+        "            path = moved.url\n",
+        "            return path\n",
+        _MEMBERS,
+    ),
+    Mutation(
+        "the host's key is noted",
+        "xw/hub/served/joining.py",
+        "            _note_host(routes[0], invitation, tell)\n",
+        "",
+        _INVITING,
+    ),
+    Mutation(
+        "a machine offers its own key, too",
+        "xw/hub/served/joining.py",
+        'keys = (own, f"{folder}/one-time")',
+        'keys = (f"{folder}/one-time",)',
+        _INVITED,
+    ),
+    Mutation(
+        "a key follows its name",
+        "xw/actions/inviting.py",
+        "if isinstance(hub, ServedHub) and hub.member == name:",
+        "if False:",
+        _INVITED,
+    ),
+    Mutation(
+        "settings follow their name",
+        "xw/actions/setup.py",
+        "        instances[chosen] = {**instances.pop(was), **instances.get(chosen, {})}\n",
+        "        pass\n",
+        _INVITED,
+    ),
+    Mutation(
+        "an invitation by another URL finds the mirror",
+        "xw/actions/inviting.py",
+        'return mirror if about(LocalFiles(mirror)).id == invitation.read(invite).hub_id else ""',
+        'return ""',
+        _INVITED,
+    ),
+    Mutation(
+        "a hub that was joined is not away",
+        "xw/actions/setup.py",
+        "        notes.reached()\n",
+        "",
+        _INVITED,
     ),
     Mutation(
         "a new name is free",

@@ -304,3 +304,17 @@ def test_two_hubs_in_one_file(host: Host, tmp_path: Path) -> None:
     host.json("rename", "alice", "alicia")
     host.json("remove", "alicia")
     assert [one for one in KeysFile(str(host.file)).entries() if not one.invited] == [other]
+
+
+def test_a_hub_that_moved_on_its_host(host: Host) -> None:
+    """After `hub move` the lines of members name the old place, and still belong to the hub."""
+    key = host.member("alice")
+    old, new = host.hub, host.place / "new"
+    assert call(host.place, "hub", "move", str(new), "--hub", str(old)).code == 0
+    allowed = authorized.Allowed(str(host.file), key, "alice", str(old))
+    assert allowed()
+    host.hub = new
+    assert [one["key"] for one in host.json("members")["members"]] == [key]
+    assert host.json("rename", "alice", "alicia")["keys"] == [key]
+    assert host.json("remove", "alicia")["keys"] == [key]
+    assert not allowed()

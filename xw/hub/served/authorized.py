@@ -11,14 +11,16 @@ import pwd
 from collections.abc import Callable, Sequence
 
 from xw import clock
-from xw.errors import Damaged, Refused, XwError
+from xw.errors import Damaged, Moved, Refused, XwError
 from xw.files.local import LocalFiles
 from xw.files.own_folder import check_way
+from xw.hub.directory import facts
 from xw.hub.served.entries import Entry, Line, fingerprint, parse, public_key, written
 
 _LIMIT = 16 << 20
 _OWN = ".xw"  # beside the file: the lock, and files that are being written
 _LOCK = f"{_OWN}/keys.lock"
+_MOVES = 8  # of one hub, before they count as a circle
 _TRIES = 20  # each is needed only if another program has just changed the file
 
 Edit = Callable[[list[Line]], Sequence[Line]]
@@ -105,8 +107,24 @@ def _split(data: bytes) -> list[Line]:
 
 
 def same_hub(one: str, other: str) -> bool:
-    """Return True if two paths lead to one directory."""
-    return os.path.realpath(one) == os.path.realpath(other)
+    """Return True if two paths lead to one hub, also where it has moved on this host."""
+    return _where_now(one) == _where_now(other)
+
+
+def _where_now(path: str) -> str:
+    for _ in range(_MOVES):
+        path = os.path.realpath(path)
+        try:
+            facts(LocalFiles(path), path)
+        except Moved as moved:
+            if not moved.url.startswith("/"):  # to another host
+                return path
+            path = moved.url
+        except (XwError, OSError):  # whoever opens it reports that
+            return path
+        else:
+            return path
+    return path
 
 
 # Edits
