@@ -134,7 +134,7 @@ MUTATIONS = (
         "xw/hub/served/joining.py",
         'keys = (own, f"{folder}/one-time")',
         'keys = (f"{folder}/one-time",)',
-        _INVITED,
+        _INVITING,
     ),
     Mutation(
         "a key follows its name",

@@ -85,6 +85,18 @@ def test_the_line_again(host: Host, tmp_path: Path) -> None:
     assert list(host.members()) == ["alice"]
 
 
+def test_the_line_again_when_it_has_expired(host: Host, tmp_path: Path) -> None:
+    """A machine that came in may paste its line even when the invitation has expired and left the file."""
+    words = host.invite("alice")
+    use(words, tmp_path / "east")
+    before = host.members()
+    host.file.write_text(host.file.read_text().replace("until=20", "until=19"))
+    host.invite("bob")
+    assert "xw-invitation alice" not in host.file.read_text()
+    use(words, tmp_path / "east")
+    assert host.members() == before
+
+
 def test_a_second_machine(host: Host, tmp_path: Path) -> None:
     """A second invitation for a member adds a machine to its mailbox, and the owner is told that."""
     use(host.invite("alice"), tmp_path / "east")
