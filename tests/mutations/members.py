@@ -159,8 +159,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a hub that was joined is not away",
-        "xw/actions/setup.py",
-        "        notes.reached()\n",
+        "xw/actions/registering.py",
+        "    notes.reached()\n",
         "",
         _INVITED,
     ),
