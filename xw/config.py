@@ -12,6 +12,7 @@ from xw import layout, schemes
 from xw.errors import Damaged, Unnamed, Usage
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
+from xw.sender_status import POLICIES, SHOW
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "offline_s": (int, float),
     "retention_days": int,
     "away_days": int,
+    "senders": str,
 }
 _INSTANCE_KINDS: dict[str, type] = {
     "description": str,
@@ -42,6 +44,7 @@ _INSTANCE_KINDS: dict[str, type] = {
     "kind": str,
     "bridge": dict,
     "delivery": str,
+    "senders": str,
 }
 _BRIDGE_KINDS: dict[str, type] = {"kind": str, "target": str, "notify": bool, "options": dict}
 
@@ -56,6 +59,7 @@ class Config(NamedTuple):
     offline_s: float
     retention_days: int
     away_days: int = AWAY_DAYS
+    senders: str = SHOW
 
     @property
     def folder(self) -> str:
@@ -193,6 +197,7 @@ def load(path: str | None) -> Config:
         float(data.get("offline_s", OFFLINE_S)),  # type: ignore[arg-type]
         data.get("retention_days", RETENTION_DAYS),  # type: ignore[arg-type]
         data.get("away_days", AWAY_DAYS),  # type: ignore[arg-type]
+        data.get("senders", SHOW),  # type: ignore[arg-type]
     )
 
 
@@ -265,6 +270,11 @@ def without_file(environ: Mapping[str, str], otherwise: str) -> str:
     cwd = here()
     place = worktree(cwd)
     return places.advice(cwd, place, not_followed(place), environ.get("XW_NAME"), otherwise)
+
+
+def sender_policy(config: Config, name: str) -> str:
+    """Return what an instance does about mail whose sender is not certain: show, warn or require."""
+    return str(config.instances.get(name, {}).get("senders") or config.senders)
 
 
 def own_hub(hub: str, config: Config) -> str:
@@ -431,7 +441,7 @@ def _looks_right(data: object) -> bool:
         return False
     if not 0 < data.get("offline_s", 1) < 1e9 or data.get("retention_days", 1) < 1:
         return False
-    if data.get("away_days", 1) < 1:
+    if data.get("away_days", 1) < 1 or data.get("senders", SHOW) not in POLICIES:
         return False
     return all(_instance_looks_right(name, entry) for name, entry in data.get("instances", {}).items())
 
@@ -444,6 +454,7 @@ def _instance_looks_right(name: str, entry: object) -> bool:
         and all(key in _INSTANCE_KINDS and _is(value, _INSTANCE_KINDS[key]) for key, value in entry.items())
         and entry.get("kind", "agent") in ("agent", "human", "room")
         and entry.get("delivery", "start") in layout.DELIVERIES
+        and entry.get("senders", SHOW) in POLICIES
         and all(isinstance(item, str) for item in entry.get("capabilities", []))
         and ("bridge" not in entry or _bridge_looks_right(entry["bridge"]))
     )

@@ -8,7 +8,7 @@ from xw import layout
 from xw.errors import Usage
 from xw.schema_errors import expected, found, unknown
 from xw.text import visible
-from xw.words import Delivery
+from xw.words import Delivery, SenderPolicy
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -36,6 +36,7 @@ class Instance(BaseModel):
     kind: Literal["agent", "human", "room"] = "agent"
     bridge: Bridge | None = None
     delivery: Delivery | None = Field(None, description="When it is shown mail by itself.")
+    senders: SenderPolicy | None = Field(None, description="What is done about mail of uncertain senders.")
 
 
 class Config(BaseModel):
@@ -53,6 +54,7 @@ class Config(BaseModel):
     offline_s: float = Field(5.0, gt=0, lt=1e9, description="Seconds that an automatic sync may take.")
     retention_days: int = Field(30, ge=1, description="Days until `xw gc` removes handled mail.")
     away_days: int = Field(14, ge=1, description="Days of silence after which `all` leaves out an instance.")
+    senders: SenderPolicy = Field("show", description="The same for all instances that do not set their own.")
 
 
 _LEVELS: tuple[type[BaseModel], ...] = (Config, Instance, Instance, Bridge)  # by the depth of a key

@@ -14,7 +14,7 @@ from xw.errors import Damaged, NoMessage, XwError
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
-from xw.sender_status import NEW_KEY, UNSIGNED, SenderStatus
+from xw.sender_status import NEW_KEY, UNSIGNED, SenderStatus, under
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Credentials:
     ) -> None:
         self._mailbox = mailbox
         self._hub = hub
-        self._config = found
+        self.config = found
         self._environ = environ
         self._mirrored = mirrored
         self._hub_id = ""
@@ -66,12 +66,12 @@ class Credentials:
         """The keys on this machine for the hub."""
         from xw import keyring
 
-        return keyring.of(self.hub_id, self._config, self._environ)
+        return keyring.of(self.hub_id, self.config, self._environ)
 
     @property
     def allowed(self) -> str:
         """The path of the team's file of keys; empty outside a project."""
-        return os.path.join(self._config.folder, ALLOWED) if config.in_project(self._config) else ""
+        return os.path.join(self.config.folder, ALLOWED) if config.in_project(self.config) else ""
 
     @property
     def senders(self) -> "Senders":
@@ -92,6 +92,19 @@ class Credentials:
             self._senders = Senders(knowledge)
         return self._senders
 
+    def forget(self) -> None:
+        """Read again what is known of others' keys."""
+        self._senders = None
+
+    def known_keys(self) -> tuple[object, ...]:
+        """Return a value that changes once what is known of others' keys may have changed."""
+        paths = [f"{folder}/pins.json" for folder in self.keyring.trusted]
+        if self._mirrored:
+            from xw.mirror.notes import PEERS
+
+            paths.append(f"{self._mailbox.files.root}/{PEERS}")
+        return tuple(map(_look, (*paths, self.allowed)))
+
     def sign(self, data: bytes) -> bytes:
         """Return a message's file with its signature, or as it is if the owner has no key. Raise Refused."""
         if not self.hub_id:
@@ -106,8 +119,10 @@ class Credentials:
     def judge(self, message: Message, folder: str) -> SenderStatus:
         """Return the status of the sender of a message that lies in a folder of the mailbox."""
         if wrong := self._wrong_hub():
-            return SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, wrong)
-        return self.senders.status(message, folder)
+            found = SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, wrong)
+        else:
+            found = self.senders.status(message, folder)
+        return under(config.sender_policy(self.config, self._mailbox.owner), found, message.sender)
 
     def _wrong_hub(self) -> str:
         """Return why the id of the hub here does not count: with another one, no known key would."""
@@ -161,6 +176,14 @@ def onlooker(
     ring = keyring.of(hub_id, found, environ)
     senders = Senders(Knowledge("", hub_id, ring, team, lambda name: hub.keys([name])[0]))
     return lambda message: senders.status(message, "")
+
+
+def _look(path: str) -> tuple[int, int, int] | None:
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size, about.st_ino
 
 
 def equip(

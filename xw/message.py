@@ -12,7 +12,7 @@ from xw import clock, layout
 from xw.errors import Damaged, Newer, Refused, Unreadable, Usage, XwError, unforeseen
 from xw.gist import gist
 from xw.named_tuple import NamedTuple
-from xw.sender_status import Relayed, SenderStatus
+from xw.sender_status import FORGED, Relayed, SenderStatus
 
 TYPE_CHECKING = False  # type checkers read it as true: the imports are for them only
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ _SIZE = 2**63 - 1  # bytes of a file
 _DIGITS = 40  # of a whole number: 128 bits and a sign
 _DEPTH = 100  # of nested lists and objects
 _ABOUT = 60  # characters of the body in a message's one-line name
-_PRINTED = ("id", "state", "files", "error", "code", "exit_code", "lines", "originals")
-"""Keys that xw adds to a printed message, where a field of this name could pass for one; and what a room's
-lines were, which `lines` stands for."""
+_PRINTED = ("id", "state", "files", "error", "code", "exit_code", "sender_status", "sender_note", "lines")
+_LEFT_OUT = (*_PRINTED, "originals", "signature")
+"""Keys that xw adds to a printed message, where a field of this name could pass for one; what a room's lines
+were, which `lines` stands for; and the signature, which is of the file."""
 
 
 class Attachment(NamedTuple):
@@ -120,15 +121,22 @@ class Message(NamedTuple):
         """The `hops` of an automatic answer to this message."""
         return min(self.hops + 1, HOPS)
 
-    def to_json(self) -> "mail.Message":
-        """Return the fields of its file, unknown ones included, and its id.
+    @property
+    def is_forged(self) -> bool:
+        """True if it is known that its sender did not write it as it is."""
+        return self.status is not None and self.status.word == FORGED
 
-        Unknown fields with the names of what xw adds are left out.
+    def to_json(self) -> "mail.Message":
+        """Return the fields of its file, unknown ones included, its id, and the status of its sender.
+
+        Unknown fields with the names of what xw adds are left out, and the signature: it is of the file.
         """
-        fields = {key: value for key, value in self.fields.items() if key not in _PRINTED}
+        fields = {key: value for key, value in self.fields.items() if key not in _LEFT_OUT}
         told = {"format": layout.FORMAT, "id": self.id, **fields}
         if self.expires:
             told["expires"] = clock.utc(self.expires)
+        if self.status:
+            told |= {"sender_status": self.status.word, "sender_note": self.status.note}
         if self.lines:
             told["lines"] = [one.to_json() for one in self.lines]
         return told  # type: ignore[return-value]  # checked by _SHAPE

@@ -15,8 +15,9 @@ class Reports:
 
     def superseded(self, message: Message) -> Message | None:
         """Record a message that is shown; return the report that it outdates, which may be this message."""
-        if message.report is None:
-            return None
+        status = message.status
+        if message.report is None or (status and (status.is_alarming or status.waits)):
+            return None  # a report that its sender may not have written must not put its own away
         key = (message.sender, message.report)
         before = self._latest.get(key)
         if before is not None and before.id > message.id:

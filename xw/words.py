@@ -19,6 +19,8 @@ Resending = Literal["sent", "there", "left"]
 
 Delivery = Literal["asked", "start", "turn", "push"]
 """When an instance is shown mail by itself; each value includes those before it."""
+SenderPolicy = Literal["show", "warn", "require"]
+"""What is done about mail whose sender is not certain."""
 Moment = Literal["start", "prompt", "end", "idle"]
 """A session starts, a person's turn begins, a turn has ended, nothing happens in the program."""
 

@@ -1,10 +1,10 @@
 """`ask`: send a question, wait for its answer, and report why none will come.
 
 An answer is a message from an instance that was asked; its `re` names the question, and it has a text. A
-failure notice (`failure`) is no answer, and counts only from those instances and from postmaster. The wait
-ends with an error as soon as nobody is left to answer: each instance asked has failed, or has settled the
-question (done, failed, withdrawn) without an answer. Ids of different senders are never compared; every
-message that arrives after the question was sent is read.
+FORGED one is no answer, nor a failure notice (`failure`), which counts only from those instances and from
+postmaster. The wait ends with an error as soon as nobody is left to answer: each instance asked has failed,
+or has settled the question (done, failed, withdrawn) without an answer. Ids of different senders are never
+compared; every message that arrives after the question was sent is read.
 """
 
 import time
@@ -162,7 +162,7 @@ class _Arrived:
                     message = self._mailbox.arrived(Place(folder, name))
                     if message:
                         self._seen.add(name)
-                        yield message
+                        yield self._mailbox.judged(message, folder)
 
 
 class _Fate:
@@ -194,6 +194,9 @@ class _Fate:
         if not returned and message.sender not in self._asked:
             # `ask` prints the body alone, which would hide that another instance wrote it.
             self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
+            return False
+        if message.is_forged:
+            self._tell(f"{message.short}, as if from {message.sender}, is left pending: {message.status}")
             return False
         reason = failure.sentence(message)
         if not payload.is_failure_notice(message):

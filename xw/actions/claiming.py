@@ -24,6 +24,7 @@ from xw.mailbox import RECEIVED_FIRST, Place
 from xw.message import Message
 from xw.mirror import holding
 from xw.mirror.holding import Hold, Process
+from xw.unconfirmed import LOOK_S, Unconfirmed
 
 if TYPE_CHECKING:
     from xw.shapes import mail
@@ -214,13 +215,19 @@ def arrivals(
 ) -> Generator[Message, None, None]:
     """Claim and yield each message that is wanted, oldest first, then each new one. Endless.
 
-    Also yields each that was released, or whose holder has ended. Expired messages fail as `expired`.
+    Also yields each that was released, or whose holder has ended. Expired messages fail as `expired`. Those
+    whose sender must be confirmed first stay as they are, and `tell` gets a sentence about them.
     """
     mailbox, told = instance.mailbox, set[str]()
+    unconfirmed = Unconfirmed(instance)
+    waits = ""
     with Lookout(instance, asleep) as lookout:
         while True:
             try:
+                unconfirmed.freed()
                 for name, message in _open(instance, process, wanted, left_out):
+                    if unconfirmed.waits(message):
+                        continue
                     before = holding.load(mailbox, name)
                     code = holding.ended(mailbox, name)
                     if before and before.letter:  # an `xw fail` was killed
@@ -236,6 +243,10 @@ def arrivals(
                         process.given.add(name)
                         yield message
                 told.clear()
+                unconfirmed.forget([*mailbox.names(INBOX["pending"]), *mailbox.names(INBOX["processing"])])
+                if unconfirmed.reason not in ("", waits):
+                    tell(f"mail waits: {unconfirmed.reason}")
+                waits = unconfirmed.reason
             except (FileNotFoundError, Moved):
                 raise  # the hub is gone, or elsewhere
             except (XwError, OSError) as error:  # a hub that is away, a full disk: try again later
@@ -245,7 +256,7 @@ def arrivals(
                     tell(f"cannot claim, will retry: {reason}")
             process.given.intersection_update(mailbox.claimed())
             process.declined.intersection_update(process.given)
-            lookout.wait(None)
+            lookout.wait(None, LOOK_S if waits else float("inf"))
 
 
 def _open(
@@ -263,7 +274,7 @@ def _open(
             folder = INBOX["processing"] if name in free else INBOX["pending"]
             for item in mailbox.read_each(folder, [name]):
                 if isinstance(item, Message):
-                    yield name, item
+                    yield name, mailbox.judged(item, folder)
                 else:
                     left_out(*item)
 

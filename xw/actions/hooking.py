@@ -60,7 +60,7 @@ def handled(
         try:
             if moment != "exit" and delivery.may_show(instance, moment, environ):
                 found = stack.enter_context(_news(instance, given, moment))
-                lines.append(telling.text(found, instance.name, instance.now()))
+                lines.append(telling.text(found, instance.name, instance.now(), moment == "start"))
                 if moment == "start" and found.others:
                     lines.append(
                         f"xw: {found.others:,} more pending, shown to this session before: `xw check`"

@@ -111,6 +111,7 @@ def dead_letters(
     letters = []
     for name in names[max(0, len(names) - limit) :]:
         message = instance.mailbox.glance(Place(folder, name))
+        message = message and instance.mailbox.judged(message, folder)
         letters.append(DeadLetter(name, instance.mailbox.why(name), message))
     return letters, len(names)
 
@@ -138,6 +139,7 @@ def read(instance: Instance, token: str) -> Opened:
     from xw.actions.lookup import open_named  # which `done` does without
 
     place, message = open_named(instance.mailbox, token)
+    message = instance.mailbox.judged(message, place.folder)
     return Opened(message, place, enclosed(instance, message))
 
 

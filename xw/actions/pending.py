@@ -173,14 +173,14 @@ def check(instance: Instance, wanted: Wanted = Wanted()) -> Inbox:  # noqa: B008
                 late.append(item)
             continue
         found[item.file_name] = item
-        old = reports.superseded(item)
+        old = reports.superseded(mailbox.judged(item)) if item.report else None
         if old and mailbox.supersede(old):
             gone += 1
             found.pop(old.file_name, None)
         if len(found) == wanted.limit:
             break
     found |= {item.file_name: item for item in late[: max(0, wanted.limit - len(found))]}
-    messages = [found[name] for name in sorted(found)]
+    messages = [mailbox.judged(found[name]) for name in sorted(found)]
     claimed = [name.partition(".")[0] for name in mailbox.claimed()]
     return Inbox(messages, len(names) + len(strays) - len(set_aside) - gone, set_aside, newer, claimed)
 

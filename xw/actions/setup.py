@@ -21,12 +21,15 @@ from xw.hub.making import make_hub
 from xw.hub.sighting import Peer
 from xw.instance import Instance, Options, open_hub, open_instance, update_config, usual_mirror
 from xw.mirror.sync import Report
+from xw.sender_status import SHOW
+from xw.unconfirmed import Unconfirmed
 
 if TYPE_CHECKING:
     from xw.shapes import upkeep
     from xw.words import Delivery
 
 _TEMPLATE = "hub_template"
+_JUDGED = 1000  # of the newest pending messages, `who` looks for those of uncertain senders
 _README = "README.md"
 
 
@@ -61,6 +64,7 @@ class Who(NamedTuple):
     """Name, hub, configuration in force (None without a file), and number of pending and claimed messages.
 
     `delivery` is when mail is shown by itself, `delivery_why` who decided that; `on_hold` if it was stopped.
+    `senders` is the policy for mail of uncertain senders, `unconfirmed` a sentence about what waits under it.
     `outbox` has the mail that waits for each peer. `mirror` is the worktree's own mirror if it carries a
     sandboxed agent's mail, and `hint` what somebody outside the sandbox must do for that mail.
     """
@@ -76,6 +80,8 @@ class Who(NamedTuple):
     delivery: "Delivery" = delivery.DEFAULT
     delivery_why: str = ""
     on_hold: bool = False
+    senders: str = SHOW
+    unconfirmed: str = ""
 
     def to_json(self) -> "upkeep.Who":
         """Return the object that `--json` prints."""
@@ -232,7 +238,10 @@ def _refuse_lost(url: str, found: Config) -> None:
 
 def who(instance: Instance) -> Who:
     """Return the instance's name, hub, configuration and number of pending messages."""
-    pending = len(instance.mailbox.pending())
+    names = instance.mailbox.pending()
+    unconfirmed = Unconfirmed(instance)
+    unconfirmed.without(names[-_JUDGED:])
+    policy = config.sender_policy(instance.config, instance.name)
     mirror = instance.carrier.mirror
     if not mirror:
         grouping.restore(instance)
@@ -241,7 +250,10 @@ def who(instance: Instance) -> Who:
     held = len(instance.mailbox.claimed())
     url, path = instance.hub.url, instance.config.path
     shown, on_hold = delivery.effective(instance), delivery.held(instance.mailbox)
-    return Who(instance.name, url, path, pending, own, hint, _unsent(instance), held, *shown, on_hold)
+    said = policy, unconfirmed.reason
+    return Who(
+        instance.name, url, path, len(names), own, hint, _unsent(instance), held, *shown, on_hold, *said
+    )
 
 
 def _unsent(instance: Instance) -> tuple[Unsent, ...]:

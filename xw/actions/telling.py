@@ -16,6 +16,7 @@ from xw.message import Message
 from xw.named_tuple import NamedTuple
 from xw.text import span
 from xw.told import PER_HOUR, PER_TURN, Telling, Told
+from xw.unconfirmed import Unconfirmed
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ _FENCED = str.maketrans("<>", "‹›")  # programs put the text between tags, w
 class News(NamedTuple):
     """What a session is told: messages that are new to it, the number of other pending ones.
 
-    `perhaps` are the ids of pending messages that an interrupted hook has perhaps told it.
+    `perhaps` are the ids of pending messages that an interrupted hook has perhaps told it; `unconfirmed` is a
+    sentence about the mail whose sender must be confirmed first, which no session is told.
     """
 
     inbox: Inbox
     others: int
     perhaps: tuple[str, ...] = ()
+    unconfirmed: str = ""
 
     @property
     def doubt(self) -> str:
@@ -87,12 +90,14 @@ def news(
 
 def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wanted) -> News:
     pending_now = instance.mailbox.pending()
-    names = [name for name in pending_now if wanted.fits(name)]
+    unconfirmed = Unconfirmed(instance)
+    names = unconfirmed.without(name for name in pending_now if wanted.fits(name))
+    waits = unconfirmed.reason
     new = [name for name in names if telling.is_new(layout.short_id(name))]
     others = len(names) - len(new)
     row = telling.next_in_row(instance.now(), turn.goes_on) if turn and turn.continues else 0
     if turn and (not any(map(delivery.wants_turn, new)) or over_budget(instance, telling, row)):
-        return News(Inbox((), 0), others)
+        return News(Inbox((), 0), others, unconfirmed=waits)
     perhaps = tuple(name.partition(".")[0] for name in names if layout.short_id(name) in telling.perhaps)
     inbox = Inbox((), 0)
     if new:
@@ -104,7 +109,7 @@ def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wan
         telling.give(list(map(layout.short_id, new)), set(map(layout.short_id, pending_now)), caused)
     else:
         telling.name()
-    return News(inbox, others, perhaps)
+    return News(inbox, others, perhaps, waits)
 
 
 def _is_worth_a_turn(inbox: Inbox, now: int) -> bool:
@@ -118,8 +123,10 @@ def over_budget(instance: Instance, telling: Telling, row: int) -> bool:
     return row > PER_TURN or len(telling.lately(instance.now())) >= PER_HOUR
 
 
-def text(found: News, name: str, now: int) -> str:
+def text(found: News, name: str, now: int, at_start: bool = False) -> str:
     """Return the news in a few lines; empty if there is none.
+
+    With `at_start`, also name the mail whose sender must be confirmed first if that is all.
 
     Each line of other people's text is one line of xw's, in quotes that it cannot close.
     """
@@ -138,14 +145,17 @@ def text(found: News, name: str, now: int) -> str:
         lines.append(f"xw: {_count(len(found.inbox.set_aside), 'damaged file')} in `xw check --failed`")
     if found.perhaps:
         lines.append(f"xw: {found.doubt}")
+    if found.unconfirmed and (lines or at_start):
+        lines.append(f"xw: not shown to you: {found.unconfirmed}")
     return "\n".join(lines)
 
 
 def compact(message: Message, now: int) -> str:
-    """Return a message as a line of about `LINE` characters: short id, type, sender, age, gist."""
+    """Return a message as a line of about `LINE` characters: short id, type, sender, status, age, gist."""
     age = span((now - message.sent) / clock.SECOND)
     marks = (", urgent" if message.urgent else "") + (", expired" if message.expired(now) else "")
-    start = f"{message.short} {message.type} from {message.sender}, {age}{marks}: "
+    who = f"{message.sender} ({message.status})" if message.status else message.sender
+    start = f"{message.short} {message.type} from {who}, {age}{marks}: "
     said = gist(message.body, max(_GIST, LINE - len(start) - 2))
     return f'{start}"{said.translate(_FENCED).replace(chr(34), chr(39))}"'
 

@@ -12,6 +12,7 @@ from xw.instance import Instance
 from xw.layout import INBOX
 from xw.mailbox import ARRIVED, RECEIVED, Place
 from xw.message import Message
+from xw.sender_status import SenderStatus
 from xw.text import nearest
 from xw.withdrawals import withdrawn
 from xw.words import Where
@@ -58,7 +59,8 @@ class Traced(NamedTuple):
 
     It is `unreached` on a hub that cannot be reached now, `absent` if the hub lacks it, and `unknown` if it
     is so old that it may have been handled and removed. `since` is in microseconds, None if unknown. `reply`
-    is the id of the recipient's first answer, `reason` why the recipient has it in `failed/`; `on_hold` is
+    is the id of the recipient's first answer, and `reply_status` what is known of its sender; a FORGED one
+    counts only if there is no other. `reason` is why the recipient has it in `failed/`; `on_hold` is
     True if it waits for a recipient who is known to be on hold.
     """
 
@@ -68,11 +70,15 @@ class Traced(NamedTuple):
     reply: str | None
     reason: str | None = None
     on_hold: bool = False
+    reply_status: SenderStatus | None = None
 
     def to_json(self) -> "mail.Traced":
         """Return the object that `--json` prints."""
         since = None if self.since is None else clock.rfc3339(self.since)
-        return cast("mail.Traced", {**self._asdict(), "since": since})
+        told = {**self._asdict(), "since": since}
+        status = told.pop("reply_status")
+        told |= {"reply_status": status and status.word, "reply_note": status.note if status else ""}
+        return cast("mail.Traced", told)
 
 
 def log(instance: Instance, selection: Selection, left_out: LeftOut) -> Generator[Line, None, None]:
@@ -115,15 +121,16 @@ def trace(instance: Instance, token: str) -> tuple[Message, list[Traced]]:
 
 
 def _trace_one(
-    instance: Instance, message: Message, to: str, mark: Where | None, reply: str | None
+    instance: Instance, message: Message, to: str, mark: Where | None, answer: Message | None
 ) -> Traced:
     """Trace one recipient's copy; `mark` is what this machine knows of it if it is neither here nor there."""
     if message.file_name in instance.mailbox.outbox(to):
         mark = "outbox"
+    reply, status = (answer.id, answer.status) if answer else (None, None)
     try:
         located = instance.hub.locate(to, message.file_name)
     except Unreachable:
-        return Traced(to, mark or "unreached", None, reply)
+        return Traced(to, mark or "unreached", None, reply, reply_status=status)
     except OSError:
         if not mark:
             raise
@@ -132,9 +139,10 @@ def _trace_one(
         where = "withdrawn" if (located.state, mark) == ("failed", "withdrawn") else located.state
         reason = _why(instance, to, message) if where == "failed" else None
         held = where == "pending" and _on_hold(instance, to)
-        return Traced(to, where, int(located.since * clock.SECOND), reply, reason, held)
+        return Traced(to, where, int(located.since * clock.SECOND), reply, reason, held, status)
     since = message.sent if mark == "outbox" else None
-    return Traced(to, mark or ("unknown" if reply else _gone(instance, message, to)), since, reply)
+    missing = mark or ("unknown" if reply else _gone(instance, message, to))
+    return Traced(to, missing, since, reply, reply_status=status)
 
 
 def _on_hold(instance: Instance, name: str) -> bool:
@@ -184,18 +192,21 @@ def _why(instance: Instance, to: str, message: Message) -> str | None:
     return None
 
 
-def _replies(instance: Instance, message: Message) -> dict[str, str]:
-    """Return the id of each recipient's first answer; `re` decides, because the clocks of senders differ.
+def _replies(instance: Instance, message: Message) -> dict[str, Message]:
+    """Return each recipient's first answer; `re` decides, because the clocks of senders differ.
+
+    One that is FORGED is returned if there is no other.
 
     Of 100,000 replies, this reads those that reached this machine after the message left it.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Message] = {}
     for place in _later_replies(instance, message):
         name = layout.file_name(place.name)
-        if name and name.sender not in found:
+        known = found.get(name.sender) if name else None
+        if name and (known is None or known.is_forged):
             for line in _lines(instance, [place], Selection(), _silent):
-                if line.message.re == message.id:
-                    found[name.sender] = name.id
+                if line.message.re == message.id and not (known and line.message.is_forged):
+                    found[name.sender] = line.message
     return found
 
 
@@ -285,7 +296,7 @@ def _lines(
             left_out(place.name, Unreadable(unforeseen(bug)))
         else:
             if line and _selected(line.message, selection):
-                yield line
+                yield line._replace(message=instance.mailbox.judged(line.message, line.place.folder))
 
 
 def _arrived(instance: Instance, place: Place) -> int:

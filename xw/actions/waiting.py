@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import nullcontext
 from types import TracebackType
 from typing import NamedTuple
@@ -18,8 +18,10 @@ from xw.layout import INBOX
 from xw.mailbox import ARRIVED, Place
 from xw.message import Message
 from xw.reports import Reports
+from xw.unconfirmed import LOOK_S, Unconfirmed
 from xw.watch import Arrivals
 
+Tell = Callable[[str], None]
 _LEAST_S = 1.0  # minimum for the sync of a mirror, even if less of the wait is left
 
 
@@ -50,16 +52,19 @@ class NoAnswer(XwError):
 
 
 def arrivals(
-    instance: Instance, left_out: LeftOut, wanted: Wanted = ANY, asleep: Asleep = nullcontext
+    instance: Instance, left_out: LeftOut, tell: Tell, wanted: Wanted = ANY, asleep: Asleep = nullcontext
 ) -> Generator[Message, None, None]:
     """Yield each pending message that is wanted once, oldest first, then each new one. Endless.
 
     `left_out` gets each message that cannot be read: it went to `failed/`, or stays if it is Unreadable.
+    `tell` gets a sentence about those whose sender must be confirmed first.
     """
     _check(instance, wanted)
     seen: set[str] = set()
     reports = Reports()
     left: set[str] = set()
+    unconfirmed = Unconfirmed(instance)
+    waits = ""
     with Lookout(instance, asleep) as lookout:
         while True:
             strays: list[tuple[str, NoMessage]] = []
@@ -69,17 +74,22 @@ def arrivals(
                     left_out(name, error)
             left = {name for name, error in strays if isinstance(error, Unreadable)}
             fresh = [name for name in names if name not in seen and wanted.fits(name)]
+            fresh = unconfirmed.without(fresh)
+            if unconfirmed.reason not in ("", waits):
+                tell(f"mail waits: {unconfirmed.reason}")
+            waits = unconfirmed.reason
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):
                     left_out(*item)
                 elif not instance.mailbox.expire(item, instance.now()):
+                    item = instance.mailbox.judged(item)
                     old = reports.superseded(item)
                     if old:
                         instance.mailbox.supersede(old)
                     if old is not item:
                         yield item
-            seen = set(names)
-            lookout.wait(None)
+            seen = {name for name in names if name in seen or name in fresh or not wanted.fits(name)}
+            lookout.wait(None, LOOK_S if waits else float("inf"))
 
 
 def _check(instance: Instance, wanted: Wanted) -> None:
@@ -182,8 +192,8 @@ class _Search:
     """Looks for the oldest pending message, or the first in the whole inbox that answers `question`.
 
     `re` decides, because the times in two senders' names come from two clocks. If `asked` is not empty, only
-    these instances can answer, and postmaster for them. Expired messages are skipped. `passed` are names
-    known not to answer; they are not read again.
+    these instances can answer, and postmaster for them. Skips expired messages, and FORGED answers.
+    `passed` are names known not to answer; they are not read again.
     """
 
     def __init__(
@@ -216,8 +226,12 @@ class _Search:
                 if message.expired(self._instance.now()):
                     if folder == INBOX["pending"]:
                         mailbox.expire(message, self._instance.now())
-                elif question is None or self._is_answer(message):
-                    return message
+                elif question is None:
+                    return mailbox.judged(message, folder)
+                elif message.re == question:
+                    message = mailbox.judged(message, folder)
+                    if not message.is_forged and self._is_answer(message):
+                        return message
                 self._passed.add(name)
         if self._asked and self._failed.issuperset(self._asked):
             raise NoAnswer(failure.sentence(self._notices[-1]), self._notices, str(question))

@@ -20,6 +20,7 @@ from xw.instance import Instance
 from xw.journal import AgentSession, Journal
 from xw.layout import INBOX
 from xw.told import Told
+from xw.unconfirmed import LOOK_S
 from xw.watch import Arrivals
 
 
@@ -47,7 +48,7 @@ def awaited(
             if found:
                 yield found
                 return
-            arrivals.wait(None)
+            arrivals.wait(LOOK_S if waker.unconfirmed else None)
         yield None
 
 
@@ -62,6 +63,8 @@ class _Waker:
         self._journal = Journal(instance.mailbox, given.program, given.session)
         self._session = AgentSession(given.program, given.session, sessions.program_process())
         self._parent = os.getppid()
+        self.unconfirmed = False
+        """True if mail waits for its sender to be confirmed, which wakes nobody."""
         # A session that is resumed has an end among its events; the hook that notes its start runs beside.
         is_start = given.text("hook_event_name") == dialect(given.program).start
         self._seen = self._journal.last() if is_start else 0
@@ -92,6 +95,7 @@ class _Waker:
         turn = telling.Turn(continues=False, allowed=lambda: not (self._on_hold() or self.is_over()))
         with suppress(Busy), ExitStack() as attempt:
             found = attempt.enter_context(telling.news(self._instance, self._given.session, turn))
+            self.unconfirmed = bool(found.unconfirmed)
             if found.inbox.total:
                 stack.push(attempt.pop_all())
                 return found

@@ -88,7 +88,7 @@ def arrivals(policy: Policy, wanted: Wanted, claim: bool) -> Generator[Message, 
     """Yield pending messages, then new ones; see `Agent.arrivals`."""
     report = partial(_report, policy)
     if not claim:
-        yield from policy.each(waiting.arrivals(policy.instance, report, wanted, policy.asleep))
+        yield from policy.each(waiting.arrivals(policy.instance, report, policy.tell, wanted, policy.asleep))
         return
     with _process(policy, "watch") as process:
         found = claiming.arrivals(policy.instance, process, report, policy.tell, wanted, policy.asleep)

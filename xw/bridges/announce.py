@@ -24,6 +24,7 @@ from xw.bridges.pace import Limits, Pace
 from xw.errors import Damaged, XwError, unforeseen
 from xw.instance import Instance
 from xw.message import Message
+from xw.unconfirmed import Unconfirmed
 from xw.words import Status
 
 _NOTE = f"{layout.BRIDGE}/announced.json"
@@ -65,6 +66,8 @@ class Announcer:
         self._tell = tell
         self._unshown = present.Unshown(tell)
         self._door = Door(instance, chat)
+        self._unconfirmed = Unconfirmed(instance)
+        self._told_of = ""  # the unconfirmed mail of which the owner was told
         self._pace = Pace(instance, limits)
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
@@ -77,7 +80,8 @@ class Announcer:
     @property
     def doing(self) -> presence.Doing:
         """Return the status, the reason why mail is not announced, and how many messages wait."""
-        note = "; ".join(filter(None, (self._pace.used, self._waiting())))
+        unconfirmed = self._unconfirmed.reason and f"mail waits: {self._unconfirmed.reason}"
+        note = "; ".join(filter(None, (self._pace.used, self._waiting(), unconfirmed)))
         if self._waits_for:
             status: Status = "idle" if delivery.by_choice(self._waits_for) else "alive"
             return presence.Doing(status, "", self._waits_for, note, self._door.value)
@@ -106,7 +110,7 @@ class Announcer:
         if self._shown:
             self._door.rest()  # the program was busy with the announcement
         self._shown = None
-        names = self._mailbox.pending()
+        names = self._confirmed()
         self._asking = [
             name for name in names if delivery.wants_turn(name) and name not in self._unshown.names
         ]
@@ -120,7 +124,7 @@ class Announcer:
         fresh = self._fresh(admitted)
         if not fresh:
             self._waits_for = ""
-            return None
+            return LOOK_S if self._unconfirmed.reason else None
         if reason:
             return self._wait(reason)
         delay = self._pace.delay_notice()
@@ -130,6 +134,15 @@ class Announcer:
         self._waits_for = ""
         self._rest.reset()
         return self._announce(names, fresh)
+
+    def _confirmed(self) -> list[str]:
+        """Return the pending messages that may be announced, and report those that must wait."""
+        names = self._unconfirmed.without(self._mailbox.pending())
+        reason = self._unconfirmed.reason
+        if reason and reason != self._told_of:
+            self._tell(f"mail waits: {reason}")
+        self._told_of = reason
+        return names
 
     def _admit(self, names: list[str]) -> tuple[list[str], str]:
         """Return the messages that may be announced now, and why others wait, empty if none does."""

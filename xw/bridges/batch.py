@@ -11,6 +11,7 @@ from xw.bridges.frame import framed
 from xw.bridges.queue import Queue
 from xw.instance import Instance
 from xw.message import Message
+from xw.unconfirmed import Unconfirmed
 
 REPLIES = 10
 SIZE = 32 * 1024
@@ -23,6 +24,7 @@ def choose(
     head: Message,
     limit: int,
     unshown: present.Unshown,
+    unconfirmed: Unconfirmed,
     without: Collection[str] = (),
 ) -> list[Message]:
     """Return the replies to show below `head`, the oldest first: none unless it is a reply itself.
@@ -41,6 +43,9 @@ def choose(
         reply = next(present.readable(instance, [name], unshown), None)
         if reply is None:
             queue.drop(name)
+            continue
+        if unconfirmed.waits(reply):
+            queue.leave_out(name)
             continue
         if reply.expired(instance.now()):
             continue  # its own turn reports that

@@ -1,6 +1,7 @@
 r"""The one form in which mail is presented to a chat program.
 
-    [mail k7f3q2m9] question from alice, 3 min old
+    [mail k7f3q2m9] question from alice (verified), 3 min old
+    [sender k7f3q2m9] …if the sender is not certain: why, and what to do…
     …the body…
     [file k7f3q2m9] /home/bob/hub/bob/attachments/…/plan.md
     [end k7f3q2m9] answer alice in your next message
@@ -22,6 +23,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from xw.sender_status import SenderStatus
 from xw.text import visible
 
 LATE_S = 3600
@@ -50,6 +52,8 @@ class Mail(NamedTuple):
     attachments: tuple[str, ...] = ()
     """Paths on this machine."""
     urgent: bool = False
+    status: SenderStatus | None = None
+    """What is known of the sender; None in tests."""
 
 
 def framed(*mails: Mail) -> str:
@@ -65,7 +69,7 @@ def notice(mail: Mail, pending: int, alone: bool = True) -> str:
     """
     run = f"xw read {mail.short}" if alone else "xw check"
     tell = f"you have mail, {pending} pending; run: {run}"
-    return "\n".join([_first_line(mail), tell, f"[end {mail.short}] nothing else follows"])
+    return "\n".join([*_first_lines(mail), tell, f"[end {mail.short}] nothing else follows"])
 
 
 def age(seconds: float) -> str:
@@ -91,14 +95,18 @@ def _frame(mail: Mail) -> str:
         f"answer {visible(mail.sender, '')} in your next message" if mail.wants_answer else "no answer needed"
     )
     files = [f"[file {mail.short}] {visible(path, '')}" for path in mail.attachments]
-    return "\n".join([_first_line(mail), guarded(mail.body), *files, f"[end {mail.short}] {ask}"])
+    return "\n".join([*_first_lines(mail), guarded(mail.body), *files, f"[end {mail.short}] {ask}"])
 
 
-def _first_line(mail: Mail) -> str:
+def _first_lines(mail: Mail) -> list[str]:
+    """Return the line that opens the frame, and one about a sender that is not certain."""
     urgent = "URGENT, " if mail.urgent else ""
     late = "LATE, " if mail.age_s > LATE_S else ""
-    who = f"{visible(mail.type, '')} from {visible(mail.sender, '')}"
-    return f"[mail {mail.short}] {who}, {urgent}{late}{age(mail.age_s)} old"
+    word = f" ({visible(mail.status.word, '')})" if mail.status else ""
+    who = f"{visible(mail.type, '')} from {visible(mail.sender, '')}{word}"
+    first = f"[mail {mail.short}] {who}, {urgent}{late}{age(mail.age_s)} old"
+    note = visible(mail.status.note, "") if mail.status else ""
+    return [first, f"[sender {mail.short}] {note}"] if note else [first]
 
 
 def _looks_like_frame(line: str) -> bool:
@@ -111,4 +119,4 @@ def _looks_like_frame(line: str) -> bool:
     brackets = [sign for sign in before if sign in "<|" or unicodedata.category(sign) in _BRACKETS]
     # `- [ ] mail bob` is not a frame line: its bracket closes before the word.
     opened = brackets and unicodedata.category(brackets[-1]) not in _CLOSING
-    return bool(opened) and word.strip("_").lower() in ("mail", "end", "file", "part")
+    return bool(opened) and word.strip("_").lower() in ("mail", "sender", "end", "file", "part")

@@ -14,6 +14,7 @@ from xw.instance import Instance
 from xw.message import Message
 from xw.mirror import holding
 from xw.reports import Reports
+from xw.unconfirmed import Unconfirmed
 from xw.words import State
 
 READ = 100
@@ -23,7 +24,12 @@ SIZE = 1024 * 1024
 
 
 def choose(
-    instance: Instance, queue: Queue, head: Message, tell: Callable[[str], None], unshown: present.Unshown
+    instance: Instance,
+    queue: Queue,
+    head: Message,
+    tell: Callable[[str], None],
+    unshown: present.Unshown,
+    unconfirmed: Unconfirmed,
 ) -> list[Message]:
     """Return the infos to show above `head`, oldest first, at most `present.INFOS`; the others stay pending.
 
@@ -44,6 +50,8 @@ def choose(
         info = next(present.readable(instance, [name], unshown, state), None)
         if info is None or not _may_show(instance, info, state, tell):
             queue.drop(name)
+        elif unconfirmed.waits(info):
+            queue.leave_out(name)
         else:
             size += len(info.body)
             if chosen and size > SIZE:

@@ -49,6 +49,7 @@ from xw.mailbox import Place
 from xw.message import Message
 from xw.mirror import holding
 from xw.post import Draft
+from xw.unconfirmed import Unconfirmed
 from xw.words import Status
 
 TRIES = 3
@@ -91,6 +92,8 @@ class Bridge:
         self._turn: Turn | None = None
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
         self._door = Door(instance, chat)
+        self._unconfirmed = Unconfirmed(instance)
+        self._told_of = ""  # the unconfirmed mail of which the owner was told
         self._pace = Pace(instance, limits)
         self._delayed: dict[str, Delay] = {}  # senders whose mail waits, though the chat could take it
         self._spent = ""  # the message whose turn is counted
@@ -104,11 +107,13 @@ class Bridge:
     @property
     def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
-        notes = (self._pace.used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
+        unconfirmed = self._unconfirmed.reason
+        used = "; ".join(filter(None, (self._pace.used, unconfirmed and f"mail waits: {unconfirmed}")))
+        notes = (used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
         note = "; ".join(filter(None, notes))
         if self._waits_for:
             status: Status = "idle" if delivery.by_choice(self._waits_for) else "alive"
-            return presence.Doing(status, "", self._waits_for, self._pace.used, self._door.value)
+            return presence.Doing(status, "", self._waits_for, used, self._door.value)
         if self._turn is None:
             return presence.Doing("idle", note=note, delivery=self._door.value)
         name = layout.file_name(self._turn.name)
@@ -237,12 +242,13 @@ class Bridge:
 
     def _claimed_message(self, now: Turn) -> Message:
         """Return the message of a turn. `xw done` does not answer it, so its answer is still captured."""
+        box = self._mailbox
         try:
-            return self._mailbox.read(Place(INBOX["processing"], now.name))
+            return box.judged(box.read(Place(INBOX["processing"], now.name)), INBOX["processing"])
         except FileNotFoundError:
             if now.stage != PRESENTED:
                 raise
-            return self._mailbox.read(Place(INBOX["done"], now.name))
+            return box.judged(box.read(Place(INBOX["done"], now.name)), INBOX["done"])
 
     def _let_go(self, now: Turn) -> None:
         """Release a message of which nothing was shown: whoever takes this instance's mail next gets it."""
@@ -264,7 +270,7 @@ class Bridge:
 
     def _begin(self) -> float | None:
         """Claim the first message that asks for a turn, once the chat can take it."""
-        self._queue.look()
+        self._look()
         closed = self._admit()
         message = self._next(self._released())
         if message is None:
@@ -280,6 +286,10 @@ class Bridge:
         self._queue.drop(new.name)
         self._turn = new
         return self._end(new, message, *unfit) if unfit else self._show(new, message)
+
+    def _look(self) -> None:
+        self._queue.let_in(self._unconfirmed.freed())
+        self._queue.look()
 
     def _admit(self) -> str:
         """Let the queue offer what may be shown now; return why other mail waits, empty if none does."""
@@ -303,10 +313,20 @@ class Bridge:
             message = next(present.readable(self._instance, [name], self._unshown), None)
             if message is None:
                 self._queue.drop(name)
+            elif self._unconfirmed.waits(message):
+                self._queue.leave_out(name)
             elif self._may_go_on(message, delayed):
                 found = message
         self._delayed = delayed
+        self._report_unconfirmed()
         return found
+
+    def _report_unconfirmed(self) -> None:
+        """Report unconfirmed mail that waits, when it has changed."""
+        reason = self._unconfirmed.reason
+        if reason and reason != self._told_of:
+            self._tell(f"mail waits: {reason}")
+        self._told_of = reason
 
     def _may_go_on(self, message: Message, delayed: dict[str, Delay]) -> bool:
         """Return True if a message may have its turn; else note in `delayed` why its sender's mail waits."""
@@ -333,7 +353,11 @@ class Bridge:
         reasons = [delay.reason for delay in self._delayed.values()] + ([closed] if closed else [])
         if not reasons:
             self._waits_for = ""
-            return None
+            if not self._unconfirmed.reason:
+                return None
+            box = self._mailbox
+            self._unconfirmed.forget([*box.names(INBOX["pending"]), *box.names(INBOX["processing"])])
+            return LOOK_S
         self._say_why("; ".join(dict.fromkeys(reasons)))
         if closed:
             return LOOK_S
@@ -345,7 +369,8 @@ class Bridge:
         for name in holding.free(self._mailbox):
             if delivery.wants_turn(name) and self._queue.admits(name):
                 message = self._mailbox.glance(Place(INBOX["processing"], name))
-                if message:
+                message = message and self._mailbox.judged(message, INBOX["processing"])
+                if message and not self._unconfirmed.waits(message):
                     return message
         return None
 
@@ -377,8 +402,11 @@ class Bridge:
         unfit = present.unfit(message, self._instance.now())
         if unfit:
             return self._end(now, message, *unfit)
-        self._queue.look()
+        self._look()
         self._admit()
+        if self._unconfirmed.waits(message):  # the policy has changed since it was claimed
+            self._let_go(self._detach(now))
+            return 0.0
         if not self._queue.admits(now.name):
             self._say_why(self._door.admitted()[1])
             return LOOK_S
@@ -389,7 +417,9 @@ class Bridge:
     def _show(self, now: Turn, message: Message) -> float | None:
         try:
             now, riders = self._gather(now, message)
-            above = infos.choose(self._instance, self._queue, message, self._tell, self._unshown)
+            above = infos.choose(
+                self._instance, self._queue, message, self._tell, self._unshown, self._unconfirmed
+            )
             shown = present.show(self._instance, message, above, self._chat.limit, riders)
             mark = self._chat.mark()
         except Unusable:
@@ -430,14 +460,20 @@ class Bridge:
             else:
                 if rider.expired(self._instance.now()):
                     self._leave_alone(name)
+                    continue
+                rider = self._mailbox.judged(rider, INBOX["processing"])
+                if self._unconfirmed.waits(rider):
+                    self._leave_alone(name)
                 else:
                     riders.append(rider)
         return riders
 
     def _claim_riders(self, now: Turn, message: Message) -> list[Message]:
         riders = []
-        limit = self._chat.limit
-        for reply in batch.choose(self._instance, self._queue, message, limit, self._unshown, self._delayed):
+        limit, hidden = self._chat.limit, self._unconfirmed
+        for reply in batch.choose(
+            self._instance, self._queue, message, limit, self._unshown, hidden, self._delayed
+        ):
             new = Turn(reply.file_name, head=now.name)
             self._queue.drop(new.name)
             try:

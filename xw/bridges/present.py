@@ -63,7 +63,7 @@ def readable(
     """Yield the messages `names`; move damaged pending ones to failed/, leave unreadable and newer ones."""
     for item in instance.mailbox.read_each(INBOX[state], names):
         if isinstance(item, Message):
-            yield item
+            yield instance.mailbox.judged(item, INBOX[state])
         else:
             unshown.note(*item)
 
@@ -104,6 +104,7 @@ def as_mail(instance: Instance, message: Message) -> Mail:
         wants_answer(message),
         tuple(_files(instance, message)),
         message.urgent,
+        message.status,
     )
 
 

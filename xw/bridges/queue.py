@@ -130,9 +130,15 @@ class Queue:
         self._gone.add(name)
 
     def leave_out(self, name: str) -> None:
-        """Take a message out for as long as it is listed: another machine has it."""
+        """Take a message out for as long as it is listed: another machine has it, or nobody may show it."""
         self.drop(name)
         self._left_out.add(name)
+
+    def let_in(self, names: Collection[str]) -> None:
+        """List messages again that were left out."""
+        if names:
+            self._left_out.difference_update(names)
+            self._seen, self._next_look = None, float("-inf")
 
     def replies(self, head: str, without: Collection[str] = ()) -> Iterator[str]:
         """Yield the replies that may be shown together with the reply `head`, the oldest first.

@@ -75,6 +75,8 @@ def _untold(call: Call, agent: "Agent", session: str, choice: "dict[str, Any]") 
                 say(f"and {found.inbox.total - len(found.inbox)} more: `xw check`")
             if found.perhaps:
                 say(found.doubt)
+            if found.unconfirmed and found.inbox.total:
+                say(f"not shown: {found.unconfirmed}")
         flush()
     _left_out(found.inbox.set_aside, Damaged)
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from xw import Entry, Line, clock, layout, relayed
-from xw.cli.show import dated, emit, put, say, tell
+from xw.cli.show import dated, emit, put, say, status, tell
 from xw.quote import MARGIN, guarded, indented, quoted
 from xw.text import visible
 
@@ -38,7 +38,8 @@ def _json(item: Item) -> None:
 def _markdown(item: Item) -> None:
     if isinstance(item, Line):
         message = item.message
-        say(f"### {message.sender} → {', '.join(message.to)}: {message.type}{_answer(message.re)}\n")
+        to = ", ".join(message.to)
+        say(f"### {message.sender}{status(message)} → {to}: {message.type}{_answer(message.re)}\n")
         say(f"*{dated(message.sent)}, {message.short}*\n")
         _quote(message.body, _names(item))
     elif item.kind == "event":
@@ -71,7 +72,8 @@ class Text:
     def _message(self, line: Line) -> None:
         message = line.message
         when, to = clock.brief(message.sent), ", ".join(message.to)
-        tell(f"{when} {message.short} {message.sender} -> {to} [{message.type}{_answer(message.re)}]")
+        who = f"{message.sender}{status(message)} -> {to}"
+        tell(f"{when} {message.short} {who} [{message.type}{_answer(message.re)}]")
         put(indented(guarded(message.body)))
         for name in _names(line):
             tell(f"{MARGIN}(file: {name})")

@@ -79,6 +79,8 @@ def who(call: Call) -> None:
     tell(f"pending  {found.pending}" + (f", and {found.claimed} claimed" if found.claimed else ""))
     if agent.kind != "human":
         tell(f"delivery {_delivery(found, found.name)}")
+    if found.senders != "show":
+        tell(f"senders  {found.senders}" + (f": {found.unconfirmed}" if found.unconfirmed else ""))
     for one in found.outbox:
         age = span((clock.now() - one.oldest) / clock.SECOND)
         tell(f"outbox   {one.messages} for {one.to}, the oldest {age} old: `xw sync` delivers")

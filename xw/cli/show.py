@@ -60,10 +60,16 @@ def unwritten(error: OSError) -> XwError:
 
 
 def line(message: Message, now: int) -> str:
-    """Return a message as a line: short id, type, sender, age, first line of the body."""
+    """Return a message as a line: short id, type, sender and its status, age, first line of the body."""
     age = span((now - message.sent) / clock.SECOND)
     marks = (" (urgent)" if message.urgent else "") + (" (expired)" if message.expired(now) else "")
-    return f"{message.short} {message.type} {message.sender} {age}{marks} {gist(message.body, _WIDTH)}"
+    who = f"{message.type} {message.sender}{status(message)}"
+    return f"{message.short} {who} {age}{marks} {gist(message.body, _WIDTH)}"
+
+
+def status(message: Message) -> str:
+    """Return the status of a message's sender for use after its name, with the reason and what to do."""
+    return f" ({message.status})" if message.status else ""
 
 
 def subject(name: str, message: Message | None) -> str:
@@ -91,10 +97,13 @@ def named(name: str, message: Message | None, own: str = "") -> str:
 
 
 def heading(message: Message, now: int) -> str:
-    """Return the lines above a message's body: sender, recipients, time, and related messages."""
+    """Return the lines above a message's body: sender and its status, recipients, time, related messages."""
     age = span((now - message.sent) / clock.SECOND)
     sent, to = clock.brief(message.sent), ", ".join(message.to)
-    lines = [f"{message.type} {message.short} from {message.sender} to {to}, {sent} ({age} ago)"]
+    word = f" ({message.status.word})" if message.status else ""
+    lines = [f"{message.type} {message.short} from {message.sender}{word} to {to}, {sent} ({age} ago)"]
+    if message.status and message.status.note:
+        lines.append(f"sender: {message.status.note}")
     if message.re:
         lines.append(f"re: {layout.short_id(message.re)}")
     if message.thread:

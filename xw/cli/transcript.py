@@ -61,7 +61,8 @@ def _where(one: Traced, now: int) -> str:
         if one.since is None
         else f", since {clock.brief(one.since)} ({span((now - one.since) / clock.SECOND)})"
     )
-    reply = f", reply {layout.short_id(one.reply)}" if one.reply else ""
+    word = f" ({one.reply_status})" if one.reply_status else ""
+    reply = f", reply {layout.short_id(one.reply)}{word}" if one.reply else ""
     started = ", started" if one.where == "processing" else ""
     reason = f": {first_line(one.reason, _REASON)}" if one.reason else ""
     held = f": {one.to} is on hold (`xw resume {one.to}`)" if one.on_hold else ""

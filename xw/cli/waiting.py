@@ -8,7 +8,7 @@ from xw import Message, Sent, Worked, clock, layout
 from xw.cli.call import Call, warn
 from xw.cli.inbox import file_line
 from xw.cli.outgoing import body_text
-from xw.cli.show import emit, flush, line, put, tell
+from xw.cli.show import emit, flush, line, put, status, tell
 from xw.quote import guarded
 
 
@@ -23,6 +23,7 @@ def ask(call: Call, body: str | None, to: list[str], file: str | None, timeout: 
         if call.json:
             emit(asked.to_json())
         else:
+            warn(f"{asked.reply.short} from {asked.reply.sender}{status(asked.reply)}")
             put(guarded(asked.reply.body))
             for one in asked.enclosed:
                 tell(file_line(one))

@@ -183,6 +183,8 @@ def _about(message: Message, name: str, now: int) -> Object:
             "id": message.short,
             "type": message.type,
             "from": message.sender,
+            "sender_status": message.status and message.status.word,
+            "sender_note": message.status and message.status.note,
             "written_by": written_by(message, name),
             "sent": clock.brief(message.sent),
             "re": message.re and layout.short_id(message.re),
@@ -195,7 +197,8 @@ def _about(message: Message, name: str, now: int) -> Object:
 
 def _line(message: Message, now: int) -> str:
     marks = " (urgent)" * message.urgent + " (expired)" * message.expired(now)
-    about = f"{message.short} {message.type} from {message.sender}, {clock.brief(message.sent)}{marks}"
+    who = f"{message.sender}{_status(message)}"
+    about = f"{message.short} {message.type} from {who}, {clock.brief(message.sent)}{marks}"
     return f"{about}: {gist(message.body, _WIDTH)}"
 
 
@@ -204,7 +207,11 @@ def _heading(message: Message, now: int) -> str:
     marks = " (urgent)" * message.urgent + " (EXPIRED)" * message.expired(now)
     about = f", answers {layout.short_id(message.re)}" if message.re else ""
     when = f"{clock.brief(message.sent)}{marks}{about}"
-    return f"{message.type} {message.short} from {message.sender} to {to}, {when}"
+    return f"{message.type} {message.short} from {message.sender}{_status(message)} to {to}, {when}"
+
+
+def _status(message: Message) -> str:
+    return visible(f" ({message.status})", keep="") if message.status else ""
 
 
 def _file(file: Enclosed) -> Object:

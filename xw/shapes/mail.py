@@ -7,7 +7,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 
 from xw.codes import ErrorCode
 from xw.shapes import files
-from xw.shapes.words import STATUS, Count, Format, Id, Name, Path, Time
+from xw.shapes.words import STATUS, Count, Format, Id, Name, Path, SenderWord, Time
 from xw.words import FailureKind, Kept, Resending, Type, Where, WorkState
 
 
@@ -30,9 +30,11 @@ class Relayed(TypedDict):
 
 
 class Message(files.Message):
-    """A message: the fields of its file, unknown ones included, and its id."""
+    """A message: the fields of its file, unknown ones included, its id, and the status of its sender."""
 
     id: Id
+    sender_status: SenderWord
+    sender_note: Annotated[str, Field(description="Why it has this status and what to do, or empty.")]
     lines: Annotated[NotRequired[list[Relayed]], Field(description="In a room's turn: who said its lines.")]
 
 
@@ -228,6 +230,8 @@ class Traced(TypedDict):
     reply: Annotated[Id | None, Field(description="The recipient's first answer.")]
     reason: Annotated[str | None, Field(description="Why the recipient has it in failed/, if known.")]
     on_hold: Annotated[bool, Field(description="True if it waits for a recipient known to be on hold.")]
+    reply_status: Annotated[SenderWord | None, Field(description="The status of the reply's sender.")]
+    reply_note: Annotated[str, Field(description="Why it has this status and what to do, or empty.")]
 
 
 class Trace(TypedDict):

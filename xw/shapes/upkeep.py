@@ -8,7 +8,7 @@ from typing_extensions import TypedDict  # pydantic reads typing's from Python 3
 from xw.codes import Code, ErrorCode, Level
 from xw.shapes.mail import Resends
 from xw.shapes.words import Count, Format, Id, Name, Path, Seconds, Time
-from xw.words import BridgeState, Delivery, Shown
+from xw.words import BridgeState, Delivery, SenderPolicy, Shown
 
 
 class Made(TypedDict):
@@ -53,6 +53,8 @@ class Who(TypedDict):
     delivery: Annotated[Delivery, Field(description="When it is shown mail by itself.")]
     delivery_why: Annotated[str, Field(description="The reason for that, in words.")]
     on_hold: Annotated[bool, Field(description="True if no mail is shown by itself until `xw resume`.")]
+    senders: Annotated[SenderPolicy, Field(description="What is done about mail of uncertain senders.")]
+    unconfirmed: Annotated[str, Field(description="What waits until its sender is confirmed, or empty.")]
 
 
 class Peer(TypedDict):

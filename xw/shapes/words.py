@@ -32,6 +32,13 @@ Seconds = Annotated[float, Field(description="A duration or an age in seconds.")
 Count = Annotated[int, Field(ge=0)]
 Path = Annotated[str, Field(description="A path on this machine.")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SenderWord = Annotated[
+    str,
+    Field(
+        pattern=r"^(verified(, first seen)?|unsigned(, though [a-z0-9-]{1,32} signs)?|FORGED|NEW KEY)$",
+        description="What is known of who wrote a message.",
+    ),
+]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$")]
 STATUS = (
     "The status of its sender: verified; verified, first seen; unsigned; unsigned, though NAME signs; "

@@ -4,6 +4,7 @@
 that is seen for the first time.
 """
 
+import time
 from collections.abc import Callable
 
 from xw import clock, layout
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 
 _OPEN = (INBOX["pending"], INBOX["processing"])
+_OWN = (layout.SENT, layout.OUTBOX)
+_FRESH_S = 1.0
+"""For this long, what was read of keys counts: a bridge runs for days, and others change it meanwhile."""
 
 
 class Knowledge(NamedTuple):
@@ -64,6 +68,7 @@ class Senders:
         self._allowed: tuple[Signer, ...] | None = None
         self._verified: Verified | None = None
         self._published: dict[str, str] = {}
+        self._read_at = 0.0
 
     def status(self, message: Message, folder: str) -> SenderStatus:
         """Return the status of the sender of a message that lies in a folder of the mailbox.
@@ -71,6 +76,7 @@ class Senders:
         It never raises: the reason names a file that cannot be read.
         """
         try:
+            self._forget_old()
             return self._status(message, folder)
         except Damaged as error:  # of pins.json
             return SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, str(error))
@@ -80,11 +86,18 @@ class Senders:
                 f"{error.filename or 'a file of keys'} cannot be read: {error.strerror}",
             )
 
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        if now - self._read_at > _FRESH_S:
+            self._pins = self._allowed = self._verified = None
+            self._published = {}
+            self._read_at = now
+
     def _status(self, message: Message, folder: str) -> SenderStatus:
         if wrong := self._known.witness(message, folder):
             return forged(wrong)
         if "signature" not in message.fields:
-            return self._unsigned(message)
+            return self._unsigned(message, folder)
         from xw.signing import line
 
         try:
@@ -116,9 +129,11 @@ class Senders:
             self._verified.add(message.data, message.sender, stamp)
         return ""
 
-    def _unsigned(self, message: Message) -> SenderStatus:
+    def _unsigned(self, message: Message, folder: str) -> SenderStatus:
         name = message.sender
-        if name == layout.POSTMASTER:
+        if (
+            name == layout.POSTMASTER or folder not in _RECEIVED
+        ):  # sent from here, perhaps before it had a key
             return SenderStatus(UNSIGNED)
         signs = self.pins.of(name) or self._allowed_for(name) or self._published_by(name)
         return downgraded(name) if signs else SenderStatus(UNSIGNED)
@@ -153,7 +168,8 @@ class Senders:
         from xw.trust.pins import FIRST_SEEN as SEEN
         from xw.trust.pins import LED_TO, SERVED, Pin
 
-        name, hub_id, text = message.sender, self._known.hub_id, self._published_by(message.sender)
+        name, hub_id = message.sender, self._known.hub_id
+        text = self._published_by(name, fresh=True)  # the key may have been published a moment ago
         if pins:
             known = {pin.key for pin in pins}
             if key not in published.led_to(text, known, name, hub_id):
@@ -187,7 +203,9 @@ class Senders:
             return False
         from xw.trust import published
 
-        return key in published.keys(self._published_by(name))
+        return key in published.keys(self._published_by(name)) or key in published.keys(
+            self._published_by(name, fresh=True)
+        )
 
     def _is_ours(self, key: "PublicKey") -> bool:
         from xw.trust.pins import OWN
@@ -235,7 +253,7 @@ class Senders:
         if not any(one.key == new.key for one in known.of(name)):
             self._pins = known._replace(names={**known.names, name: (*known.of(name), new)})
 
-    def _published_by(self, name: str) -> str:
-        if name not in self._published:
+    def _published_by(self, name: str, fresh: bool = False) -> str:
+        if fresh or name not in self._published:
             self._published[name] = self._known.published(name)
         return self._published[name]
