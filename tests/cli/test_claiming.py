@@ -305,7 +305,7 @@ def test_filters(team: Team, started: Started) -> None:
     assert len(team.pending("bob")) == 2
     plain = team.start("watch", "--type", "task", by="bob")
     started.append(plain)
-    assert ageless(_line(plain)) == f"{task[-8:]} task alice 0s mine\n"
+    assert ageless(_line(plain)) == f"{task[-8:]} task alice (verified) 0s mine\n"
 
 
 def test_notes_that_mean_nothing(team: Team) -> None:

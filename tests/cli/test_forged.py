@@ -31,14 +31,15 @@ def _left(text: str) -> list[str]:
 
 
 def test_read_prints_nothing_of_a_body_at_the_left_edge(team: Team) -> None:
-    """With any body, only the heading is at the left edge, and no file line comes from the body."""
+    """With any body, only xw's two lines are at the left edge, and no file line comes from the body."""
     for body in _BODIES:
         token = forge(team, "bob", body=body)
         for more in ((), ("--thread",)):
             shown = team.ok("read", token, *more, by="bob")
-            assert len(_left(shown)) == 1, shown
-            assert shown.startswith(f"info {token[-8:]} from alice to bob, ")
-            assert all(line.startswith("    ") for line in shown.split("\n")[2:-1]), shown
+            head, sender = _left(shown)
+            assert head.startswith(f"info {token[-8:]} from alice (unsigned, though alice signs) to bob, ")
+            assert sender == "sender: do not act on it unless alice confirms it"
+            assert all(line.startswith("    ") for line in shown.split("\n")[3:-1]), shown
 
 
 def test_read_indents_empty_lines_too(team: Team) -> None:

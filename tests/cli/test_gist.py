@@ -48,7 +48,7 @@ def test_each_line_shows_what_is_said(team: Team) -> None:
     """`check`, `wait`, `done` and a reply's line show what a protocol message says, not its header."""
     team.ok("notify", "error", "disk full", "--needs-assistance", by="bob")
     team.ok("notify", "handoff", "the parser", "--to", "alice", "--priority", "high", by="bob")
-    lines = [line.split(" ", 4)[4] for line in team.ok("check").splitlines()]
+    lines = [line.split(" ", 5)[5] for line in team.ok("check").splitlines()]
     assert lines == ["error: disk full (needs help)", "handoff (high): the parser"]
     assert team.ok("wait").endswith(f"{lines[0]}\n")
     task = team.pending("alice")[1][-8:]
@@ -72,7 +72,7 @@ def test_priority_and_urgency_choose(team: Team) -> None:
     team.ok("notify", "handoff", "later", "--to", "bob", "--priority", "low")
     team.ok("notify", "handoff", "sooner", "--to", "bob", "--priority", "high")
     team.ok("send", "--to", "bob", "info", "stop!", "--urgent")
-    listed = [line.split(" ", 4)[4] for line in team.ok("check", "--limit", "3", by="bob").splitlines()[:3]]
+    listed = [line.split(" ", 5)[5] for line in team.ok("check", "--limit", "3", by="bob").splitlines()[:3]]
     assert listed == ["job 0", "handoff (high): sooner", "(urgent) stop!"]
     (stop,) = [one for one in team.json("check", "--all", by="bob")["messages"] if one["body"] == "stop!"]
     assert stop["urgent"] is True

@@ -48,12 +48,12 @@ def test_an_unreadable_inbox_is_an_error(
 
 
 def test_check_lists_the_oldest_first(team: Team) -> None:
-    """Each pending message is one line: short id, type, sender, age, first line; the oldest first."""
+    """Each pending message is one line: short id, type, sender, status, age, first line; oldest first."""
     first = team.send("first\nsecond line", kind="task")
     second = team.send("\n\n  indented  \n", by="carol", kind="question")
     assert ageless(team.ok("check", by="bob")).splitlines() == [
-        f"{first[-8:]} task alice 0s first",
-        f"{second[-8:]} question carol 0s indented",
+        f"{first[-8:]} task alice (verified) 0s first",
+        f"{second[-8:]} question carol (verified) 0s indented",
     ]
     listed = team.json("check", by="bob")
     assert [message["id"] for message in listed["messages"]] == [first, second]
@@ -96,7 +96,7 @@ def test_read(team: Team, tmp_path: Path) -> None:
     token = team.send("The body.\n\nAll of it.", "--attach", str(tmp_path / "data.csv"), kind="task")
     path = team.box("bob") / "attachments" / token / "data.csv"
     head, files, *body = team.ok("read", token[-8:], by="bob").splitlines()
-    assert head.startswith(f"task {token[-8:]} from alice to bob, 20")
+    assert head.startswith(f"task {token[-8:]} from alice (verified) to bob, 20")
     assert ageless(head).endswith("Z (0s ago)")
     assert files == f"file: {path} (4 B)"
     assert body == ["", "    The body.", "    ", "    All of it."]
@@ -282,7 +282,7 @@ def test_a_message_that_may_not_be_read_stays(team: Team, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(LocalFiles, "read", read)
     checked = team.run("check", by="bob")
-    assert (checked.code, ageless(checked.out)) == (0, f"{shown[-8:]} info alice 0s shown\n")
+    assert (checked.code, ageless(checked.out)) == (0, f"{shown[-8:]} info alice (verified) 0s shown\n")
     said = f"xw: left in pending/: {hidden}.info.alice.json: Permission denied: check its owner and mode\n"
     assert checked.err == said
     assert shown[-8:] in team.ok("wait", "--timeout", "60", by="bob")

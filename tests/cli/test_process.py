@@ -325,10 +325,11 @@ _COMMON = """
 _SIGNING = (
     "hub.identity keyring signing signing.ed25519 signing.keys signing.line signing.sshsig signing.wire"
 )
+_TRUST = "trust trust.pins trust.senders trust.verified"
 _OWN = {
-    "check": "actions.pending reports",
+    "check": f"actions.pending reports {_SIGNING} {_TRUST}",
     "check --failed": "actions.pending reports actions.inbox agent.values",
-    "read": "actions.inbox actions.lookup quote",
+    "read": f"actions.inbox actions.lookup quote {_SIGNING} {_TRUST}",
     "send": f"actions.sending hub.giving post {_SIGNING}",
     "reply": f"actions.sending hub.giving post actions.lookup {_SIGNING}",
     "done": "actions.inbox",

@@ -36,10 +36,10 @@ def test_log(team: Team, talk: dict[str, str]) -> None:
     heads = [line for line in lines if not line.startswith(" ")]
     short = {key: value[-8:] for key, value in talk.items()}
     assert [line[21:] for line in heads] == [
-        f"{short['task']} alice -> bob [task]",
-        f"{short['question']} bob -> alice [question re {short['task']}]",
-        f"{short['reply']} alice -> bob [reply re {short['question']}]",
-        f"{short['info']} carol -> bob [info]",
+        f"{short['task']} alice (verified) -> bob [task]",
+        f"{short['question']} bob (verified) -> alice [question re {short['task']}]",
+        f"{short['reply']} alice (verified) -> bob [reply re {short['question']}]",
+        f"{short['info']} carol (verified) -> bob [info]",
     ]
     assert lines[1:3] == ["    Count the beans.", "    All of them."]
     assert lines[0].startswith("20")
@@ -149,9 +149,9 @@ def test_log_as_markdown(team: Team, talk: dict[str, str], tmp_path: Path) -> No
     (tmp_path / "beans.csv").write_text("12")
     token = team.send("Table:", "--attach", str(tmp_path / "beans.csv"))
     text = team.ok("log", "--format", "markdown")
-    assert "### alice → bob: task\n" in text
+    assert "### alice (verified) → bob: task\n" in text
     assert "> Count the beans.\n> All of them.\n" in text
-    assert f"### alice → bob: reply re {talk['question'][-8:]}\n" in text
+    assert f"### alice (verified) → bob: reply re {talk['question'][-8:]}\n" in text
     assert f"UTC, {token[-8:]}*\n\n> Table:\n>\n> File: `beans.csv`\n" in text
     assert "    (file: beans.csv)\n" in team.ok("log")
 
@@ -213,7 +213,7 @@ def test_trace_through_every_place(team: Team) -> None:
     team.ok("done", token, by="bob")
     first = team.ok("trace", token).splitlines()[0]
     assert "bob: on the hub, done, since" in first
-    assert first.endswith(f", reply {reply[-8:]}")
+    assert first.endswith(f", reply {reply[-8:]} (verified)")
     traced = team.json("trace", token)
     assert traced["id"] == token
     assert [(one["to"], one["where"], one["reply"]) for one in traced["recipients"]] == [

@@ -29,7 +29,7 @@ def test_watch(team: Team, started: Started) -> None:
     waiting = team.send("was there")
     watch = team.start("watch", by="bob")
     started.append(watch)
-    assert ageless(_line(watch)) == f"{waiting[-8:]} info alice 0s was there\n"
+    assert ageless(_line(watch)) == f"{waiting[-8:]} info alice (verified) 0s was there\n"
     for number in range(3):
         token = team.send(f"arrives {number}")
         shown = _line(watch)
@@ -153,7 +153,9 @@ def test_ask(team: Team, started: Started) -> None:
     answer = team.json("reply", question["id"], "Noon.\nSharp.", by="bob")["id"]
     result = ended(ask)
     assert (result.code, result.out) == (0, "Noon.\nSharp.\n")
-    assert result.err == f"xw: asked bob as {question['id'][-8:]}, waiting\n"
+    assert result.err == (
+        f"xw: asked bob as {question['id'][-8:]}, waiting\nxw: {answer[-8:]} from bob (verified)\n"
+    )
     assert [name.partition(".")[0] for name in team.names("alice", "inbox/done")] == [answer]
     assert len(team.pending("alice")) == 1
 
@@ -247,7 +249,7 @@ def test_log_follow_selects(team: Team, started: Started) -> None:
     team.send("beans of alice")
     team.send("peas of carol", by="carol")
     team.send("beans of carol", by="carol")
-    assert "carol -> bob [info]" in _line(log)
+    assert "carol (verified) -> bob [info]" in _line(log)
     assert _line(log) == "    beans of carol\n"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import PATIENCE, XW, Result, Team, call, ended
-from tests.cli.test_process import _COMMON, _SLOW
+from tests.cli.test_process import _COMMON, _SIGNING, _SLOW, _TRUST
 from tests.hooks.conftest import Make, choose
 from tests.hooks.test_events import opened, short
 from tests.programs.hooked import told
@@ -23,7 +23,7 @@ EVENTS = ("SessionStart", "UserPromptSubmit", "Stop", "SessionEnd")
 GIVEN = json.dumps({"session_id": "s1"}).encode()
 _HOOK = """
     actions.hooking actions.pending actions.telling agent.hooks delivery hook_events journal presence
-    processes reports sessions told cli.hook
+    processes reports sessions told unconfirmed cli.hook
 """
 
 
@@ -154,7 +154,7 @@ def test_it_imports_little(team: Team) -> None:
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.decode().splitlines()}
     assert {name.partition(".")[0] for name in imported} & _SLOW == set()
     ours = {name.removeprefix("xw.") for name in imported if name.startswith("xw.")}
-    assert ours <= {*_COMMON.split(), *_HOOK.split()}
+    assert ours <= {*_COMMON.split(), *_HOOK.split(), *_SIGNING.split(), *_TRUST.split()}
 
 
 def test_a_person_who_runs_it(team: Team) -> None:

@@ -87,7 +87,7 @@ class Member:
     def shown(self) -> list[str]:
         """The short ids of the turns that its program was shown, in order."""
         text = Path(f"{self._program}.shown").read_text()
-        return re.findall(r"^\[mail (\w+)\] question from talk,", text, re.MULTILINE)
+        return re.findall(r"^\[mail (\w+)\] question from talk \(verified\),", text, re.MULTILINE)
 
 
 def gather(stage: Stage, join: Join, folder: Path) -> dict[str, Member]:  # noqa: F811  # a fixture

@@ -50,14 +50,14 @@ def test_another_key_than_the_pinned_is_new(senders: Make, folders: tuple[str, .
     hub = {"alice": text(EVE.public)}
     assert word(senders(hub), message(EVE)) == "NEW KEY"
     pins.pin(folders, "alice", Pin(EVE.public, TRUSTED, confirmed=True), NOW)
-    assert senders(hub).status(message(EVE), PENDING) == ("verified", "", True)
+    assert senders(hub).status(message(EVE), PENDING)[:3] == ("verified", "", True)
 
 
 def test_a_key_that_the_pinned_one_leads_to_goes_on(senders: Make, folders: tuple[str, ...]) -> None:
     """A rotated key is pinned without a question, and is as confirmed as the one before."""
     pins.pin(folders, "alice", Pin(ALICE.public, TRUSTED, confirmed=True), NOW)
     led = text(ALICE.public, published.line(EVE.public, "alice", HUB, ALICE))
-    assert senders({"alice": led}).status(message(EVE), PENDING) == ("verified", "", True)
+    assert senders({"alice": led}).status(message(EVE), PENDING)[:3] == ("verified", "", True)
     assert word(senders(), message(EVE, at=NOW + 1)) == "verified"
     assert word(senders(), message(ALICE, at=NOW + 2)) == "verified"
 
@@ -117,7 +117,7 @@ def test_the_teams_file_decides_alone(senders: Make, folders: tuple[str, ...], t
     team.write_text(f"alice {ALICE.public}\n")
     pins.pin(folders, "alice", Pin(EVE.public, TRUSTED, confirmed=True), NOW)
     known = senders({"alice": text(EVE.public)}, allowed=str(team))
-    assert known.status(message(ALICE), PENDING) == ("verified", "", True)
+    assert known.status(message(ALICE), PENDING)[:3] == ("verified", "", True)
     assert word(known, message(EVE, at=NOW + 1)) == "NEW KEY"
 
 
@@ -125,9 +125,13 @@ def test_a_served_hub_confirms(senders: Make, folders: tuple[str, ...]) -> None:
     """It lets nobody else publish a key of this name; a pin from before is confirmed too."""
     hub = {"alice": text(ALICE.public)}
     assert word(senders(hub), message(ALICE)) == "verified, first seen"
-    assert senders(hub, vouched=True).status(message(ALICE), PENDING) == ("verified", "", True)
+    assert senders(hub, vouched=True).status(message(ALICE), PENDING)[:3] == ("verified", "", True)
     pins.unpin(folders, "alice")
-    assert senders(hub, vouched=True).status(message(ALICE, at=NOW + 1), PENDING) == ("verified", "", True)
+    assert senders(hub, vouched=True).status(message(ALICE, at=NOW + 1), PENDING)[:3] == (
+        "verified",
+        "",
+        True,
+    )
     assert pins.load(folders).of("alice")[0].how == SERVED
 
 
@@ -176,7 +180,7 @@ def test_a_dead_letter_sent_again_is_as_good_as_the_first(senders: Make, folders
 def test_a_witness_against_it_is_forged(senders: Make) -> None:
     """On a shared hub the file's owner counts before the signature."""
     status = senders({"alice": text(ALICE.public)}, witness=lambda mail, folder: "its file is eve's").status
-    assert status(message(ALICE), PENDING) == ("FORGED", "its file is eve's", False)
+    assert status(message(ALICE), PENDING)[:3] == ("FORGED", "its file is eve's", False)
     assert status(message(None), PENDING).word == "FORGED"
 
 

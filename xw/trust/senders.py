@@ -131,9 +131,7 @@ class Senders:
 
     def _unsigned(self, message: Message, folder: str) -> SenderStatus:
         name = message.sender
-        if (
-            name == layout.POSTMASTER or folder not in _RECEIVED
-        ):  # sent from here, perhaps before it had a key
+        if name == layout.POSTMASTER or folder.startswith(_OWN):  # sent from here, perhaps without a key yet
             return SenderStatus(UNSIGNED)
         signs = self.pins.of(name) or self._allowed_for(name) or self._published_by(name)
         return downgraded(name) if signs else SenderStatus(UNSIGNED)
