@@ -52,7 +52,11 @@ class NoAnswer(XwError):
 
 
 def arrivals(
-    instance: Instance, left_out: LeftOut, tell: Tell, wanted: Wanted = ANY, asleep: Asleep = nullcontext
+    instance: Instance,
+    left_out: LeftOut,
+    tell: Tell = lambda text: None,
+    wanted: Wanted = ANY,
+    asleep: Asleep = nullcontext,
 ) -> Generator[Message, None, None]:
     """Yield each pending message that is wanted once, oldest first, then each new one. Endless.
 
