@@ -36,7 +36,7 @@ class Instance(BaseModel):
     kind: Literal["agent", "human", "room"] = "agent"
     bridge: Bridge | None = None
     delivery: Delivery | None = Field(None, description="When it is shown mail by itself.")
-    senders: SenderPolicy | None = Field(None, description="What is done about mail of uncertain senders.")
+    senders: SenderPolicy | None = Field(None, description="The policy for mail of uncertain senders.")
 
 
 class Config(BaseModel):

@@ -53,8 +53,10 @@ class Who(TypedDict):
     delivery: Annotated[Delivery, Field(description="When it is shown mail by itself.")]
     delivery_why: Annotated[str, Field(description="The reason for that, in words.")]
     on_hold: Annotated[bool, Field(description="True if no mail is shown by itself until `xw resume`.")]
-    senders: Annotated[SenderPolicy, Field(description="What is done about mail of uncertain senders.")]
-    unconfirmed: Annotated[str, Field(description="What waits until its sender is confirmed, or empty.")]
+    senders: Annotated[SenderPolicy, Field(description="The policy for mail of uncertain senders.")]
+    unconfirmed: Annotated[
+        str, Field(description="The mail that waits until its sender is confirmed, or empty.")
+    ]
 
 
 class Peer(TypedDict):

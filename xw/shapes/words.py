@@ -36,7 +36,7 @@ SenderWord = Annotated[
     str,
     Field(
         pattern=r"^(verified(, first seen)?|unsigned(, though [a-z0-9-]{1,32} signs)?|FORGED|NEW KEY)$",
-        description="What is known of who wrote a message.",
+        description="The status of its sender.",
     ),
 ]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$")]
