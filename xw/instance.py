@@ -222,9 +222,8 @@ def _key(known: "About", name: str, found: Config, environ: Mapping[str, str]) -
         return None
     from xw import keyring
 
-    ring = keyring.of(known.id or "", found, environ)
-    if noted and (ring.named or not os.path.exists(noted)):
-        return ring.path(name) or noted
+    if noted and not os.path.exists(noted):  # it may have been moved
+        return keyring.of(known.id or "", found, environ).path(name) or noted
     return noted
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,34 @@ class ServedSshd:
         key = self._folder / f"key-{member}"
         if not key.exists():
             keygen(key)
-            options = f"--key {fingerprint(public(key))} --authorized-keys {self._accepted}"
-            command = f'command="{XW} hub serve --as {member} {options} {self.hub}",restrict'
             with self._accepted.open("a") as file:
-                file.write(f"{command} {public(key)} {member}\n")
+                file.write(f"{self._command(key, member)} {public(key)} {member}\n")
         return key
+
+    def _command(self, key: Path, member: str) -> str:
+        options = f"--key {fingerprint(public(key))} --authorized-keys {self._accepted}"
+        return f'command="{XW} hub serve --as {member} {options} {self.hub}",restrict'
+
+    def allow_sftp(self, key: Path, member: str = "") -> None:
+        """Let a key in by plain SFTP, or as a member from now on."""
+        lines = [line for line in self._accepted.read_text().splitlines() if public(key) not in line]
+        command = f"{self._command(key, member)} " if member else ""
+        self._accepted.write_text("\n".join([*lines, f"{command}{public(key)} {member}", ""]))
+
+    def shut_out(self, member: str) -> None:
+        """Take a member's key off."""
+        lines = [line for line in self._accepted.read_text().splitlines() if not line.endswith(f" {member}")]
+        self._accepted.write_text("\n".join([*lines, ""]))
+
+    def processes(self) -> list[int]:
+        """Return the running servers."""
+        found = []
+        for process in self.sshd.sessions():
+            with suppress(OSError):
+                words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+                if b"serve" in words:
+                    found.append(process)
+        return sorted(found)
 
 
 @pytest.fixture
