@@ -1,8 +1,11 @@
 """`xw init --invite` on machines of their own: from the printed line to mail, a new name, a removed key."""
 
 import json
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -170,3 +173,25 @@ def test_a_mirror_from_before(host: Host, home: Home, guest: Callable[[str], Gue
     assert [one["body"] for one in bob.json("check")["messages"]] == ["meanwhile"]
     assert [one["id"] for one in alice.json("check")["messages"]] == [old]
     assert alice.instance().root == str(mirror.parent)
+
+
+@pytest.mark.parametrize("runs", [2, pytest.param(40, marks=pytest.mark.torture)])
+def test_kills_at_random(host: Host, guest: Callable[[str], Guest], runs: int, tmp_path: Path) -> None:
+    """Whatever dies at whatever moment, machine or host, the same line goes on: one key, one mailbox."""
+    random = Random(runs)
+    for run in range(runs):
+        one = guest(f"agent-{run}")
+        words = host.invite(one.name)
+        for _ in range(2):
+            process = one.start(*words)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=0.2 + 1.2 * random.random())
+            if random.random() < 0.5:
+                host.server.cut()
+            process.kill()
+            process.communicate()
+        came = one.come(words)
+        assert came.code == 0, came
+        assert len(host.members()[one.name]) == 1
+        assert f"name     {one.name}" in one.ok("who")
+    assert len(host.members()) == runs

@@ -318,3 +318,19 @@ def test_a_hub_that_moved_on_its_host(host: Host) -> None:
     assert host.json("rename", "alice", "alicia")["keys"] == [key]
     assert host.json("remove", "alicia")["keys"] == [key]
     assert not allowed()
+
+
+def test_a_room_is_nobody_s(host: Host) -> None:
+    """The name of a room is given to no key, not even after it is closed."""
+    host.member("alice")
+    assert call(host.place, "room", "create", "tea", "--members", "alice", "--hub", str(host.hub)).code == 0
+    for _ in range(2):
+        before = host.file.read_bytes()
+        for command in (
+            ("invite", "tea", "--host", "you@server", "--host-key", f"{host.key}.pub"),
+            ("rename", "alice", "tea"),
+        ):
+            result = host.run(*command)
+            assert (result.code, "is a room" in result.err) == (6, True), result
+        assert host.file.read_bytes() == before
+        host.opened().rooms().close("tea")

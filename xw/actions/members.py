@@ -16,6 +16,7 @@ from xw import clock, config, layout
 from xw.actions.setup import join_hub
 from xw.actions.unregistering import Left, unregister
 from xw.errors import NotFound, Refused, Usage
+from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
 from xw.hub.leaving import raise_if_served
 from xw.hub.served import accepting, authorized, invitation
@@ -178,6 +179,7 @@ def invite(
     new, hub = join_hub(url, None, options.offline, tell)
     if new:
         tell(f"made a hub at {url}")
+    _raise_if_room(hub, name)
     identity = hub.identity()
     if not identity:
         raise Refused(f"{url} has no id, and cannot be written: run this as its owner")
@@ -195,6 +197,12 @@ def invite(
         tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
     command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
     return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
+
+
+def _raise_if_room(hub: Hub, name: str) -> None:
+    """Raise Refused for the name of a room, open or closed: its coordinator runs on the hub's host."""
+    if hub.rooms().exists(name):
+        raise Refused(f"{name} is a room on {hub.url}, and rooms have no members' keys: choose another name")
 
 
 def _address(host: str | None, url: str, tell: Callable[[str], None]) -> str:
@@ -312,6 +320,7 @@ def rename(
     if not any(entry.name == new and entry.was == old for entry in entries):
         if not any(entry.name == old for entry in entries):
             raise NotFound(f"{old} is not a member of {url}{_LIST}", "xw hub members")
+        _raise_if_room(hub, new)
         if hub.knows(new):
             raise Refused(f"{url} has an instance {new!r} already: choose another name")
         if hub.knows(old):
