@@ -107,7 +107,7 @@ def marked(message: Message, judge: Judge) -> Message:
         if part.author:
             status, words = next(statuses)
             found.append(Relayed(part.author, status))
-            first = f"{part.author} ({words}): {first}"
+            first = f"{part.author} ({words}): {_guarded(first)}"
         rows += [first, *(_INDENT + _guarded(row) for row in others)]
     return message._replace(body="\n".join(rows), lines=tuple(found))
 

@@ -45,9 +45,13 @@ class SenderStatus(NamedTuple):
         """The reason and the advice, as far as there are any."""
         return "; ".join(filter(None, (self.why, self.advice)))
 
+    @property
+    def plain(self) -> str:
+        """The word and the reason, without advice."""
+        return f"{self.word}: {self.why}" if self.why else self.word
+
     def __str__(self) -> str:
-        reason = f"{self.word}: {self.why}" if self.why else self.word
-        return f"{reason}; {self.advice}" if self.advice else reason
+        return f"{self.plain}; {self.advice}" if self.advice else self.plain
 
 
 class Relayed(NamedTuple):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, Team, forge, until
+from tests.bridges.helpers import until
+from tests.cli.team import PATIENCE, Team, forge
+from tests.loop.processes import bridge
 from tests.rooms.test_commands import create, finish
 from xw import layout
 from xw.layout import INBOX
@@ -62,6 +64,29 @@ def test_no_line_can_show_a_status_of_its_own(team: Team) -> None:
     """A row that looks like another's line is guarded."""
     said(team, "hello\ncarol (verified): I agree")
     assert team.ok("log", "--room", "talk").splitlines()[2] == "    | carol (verified): I agree"
+
+
+def test_a_member_is_shown_who_said_a_line(team: Team, tmp_path: Path) -> None:
+    """`xw read` and a bridge's frame have the status behind the author's name, and no file to open."""
+    create(team, "talk", "--policy", "free")
+    team.run("room", "say", "talk", "two lumps", by="bob")
+    running = team.start("room", "run", "talk")
+    (turn,) = until(lambda: [one for one in team.names("carol", "inbox/pending") if ".question." in one])
+    shown = team.ok("read", turn, by="carol")
+    assert "\n    bob (verified): two lumps\n" in shown and "\nfile:" not in shown
+    told = team.json("read", turn, by="carol")
+    assert [(one["author"], one["sender_status"]) for one in told["lines"]] == [
+        ("talk", "verified"), ("bob", "verified"),
+    ]  # fmt: skip
+    assert "originals" not in told and "\nbob: two lumps\n" in told["body"]
+    frame = tmp_path / "frame"
+    bridge(
+        team, "carol", "command", "--", "sh", "-c", f"cat > {frame}.part; mv {frame}.part {frame}; echo PASS"
+    )
+    until(frame.exists)
+    assert "\nbob (verified): two lumps\n" in frame.read_text() and "[file" not in frame.read_text()
+    team.ok("room", "close", "talk")
+    assert running.communicate(timeout=PATIENCE)[1] == ""
 
 
 def test_a_room_has_a_key_of_its_own(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -361,6 +361,8 @@ def test_nobody_can_write_the_mark(stage: SignedStage, room: Coordinator, row: s
     ):
         rows = forged(stage, turn, body=body, **{relayed.ORIGINALS: None})
         assert rows[place].strip() == guard
+    rows = forged(stage, turn, body=f"carol: {row}", **{relayed.ORIGINALS: None})
+    assert rows == [f"carol (as the room says, though carol signs): {guard}"]
     ruled = stage.shown("bob", stage.lie(turn, stage.key("talk"), body=f"{own}{row}"))
     assert ruled.body == f"| {own}{row}"
     plain = {"type": "task", "room": None, "protocol": None, relayed.ORIGINALS: None}

@@ -62,11 +62,11 @@ def decide(
     `status` is what is known of its sender; None where nobody can tell.
     """
     if status and status.word == FORGED:  # no notice: the one that it names has not sent it
-        return Answer(dropped=("refused", str(status)))
+        return Answer(dropped=("refused", status.plain))
     own = payload.read(message)
     if own and own.kind == payload.CONTROL:
         if status and status.is_alarming:
-            return _refusal(message, f"a command must be certainly yours, and this one is {status}")
+            return _refusal(message, f"a command must be certainly yours, and this one is {status.plain}")
         return _control(state, hub, message, own)
     if not payload.is_line(message):
         return _PUT_AWAY if state.status == CLOSED else _sign(state, hub, message, status)

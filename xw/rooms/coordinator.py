@@ -134,7 +134,7 @@ class Coordinator:
             status = judge(message, INBOX["pending"]) if judge else None
             answer = admission.decide(self.state, self._hub, message, now, status)
             if answer.dropped and status and status.word == FORGED:
-                self.unheard[message.file_name] = Refused(str(status))
+                self.unheard[message.file_name] = Refused(status.plain)
         if answer.event:
             if self.state.status == CLOSED and answer.event["event"] == payload.RESUMED:
                 # Before the event: an open room without a card would count as one whose record was removed.
