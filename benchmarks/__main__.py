@@ -2,13 +2,14 @@
 
 import sys
 
-from benchmarks import bridges, commands, hooks, library, remote, rooms
+from benchmarks import bridges, commands, hooks, library, remote, rooms, signing
 from benchmarks.timing import Result
 
 _ALL = (
     {
         "hot": commands.hot,
         "large": commands.large,
+        "signing": signing.signing,
         "hooks": hooks.hooks,
         "sending": library.sending,
         "waking": library.waking,

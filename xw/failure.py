@@ -79,15 +79,16 @@ def unregistered(to: str, name: str, thread: str | None) -> tuple[str, bytes]:
 
 def sentence(message: Message) -> str:
     """Return a failure notice as one line, to which xw adds the name of its sender."""
-    found = read(message)
+    found, status = read(message), message.status
+    who = f"{message.sender} ({status})" if status and status.is_alarming else message.sender
     if found is None:  # it is a room's refusal
-        return f"No answer from {message.sender}: {_line(message.body)}"
+        return f"No answer from {who}: {_line(message.body)}"
     about, reason = layout.short_id(found.re), _line(found.reason)
     if message.sender == layout.POSTMASTER:
         to = f" to {found.to}" if layout.is_name(found.to) else ""
         again = "" if found.kind == "gone" else f"; `xw retry {about}` sends it again"
         return f"Not delivered{to}: {reason}{again}"
-    return f"No answer from {message.sender} to {about} ({found.kind}): {reason}"
+    return f"No answer from {who} to {about} ({found.kind}): {reason}"
 
 
 def _line(text: str) -> str:
