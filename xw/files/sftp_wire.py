@@ -171,7 +171,8 @@ class Wire:
         """Send packets of another protocol; `begins` if that makes a round trip."""
         if begins:
             self._trip()
-        self._flush(bytearray(packets))
+        for start in range(0, len(packets), _FLUSH):  # each within the timeout: a line may be slow
+            self._flush(bytearray(packets[start : start + _FLUSH]))
 
     def hear(self, patient: bool = False) -> bytes:
         """Return the next packet of another protocol, without its length; `patient` may take for ever."""

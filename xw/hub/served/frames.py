@@ -31,7 +31,7 @@ PIECE = 128 * 1024
 
 _AT_ONCE = 64 * 1024
 _FRAME_S = 30.0  # for a frame that has begun to arrive, and more for each …
-_RATE = 8 * 1024  # … bytes in a second that the slowest line carries
+_RATE = 2 * 1024  # … bytes in a second that the slowest line carries
 _STUCK_S = 60.0  # for the other side to take bytes
 
 
