@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import Team
-from tests.served.killing import at_each_change
+from tests.guarantees.killing import at_each_change
 from tests.signing.conftest import EVE, keygen
 from xw.actions import keys
 from xw.instance import Instance, Options, open_instance

@@ -6,13 +6,13 @@ process: each change of a file is one call of `LocalFiles`.
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.guarantees.killing import Killed, killed_at
 from xw import clock, layout, post
 from xw.errors import Moved, Unreachable, XwError
 from xw.files.local import LocalFiles
@@ -24,44 +24,6 @@ from xw.layout import INBOX
 from xw.mailbox import Mailbox
 from xw.mirror.merge import take_over
 from xw.post import Draft
-
-CHANGES = (
-    "publish_all",
-    "replace",
-    "store",
-    "move_all",
-    "remove_all",
-    "remove_folder",
-    "remove_empty_folder",
-    "make_folders",
-)
-
-
-class Killed(BaseException):
-    """The process ends here; nothing catches it."""
-
-
-@contextmanager
-def killed_at(number: int, after: bool) -> Iterator[list[str]]:
-    """End before, or after, the change with this number; yield the names of those that began."""
-    began: list[str] = []
-
-    def patched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def change(*arguments: Any, **options: Any) -> Any:
-            began.append(name)
-            if len(began) == number and not after:
-                raise Killed
-            done = real(*arguments, **options)
-            if len(began) == number:
-                raise Killed
-            return done
-
-        return change
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in CHANGES:
-            patch.setattr(LocalFiles, name, patched(name, getattr(LocalFiles, name)))
-        yield began
 
 
 class Ground:

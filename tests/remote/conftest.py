@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,12 @@ def join(known: Sshd, hub: Path, tmp_path: Path) -> Iterator[Join]:  # noqa: F81
         return machine
 
     yield join_one
-    for machine in made:
+    end_all(made)
+
+
+def end_all(machines: Iterable[Machine]) -> None:
+    """End every process that was started on some machines, stopped ones too."""
+    for machine in machines:
         for process in machine.started:
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGCONT)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.guarantees.killing import Killed, killed_at
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
-from tests.served.killing import Killed, killed_at
 from xw.__main__ import run
 
 

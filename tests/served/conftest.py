@@ -1,7 +1,5 @@
 """Fixtures: a real sshd whose forced commands serve each key one mailbox, and machines of members."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.team import XW
-from tests.remote.conftest import reap
+from tests.remote.conftest import end_all
 from tests.remote.machine import Machine
 from tests.served.gate import Host
 from tests.ssh.conftest import Home, Keys, home, keys  # noqa: F401  # fixtures
@@ -117,12 +115,7 @@ def join(served: ServedSshd, tmp_path: Path) -> Iterator[Join]:
         return machine
 
     yield join_one
-    for machine in made:
-        for process in machine.started:
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGCONT)
-                process.kill()
-            reap(process)
+    end_all(made)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served.killing import at_each_change
+from tests.guarantees.killing import at_each_change
 from tests.ssh.sshd import keygen, public
 from xw import clock
 from xw.errors import Refused

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 
 from tests.cli.team import Result
+from tests.guarantees.killing import Killed, killed_at
 from tests.remote.machine import Machine, disconnect
 from tests.served.gate import Host
-from tests.served.killing import Killed, killed_at
 from tests.ssh.conftest import Home
 from tests.ssh.sshd import public
 from xw.errors import Refused

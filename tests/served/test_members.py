@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.team import Result, call
-from tests.served.killing import at_each_change
+from tests.guarantees.killing import at_each_change
 from tests.ssh.sshd import keygen, public
 from xw import clock, layout
 from xw.actions import members
