@@ -114,7 +114,7 @@ def test_a_task_there_and_back(alice: Machine, bob: Machine, hub: Path) -> None:
     assert (reply["body"], reply["re"]) == ("6", task)
     traced = alice.ok("trace", short)
     assert f"{short} bob: on the hub, done, since " in traced
-    assert traced.endswith(f"reply {layout.short_id(reply['id'])}\n")
+    assert traced.endswith(f"reply {layout.short_id(reply['id'])} (verified)\n")
     for machine in (alice, bob):
         said = machine.ok("log")
         assert said.index("Sum these, please.") < said.index("    6\n")
