@@ -5,7 +5,7 @@ message is signed or judged, so commands that do neither pay nothing.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from xw import config, layout
@@ -124,6 +124,12 @@ class Credentials:
             found = self.senders.status(message, folder)
         return under(config.sender_policy(self.config, self._mailbox.owner), found, message.sender)
 
+    def forget(self, messages: Iterable[bytes]) -> None:
+        """Note the signed messages, given as files, that gc will remove from the mailbox."""
+        signed = [data for data in messages if b'"signature"' in data[:80]]
+        if signed and self.hub_id:
+            self.senders.swept.add(signed)
+
     def _wrong_hub(self) -> str:
         """Return why the id of the hub here does not count: with another one, no known key would."""
         if self._expected is None:
@@ -195,5 +201,5 @@ def equip(
 ) -> Credentials:
     """Let a mailbox sign what its owner sends, and judge what it receives; return its credentials."""
     made = Credentials(mailbox, hub, found, environ, mirrored)
-    mailbox.sign, mailbox.judge = made.sign, made.judge
+    mailbox.sign, mailbox.judge, mailbox.forget = made.sign, made.judge, made.forget
     return made

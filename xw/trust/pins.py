@@ -3,8 +3,7 @@
     {"format": 1,
      "names": {"alice": [{"key": "ssh-ed25519 AAAA…", "how": "trusted", "by": "", "at": "2026-…"}]}}
 
-`how` says why the key is alice's. All but `first seen` are confirmed. `swept` has the time of the newest
-message of each sender that gc has removed: an older one that arrives later may be a copy of a removed one.
+`how` is the reason why the key is alice's; all but `first seen` and `led to` are confirmed by it.
 """
 
 import json
@@ -41,10 +40,9 @@ class Pin(NamedTuple):
 
 
 class Pins(NamedTuple):
-    """The pins of a hub's instances by name, and the times of the newest removed messages by sender."""
+    """The pins of a hub's instances, by name."""
 
     names: Mapping[str, tuple[Pin, ...]]
-    swept: Mapping[str, str]
 
     def of(self, name: str) -> tuple[Pin, ...]:
         """Return the pins of an instance."""
@@ -58,7 +56,7 @@ class Pins(NamedTuple):
         return None
 
 
-NONE = Pins({}, {})
+NONE = Pins({})
 
 
 def load(folders: tuple[str, ...]) -> Pins:
@@ -68,7 +66,6 @@ def load(folders: tuple[str, ...]) -> Pins:
     Raise Damaged, with the file, if one of the files is damaged.
     """
     names: dict[str, tuple[Pin, ...]] = {}
-    swept: dict[str, str] = {}
     for number, folder in enumerate(folders):
         found = _load(f"{folder}/{FILE}")
         for name, pins in found.names.items():
@@ -76,9 +73,7 @@ def load(folders: tuple[str, ...]) -> Pins:
             more = (pin for pin in pins if pin.key not in known)
             mine = (pin if number == 0 else pin._replace(confirmed=False) for pin in more)
             names[name] = (*names.get(name, ()), *mine)
-        for name, at in found.swept.items():
-            swept[name] = max(at, swept.get(name, ""))
-    return Pins(names, swept)
+    return Pins(names)
 
 
 def _load(path: str) -> Pins:
@@ -88,12 +83,10 @@ def _load(path: str) -> Pins:
             return NONE  # another user's word about keys counts for nothing
         with open(path, "rb") as file:
             found = parse_object(file.read(_LIMIT))
-        listed, swept = found.get("names", {}), found.get("swept", {})
-        if not isinstance(listed, dict) or not isinstance(swept, dict):
+        listed = found.get("names", {})
+        if not isinstance(listed, dict):
             raise Damaged("it does not have the shape of pins")
-        names = {name: tuple(map(_pin, pins)) for name, pins in listed.items() if layout.is_name(name)}
-        stamps = {name: at for name, at in swept.items() if isinstance(at, str) and layout.is_stamp(at)}
-        return Pins(names, stamps)
+        return Pins({name: tuple(map(_pin, pins)) for name, pins in listed.items() if layout.is_name(name)})
     except (FileNotFoundError, NotADirectoryError):
         return NONE
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -136,16 +129,6 @@ def unpin(folders: tuple[str, ...], name: str, key: PublicKey | None = None) -> 
     return all(done)
 
 
-def note_swept(folders: tuple[str, ...], newest: Mapping[str, str]) -> bool:
-    """Note the time stamp of the newest message of each sender that was removed; False if that fails."""
-
-    def change(found: Pins) -> Pins:
-        times = {name: max(at, found.swept.get(name, "")) for name, at in newest.items()}
-        return found._replace(swept={**found.swept, **times})
-
-    return _change(folders, change)
-
-
 def _change(folders: tuple[str, ...], change: "Callable[[Pins], Pins]") -> bool:
     """Replace the pins in the first folder that can be written, under a lock; return False if none can be."""
     from xw.files.local import LocalFiles
@@ -166,8 +149,6 @@ def _change(folders: tuple[str, ...], change: "Callable[[Pins], Pins]") -> bool:
 def _text(pins: Pins) -> str:
     names = {name: [_entry(pin) for pin in some] for name, some in sorted(pins.names.items())}
     whole: dict[str, object] = {"format": layout.FORMAT, "names": names}
-    if pins.swept:
-        whole["swept"] = dict(sorted(pins.swept.items()))
     return json.dumps(whole, indent=1) + "\n"
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xw.signing.sshsig import Signature
     from xw.trust.allowed import Signer
     from xw.trust.pins import Pin, Pins
+    from xw.trust.swept import Swept
     from xw.trust.verified import Verified
 
 
@@ -68,6 +69,7 @@ class Senders:
         self._pins: Pins | None = None
         self._allowed: tuple[Signer, ...] | None = None
         self._verified: Verified | None = None
+        self._swept: Swept | None = None
         self._published: dict[str, str] = {}
         self._read_at = 0.0
 
@@ -111,8 +113,8 @@ class Senders:
             return forged("it was signed for another hub, or another purpose")
         if wrong := self._check(message, signature, signed, folder):
             return forged(wrong)
-        if folder in _OPEN and layout.time_of(message.id) <= self.pins.swept.get(message.sender, ""):
-            return forged("mail of that time was handled and removed here: it may be a copy")
+        if folder in _OPEN and self.swept.has(message.data):
+            return forged("it was handled and removed here before: it is a copy")
         return self._whose(message, signature.key)
 
     def _check(self, message: Message, signature: "Signature", signed: bytes, folder: str) -> str:
@@ -241,6 +243,15 @@ class Senders:
 
             self._pins = pins.load(self._folders)
         return self._pins
+
+    @property
+    def swept(self) -> "Swept":
+        """The signed messages that gc has removed from the mailbox."""
+        if self._swept is None:
+            from xw.trust.swept import Swept
+
+            self._swept = Swept(self._folders, self._known.owner)
+        return self._swept
 
     def _pin(self, name: str, new: "Pin") -> None:
         from xw.trust import pins
