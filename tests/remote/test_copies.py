@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from tests.remote.machine import Machine
+from xw.instance import Options, open_instance
 
 
 def test_a_copy_on_the_hub(alice: Machine, bob: Machine, hub: Path, tmp_path: Path) -> None:
@@ -18,6 +19,6 @@ def test_a_copy_on_the_hub(alice: Machine, bob: Machine, hub: Path, tmp_path: Pa
     assert not list((hub / "bob").glob(f"inbox/*/{token}*"))
     shutil.copy(tmp_path / file.name, file)
     bob.ok("sync")
-    box = bob.instance().mailbox
+    box = open_instance(Options("bob", config=str(bob.folder / "xw.json"))).mailbox
     status = box.judged(box.read(box.find(token))).status
     assert status and status.word == "FORGED"
