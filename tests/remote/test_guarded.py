@@ -8,6 +8,7 @@ from tests.guarantees.killing import Killed, killed_at
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw.__main__ import run
+from xw.instance import Options, open_instance
 
 
 class Stranger(Machine):
@@ -105,3 +106,23 @@ def test_init_killed_at_each_step(join: Join, alice: Machine, monkeypatch: pytes
             continue
         assert number > 8
         return
+
+
+def test_a_new_id_of_the_hub(alice: Machine) -> None:
+    """Another machine sees which command accepts the id; then mail of both ids is verified, both ways."""
+    bob = stranger(alice, "bobs", "bob")
+    bob.join()
+
+    def judged(token: str) -> str:
+        options = Options("bob", config=str(bob.folder / "xw.json"))
+        box = open_instance(options, {**os.environ, **bob.environ}).mailbox
+        return str(box.judged(box.read(box.find(token))).status)
+
+    before = alice.send("bob", "before")
+    alice.ok("hub", "new-id")
+    after = alice.send("bob", "after")
+    bob.ok("sync")
+    assert judged(before) == "verified, first seen"
+    assert judged(after).startswith("FORGED") and "`xw init` accepts it" in judged(after)
+    assert bob.run("init", "--name", "bob").code == 0
+    assert [judged(token) for token in (before, after)] == ["verified, first seen", "verified"]

@@ -4,34 +4,39 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, keyring
-from xw.errors import Copied, Refused, Usage, XwError
+from xw.errors import Copied, NotFound, Refused, Usage, XwError
 from xw.files.access import DENIED
 from xw.hub.contract import Hub
 from xw.instance import Instance
+from xw.keyring import Keyring
 from xw.mirror.recognise import recognise
 from xw.signing.keys import PrivateKey
-from xw.trust import published
+from xw.trust import former, published
 from xw.trust.pins import OWN, Pin, pin
 
 if TYPE_CHECKING:
     from xw.shapes import keys as shapes
 
 
-def ensure(instance: Instance, hub: Hub) -> None:
+def ensure(instance: Instance, hub: Hub, fresh: bool = False) -> None:
     """Make a key for an instance that has none here, and publish it on the hub; repeating it is harmless.
 
-    Nothing is published on a hub that cannot be written from here. Raise Refused if the key cannot be used.
+    Nothing is published on a hub that cannot be written from here. A hub that is not `fresh` and has another
+    id than before takes its keys here along. Raise Refused if the key cannot be used.
     """
     mirror = instance.carrier.mirror
+    before = mirror.notes.about().id or "" if mirror else keyring.known_hub(instance.root)
     if mirror:
         with suppress(Copied):  # the next sync reports it; without the hub's id, mail goes unsigned
-            recognise(mirror, hub, [], None)
-    else:
-        keyring.note_hub(instance.root, hub.identity())
-    ring = instance.credentials.keyring
-    if not ring.hub_id:
+            recognise(mirror, hub, [], None, again=bool(before))
+    ring = instance.credentials.keyring if mirror or hub.identity() else None
+    if ring is None or not ring.hub_id:
         return
     try:
+        if before and before != ring.hub_id and not fresh:
+            take_along(hub, keyring.of(before, instance.config), ring)
+        if not mirror:
+            keyring.note_hub(instance.root, ring.hub_id)
         key = ring.find(instance.name)
         if key is None:
             _make(instance, hub)
@@ -40,6 +45,18 @@ def ensure(instance: Instance, hub: Hub) -> None:
     except OSError as error:  # in a sandbox: the mail goes unsigned, and `doctor` says so
         if error.errno not in DENIED:
             raise
+
+
+def take_along(hub: Hub, old: Keyring, new: Keyring) -> None:
+    """Take the keys here, and what is known of others', from a hub's former id to its new one.
+
+    Keys that were published after others are published as first ones: what leads to them names the former id.
+    """
+    for name in former.inherit(old, new, clock.now()):
+        with suppress(NotFound):
+            key, (text,) = new.find(name), hub.keys([name])
+            if key and text and key.public not in published.first(text, name, new.hub_id):
+                hub.add_key(name, published.line(key.public, name, new.hub_id, lost=True))
 
 
 def _make(instance: Instance, hub: Hub) -> None:

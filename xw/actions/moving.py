@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import config, outbox
-from xw.actions import sharing
+from xw import config, keyring, outbox
+from xw.actions import keys, sharing
 from xw.actions.setup import join_hub
 from xw.config import Config
 from xw.errors import Moved, Refused, Usage, XwError
@@ -125,7 +125,13 @@ def renew_identity(options: Options, environ: Mapping[str, str] = os.environ) ->
     url = where_now(config.hub_url(options.hub, environ, found), found, environ)
     if options.offline and config.is_remote(url):
         raise Usage("a hub on another host gets its id by the network: leave out --offline")
-    made = hub_at(url, found, environ=environ).renew_identity()
+    hub = hub_at(url, found, environ=environ)
+    before = hub.identity()
+    made = hub.renew_identity()
+    if before:
+        keys.take_along(hub, keyring.of(before, found, environ), keyring.of(made, found, environ))
+    if not config.is_remote(url):
+        keyring.note_hub(url, made, environ)
     for one in siblings(os.path.dirname(config.mirror(url, found, environ))):
         if url in one.about.urls:
             Notes(LocalFiles(one.root), url).note_hub(one.about._replace(id=made, urls=(url,), moved=()))

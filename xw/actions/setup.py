@@ -207,7 +207,7 @@ def init(
         else tuple(one for one in hub.instances() if one != chosen)
     )
     made = open_instance(Options(chosen, url, path), environ)
-    keys.ensure(made, hub)
+    keys.ensure(made, hub, fresh=new_hub)
     grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
 

@@ -107,15 +107,25 @@ class Senders:
             signature, signed = line.split(message.data)
         except ValueError as error:
             return forged(str(error))
-        if signature.namespace != line.namespace(self._known.hub_id):
+        if signature.namespace != line.namespace(self._known.hub_id) and not self._is_former(
+            signature.namespace, layout.time_of(message.id)
+        ):
             if not self._known.hub_id:
                 return SenderStatus(NEW_KEY, "the hub's id is not known here yet: `xw sync` asks for it")
-            return forged("it was signed for another hub, or another purpose")
+            return forged("it was signed for another hub; if this one has a new id, `xw init` accepts it")
         if wrong := self._check(message, signature, signed, folder):
             return forged(wrong)
         if folder in _OPEN and self.swept.has(message.data):
             return forged("it was handled and removed here before: it is a copy")
         return self._whose(message, signature.key)
+
+    def _is_former(self, namespace: str, stamp: str) -> bool:
+        """Return True if a message of this time may be signed for an id that the hub had before."""
+        from xw.signing import line
+        from xw.trust import former
+
+        ids = former.load(self._folders)
+        return any(namespace == line.namespace(one) and stamp <= until for one, until in ids.items())
 
     def _check(self, message: Message, signature: "Signature", signed: bytes, folder: str) -> str:
         """Return why a signature does not count, or nothing."""
