@@ -124,7 +124,7 @@ class Credentials:
             found = self.senders.status(message, folder)
         return under(config.sender_policy(self.config, self._mailbox.owner), found, message.sender)
 
-    def forget(self, messages: Iterable[bytes]) -> None:
+    def note_removal(self, messages: Iterable[bytes]) -> None:
         """Note the signed messages, given as files, that gc will remove from the mailbox."""
         signed = [data for data in messages if b'"signature"' in data[:80]]
         if signed and self.hub_id:
@@ -201,5 +201,5 @@ def equip(
 ) -> Credentials:
     """Let a mailbox sign what its owner sends, and judge what it receives; return its credentials."""
     made = Credentials(mailbox, hub, found, environ, mirrored)
-    mailbox.sign, mailbox.judge, mailbox.forget = made.sign, made.judge, made.forget
+    mailbox.sign, mailbox.judge, mailbox.note_removal = made.sign, made.judge, made.note_removal
     return made

@@ -56,7 +56,7 @@ class Mailbox(Attachments):
         self.sign: Callable[[bytes], bytes] = unsigned
         """Adds the owner's signature to a message's file. `instance` sets it, and `judge`."""
         self.judge: Callable[[Message, str], SenderStatus] | None = None
-        self.forget: Callable[[Iterable[bytes]], None] | None = None
+        self.note_removal: Callable[[Iterable[bytes]], None] | None = None
         """Notes the signed messages that gc will remove, so that a copy of one shows as that."""
 
     def make(self) -> None:

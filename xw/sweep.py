@@ -106,7 +106,7 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
         if any(path.startswith("inbox/") for path in messages):
             # First: what a crash leaves unknown may have been removed.
             _record(mailbox, before, days)
-        _forget(mailbox, messages)
+        _note_removal(mailbox, messages)
         left |= _remove(mailbox, messages)
         staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
         attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
@@ -214,14 +214,14 @@ def _sizes(mailbox: Mailbox, folders: list[str]) -> tuple[dict[str, int], dict[s
     return sizes, left
 
 
-def _forget(mailbox: Mailbox, found: dict[str, Stat]) -> None:
+def _note_removal(mailbox: Mailbox, found: dict[str, Stat]) -> None:
     """Note received messages before they are removed: a crash in between leaves one that is both."""
-    if mailbox.forget is None:
+    if mailbox.note_removal is None:
         return
     inside = [path for path in found if path.startswith("inbox/")]
     paths = [mailbox.at(path) for path in inside if layout.is_message(path.rpartition("/")[2])]
     files = mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
-    mailbox.forget(data for data in files if isinstance(data, bytes))
+    mailbox.note_removal(data for data in files if isinstance(data, bytes))
 
 
 def _remove(mailbox: Mailbox, found: dict[str, Stat]) -> dict[str, XwError]:

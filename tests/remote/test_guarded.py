@@ -1,5 +1,6 @@
 """Names are guarded over SSH: a machine without the mailbox's mirror needs its key, or an admission."""
 
+import os
 from pathlib import Path
 
 import pytest
