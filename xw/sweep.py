@@ -103,10 +103,10 @@ def sweep(mailbox: Mailbox, days: int, dry_run: bool, unhandled: Set[str] | None
         if path.rpartition("/")[2].removesuffix(layout.CLAIM).removesuffix(layout.FREE) not in claimed
     }
     if not dry_run:
+        _note_removal(mailbox, messages)
         if any(path.startswith("inbox/") for path in messages):
             # First: what a crash leaves unknown may have been removed.
             _record(mailbox, before, days)
-        _note_removal(mailbox, messages)
         left |= _remove(mailbox, messages)
         staying_ids = {path.rpartition("/")[2].partition(".")[0] for path in left}
         attachments = {p: look for p, look in attachments.items() if p.rpartition("/")[2] not in staying_ids}
