@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.cli.team import until
 from tests.remote.machine import Machine, disconnect
+from tests.remote.proxy import Proxy
 from tests.remote.watching import Watch
 from tests.served.conftest import Join, Member, ServedSshd
 from tests.ssh.conftest import Home, Keys
@@ -132,3 +133,29 @@ def used(process: int) -> float:
     """Return the seconds of CPU that a process has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_file_that_takes_longer_than_the_limit(
+    served: ServedSshd, home: Home, keys: Keys, join: Join, hub: Path
+) -> None:
+    """`send` names what waits, after its few seconds; `sync` takes the time, and sends the rest only."""
+    proxy = Proxy(served.sshd.port, rate=600_000.0)
+    with home.known_hosts.open("a") as file:
+        file.write(f"[127.0.0.1]:{proxy.port} {public(keys.host)}\n")
+    bob = join("bob")
+    alice = join("alice", url=f"ssh://127.0.0.1:{proxy.port}{hub}")
+    alice.set(offline_s=2)
+    (alice.folder / "large").write_bytes(os.urandom(2_000_000))
+    sent = alice.run("send", "info", "here", "--to", "bob", "--attach", "large")
+    hint = "large takes longer than 2.0 s: `xw sync` takes the time that it needs"
+    assert (sent.code, hint in sent.err) == (0, True), sent
+    (part,) = (hub / "bob/inbox/tmp").glob("*.part")
+    disconnect()
+    served.sshd.cut()  # else the old server waits a minute for a client that has gone without a word
+    before, size = proxy.passed[0], part.stat().st_size
+    assert "1 delivered" in alice.ok("sync")
+    assert proxy.passed[0] - before < 2_100_000 - size, size
+    (got,) = bob.json("check")["messages"]
+    copy = bob.mirror / "attachments" / got["id"] / "large"
+    assert copy.read_bytes() == (alice.folder / "large").read_bytes()
+    proxy.close()

@@ -5,8 +5,10 @@ A large file is written into the recipient's scratch folder under a name that a 
 file that does not fit is written once more from its start.
 """
 
+import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
@@ -18,6 +20,8 @@ from xw.hub.directory import DirectoryHub
 from xw.message import Attachment
 
 _CHUNK = 1 << 20
+_WAIT_S = 20.0  # for the end of an upload whose connection was cut
+_RETRY_S = 0.05
 
 
 class Cut(Unreachable):
@@ -66,7 +70,7 @@ class UploadFiles(LocalFiles):
         with self._walk() as walk:
             handle = walk.open(path, os.O_RDWR | os.O_NONBLOCK)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # against another upload of the same file
+                _lock(handle)
                 size, sha256 = self._append(handle, read, part)
                 if part.start and not part.fits(sha256):
                     part.start = 0
@@ -98,6 +102,22 @@ class UploadFiles(LocalFiles):
             hashed.update(piece)
             size += len(piece)
         return size, hashed.hexdigest()
+
+
+def _lock(handle: int) -> None:
+    """Lock a part against another connection that writes it: what was sent before a cut may still arrive.
+
+    A server whose client is gone without a word waits a minute for it; until then the mail waits too.
+    """
+    until = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OSError(errno.EBUSY, "another connection is sending this file") from None
+        time.sleep(_RETRY_S)
 
 
 class ServedDirectory(DirectoryHub):
