@@ -54,6 +54,15 @@ Code = Literal[
     "not-writable",
     "peer-mailbox",
     "cut-uploads",
+    # keys
+    "no-key",
+    "unpublished-key",
+    "unusable-key",
+    "key-in-git",
+    "key-changed",
+    "hub-id",
+    "foreign-owner",
+    "forged-mail",
     # mail
     "pending",
     "claimed",

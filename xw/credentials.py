@@ -118,7 +118,7 @@ class Credentials:
 
     def judge(self, message: Message, folder: str) -> SenderStatus:
         """Return the status of the sender of a message that lies in a folder of the mailbox."""
-        if wrong := self._wrong_hub():
+        if wrong := self.wrong_hub():
             found = SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, wrong)
         else:
             found = self.senders.status(message, folder)
@@ -130,7 +130,7 @@ class Credentials:
         if signed and self.hub_id:
             self.senders.swept.add(signed)
 
-    def _wrong_hub(self) -> str:
+    def wrong_hub(self) -> str:
         """Return why the id of the hub here does not count: with another one, no known key would."""
         if self._expected is None:
             from xw.keyring import known_hub

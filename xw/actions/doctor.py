@@ -6,7 +6,7 @@ from contextlib import suppress
 from shlex import quote
 
 from xw import checkup, clock, config, delivery, layout, presence, sessions
-from xw.actions import installing, owners, project, rooms
+from xw.actions import installing, key_findings, owners, project, rooms
 from xw.actions.launching.findings import findings
 from xw.actions.stranded import Stranded, stranded
 from xw.bridges.kinds import INSIDE
@@ -121,6 +121,7 @@ def _of(instance: Instance, named: str) -> Iterator[Finding]:
         try:
             yield from _mail(instance)
             yield from findings(instance)
+            yield from key_findings.findings(instance)
             yield from _bridge(instance)
             for what in sessions.others(instance.mailbox):
                 told, _, fix = what.partition("; ")

@@ -110,6 +110,21 @@ def _open(common: str) -> tuple[int, Owner]:
                 return walk.create("info/exclude", 0o644, os.O_RDWR), walk.owner("info")
 
 
+def is_in_git(path: str) -> bool:
+    """Return True if git tracks a file, or would add it: it is in a work tree and not ignored."""
+    folder, name = os.path.split(path)
+    if not places.checkout(folder):
+        return False
+    if _git(folder, "ls-files", "--error-unmatch", "--", name) is not None:
+        return True
+    inside = _git(folder, "rev-parse", "--is-inside-work-tree")
+    return (
+        inside is not None
+        and inside.strip() == b"true"
+        and _git(folder, "check-ignore", "-q", "--", name) is None
+    )
+
+
 def _git(folder: str, *command: str) -> bytes | None:
     """Return what git prints; None if it fails, takes too long or is not installed."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
