@@ -157,6 +157,7 @@ def test_a_forged_message_blocks_nothing(signed: Signed) -> None:
     signed.forge("false reply", kind="reply", sign=False)
     signed.send("true info", kind="info")
     signed.send("true reply", kind="reply")
+    signed.forge("false reply below", kind="reply")
     signed.send("true reply 2", kind="reply")
     signed.send("true")
     signed.steps(signed.bridge())
