@@ -266,3 +266,27 @@ def test_a_moved_hub_that_is_a_directory(older: str, tmp_path: Path) -> None:
     ben.run("hub", "move", str(tmp_path / "moved"))
     assert "upgrade xw" in ann.run("send", "task", "not sent", "--to", "ben", code=1).err
     assert list((tmp_path / ".xw/hub").rglob("*.task.*")) == []
+
+
+def test_signed_and_unsigned(older: str, tmp_path: Path) -> None:
+    """The older reads signed mail; its own is unsigned; a key that its init drops from a card is put back."""
+    old, new = Agent("old", older, tmp_path), Agent("new", XW, tmp_path)
+    new.run("init", "--name", "new")
+    old.run("init", "--name", "old")
+    card, published = tmp_path / ".xw/hub/new/card.json", tmp_path / ".xw/hub/new/key"
+    key, lines = json.loads(card.read_text())["key"], published.read_text()
+    signed = new.send("task", "signed", "--to", "old")
+    (file,) = (tmp_path / ".xw/hub/old/inbox/pending").glob(f"{signed}*")
+    assert file.read_text().splitlines()[1].startswith('  "signature": "')
+    assert "signed" in old.run("read", signed).out
+    old.run("reply", signed, "not signed")
+    (reply,) = json.loads(new.run("check", "--json").out)["messages"]
+    assert (reply["body"], reply["sender_status"]) == ("not signed", "unsigned")
+    Agent("new", older, tmp_path).run("init", "--name", "new")
+    assert "key" not in json.loads(card.read_text())
+    assert published.read_text() == lines
+    downgraded = Agent("new", older, tmp_path).send("info", "by the older one", "--to", "old")
+    new.run("init", "--name", "new")
+    assert json.loads(card.read_text())["key"] == key
+    shown = json.loads(Agent("old", XW, tmp_path).run("read", downgraded, "--json").out)
+    assert "unsigned, though new signs" in json.dumps(shown)
