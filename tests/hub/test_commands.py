@@ -118,7 +118,7 @@ def test_a_task_there_and_back(alice: Machine, bob: Machine, world: World) -> No
     assert (alice.mirror / "attachments" / reply["id"] / "six.txt").read_text() == "6"
     traced = alice.ok("trace", short)
     assert traced.startswith(f"{short} bob: on the hub, done, since ")
-    assert traced.endswith(f"reply {layout.short_id(reply['id'])}\n")
+    assert traced.endswith(f"reply {layout.short_id(reply['id'])} (verified)\n")
     for machine in (alice, bob):
         said = machine.ok("log")
         assert said.index("Sum these, please.") < said.index("See the file.")
