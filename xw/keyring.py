@@ -223,13 +223,6 @@ def _hub_note(path: str) -> str:
     return f"{_HUBS}/{layout.digest(os.fsencode(path))}.json"
 
 
-def has_key(keyring: Keyring, name: str) -> bool:
-    """Return True if an instance has a usable key here."""
-    with suppress(Refused):
-        return keyring.find(name) is not None
-    return False
-
-
 def names(keyring: Keyring) -> list[str]:
     """Return the instances that have a key here, sorted."""
     found: set[str] = set()

@@ -31,6 +31,7 @@ class Unconfirmed:
         self._known: object = None
         self._waiting: dict[str, tuple[str, str]] = {}  # by file name: the sender, the status's word
         self._fine: set[str] = set()
+        self._told = ""  # the note of which the owner was told
 
     @property
     def required(self) -> bool:
@@ -102,3 +103,13 @@ class Unconfirmed:
         signed = sorted({name for name, word in waiting if word in (VERIFIED, FIRST_SEEN)})
         cure = f", `xw trust {signed[0]}`" if signed else ""
         return f"sender not confirmed{cure}: {number}, in `xw check`"
+
+    @property
+    def note(self) -> str:
+        """The sentence for the owner that mail waits, with the reason; empty if none does."""
+        return f"mail waits: {self.reason}" if self.reason else ""
+
+    def news(self) -> str:
+        """Return the note if it has changed since the last call, else an empty text."""
+        before, self._told = self._told, self.note
+        return self._told if self._told != before else ""

@@ -220,7 +220,6 @@ def arrivals(
     """
     mailbox, told = instance.mailbox, set[str]()
     unconfirmed = Unconfirmed(instance)
-    waits = ""
     with Lookout(instance, asleep) as lookout:
         while True:
             try:
@@ -244,9 +243,8 @@ def arrivals(
                         yield message
                 told.clear()
                 unconfirmed.forget([*mailbox.names(INBOX["pending"]), *mailbox.names(INBOX["processing"])])
-                if unconfirmed.reason not in ("", waits):
-                    tell(f"mail waits: {unconfirmed.reason}")
-                waits = unconfirmed.reason
+                if news := unconfirmed.news():
+                    tell(news)
             except (FileNotFoundError, Moved):
                 raise  # the hub is gone, or elsewhere
             except (XwError, OSError) as error:  # a hub that is away, a full disk: try again later
@@ -256,7 +254,7 @@ def arrivals(
                     tell(f"cannot claim, will retry: {reason}")
             process.given.intersection_update(mailbox.claimed())
             process.declined.intersection_update(process.given)
-            lookout.wait(None, LOOK_S if waits else float("inf"))
+            lookout.wait(None, LOOK_S if unconfirmed.note else float("inf"))
 
 
 def _open(

@@ -1,7 +1,6 @@
 """Serve one member of a hub on this connection: `xw hub serve`, which sshd's forced command runs."""
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from xw.errors import Usage
@@ -39,8 +38,3 @@ def _watch(folders: Sequence[str]) -> "AbstractContextManager[Watch]":
     from xw.watch import Arrivals  # 40 ms, which a connection without pushes saves
 
     return Arrivals(folders, rescan=_RESCAN_S)
-
-
-def is_terminal() -> bool:
-    """Return True if a person has started the server by hand."""
-    return sys.stdin.isatty()

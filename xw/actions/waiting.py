@@ -68,7 +68,6 @@ def arrivals(
     reports = Reports()
     left: set[str] = set()
     unconfirmed = Unconfirmed(instance)
-    waits = ""
     with Lookout(instance, asleep) as lookout:
         while True:
             strays: list[tuple[str, NoMessage]] = []
@@ -79,9 +78,8 @@ def arrivals(
             left = {name for name, error in strays if isinstance(error, Unreadable)}
             fresh = [name for name in names if name not in seen and wanted.fits(name)]
             fresh = unconfirmed.without(fresh)
-            if unconfirmed.reason not in ("", waits):
-                tell(f"mail waits: {unconfirmed.reason}")
-            waits = unconfirmed.reason
+            if news := unconfirmed.news():
+                tell(news)
             for item in instance.mailbox.read_each(INBOX["pending"], fresh):
                 if not isinstance(item, Message):
                     left_out(*item)
@@ -93,7 +91,7 @@ def arrivals(
                     if old is not item:
                         yield item
             seen = {name for name in names if name in seen or name in fresh or not wanted.fits(name)}
-            lookout.wait(None, LOOK_S if waits else float("inf"))
+            lookout.wait(None, LOOK_S if unconfirmed.note else float("inf"))
 
 
 def _check(instance: Instance, wanted: Wanted) -> None:

@@ -67,7 +67,6 @@ class Announcer:
         self._unshown = present.Unshown(tell)
         self._door = Door(instance, chat)
         self._unconfirmed = Unconfirmed(instance)
-        self._told_of = ""  # the unconfirmed mail of which the owner was told
         self._pace = Pace(instance, limits)
         self._pause = Pause(0.02, 0.5)
         self._rest = Pause(0.02, BLOCKED_S)
@@ -80,8 +79,7 @@ class Announcer:
     @property
     def doing(self) -> presence.Doing:
         """Return the status, the reason why mail is not announced, and how many messages wait."""
-        unconfirmed = self._unconfirmed.reason and f"mail waits: {self._unconfirmed.reason}"
-        note = "; ".join(filter(None, (self._pace.used, self._waiting(), unconfirmed)))
+        note = "; ".join(filter(None, (self._pace.used, self._waiting(), self._unconfirmed.note)))
         if self._waits_for:
             status: Status = "idle" if delivery.by_choice(self._waits_for) else "alive"
             return presence.Doing(status, "", self._waits_for, note, self._door.value)
@@ -124,7 +122,7 @@ class Announcer:
         fresh = self._fresh(admitted)
         if not fresh:
             self._waits_for = ""
-            return LOOK_S if self._unconfirmed.reason else None
+            return LOOK_S if self._unconfirmed.note else None
         if reason:
             return self._wait(reason)
         delay = self._pace.delay_notice()
@@ -138,10 +136,8 @@ class Announcer:
     def _confirmed(self) -> list[str]:
         """Return the pending messages that may be announced, and report those that must wait."""
         names = self._unconfirmed.without(self._mailbox.pending())
-        reason = self._unconfirmed.reason
-        if reason and reason != self._told_of:
-            self._tell(f"mail waits: {reason}")
-        self._told_of = reason
+        if news := self._unconfirmed.news():
+            self._tell(news)
         return names
 
     def _admit(self, names: list[str]) -> tuple[list[str], str]:

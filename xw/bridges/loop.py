@@ -93,7 +93,6 @@ class Bridge:
         self._queue = Queue(instance.mailbox, arrivals, monotonic)
         self._door = Door(instance, chat)
         self._unconfirmed = Unconfirmed(instance)
-        self._told_of = ""  # the unconfirmed mail of which the owner was told
         self._pace = Pace(instance, limits)
         self._delayed: dict[str, Delay] = {}  # senders whose mail waits, though the chat could take it
         self._spent = ""  # the message whose turn is counted
@@ -107,8 +106,7 @@ class Bridge:
     @property
     def doing(self) -> presence.Doing:
         """Return the status and the task for the instance's presence."""
-        unconfirmed = self._unconfirmed.reason
-        used = "; ".join(filter(None, (self._pace.used, unconfirmed and f"mail waits: {unconfirmed}")))
+        used = "; ".join(filter(None, (self._pace.used, self._unconfirmed.note)))
         notes = (used, *(f"mail waits: {delay.reason}" for delay in self._delayed.values()))
         note = "; ".join(filter(None, notes))
         if self._waits_for:
@@ -318,15 +316,9 @@ class Bridge:
             elif self._may_go_on(message, delayed):
                 found = message
         self._delayed = delayed
-        self._report_unconfirmed()
+        if news := self._unconfirmed.news():
+            self._tell(news)
         return found
-
-    def _report_unconfirmed(self) -> None:
-        """Report unconfirmed mail that waits, when it has changed."""
-        reason = self._unconfirmed.reason
-        if reason and reason != self._told_of:
-            self._tell(f"mail waits: {reason}")
-        self._told_of = reason
 
     def _may_go_on(self, message: Message, delayed: dict[str, Delay]) -> bool:
         """Return True if a message may have its turn; else note in `delayed` why its sender's mail waits."""
@@ -353,7 +345,7 @@ class Bridge:
         reasons = [delay.reason for delay in self._delayed.values()] + ([closed] if closed else [])
         if not reasons:
             self._waits_for = ""
-            if not self._unconfirmed.reason:
+            if not self._unconfirmed.note:
                 return None
             box = self._mailbox
             self._unconfirmed.forget([*box.names(INBOX["pending"]), *box.names(INBOX["processing"])])

@@ -11,7 +11,6 @@ from xw.signing import sshsig
 from xw.signing.keys import PrivateKey, PublicKey, base64, from_base64
 from xw.signing.sshsig import Signature
 
-FIELD = "signature"
 _OPEN = b"{\n"
 _HEAD = b'{\n  "signature": "'
 _TAIL = b'",\n'
