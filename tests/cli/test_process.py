@@ -325,7 +325,7 @@ _COMMON = """
 _SIGNING = (
     "hub.identity keyring signing signing.ed25519 signing.keys signing.line signing.sshsig signing.wire"
 )
-_TRUST = "trust trust.pins trust.senders trust.verified"
+_TRUST = "trust trust.pins trust.senders trust.swept trust.verified"
 _OWN = {
     "check": f"actions.pending reports {_SIGNING} {_TRUST}",
     "check --failed": "actions.pending reports actions.inbox agent.values",
