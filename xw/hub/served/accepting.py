@@ -19,7 +19,7 @@ from xw.hub.served.authorized import KeysFile
 from xw.message import parse_object
 
 _LONGEST = 16 << 10  # bytes of a request or an answer
-_PATIENCE_S = 30.0
+_TIMEOUT_S = 30.0
 COMMAND = "xw accept"
 """The command that the other half asks for: sshd runs the forced one instead."""
 
@@ -63,7 +63,7 @@ def _answer(invited: Invited, request: bytes, now: Callable[[], int] = clock.now
 def _line(handle: int) -> bytes:
     """Return the first line, or what came instead. Raise Refused if nothing comes."""
     data = b""
-    ends = time.monotonic() + _PATIENCE_S
+    ends = time.monotonic() + _TIMEOUT_S
     while b"\n" not in data and len(data) < _LONGEST:
         if not select.select([handle], [], [], max(0.0, ends - time.monotonic()))[0]:
             raise Refused("no request came: use the invitation with the `xw init` line it came in")

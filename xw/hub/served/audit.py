@@ -1,7 +1,7 @@
 """A line for each delivery over a served hub: `<hub>/.served/audit-<year>-<month>.jsonl`, mode 0600.
 
 A line is written before the delivery is acknowledged, so every acknowledged one has a line; after a power cut
-the last lines may be missing. Used by `calls` alone.
+the last lines may be missing. Used by `delivering`.
 """
 
 import json

@@ -70,19 +70,19 @@ class Calls:
             "remove_mark": self._remove_mark,
         }
 
-    def _ping(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002  # as all calls
+    def _ping(self, asked: Asked, frame: Frame) -> object:
         self._hub.ping()
         return None
 
     # What all members see
 
-    def _instances(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _instances(self, asked: Asked, frame: Frame) -> object:
         return self._hub.instances()
 
-    def _knows(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _knows(self, asked: Asked, frame: Frame) -> object:
         return self._hub.knows(asked.text("name", 255))
 
-    def _peer(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _peer(self, asked: Asked, frame: Frame) -> object:
         name = asked.text("name", 255)
         seen = see(self._hub.files, [name], {}) if layout.is_name(name) else []
         if not seen or name in layout.RESERVED:
@@ -90,7 +90,7 @@ class Calls:
             raise NotFound(f"no peer {name!r} on {self._hub.url}")
         return self._shown(seen[0])
 
-    def _peers(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _peers(self, asked: Asked, frame: Frame) -> object:
         names = self._hub.instances()
         for start in range(0, len(names), _SEEN_AT_ONCE):
             self._tell_peers(self._seen(names[start : start + _SEEN_AT_ONCE]))
@@ -124,67 +124,67 @@ class Calls:
     def _tell_peers(self, seen: Sequence[Sighting]) -> None:
         self._channel.tell(frames.ITEM, {"peers": [self._shown(one, self._sentinel) for one in seen]})
 
-    def _groups(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _groups(self, asked: Asked, frame: Frame) -> object:
         found = self._hub.groups(asked.name("name"))
         return None if found is None else list(found)
 
-    def _keys(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _keys(self, asked: Asked, frame: Frame) -> object:
         wanted = asked.names("names", words.KEYS)
         return self._hub.keys(wanted)
 
-    def _identity(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _identity(self, asked: Asked, frame: Frame) -> object:
         """Read it only: no member chooses the id to which signatures are bound."""
         self._hub.connect()
         return identity_of(self._hub.files)
 
-    def _group(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _group(self, asked: Asked, frame: Frame) -> object:
         return self._hub.group()
 
     # Mail that the member has sent, or received
 
-    def _locate(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _locate(self, asked: Asked, frame: Frame) -> object:
         to = asked.name("to")
         located = self._hub.locate(to, asked.known_to(to, asked.message()))
         return None if located is None else list(located)
 
-    def _held(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _held(self, asked: Asked, frame: Frame) -> object:
         to = asked.name("to")
         names = [asked.known_to(to, name) for name in asked.messages()]
         found = self._hub.held(to, names)
         return [dict(found.states), found.kept_since, found.unregistered]
 
-    def _withdraw(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _withdraw(self, asked: Asked, frame: Frame) -> object:
         return self._hub.withdraw(*asked.sent())
 
-    def _why(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _why(self, asked: Asked, frame: Frame) -> object:
         owner = asked.name("owner")
         note = self._hub.why(owner, asked.known_to(owner, asked.message()))
         return {key: value[: words.REASON] for key, value in note.items()}
 
     # The own mailbox
 
-    def _register(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _register(self, asked: Asked, frame: Frame) -> object:
         return self._hub.register(asked.owner(), asked.card(), asked.flag("first"))
 
-    def _unregister(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _unregister(self, asked: Asked, frame: Frame) -> object:
         left = self._hub.unregister(asked.owner())
         for start in range(0, len(left.returned), _MOST):
             part = left.returned[start : start + _MOST]
             self._channel.tell(frames.ITEM, {"returned": [list(one) for one in part]})
         return [left.name, left.archive]
 
-    def _set_groups(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _set_groups(self, asked: Asked, frame: Frame) -> object:
         self._hub.set_groups(asked.owner(), asked.groups())
         return None
 
-    def _add_key(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _add_key(self, asked: Asked, frame: Frame) -> object:
         owner, line = asked.owner(), asked.key_line()
         if len(self._hub.keys([owner])[0]) > _KEYS_BYTES:
             raise Refused(f"{owner} publishes too many keys")
         self._hub.add_key(owner, line)
         return None
 
-    def _survey(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _survey(self, asked: Asked, frame: Frame) -> object:
         owner, everyone = asked.owner(), asked.flag("everyone")
         found = self._hub.survey(owner, self._known(asked), everyone)
         by_state: dict[str, list[str]] = {}
@@ -212,7 +212,7 @@ class Calls:
             known[name] = seen._replace(keys=text, keys_at=keys_at)
         return known
 
-    def _fetch(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _fetch(self, asked: Asked, frame: Frame) -> object:
         owner, wanted = asked.owner(), asked.fetched()
         room = _TOGETHER
         for data in self._hub.fetch(owner, wanted):
@@ -227,14 +227,14 @@ class Calls:
                     break  # the client asks for the rest
         return None
 
-    def _attachment(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _attachment(self, asked: Asked, frame: Frame) -> object:
         owner, (folder, name) = asked.owner(), asked.attachment()
         for piece in self._hub.attachment(owner, folder, name):
             for start in range(0, len(piece), frames.PIECE):
                 self._channel.tell(frames.BYTES, {}, piece[start : start + frames.PIECE])
         return None
 
-    def _settle(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _settle(self, asked: Asked, frame: Frame) -> object:
         owner, moves = asked.owner(), []
         for item in asked.items("moves", words.MOVES):
             one = Asked(self._member, item if isinstance(item, Mapping) else {})
@@ -250,13 +250,13 @@ class Calls:
         outcomes = self._hub.settle(owner, moves)
         return [error and words.error_to_json(error, self._hub.url) for error in outcomes]
 
-    def _claim(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _claim(self, asked: Asked, frame: Frame) -> object:
         return self._hub.claim(asked.owner(), asked.message(), asked.token())
 
-    def _release(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _release(self, asked: Asked, frame: Frame) -> object:
         return self._hub.release(asked.owner(), asked.message(), asked.token())
 
-    def _set_aside(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _set_aside(self, asked: Asked, frame: Frame) -> object:
         owner, state, name = asked.owner(), asked.state("state"), asked.plain("name")
         return self._hub.set_aside(owner, state, name, asked.text("reason", words.REASON))
 
@@ -264,7 +264,7 @@ class Calls:
         self._hub.show(asked.owner(), guard.presence(frame.data))
         return None
 
-    def _sweep(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _sweep(self, asked: Asked, frame: Frame) -> object:
         from xw.sweep import sweep
 
         owner = asked.owner()
@@ -279,22 +279,22 @@ class Calls:
                 self._channel.tell(frames.ITEM, {key: paths[start : start + _MOST]})
         return [swept.size, [str(error) for error in swept.left][:_MOST], swept.busy]
 
-    def _findings(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _findings(self, asked: Asked, frame: Frame) -> object:
         return [list(one) for one in self._hub.findings(asked.owner())]
 
     # Marks
 
-    def _leave_mark(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _leave_mark(self, asked: Asked, frame: Frame) -> object:
         mark = asked.mark()
         if late := self._used.take({"marks": 1}):
             raise XwError(f"{self._member} has left too many marks on this hub: wait until {until(late[1])}")
         self._hub.leave_mark(mark)
         return None
 
-    def _has_mark(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _has_mark(self, asked: Asked, frame: Frame) -> object:
         return self._hub.has_mark(asked.mark())
 
-    def _remove_mark(self, asked: Asked, frame: Frame) -> object:  # noqa: ARG002
+    def _remove_mark(self, asked: Asked, frame: Frame) -> object:
         self._hub.remove_mark(asked.mark())
         return None
 

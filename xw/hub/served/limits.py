@@ -2,7 +2,7 @@
 
 `limits.json` there is the hub owner's: it may set each number of `Limits`, for all or below `members` for one
 name. A member's use lies in `<name>/used.json`, under a lock of its own: buckets that empty with use and fill
-with time. Whatever exceeds one waits in its sender's outbox. Used by `calls` and `server`.
+with time. Whatever exceeds one waits in its sender's outbox. Used by `server`, `calls`, `delivering`.
 """
 
 import json

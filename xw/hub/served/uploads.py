@@ -1,4 +1,4 @@
-"""Attachments that come in over a served hub, and go on after a cut. Used by `calls` alone.
+"""Attachments that come in over a served hub, and go on after a cut. Used by `delivering` and `server`.
 
 A large file is written into the recipient's scratch folder under a name that a later connection finds again
 (decision 56). What is there is hashed here, and only the rest is asked for. The hash of the whole decides: a
