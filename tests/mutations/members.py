@@ -138,7 +138,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a key follows its name",
-        "xw/actions/inviting.py",
+        "xw/actions/login_key.py",
         "if isinstance(hub, ServedHub) and hub.member == name:",
         "if False:",
         _INVITED,
@@ -152,7 +152,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an invitation by another URL finds the mirror",
-        "xw/actions/inviting.py",
+        "xw/actions/login_key.py",
         'return mirror if about(LocalFiles(mirror)).id == invitation.read(invite).hub_id else ""',
         'return ""',
         _INVITED,

@@ -10,7 +10,7 @@ from tests.served.gate import Host
 from tests.ssh.conftest import Home, Keys
 from tests.ssh.sshd import Sshd, public
 from xw import config
-from xw.actions import inviting
+from xw.actions import login_key
 from xw.errors import Refused, Usage
 from xw.files.ssh.link import SshLink
 from xw.hub.served import invitation, joining
@@ -24,7 +24,7 @@ def use(words: list[str], machine: Path, told: list[str] | None = None, name: st
     environ = {"XW_KEY": str(own(machine))}
     heard = [] if told is None else told
     chosen = name or options["--name"]
-    inviting.use(options["--hub"], chosen, options["--invite"], config.NONE, heard.append, environ)
+    login_key.use(options["--hub"], chosen, options["--invite"], config.NONE, heard.append, environ)
 
 
 def own(machine: Path) -> Path:
@@ -179,9 +179,9 @@ def test_a_word_that_is_damaged(tmp_path: Path) -> None:
     assert invitation.read(word) == invitation.read(word)
     for wrong in (word[:-1], word[:40] + word[41:], word.swapcase(), "", "é", word + "A", f"{word}\n"):
         with pytest.raises(Usage, match="copy the whole line"):
-            inviting.use("ssh://server/srv/hub", "alice", wrong, config.NONE, print, {})
+            login_key.use("ssh://server/srv/hub", "alice", wrong, config.NONE, print, {})
     with pytest.raises(Usage, match="is for a hub at ssh://"):
-        inviting.use(str(tmp_path), "alice", word, config.NONE, print, {})
+        login_key.use(str(tmp_path), "alice", word, config.NONE, print, {})
 
 
 def test_other_clients(host: Host, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.cli.team import Result, call
 from tests.guarantees.killing import at_each_change
 from tests.ssh.sshd import keygen, public
 from xw import clock, layout
-from xw.actions import members
+from xw.actions import inviting, members
 from xw.errors import NotFound
 from xw.files.local import LocalFiles
 from xw.hub.directory import DirectoryHub
@@ -265,7 +265,7 @@ def test_a_kill_at_each_change(host: Host, command: str) -> None:
     options = Options(hub=str(host.hub))
     file = str(host.file)
     acts: dict[str, Callable[[], object]] = {
-        "invite": lambda: members.invite(
+        "invite": lambda: inviting.invite(
             options, "carol", 7, "server", f"{host.key}.pub", file, lambda _: None, {}
         ),
         "remove": lambda: members.remove(options, "alice", True, file, {}),

@@ -1,112 +1,123 @@
-"""The key with which an instance logs in at a served hub: brought by an invitation, noted, or renamed.
+"""Invite a new machine to a hub on this host, `xw hub invite`, and let it in, for sshd.
 
-`setup.init` calls `login` before it joins the hub.
+`hub.served.invitation` has the word that is printed; `login_key` uses it on the new machine.
 """
 
 import os
+import pwd
+import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from shlex import join
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
-from xw import config, keyring, schemes
-from xw.config import Config
-from xw.errors import Refused, Usage, XwError
-from xw.files.local import LocalFiles
-from xw.hub.served import invitation
-from xw.instance import usual_mirror
-from xw.keyring import Keyring
-from xw.mirror.notes import About, about
-from xw.signing.keys import generate
+from xw import clock, layout
+from xw.actions.members import hub_here, raise_if_room
+from xw.actions.setup import join_hub
+from xw.errors import Refused, Usage
+from xw.hub.served import accepting, authorized, invitation
+from xw.hub.served.accepting import Invited
+from xw.hub.served.authorized import KeysFile
+from xw.hub.served.entries import Entry
+from xw.instance import Options
+from xw.signing.keys import PrivateKey
+
+if TYPE_CHECKING:
+    from xw.shapes import members as shapes
+
+_DAY_S = 86400
+_MOST_DAYS = 3650
 
 
-def login(
-    url: str,
+class Invitation(NamedTuple):
+    """The result of `hub invite`: the line for the new machine, and the key that it may be used with once."""
+
+    name: str
+    hub: str
+    url: str
+    command: str
+    key: str
+    until: str
+    file: str
+
+    def to_json(self) -> "shapes.Invitation":
+        """Return the object that `--json` prints."""
+        return {"format": 1, **self._asdict(), "until": clock.utc(self.until)}  # type: ignore[typeddict-item]
+
+
+def invite(
+    options: Options,
     name: str,
-    invite: str | None,
-    mirror: str,
-    found: Config,
-    offline: bool,
+    days: int,
+    host: str | None,
+    host_key: str | None,
+    file: str | None,
     tell: Callable[[str], None],
-    environ: Mapping[str, str],
-) -> tuple[str | None, str]:
-    """Return the path of the key by which a served hub knows an instance, and its former name there, if any.
+    environ: Mapping[str, str] = os.environ,
+) -> Invitation:
+    """Let a new machine come in once as `name`, within some days; the hub is made if it does not exist.
 
-    The path is None for a hub that is not known to be served. An invitation is used before, if there is one.
+    The one before for the same name opens nothing any more. `tell` gets the reports for the owner. Raise
+    Usage if the hub is on another host, or the host's key is not found.
     """
-    if invite is not None:
-        if offline:
-            raise Usage("an invitation is used over the network: leave out --offline")
-        return use(url, name, invite, found, tell, environ), ""
-    if not config.is_remote(url):
-        return None, ""
-    known = about(LocalFiles(mirror))
-    key = known.key(name)
-    if key is not None or offline:
-        return key, ""
-    return _renamed(url, name, known, keyring.of(known.id or "", found, environ), tell)
+    layout.check_name(name)
+    if not 1 <= days <= _MOST_DAYS:
+        raise Usage(f"--days {days}: give a number from 1 to {_MOST_DAYS:,}")
+    url = hub_here(options, environ)
+    key = invitation.host_key(host_key or "")
+    address = _address(host, url, tell)
+    new, hub = join_hub(url, None, options.offline, tell)
+    if new:
+        tell(f"made a hub at {url}")
+    raise_if_room(hub, name)
+    identity = hub.identity()
+    if not identity:
+        raise Refused(f"{url} has no id, and cannot be written: run this as its owner")
+    place = os.path.realpath(url)
+    now = clock.now()
+    word = invitation.create(identity, key, now + days * _DAY_S * clock.SECOND)
+    entry = Entry(
+        str(PrivateKey(word.seed).public), place, name, invited=True, since=clock.brief(now),
+        until=clock.brief(word.until),
+    )  # fmt: skip
+    keys = KeysFile(file or "")
+    _tell_of_earlier(keys.entries(place), hub.knows(name), name, tell)
+    authorized.invite(keys, entry._replace(file=keys.named), now)
+    for open_to_others in keys.open_to_others():
+        tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
+    command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
+    return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
 
 
-def mirror_of_same(own: str, url: str, invite: str | None, found: Config, environ: Mapping[str, str]) -> str:
-    """Return the mirror of the hub `own` if an invitation leads to that hub by another URL, else "".
+def _address(host: str | None, url: str, tell: Callable[[str], None]) -> str:
+    """Return the hub's URL for other machines. Raise Usage if `host` cannot be part of one."""
+    from xw.files.ssh.target import parse
 
-    A hub that was plain SFTP is often invited to by another name of its host.
-    """
-    if invite is None or own == url or not config.is_remote(own):
-        return ""
-    mirror = usual_mirror(own, "", found, environ)
-    return mirror if about(LocalFiles(mirror)).id == invitation.read(invite).hub_id else ""
-
-
-def _renamed(
-    url: str, name: str, known: About, ring: Keyring, tell: Callable[[str], None]
-) -> tuple[str | None, str]:
-    """Return the key of another instance here that the hub knows by `name` now, and its old name."""
-    from xw.hub.opening import open_hub
-    from xw.hub.served.client import ServedHub
-
-    for old, path in known.served:
-        if path and not os.path.exists(path):
-            continue
-        with suppress(XwError):  # this key is not the one, or joining the hub reports the reason
-            hub = open_hub(url, path)
-            if isinstance(hub, ServedHub) and hub.member == name:
-                tell(f"{old} has the name {name} on this hub now: its key and its settings are kept")
-                if not path:
-                    return path, old
-                return ring.path(name) or ring.keep(name, keyring.read(path)), old
-    return None, ""
+    name = host or socket.gethostname()
+    at, _, _ = name.rpartition("@")
+    user = at or pwd.getpwuid(os.geteuid()).pw_name
+    address = f"ssh://{user}@{name.rpartition('@')[2]}{quote(os.path.realpath(url))}"
+    parse(address)
+    if not host:
+        tell(f"the line names this host {name}: if the new machine knows it by another name, give --host")
+    return address
 
 
-def use(
-    url: str,
-    name: str,
-    word: str,
-    found: Config,
-    tell: Callable[[str], None],
-    environ: Mapping[str, str],
-) -> str:
-    """Make this machine's own key that of member `name` of a served hub; return its file. Repeatable.
-
-    Raise Usage if the invitation is damaged, Refused if it is not valid any more.
-    """
-    given = invitation.read(word)
-    if schemes.of(url) != "ssh":
-        raise Usage(f"--invite is for a hub at ssh://…, not for {url}: copy the whole line")
-    from xw.hub.served.joining import hand_over
-
-    key = own_key(keyring.of(given.hub_id, found, environ), name)
-    hand_over(url, name, given, key, tell)
-    return key
+def _tell_of_earlier(entries: list[Entry], mailbox: bool, name: str, tell: Callable[[str], None]) -> None:
+    own = [entry for entry in entries if entry.name == name]
+    keys = [entry.fingerprint for entry in own if not entry.invited]
+    if keys:
+        tell(f"{name} is a member already, with {', '.join(keys)}: this adds a machine to the same mailbox")
+    elif mailbox:
+        tell(f"{name} has a mailbox already: whoever uses this invitation gets it, with its mail")
+    for entry in own:
+        if entry.invited and not entry.used:
+            tell(f"the invitation of {entry.since or 'an earlier time'} for {name} opens nothing any more")
 
 
-def own_key(ring: Keyring, name: str) -> str:
-    """Return the file of an instance's key, made if missing. Raise Refused if it cannot be used."""
-    key = ring.find(name)
-    if key is None:
-        try:
-            return ring.keep(name, generate(f"{name}@xw"))
-        except FileExistsError:  # another process was faster
-            ring.find(name)
-    path = ring.path(name)
-    if path is None:
-        raise Refused(f"the key of {name} disappeared while it was made: try again")
-    return path
+def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
+    """Exchange the invitation with which somebody has logged in, for sshd; see `hub.served.accepting`."""
+    layout.check_name(name)
+    if not key:
+        raise Usage("--invited needs the fingerprint of the invitation's key: give --key")
+    return accepting.answer_one(Invited(name, key, place, file or ""))

@@ -1,55 +1,30 @@
-"""The members of a served hub, on its host: `xw hub invite`, `members`, `remove`, `rename`.
+"""The members of a served hub, on its host: `xw hub members`, `remove`, `rename`; `inviting` has `invite`.
 
 A member is a name that a key in the account's `authorized_keys` may act as (`hub.served.authorized`); its
 mailbox is the hub's. Each function completes what an interrupted call of it has begun.
 """
 
 import os
-import pwd
-import socket
-from collections.abc import Callable, Mapping
-from shlex import join
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 
 from xw import clock, config, layout
-from xw.actions.setup import join_hub
 from xw.actions.unregistering import Left, unregister
 from xw.errors import NotFound, Refused, Usage
 from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
 from xw.hub.leaving import raise_if_served
-from xw.hub.served import accepting, authorized, invitation
-from xw.hub.served.accepting import Invited
+from xw.hub.served import authorized
 from xw.hub.served.authorized import KeysFile
 from xw.hub.served.entries import Entry
 from xw.instance import Options, load_config, open_hub
-from xw.signing.keys import PrivateKey
 
 if TYPE_CHECKING:
     from xw.hub.sighting import Peer
     from xw.shapes import members as shapes
     from xw.shapes import upkeep
 
-_DAY_S = 86400
-_MOST_DAYS = 3650
 _LIST = ": `xw hub members` lists them"
-
-
-class Invitation(NamedTuple):
-    """The result of `hub invite`: the line for the new machine, and the key that it may be used with once."""
-
-    name: str
-    hub: str
-    url: str
-    command: str
-    key: str
-    until: str
-    file: str
-
-    def to_json(self) -> "shapes.Invitation":
-        """Return the object that `--json` prints."""
-        return {"format": 1, **self._asdict(), "until": clock.utc(self.until)}  # type: ignore[typeddict-item]
 
 
 class Member(NamedTuple):
@@ -155,85 +130,15 @@ def _returned(mail: tuple[tuple[str, str], ...]) -> "list[upkeep.Moved]":
     return [{"to": to, "id": name.partition(".")[0]} for to, name in mail]
 
 
-def invite(
-    options: Options,
-    name: str,
-    days: int,
-    host: str | None,
-    host_key: str | None,
-    file: str | None,
-    tell: Callable[[str], None],
-    environ: Mapping[str, str] = os.environ,
-) -> Invitation:
-    """Let a new machine come in once as `name`, within some days; the hub is made if it does not exist.
-
-    The one before for the same name opens nothing any more. `tell` gets the reports for the owner. Raise
-    Usage if the hub is on another host, or the host's key is not found.
-    """
-    layout.check_name(name)
-    if not 1 <= days <= _MOST_DAYS:
-        raise Usage(f"--days {days}: give a number from 1 to {_MOST_DAYS:,}")
-    url = _place(options, environ)
-    key = invitation.host_key(host_key or "")
-    address = _address(host, url, tell)
-    new, hub = join_hub(url, None, options.offline, tell)
-    if new:
-        tell(f"made a hub at {url}")
-    _raise_if_room(hub, name)
-    identity = hub.identity()
-    if not identity:
-        raise Refused(f"{url} has no id, and cannot be written: run this as its owner")
-    place = os.path.realpath(url)
-    now = clock.now()
-    word = invitation.create(identity, key, now + days * _DAY_S * clock.SECOND)
-    entry = Entry(
-        str(PrivateKey(word.seed).public), place, name, invited=True, since=clock.brief(now),
-        until=clock.brief(word.until),
-    )  # fmt: skip
-    keys = KeysFile(file or "")
-    _tell_of_earlier(keys.entries(place), hub.knows(name), name, tell)
-    authorized.invite(keys, entry._replace(file=keys.named), now)
-    for open_to_others in keys.open_to_others():
-        tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
-    command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
-    return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
-
-
-def _raise_if_room(hub: Hub, name: str) -> None:
+def raise_if_room(hub: Hub, name: str) -> None:
     """Raise Refused for the name of a room, open or closed: its coordinator runs on the hub's host."""
     if hub.rooms().exists(name):
         raise Refused(f"{name} is a room on {hub.url}, and rooms have no members' keys: choose another name")
 
 
-def _address(host: str | None, url: str, tell: Callable[[str], None]) -> str:
-    """Return the hub's URL for other machines. Raise Usage if `host` cannot be part of one."""
-    from xw.files.ssh.target import parse
-
-    name = host or socket.gethostname()
-    at, _, _ = name.rpartition("@")
-    user = at or pwd.getpwuid(os.geteuid()).pw_name
-    address = f"ssh://{user}@{name.rpartition('@')[2]}{quote(os.path.realpath(url))}"
-    parse(address)
-    if not host:
-        tell(f"the line names this host {name}: if the new machine knows it by another name, give --host")
-    return address
-
-
-def _tell_of_earlier(entries: list[Entry], mailbox: bool, name: str, tell: Callable[[str], None]) -> None:
-    own = [entry for entry in entries if entry.name == name]
-    keys = [entry.fingerprint for entry in own if not entry.invited]
-    if keys:
-        tell(f"{name} is a member already, with {', '.join(keys)}: this adds a machine to the same mailbox")
-    elif mailbox:
-        tell(f"{name} has a mailbox already: whoever uses this invitation gets it, with its mail")
-    for entry in own:
-        if entry.invited and not entry.used:
-            tell(f"the invitation of {entry.since or 'an earlier time'} for {name} opens nothing any more")
-
-
 def members(options: Options, file: str | None, environ: Mapping[str, str] = os.environ) -> Members:
     """Return the members and invitations of a hub on this host, and its mailboxes without a key."""
-    url = _place(options, environ)
+    url = hub_here(options, environ)
     hub = open_hub(url)[1]
     keys = KeysFile(file or "")
     peers = {peer.name: peer for peer in hub.peers() if peer.kind != "room"}
@@ -271,17 +176,17 @@ def remove(
     Its running servers end at their next request. Raise NotFound if there is nothing of that name.
     """
     layout.check_name(name)
-    url = _place(options, environ)
+    url = hub_here(options, environ)
     hub = open_hub(url)[1]
     gone = authorized.remove(KeysFile(file or ""), url, name)
     keys = tuple(entry.fingerprint for entry in gone if not entry.invited)
     invitations = tuple(entry.fingerprint for entry in gone if entry.invited and not entry.used)
     if not mailbox:
-        there = hub.knows(name)
+        on_hub = hub.knows(name)
         if not gone:
-            rest = f": its mailbox stays, `xw hub remove {name} --unregister` takes it off" if there else ""
+            rest = f": its mailbox stays, `xw hub remove {name} --unregister` takes it off" if on_hub else ""
             raise NotFound(f"{name} is not a member of {url}{rest or _LIST}", "xw hub members")
-        return Removed(name, url, keys, invitations, there, (), ())
+        return Removed(name, url, keys, invitations, on_hub, (), ())
     try:
         left = _take_off(options, url, name, environ)
     except NotFound:
@@ -313,14 +218,14 @@ def rename(
     layout.check_name(new)
     if old == new:
         raise Usage(f"{old} is its name already: give another one")
-    url = _place(options, environ)
+    url = hub_here(options, environ)
     files, hub = open_hub(url)
     keys = KeysFile(file or "")
     entries = [entry for entry in keys.entries(url) if not entry.invited]
     if not any(entry.name == new and entry.was == old for entry in entries):
         if not any(entry.name == old for entry in entries):
             raise NotFound(f"{old} is not a member of {url}{_LIST}", "xw hub members")
-        _raise_if_room(hub, new)
+        raise_if_room(hub, new)
         if hub.knows(new):
             raise Refused(f"{url} has an instance {new!r} already: choose another name")
         if hub.knows(old):
@@ -355,15 +260,7 @@ def _take_over_card(hub: DirectoryHub, old: str, new: str) -> None:
     hub.register(new, {**card, **{name: value for name, value in facts.items() if value}})
 
 
-def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
-    """Exchange the invitation with which somebody has logged in, for sshd; see `hub.served.accepting`."""
-    layout.check_name(name)
-    if not key:
-        raise Usage("--invited needs the fingerprint of the invitation's key: give --key")
-    return accepting.answer_one(Invited(name, key, place, file or ""))
-
-
-def _place(options: Options, environ: Mapping[str, str]) -> str:
+def hub_here(options: Options, environ: Mapping[str, str]) -> str:
     """Return the directory of the hub in use. Raise Usage if it is on another host."""
     url = config.hub_url(options.hub, environ, load_config(options, environ))
     if config.is_remote(url):

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, guarding, inviting, keys, project, registering, sharing, shipped
+from xw.actions import beside, grouping, guarding, keys, login_key, project, registering, sharing, shipped
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -161,7 +161,7 @@ def init(
     written = found._replace(path=path)
     own = config.own_hub(found.hub or places.PROJECT_HUB, written)
     url = config.chosen(given, config.here()) if given else own
-    mirror = inviting.mirror_of_same(own, url, invite, written, environ)
+    mirror = login_key.mirror_of_same(own, url, invite, written, environ)
     if mirror:
         found = found._replace(hub=given)
     second = bool(found.hub) and own != url and not mirror
@@ -179,7 +179,7 @@ def init(
     if not given:
         _refuse_lost(url, written)
     check_way(kept)
-    key, was = inviting.login(url, chosen, invite, kept, written, options.offline, tell, environ)
+    key, was = login_key.login(url, chosen, invite, kept, written, options.offline, tell, environ)
     new_hub, hub = join_hub(url, shared, options.offline, tell, key)
     lost = {} if found.path or new_hub or second else project.mailboxes(hub, url, path)
     if not (name or options.name or environ.get("XW_NAME")):

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.hold import Held
     from xw.actions.installing import Plan as Plan
+    from xw.actions.inviting import Invitation
     from xw.actions.launching.found import Listed as Listed
     from xw.actions.launching.found import Programs
     from xw.actions.launching.panes import Order
     from xw.actions.launching.panes import Started as Started
-    from xw.actions.members import Invitation, MemberRenamed, Members, Removed
+    from xw.actions.members import MemberRenamed, Members, Removed
     from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
@@ -167,10 +168,10 @@ def invite(
     file: str | None,
     tell: Tell,
 ) -> "Invitation":
-    """Let a new machine come in once as `name`; see `actions.members.invite`."""
-    from xw.actions import members
+    """Let a new machine come in once as `name`; see `actions.inviting.invite`."""
+    from xw.actions import inviting
 
-    return members.invite(options, name, days, host, host_key, file, tell)
+    return inviting.invite(options, name, days, host, host_key, file, tell)
 
 
 def members(options: Options, file: str | None) -> "Members":
@@ -195,10 +196,10 @@ def rename_member(options: Options, old: str, new: str, file: str | None) -> "Me
 
 
 def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
-    """Exchange an invitation for a member's own key; see `actions.members.serve_invited`."""
-    from xw.actions import members
+    """Exchange an invitation for a member's own key; see `actions.inviting.serve_invited`."""
+    from xw.actions import inviting
 
-    return members.serve_invited(name, key, place, file)
+    return inviting.serve_invited(name, key, place, file)
 
 
 def serve_hub(options: Options, path: str, key: str, file: str | None) -> str:
