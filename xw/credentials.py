@@ -14,7 +14,7 @@ from xw.errors import Damaged, NoMessage, XwError
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
-from xw.sender_status import NEW_KEY, UNSIGNED, SenderStatus, under
+from xw.sender_status import SenderStatus, undecided, under
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Credentials:
     @property
     def allowed(self) -> str:
         """The path of the team's file of keys; empty outside a project."""
-        return os.path.join(self.config.folder, ALLOWED) if config.in_project(self.config) else ""
+        return _team_file(self.config)
 
     @property
     def senders(self) -> "Senders":
@@ -119,7 +119,7 @@ class Credentials:
     def judge(self, message: Message, folder: str) -> SenderStatus:
         """Return the status of the sender of a message that lies in a folder of the mailbox."""
         if wrong := self.wrong_hub():
-            found = SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, wrong)
+            found = undecided(message.is_signed, wrong)
         else:
             found = self.senders.status(message, folder)
         return under(config.sender_policy(self.config, self._mailbox.owner), found, message.sender)
@@ -178,10 +178,14 @@ def onlooker(
     hub_id = ""
     with suppress(XwError, OSError):  # a hub without an id, which cannot be given one
         hub_id = hub.identity()
-    team = os.path.join(found.folder, ALLOWED) if config.in_project(found) else ""
     ring = keyring.of(hub_id, found, environ)
-    senders = Senders(Knowledge("", hub_id, ring, team, lambda name: hub.keys([name])[0]))
+    senders = Senders(Knowledge("", hub_id, ring, _team_file(found), lambda name: hub.keys([name])[0]))
     return lambda message: senders.status(message, "")
+
+
+def _team_file(found: Config) -> str:
+    """Return the path of the team's file of keys; empty outside a project."""
+    return os.path.join(found.folder, ALLOWED) if config.in_project(found) else ""
 
 
 def _look(path: str) -> tuple[int, int, int] | None:

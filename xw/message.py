@@ -32,9 +32,9 @@ _DIGITS = 40  # of a whole number: 128 bits and a sign
 _DEPTH = 100  # of nested lists and objects
 _ABOUT = 60  # characters of the body in a message's one-line name
 _PRINTED = ("id", "state", "files", "error", "code", "exit_code", "sender_status", "sender_note", "lines")
+"""Keys that xw adds to a printed message: an unknown field of this name could pass for one."""
 _LEFT_OUT = (*_PRINTED, "originals", "signature")
-"""Keys that xw adds to a printed message, where a field of this name could pass for one; what a room's lines
-were, which `lines` stands for; and the signature, which is of the file."""
+"""Fields that are not printed: `lines` stands for the originals, and the signature is of the file."""
 
 
 class Attachment(NamedTuple):
@@ -122,6 +122,11 @@ class Message(NamedTuple):
         return min(self.hops + 1, HOPS)
 
     @property
+    def is_signed(self) -> bool:
+        """True if its file has a signature; `status` says whether that counts."""
+        return "signature" in self.fields
+
+    @property
     def is_forged(self) -> bool:
         """True if it is known that its sender did not write it as it is."""
         return self.status is not None and self.status.word == FORGED
@@ -152,7 +157,7 @@ class Message(NamedTuple):
 
 
 def unsigned(data: bytes) -> bytes:
-    """Return a message's file as it is: the `sign` of who has no key."""
+    """Return a message's file as it is: the `sign` for an owner without a key."""
     return data
 
 

@@ -72,7 +72,7 @@ def may_travel(message: Message) -> bool:
     A dead letter that was sent again is signed by the room.
     """
     again = message.fields.get("retry_of")
-    return "signature" in message.fields and not again and len(message.data) <= LONGEST
+    return message.is_signed and not again and len(message.data) <= LONGEST
 
 
 # Reading
@@ -159,7 +159,7 @@ def _with(text: object, line: _Part, turn: Message, judge: Judge, seen: set[str]
         original = _opened(text)
     except (Damaged, ValueError):
         return _in_words(forged("the message that the room shows for it is damaged"))
-    if "signature" not in original.fields:
+    if not original.is_signed:
         return _in_words(_without(line.author, turn, judge))
     status = judge(original)
     if status.word != FORGED:

@@ -75,6 +75,11 @@ def downgraded(name: str) -> SenderStatus:
     return SenderStatus(f"unsigned, though {name} signs")
 
 
+def undecided(signed: bool, why: str) -> SenderStatus:
+    """Return the status of a message, signed or not, that cannot be judged, with the reason."""
+    return SenderStatus(NEW_KEY if signed else UNSIGNED, why)
+
+
 def forged(why: str) -> SenderStatus:
     """Return the status of a message that its sender did not write as it is."""
     return SenderStatus(FORGED, why)

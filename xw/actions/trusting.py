@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, keyring, layout
+from xw.credentials import ALLOWED
 from xw.errors import NotFound, Refused, Usage
 from xw.instance import Instance
 from xw.signing.keys import PrivateKey, PublicKey
@@ -15,8 +16,6 @@ from xw.trust.pins import OWN, TRUSTED, Pin
 
 if TYPE_CHECKING:
     from xw.shapes import keys as shapes
-
-ALLOWED = "allowed_signers"
 
 
 class KnownKey(NamedTuple):

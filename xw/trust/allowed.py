@@ -18,6 +18,7 @@ from xw.signing.keys import KIND, PublicKey, public_key
 _LIMIT = 1024 * 1024
 _OPTION = re.compile(r'([a-z-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,|$)', re.ASCII | re.IGNORECASE)
 _OPTIONS = ("namespaces", "valid-after", "valid-before", "cert-authority")
+_SHAPES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time, by its length
 
 
 class Signer(NamedTuple):
@@ -98,10 +99,8 @@ def _options(text: str) -> dict[str, str] | None:
 def _time(text: str) -> float:
     """Return a time `YYYYMMDD[HHMM[SS]][Z]` in seconds since the epoch. Raise ValueError."""
     utc, digits = text.endswith("Z"), text.removesuffix("Z")
-    shape = (
-        {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}[len(digits)] if len(digits) in (8, 12, 14) else ""
-    )
-    if not shape or not digits.isdigit():
+    shape = _SHAPES.get(len(digits))
+    if shape is None or not digits.isdigit():
         raise ValueError(f"{text!r} is not a time")
     parts = time.strptime(digits, shape)
     if utc:

@@ -13,10 +13,11 @@ from xw import clock, layout
 from xw.errors import Damaged
 from xw.keyring import Keyring, names
 from xw.message import parse_object
+from xw.trust import pins, swept, verified
 
 FILE = "former.json"
 _LIMIT = 64 * 1024
-_NOTES = ("pins.json", "verified.bin", "swept.bin")
+_NOTES = (pins.FILE, verified.FILE, swept.FILE)
 
 
 def load(folders: tuple[str, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from xw import clock, layout
@@ -26,7 +26,6 @@ OWN = "made here"
 TRUSTED = "trusted"
 SERVED = "served hub"
 LED_TO = "led to"  # by a key pinned before
-HOWS = (FIRST_SEEN, OWN, TRUSTED, SERVED, LED_TO)
 
 
 class Pin(NamedTuple):
@@ -71,8 +70,8 @@ def load(folders: tuple[str, ...]) -> Pins:
         for name, pins in found.names.items():
             known = {pin.key for pin in names.get(name, ())}
             more = (pin for pin in pins if pin.key not in known)
-            mine = (pin if number == 0 else pin._replace(confirmed=False) for pin in more)
-            names[name] = (*names.get(name, ()), *mine)
+            added = (pin if number == 0 else pin._replace(confirmed=False) for pin in more)
+            names[name] = (*names.get(name, ()), *added)
     return Pins(names)
 
 
@@ -97,7 +96,7 @@ def _load(path: str) -> Pins:
         raise Damaged(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _pin(entry: "dict[str, object]") -> Pin:
+def _pin(entry: dict[str, object]) -> Pin:
     how, by, at = str(entry["how"]), str(entry.get("by") or ""), str(entry.get("at") or "")
     confirmed = entry.get("confirmed") is True or how in (OWN, TRUSTED, SERVED)
     return Pin(public_key(str(entry["key"])), how, by, at, confirmed)
@@ -129,7 +128,7 @@ def unpin(folders: tuple[str, ...], name: str, key: PublicKey | None = None) -> 
     return all(done)
 
 
-def _change(folders: tuple[str, ...], change: "Callable[[Pins], Pins]") -> bool:
+def _change(folders: tuple[str, ...], change: Callable[[Pins], Pins]) -> bool:
     """Replace the pins in the first folder that can be written, under a lock; return False if none can be."""
     from xw.files.local import LocalFiles
 
@@ -155,8 +154,3 @@ def _text(pins: Pins) -> str:
 def _entry(pin: Pin) -> dict[str, object]:
     entry: dict[str, object] = {"key": str(pin.key), "how": pin.how, "by": pin.by, "at": pin.at}
     return {**entry, "confirmed": True} if pin.confirmed and pin.how in (FIRST_SEEN, LED_TO) else entry
-
-
-TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
-if TYPE_CHECKING:
-    from collections.abc import Callable

@@ -4,6 +4,7 @@
 that is seen for the first time.
 """
 
+import os
 import time
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from xw.sender_status import (
     SenderStatus,
     downgraded,
     forged,
+    undecided,
 )
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would slow every start
@@ -82,12 +84,10 @@ class Senders:
             self._forget_old()
             return self._status(message, folder)
         except Damaged as error:  # of pins.json
-            return SenderStatus(NEW_KEY if "signature" in message.fields else UNSIGNED, str(error))
+            return undecided(message.is_signed, str(error))
         except OSError as error:
-            return SenderStatus(
-                NEW_KEY if "signature" in message.fields else UNSIGNED,
-                f"{error.filename or 'a file of keys'} cannot be read: {error.strerror}",
-            )
+            why = f"{error.filename or 'a file of keys'} cannot be read: {error.strerror}"
+            return undecided(message.is_signed, why)
 
     def _forget_old(self) -> None:
         now = time.monotonic()
@@ -99,7 +99,7 @@ class Senders:
     def _status(self, message: Message, folder: str) -> SenderStatus:
         if wrong := self._known.witness(message, folder):
             return forged(wrong)
-        if "signature" not in message.fields:
+        if not message.is_signed:
             return self._unsigned(message, folder)
         from xw.signing import line
 
@@ -233,16 +233,12 @@ class Senders:
 
     def _allowed_for(self, name: str) -> "tuple[Signer, ...]":
         if self._allowed is None:
-            if not self._known.allowed:
-                self._allowed = ()
-            else:
-                import os
+            self._allowed = ()
+            # Without a file, save the import of `allowed`.
+            if self._known.allowed and os.path.lexists(self._known.allowed):
+                from xw.trust import allowed
 
-                self._allowed = ()
-                if os.path.lexists(self._known.allowed):
-                    from xw.trust import allowed
-
-                    self._allowed = allowed.load(self._known.allowed)
+                self._allowed = allowed.load(self._known.allowed)
         return tuple(one for one in self._allowed if one.is_for(name))
 
     @property
@@ -266,9 +262,8 @@ class Senders:
     def _pin(self, name: str, new: "Pin") -> None:
         from xw.trust import pins
 
-        pins.pin(
-            self._folders, name, new, self._now()
-        )  # if it cannot be kept, it is seen for the first time again
+        # If it cannot be kept, it is seen for the first time again.
+        pins.pin(self._folders, name, new, self._now())
         self._pins = None
         known = self.pins
         if not any(one.key == new.key for one in known.of(name)):
