@@ -163,7 +163,7 @@ def test_a_client_that_does_not_read(hub: Path) -> None:  # noqa: F811
 
 
 def test_the_memory_of_a_server(hub: Path) -> None:  # noqa: F811
-    """The largest frames and answers that the protocol has leave a server below 80 MB."""
+    """The largest frames that the protocol has leave a server below 80 MB."""
     largest = packed(frames.CALL, {"v": 1, "call": "x", "with": {"x": "y" * 1_000_000}}, b"z" * (1 << 20))
     with connected(hub, "alice") as alice:
         for _ in range(10):

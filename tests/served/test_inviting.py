@@ -175,8 +175,9 @@ def test_another_host(host: Host, home: Home, keys: Keys, tmp_path: Path) -> Non
 
 def test_a_word_that_is_damaged(tmp_path: Path) -> None:
     """A slip in copying is found before anything is done, and so is another kind of hub."""
-    word = str(invitation.create("a" * 26, b"key", 10**12))
-    assert invitation.read(word) == invitation.read(word)
+    made = invitation.create("a" * 26, b"key", 10**12)
+    word = str(made)
+    assert invitation.read(word) == made
     for wrong in (word[:-1], word[:40] + word[41:], word.swapcase(), "", "é", word + "A", f"{word}\n"):
         with pytest.raises(Usage, match="copy the whole line"):
             login_key.use("ssh://server/srv/hub", "alice", wrong, config.NONE, print, {})

@@ -165,13 +165,8 @@ def init(
     if mirror:
         found = found._replace(hub=given)
     second = bool(found.hub) and own != url and not mirror
-    if second and card.get("delivery"):
-        raise Usage(f"`delivery` is kept in {path}, for every hub: set it without {_given(options)}")
-    if second and not may_differ:
-        raise Usage(
-            f"{path} is for the hub {found.hub}: set XW_HUB instead of --hub to join another one beside it, "
-            "run init in another directory, or edit `hub` there"
-        )
+    if second:
+        _check_beside(options, card, path, found.hub, may_differ)
     if given and layout.is_name(given) and os.path.isdir(os.path.join(config.here(), given)):
         tell(f"{given} names the hub {url}; for the folder here write ./{given}")
     check_link(os.path.dirname(path))
@@ -198,18 +193,28 @@ def init(
         hub_of_file: dict[str, object] = {"hub": found.hub or _written(given, url)}
         update_config(path, hub_of_file, {**lost, chosen: entry}, without=was)
     project.keep_out_of_git(path, kept, tell)
-    for apart, waiting in project.hubs_apart(url):
+    for separate, waiting in project.hubs_apart(url):
         what = f"a linked worktree has its own hub, with {waiting} pending messages"
-        tell(f"{what}: `xw check --hub {apart}`")
-    there = (
-        ()
-        if (found.path and not second) or new_hub
-        else tuple(one for one in hub.instances() if one != chosen)
-    )
+        tell(f"{what}: `xw check --hub {separate}`")
+    joined = not new_hub and (second or not found.path)
+    there = tuple(one for one in hub.instances() if one != chosen) if joined else ()
     made = open_instance(Options(chosen, url, path), environ)
     keys.ensure(made, hub, fresh=new_hub)
     grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
+
+
+def _check_beside(
+    options: Options, card: Mapping[str, object], path: str, hub: str | None, may_differ: bool
+) -> None:
+    """Raise Usage if another hub cannot be joined beside the one in `xw.json`, or not with this card."""
+    if card.get("delivery"):
+        raise Usage(f"`delivery` is kept in {path}, for every hub: set it without {_given(options)}")
+    if not may_differ:
+        raise Usage(
+            f"{path} is for the hub {hub}: set XW_HUB instead of --hub to join another one beside it, "
+            "run init in another directory, or edit `hub` there"
+        )
 
 
 def _given(options: Options) -> str:

@@ -133,13 +133,13 @@ def _where_now(path: str) -> str:
 def invite(keys: KeysFile, entry: Entry, now: int) -> None:
     """Add an invitation in place of earlier ones for this name; drop all of this hub that have expired."""
 
-    def edit(lines: list[Line]) -> list[Line]:
-        kept = [line for line in lines if not _goes(line.entry)]
-        return [*kept, written(entry)]
+    def goes(old: Entry | None) -> bool:
+        if old is None or not old.invited or not same_hub(old.hub, entry.hub):
+            return False
+        return old.name == entry.name or old.expired(now)
 
-    def _goes(old: Entry | None) -> bool:
-        ours = old is not None and old.invited and same_hub(old.hub, entry.hub)
-        return bool(old and ours and (old.name == entry.name or old.expired(now)))
+    def edit(lines: list[Line]) -> list[Line]:
+        return [*(line for line in lines if not goes(line.entry)), written(entry)]
 
     keys.change(edit)
 

@@ -88,11 +88,7 @@ class Deliveries:
         """Return why a parcel must wait, or None; such an error is temporary, and leaves no line behind."""
         me, to = self._who.member, letter.to
         if late := self._used.take({"messages": 1, "bytes": len(letter.data)}):
-            what = "messages" if late[0] == "messages" else "bytes"
-            return XwError(
-                f"{me} has sent more {what} than this hub takes from one member: "
-                f"this waits in the outbox, and goes out after {until(late[1])}"
-            )
+            return self._over(*late)
         if to not in pending:
             pending[to] = pending_from(self._notes, to, me)
         if to != me and pending[to] >= self._limits.pending:
@@ -101,6 +97,13 @@ class Deliveries:
                 f"this waits in the outbox until {to} has handled some"
             )
         return None
+
+    def _over(self, what: str, seconds: float) -> XwError:
+        """Return the error for a parcel above a rate, of `messages` or `bytes`."""
+        return XwError(
+            f"{self._who.member} has sent more {what} than this hub takes from one member: "
+            f"this waits in the outbox, and goes out after {until(seconds)}"
+        )
 
     def _deliver(self, index: int, letter: _Letter) -> XwError | None:
         """Deliver one, and note it in the audit; return its outcome."""
@@ -144,10 +147,7 @@ class Deliveries:
         """Deliver a parcel, whose files count as they arrive."""
         whole, self._arrived = sum(file.size for file in files), 0
         if whole and (late := self._used.take({"bytes": whole})):
-            return XwError(
-                f"{self._who.member} has sent more bytes than this hub takes from one member: "
-                f"this waits in the outbox, and goes out after {until(late[1])}"
-            )
+            return self._over(*late)
         upload = Upload(lambda file, start: self._ask(index, file, start))
         part = upload.part if files else None
         parcel = Parcel(

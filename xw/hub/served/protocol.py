@@ -68,9 +68,9 @@ class Greeting(NamedTuple):
     moved: str = ""
     invited: bool = False
 
-    def to_json(self) -> dict[str, object]:
-        """Return the object that is sent."""
-        return {**self._asdict(), "protocols": list(self.protocols)}
+    def encode(self) -> bytes:
+        """Return the bytes that are sent, which `greeting` reads."""
+        return json.dumps({**self._asdict(), "protocols": list(self.protocols)}).encode()
 
 
 def greeting(data: bytes) -> Greeting:
@@ -122,6 +122,13 @@ def error_from_json(told: object, url: str, path: str) -> XwError | OSError:
     return found
 
 
+def names(value: object) -> Sequence[str]:
+    """Return the strings in a list that was received. Raise Damaged."""
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Damaged("a list of texts is missing")
+    return value
+
+
 def _clean(text: str) -> str:
     """Return a text that JSON can hold: file names may be no valid Unicode."""
     return text[:_TEXT].encode("utf-8", "replace").decode()
@@ -153,15 +160,3 @@ def sighting_from_json(told: object, known: Mapping[str, Sighting]) -> Sighting:
         raise Damaged("a sighting is malformed")
     fields = {key: told.get(key) for key in Sighting._fields}
     return Sighting(**fields)  # type: ignore[arg-type]  # checked above
-
-
-def names(value: object) -> Sequence[str]:
-    """Return the strings in a list that was received. Raise Damaged."""
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise Damaged("a list of texts is missing")
-    return value
-
-
-def spoken(greeting: Greeting) -> bytes:
-    """Return a greeting's bytes."""
-    return json.dumps(greeting.to_json()).encode()

@@ -159,7 +159,7 @@ class Server:
         self._at = time.monotonic()
 
     def _greet(self, greeting: Greeting) -> None:
-        self._channel.send(sftp.version({words.EXTENSION: words.spoken(greeting)}))
+        self._channel.send(sftp.version({words.EXTENSION: greeting.encode()}))
 
     def _answer_sftp(self, packet: bytes) -> None:
         """Answer an SFTP request, of an xw that does not know served hubs or of another client."""
