@@ -10,7 +10,7 @@ MUTATIONS = (
     Mutation(
         "of two that register a name first, one wins",
         "xw/hub/directory.py",
-        "            self.files.publish(_card_bytes(made), scratch, [path])",
+        "            self._publish_first(_card_bytes(made), scratch, path)",
         "            self.files.replace(_card_bytes(made), scratch, path)",
         ("tests/hub/test_contract.py::test_register_first",),
     ),

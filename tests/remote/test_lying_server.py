@@ -87,6 +87,7 @@ def test_init_says_it(lying: Lying, tmp_path: Path, hub: Path) -> None:
     said = carol.ok("init", "--name", "carol", "--hub", lying.url)
     assert "answers OK to hard links and makes none" in said
     assert '"publish": "rename"' in said
+    assert "ssh-ed25519" in (hub / "carol/key").read_text()
     about = (hub / "hub.json").read_text()
     (hub / "hub.json").write_text(about.rstrip().removesuffix("}") + ', "publish": "rename"}')
     disconnect()

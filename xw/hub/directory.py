@@ -4,6 +4,7 @@
 takes it through `taking`, which are loaded only when needed. `making` makes such a hub.
 """
 
+import errno
 import json
 import os
 import time
@@ -177,7 +178,7 @@ class DirectoryHub:
         if first:
             # By link, so that one of two simultaneous callers wins: the time makes their bytes differ.
             made = {**card, "created": clock.rfc3339(clock.now())}
-            self.files.publish(_card_bytes(made), scratch, [path])
+            self._publish_first(_card_bytes(made), scratch, path)
         elif new:
             self.files.replace(_card_bytes(card), scratch, path)
         else:
@@ -225,7 +226,7 @@ class DirectoryHub:
         card = self._card(name)
         path, scratch = f"{name}/{layout.KEY}", self.mailbox(name).at(layout.SCRATCH)
         try:
-            self.files.publish(f"{line}\n".encode(), scratch, [path])
+            self._publish_first(f"{line}\n".encode(), scratch, path)
         except FileExistsError:
             lines = self.files.read(path, _LIMIT).decode("utf-8", "replace").splitlines()
             if line not in lines:
@@ -237,6 +238,15 @@ class DirectoryHub:
         if card.get("key") != first:
             with suppress(OSError):  # the file decides; some SFTP servers cannot replace a card
                 self._replace_card(name, card, {**card, "key": first})
+
+    def _publish_first(self, data: bytes, scratch: str, path: str) -> None:
+        """Publish a file of which one alone may be made; by rename where a server only claims to link."""
+        try:
+            self.files.publish(data, scratch, [path])
+        except OSError as error:
+            if error.errno != errno.EPROTO:
+                raise
+            self._place(self.files.group, links=False).publish(data, scratch, [path])
 
     def _replace_card(self, name: str, old: Mapping[str, object], card: Mapping[str, object]) -> None:
         """Replace a card, with another time than before: mirrors read it again only then.
