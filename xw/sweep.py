@@ -1,5 +1,6 @@
 """Remove old mail from a mailbox: handled and sent messages, unneeded attachments, scratch files."""
 
+import errno
 import json
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -220,7 +221,10 @@ def _note_removal(mailbox: Mailbox, found: dict[str, Stat]) -> None:
         return
     inside = [path for path in found if path.startswith("inbox/")]
     paths = [mailbox.at(path) for path in inside if layout.is_message(path.rpartition("/")[2])]
-    files = mailbox.files.read_all(paths, layout.MESSAGE_LIMIT)
+    files = list(mailbox.files.read_all(paths, layout.MESSAGE_LIMIT))
+    for data in files:
+        if isinstance(data, OSError) and data.errno in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise data  # unnoted, its copy would count as new mail; others were never readable here
     mailbox.note_removal(data for data in files if isinstance(data, bytes))
 
 
