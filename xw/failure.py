@@ -55,7 +55,12 @@ def notice(name: str, message: Message, kind: Kind, reason: str) -> str:
 def returned(to: str, kept: str, message_id: str, reason: str) -> str:
     """Return the body of postmaster's info that a message for `to` was returned; `kept` is its folder."""
     again = f"`xw retry {layout.short_id(message_id)}` sends it again"
-    return f"{_RETURN.format(to)}{reason}. It is in {kept}/; {again}."
+    return f"{not_delivered(to, reason)} It is in {kept}/; {again}."
+
+
+def not_delivered(to: str, reason: str) -> str:
+    """Return the first sentence of postmaster's info about a message for `to`."""
+    return f"{_RETURN.format(to)}{reason}."
 
 
 def unregistered(to: str, name: str, thread: str | None) -> tuple[str, bytes]:
@@ -71,7 +76,7 @@ def unregistered(to: str, name: str, thread: str | None) -> tuple[str, bytes]:
         "to": [layout.sender_of(name)],
         "re": message_id,
         "thread": thread or message_id,
-        "body": f"{_RETURN.format(to)}{reason}. Your copy is in {layout.SENT}/.",
+        "body": f"{not_delivered(to, reason)} Your copy is in {layout.SENT}/.",
         "protocol": payload("gone", reason, message_id, to),
     }
     return encode(fields, clock.from_stamp(layout.time_of(name)))

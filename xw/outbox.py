@@ -15,6 +15,8 @@ from xw.hub.contract import Outgoing, Parcel
 from xw.mailbox import Mailbox
 from xw.message import Fields, decode, encode
 
+_ROOM = 64 * 1024  # bytes of a message for the sentence and the places around another one's text
+
 
 class Flushed(NamedTuple):
     """The result of a flush.
@@ -178,3 +180,45 @@ def return_to_sender(mailbox: Mailbox, to: str, name: str, thread: str | None, r
     # With the original's time, so that a repetition after a crash makes the same file.
     mailbox.accept(*encode(fields, clock.from_stamp(layout.time_of(name)), mailbox.sign))
     mailbox.refuse(to, name, reason)
+
+
+def return_of_former(old: Mailbox, new: Mailbox, reason: str) -> int:
+    """Return all mail in the outbox of a former name to the mailbox of the present one; return its number.
+
+    Each message becomes an info with its text, because only its old name could send it again. Repeating the
+    call after a crash is harmless: the infos are the same.
+    """
+    count = 0
+    with old.files.locked_briefly(old.at(layout.LOCK)):
+        for to in old.outboxes():
+            for name in old.outbox(to):
+                message_id = name.partition(".")[0]
+                fields: Fields = {
+                    "from": layout.POSTMASTER,
+                    "type": "info",
+                    "to": [new.owner],
+                    "re": message_id,
+                    "thread": message_id,
+                    "body": f"{failure.not_delivered(to, reason)} {_kept(old, to, name)}",
+                    "protocol": failure.payload("gone", reason, message_id, to),
+                }
+                new.accept(*encode(fields, clock.from_stamp(layout.time_of(name)), new.sign))
+                old.refuse(to, name, reason)
+                count += 1
+    return count
+
+
+def _kept(box: Mailbox, to: str, name: str) -> str:
+    """Return the text of a message in the outbox and the places of its files, or where the message is."""
+    place = f"Your message is {box.files.root}/{box.at(layout.REFUSED, name)}."
+    try:
+        data = box.files.read(box.at(f"{layout.OUTBOX}/{to}", name), layout.MESSAGE_LIMIT)
+        message = decode(name, data)
+    except (XwError, OSError):  # damaged, or not readable now: it is kept as it is
+        return place
+    folder, files = message.files
+    paths = [f"{box.files.root}/{box.at(f'{layout.ATTACHMENTS}/{folder}', file.name)}" for file in files]
+    listed = "".join(f"\n{path}" for path in paths)
+    if len(data) > layout.MESSAGE_LIMIT - _ROOM:
+        return place + (f" Its files:{listed}" if paths else "")
+    return f"Your text was:\n\n{message.body}" + (f"\n\nIts files:{listed}" if paths else "")

@@ -109,6 +109,37 @@ def test_a_new_name(host: Host, guest: Callable[[str], Guest]) -> None:
     assert task != again
 
 
+def test_mail_that_had_not_left_before_a_new_name(host: Host, guest: Callable[[str], Guest]) -> None:
+    """What the old name left in its outbox comes back to the new one, text and files; each once."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+        one.set(offline_s=30.0)
+    host.ok("rename", "alice", "alicia")
+    (alice.folder / "sums.txt").write_text("1 + 1")
+    sent = alice.run("send", "info", "Mind the gap", "--to", "bob", "--attach", "sums.txt")
+    assert (sent.code, "alicia's on this hub" in sent.err) == (0, True), sent
+    old = alice.mirror
+    big = alice.run("send", "info", "-", "--to", "bob", stdin=b"x" * 1_000_000)
+    assert big.code == 0, big
+    alice.name = "alicia"
+    came = alice.run("init", "--name", "alicia", "--hub", host.url)
+    assert came.code == 0 and "2 messages of alice that had not left are back" in came.out, came
+    assert [*(old / "outbox/bob").iterdir()] == []
+    first, second = alice.json("check")["messages"]
+    assert "alice has the name alicia on this hub now" in first["body"] and "Mind the gap" in first["body"]
+    assert Path(first["body"].splitlines()[-1]).read_text() == "1 + 1"
+    assert str(old / "outbox/failed") in second["body"]
+    again = alice.run("init", "--name", "alicia", "--hub", host.url)
+    assert "had not left" not in again.out and len(alice.pending()) == 2
+    # As if the first call had been killed between its two steps.
+    (kept,) = (one for one in (old / "outbox/failed").glob("*alice.json") if b"Mind" in one.read_bytes())
+    kept.rename(old / "outbox/bob" / kept.name)
+    again = alice.run("init", "--name", "alicia", "--hub", host.url)
+    assert "1 message of alice that had not left is back" in again.out and len(alice.pending()) == 2
+    assert [*(old / "outbox/bob").iterdir()] == []
+
+
 def test_a_removed_member(host: Host, guest: Callable[[str], Guest]) -> None:
     """A removed key is refused at the next request of a connection that is open, and at the next login."""
     alice = guest("alice")

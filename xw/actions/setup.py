@@ -7,7 +7,18 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, delivery, layout, places
-from xw.actions import beside, grouping, guarding, keys, login_key, project, registering, sharing, shipped
+from xw.actions import (
+    beside,
+    former,
+    grouping,
+    guarding,
+    keys,
+    login_key,
+    project,
+    registering,
+    sharing,
+    shipped,
+)
 from xw.actions.following import take_mirrors
 from xw.actions.resending import Resends
 from xw.actions.sharing import UnixGroup
@@ -200,6 +211,8 @@ def init(
     there = tuple(one for one in hub.instances() if one != chosen) if joined else ()
     made = open_instance(Options(chosen, url, path), environ)
     keys.ensure(made, hub, fresh=new_hub)
+    if key is not None:
+        former.return_mail(made, was, tell)
     grouping.restore(made)
     return Made(made, new_hub, new_mailbox, there, tuple(sorted({*lost} - {chosen})), second)
 
