@@ -160,8 +160,22 @@ MUTATIONS = (
     Mutation(
         "a hub that was joined is not away",
         "xw/actions/registering.py",
-        "    notes.reached()\n",
+        "    notes.reached(name)\n",
         "",
+        _INVITED,
+    ),
+    Mutation(
+        "mail of a former name comes back",
+        "xw/actions/setup.py",
+        "        former.return_mail(made, was, tell)\n",
+        "        pass\n",
+        _INVITED,
+    ),
+    Mutation(
+        "a refusal of one key keeps no other from the hub",
+        "xw/mirror/notes.py",
+        "        if name and isinstance(error, Refused) and self.about().served:\n",
+        "        if False:\n",
         _INVITED,
     ),
     Mutation(

@@ -109,6 +109,27 @@ def test_a_new_name(host: Host, guest: Callable[[str], Guest]) -> None:
     assert task != again
 
 
+def test_a_process_with_the_old_name(host: Host, guest: Callable[[str], Guest]) -> None:
+    """It is refused, and left alone for a while; the new name's commands go on."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+        one.set(offline_s=30.0)
+    host.ok("rename", "alice", "alicia")
+    alice.name = "alicia"
+    assert alice.run("init", "--name", "alicia", "--hub", host.url).code == 0
+    alice.name = "alice"
+    assert "alicia's on this hub" in alice.run("check").err
+    assert "tried a moment ago" in alice.run("check").err
+    alice.name = "alicia"
+    task = bob.send("alicia", "Sum these")
+    assert [one["id"] for one in alice.json("check")["messages"]] == [task]
+    alice.send("bob", "at once")
+    assert not (alice.mirror.parent / "away.json").exists()
+    alice.name = "alice"
+    assert "tried a moment ago" in alice.run("check").err
+
+
 def test_mail_that_had_not_left_before_a_new_name(host: Host, guest: Callable[[str], Guest]) -> None:
     """What the old name left in its outbox comes back to the new one, text and files; each once."""
     alice, bob = guest("alice"), guest("bob")

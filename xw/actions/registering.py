@@ -48,7 +48,7 @@ def register(
         raise
     if hub.url not in notes.about().urls:  # the mirror had another URL of this hub
         notes.note_hub(notes.about().at(hub.url))
-    notes.reached()
+    notes.reached(name)
     notes.note_served(name, key or "" if hub.limits().one_owner else None)
     return new
 

@@ -128,7 +128,7 @@ class Mirror:
 
         Raise Unreachable, also shortly after a failed try; Refused if another hub is at the new place.
         """
-        away = self.notes.away()
+        away = self.notes.state(self.mailbox.owner)
         if away.in_backoff() and not self.offline:
             raise Unreachable(f"{away.why} (tried a moment ago)")
         hub = self.remote()

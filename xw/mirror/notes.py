@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged
+from xw.errors import Damaged, Refused
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
@@ -152,27 +152,35 @@ class Notes:
 
     def state(self, name: str) -> SyncState:
         """Return the time of the last collection of an instance's mail, and the failures since."""
+        own, away = self._own(name), self.away()
+        return own._replace(failed=away.failed, why=away.why) if away.failed > own.failed else own
+
+    def _own(self, name: str) -> SyncState:
+        """Return the state without the failures of other instances to reach the hub."""
         found = self._object(f"{name}/{layout.SYNCED}")
-        at = clock.seconds(found.get("at")) or 0.0
-        shown = clock.seconds(found.get("shown")) or 0.0
-        return self.away()._replace(at=at, missing=str(found.get("missing", "")), shown=shown)
+        at, failed, shown = (clock.seconds(found.get(key)) or 0.0 for key in ("at", "failed", "shown"))
+        return SyncState(at, failed, str(found.get("why", "")), str(found.get("missing", "")), shown)
 
     def collected(self, name: str, missing: "Sequence[tuple[str, str]]" = ()) -> None:
         """Note that an instance's mail was collected now, except the messages in `missing` (name, reason)."""
-        self._keep(name, self.state(name)._replace(at=time.time(), missing=_told(missing)))
+        self._keep(name, SyncState(time.time(), 0.0, "", _told(missing), self._own(name).shown))
         self.reached()
 
-    def reached(self) -> None:
-        """Note that the hub answers: commands need not leave the network alone any longer."""
+    def reached(self, name: str = "") -> None:
+        """Note that the hub answers, and if given an instance: commands may use the network again."""
+        if name and self._own(name).failed:
+            self._keep(name, self._own(name)._replace(failed=0.0, why=""))
         with suppress(FileNotFoundError):
             self.files.remove(AWAY)
 
     def shown(self, name: str, at: float) -> None:
         """Note the mtime of the presence given to the hub."""
-        self._keep(name, self.state(name)._replace(shown=at))
+        self._keep(name, self._own(name)._replace(shown=at))
 
     def _keep(self, name: str, state: SyncState) -> None:
-        about = {"at": state.at, "missing": state.missing, "shown": state.shown}
+        about: dict[str, object] = {"at": state.at, "missing": state.missing, "shown": state.shown}
+        if state.failed:
+            about |= {"failed": state.failed, "why": state.why}
         self.files.replace(json.dumps(about).encode(), "", f"{name}/{layout.SYNCED}")
 
     def about(self) -> About:
@@ -222,8 +230,11 @@ class Notes:
             self.files.replace(json.dumps({**known, "told": time.time()}).encode(), "", CAUTION)
         return str(known.get("why", ""))
 
-    def failed(self, why: str) -> None:
-        """Note why the hub is unreachable now."""
+    def failed(self, why: str, name: str = "", error: Exception | None = None) -> None:
+        """Note why the hub is unreachable now; a served hub's refusal of a key is noted for `name` alone."""
+        if name and isinstance(error, Refused) and self.about().served:
+            self._keep(name, self._own(name)._replace(failed=time.time(), why=why))
+            return
         self.files.replace(json.dumps({"failed": time.time(), "why": why}).encode(), "", AWAY)
 
     def token(self) -> bytes:

@@ -82,7 +82,8 @@ def sync(
         except XwError as error:
             # With --offline nobody has asked the hub; one that is only closed to this process can be read.
             if not (mirror.offline or mirror.closed()):
-                notes.failed(error.why if isinstance(error, Resting) else str(error))
+                why = error.why if isinstance(error, Resting) else str(error)
+                notes.failed(why, mailbox.owner, error)
             raise
 
 

@@ -108,7 +108,8 @@ class MirrorWatcher:
                 rests = isinstance(error, Resting)
                 problem = error.why if isinstance(error, Resting) else str(explain(error))
                 if not rests or self._connected is not False:
-                    self._notes.failed(problem)
+                    for mailbox in self._mailboxes:  # a served hub refuses each, or this is none of it
+                        self._notes.failed(problem, mailbox.owner, error)
                 if self._connected is not False:
                     self._tell(f"unreachable since {clock.brief(clock.now())}: {problem}; still trying")
                     waits = pauses()
