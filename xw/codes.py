@@ -60,6 +60,7 @@ Code = Literal[
     "unusable-key",
     "key-in-git",
     "key-changed",
+    "team-file",
     "hub-id",
     "foreign-owner",
     "forged-mail",

@@ -11,6 +11,7 @@ from contextlib import suppress
 from xw import config, layout
 from xw.config import Config
 from xw.errors import Damaged, NoMessage, XwError
+from xw.files.batch import is_file
 from xw.layout import INBOX
 from xw.mailbox import Mailbox, Place
 from xw.message import Message
@@ -88,6 +89,7 @@ class Credentials:
                 self._served,
                 self._witness,
                 self._dead_letter,
+                self._copied,
             )
             self._senders = Senders(knowledge)
         return self._senders
@@ -158,6 +160,18 @@ class Credentials:
 
         names = user_name(file), user_name(sender)
         return f"its file belongs to the user {names[0]}, the mailbox of {message.sender} to {names[1]}"
+
+    def _copied(self, message: Message, folder: str) -> str:
+        """Return why a pending message is a copy, or nothing: others may put handled mail there again."""
+        if folder != INBOX["pending"]:
+            return ""
+        name, files = message.file_name, self._mailbox.files
+        *handled, pending = (self._mailbox.at(INBOX[state], name) for state in ("done", "failed", "pending"))
+        for path in handled:
+            # It may have been handled since the caller read it.
+            if is_file(files, path) and is_file(files, pending):
+                return f"it is a copy: {path.removeprefix(f'{self._mailbox.owner}/')} was handled before"
+        return ""
 
     def _dead_letter(self, message_id: str) -> Message | None:
         folder = INBOX["failed"]

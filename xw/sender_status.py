@@ -38,7 +38,9 @@ class SenderStatus(NamedTuple):
     @property
     def is_alarming(self) -> bool:
         """True if the message looks like somebody else's: a reader must be told so, whatever the policy."""
-        return not self.is_verified and self.word not in (UNSIGNED, AS_THE_ROOM_SAYS)
+        if self.word == UNSIGNED:
+            return bool(self.why)  # of a hub whose id has changed, or of pins that cannot be read
+        return not self.is_verified and self.word != AS_THE_ROOM_SAYS
 
     @property
     def note(self) -> str:

@@ -18,6 +18,7 @@ CODES = {
     "unpublished-key",
     "key-in-git",
     "key-changed",
+    "team-file",
     "hub-id",
     "damaged",
     "forged-mail",
@@ -89,6 +90,8 @@ def test_another_key(signing: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert found(signing) == {}
     (signing.folder / "allowed_signers").write_text(line + line.replace("carol ", "bob ", 1))
     assert "the key that bob publishes" in found(signing)["key-changed"]
+    (signing.folder / "allowed_signers").write_text(f"{line}bob ssh-rsa AAAA\n")
+    assert "a line for bob that xw cannot use" in found(signing)["team-file"]
 
 
 def test_keys_in_git(signing: Team, monkeypatch: pytest.MonkeyPatch) -> None:

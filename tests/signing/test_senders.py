@@ -122,11 +122,55 @@ def test_the_teams_file_decides_alone(senders: Make, folders: tuple[str, ...], t
     assert word(known, message(EVE, at=NOW + 1)) == "NEW KEY"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alice",
+        "alice ssh-rsa AAAA",
+        "alice ssh-ed25519 AAAA",
+        "alice odd ssh-ed25519 KEY",
+        "ali*,!x nonsense",
+    ],
+)
+def test_a_line_that_cannot_be_used_allows_nobody(
+    senders: Make, folders: tuple[str, ...], tmp_path: Path, line: str
+) -> None:
+    """A mistake in the team's file must not let an older pin count again."""
+    pins.pin(folders, "alice", Pin(ALICE.public, TRUSTED, confirmed=True), NOW)
+    team = tmp_path / "allowed_signers"
+    team.write_text(f"{line.replace('KEY', str(ALICE.public).split()[1])}\n")
+    assert word(senders({"alice": text(ALICE.public)}, allowed=str(team)), message(ALICE)) == "NEW KEY"
+    assert word(senders(allowed=str(team)), message(None)) == "unsigned, though alice signs"
+
+
+def test_lines_for_certificates_name_nobody(senders: Make, tmp_path: Path) -> None:
+    """`*` often stands before an authority, which must not shut everybody out."""
+    team = tmp_path / "allowed_signers"
+    team.write_text(f"* cert-authority {EVE.public}\n# alice {EVE.public}\n")
+    assert (
+        word(senders({"alice": text(ALICE.public)}, allowed=str(team)), message(ALICE))
+        == "verified, first seen"
+    )
+
+
+def test_a_key_that_has_expired_counts_for_old_mail_only(senders: Make, tmp_path: Path) -> None:
+    """Its holder may write any time of sending into a new message."""
+    team = tmp_path / "allowed_signers"
+    team.write_text(f'alice valid-before="20261130130000Z" {ALICE.public}\n')
+    later = senders(allowed=str(team))
+    assert word(later, message(ALICE)) == "verified"
+    later._now = lambda: NOW + 3600 * 1_000_000
+    assert word(later, message(ALICE)) == "NEW KEY"
+    assert word(later, message(ALICE), INBOX["done"]) == "verified"
+
+
 def test_a_served_hub_confirms(senders: Make, folders: tuple[str, ...]) -> None:
     """It lets nobody else publish a key of this name; a pin from before is confirmed too."""
     hub = {"alice": text(ALICE.public)}
     assert word(senders(hub), message(ALICE)) == "verified, first seen"
     assert senders(hub, vouched=True).status(message(ALICE), PENDING)[:3] == ("verified", "", True)
+    more = {"alice": text(ALICE.public, EVE.public)}  # of a second machine, which its key does not lead to
+    assert senders(more, vouched=True).status(message(EVE, at=NOW + 5), PENDING)[:3] == ("verified", "", True)
     pins.unpin(folders, "alice")
     assert senders(hub, vouched=True).status(message(ALICE, at=NOW + 1), PENDING)[:3] == (
         "verified",
@@ -134,6 +178,15 @@ def test_a_served_hub_confirms(senders: Make, folders: tuple[str, ...]) -> None:
         True,
     )
     assert pins.load(folders).of("alice")[0].how == SERVED
+
+
+def test_a_served_hub_knows_a_renamed_member(senders: Make, folders: tuple[str, ...]) -> None:
+    """The key that was dave's is david's, because the hub lets david in by it; elsewhere it is dave's."""
+    pins.pin(folders, "dave", Pin(ALICE.public, SERVED, confirmed=True), NOW)
+    hub = {"david": text(ALICE.public)}
+    assert word(senders(hub), message(ALICE, "david")) == "FORGED"
+    assert word(senders(hub, vouched=True), message(ALICE, "david")) == "verified"
+    assert word(senders(hub, vouched=True), message(ALICE, "dave")) == "verified"
 
 
 def test_a_copy_of_removed_mail_is_forged(senders: Make, folders: tuple[str, ...]) -> None:

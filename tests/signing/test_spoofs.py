@@ -145,3 +145,17 @@ def test_another_hub_id_verifies_nobody(people: People) -> None:
     scene = Scene(people.hub, {"bob": [], "carol": []}, [], EVE, seed=1)
     scene.write(scene.fields(), EVE)
     assert {one["sender_status"] for one in people.check().values()} == {"NEW KEY"}
+
+
+def test_handled_mail_does_not_come_back(people: People) -> None:
+    """A copy of it in `pending/` is no new mail, while it is in `done/`, and after gc has removed it."""
+    people.run("alice", "send", "task", "pay once", "--to", "bob")
+    (token,) = people.check()
+    name = f"{token}.task.alice.json"
+    data = (people.hub / "bob/inbox/pending" / name).read_bytes()
+    people.run("bob", "done", token)
+    (people.hub / "bob/inbox/pending" / name).write_bytes(data)
+    (shown,) = people.check().values()
+    assert (shown["sender_status"], "done" in shown["sender_note"]) == ("FORGED", True)
+    people.run("bob", "done", token)
+    assert people.check() == {}

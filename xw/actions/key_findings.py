@@ -81,8 +81,13 @@ def _others(instance: Instance) -> Iterator[Finding]:
     here = set(instance.hub.instances())
     listed = allowed.load(credentials.allowed) if credentials.allowed else ()
     for name in here:
-        if team := {one.key for one in listed if one.is_for(name)}:
-            known[name] = team
+        lines = [one for one in listed if one.is_for(name)]
+        if lines:
+            known[name] = {one.key for one in lines if one.key}
+        if any(one.key is None for one in lines):
+            what = f"{credentials.allowed} has a line for {name} that xw cannot use"
+            fix = f"write {name}, options that ssh-keygen knows, and an ssh-ed25519 key"
+            yield Finding("bad", "team-file", what, fix, instance=name)
     names = [name for name in sorted(known) if name in here and name != instance.name]
     for name, text in zip(names, instance.hub.keys(names), strict=True):
         keys = published.current(text)

@@ -112,7 +112,7 @@ def listed(instance: Instance) -> Keys:
         if (name, key.public) not in pinned:
             known.append(KnownKey(name, key.public, OWN, confirmed=True, here=ring.path(name) or ""))
     signers = allowed.load(credentials.allowed) if credentials.allowed else ()
-    known += [KnownKey(one.principals, one.key, ALLOWED, confirmed=True) for one in signers]
+    known += [KnownKey(one.principals, one.key, ALLOWED, confirmed=True) for one in signers if one.key]
     ordered = sorted(known, key=lambda one: (one.name, not one.here, one.since))
     return Keys(
         instance.name,

@@ -3,9 +3,10 @@
     alice ssh-ed25519 AAAA…
     bob,ci-* namespaces="xw@1:*",valid-before="20270101" ssh-ed25519 AAAA…
 
-Source: ssh-keygen(1), ALLOWED SIGNERS. Patterns, `namespaces`, `valid-after` and `valid-before` count;
-certificates and keys of other kinds are not used. If the file names an instance, no other key is that
-instance's. Times without `Z` are the local zone's, as in ssh-keygen.
+Source: ssh-keygen(1), ALLOWED SIGNERS. Patterns, `namespaces`, `valid-after` and `valid-before` count. If the
+file names an instance, no other key is that instance's, not even where its line has a key of another kind, an
+unknown option or a mistake. Lines for certificates are left out. Times without `Z` are the local zone's, as
+in ssh-keygen.
 """
 
 import re
@@ -22,10 +23,13 @@ _SHAPES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time, by i
 
 
 class Signer(NamedTuple):
-    """A line of the file: whose key it is (patterns), for what, and when (seconds since the epoch)."""
+    """A line of the file: whose key it is (patterns), for what, and when (seconds since the epoch).
+
+    `key` is None for a line that xw cannot use.
+    """
 
     principals: str
-    key: PublicKey
+    key: PublicKey | None
     namespaces: str = "*"
     after: float = 0.0
     before: float = float("inf")
@@ -40,7 +44,7 @@ class Signer(NamedTuple):
 
 
 def load(path: str) -> tuple[Signer, ...]:
-    """Return the lines of a file that name Ed25519 keys; none if there is no file. Raise OSError."""
+    """Return the lines of a file that name instances; none if there is no file. Raise OSError."""
     try:
         with open(path, "rb") as file:
             text = file.read(_LIMIT).decode("utf-8", "replace")
@@ -50,17 +54,17 @@ def load(path: str) -> tuple[Signer, ...]:
 
 
 def _signer(line: str) -> Signer | None:
-    """Return the signer in a line; None for a comment, an empty or damaged line, or another kind of key."""
+    """Return the signer in a line; None for an empty line, a comment, or a line for certificates."""
     words = line.split(None, 1)
-    if len(words) < 2 or words[0].startswith("#"):
+    if not words or words[0].startswith("#"):
         return None
-    principals, rest = words[0].strip('"'), words[1]
+    principals, rest = words[0].strip('"'), words[1] if len(words) > 1 else ""
     options: dict[str, str] = {}
     if not rest.startswith(f"{KIND} "):
         end = _end_of_word(rest)
         found = _options(rest[:end])
         if found is None:
-            return None
+            return Signer(principals, None)
         options, rest = found, rest[end:].lstrip()
     if "cert-authority" in options:
         return None
@@ -69,7 +73,7 @@ def _signer(line: str) -> Signer | None:
         after = _time(options["valid-after"]) if "valid-after" in options else 0.0
         before = _time(options["valid-before"]) if "valid-before" in options else float("inf")
     except ValueError:
-        return None
+        return Signer(principals, None)
     return Signer(principals, key, options.get("namespaces", "*"), after, before)
 
 

@@ -48,7 +48,8 @@ class Knowledge(NamedTuple):
     `owner` is the mailbox's. `published` returns the text of an instance's keys on the hub, as far as it is
     known here. `allowed` is the path of the team's file, empty without a project. `vouched` is True if the
     hub lets each name be used only with its key. `witness` returns why a message's file, in a folder of the
-    mailbox, cannot be its sender's, or nothing. `original` returns a dead letter of the mailbox by its id.
+    mailbox, cannot be its sender's, or nothing. `original` returns a dead letter of the mailbox by its id,
+    `copied` why a message is a copy of one that was handled, or nothing.
     """
 
     owner: str
@@ -59,6 +60,7 @@ class Knowledge(NamedTuple):
     vouched: bool = False
     witness: Callable[[Message, str], str] = lambda message, folder: ""
     original: Callable[[str], Message | None] = lambda message_id: None
+    copied: Callable[[Message, str], str] = lambda message, folder: ""
 
 
 class Senders:
@@ -97,7 +99,7 @@ class Senders:
             self._read_at = now
 
     def _status(self, message: Message, folder: str) -> SenderStatus:
-        if wrong := self._known.witness(message, folder):
+        if wrong := self._known.witness(message, folder) or self._known.copied(message, folder):
             return forged(wrong)
         if not message.is_signed:
             return self._unsigned(message, folder)
@@ -117,7 +119,7 @@ class Senders:
             return forged(wrong)
         if folder in _OPEN and self.swept.has(message.data):
             return forged("it was handled and removed here before: it is a copy")
-        return self._whose(message, signature.key)
+        return self._whose(message, signature.key, folder)
 
     def _is_former(self, namespace: str, stamp: str) -> bool:
         """Return True if a message of this time may be signed for an id that the hub had before."""
@@ -150,7 +152,7 @@ class Senders:
         signs = self.pins.of(name) or self._allowed_for(name) or self._published_by(name)
         return downgraded(name) if signs else SenderStatus(UNSIGNED)
 
-    def _whose(self, message: Message, key: "PublicKey") -> SenderStatus:
+    def _whose(self, message: Message, key: "PublicKey", folder: str) -> SenderStatus:
         """Return the status of a message with a good signature by `key`."""
         name = message.sender
         if self._is_ours(key) and name == layout.POSTMASTER:
@@ -160,10 +162,14 @@ class Senders:
         if listed := self._allowed_for(name):
             from xw.signing.line import namespace
 
-            at = message.sent / clock.SECOND
-            if any(one.key == key and one.allows(name, namespace(self._known.hub_id), at) for one in listed):
+            # The holder of a key that has expired can choose any time of sending, but not that of arriving.
+            times = [message.sent / clock.SECOND]
+            times += [] if folder in _SETTLED else [self._now() / clock.SECOND]
+            space = namespace(self._known.hub_id)
+            if any(one.key == key and all(one.allows(name, space, at) for at in times) for one in listed):
                 return SenderStatus(VERIFIED, confirmed=True)
-            return self._other(name, key, f"{self._known.allowed} has another one for {name}")
+            why = f"{self._known.allowed} has another one for {name}: correct it if {name} says so"
+            return self._other(name, key, why)
         pins = self.pins.of(name)
         for pin in pins:
             if pin.key == key:
@@ -182,27 +188,30 @@ class Senders:
 
         name, hub_id = message.sender, self._known.hub_id
         text = self._published_by(name, fresh=True)  # the key may have been published a moment ago
+        listed = key in published.keys(text)
+        if listed and self._known.vouched:  # also of a second machine, or of a member with a new name
+            self._pin(name, Pin(key, SERVED, message.id, confirmed=True))
+            return SenderStatus(VERIFIED, confirmed=True)
         if pins:
             known = {pin.key for pin in pins}
             if key not in published.led_to(text, known, name, hub_id):
-                return self._other(name, key, f"{name} had another one: ask {name}, then `xw trust {name}`")
+                return self._other(name, key, _to_ask(name, key, listed, f"{name} had another one"))
             confirmed = any(pin.confirmed for pin in pins)
             self._pin(name, Pin(key, LED_TO, message.id, confirmed=confirmed))
             return SenderStatus(VERIFIED, confirmed=confirmed)
         if key not in published.first(text, name, hub_id):
-            why = f"{name} has not published it" if text else f"the keys of {name} are not known here"
-            return self._other(name, key, f"{why}: ask {name}, then `xw trust {name}`")
+            why = f"{name} publishes another one" if text else f"the keys of {name} are not known here"
+            return self._other(name, key, _to_ask(name, key, listed, why))
         if other := self._owner_of(key, name):
             return forged(f"it is signed with the key of {other}")
-        vouched = self._known.vouched
-        self._pin(name, Pin(key, SERVED if vouched else SEEN, message.id, confirmed=vouched))
-        return SenderStatus(VERIFIED, confirmed=True) if vouched else SenderStatus(FIRST_SEEN)
+        self._pin(name, Pin(key, SEEN, message.id))
+        return SenderStatus(FIRST_SEEN)
 
     def _other(self, name: str, key: "PublicKey", why: str) -> SenderStatus:
         """Return the status for a key that is not known to be the sender's."""
         if other := self._owner_of(key, name):
             return forged(f"it is signed with the key of {other}")
-        return SenderStatus(NEW_KEY, f"{key.fingerprint}; {why}")
+        return SenderStatus(NEW_KEY, why if key.fingerprint in why else f"{key.fingerprint}; {why}")
 
     def _owner_of(self, key: "PublicKey", name: str) -> str | None:
         """Return another instance whose key it is, or None."""
@@ -273,3 +282,9 @@ class Senders:
         if fresh or name not in self._published:
             self._published[name] = self._known.published(name)
         return self._published[name]
+
+
+def _to_ask(name: str, key: "PublicKey", listed: bool, why: str) -> str:
+    """Return why a key is not an instance's, and what to do; only a published one can be trusted."""
+    cure = f", then `xw trust {name} --key {key.fingerprint}`" if listed else ""
+    return f"{why}: ask {name}{cure}"
