@@ -146,8 +146,9 @@ class Credentials:
     def _witness(self, message: Message, folder: str) -> str:
         """Return why a message's file cannot be its sender's: on a shared hub, its owner delivered it."""
         files = self._mailbox.files
-        repeated = message.sender == layout.POSTMASTER or message.fields.get("retry_of")
-        if self._mirrored or not files.group or repeated or not folder.startswith("inbox/"):
+        if self._mirrored or not files.group or not folder.startswith("inbox/"):
+            return ""
+        if message.sender == layout.POSTMASTER:
             return ""
         try:
             file = os.lstat(f"{files.root}/{self._mailbox.at(folder, message.file_name)}").st_uid
@@ -156,10 +157,15 @@ class Credentials:
             return ""
         if file in (sender, 0):
             return ""
+        if message.fields.get("retry_of") and file == self._uid():
+            return ""  # a dead letter that the owner has sent again
         from xw.files.groups import user_name
 
         names = user_name(file), user_name(sender)
         return f"its file belongs to the user {names[0]}, the mailbox of {message.sender} to {names[1]}"
+
+    def _uid(self) -> int:
+        return os.lstat(f"{self._mailbox.files.root}/{self._mailbox.owner}").st_uid
 
     def _copied(self, message: Message, folder: str) -> str:
         """Return why a pending message is a copy, or nothing: others may put handled mail there again."""

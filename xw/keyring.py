@@ -3,7 +3,7 @@
 A key belongs to a hub, by its id, and to a name on it:
 
     <user's configuration>/keys/<hub id>/<name>      an OpenSSH private key, 0600
-    <project>/.xw/keys/<hub id>/<name>               where the first cannot be written, as in a sandbox
+    <project>/.xw/keys/<hub id>/<name>               only where the first cannot be written, as in a sandbox
     …/<name>.new                                     a key before it is published: it signs nothing
     …/<name>.pub                                     the lines that the hub published with the key
     <user's configuration>/keys/hubs/<digest>.json   the id of the hub in a directory, as `init` has seen it
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xw.config import Config
+    from xw.files.local import LocalFiles
     from xw.signing.keys import PrivateKey
 
 _LIMIT = 16 * 1024  # bytes of a key's file
@@ -35,6 +36,8 @@ _HUBS = "hubs"
 _NEW = ".new"
 _LINES = ".pub"
 _LOCK = "keys.lock"
+_SCRATCH = ".tmp"
+_STALE_S = 3600.0
 
 
 class Keyring(NamedTuple):
@@ -46,14 +49,15 @@ class Keyring(NamedTuple):
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The folders whose notes about others' keys count: the first; all where that cannot be written.
+        """The folders whose keys and notes count: the first; all where that cannot be written.
 
-        A project's folder may have come with the project.
+        A project's folder may have come with the project, and a key in it be known to whoever put it there.
         """
         first = self.folders[0]
-        while not os.path.isdir(first) and first != "/":
+        while not os.path.lexists(first):
             first = os.path.dirname(first)
-        return self.folders[:1] if os.access(first, os.W_OK) else self.folders
+        usable = os.path.isdir(first) and os.access(first, os.W_OK)
+        return self.folders[:1] if usable else self.folders
 
     def path(self, name: str) -> str | None:
         """Return the file with an instance's key, or None if there is none."""
@@ -61,7 +65,7 @@ class Keyring(NamedTuple):
             return self.named
         if not self.hub_id:
             return None
-        for folder in self.folders:
+        for folder in self.trusted:
             path = f"{folder}/{name}"
             if os.path.lexists(path):
                 return path
@@ -74,15 +78,12 @@ class Keyring(NamedTuple):
 
     def keep(self, name: str, key: "PrivateKey") -> str:
         """Store an instance's key, durable; return its file. Raise FileExistsError, or another OSError."""
-        from xw.files.local import LocalFiles
         from xw.signing.keys import private_text
 
         problem: OSError | None = None
         for folder in self.folders:
             try:
-                files = LocalFiles(folder)
-                files.make_folder("")
-                files.publish(private_text(key).encode(), "", [name])
+                _place(folder).publish(private_text(key).encode(), _SCRATCH, [name])
             except FileExistsError:
                 raise
             except OSError as error:  # a sandbox that hides the user's configuration
@@ -93,14 +94,13 @@ class Keyring(NamedTuple):
 
     def replace(self, name: str, key: "PrivateKey") -> str:
         """Store an instance's key in place of the one it has, durable; return its file. Raise OSError."""
-        from xw.files.local import LocalFiles
         from xw.signing.keys import private_text
 
         path = self.path(name)
         if path is None:
             return self.keep(name, key)
         folder, _, file = os.path.realpath(path).rpartition("/")
-        LocalFiles(folder).replace(private_text(key).encode(), "", file)
+        _place(folder).replace(private_text(key).encode(), _SCRATCH, file)
         return path
 
     def changing(self) -> "AbstractContextManager[None]":
@@ -122,7 +122,7 @@ class Keyring(NamedTuple):
         """Return an instance's next key, made and kept beside the present one until `finish`. OSError."""
         from xw.signing.keys import generate
 
-        for folder in self.folders:
+        for folder in self.trusted:
             with suppress(Refused):  # an earlier call was interrupted, perhaps while it wrote the file
                 return read(f"{folder}/{name}{_NEW}")
         self.drop(name)
@@ -146,20 +146,32 @@ class Keyring(NamedTuple):
 
     def lines(self, name: str) -> str:
         """Return the lines that the hub published with an instance's key, as last seen; empty if unknown."""
-        for folder in self.folders:
+        for folder in self.trusted:
             with suppress(OSError), open(f"{folder}/{name}{_LINES}", "rb") as file:
                 return file.read(4 * _LIMIT).decode("utf-8", "replace")
         return ""
 
     def note_lines(self, name: str, text: str) -> None:
         """Note what the hub publishes, for `actions.keys.restore`; where that fails, nothing is noted."""
-        from xw.files.local import LocalFiles
-
         for folder in self.folders:
             if text == self.lines(name):
                 return
             with suppress(OSError):
-                LocalFiles(folder).replace(text.encode(), "", f"{name}{_LINES}")
+                _place(folder).replace(text.encode(), _SCRATCH, f"{name}{_LINES}")
+
+
+def _place(folder: str) -> "LocalFiles":
+    """Return a folder of keys, made if missing, without what killed processes have left there. OSError."""
+    from xw.files.local import LocalFiles
+
+    files = LocalFiles(folder)
+    files.make_folders(["", _SCRATCH])
+    for name in files.list_folder(_SCRATCH):
+        path = f"{_SCRATCH}/{name}"
+        with suppress(FileNotFoundError):
+            if files.stat(path).mtime < files.now() - _STALE_S:
+                files.remove(path)
+    return files
 
 
 def of(hub_id: str, found: "Config", environ: Mapping[str, str] = os.environ) -> Keyring:
@@ -201,6 +213,7 @@ def note_hub(path: str, hub_id: str, environ: Mapping[str, str] = os.environ) ->
     """
     from xw.files.local import LocalFiles
 
+    path = os.path.realpath(path)  # by any of its spellings
     files = LocalFiles(f"{config.user_folder(environ)}/keys")
     if not hub_id or known_hub(path, environ) == hub_id:
         return
@@ -211,6 +224,7 @@ def note_hub(path: str, hub_id: str, environ: Mapping[str, str] = os.environ) ->
 
 def known_hub(path: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the noted id of the hub in a directory; empty if there is none."""
+    path = os.path.realpath(path)
     try:
         with open(f"{config.user_folder(environ)}/keys/{_hub_note(path)}", "rb") as file:
             found = parse_object(file.read(_LIMIT))

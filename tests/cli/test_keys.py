@@ -126,6 +126,22 @@ def test_trusting(signing: Team, at: At) -> None:
     assert signing.run("trust", "alice", "--forget", "--key", key, by="bob").code == 3
 
 
+def test_trusting_one_key_forgets_a_planted_one(signing: Team, at: At) -> None:
+    """A key that was only seen counts no more once another one was chosen, though it is still published."""
+    at("bob")
+    signing.ok("check", by="bob")
+    assert sent(signing, at) == "verified, first seen"
+    seen = signing.json("keys", by="bob")["keys"]
+    planted = next(one["key"] for one in seen if one["name"] == "alice")
+    at("second")
+    signing.ok("init", "--name", "alice")
+    true = next(one["key"] for one in signing.json("keys")["keys"] if one["here"])
+    at("bob")
+    assert signing.json("trust", "alice", "--key", true, by="bob")["forgotten"] == [planted]
+    assert sent(signing, at) == "NEW KEY"
+    assert sent(signing, at, place="second") == "verified, confirmed"
+
+
 def test_the_teams_file(signing: Team, at: At) -> None:
     """The line that `keys show` prints is one of allowed_signers: its key is confirmed, another is not."""
     at("alice")

@@ -83,3 +83,36 @@ def test_the_noted_id_of_a_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert keyring.known_hub("/other") == ""
     keyring.note_hub("/hub", "b" * 26)
     assert keyring.known_hub("/hub") == "b" * 26
+
+
+def test_a_key_in_a_project_is_nobodys(folders: tuple[str, ...]) -> None:
+    """Whoever put it there has it too; where the user's folder can be written, xw makes another one."""
+    path = Path(folders[1], "alice")
+    path.write_text(private_text(ALICE))
+    path.chmod(0o600)
+    assert Keyring(HUB, folders).find("alice") is None
+
+
+def test_what_killed_processes_left_goes(folders: tuple[str, ...]) -> None:
+    """It lies where no name is looked for, and is removed after an hour."""
+    ring = Keyring(HUB, folders)
+    ring.keep("alice", ALICE)
+    left = Path(folders[0], ".tmp", "a" * 24)
+    left.write_text(private_text(BOB))
+    ring.replace("alice", BOB)
+    assert left.exists()
+    os.utime(left, (1, 1))
+    ring.replace("alice", ALICE)
+    assert not left.exists()
+    assert keyring.names(ring) == ["alice"]
+
+
+def test_a_hub_is_known_by_any_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A link to it, and a path with `..`, lead to the same note."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    (tmp_path / "link").symlink_to(hub)
+    keyring.note_hub(str(tmp_path / "link"), HUB)
+    for path in (hub, tmp_path / "link", f"{hub}/../hub", f"{hub}/"):
+        assert keyring.known_hub(str(path)) == HUB

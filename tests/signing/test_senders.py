@@ -126,6 +126,8 @@ def test_the_teams_file_decides_alone(senders: Make, folders: tuple[str, ...], t
     "line",
     [
         "alice",
+        'alice namespaces="file",namespaces="*" ssh-ed25519 KEY',
+        'alice namespaces="*", ssh-ed25519 KEY',
         "alice ssh-rsa AAAA",
         "alice ssh-ed25519 AAAA",
         "alice odd ssh-ed25519 KEY",
@@ -141,6 +143,14 @@ def test_a_line_that_cannot_be_used_allows_nobody(
     team.write_text(f"{line.replace('KEY', str(ALICE.public).split()[1])}\n")
     assert word(senders({"alice": text(ALICE.public)}, allowed=str(team)), message(ALICE)) == "NEW KEY"
     assert word(senders(allowed=str(team)), message(None)) == "unsigned, though alice signs"
+
+
+@pytest.mark.parametrize("end", "\x0b\x0c\x1c\x85\u2028\r")
+def test_a_comment_ends_with_its_line_only(senders: Make, tmp_path: Path, end: str) -> None:
+    """Other characters end no line for ssh-keygen, nor for whoever reviews the file."""
+    team = tmp_path / "allowed_signers"
+    team.write_text(f"# reviewed{end}alice {EVE.public}\n", newline="")
+    assert word(senders(allowed=str(team)), message(EVE)) == "NEW KEY"
 
 
 def test_lines_for_certificates_name_nobody(senders: Make, tmp_path: Path) -> None:
@@ -212,6 +222,45 @@ def test_a_second_message_of_one_time_is_a_replay(senders: Make) -> None:
     assert word(senders(hub), one) == "verified, first seen"
     assert word(senders(hub), other) == "FORGED"
     assert word(senders(hub), one) == "verified, first seen"
+
+
+def test_only_a_confirmed_key_confirms_the_next(senders: Make, folders: tuple[str, ...]) -> None:
+    """A key that was only seen leads to one that is only seen, though another one is confirmed."""
+    pins.pin(folders, "alice", Pin(ALICE.public, TRUSTED, confirmed=True), NOW)
+    pins.pin(folders, "alice", Pin(EVE.public, pins.FIRST_SEEN), NOW)
+    led = text(ALICE.public, EVE.public, published.line(BOB.public, "alice", HUB, EVE))
+    assert senders({"alice": led}).status(message(BOB), PENDING)[:3] == ("verified", "", False)
+
+
+def test_a_project_adds_nothing_to_a_known_name(folders: tuple[str, ...]) -> None:
+    """Neither a key for alice, nor a word that one is this machine's own."""
+    pins.pin(folders, "alice", Pin(ALICE.public, TRUSTED, confirmed=True), NOW)
+    for name, key in (("alice", EVE), ("bob", EVE)):
+        pins.pin(folders[1:], name, Pin(key.public, OWN, confirmed=True), NOW)
+    found = pins.load(folders)
+    assert [pin.key for pin in found.of("alice")] == [ALICE.public]
+    assert [(pin.how, pin.confirmed) for pin in found.of("bob")] == [(pins.FIRST_SEEN, False)]
+
+
+def test_a_planted_record_verifies_nothing(senders: Make, folders: tuple[str, ...]) -> None:
+    """Only the user's own folder is believed that a signature was checked before."""
+    from xw.trust.verified import Verified
+
+    good = message(ALICE)
+    data = good.data.replace(b"Do it", b"Do no")
+    Verified(folders[1:]).add(data, "alice", good.id.partition("-")[0])
+    known = senders({"alice": text(ALICE.public)})
+    known._folders = folders
+    assert word(known, good._replace(data=data)) == "FORGED"
+
+
+def test_a_newer_xws_pins_stay(senders: Make, folders: tuple[str, ...]) -> None:
+    """They are not read as none, and not replaced."""
+    path = Path(folders[0], pins.FILE)
+    path.write_text('{"format": 2, "people": {}}')
+    assert word(senders({"alice": text(ALICE.public)}), message(ALICE)) == "NEW KEY"
+    assert not pins.pin(folders[:1], "alice", Pin(ALICE.public, TRUSTED, confirmed=True), NOW)
+    assert "people" in path.read_text()
 
 
 def test_only_our_own_postmaster_is_verified(senders: Make, folders: tuple[str, ...]) -> None:

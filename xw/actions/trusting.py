@@ -83,6 +83,12 @@ class Trusted(NamedTuple):
     before: tuple[Pin, ...]
     forgotten: tuple[PublicKey, ...]
 
+    @property
+    def others(self) -> tuple[PublicKey, ...]:
+        """The keys that were known before, and count as well."""
+        left = (*self.trusted, *self.forgotten)
+        return tuple(pin.key for pin in self.before if pin.key not in left)
+
     def to_json(self) -> "shapes.Trusted":
         """Return the object that `--json` prints."""
         return {
@@ -150,8 +156,8 @@ def _published(instance: Instance, name: str) -> list[PublicKey]:
 def trust(instance: Instance, name: str, fingerprint: str | None) -> Trusted:
     """Confirm the key that an instance publishes, or the one of its keys that has a fingerprint.
 
-    Keys known here that it publishes no more count no more. Raise NotFound if there is no such key, Usage if
-    there are several that do not lead to each other.
+    Its other keys that are known here count no more, unless it publishes them and they were confirmed. Raise
+    NotFound if there is no such key, Usage if there are several that do not lead to each other.
     """
     ring = instance.credentials.keyring
     hub_id, folders = ring.hub_id, ring.trusted
@@ -161,7 +167,9 @@ def trust(instance: Instance, name: str, fingerprint: str | None) -> Trusted:
     text = hub.keys([name])[0]
     current = published.current(text)
     chosen = _chosen(name, current, fingerprint, lambda key: published.led_to(text, [key], name, hub_id))
-    kept = {*current, *(pin.key for pin in before if pin.how == OWN)}
+    # A second machine's key stays confirmed; one that was only seen, and perhaps planted, does not.
+    others = (pin.key for pin in before if pin.how == OWN or (pin.confirmed and pin.key in current))
+    kept = {*chosen, *others}
     gone = tuple(pin.key for pin in before if pin.key not in kept)
     for key in chosen:
         _must(pins.pin(folders, name, Pin(key, TRUSTED, confirmed=True), clock.now()), folders)

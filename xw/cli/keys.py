@@ -99,3 +99,5 @@ def trust(call: Call, name: str, key: str | None, forget: bool) -> None:
     if not forget:
         for one in done.trusted:
             tell(f"trusted  {one.fingerprint}")
+        for one in done.others:
+            tell(f"also     {one.fingerprint} (`xw trust {done.name} --forget --key {one.fingerprint}`)")

@@ -50,7 +50,7 @@ def load(path: str) -> tuple[Signer, ...]:
             text = file.read(_LIMIT).decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    return tuple(signer for line in text.splitlines() if (signer := _signer(line)) is not None)
+    return tuple(signer for line in text.split("\n") if (signer := _signer(line)) is not None)
 
 
 def _signer(line: str) -> Signer | None:
@@ -88,16 +88,16 @@ def _end_of_word(text: str) -> int:
 
 
 def _options(text: str) -> dict[str, str] | None:
-    """Return the options in a word; None if one is unknown, because it may narrow what the key is for."""
+    """Return the options in a word; None if ssh-keygen would refuse them, or xw does not know one."""
     found: dict[str, str] = {}
     at = 0
     while at < len(text):
         match = _OPTION.match(text, at)
-        if match is None or match[1].lower() not in _OPTIONS:
+        if match is None or match[1].lower() not in _OPTIONS or match[1].lower() in found:
             return None
         found[match[1].lower()] = match[2] or ""
         at = match.end()
-    return found
+    return None if text.endswith(",") else found
 
 
 def _time(text: str) -> float:

@@ -61,17 +61,16 @@ NONE = Pins({})
 def load(folders: tuple[str, ...]) -> Pins:
     """Return the pins in all folders; those of the first folder count where both have a key.
 
-    A key pinned in a later folder is never confirmed: a project's folder may have come with the project.
+    A later folder adds no key to a name of an earlier one, and confirms none: a project's may have come with
+    the project.
     Raise Damaged, with the file, if one of the files is damaged.
     """
     names: dict[str, tuple[Pin, ...]] = {}
     for number, folder in enumerate(folders):
         found = _load(f"{folder}/{FILE}")
         for name, pins in found.names.items():
-            known = {pin.key for pin in names.get(name, ())}
-            more = (pin for pin in pins if pin.key not in known)
-            added = (pin if number == 0 else pin._replace(confirmed=False) for pin in more)
-            names[name] = (*names.get(name, ()), *added)
+            added = (pin if number == 0 else pin._replace(how=FIRST_SEEN, confirmed=False) for pin in pins)
+            names.setdefault(name, tuple(added))
     return Pins(names)
 
 
@@ -82,6 +81,8 @@ def _load(path: str) -> Pins:
             return NONE  # another user's word about keys counts for nothing
         with open(path, "rb") as file:
             found = parse_object(file.read(_LIMIT))
+        if found.get("format") != layout.FORMAT:
+            raise Damaged("it is a newer xw's")
         listed = found.get("names", {})
         if not isinstance(listed, dict):
             raise Damaged("it does not have the shape of pins")

@@ -7,9 +7,10 @@ that is seen for the first time.
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from xw import clock, layout
-from xw.errors import Damaged
+from xw.errors import Damaged, Refused
 from xw.keyring import Keyring
 from xw.layout import INBOX
 from xw.message import Message
@@ -134,7 +135,7 @@ class Senders:
         if self._verified is None:
             from xw.trust.verified import Verified
 
-            self._verified = Verified(self._folders)
+            self._verified = Verified(self._known.keyring.folders[:1])
         stamp = layout.time_of(message.id)
         if not self._verified.has(message.data, message.sender, stamp):
             if not signature.fits(signed):
@@ -168,7 +169,7 @@ class Senders:
             space = namespace(self._known.hub_id)
             if any(one.key == key and all(one.allows(name, space, at) for at in times) for one in listed):
                 return SenderStatus(VERIFIED, confirmed=True)
-            why = f"{self._known.allowed} has another one for {name}: correct it if {name} says so"
+            why = f"{self._known.allowed} has another one for {name}: ask {name}, then correct it"
             return self._other(name, key, why)
         pins = self.pins.of(name)
         for pin in pins:
@@ -193,10 +194,10 @@ class Senders:
             self._pin(name, Pin(key, SERVED, message.id, confirmed=True))
             return SenderStatus(VERIFIED, confirmed=True)
         if pins:
-            known = {pin.key for pin in pins}
+            known, sure = {pin.key for pin in pins}, {pin.key for pin in pins if pin.confirmed}
             if key not in published.led_to(text, known, name, hub_id):
                 return self._other(name, key, _to_ask(name, key, listed, f"{name} had another one"))
-            confirmed = any(pin.confirmed for pin in pins)
+            confirmed = key in published.led_to(text, sure, name, hub_id)
             self._pin(name, Pin(key, LED_TO, message.id, confirmed=confirmed))
             return SenderStatus(VERIFIED, confirmed=confirmed)
         if key not in published.first(text, name, hub_id):
@@ -231,7 +232,12 @@ class Senders:
     def _is_ours(self, key: "PublicKey") -> bool:
         from xw.trust.pins import OWN
 
-        return any(pin.key == key and pin.how == OWN for pin in self.pins.of(self._known.owner))
+        if any(pin.key == key and pin.how == OWN for pin in self.pins.of(self._known.owner)):
+            return True
+        with suppress(Refused):
+            own = self._known.keyring.find(self._known.owner)
+            return own is not None and own.public == key
+        return False
 
     def _repeated(self, message: Message) -> SenderStatus:
         """Return the status of a dead letter that the owner's xw has put into `pending/` again."""
