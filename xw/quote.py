@@ -12,10 +12,10 @@ from xw.text import visible
 
 MARGIN = "    "
 GUARD = "| "
-_COLONS = (  # characters that look like a colon
+COLONS = (  # characters that look like a colon
     ":\u02d0\u02f8\u0589\u05c3\u0703\u0704\u0903\u0a83\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe55\uff1a"
 )
-_unread = re.compile(rf"(?:[^\w\s|!{_COLONS}]|_)+").sub
+_unread = re.compile(rf"(?:[^\w\s|!{COLONS}]|_)+").sub
 # Characters that look like a letter of `file` or `xw` → that letter.
 _DRAWN = str.maketrans("1i", "ll")
 _STROKES = str.maketrans("|!", "ll")
@@ -39,7 +39,7 @@ def is_look_alike(line: str) -> bool:
 
     # Full-width and other variants of a letter look like it, and marks and blanks hide nothing.
     plain = normalize("NFKC", _unread("", line[:_SEEN]).lstrip()[:200])
-    end = min((at for colon in _COLONS if (at := plain.find(colon)) >= 0), default=-1)
+    end = min((at for colon in COLONS if (at := plain.find(colon)) >= 0), default=-1)
     word = _letters(plain[:end]) if end >= 0 else ""
     if word in _WORDS or _letters(plain[: max(end, 0)].translate(_STROKES)) in _WORDS:
         return True

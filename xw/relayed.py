@@ -19,7 +19,7 @@ from xw import clock, layout
 from xw.errors import Damaged
 from xw.message import Attachment, Message, decode, parse_object
 from xw.named_tuple import NamedTuple
-from xw.quote import GUARD, is_look_alike
+from xw.quote import COLONS, GUARD, is_look_alike
 from xw.sender_status import FORGED, UNSIGNED, Relayed, SenderStatus, as_the_room_says, forged
 from xw.text import span
 
@@ -31,11 +31,17 @@ LONGEST = 64 * 1024
 _TURN = "ROOM_TURN"
 _INDENT = "  "
 _OLD_S = 3600  # a line this much older than its turn is shown with its age: it may be said again out of place
-_SEEN = 400  # characters of a row; a name and a status are shorter
+_SEEN = 400  # characters of a row that are seen; a name and a status are shorter
 _NAMED = 3  # recipients of an original that was not sent to the room
 _line = re.compile(r"([a-z0-9][a-z0-9-]{0,31}): (.*)", re.ASCII | re.DOTALL).fullmatch
-_BRACKETS = "(\uff08\ufe59\u207d\u208d\u2768\u276a\u27ee\u2985\u2e28\u3014\ufd3e"
-_mark = re.compile(r"\W*\w[\w -]*\W*\(([^\n]*?)\)\W*:").match
+_BRACKETS = (  # that open; in `_seen` each becomes "(", and each that closes ")"
+    "([{<\uff08\ufe59\u207d\u208d\u2768\u276a\u27ee\u2985\u2e28\u3014\ufd3e\uff3b\uff5b\uff1c\ufe5b\ufe5d\ufe64"
+    "\u3008\u300a\u300c\u300e\u3010\u3016\u3018\u301a\u27e6\u27e8\u27ea\u27ec\u276c\u276e\u2770\u2772\u2774\u2045"
+    "\u2329\u2983\u2987\u2989\u298b\u2991\u2993\u2997\uff5f\uff62\u00ab\u2039"
+)
+_UNDRAWN = "\u115f\u1160\u2800"  # letters and a sign that are blank
+_mark = re.compile(rf"\(([^\n]*)\)\W*[{COLONS}]").search
+_near = re.compile(rf"\W*(?:\w+\W+){{1,3}}?\(([^\n]*)\)\W*[{COLONS}]").match
 _MARKS = ("verif", "unsigned", "forged", "new key", "room says")
 
 Judge = Callable[[Message], SenderStatus]
@@ -244,18 +250,37 @@ def guarded(text: str) -> str:
 
 
 def _guarded(row: str) -> str:
-    """Return a row of other mail, guarded if it looks like a marked line."""
-    if not any(sign in row[:_SEEN] for sign in _BRACKETS):
+    """Return a row of other mail, guarded if a reader may take it for a marked line.
+
+    Any row with a status and a colon may be one: a number or a sign may stand before the name. A status in
+    other letters may be one near the left edge.
+    """
+    if not any(sign in row for sign in _BRACKETS):
         return row
-    from unicodedata import normalize
+    seen = _seen(row)
+    near = _near(seen)
+    if near and not near[1].isascii():
+        return GUARD + row
+    found = _mark(seen)
+    return GUARD + row if found and any(word in found[1] for word in _MARKS) else row
 
-    found = _mark(normalize("NFKC", row[:_SEEN]).translate(_PLAIN))
-    if not found:
-        return row
-    inner = found[1].casefold()
-    return GUARD + row if not inner.isascii() or any(word in inner for word in _MARKS) else row
 
+def _seen(row: str) -> str:
+    """Return the first characters of a row that a reader sees, in small plain letters, without accents."""
+    from unicodedata import category, normalize
 
-_PLAIN = str.maketrans(
-    dict.fromkeys(_BRACKETS, "(") | dict.fromkeys("\u2769\u276b\u27ef\u2986\u2e29\u3015\ufd3f", ")")
-)
+    signs: list[str] = []
+    for sign in row:
+        for part in normalize("NFKD", sign).casefold():
+            kind = category(part)
+            if part.isspace():
+                signs += [" "] if signs[-1:] != [" "] else []
+            elif part == "<" or kind in ("Ps", "Pi"):
+                signs.append("(")
+            elif part == ">" or kind in ("Pe", "Pf"):
+                signs.append(")")
+            elif kind[0] not in "MC" and part not in _UNDRAWN:
+                signs.append(part)
+        if len(signs) >= _SEEN:
+            break
+    return "".join(signs)
