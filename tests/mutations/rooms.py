@@ -52,8 +52,15 @@ MUTATIONS = (
     Mutation(
         "a row that looks like a marked line is guarded",
         "xw/relayed.py",
-        "    return GUARD + row if not inner.isascii() or any(word in inner for word in _MARKS) else row\n",
+        "    return GUARD + row if found and any(word in found[1] for word in _MARKS) else row\n",
         "    return row\n",
+        _WHO,
+    ),
+    Mutation(
+        "a marked line is guarded as a reader sees it",
+        "xw/relayed.py",
+        '            elif kind[0] not in "MC" and part not in _UNDRAWN:\n',
+        "            else:\n",
         _WHO,
     ),
     Mutation(
