@@ -1,7 +1,8 @@
 """List a file of xw's in a checkout's `.git/info/exclude`, by its path from the top. Called by `project`.
 
 Git reads it for all worktrees of a repository. Earlier versions of xw listed
-the bare name, which hid every other file of that name too.
+the bare name, which hid every other file of that name too. `key_findings` asks
+whether git tracks a file.
 """
 
 import fcntl

@@ -126,9 +126,8 @@ def over_budget(instance: Instance, telling: Telling, row: int) -> bool:
 def text(found: News, name: str, now: int, at_start: bool = False) -> str:
     """Return the news in a few lines; empty if there is none.
 
-    With `at_start`, also name the mail whose sender must be confirmed first if that is all.
-
-    Each line of other people's text is one line of xw's, in quotes that it cannot close.
+    Each line of other people's text is one line of xw's, in quotes that it cannot close. Mail whose sender
+    must be confirmed first is named with other news; `at_start` also if that is all.
     """
     lines = []
     if found.inbox.total:

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from xw.actions.bridging import Chats
     from xw.actions.hold import Held
     from xw.actions.installing import Plan as Plan
-    from xw.actions.inviting import Invitation
     from xw.actions.launching.found import Listed as Listed
     from xw.actions.launching.found import Programs
     from xw.actions.launching.panes import Order
     from xw.actions.launching.panes import Started as Started
-    from xw.actions.members import MemberRenamed, Members, Removed
-    from xw.actions.moving import HubMoved, Renewed
     from xw.actions.unregistering import Left
     from xw.agent.policy import Report
     from xw.shapes import upkeep
@@ -131,7 +128,6 @@ def _on_this_machine(options: Options, name: str | None, report: "Report") -> Ag
 
 def attachments_of(options: Options) -> str:
     """Return the folder with the attachments of the acting instance's mail."""
-    from xw import layout
     from xw.instance import open_instance
 
     instance = open_instance(options)
@@ -143,74 +139,6 @@ def known(options: Options) -> Known:
     from xw.actions import known
 
     return known.known(options)
-
-
-def move_hub(options: Options, url: str, tell: Tell) -> "HubMoved":
-    """Move the hub in use to a new URL; see `actions.moving.move`."""
-    from xw.actions import moving
-
-    return moving.move(options, url, tell)
-
-
-def renew_hub(options: Options) -> "Renewed":
-    """Give the hub in use a new id; see `actions.moving.renew_identity`."""
-    from xw.actions import moving
-
-    return moving.renew_identity(options)
-
-
-def invite(
-    options: Options,
-    name: str,
-    days: int,
-    host: str | None,
-    host_key: str | None,
-    file: str | None,
-    tell: Tell,
-) -> "Invitation":
-    """Let a new machine come in once as `name`; see `actions.inviting.invite`."""
-    from xw.actions import inviting
-
-    return inviting.invite(options, name, days, host, host_key, file, tell)
-
-
-def members(options: Options, file: str | None) -> "Members":
-    """Return the members of a hub on this host; see `actions.members.members`."""
-    from xw.actions import members
-
-    return members.members(options, file)
-
-
-def remove_member(options: Options, name: str, mailbox: bool, file: str | None) -> "Removed":
-    """Take a member's keys out; see `actions.members.remove`."""
-    from xw.actions import members
-
-    return members.remove(options, name, mailbox, file)
-
-
-def rename_member(options: Options, old: str, new: str, file: str | None) -> "MemberRenamed":
-    """Give a member another name; see `actions.members.rename`."""
-    from xw.actions import members
-
-    return members.rename(options, old, new, file)
-
-
-def serve_invited(name: str, key: str | None, place: str, file: str | None) -> int:
-    """Exchange an invitation for a member's own key; see `actions.inviting.serve_invited`."""
-    from xw.actions import inviting
-
-    return inviting.serve_invited(name, key, place, file)
-
-
-def serve_hub(options: Options, path: str, key: str, file: str | None) -> str:
-    """Serve the member that `options` name on this process's connection; return why that was ended, or ""."""
-    from xw.actions.serving import serve
-    from xw.hub.served.authorized import Allowed
-
-    if not options.name:
-        raise Usage("name the member: `xw hub serve --as NAME DIRECTORY`")
-    name = layout.check_name(options.name)
-    return serve(path, name, key, Allowed(file or "", key, name, path))
 
 
 def unregister(options: Options, name: str, confirmed: bool) -> "Left":

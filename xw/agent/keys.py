@@ -1,4 +1,4 @@
-"""What `xw keys`, `xw trust` and `xw hub admit` do, for the faces; each function imports what it needs."""
+"""What `xw keys` and `xw trust` do, for the faces; each function imports what it needs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -7,19 +7,11 @@ from xw.agent import open_with
 from xw.instance import Options
 
 if TYPE_CHECKING:
-    from xw.actions.guarding import Admitted
     from xw.actions.key_files import Exported, Imported
     from xw.actions.keys import Renewed
     from xw.actions.trusting import Keys, Signer, Trusted
     from xw.actions.trusting import KnownKey as KnownKey
     from xw.agent.policy import Report
-
-
-def admit(options: Options, name: str) -> "Admitted":
-    """Let one more machine use a name; see `actions.guarding.admit`."""
-    from xw.actions import guarding
-
-    return guarding.admit(options, name)
 
 
 def listed(options: Options, report: "Report") -> "Keys":

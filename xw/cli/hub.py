@@ -1,7 +1,6 @@
 """The handlers of the hub's commands: move, new-id, admit, invite, members, remove, rename, serve."""
 
-from xw.agent import functions, keys
-from xw.agent.functions import move_hub, renew_hub, serve_hub
+from xw.agent import hubs
 from xw.cli.call import Call, warn
 from xw.cli.show import emit, names, say, tell
 from xw.text import counted, span
@@ -9,7 +8,7 @@ from xw.text import counted, span
 
 def move(call: Call, url: str) -> None:
     """Move the hub, and print the next steps."""
-    moved = move_hub(call.options, url, say if not call.json else warn)
+    moved = hubs.move(call.options, url, say if not call.json else warn)
     for line in moved.left:
         warn(line)
     if call.json:
@@ -24,7 +23,7 @@ def move(call: Call, url: str) -> None:
 
 def new_id(call: Call) -> None:
     """Give the hub a new id."""
-    renewed = renew_hub(call.options)
+    renewed = hubs.new_id(call.options)
     if call.json:
         emit(renewed.to_json())
         return
@@ -34,7 +33,7 @@ def new_id(call: Call) -> None:
 
 def admit(call: Call, name: str) -> None:
     """Let one more machine use a name."""
-    admitted = keys.admit(call.options, name)
+    admitted = hubs.admit(call.options, name)
     if call.json:
         emit(admitted.to_json())
         return
@@ -46,7 +45,7 @@ def invite(
     call: Call, name: str, days: int, host: str | None, host_key: str | None, file: str | None
 ) -> None:
     """Print the line that lets a new machine come in."""
-    made = functions.invite(call.options, name, days, host, host_key, file, warn)
+    made = hubs.invite(call.options, name, days, host, host_key, file, warn)
     if call.json:
         emit(made.to_json())
         return
@@ -56,7 +55,7 @@ def invite(
 
 def members(call: Call, file: str | None) -> None:
     """Print the members of the hub, a line for each key."""
-    found = functions.members(call.options, file)
+    found = hubs.members(call.options, file)
     if call.json:
         emit(found.to_json())
         return
@@ -75,7 +74,7 @@ def members(call: Call, file: str | None) -> None:
 
 def remove(call: Call, name: str, mailbox: bool, file: str | None) -> None:
     """Remove a member's keys."""
-    gone = functions.remove_member(call.options, name, mailbox, file)
+    gone = hubs.remove(call.options, name, mailbox, file)
     if call.json:
         emit(gone.to_json())
         return
@@ -90,7 +89,7 @@ def remove(call: Call, name: str, mailbox: bool, file: str | None) -> None:
 
 def rename(call: Call, old: str, new: str, file: str | None) -> None:
     """Give a member another name."""
-    renamed = functions.rename_member(call.options, old, new, file)
+    renamed = hubs.rename(call.options, old, new, file)
     if call.json:
         emit(renamed.to_json())
         return
@@ -111,8 +110,8 @@ def _old_mailbox(returned: tuple[tuple[str, str], ...], archives: tuple[str, ...
 def serve(call: Call, path: str, key: str | None, invited: str | None, file: str | None) -> int:
     """Serve a member on standard input and output; return 1 if the connection broke the rules."""
     if invited is not None:
-        return functions.serve_invited(invited, key, path, file)
-    ended = serve_hub(call.options, path, key or "", file)
+        return hubs.serve_invited(invited, key, path, file)
+    ended = hubs.serve(call.options, path, key or "", file)
     if ended:
         warn(ended)
     return 1 if ended else 0

@@ -53,7 +53,7 @@ class SshLink:
         self._wires: WeakSet[Wire] = WeakSet()
         self._idle: list[Wire] = []
         self._trips = 0
-        self._served = False  # True once this connection has carried SFTP
+        self._carried = False  # True once this connection has carried SFTP
         self.steps: list[str] = []
         """The steps of connecting that the last try has done, for people."""
         self.key = ""
@@ -174,7 +174,7 @@ class SshLink:
         # A person's command has no deadline, and tries again at once.
         self._gate.check(self._budget, in_background=self._limit() != float("inf"))
         self.steps.clear()
-        self._served = False
+        self._carried = False
         route = self._find(self._budget)
         self.name = str(route)
         self._via = _jump_to(route.via) if route.via else None
@@ -235,8 +235,8 @@ class SshLink:
         try:
             wire = Wire(stream, self.name, lambda: self._budget(_ANSWER), trip=self._count)
         except Unreachable as error:
-            raise why_no_sftp(self.name, stream, self.up, self._served, error) from None
-        self._served = True
+            raise why_no_sftp(self.name, stream, self.up, self._carried, error) from None
+        self._carried = True
         self._wires.add(wire)
         return wire
 
@@ -255,7 +255,7 @@ class SshLink:
         except (paramiko.SSHException, EOFError, OSError) as error:
             if "imeout" in str(error):
                 transport.close()  # a host that does not answer now will not answer a retry
-            if not (self.up or self._served):
+            if not (self.up or self._carried):
                 raise cut_off(self.name) from None
             raise Unreachable(f"{self.name}: it does not answer ({error})") from None
 
