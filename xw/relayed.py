@@ -1,4 +1,4 @@
-r"""What a room passes on of its members: each line in a turn, the message it was, and whether the two agree.
+r"""The lines that a room passes on: each in a turn, the message it was, and whether the two agree.
 
 A turn's body has a line as its author's name at the margin, and its other rows indented:
 

@@ -18,7 +18,7 @@ SHOW, WARN, REQUIRE = POLICIES = ("show", "warn", "require")
 
 
 class SenderStatus(NamedTuple):
-    """What is known of who wrote a message: one of the six words, and the reason if it needs one.
+    """The status of a message's sender: one of the six words, and the reason if it needs one.
 
     `confirmed` is True if the key is the sender's by a person's word, a team's file or a served hub. `advice`
     tells a reader what to do, empty if nothing; `waits` is True if only its owner's own call shows it.

@@ -20,7 +20,7 @@ Resending = Literal["sent", "there", "left"]
 Delivery = Literal["asked", "start", "turn", "push"]
 """When an instance is shown mail by itself; each value includes those before it."""
 SenderPolicy = Literal["show", "warn", "require"]
-"""What is done about mail whose sender is not certain."""
+"""The policy for mail of uncertain senders."""
 Moment = Literal["start", "prompt", "end", "idle"]
 """A session starts, a person's turn begins, a turn has ended, nothing happens in the program."""
 

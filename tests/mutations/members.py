@@ -62,8 +62,8 @@ MUTATIONS = (
     Mutation(
         "a key with a line gets no second one",
         "xw/hub/served/authorized.py",
-        "        if mine is not None and not (",
-        "        if False and not (",
+        "        if known is not None and not _is_member(",
+        "        if False and not _is_member(",
         _AUTHORIZED,
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""What is wrong with keys, own and others', and with the owners of mail on a shared hub: for `doctor`."""
+"""Find faults of keys, own and others', and of the owners of mail on a shared hub: for `doctor`."""
 
 import os
 from collections.abc import Iterator

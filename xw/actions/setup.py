@@ -259,18 +259,25 @@ def who(instance: Instance) -> Who:
     names = instance.mailbox.pending()
     unconfirmed = Unconfirmed(instance)
     unconfirmed.without(names[-_JUDGED:])
-    policy = config.sender_policy(instance.config, instance.name)
     mirror = instance.carrier.mirror
     if not mirror:
         grouping.restore(instance)
     hint = mirror.hint if mirror else ""
-    own = instance.root if hint else None
-    held = len(instance.mailbox.claimed())
-    url, path = instance.hub.url, instance.config.path
-    shown, on_hold = delivery.effective(instance), delivery.held(instance.mailbox)
-    said = policy, unconfirmed.reason
+    shown = delivery.effective(instance)
     return Who(
-        instance.name, url, path, len(names), own, hint, _unsent(instance), held, *shown, on_hold, *said
+        instance.name,
+        instance.hub.url,
+        instance.config.path,
+        len(names),
+        instance.root if hint else None,
+        hint,
+        _unsent(instance),
+        claimed=len(instance.mailbox.claimed()),
+        delivery=shown.value,
+        delivery_why=shown.why,
+        on_hold=delivery.held(instance.mailbox),
+        senders=config.sender_policy(instance.config, instance.name),
+        unconfirmed=unconfirmed.reason,
     )
 
 

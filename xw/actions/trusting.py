@@ -1,4 +1,4 @@
-"""Which keys are whose, as far as it is known here: `xw keys`, `xw keys show`, `xw trust`.
+"""Show the keys that are known here, and confirm or forget them: `xw keys`, `xw keys show`, `xw trust`.
 
 `trust.pins` keeps what a person has confirmed; `trust.senders` judges mail by it.
 """
@@ -76,7 +76,7 @@ class Signer(NamedTuple):
 
 
 class Trusted(NamedTuple):
-    """What `trust` did: the keys that count now, those known before, and those that count no more."""
+    """The result of `trust`: the keys that count now, those known before, and those that count no more."""
 
     name: str
     trusted: tuple[PublicKey, ...]

@@ -1,4 +1,4 @@
-"""What the commands about a hub itself do, for the faces; each function imports what it needs."""
+"""The commands about a hub itself, for the faces; each function imports what it needs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

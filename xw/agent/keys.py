@@ -1,4 +1,4 @@
-"""What `xw keys` and `xw trust` do, for the faces; each function imports what it needs."""
+"""The commands `xw keys` and `xw trust`, for the faces; each function imports what it needs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -12,7 +12,7 @@ from xw.layout import TYPES
 Values = dict[str, object]
 _COMMANDS = {tuple(command.name.split()): command for command in COMMANDS}
 _BARE = {"keys": "list"}
-"""What a group's name alone means."""
+"""The command that a group's name alone means."""
 
 
 def command_first(arguments: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What this machine knows of other instances' keys, and what that says of a message's sender.
+"""Other instances' keys, as far as this machine knows them, and a sender's status by them.
 
     published  the keys that an instance shows on its hub
     pins       the keys that were seen here, by name; each may be confirmed

@@ -44,7 +44,7 @@ _FRESH_S = 1.0
 
 
 class Knowledge(NamedTuple):
-    """Where `Senders` looks.
+    """The sources of `Senders`.
 
     `owner` is the mailbox's. `published` returns the text of an instance's keys on the hub, as far as it is
     known here. `allowed` is the path of the team's file, empty without a project. `vouched` is True if the

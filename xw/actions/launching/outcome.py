@@ -1,4 +1,4 @@
-"""What became of programs that were started in the background: they run, or ended at once, and why.
+"""Watch programs that were started in the background: they run, or ended at once, and why.
 
 For `panes`, whose caller sees none of them. Each pane leaves a note when its program ends; the last line of
 the program's output is taken from the pane, which stays until somebody has read it.

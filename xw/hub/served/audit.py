@@ -18,7 +18,7 @@ _SAID = 300  # characters of an error
 
 
 class Who(NamedTuple):
-    """Who is connected: the member, its key's fingerprint and its client's address, where known."""
+    """The connected member, with its key's fingerprint and its client's address, if known."""
 
     member: str
     key: str = ""

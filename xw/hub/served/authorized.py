@@ -158,23 +158,23 @@ def accept(keys: KeysFile, invitation: str, hub: str, name: str, key: str, now: 
         found = _invitation(lines, invitation, hub)
         if name != found.name:
             raise Refused(f"this invitation is for {found.name}, not {name}: use the line as it was printed")
-        mine = next((line for line in lines if line.key == key), None)
+        known = next((line for line in lines if line.key == key), None)
         if found.used:
-            if found.used != fingerprint(key) or mine is None or mine.entry is None:
+            if found.used != fingerprint(key) or known is None or known.entry is None:
                 raise Refused(f"this invitation was used before, by the key {found.used}: {_again(name)}")
-            made[:] = [mine.entry]
+            made[:] = [known.entry]
             return lines
         if found.expired(now):
             raise Refused(f"this invitation expired at {found.until}: {_again(name)}")
-        if mine is not None and not (_is_of(mine.entry, hub, name) and mine.entry and not mine.entry.invited):
-            owner = f"the member {mine.entry.name}" if mine.entry else "somebody else"
+        if known is not None and not _is_member(known.entry, hub, name):
+            owner = f"the member {known.entry.name}" if known.entry else "somebody else"
             raise Refused(f"the key {fingerprint(key)} is in authorized_keys for {owner}: use another key")
         member = Entry(key, found.hub, name, since=clock.brief(now), file=found.file)
-        line = mine or written(member)
+        line = known or written(member)
         made[:] = [line.entry or member]
         spent = found._replace(used=member.fingerprint)
         kept = [written(spent, line.options) if line.entry == found else line for line in lines]
-        return kept if mine else [*kept, line]
+        return kept if known else [*kept, line]
 
     keys.change(edit)
     return made[0]
@@ -246,6 +246,10 @@ def complete(keys: KeysFile, hub: str, new: str) -> None:
 
 def _is_of(entry: Entry | None, hub: str, name: str) -> bool:
     return entry is not None and entry.name == name and same_hub(entry.hub, hub)
+
+
+def _is_member(entry: Entry | None, hub: str, name: str) -> bool:
+    return _is_of(entry, hub, name) and entry is not None and not entry.invited
 
 
 class Allowed:

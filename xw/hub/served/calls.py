@@ -1,4 +1,4 @@
-"""What each call of a member does, over the hub's directory: the second half of `server`.
+"""Do each call of a member, over the hub's directory: the second half of `server`.
 
 `guard` checks every argument first; the work is `DirectoryHub`'s own, so a served hub keeps its promises. An
 answer to a list is sent in parts, so that no frame and no memory grows with a mailbox.

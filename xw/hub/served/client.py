@@ -234,7 +234,7 @@ class ServedHub:
             busy=busy,
         )
 
-    # Marks, and what only the owner of the hub may do
+    # Marks, and calls that only the hub's owner may make
 
     def leave_mark(self, mark: str) -> None:
         self._asking.ask("leave_mark", mark=mark)

@@ -1,4 +1,4 @@
-"""What a member of a served hub may ask for: pure checks, each with its sentence.
+"""Check what a member of a served hub asks for: pure checks, each with its sentence.
 
 Used by `calls` and `delivering`. A member acts as itself only, whatever its client says. `Asked` has the
 arguments of a call, each checked as it is taken; `letter` checks a message. A check that fails raises

@@ -25,7 +25,7 @@ _DAY_S = 86400.0
 
 
 class Limits(NamedTuple):
-    """What one member may do; a number in `limits.json` replaces each."""
+    """A member's limits; a number in `limits.json` replaces each."""
 
     messages_per_minute: int = 120
     bytes_per_day: int = 4 * 1024**3
@@ -56,7 +56,7 @@ def limits_of(files: LocalFiles, member: str) -> Limits:
 
 
 class Used:
-    """What a member has used of its limits."""
+    """A member's use of its limits."""
 
     def __init__(self, files: LocalFiles, member: str, limits: Limits) -> None:
         self._files = files

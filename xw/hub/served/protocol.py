@@ -53,7 +53,7 @@ _ERRORS = {
 
 
 class Greeting(NamedTuple):
-    """What a server says first: who it takes the key for, and where the hub lies on its host.
+    """A server's first words: the name that it takes the key for, and the hub's path on its host.
 
     `refused` is the reason why it serves nothing now, which may pass; `moved` is the hub's URL if it is on
     another host now; `invited` is True if the key is an invitation.
