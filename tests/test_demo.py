@@ -27,17 +27,17 @@ def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     ended = _play(tmp_path, XW_NAME="somebody-else")
     assert (ended.returncode, ended.stderr) == (0, "")
     for expected in (
-        "orla -> vex [task]",
+        "orla (verified) -> vex [task]",
         "(file: rules.md)",
-        "puck -> orla [reply re",
-        "orla -> puck, vex [info]",
+        "puck (verified) -> orla [reply re",
+        "orla (verified) -> puck, vex [info]",
     ):
         assert expected in ended.stdout
     assert "no mail for vex" in ended.stdout
     hub = next(tmp_path.glob("xw-demo-*")) / ".xw" / "hub"
     handled = {name: len(list((hub / name / "inbox" / "done").iterdir())) for name in ("orla", "vex", "puck")}
     assert handled == {"orla": 2, "vex": 3, "puck": 2}
-    check_panes(ended.stdout, "orla: Then we need a rota.", "I am vex: art and chaos.")
+    check_panes(ended.stdout, "orla (verified): Then we need a rota.", "I am vex: art and chaos.")
 
 
 def check_panes(shown: str, *expected: str) -> None:
@@ -61,7 +61,7 @@ def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    check_panes(ended.stdout, "puck: You are puck: a trickster.")
+    check_panes(ended.stdout, "puck (verified): You are puck: a trickster.")
 
 
 def test_without_tmux_it_says_so(tmp_path: Path) -> None:

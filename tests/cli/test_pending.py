@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,21 +11,29 @@ import pytest
 from tests.cli.team import Team, ended, until, watches
 from xw import clock
 from xw.actions import pending
-from xw.message import Fields, encode
+from xw.instance import Options, open_instance
+from xw.message import Fields, encode, unsigned
 
 
 def place(
     team: Team, to: str, body: str, *, sender: str = "alice", at: int | None = None,
     folder: str = "inbox/pending", **more: Any,
 ) -> str:  # fmt: skip
-    """Put a message into a mailbox as another program would; its id."""
+    """Put a message of its sender's into a mailbox as another program would; its id."""
     fields: Fields = {"from": sender, "type": "info", "to": [to], "re": None, "thread": None, "body": body}
     fields |= {"attachments": [], "expires": None, **more}
-    name, data = encode(fields, clock.now() if at is None else at)
+    name, data = encode(fields, clock.now() if at is None else at, _signature_of(team, sender))
     path = team.box(to) / folder / name
     path.write_bytes(data)
     path.chmod(0o600)
     return name.partition(".")[0]
+
+
+def _signature_of(team: Team, name: str) -> Callable[[bytes], bytes]:
+    """Return how an instance signs, or nothing for a name without a mailbox."""
+    if not team.box(name).exists():
+        return unsigned
+    return open_instance(Options(name, config=str(team.folder / "xw.json"))).mailbox.sign
 
 
 def crowd(team: Team, count: int = 88) -> None:

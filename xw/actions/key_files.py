@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xw import keyring, layout
 from xw.errors import Refused, Usage
+from xw.files.disk import fsync
 from xw.hub.identity import is_id
 from xw.instance import Instance, Options, load_config, open_instance
 from xw.signing.keys import PrivateKey, private_key, private_text
@@ -91,7 +92,7 @@ def _write(path: str, data: bytes) -> None:
         os.fchmod(file.fileno(), 0o600)
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        fsync(file.fileno())
 
 
 def read(path: str) -> str:

@@ -156,9 +156,9 @@ class Senders:
     def _whose(self, message: Message, key: "PublicKey", folder: str) -> SenderStatus:
         """Return the status of a message with a good signature by `key`."""
         name = message.sender
-        if self._is_ours(key) and name == layout.POSTMASTER:
+        if name == layout.POSTMASTER and self._is_ours(key):
             return SenderStatus(VERIFIED, confirmed=True)
-        if self._is_ours(key) and name != self._known.owner and message.fields.get("retry_of"):
+        if message.fields.get("retry_of") and name != self._known.owner and self._is_ours(key):
             return self._repeated(message)
         if listed := self._allowed_for(name):
             from xw.signing.line import namespace

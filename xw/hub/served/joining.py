@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from xw import keyring
 from xw.errors import Damaged, Refused, Unreachable
+from xw.files.disk import fsync
 from xw.files.ssh import known_hosts
 from xw.files.ssh.link import SshLink
 from xw.files.ssh.login import NotAccepted
@@ -135,7 +136,7 @@ def _note_host(route: Route, invitation: Invitation, tell: Callable[[str], None]
             size = os.fstat(handle).st_size
             joined = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             os.write(handle, f"{chr(10) if joined else ''}{line}".encode())
-            os.fsync(handle)
+            fsync(handle)
         finally:
             os.close(handle)
     except OSError as error:
