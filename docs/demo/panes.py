@@ -18,7 +18,7 @@ from pathlib import Path
 from room import ENVIRON, PEOPLE, ROOM, SEED, start, xw
 
 TURNS = 6
-COLUMNS, ROWS = 120, 24
+COLUMNS, ROWS = 120, 30
 SCRIPTED_S, MODEL_S = 60.0, 600.0
 
 
