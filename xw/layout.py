@@ -41,6 +41,7 @@ RESERVED = (EVERYONE, POSTMASTER)
 
 HUB_FILE = "hub.json"
 HUB_ID = "hub.id"
+SERVED = ".served"  # what the host of a served hub keeps about its members
 HUB_MARK = "hub.mark-"  # followed by a random word; it shows whether two URLs lead to one hub
 CARD = "card.json"
 KEY = "key"  # the published keys of an instance

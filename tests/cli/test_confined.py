@@ -45,7 +45,7 @@ trust bob
 trust bob --forget
 hub invite eve --hub {out}/hub
 hub members
-hub remove bob --unregister
+hub remove bob --unregister --yes
 hub rename bob eve
 hub serve {out}/hub --as bob
 init --name alice --hub ssh://server/hub --invite AAAA

@@ -118,7 +118,7 @@ alice$ hub invite erin --authorized-keys KEYS --host-key HOST
 alice$ hub members --authorized-keys KEYS
 alice$ hub rename erin fay --authorized-keys KEYS
 alice$ hub remove erin --authorized-keys KEYS
-alice$ hub remove bob --unregister --authorized-keys KEYS
+alice$ hub remove bob --unregister --yes --authorized-keys KEYS
 """
 
 

@@ -95,7 +95,7 @@ def test_the_printed_line(host: Host) -> None:
     made = host.run(
         "invite", "alice", "--host", "you@server:2222", "--host-key", f"{host.key}.pub", "--days", "2"
     )
-    assert made.out.count("\n") == 1 and made.err.count("\n") == 2
+    assert made.out.count("\n") == 1 and made.err.count("\n") == 3
     words = shlex.split(made.out)
     url = f"ssh://you@server:2222{host.place}/my%20hub%27s"
     assert words[:-1] == ["xw", "init", "--name", "alice", "--hub", url, "--invite"]
@@ -198,11 +198,61 @@ def test_remove(host: Host) -> None:
     assert host.names() == ["bob"] and bodies(host, "alice") == ["Do it"]
     again = host.run("remove", "alice")
     assert again.code == 3 and "--unregister" in again.err
-    gone = host.json("remove", "alice", "--unregister")
+    preview = host.run("remove", "alice", "--unregister")
+    assert (preview.code, preview.out) == (2, "") and bodies(host, "alice") == ["Do it"], preview
+    assert "1 unhandled message goes back to its sender (bob 1)" in preview.err and "--yes" in preview.err
+    gone = host.json("remove", "alice", "--unregister", "--yes")
     assert (gone["mailbox"], gone["returned"][0]["to"]) == (False, "bob")
     assert not (host.hub / "alice").exists() and os.path.isdir(gone["archives"][0])
-    assert host.json("remove", "alice", "--unregister")["archives"] == gone["archives"]
+    assert host.json("remove", "alice", "--unregister", "--yes")["archives"] == gone["archives"]
     assert host.run("remove", "eve").code == host.run("remove", "eve", "--unregister").code == 3
+
+
+def test_the_file_of_keys_is_remembered(host: Host, tmp_path: Path) -> None:
+    """The commands read the file that `invite` wrote, and name it; the option still names another one."""
+    key = host.member("alice")
+    told = host.run("invite", "bob", "--host", "you@server", "--host-key", f"{host.key}.pub").err
+    assert f"the invitation is in {host.file}" in told
+    hub = ("--hub", str(host.hub))
+    assert call(host.place, "hub", "members", *hub).out.startswith(f"alice {key}; since")
+    other = ("--authorized-keys", str(tmp_path / "other"))
+    listed = call(host.place, "hub", "members", *hub, *other).out
+    assert f"alice no key in {tmp_path / 'other'}" in listed
+    wrong = call(host.place, "hub", "remove", "alice", *hub, *other)
+    assert (wrong.code, f"whose keys are in {tmp_path / 'other'}" in wrong.err) == (3, True), wrong
+    renamed = call(host.place, "hub", "rename", "alice", "alicia", *hub)
+    assert f"with 1 key in {host.file}" in renamed.out
+    gone = call(host.place, "hub", "remove", "alicia", *hub)
+    assert f"removed  the key {key} from {host.file}" in gone.out
+    assert host.names() == ["bob?"]
+    line = call(host.place, "hub", "invite", "eve", "--host-key", f"{host.key}.pub", *hub)
+    assert line.code == 0 and host.names() == ["bob?", "eve?"]
+
+
+def test_mail_to_a_former_name(host: Host) -> None:
+    """Whoever writes to a member's former name is told the present one, also after a second rename."""
+    for name in ("alice", "bob"):
+        host.member(name)
+    for old, new in (("alice", "alicia"), ("alicia", "alina")):
+        host.json("rename", old, new)
+        for was in {"alice", old}:
+            told = call(
+                host.place, "send", "info", "hello", "--to", was, "--as", "bob", "--hub", str(host.hub)
+            )
+            assert (told.code, f"{was} is {new} now" in told.err) == (3, True), told
+    host.json("rename", "alina", "alice")
+    sent = call(host.place, "send", "info", "hello", "--to", "alice", "--as", "bob", "--hub", str(host.hub))
+    assert sent.code == 0, sent
+    assert (
+        "alina is alice now"
+        in call(
+            host.place, "send", "info", "hello", "--to", "alina", "--as", "bob", "--hub", str(host.hub)
+        ).err
+    )
+    host.json("remove", "alice", "--unregister", "--yes")
+    with pytest.raises(NotFound) as told_nothing:
+        host.opened().peer("alina")
+    assert "now" not in str(told_nothing.value)
 
 
 def test_rename(host: Host) -> None:
@@ -245,11 +295,11 @@ def test_no_rename_under_a_bridge(host: Host) -> None:
         result = host.run("rename", "alice", "alicia")
         assert (result.code, "a bridge of alice runs" in result.err) == (6, True), result
         assert host.file.read_bytes() == before
-        removed = host.run("remove", "alice", "--unregister")
+        removed = host.run("remove", "alice", "--unregister", "--yes")
         assert (removed.code, "the keys of alice are out, its mailbox is not" in removed.err) == (6, True), (
             removed
         )
-    assert host.json("remove", "alice", "--unregister")["archives"]
+    assert host.json("remove", "alice", "--unregister", "--yes")["archives"]
 
 
 @pytest.mark.parametrize("command", ["invite", "remove", "rename"])
@@ -268,7 +318,7 @@ def test_a_kill_at_each_change(host: Host, command: str) -> None:
         "invite": lambda: inviting.invite(
             options, "carol", 7, "server", f"{host.key}.pub", file, lambda _: None, {}
         ),
-        "remove": lambda: members.remove(options, "alice", True, file, {}),
+        "remove": lambda: members.remove(options, "alice", True, True, file, {}),
         "rename": lambda: members.rename(options, "alice", "alicia", file, {}),
     }
 

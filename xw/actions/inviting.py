@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from xw import clock, layout
-from xw.actions.members import hub_here, raise_if_room
+from xw.actions.members import hub_here, keys_of, raise_if_room
 from xw.actions.setup import join_hub
 from xw.errors import Refused, Usage
+from xw.hub import noted
 from xw.hub.served import accepting, authorized, invitation
 from xw.hub.served.accepting import Invited
-from xw.hub.served.authorized import KeysFile
 from xw.hub.served.entries import Entry
 from xw.instance import Options
 from xw.signing.keys import PrivateKey
@@ -80,9 +80,11 @@ def invite(
         str(PrivateKey(word.seed).public), place, name, invited=True, since=clock.brief(now),
         until=clock.brief(word.until),
     )  # fmt: skip
-    keys = KeysFile(file or "")
+    keys = keys_of(place, file)
     _tell_of_earlier(keys.entries(place), hub.knows(name), name, tell)
     authorized.invite(keys, entry._replace(file=keys.named), now)
+    noted.note_keys_file(place, keys.named)
+    tell(f"the invitation is in {keys.path}: it must be the file that this host's sshd reads")
     for open_to_others in keys.open_to_others():
         tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
     command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])

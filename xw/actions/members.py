@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, config, layout
-from xw.actions.unregistering import Left, unregister
+from xw.actions.unregistering import Left, consequences, unregister
 from xw.errors import NotFound, Refused, Usage
+from xw.hub import noted
 from xw.hub.contract import Hub
 from xw.hub.directory import DirectoryHub
 from xw.hub.leaving import raise_if_served
@@ -18,6 +19,7 @@ from xw.hub.served import authorized
 from xw.hub.served.authorized import KeysFile
 from xw.hub.served.entries import Entry
 from xw.instance import Options, load_config, open_hub
+from xw.text import counted
 
 if TYPE_CHECKING:
     from xw.hub.sighting import Peer
@@ -83,6 +85,7 @@ class Removed(NamedTuple):
 
     name: str
     hub: str
+    file: str
     keys: tuple[str, ...]
     invitations: tuple[str, ...]
     mailbox: bool
@@ -95,6 +98,7 @@ class Removed(NamedTuple):
             "format": 1,
             "name": self.name,
             "hub": self.hub,
+            "file": self.file,
             "keys": list(self.keys),
             "invitations": list(self.invitations),
             "mailbox": self.mailbox,
@@ -109,6 +113,7 @@ class MemberRenamed(NamedTuple):
     old: str
     new: str
     hub: str
+    file: str
     keys: tuple[str, ...]
     archives: tuple[str, ...]
     returned: tuple[tuple[str, str], ...]
@@ -120,6 +125,7 @@ class MemberRenamed(NamedTuple):
             "from": self.old,
             "to": self.new,
             "hub": self.hub,
+            "file": self.file,
             "keys": list(self.keys),
             "archives": list(self.archives),
             "returned": _returned(self.returned),
@@ -140,7 +146,7 @@ def members(options: Options, file: str | None, environ: Mapping[str, str] = os.
     """Return the members and invitations of a hub on this host, and its mailboxes without a key."""
     url = hub_here(options, environ)
     hub = open_hub(url)[1]
-    keys = KeysFile(file or "")
+    keys = keys_of(url, file)
     peers = {peer.name: peer for peer in hub.peers() if peer.kind != "room"}
     entries = [entry for entry in keys.entries(url) if not (entry.invited and entry.used)]
     found = [_member(entry.name, entry, peers.get(entry.name)) for entry in entries]
@@ -168,35 +174,48 @@ def remove(
     options: Options,
     name: str,
     mailbox: bool,
+    confirmed: bool,
     file: str | None,
     environ: Mapping[str, str] = os.environ,
 ) -> Removed:
     """Take a member's keys and invitations out; with `mailbox`, take its mailbox off the hub as well.
 
-    Its running servers end at their next request. Raise NotFound if there is nothing of that name.
+    Its running servers end at their next request. Raise NotFound if there is nothing of that name, and with
+    `mailbox` Usage with what it would do unless `confirmed`.
     """
     layout.check_name(name)
     url = hub_here(options, environ)
     hub = open_hub(url)[1]
-    gone = authorized.remove(KeysFile(file or ""), url, name)
+    keys_file = keys_of(url, file)
+    if mailbox and not confirmed and hub.knows(name):
+        own = [entry for entry in keys_file.entries(url) if entry.name == name and not entry.used]
+        count = counted(len(own), "key or invitation", "keys or invitations")
+        first = f"this would remove {count} of {name} from {keys_file.path}, and take its mailbox off {url}: "
+        raise Usage(f"{first}{consequences(hub, name)}; `xw hub remove {name} --unregister --yes` does it")
+    gone = authorized.remove(keys_file, url, name)
     keys = tuple(entry.fingerprint for entry in gone if not entry.invited)
     invitations = tuple(entry.fingerprint for entry in gone if entry.invited and not entry.used)
     if not mailbox:
         on_hub = hub.knows(name)
         if not gone:
-            rest = f": its mailbox stays, `xw hub remove {name} --unregister` takes it off" if on_hub else ""
-            raise NotFound(f"{name} is not a member of {url}{rest or _LIST}", "xw hub members")
-        return Removed(name, url, keys, invitations, on_hub, (), ())
+            off = f": its mailbox stays, `xw hub remove {name} --unregister --yes` takes it off"
+            rest = off if on_hub else ""
+            raise NotFound(f"{_no_member(name, url, keys_file)}{rest or _LIST}", "xw hub members")
+        return Removed(name, url, keys_file.path, keys, invitations, on_hub, (), ())
     try:
         left = _take_off(options, url, name, environ)
     except NotFound:
         if not gone:
             raise
-        return Removed(name, url, keys, invitations, False, (), ())
+        return Removed(name, url, keys_file.path, keys, invitations, False, (), ())
     except Refused as error:
         what = f"the keys of {name} are out, its mailbox is not: " if gone else ""
         raise Refused(f"{what}{error}") from None
-    return Removed(name, url, keys, invitations, False, left.archives, left.returned)
+    return Removed(name, url, keys_file.path, keys, invitations, False, left.archives, left.returned)
+
+
+def _no_member(name: str, url: str, keys: KeysFile) -> str:
+    return f"{name} is not a member of {url}, whose keys are in {keys.path}"
 
 
 def _take_off(options: Options, url: str, name: str, environ: Mapping[str, str]) -> Left:
@@ -220,11 +239,11 @@ def rename(
         raise Usage(f"{old} is its name already: give another one")
     url = hub_here(options, environ)
     files, hub = open_hub(url)
-    keys = KeysFile(file or "")
+    keys = keys_of(url, file)
     entries = [entry for entry in keys.entries(url) if not entry.invited]
     if not any(entry.name == new and entry.was == old for entry in entries):
         if not any(entry.name == old for entry in entries):
-            raise NotFound(f"{old} is not a member of {url}{_LIST}", "xw hub members")
+            raise NotFound(f"{_no_member(old, url, keys)}{_LIST}", "xw hub members")
         raise_if_room(hub, new)
         if hub.knows(new):
             raise Refused(f"{url} has an instance {new!r} already: choose another name")
@@ -241,9 +260,10 @@ def rename(
         pass  # it never had a mailbox, or an interrupted call has archived it
     except Refused as error:
         raise Refused(f"the keys have the new name, but the old mailbox stays: {error}; repeat it") from None
+    noted.note_renamed(url, old, new)
     authorized.complete(keys, url, new)
     fingerprints = tuple(entry.fingerprint for entry in renamed)
-    return MemberRenamed(old, new, url, fingerprints, archives, returned)
+    return MemberRenamed(old, new, url, keys.path, fingerprints, archives, returned)
 
 
 def _take_over_card(hub: DirectoryHub, old: str, new: str) -> None:
@@ -258,6 +278,11 @@ def _take_over_card(hub: DirectoryHub, old: str, new: str) -> None:
         "model": peer.model,
     }
     hub.register(new, {**card, **{name: value for name, value in facts.items() if value}})
+
+
+def keys_of(hub: str, file: str | None) -> KeysFile:
+    """Return the file of keys that is given, else the one that was last named for the hub, or the usual."""
+    return KeysFile(file or noted.keys_file(hub))
 
 
 def hub_here(options: Options, environ: Mapping[str, str]) -> str:

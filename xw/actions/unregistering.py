@@ -107,7 +107,13 @@ def _raise_if_others(hub: Hub, name: str, found: Config, environ: Mapping[str, s
 
 
 def _preview(hub: Hub, name: str) -> str:
-    """Return what `unregister` would do."""
+    """Return what `unregister` would do, and how."""
+    what = consequences(hub, name)
+    return f"this would take {name} off {hub.url}: {what}; `xw unregister {name} --yes` does it"
+
+
+def consequences(hub: Hub, name: str) -> str:
+    """Return what becomes of an instance's mail and name when it is unregistered."""
     states = hub.survey(name, {}).states
     back = Counter(
         layout.sender_of(one) for one, state in states.items() if state in ("pending", "processing")
@@ -115,10 +121,7 @@ def _preview(hub: Hub, name: str) -> str:
     senders = ", ".join(f"{sender} {count}" for sender, count in sorted(back.items()))
     mail = f"{counted(back.total(), _ONE_BACK, _SEVERAL_BACK)} ({senders})" if back else "no mail goes back"
     kept = counted(len(states) - back.total(), "handled one stays", "handled ones stay")
-    return (
-        f"this would take {name} off {hub.url}: {mail}, {kept} "
-        f"in an archive, and the name is free; `xw unregister {name} --yes` does it"
-    )
+    return f"{mail}, {kept} in an archive, and the name is free"
 
 
 def _mailbox_here(hub: Hub, name: str, found: Config, environ: Mapping[str, str]) -> Mailbox | None:

@@ -59,11 +59,11 @@ def members(options: Options, file: str | None) -> "Members":
     return members.members(options, file)
 
 
-def remove(options: Options, name: str, mailbox: bool, file: str | None) -> "Removed":
+def remove(options: Options, name: str, mailbox: bool, confirmed: bool, file: str | None) -> "Removed":
     """Take a member's keys out; see `actions.members.remove`."""
     from xw.actions import members
 
-    return members.remove(options, name, mailbox, file)
+    return members.remove(options, name, mailbox, confirmed, file)
 
 
 def rename(options: Options, old: str, new: str, file: str | None) -> "MemberRenamed":

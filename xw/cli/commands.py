@@ -100,7 +100,7 @@ _GROUPS = Param("groups", help="Name the groups.", many=True, required=True, met
 _INSTANCE = Param("name", help="Name an instance on this machine; default: you.", metavar="NAME")
 _MEMBER = Param("name", help="Name the member.", required=True, metavar="NAME")
 _KEYS = Param(
-    "file", "--authorized-keys", "Use this file of sshd's; default: your account's.", metavar="FILE"
+    "file", "--authorized-keys", "Use this file of sshd's; default: as before, or the usual.", metavar="FILE"
 )
 _TASK = Param("task", "--task", "Name the task that you are working on.", metavar="TEXT")
 _TYPE = Param("kind", help="Choose the type of message.", required=True, choices=TYPES, metavar="TYPE")
@@ -512,7 +512,12 @@ COMMANDS = (
         "Remove a member's keys; its mailbox stays.",
         "xw hub remove carol --hub /srv/hub",
         "hub:remove",
-        (_MEMBER, Param("mailbox", "--unregister", "Take its mailbox off too.", kind="switch"), _KEYS),
+        (
+            _MEMBER,
+            Param("mailbox", "--unregister", "Take its mailbox off too.", kind="switch"),
+            Param("confirmed", "--yes", "Act now; without, --unregister only lists.", kind="switch"),
+            _KEYS,
+        ),
     ),
     Command(
         "hub rename",
@@ -534,7 +539,7 @@ COMMANDS = (
             Param("path", help="Name the hub's directory.", required=True, metavar="PATH"),
             Param("key", "--key", "Give the fingerprint of the key.", metavar="FINGERPRINT"),
             Param("invited", "--invited", "Exchange this invitation for a key.", metavar="NAME"),
-            _KEYS,
+            _KEYS._replace(help="Use this file of sshd's; default: your account's."),
         ),
         hides=("--hub", "--config", "--offline", "--json"),
     ),

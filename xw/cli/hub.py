@@ -63,7 +63,7 @@ def members(call: Call, file: str | None) -> None:
         tell(f"no member of {found.hub} in {found.file}: `xw hub invite NAME` invites one")
     for one in found.members:
         parts = [
-            f"{one.name} {one.key or 'no key'}",
+            f"{one.name} {one.key or f'no key in {found.file}'}",
             f"invited until {one.invited_until}" if one.invited_until else "",
             f"since {one.since}" if one.since and not one.invited_until else "",
             "" if one.age_s is None else f"seen {span(one.age_s)} ago",
@@ -72,19 +72,21 @@ def members(call: Call, file: str | None) -> None:
         tell("; ".join(filter(None, parts)))
 
 
-def remove(call: Call, name: str, mailbox: bool, file: str | None) -> None:
+def remove(call: Call, name: str, mailbox: bool, confirmed: bool, file: str | None) -> None:
     """Remove a member's keys."""
-    gone = hubs.remove(call.options, name, mailbox, file)
+    gone = hubs.remove(call.options, name, mailbox, confirmed, file)
     if call.json:
         emit(gone.to_json())
         return
     for key in gone.keys:
-        tell(f"removed  the key {key}")
+        tell(f"removed  the key {key} from {gone.file}")
     for key in gone.invitations:
-        tell(f"removed  the invitation {key}")
+        tell(f"removed  the invitation {key} from {gone.file}")
+    if not (gone.keys or gone.invitations):
+        tell(f"keys     no key of {name} was in {gone.file}")
     _old_mailbox(gone.returned, gone.archives)
     if gone.mailbox:
-        tell(f"mailbox  stays: `xw hub remove {name} --unregister` takes it off")
+        tell(f"mailbox  stays: `xw hub remove {name} --unregister --yes` takes it off")
 
 
 def rename(call: Call, old: str, new: str, file: str | None) -> None:
@@ -93,7 +95,7 @@ def rename(call: Call, old: str, new: str, file: str | None) -> None:
     if call.json:
         emit(renamed.to_json())
         return
-    tell(f"renamed  {old} to {new}, with {counted(len(renamed.keys), 'key', 'keys')}")
+    tell(f"renamed  {old} to {new}, with {counted(len(renamed.keys), 'key', 'keys')} in {renamed.file}")
     _old_mailbox(renamed.returned, renamed.archives)
     tell(f"Next: on the machine of {new}, `xw init --name {new} --hub URL` keeps its key.")
 

@@ -167,7 +167,11 @@ def unknown(files: "Files", url: str, name: str) -> NotFound:
     if layout.is_name(name) and is_file(files, f"{name}/{layout.ROOM}"):
         fix = f"`xw log --room {name}` shows it, `xw room resume {name}` continues it"
         return Closed(f"the room {name!r} on {url} is closed: {fix}")
-    return NotFound(f"no peer {name!r} on {url}")
+    from xw.hub.noted import new_name
+
+    now = new_name(files, name) if layout.is_name(name) else ""
+    renamed = f": {name} is {now} now" if now and is_file(files, f"{now}/{layout.CARD}") else ""
+    return NotFound(f"no peer {name!r} on {url}{renamed}")
 
 
 def raise_if_gone(files: "Files", name: str) -> None:

@@ -51,6 +51,7 @@ class Removed(TypedDict):
     format: Format
     name: Name
     hub: Path
+    file: Annotated[Path, Field(description="sshd's file with the keys.")]
     keys: list[Key]
     invitations: list[Key]
     mailbox: Annotated[bool, Field(description="True if the hub still has a mailbox of this name.")]
@@ -65,6 +66,7 @@ MemberRenamed = TypedDict(
         "from": Name,
         "to": Name,
         "hub": Path,
+        "file": Annotated[Path, Field(description="sshd's file with the keys.")],
         "keys": list[Key],
         "archives": Annotated[list[Path], Field(description="The places of the old name's mailbox.")],
         "returned": Annotated[list[Moved], Field(description="Its unhandled mail, back at its senders.")],

@@ -35,7 +35,7 @@ class KeysFile:
     """An `authorized_keys`; a link is followed, and so stays one. Raise Refused if it leads nowhere."""
 
     def __init__(self, path: str = "") -> None:
-        self.path = path or usual_file()
+        self.path = os.path.abspath(path) if path else usual_file()
         self.named = path and os.path.abspath(path)
         """The absolute path for the entries' commands; empty for the usual file."""
         check_way(self.path)

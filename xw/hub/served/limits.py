@@ -17,7 +17,7 @@ from xw.files.local import LocalFiles
 from xw.message import parse_object
 from xw.named_tuple import NamedTuple
 
-FOLDER = ".served"
+FOLDER = layout.SERVED
 _FILE = f"{FOLDER}/limits.json"
 _LIMIT = 64 * 1024  # bytes
 _BURST_MIN = 10  # minutes of messages that may come at once
