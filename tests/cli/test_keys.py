@@ -301,3 +301,41 @@ def test_several_at_once(signing: Team, at: At) -> None:
     key = ring.find("alice")
     assert key
     assert published.first(listed, "alice", ring.hub_id) >= {key.public}
+
+
+def test_mail_that_goes_unsigned(signing: Team, at: At) -> None:
+    """Without the key that others know, each command that sends says so once, and `init` who sees it."""
+    at("bob")
+    first = signing.send("hello", by="bob", to="alice")
+    at("another machine")
+    unsigned = "xw: sent unsigned: no key of alice is here: `xw keys import FILE`, or `xw keys new --lost`\n"
+    sent = signing.run("send", "--json", "info", "hi", "--to", "bob")
+    token = json.loads(sent.out)["id"]
+    for found in (sent, signing.run("reply", first, "hi"), signing.run("attach", token, "xw.json")):
+        assert (found.code, found.err) == (0, unsigned)
+    asked = signing.run("ask", "--to", "bob", "--timeout", "0", "well?")
+    assert (asked.code, asked.err.count(unsigned)) == (4, 1)
+    listed = signing.run("keys")
+    assert "no key of alice is here: `xw keys import FILE`" in listed.err and "init" not in listed.err
+    said = signing.ok("init", "--name", "alice")
+    assert "alice publishes another key, SHA256:" in said
+    assert "others will see NEW KEY at mail from here until they run `xw trust alice`" in said
+    assert "publishes another key" not in signing.ok("init", "--name", "alice")
+    signing.ok("send", "info", "hello", "--to", "bob")
+
+
+def test_mail_for_a_hub_with_another_id(signing: Team, at: At) -> None:
+    """A `hub.id` that somebody has changed lets mail go unsigned, and `send` says so."""
+    at("alice")
+    (signing.hub / "hub.id").write_text("a" * 26 + "\n")
+    found = signing.run("send", "info", "hello", "--to", "bob")
+    assert found.code == 0
+    assert found.err.startswith("xw: sent unsigned: hub.id of the hub has changed: ")
+
+
+def test_keys_of_a_name_that_has_none(team: Team, at: At) -> None:
+    """Nobody knows a key of it: nothing is said of its mail, and `xw keys` names the command."""
+    (team.box("alice") / "key").unlink()
+    at("new")
+    team.ok("send", "info", "hello", "--to", "bob")
+    assert "`xw init --name alice` makes one" in team.run("keys").err

@@ -1,5 +1,6 @@
 """An instance's key, made by `init` and published on the hub: others tell its mail from a stranger's."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,7 @@ from xw.hub.contract import Hub
 from xw.instance import Instance
 from xw.keyring import Keyring
 from xw.mirror.recognise import recognise
-from xw.signing.keys import PrivateKey
+from xw.signing.keys import PrivateKey, PublicKey
 from xw.trust import former, published
 from xw.trust.pins import OWN, Pin, pin
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from xw.shapes import keys as shapes
 
 
-def ensure(instance: Instance, hub: Hub, fresh: bool = False) -> None:
+def ensure(
+    instance: Instance, hub: Hub, fresh: bool = False, tell: Callable[[str], None] = lambda text: None
+) -> None:
     """Make a key for an instance that has none here, and publish it on the hub; repeating it is harmless.
 
     Nothing is published on a hub that cannot be written from here. A hub that is not `fresh` and has another
-    id than before takes its keys here along. Raise Refused if the key cannot be used.
+    id than before takes its keys here along. `tell` gets a sentence if the name publishes a key that is not
+    here. Raise Refused if the key cannot be used.
     """
     mirror = instance.carrier.mirror
     before = mirror.notes.about().id or "" if mirror else keyring.known_hub(instance.root)
@@ -39,7 +43,10 @@ def ensure(instance: Instance, hub: Hub, fresh: bool = False) -> None:
             keyring.note_hub(instance.root, ring.hub_id)
         key = ring.find(instance.name)
         if key is None:
+            others = published.keys(hub.keys([instance.name])[0])
             _make(instance, hub)
+            if others:
+                tell(_stranger(instance.name, others))
         else:
             publish(instance, hub, key)
             for line in ring.lines(instance.name).splitlines()[:1]:
@@ -47,6 +54,12 @@ def ensure(instance: Instance, hub: Hub, fresh: bool = False) -> None:
     except OSError as error:  # in a sandbox: the mail goes unsigned, and `doctor` says so
         if error.errno not in DENIED:
             raise
+
+
+def _stranger(name: str, others: list[PublicKey]) -> str:
+    """Return the sentence about a first key made here for a name that others know by another one."""
+    known = f"{name} publishes another key, {others[0].fingerprint}, which is not here"
+    return f"{known}: others will see NEW KEY at mail from here until they run `xw trust {name}`"
 
 
 def take_along(hub: Hub, old: Keyring, new: Keyring) -> None:

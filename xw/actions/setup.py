@@ -210,7 +210,7 @@ def init(
     joined = not new_hub and (second or not found.path)
     there = tuple(one for one in hub.instances() if one != chosen) if joined else ()
     made = open_instance(Options(chosen, url, path), environ)
-    keys.ensure(made, hub, fresh=new_hub)
+    keys.ensure(made, hub, fresh=new_hub, tell=tell)
     if key is not None:
         former.return_mail(made, was, tell)
     grouping.restore(made)

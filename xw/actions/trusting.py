@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import clock, keyring, layout
+from xw.actions.unsigned import why_unsigned
 from xw.credentials import ALLOWED
 from xw.errors import NotFound, Refused, Usage
 from xw.instance import Instance
@@ -42,13 +43,17 @@ class KnownKey(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """The keys known here for a hub, and the team's file, empty if there is none."""
+    """The keys known here for a hub, and the team's file, empty if there is none.
+
+    `hint` is what to do if the acting instance has no key here; else it is empty.
+    """
 
     name: str
     hub: str
     hub_id: str
     allowed_signers: str
     keys: tuple[KnownKey, ...]
+    hint: str = ""
 
     def to_json(self) -> "shapes.Keys":
         """Return the object that `--json` prints."""
@@ -106,7 +111,8 @@ def listed(instance: Instance) -> Keys:
     ring = credentials.keyring
     found = pins.load(ring.trusted)
     here = {name: key for name in keyring.names(ring) if (key := ring.find(name))}
-    if (own := ring.find(instance.name)) is not None:
+    own = ring.find(instance.name)
+    if own is not None:
         here[instance.name] = own
     known = [
         KnownKey(name, pin.key, pin.how, pin.at, pin.confirmed, _file(ring, name, pin.key, here.get(name)))
@@ -126,7 +132,14 @@ def listed(instance: Instance) -> Keys:
         credentials.hub_id,
         credentials.allowed if signers else "",
         tuple(ordered),
+        "" if own else _hint(instance),
     )
+
+
+def _hint(instance: Instance) -> str:
+    name = instance.name
+    none = f"no key of {name} is here for {instance.hub.url}: `xw init --name {name}` makes one"
+    return why_unsigned(instance) or none
 
 
 def _file(ring: keyring.Keyring, name: str, key: PublicKey, own: PrivateKey | None) -> str:

@@ -89,6 +89,7 @@ class Policy:
 
         The message is durable: another error is reported, and must not make it look unsent.
         """
+        self._tell_of_unsigned()
         known: list[str] = []
         try:
             sent, problem = self.instance.carrier.after_send(sent)
@@ -101,6 +102,14 @@ class Policy:
 
             raise returned(known, sent)
         return sent
+
+    def _tell_of_unsigned(self) -> None:
+        """Report that the mail went unsigned though others know a key of its sender."""
+        if self.instance.credentials.keyring.path(self.instance.name) is None:
+            from xw.actions.unsigned import why_unsigned
+
+            why = why_unsigned(self.instance)
+            self.tell(why and f"sent unsigned: {why}")
 
     def tell(self, text: str | None) -> None:
         """Report a sentence, if there is one; keep it in the notes if `report` fails."""

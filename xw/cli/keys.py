@@ -19,8 +19,8 @@ def list_(call: Call) -> None:
     if call.json:
         emit(found.to_json())
         return
-    if not found.keys:
-        tell(f"no key is known here for {found.hub}: `xw init --name {found.name}` makes yours")
+    if found.hint:
+        warn(found.hint)
     for one in found.keys:
         tell(_line(one))
     if found.allowed_signers:
