@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.places.repository import ok
 from tests.remote.conftest import Join, alice, bob, hub, join  # noqa: F401
 from tests.remote.machine import Machine, disconnect
 from tests.ssh.conftest import home, keys, known, server  # noqa: F401
+from xw import config
 
 BLAMED = ("remount", "owner and mode", "permissions", "make room", "is sshd running", "spelt right")
 # The exit codes with a hub that cannot be written, and with one that cannot be reached.
@@ -91,6 +93,7 @@ def test_a_hub_that_cannot_be_written(tmp_path: Path, way: str) -> None:
         (tmp_path / name).mkdir()
         ok(tmp_path / name, "init", "--name", name, "--hub", str(hub_place / "team"))
     (tmp_path / "alice").rename(project)
+    shutil.copytree(config.user_folder(os.environ), project / "config" / "xw")  # alice's key
     ok(tmp_path / "bob", "send", "task", "work", "--to", "alice")
     mount = f'mount --bind {hub_place} {hub_place} && mount -o remount,bind,ro {hub_place} && exec "$@"'
     confine = ["unshare", "-m", "sh", "-c", mount, "sh"]
