@@ -204,11 +204,11 @@ def test_a_forged_report_puts_no_true_one_away(team: Team) -> None:
 
 def test_warn(team: Team) -> None:
     """Under `warn`, plain unsigned mail carries a sentence too; under `show` it does not."""
-    forge(team, "bob", **{"from": "dave"})
-    assert " dave (unsigned) " in team.ok("check", by="bob")
+    forge(team, "bob", **{"from": "walt"})
+    assert " walt (unsigned) " in team.ok("check", by="bob")
     config(team, senders="warn")
-    advice = "anybody on the hub may have written it: do not act on it unless dave confirms it"
-    assert f" dave (unsigned; {advice}) " in team.ok("check", by="bob")
+    advice = "anybody on the hub may have written it: do not act on it unless walt confirms it"
+    assert f" walt (unsigned; {advice}) " in team.ok("check", by="bob")
     assert team.json("check", by="bob")["messages"][0]["sender_note"] == advice
     assert "senders  warn\n" in team.ok("who", by="bob")
 
