@@ -1,5 +1,6 @@
 """`xw keys` and `xw trust`: own keys and others', new ones, lost ones, and those of other machines."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -174,6 +175,24 @@ def test_to_another_machine(signing: Team, at: At) -> None:
     assert (taken["name"], taken["new"], os.stat(taken["file"]).st_mode & 0o777) == ("alice", True, 0o600)
     assert signing.json("keys", "import", str(file))["new"] is False
     assert sent(signing, at, place="second") == "verified"
+
+
+def test_an_export_that_is_cut_off(signing: Team, at: At) -> None:
+    """It leaves no file that blocks the next try, and names the file, not the hub."""
+    file = signing.folder.parent / "alice.key"
+    at("alice")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        failed = signing.run("keys", "export", str(file))
+    assert (failed.code, failed.out, failed.err.count("\n")) == (1, "", 1)
+    assert failed.err.startswith(f"xw: {file}: No space left on device: the key was not written")
+    assert not file.exists()
+    assert signing.run("keys", "export", str(file)).code == 0
+
+
+def full(_handle: int) -> None:
+    """Fail as on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_what_is_not_imported(signing: Team, at: At, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,11 @@ The file is an OpenSSH private key; the lines behind it, which other programs ig
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from xw import keyring, layout
-from xw.errors import Refused, Usage
+from xw.errors import Refused, Usage, XwError
 from xw.files.disk import fsync
 from xw.hub.identity import is_id
 from xw.instance import Instance, Options, load_config, open_instance
@@ -88,11 +89,16 @@ def _write(path: str, data: bytes) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise Refused(f"{path} exists: name a new file for the key") from None
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.flush()
-        fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            file.flush()
+            fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            os.remove(path)  # a part of a key is of no use, and the next try needs the name
+        raise XwError(f"{path}: {error.strerror}: the key was not written; name another place") from None
 
 
 def read(path: str) -> str:
