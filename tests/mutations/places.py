@@ -10,8 +10,8 @@ MUTATIONS = (
     Mutation(
         "of two that register a name first, one wins",
         "xw/hub/directory.py",
-        "            self._publish_first(_card_bytes(made), scratch, path)",
-        "            self.files.replace(_card_bytes(made), scratch, path)",
+        "            self._publish_first(card_bytes(made), scratch, path)",
+        "            self.files.replace(card_bytes(made), scratch, path)",
         ("tests/hub/test_contract.py::test_register_first",),
     ),
     Mutation(

@@ -108,7 +108,7 @@ MUTATIONS = (
     Mutation(
         "a card has a largest size and depth",
         _GUARD,
-        "or not _is_flat(card, _DEEP) or len(str(card)) > _CARD_LIMIT:\n",
+        "or not _is_flat(card, _DEEP) or len(card_bytes(card)) > _CARD_LIMIT:\n",
         "or False:\n",
         _HOSTILE,
     ),

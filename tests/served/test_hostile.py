@@ -358,6 +358,25 @@ def test_the_own_mailbox_has_bounds(hub: Path) -> None:
         assert alice.call("locate", {"to": "alice", "name": name})["is"][0] == "done"
 
 
+def test_a_card_is_measured_as_it_is_written(hub: Path) -> None:
+    """No characters of four bytes, and no fields added bit by bit, make a card that others cannot read."""
+    with connected(hub, "alice") as alice, connected(hub, "bob") as bob:
+        cards: tuple[dict[str, object], ...] = (
+            {"description": 20_000 * "\U0001f600"},
+            {"x": [[]] * 9000},
+        )
+        for card in cards:
+            told = alice.call("register", {"owner": "alice", "card": card})
+            assert told["error"]["kind"] == "Refused", card
+        for number in range(4):
+            card = {f"x{number}": 30_000 * "x"}
+            told = alice.call("register", {"owner": "alice", "card": card})
+            assert ("error" in told) == (number > 1), (number, told)
+        seen = bob.call("peer", {"name": "alice"})["is"]
+        assert seen["card"] and not seen.get("problem"), seen
+    json.loads((hub / "alice/card.json").read_text())
+
+
 def test_what_is_seen_of_others_mail(hub: Path) -> None:
     """The time of the oldest pending message is seen, and neither who sent it nor what kind it is."""
     (name,) = os.listdir(hub / "bob/inbox/pending")

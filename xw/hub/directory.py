@@ -178,9 +178,9 @@ class DirectoryHub:
         if first:
             # By link, so that one of two simultaneous callers wins: the time makes their bytes differ.
             made = {**card, "created": clock.rfc3339(clock.now())}
-            self._publish_first(_card_bytes(made), scratch, path)
+            self._publish_first(card_bytes(made), scratch, path)
         elif new:
-            self.files.replace(_card_bytes(card), scratch, path)
+            self.files.replace(card_bytes(card), scratch, path)
         else:
             old: dict[str, object] = {}
             with suppress(FileNotFoundError, Damaged):
@@ -259,7 +259,7 @@ class DirectoryHub:
         path, scratch = f"{name}/{layout.CARD}", self.mailbox(name).at(layout.SCRATCH)
         (before,) = self.files.stat_all([path])
         for _ in range(_TRIES):
-            self.files.replace(_card_bytes(card), scratch, path)
+            self.files.replace(card_bytes(card), scratch, path)
             if isinstance(before, OSError) or self.files.stat(path).mtime != before.mtime:
                 return
             time.sleep(1.2 / _TRIES)
@@ -580,5 +580,9 @@ def _is_instance(looks: "Sequence[Stat | OSError]") -> bool:
     return tuple(look.kind for look in looks if not isinstance(look, OSError)) == INSTANCE
 
 
-def _card_bytes(card: Mapping[str, object]) -> bytes:
-    return (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
+def card_bytes(card: Mapping[str, object]) -> bytes:
+    """Return a card's file. Raise Refused if it is larger than what readers take."""
+    data = (json.dumps(dict(card), indent=2, ensure_ascii=False) + "\n").encode()
+    if len(data) > _LIMIT:
+        raise Refused(f"a card has at most {_LIMIT // 1024} KiB, and this one would have {len(data):,} bytes")
+    return data

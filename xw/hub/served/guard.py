@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from xw import layout
 from xw.errors import Damaged, Refused, Unreadable
+from xw.hub.directory import card_bytes
 from xw.hub.served import protocol
 from xw.message import Message, decode
 
@@ -127,7 +128,7 @@ class Asked:
     def card(self) -> dict[str, object]:
         """Return a card for the member's own name. Rooms are made on the hub's host."""
         card = self._values.get("card")
-        if not isinstance(card, dict) or not _is_flat(card, _DEEP) or len(str(card)) > _CARD_LIMIT:
+        if not isinstance(card, dict) or not _is_flat(card, _DEEP) or len(card_bytes(card)) > _CARD_LIMIT:
             raise Refused(f"a card is an object of at most {_CARD_LIMIT // 1024} KiB")
         if card.get("kind") == "room":
             raise Refused("a room runs on the host of its hub's files: make it there")
