@@ -3,13 +3,16 @@
 import json
 import os
 import struct
+import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+
+import pytest
 
 from tests.cli.team import until
 from tests.served.rogue import Rogue, connected, message, packed
-from tests.served.test_hostile import hub  # noqa: F401  # a fixture
+from tests.served.test_hostile import hub, made  # noqa: F401  # `hub` is a fixture
 from xw.hub.served import frames
 from xw.hub.served import protocol as words
 
@@ -124,6 +127,35 @@ def test_connecting_too_often(hub: Path) -> None:  # noqa: F811
     for number in range(6):
         with connected(hub, "alice") as alice:
             assert (b"connects too often: wait until 20" in alice.greeting) == (number >= 4)
+
+
+@pytest.mark.root
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Members read and settle their mail; what needs space fails for now, and goes on once there is some."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", tmp_path], check=True)
+    try:
+        hub = made(tmp_path)
+        name, data = message("bob", "alice", at=AT)
+        with connected(hub, "bob") as bob:
+            assert bob.deliver(("alice", name, data))["is"] == [None]
+        filling = tmp_path / "filling"
+        with suppress(OSError), filling.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        with connected(hub, "alice") as alice:
+            assert alice.call("survey", {"owner": "alice", "known": []})["is"] == [[], False]
+            alice.call("fetch", {"owner": "alice", "messages": [["pending", name]]})
+            assert data in alice.heard
+            told = alice.deliver(("bob", *message("alice", "bob", at=AT)))
+            error = told.get("error") or told["is"][0]
+            assert (error["kind"], "No space left" in error["text"]) == ("XwError", True), error
+            move = {"name": name, "source": "pending", "state": "done", "reason": "", "kind": ""}
+            assert alice.call("settle", {"owner": "alice", "moves": [move]})["is"] == [None]
+            filling.unlink()
+            assert outcomes(alice, 1) == [None]
+        assert not list((hub / ".served/alice").glob("used.json.*"))
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_calls_too_fast(hub: Path) -> None:  # noqa: F811

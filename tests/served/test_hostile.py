@@ -39,7 +39,12 @@ PATHS = (
 @pytest.fixture
 def hub(tmp_path: Path) -> Path:
     """A hub where carol has written to bob, with a file, and bob to carol."""
-    root = tmp_path / "hub"
+    return made(tmp_path)
+
+
+def made(folder: Path) -> Path:
+    """Return such a hub in a folder."""
+    root = folder / "hub"
     create_hub(LocalFiles(str(root)), "test", "", group=False, links=True)
     here = DirectoryHub(LocalFiles(str(root)), str(root))
     for name in ("alice", "bob", "carol"):

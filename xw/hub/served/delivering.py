@@ -58,14 +58,22 @@ class Deliveries:
         pending: dict[str, int] = {}
         outcomes: list[XwError | None] = []
         for index, letter in enumerate(letters):
-            error = held.get(letter.to) or self._late(letter, pending)
-            if error is None:
-                error = self._deliver(index, letter)
-                pending[letter.to] += error is None
+            error = held.get(letter.to) or self._try(index, letter, pending)
             if error and not isinstance(error, (NotFound, Refused)):
                 held[letter.to] = error
             outcomes.append(error)
         return [error and words.error_to_json(error) for error in outcomes]
+
+    def _try(self, index: int, letter: _Letter, pending: dict[str, int]) -> XwError | None:
+        """Deliver one if it need not wait; return its outcome."""
+        try:
+            error = self._late(letter, pending)
+            if error is None:
+                error = self._deliver(index, letter)
+                pending[letter.to] += error is None
+        except OSError as full:  # of what is used, or the audit; it passes, and a repetition is harmless
+            return XwError(f"on the hub's host: {full.strerror or full}: this waits in the outbox")
+        return error
 
     def _letters(self, count: int) -> list[_Letter]:
         """Read the parcels. Raise Broken, or Refused once all are read."""

@@ -5,6 +5,7 @@ name. A member's use lies in `<name>/used.json`, under a lock of its own: bucket
 with time. Whatever exceeds one waits in its sender's outbox. Used by `server`, `calls`, `delivering`.
 """
 
+import errno
 import json
 import os
 import time
@@ -85,8 +86,8 @@ class Used:
         return None
 
     def give_back(self, key: str, count: int) -> None:
-        """Undo a use."""
-        with self._files.locked_briefly(f"{self._folder}/.lock"):
+        """Undo a use, if the disk allows it."""
+        with suppress(OSError), self._files.locked_briefly(f"{self._folder}/.lock"):
             levels = self._levels()
             most, _ = self._buckets[key]
             left = {**levels, key: min(most, levels[key] + count)}
@@ -110,10 +111,20 @@ class Used:
         """Replace the note. Not durable: after a power cut the buckets are full."""
         path = self._files.path(f"{self._folder}/used.json")
         scratch = f"{path}.{os.getpid()}"
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(about, file)
-        os.replace(scratch, path)
+        try:
+            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(about, file)
+            os.replace(scratch, path)
+        except OSError:
+            with suppress(OSError):
+                os.remove(scratch)
+            raise
+
+
+def is_full(error: OSError) -> bool:
+    """Return True if the disk has no space for a note, which must not keep a member from reading."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def pending_from(files: LocalFiles, to: str, member: str) -> int:

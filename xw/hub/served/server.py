@@ -25,7 +25,7 @@ from xw.hub.served.calls import Calls
 from xw.hub.served.delivering import Deliveries
 from xw.hub.served.frames import Broken, Channel, Frame
 from xw.hub.served.guard import Asked
-from xw.hub.served.limits import FOLDER, Used, limits_of, until
+from xw.hub.served.limits import FOLDER, Used, is_full, limits_of, until
 from xw.hub.served.protocol import Greeting
 from xw.hub.served.uploads import Cut, ServedDirectory
 
@@ -140,10 +140,16 @@ class Server:
         member = self._who.member
         layout.check_name(member)
         notes = LocalFiles(hub.files.root)  # private, also in a hub that a group shares
-        notes.make_folders([FOLDER, f"{FOLDER}/{member}"])
         self._limits = limits_of(notes, member)
         used = Used(notes, member, self._limits)
-        if late := used.take({"connections": 1}):
+        try:
+            notes.make_folders([FOLDER, f"{FOLDER}/{member}"])
+            late = used.take({"connections": 1})
+        except OSError as error:
+            if not is_full(error):
+                raise
+            late = None  # the slots are the limit then
+        if late:
             raise XwError(
                 f"{member} connects too often: wait until {until(late[1])}, or run `xw sync --watch`"
             )

@@ -44,8 +44,9 @@ def take(files: LocalFiles, member: str, count: int) -> Slot | None:
         handle = _free(paths)
     if handle is None:
         return None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    with suppress(OSError):  # a full disk: this server is not ended for a newer one
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
     return Slot(handle)
 
 
