@@ -6,6 +6,7 @@ A key belongs to a hub, by its id, and to a name on it:
     <project>/.xw/keys/<hub id>/<name>               only where the first cannot be written, as in a sandbox
     …/<name>.new                                     a key before it is published: it signs nothing
     …/<name>.pub                                     the lines that the hub published with the key
+    …/hub.json                                       the URL of a hub that may be served, for the next login
     <user's configuration>/keys/hubs/<digest>.json   the id of the hub in a directory, as `init` has seen it
 
 `XW_KEY` names another file for the private key. `trust` keeps its notes about others' keys beside them.
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 16 * 1024  # bytes of a key's file
 _HUBS = "hubs"
+_URL = "hub.json"
 _NEW = ".new"
 _LINES = ".pub"
 _LOCK = "keys.lock"
@@ -181,6 +183,30 @@ def of(hub_id: str, found: "Config", environ: Mapping[str, str] = os.environ) ->
         folders.append(f"{found.folder}/.xw/keys/{hub_id}")
     named = environ.get("XW_KEY", "")
     return Keyring(hub_id, tuple(folders), os.path.abspath(os.path.expanduser(named)) if named else "")
+
+
+def note_url(ring: Keyring, url: str) -> None:
+    """Note the URL of a keyring's hub, whose host may know the keys; where that fails, nothing is noted."""
+    from xw.files.local import LocalFiles
+
+    with suppress(OSError):
+        files = LocalFiles(ring.folders[0])
+        files.make_folder("")
+        files.replace(json.dumps({"url": url}).encode(), "", _URL)
+
+
+def with_urls(name: str, environ: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
+    """Return the user's keys of a name that a served hub may know: each hub's noted URL, and the file."""
+    above = f"{config.user_folder(environ)}/keys"
+    found: list[tuple[str, str]] = []
+    with suppress(FileNotFoundError):
+        for folder in sorted(os.listdir(above)):
+            with suppress(OSError, Damaged):
+                path = f"{above}/{folder}/{name}"
+                os.stat(path)
+                with open(f"{above}/{folder}/{_URL}", "rb") as file:
+                    found.append((str(parse_object(file.read(_LIMIT)).get("url", "")), path))
+    return found
 
 
 def read(path: str) -> "PrivateKey":

@@ -139,7 +139,7 @@ MUTATIONS = (
     Mutation(
         "a key follows its name",
         "xw/actions/login_key.py",
-        "if isinstance(hub, ServedHub) and hub.member == name:",
+        "if _member(url, path) == name:  # since a rename",
         "if False:",
         _INVITED,
     ),
@@ -162,6 +162,13 @@ MUTATIONS = (
         "xw/actions/registering.py",
         "    notes.reached(name)\n",
         "",
+        _INVITED,
+    ),
+    Mutation(
+        "a key that was imported opens its mailbox",
+        "xw/actions/login_key.py",
+        "        key = _brought(url, name, environ)\n",
+        "        pass\n",
         _INVITED,
     ),
     Mutation(

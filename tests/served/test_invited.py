@@ -161,6 +161,38 @@ def test_mail_that_had_not_left_before_a_new_name(host: Host, guest: Callable[[s
     assert [*(old / "outbox/bob").iterdir()] == []
 
 
+def test_an_exported_key_on_a_second_machine(
+    host: Host, home: Home, guest: Callable[[str], Guest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`keys import`, then `init`, is all: the key opens the mailbox, also by another path in the URL."""
+    alice, bob = guest("alice"), guest("bob")
+    for one in (alice, bob):
+        assert one.come(host.invite(one.name)).code == 0
+        one.set(offline_s=30.0)
+    assert alice.run("keys", "export", str(tmp_path / "alice.key")).code == 0
+    task = bob.send("alice", "Sum these")
+    (home.ssh / "id_ed25519").unlink()
+    disconnect()
+    (tmp_path / "west-config").mkdir()
+    west = Guest(tmp_path / "west", "alice", host.url)
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path / "west-config"))
+        stranger = west.run("init", "--name", "alice", "--hub", host.url)
+        assert (stranger.code, "`xw hub invite NAME`" in stranger.err) == (6, True), stranger
+        west.ok("keys", "import", str(tmp_path / "alice.key"))
+        came = west.run("init", "--name", "alice", "--hub", host.url)
+        assert came.code == 0, came
+        west.set(offline_s=30.0)
+        assert [one["id"] for one in west.json("check")["messages"]] == [task]
+        assert len(host.members()["alice"]) == 1
+    # A wrong path in xw.json: the key decides which hub it is.
+    disconnect()
+    alice.set(hub=f"{host.url}-typo")
+    again = alice.run("init", "--name", "alice")
+    assert again.code == 0, again
+    assert [one["id"] for one in alice.json("check")["messages"]] == [task]
+
+
 def test_a_removed_member(host: Host, guest: Callable[[str], Guest]) -> None:
     """A removed key is refused at the next request of a connection that is open, and at the next login."""
     alice = guest("alice")

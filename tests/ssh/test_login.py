@@ -68,7 +68,7 @@ def test_no_key(known: Sshd, home: Home) -> None:
     only(home, None)
     found = refusal(known)
     assert "no key to log in with" in found
-    assert f"ssh-copy-id -p {known.port}" in found
+    assert f"ssh-copy-id -p {known.port}" in found and "`xw hub invite NAME`" in found
 
 
 def test_wrong_key(known: Sshd, home: Home, keys: Keys) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from xw import keyring, layout
+from xw import config, keyring, layout
 from xw.errors import Refused, Usage, XwError
 from xw.files.disk import fsync
 from xw.hub.identity import is_id
@@ -127,6 +127,8 @@ def take(options: Options, text: str, environ: Mapping[str, str] = os.environ) -
     if ring.named:
         raise Usage(f"XW_KEY names the key {ring.named}: unset it to import another one")
     path, new = _keep(ring, name, key)
+    if hub and config.is_remote(hub):  # its host may know the key: `init` tries it
+        keyring.note_url(ring, hub)
     return Imported(name, hub, hub_id, key.public.fingerprint, path, new)
 
 

@@ -9,13 +9,15 @@ from contextlib import suppress
 
 from xw import config, keyring, schemes
 from xw.config import Config
-from xw.errors import Refused, Usage, XwError
+from xw.errors import Refused, Unreachable, Usage, XwError
 from xw.files.local import LocalFiles
 from xw.hub.served import invitation
 from xw.instance import usual_mirror
 from xw.keyring import Keyring
 from xw.mirror.notes import About, about
 from xw.signing.keys import generate
+
+_TRIES = 2  # logins, each of which may be refused
 
 
 def login(
@@ -42,7 +44,11 @@ def login(
     key = known.key(name)
     if key is not None or offline:
         return key, ""
-    return _renamed(url, name, known, keyring.of(known.id or "", found, environ), tell)
+    ring = keyring.of(known.id or "", found, environ)
+    key, was = _renamed(url, name, known, ring, tell)
+    if key is None and not ring.named and schemes.of(url) == "ssh":
+        key = _brought(url, name, environ)
+    return key, was
 
 
 def mirror_of_same(own: str, url: str, invite: str | None, found: Config, environ: Mapping[str, str]) -> str:
@@ -60,20 +66,49 @@ def _renamed(
     url: str, name: str, known: About, ring: Keyring, tell: Callable[[str], None]
 ) -> tuple[str | None, str]:
     """Return the key of another instance here that the hub knows by `name` now, and its old name."""
-    from xw.hub.opening import open_hub
-    from xw.hub.served.client import ServedHub
-
     for old, path in known.served:
         if path and not os.path.exists(path):
             continue
         with suppress(XwError):  # this key is not the one, or joining the hub reports the reason
-            hub = open_hub(url, path)
-            if isinstance(hub, ServedHub) and hub.member == name:
+            if _member(url, path) == name:  # since a rename
                 tell(f"{old} has the name {name} on this hub now: its key and its settings are kept")
                 if not path:
                     return path, old
                 return ring.path(name) or ring.keep(name, keyring.read(path)), old
     return None, ""
+
+
+def _member(url: str, path: str) -> str:
+    """Return the name by which a served hub knows the key in a file. Raise XwError if it does not."""
+    from xw.hub.opening import open_hub
+    from xw.hub.served.client import ServedHub
+
+    hub = open_hub(url, path)
+    return hub.member if isinstance(hub, ServedHub) else ""
+
+
+def _brought(url: str, name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the user's key of a name that was imported or invited, if the hub at `url` knows it as that."""
+    from xw.files.ssh.target import Target, parse
+
+    def unlike(pair: tuple[str, str]) -> tuple[bool, ...]:
+        with suppress(Usage):
+            noted: Target = parse(pair[0])
+            return noted != here, (noted.host, noted.port) != (here.host, here.port), noted.host != here.host
+        return True, True, True
+
+    here = parse(url)
+    keys = keyring.with_urls(name, environ)
+    # A host may be known by several names, and a hub by several paths; but few logins may be refused.
+    for _, path in sorted(keys, key=unlike)[:_TRIES]:
+        try:
+            if _member(url, path) == name:
+                return path
+        except Unreachable:
+            break  # joining the hub reports the reason
+        except XwError:
+            continue  # this key is not the one, or joining reports the reason
+    return None
 
 
 def use(
@@ -93,8 +128,10 @@ def use(
         raise Usage(f"--invite is for a hub at ssh://…, not for {url}: copy the whole line")
     from xw.hub.served.joining import hand_over
 
-    key = own_key(keyring.of(given.hub_id, found, environ), name)
+    ring = keyring.of(given.hub_id, found, environ)
+    key = own_key(ring, name)
     hand_over(url, name, given, key, tell)
+    keyring.note_url(ring, url)
     return key
 
 

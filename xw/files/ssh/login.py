@@ -14,6 +14,7 @@ from xw.files.ssh.target import PORT
 from xw.text import visible
 
 _ANSWER = 15.0  # seconds; sshd may look up the user in a remote directory
+_MEMBERS = "; if its owner serves the hub to members, ask for `xw hub invite NAME` there"
 
 
 class NotAccepted(Refused):
@@ -108,7 +109,7 @@ def _why_not(route: Route, tried: dict[str, set[bytes]], unusable: Unusable, out
         held = f", and {outcome} of {_names(tried)}" if tried else ""
         return f"{route}: the key {path} has a passphrase and no agent holds it{held}: `ssh-add {path}` first"
     if not tried:
-        copy = f"`ssh-keygen -t ed25519`, then `ssh-copy-id {_login(route)}`"
+        copy = f"`ssh-keygen -t ed25519`, then `ssh-copy-id {_login(route)}`{_MEMBERS}"
         return f"{route}: there is no key to log in with (checked {_files(route)}){_wrong(unusable)}: {copy}"
     if route.served:
         return (
@@ -119,6 +120,7 @@ def _why_not(route: Route, tried: dict[str, set[bytes]], unusable: Unusable, out
         f"{route}: login refused: tried {_names(tried)}; {outcome}{_wrong(unusable)}: "
         f"is the user {route.user!r} right? `ssh-copy-id {_login(route)}` installs a key; "
         f"if it is there, its sshd log names the reason (`from=` before the key, account expired or locked)"
+        f"{_MEMBERS}"
     )
 
 
