@@ -15,6 +15,7 @@ from tests.served.rogue import Rogue, connected, message, packed
 from tests.served.test_hostile import hub, made  # noqa: F401  # `hub` is a fixture
 from xw.hub.served import frames
 from xw.hub.served import protocol as words
+from xw.layout import HUB_MARK
 
 AT = 1_795_239_012_000_000
 
@@ -127,6 +128,42 @@ def test_connecting_too_often(hub: Path) -> None:  # noqa: F811
     for number in range(6):
         with connected(hub, "alice") as alice:
             assert (b"connects too often: wait until 20" in alice.greeting) == (number >= 4)
+
+
+def test_registering_in_a_loop(hub: Path) -> None:  # noqa: F811
+    """Archives stay, so a member makes few; `init` of a mailbox that is there costs nothing."""
+    limit(hub, registrations_per_hour=4)
+    own = {"owner": "alice"}
+    card = {**own, "card": {"name": "alice", "kind": "agent"}, "first": False}
+    with connected(hub, "alice") as alice, connected(hub, "bob") as bob:
+        for _ in range(10):
+            assert alice.call("register", card)["is"] is False
+        for _ in range(2):
+            assert "is" in alice.call("unregister", own)
+            assert alice.call("register", card)["is"] is True
+        entries = len(os.listdir(hub))
+        for _ in range(5):
+            told = alice.call("unregister", own)["error"]
+            assert told["kind"] == "XwError"
+            assert (
+                "alice was registered and unregistered too often on this hub: wait until 20" in told["text"]
+            )
+        assert len(os.listdir(hub)) == entries
+        assert "is" in bob.call("unregister", {"owner": "bob"})
+
+
+def test_marks(hub: Path) -> None:  # noqa: F811
+    """A member leaves few, and removes those of a day ago that nobody has removed."""
+    limit(hub, marks_per_hour=3)
+    old = hub / f"{HUB_MARK}0123"
+    old.touch()
+    os.utime(old, (time.time() - 86_500,) * 2)
+    with connected(hub, "alice") as alice:
+        found = [alice.call("leave_mark", {"mark": f"{number:032x}"}) for number in range(4)]
+    assert [("error" in told) for told in found] == [False, False, False, True]
+    assert "alice has left too many marks on this hub: wait until 20" in found[3]["error"]["text"]
+    assert not old.exists()
+    assert len(list(hub.glob(f"{HUB_MARK}*"))) == 3
 
 
 @pytest.mark.root

@@ -164,14 +164,27 @@ class Calls:
     # The own mailbox
 
     def _register(self, asked: Asked, frame: Frame) -> object:
-        return self._hub.register(asked.owner(), asked.card(), asked.flag("first"))
+        owner, card, first = asked.owner(), asked.card(), asked.flag("first")
+        if not self._hub.knows(owner):
+            self._count_registration()
+        return self._hub.register(owner, card, first)
 
     def _unregister(self, asked: Asked, frame: Frame) -> object:
-        left = self._hub.unregister(asked.owner())
+        owner = asked.owner()
+        self._count_registration()
+        left = self._hub.unregister(owner)
         for start in range(0, len(left.returned), _MOST):
             part = left.returned[start : start + _MOST]
             self._channel.tell(frames.ITEM, {"returned": [list(one) for one in part]})
         return [left.name, left.archive]
+
+    def _count_registration(self) -> None:
+        """Use up one of the member's registrations: each leaves folders, and its end an archive."""
+        if late := self._used.take({"registrations": 1}):
+            raise XwError(
+                f"{self._member} was registered and unregistered too often on this hub: "
+                f"wait until {until(late[1])}"
+            )
 
     def _set_groups(self, asked: Asked, frame: Frame) -> object:
         self._hub.set_groups(asked.owner(), asked.groups())

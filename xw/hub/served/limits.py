@@ -36,6 +36,7 @@ class Limits(NamedTuple):
     connections_per_minute: int = 240
     calls_per_second: int = 50  # on one connection; beyond that it is answered more slowly
     marks_per_hour: int = 30
+    registrations_per_hour: int = 20  # and unregistrations, whose archives stay
 
 
 def limits_of(files: LocalFiles, member: str) -> Limits:
@@ -67,6 +68,7 @@ class Used:
             "bytes": (limits.bytes_per_day, limits.bytes_per_day / _DAY_S),
             "connections": (limits.connections_per_minute, limits.connections_per_minute / 60),
             "marks": (limits.marks_per_hour, limits.marks_per_hour / 3600),
+            "registrations": (limits.registrations_per_hour, limits.registrations_per_hour / 3600),
         }
 
     def take(self, wanted: Mapping[str, int]) -> tuple[str, float] | None:
