@@ -14,6 +14,8 @@ import pytest
 import xw
 from tests.cli.team import XW, Team, ageless, call, ended, forge, until
 from xw import clock
+from xw.actions import telling
+from xw.instance import Options, open_instance
 from xw.mcp import shown
 from xw.message import encode
 from xw.signing import line
@@ -239,6 +241,19 @@ def test_require(team: Team, stranger: Callable[..., str], started: Started) -> 
         out = ended(watch).out
         assert token[-8:] not in out and forged[-8:] not in out
     assert set(team.pending("bob")) == {token, forged}
+
+
+def test_a_waker_knows_that_mail_waits_though_it_may_not_speak(
+    team: Team, stranger: Callable[..., str]
+) -> None:
+    """On hold too: it looks again, as nothing that arrives tells of a confirmation."""
+    config(team, senders="require")
+    stranger("two")
+    team.send("one", kind="task")
+    bob = open_instance(Options("bob", config=str(team.folder / "xw.json")))
+    with telling.news(bob, "s1", telling.Turn(allowed=lambda: False)) as found:
+        assert found.inbox.total == 0
+        assert "sender not confirmed" in found.unconfirmed
 
 
 def test_hooks(team: Team, stranger: Callable[..., str]) -> None:

@@ -103,7 +103,7 @@ def _choose(instance: Instance, telling: Telling, turn: Turn | None, wanted: Wan
     if new:
         inbox = pending.check(instance, wanted._replace(only=frozenset(new)))
     if turn and not (_is_worth_a_turn(inbox, instance.now()) and turn.allowed()):
-        return News(Inbox((), 0), others)
+        return News(Inbox((), 0), others, unconfirmed=waits)
     if len(inbox) or inbox.newer:
         caused = (instance.now(), row) if turn else None
         telling.give(list(map(layout.short_id, new)), set(map(layout.short_id, pending_now)), caused)
