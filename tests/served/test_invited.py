@@ -1,6 +1,7 @@
 """`xw init --invite` on machines of their own: from the printed line to mail, a new name, a removed key."""
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,8 +15,9 @@ from tests.guarantees.killing import Killed, killed_at
 from tests.remote.machine import Machine, disconnect
 from tests.served.gate import Host
 from tests.ssh.conftest import Home
-from tests.ssh.sshd import public
+from tests.ssh.sshd import USER, public
 from xw.errors import Refused
+from xw.hub.served import invitation
 
 
 class Guest(Machine):
@@ -48,6 +50,17 @@ def test_mail_between_two_that_were_invited(host: Host, guest: Callable[[str], G
     assert alice.json("check")["messages"][0]["re"] == task
     listed = {one["name"]: one for one in json.loads(host.ok("members", "--json"))["members"]}
     assert {name: one["mailbox"] for name, one in listed.items()} == {"alice": True, "bob": True}
+
+
+def test_the_key_of_another_port(host: Host, guest: Callable[[str], Guest]) -> None:
+    """Without --host-key, the line has the key of the sshd at the port of --host; the machine believes it."""
+    made = host.run("invite", "alice", "--host", f"{USER}@localhost:{host.server.port}")
+    words = shlex.split(made.out)[1:]
+    assert invitation.read(words[-1]).host_key == invitation.host_key(f"{host.key}.pub")
+    assert guest("alice").come(words).code == 0
+    host.server.stop()
+    silent = host.run("invite", "bob", "--host", f"{USER}@localhost:{host.server.port}")
+    assert "no sshd of this machine answers there" in silent.err
 
 
 def test_the_line_on_another_machine(host: Host, guest: Callable[[str], Guest], tmp_path: Path) -> None:

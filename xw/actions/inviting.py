@@ -64,7 +64,7 @@ def invite(
     if not 1 <= days <= _MOST_DAYS:
         raise Usage(f"--days {days}: give a number from 1 to {_MOST_DAYS:,}")
     url = hub_here(options, environ)
-    key = invitation.host_key(host_key or "")
+    key = _host_key(host, host_key, tell)
     address = _address(host, url, tell)
     new, hub = join_hub(url, None, options.offline, tell)
     if new:
@@ -89,6 +89,24 @@ def invite(
         tell(f"{open_to_others} can be written by others, and sshd may ignore the keys: `chmod go-w` it")
     command = join(["xw", "init", "--name", name, "--hub", address, "--invite", str(word)])
     return Invitation(name, url, address, command, entry.fingerprint, entry.until, keys.path)
+
+
+def _host_key(host: str | None, file: str | None, tell: Callable[[str], None]) -> bytes:
+    """Return the public key of the sshd that `host` names if that has a port, else of this host's usual one.
+
+    Raise Usage if there is none, or `host` is invalid.
+    """
+    from xw.files.ssh.target import parse
+
+    port = None if file or not host else parse(f"ssh://{host}/~").port
+    if host and port:
+        from xw.files.ssh.scan import local_host_key
+
+        shown = local_host_key(parse(f"ssh://{host}/~").host, port)
+        if shown:
+            return shown
+        tell(f"{host}: no sshd of this machine answers there: the key is that in /etc/ssh, if not --host-key")
+    return invitation.host_key(file or "")
 
 
 def _address(host: str | None, url: str, tell: Callable[[str], None]) -> str:

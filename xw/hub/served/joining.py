@@ -100,7 +100,8 @@ def _why(error: Refused, link: SshLink, folder: str, name: str, invitation: Invi
         shown = known_hosts.fingerprint(invitation.host_key)
         return Refused(
             f"{link.name}: its host key is not the one in the invitation ({shown}): it is another host, or "
-            f"somebody is in between; nothing was sent. Ask the hub's owner for `xw hub invite {name} --host`"
+            f"somebody is in between; nothing was sent. Ask the hub's owner for "
+            f"`xw hub invite {name}` with the --host-key of that sshd"
         )
     if not isinstance(error, NotAccepted):
         return error
