@@ -18,7 +18,8 @@ from unittest import mock
 from tests.schemas import validate
 from xw import clock, layout
 from xw.__main__ import run
-from xw.message import encode
+from xw.instance import Options, open_instance
+from xw.message import encode, unsigned
 
 NAMES = ("alice", "bob", "carol")
 XW = str(Path(sys.executable).with_name("xw"))  # the installed console script
@@ -80,10 +81,18 @@ class Team:
         )
 
 
-def forge(team: Team, owner: str, folder: str = "inbox/pending", **fields: Any) -> str:
-    """Put a well-formed message into a folder of a mailbox, as a hand-made one would lie there; its id."""
+def sign(team: Team, name: str) -> Callable[[bytes], bytes]:
+    """Return the function that signs an instance's messages."""
+    return open_instance(Options(name, config=str(team.folder / "xw.json"))).mailbox.sign
+
+
+def forge(team: Team, owner: str, folder: str = "inbox/pending", signer: Any = "", **fields: Any) -> str:
+    """Put a well-formed message into a folder of a mailbox, as a hand-made one would lie there; its id.
+
+    With `signer`, a name, it has the signature of that instance's key.
+    """
     whole: dict[str, Any] = {"from": "alice", "type": "info", "to": [owner], "body": "forged", **fields}
-    name, data = encode(whole, clock.now())
+    name, data = encode(whole, clock.now(), sign(team, signer) if signer else unsigned)
     (team.box(owner) / folder / name).write_bytes(data)
     return name.partition(".")[0]
 

@@ -269,14 +269,7 @@ def test_an_answer_that_came_too_late(team: Team) -> None:
     ask = team.start("ask", "--to", "bob", "well?")
     until(lambda: team.pending("bob"))
     (question,) = team.pending("bob")
-    forge(
-        team,
-        "alice",
-        type="reply",
-        re=question,
-        body="Yes.",
-        expires="2026-01-01T00:00:00Z",
-        **{"from": "bob"},
-    )
+    late = {"expires": "2026-01-01T00:00:00Z", "from": "bob"}
+    forge(team, "alice", type="reply", re=question, body="Yes.", signer="bob", **late)
     result = ended(ask)
     assert result[:2] == (0, "Yes.\n") and "came too late: it expired at 2026-01-01T00:00:00Z" in result.err

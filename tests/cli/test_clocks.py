@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, ended, forge, until
+from tests.cli.team import Team, ended, forge, sign, until
 from xw import clock
 from xw.actions.sending import send
 from xw.instance import Options, open_instance
@@ -25,7 +25,9 @@ AHEAD_OR_BEHIND = pytest.mark.parametrize(
 def _forge(team: Team, wrong: int, kind: str = "info", body: str = "x", re: str | None = None) -> Path:
     """Deliver a message of bob's to alice, whose clock is wrong by so many microseconds; its file."""
     fields = {"from": "bob", "type": kind, "to": ["alice"], "re": re, "thread": re, "body": body}
-    name, data = encode({**fields, "attachments": [], "expires": None}, clock.now() + wrong)
+    name, data = encode(
+        {**fields, "attachments": [], "expires": None}, clock.now() + wrong, sign(team, "bob")
+    )
     path = team.box("alice") / "inbox/pending" / name
     (scratch := team.box("alice") / "inbox/tmp/forged").write_bytes(data)
     scratch.rename(path)
@@ -98,10 +100,10 @@ def test_log_since_is_not_about_when_it_was_done(team: Team) -> None:
 def test_wait_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
     """`wait --re` returns what comes from one who was asked, and what has not expired."""
     question = team.send("what?", kind="question")
-    forge(team, "alice", type=kind, re=question, body="a third's", **{"from": "carol"})
+    forge(team, "alice", type=kind, re=question, body="a third's", signer="carol", **{"from": "carol"})
     late = {"from": "bob", "expires": "2026-01-01T00:00:00Z"}
     for folder in ("inbox/pending", "inbox/done"):
-        forge(team, "alice", folder, type=kind, re=question, body=f"too late, {folder}", **late)
+        forge(team, "alice", folder, type=kind, re=question, body=f"too late, {folder}", signer="bob", **late)
     waited = team.run("wait", "--re", question, "--timeout", "0")
     assert (waited.code, waited.out) == (4, "")
     team.send("bob's", "--re", question, by="bob", to="alice", kind=kind)
@@ -111,5 +113,5 @@ def test_wait_takes_no_answer_of_a_third(team: Team, kind: str) -> None:
 def test_wait_for_the_answer_to_what_another_sent(team: Team) -> None:
     """Any message that answers a received one counts, whoever wrote it."""
     question = team.send("what?", by="bob", to="alice", kind="question")
-    forge(team, "alice", type="reply", re=question, body="carol's", **{"from": "carol"})
+    forge(team, "alice", type="reply", re=question, body="carol's", signer="carol", **{"from": "carol"})
     assert team.json("wait", "--re", question, "--timeout", "0")["body"] == "carol's"

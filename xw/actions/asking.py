@@ -1,10 +1,10 @@
 """`ask`: send a question, wait for its answer, and report why none will come.
 
-An answer is a message from an instance that was asked; its `re` names the question, and it has a text. A
-FORGED one is no answer, nor a failure notice (`failure`), which counts only from those instances and from
-postmaster. The wait ends with an error as soon as nobody is left to answer: each instance asked has failed,
-or has settled the question (done, failed, withdrawn) without an answer. Ids of different senders are never
-compared; every message that arrives after the question was sent is read.
+An answer is a message from an instance that was asked; its `re` names the question, and it has a text. One
+that looks like somebody else's is no answer (`doubts`), nor a failure notice (`failure`), which counts only
+from those instances and from postmaster. The wait ends with an error as soon as nobody is left to answer:
+each instance asked has failed, or has settled the question (done, failed, withdrawn) without an answer. Ids
+of different senders are never compared; every message that arrives after the question was sent is read.
 """
 
 import time
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xw import failure, layout
 from xw.actions.absence import held_back
 from xw.actions.addressing import one_each
+from xw.actions.doubts import Doubts
 from xw.actions.inbox import Enclosed, enclosed
 from xw.actions.sending import send, split
 from xw.actions.transcript import Asleep
@@ -140,7 +141,7 @@ def _answer(
                 short = layout.short_id(question.id)
                 raise TimedOut(
                     f"no reply to {short} within {timeout:g} s; `xw wait --re {short}` keeps waiting, "
-                    f"`xw trace {short}` shows where it is",
+                    f"`xw trace {short}` shows where it is{fate.doubts.note}",
                     question.id,
                 )
             lookout.wait(left, most)
@@ -174,6 +175,7 @@ class _Fate:
         self._question = question
         self._tell = tell
         self._asked = (*question.delivered, *question.waiting)
+        self.doubts = Doubts(instance, question.name, self._asked)
         self._failed: set[str] = set()
         self._looked = time.monotonic()
         self._asked_at = dict.fromkeys(self._asked, self._looked)  # when the hub was last asked about each
@@ -195,8 +197,8 @@ class _Fate:
             # `ask` prints the body alone, which would hide that another instance wrote it.
             self._tell(f"{message.short} from {message.sender}, who was not asked, is left pending")
             return False
-        if message.is_forged:
-            self._tell(f"{message.short}, as if from {message.sender}, is left pending: {message.status}")
+        if left := self.doubts.about(message):
+            self._tell(left)
             return False
         reason = failure.sentence(message)
         if not payload.is_failure_notice(message):
@@ -292,4 +294,4 @@ class _Fate:
     def _why(self) -> str:
         short = layout.short_id(self._question.id)
         states = "; ".join(f"{name} {_ENDS[state]}" for name, state in self._ended.items())
-        return f"no answer to {short}: {states}; `xw trace {short}` shows where it is"
+        return f"no answer to {short}: {states}; `xw trace {short}` shows where it is{self.doubts.note}"

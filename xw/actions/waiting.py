@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from xw import failure, layout
+from xw.actions.doubts import Doubts
 from xw.actions.transcript import Asleep, LeftOut
 from xw.backoff import Pause
 from xw.errors import NoMessage, TimedOut, Unreadable, XwError
@@ -109,18 +110,20 @@ def wait(
     passed: set[str] | None = None,
     asleep: Asleep = nullcontext,
     wanted: Wanted = ANY,
+    tell: Tell = lambda text: None,
 ) -> Message:
     """Return the oldest pending message that is wanted and has not expired; wait until there is one.
 
     With `re`, return the first message that answers it, pending or handled. Raise NoAnswer once all its
     recipients have reported a failure, TimedOut after `timeout` seconds. Skip the names in `passed`
-    (`waited.seen`), and add the names that were looked at.
+    (`waited.seen`), and add the names that were looked at. `tell` gets a sentence about each answer that does
+    not count.
     """
     _check(instance, wanted)
     place = None if re is None else instance.mailbox.find(re)
-    question = place.name.partition(".")[0] if place else None
     asked = _recipients(instance, place) if place else ()
-    search = _Search(instance, question, asked, set() if passed is None else passed, wanted)
+    question = place.name if place else None
+    search = _Search(instance, question, asked, set() if passed is None else passed, wanted, tell)
     deadline = None if timeout is None else time.monotonic() + timeout
     with Lookout(instance, asleep) as lookout:
         while True:
@@ -130,7 +133,8 @@ def wait(
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 what = f"answers {re}" if re else "has arrived"
-                raise TimedOut(f"nothing {what} within {timeout:g} s; run `xw wait` or `xw check` again")
+                again = "run `xw wait` or `xw check` again"
+                raise TimedOut(f"nothing {what} within {timeout:g} s; {again}{search.doubts.note}")
             lookout.wait(left)
 
 
@@ -194,8 +198,9 @@ class _Search:
     """Looks for the oldest pending message, or the first in the whole inbox that answers `question`.
 
     `re` decides, because the times in two senders' names come from two clocks. If `asked` is not empty, only
-    these instances can answer, and postmaster for them. Skips expired messages, and FORGED answers.
-    `passed` are names known not to answer; they are not read again.
+    these instances can answer, and postmaster for them. Skips expired messages, and answers that do not
+    count (`doubts`); `tell` gets a sentence about each of those. `question` is a file name. `passed` are
+    names known not to answer; they are not read again.
     """
 
     def __init__(
@@ -205,9 +210,12 @@ class _Search:
         asked: tuple[str, ...],
         passed: set[str],
         wanted: Wanted,
+        tell: Tell,
     ) -> None:
         self._instance = instance
-        self._question = question
+        self._question = question.partition(".")[0] if question else None
+        self.doubts = Doubts(instance, question or "", asked)
+        self._tell = tell
         self._asked = asked
         self._passed = passed
         self._wanted = wanted
@@ -232,7 +240,7 @@ class _Search:
                     return mailbox.judged(message, folder)
                 elif message.re == question:
                     message = mailbox.judged(message, folder)
-                    if not message.is_forged and self._is_answer(message):
+                    if self._is_answer(message):
                         return message
                 self._passed.add(name)
         if self._asked and self._failed.issuperset(self._asked):
@@ -243,6 +251,9 @@ class _Search:
         """Return True if a message answers the question; record a failure of one who was asked."""
         may = not self._asked or message.sender in (*self._asked, layout.POSTMASTER)
         if message.re != self._question or not may:
+            return False
+        if left := self.doubts.about(message):
+            self._tell(left)
             return False
         found = failure.read(message) if self._asked else None
         if found is None:

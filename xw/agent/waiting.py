@@ -74,7 +74,9 @@ def awaited(
         policy.tell_of_others()
     try:
         with policy.acting():
-            message = waiting.wait(policy.instance, re, timeout, looked_at, policy.asleep, wanted)
+            message = waiting.wait(
+                policy.instance, re, timeout, looked_at, policy.asleep, wanted, policy.tell
+            )
         yield message
         if passed is not None:
             passed.add(message.file_name)
