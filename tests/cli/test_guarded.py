@@ -1,10 +1,11 @@
 """Names are guarded on a hub that several Unix users share: nobody takes another's over by `init`."""
 
+import json
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.cli.team import Result, Team
 from tests.guarantees import scene, traced
 from tests.guarantees.test_left_aside import BOB, GROUP, MAL
+from xw import clock
 from xw.files.local import LocalFiles
 from xw.hub.making import create_hub
 from xw.layout import ADMITTED
@@ -96,10 +98,24 @@ def test_admitted_by_the_hubs_owner(users: Users) -> None:
     again = users.run(EVE, "init", "--name", "mal", "--hub", str(users.hub), config="new")
     assert again.code == 6
     assert users.run(BOB, "hub", "admit", "mal").code == 0
-    a_day_ago = time.time() - 86_500
-    os.utime(users.hub / "mal" / ADMITTED, (a_day_ago, a_day_ago))
-    late = users.run(EVE, "init", "--name", "mal", "--hub", str(users.hub), config="new")
-    assert late.code == 6
+    admitted = users.hub / "mal" / ADMITTED
+    assert stat.S_IMODE(admitted.stat().st_mode) == 0o640
+    moved = users.hub / "bob" / ADMITTED
+    moved.unlink()
+    shutil.move(admitted, moved)
+    assert users.takes(MAL, "bob").code == 6
+    shutil.move(moved, admitted)
+    text = admitted.read_text()
+    ended = {**json.loads(text), "until": clock.rfc3339(clock.now())}
+    for wrong in (json.dumps(ended), text.replace("hub_id", "id"), ""):  # each with a new mtime
+        admitted.write_text(wrong)
+        late = users.run(EVE, "init", "--name", "mal", "--hub", str(users.hub), config="new")
+        assert late.code == 6, wrong
+    admitted.write_text(text)
+    admitted.chmod(0o660)
+    assert users.run(EVE, "init", "--name", "mal", "--hub", str(users.hub), config="new").code == 6
+    admitted.chmod(0o640)
+    assert users.run(EVE, "init", "--name", "mal", "--hub", str(users.hub), config="new").code == 0
 
 
 @pytest.mark.root

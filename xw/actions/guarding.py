@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from xw.shapes import keys
 
 
+_OTHERS_WRITE = 0o022
+
+
 class Admitted(NamedTuple):
     """A name that one more machine may use, on a hub."""
 
@@ -72,14 +75,14 @@ def owns(path: str) -> bool:
 
 
 def _is_by_owner(hub: Hub, name: str) -> bool:
-    """Return True unless another user than the owner of a hub on this machine has left the admission."""
+    """Return True unless, on this machine, another than the hub's owner left the admission or may edit it."""
     if config.is_remote(hub.url):
         return True
     try:
-        left_by = os.lstat(admission.path_in(hub.url, name)).st_uid
+        look = os.lstat(admission.path_in(hub.url, name))
     except FileNotFoundError:
         return False
-    return left_by in (os.stat(hub.url).st_uid, 0)
+    return look.st_uid in (os.stat(hub.url).st_uid, 0) and not look.st_mode & _OTHERS_WRITE
 
 
 def admit(options: Options, name: str, environ: Mapping[str, str] = os.environ) -> Admitted:
