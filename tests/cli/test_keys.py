@@ -168,6 +168,10 @@ def test_to_another_machine(signing: Team, at: At) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert keygen("-y", "-f", str(file)).stdout.decode().split()[:2] == signing.ok("keys", "show").split()
     assert signing.run("keys", "export", str(file)).code == 6
+    nowhere = signing.run("keys", "export", f"{file}/none")
+    assert nowhere.code == 2 and f"{file} is not a folder: make it, or name another file" in nowhere.err
+    missing = signing.run("keys", "import", "none.key")
+    assert missing.code == 2 and "no file none.key: give the file of `xw keys export`" in missing.err
     assert sent(signing, at) == "verified, first seen"
     at("second")
     data = file.read_bytes()

@@ -89,6 +89,9 @@ def _write(path: str, data: bytes) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise Refused(f"{path} exists: name a new file for the key") from None
+    except (FileNotFoundError, NotADirectoryError):
+        folder = os.path.dirname(path)
+        raise Usage(f"{folder} is not a folder: make it, or name another file for the key") from None
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
@@ -103,7 +106,10 @@ def _write(path: str, data: bytes) -> None:
 
 def read(path: str) -> str:
     """Return the text of an exported key. Raise Usage if it cannot be one."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Usage(f"no file {path}: give the file of `xw keys export`") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise Usage(f"{path} is not a regular file: give the file of `xw keys export`")
