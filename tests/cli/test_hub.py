@@ -133,7 +133,8 @@ def test_a_damaged_id(team: Team) -> None:
     team.ok("init", "--name", "bob", "--hub", str(other / "hub"), "--config", str(other / "xw.json"))
     DirectoryHub(None, str(other / "hub")).identity()
     (team.hub / "hub.id").write_text("rubbish\n")
-    team.send("mine")
+    sent = team.run("send", "info", "mine", "--to", "bob")
+    assert (sent.code, "has no valid hub.id" in sent.err) == (0, True)
     result = team.run("hub", "move", str(other / "hub"))
     assert (result.code, f"`xw hub new-id --hub {team.hub}`" in result.err) == (6, True), result
     assert "mine" in team.ok("check", by="bob")

@@ -1,5 +1,6 @@
 """Why an instance's mail goes unsigned though others know a key of it, for whoever sends or lists keys."""
 
+from xw import layout
 from xw.errors import XwError
 from xw.instance import Instance
 from xw.trust import published
@@ -19,4 +20,10 @@ def why_unsigned(instance: Instance) -> str:
         text = instance.hub.keys([name])[0] or credentials.keyring.lines(name)
     except (XwError, OSError):  # the command has said that, or will
         return ""
-    return f"no key of {name} is here: {BRING}" if published.keys(text) else ""
+    if not published.keys(text):
+        return ""
+    if not credentials.hub_id:
+        return (
+            f"{instance.hub.url} has no valid {layout.HUB_ID}: restore it, or `xw hub new-id` makes another"
+        )
+    return f"no key of {name} is here: {BRING}"
