@@ -263,6 +263,20 @@ def test_a_newer_xws_pins_stay(senders: Make, folders: tuple[str, ...]) -> None:
     assert "people" in path.read_text()
 
 
+def test_notes_that_cannot_be_read_now_are_not_replaced(folders: tuple[str, ...]) -> None:
+    """They count again once they can be."""
+    first, second = message(ALICE), message(ALICE, at=NOW + 1)
+    Swept(folders[:1], "bob").add([first.data])
+    path = Path(folders[0], FILE)
+    path.rename(f"{path}.kept")
+    path.symlink_to(f"{path}.kept")  # which is not followed
+    Swept(folders[:1], "bob").add([second.data])
+    assert path.is_symlink()
+    path.unlink()
+    Path(f"{path}.kept").rename(path)
+    assert [Swept(folders[:1], "bob").has(one.data) for one in (first, second)] == [True, False]
+
+
 def test_only_our_own_postmaster_is_verified(senders: Make, folders: tuple[str, ...]) -> None:
     """Its mail is written by the owner's own xw; everybody else's is unsigned, or signed with their key."""
     pins.pin(folders, "bob", Pin(BOB.public, OWN, confirmed=True), NOW)

@@ -26,7 +26,10 @@ class Swept:
     def has(self, data: bytes) -> bool:
         """Return True if gc has removed this very message from the owner's mailbox."""
         if self._known is None:
-            self._known = b"".join(map(_read, self._folders))
+            self._known = b""
+            for folder in self._folders:
+                with suppress(OSError):
+                    self._known += _read(folder)
         return self._at(self._known, self._record(data))
 
     def add(self, messages: Iterable[bytes]) -> None:
@@ -38,7 +41,7 @@ class Swept:
             with suppress(OSError):
                 files.make_folder("")
                 with files.locked_briefly("swept.lock"):
-                    before = _read(folder)
+                    before = _read(folder)  # raises, lest one that cannot be read now be replaced
                     records = (self._record(data) for data in messages)
                     new = b"".join(record for record in records if not self._at(before, record))
                     if new:
@@ -60,14 +63,13 @@ class Swept:
 
 
 def _read(folder: str) -> bytes:
+    """Return the records in a folder; none if there is no file. Raise OSError."""
     try:
         handle = os.open(f"{folder}/{FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return b""
     try:
-        with suppress(OSError):
-            found = os.read(handle, 2 * _MOST)
-            return found[: len(found) // _RECORD * _RECORD]
+        found = os.read(handle, 2 * _MOST)
     finally:
         os.close(handle)
-    return b""
+    return found[: len(found) // _RECORD * _RECORD]
