@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks import bare
+from benchmarks.project import plain
 from benchmarks.timing import Result, compare, scratch, timed
 from xw import layout, post
 from xw.actions import rooms
@@ -58,7 +59,7 @@ def history() -> Iterator[Result]:
 
 def _room(folder: str) -> tuple[Instance, dict[str, Instance]]:
     options = Options(config=f"{folder}/xw.json")
-    members = {name: init(options, name, {}, environ={}).instance for name in _MEMBERS}
+    members = {name: init(options, name, {}, environ=plain()).instance for name in _MEMBERS}
     maker = Options("a", config=options.config)
     rooms.create(maker, "room", _MEMBERS, "round-robin", "go", _LIMITS)
     return rooms.open_to_run(maker, "room"), members
