@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, ended, forge, sign, until
+from tests.cli.team import Team, ended, forge, plain, sign, until
 from xw import clock
 from xw.actions.sending import send
 from xw.instance import Options, open_instance
@@ -58,7 +58,7 @@ def test_wait_and_trace_see_an_answer_of_any_clock(team: Team, wrong: int) -> No
 
 def test_one_send_in_a_wrong_year_breaks_no_later_ask(team: Team) -> None:
     """An agent whose clock once stood in 2099 gives out ids of that year from then on, and is answered."""
-    alice = open_instance(Options("alice", config=str(team.folder / "xw.json")), {})
+    alice = open_instance(Options("alice", config=str(team.folder / "xw.json")), plain())
     send(alice._replace(now=lambda: clock.now() + YEARS), "info", "from the future", ["carol"])
     ask = team.start("ask", "--to", "bob", "--timeout", "60", "what?")
     until(lambda: team.pending("bob"))

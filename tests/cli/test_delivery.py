@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import Team, call
+from tests.cli.team import Team, call, plain
 from xw import delivery, layout
 from xw.instance import Instance, Options, open_instance
 
@@ -21,7 +21,7 @@ SHOWN = {
 
 def opened(team: Team, name: str = "bob") -> Instance:
     """Return an instance of the team."""
-    return open_instance(Options(name, config=str(team.folder / "xw.json")), {})
+    return open_instance(Options(name, config=str(team.folder / "xw.json")), plain())
 
 
 def choose(team: Team, value: str, name: str = "bob") -> None:

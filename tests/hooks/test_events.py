@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.cli.team import Result, Team
+from tests.cli.team import Result, Team, plain
 from tests.hooks.conftest import Make, choose
 from tests.programs.hooked import told
 from xw import delivery, hook_events, layout, processes
@@ -18,7 +18,7 @@ PROGRAMS = tuple(hook_events.DIALECTS)
 
 def opened(team: Team, name: str = "bob") -> Instance:
     """Return an instance of the team."""
-    return open_instance(Options(name, config=str(team.folder / "xw.json")), {})
+    return open_instance(Options(name, config=str(team.folder / "xw.json")), plain())
 
 
 def short(message_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.cli.team import Result, Team, ended, until
+from tests.cli.team import Result, Team, ended, plain, until
 from tests.loop.processes import bridge, script
 from xw import clock, failure, outbox, post
 from xw.bridges import answer
@@ -33,7 +33,7 @@ def start(team: Team, *more: str) -> tuple["subprocess.Popen[str]", Message]:
 
 def instance(team: Team, name: str) -> Instance:
     """One of the team, as a program acts for it."""
-    return open_instance(Options(name, hub=str(team.hub), config=str(team.folder / "xw.json")), {})
+    return open_instance(Options(name, hub=str(team.hub), config=str(team.folder / "xw.json")), plain())
 
 
 def report(

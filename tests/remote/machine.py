@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.cli.team import XW, Result, call
+from tests.cli.team import XW, Result, call, plain
 from xw import config
 from xw.files.ssh import link
 from xw.instance import Instance, Options, open_instance
@@ -44,7 +44,7 @@ class Machine:
 
     def instance(self) -> Instance:
         """Return the instance, as its commands see it."""
-        return open_instance(Options(self.name, config=str(self.folder / "xw.json")), {})
+        return open_instance(Options(self.name, config=str(self.folder / "xw.json")), plain())
 
     @property
     def mailbox(self) -> Mailbox:

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from tests.cli.team import Result
+from tests.cli.team import Result, plain
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine
 from xw.instance import Options, open_instance
@@ -142,7 +142,7 @@ def test_a_sent_message_is_sent(scene: tuple[Machine, Machine], name: str) -> No
 def test_claims_after_the_word_was_lost(scene: tuple[Machine, Machine]) -> None:
     """A mirror whose `machine` is empty makes a new word, so that nobody else's empty one is its own."""
     alice, _ = scene
-    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).carrier.mirror
+    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), plain()).carrier.mirror
     assert mirror
     notes = mirror.notes
     for damaged in (b"", b"half", bytes(100)):
@@ -156,7 +156,7 @@ def test_a_word_that_cannot_be_read_stays(
 ) -> None:
     """A passing error makes no new word: what was claimed by the old one would be another machine's."""
     alice, _ = scene
-    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), {}).carrier.mirror
+    mirror = open_instance(Options("alice", config=str(alice.folder / "xw.json")), plain()).carrier.mirror
     assert mirror
     notes = mirror.notes
     word = notes.token()

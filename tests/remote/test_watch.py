@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.team import PATIENCE, XW, until, watches
+from tests.cli.team import PATIENCE, XW, plain, until, watches
 from tests.remote.conftest import Join
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
@@ -228,7 +228,7 @@ def test_xw_pushes_where_there_is_no_inotifywait(home: Home, keys: Keys, hub: Pa
     try:
         alice.ok("init", "--name", "alice", "--hub", alice.url)
         options = Options("alice", config=str(alice.folder / "xw.json"))
-        mirror = open_instance(options, {}).carrier.mirror
+        mirror = open_instance(options, plain()).carrier.mirror
         assert mirror
         there = mirror.hub
         pushed = there.pushes(["alice"])

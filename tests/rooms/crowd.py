@@ -10,6 +10,7 @@ that reply, and does not answer a second time.
 import sys
 import threading
 
+from tests.cli.team import plain
 from xw import post
 from xw.instance import Instance, Options, open_instance
 from xw.layout import INBOX, SENT
@@ -38,7 +39,7 @@ def answer_all(me: Instance) -> None:
 
 def main(hub: str, names: list[str]) -> None:
     """Answer until standard input ends."""
-    crowd = [open_instance(Options(name, hub), {}) for name in names]
+    crowd = [open_instance(Options(name, hub), plain()) for name in names]
     ended = threading.Event()
     with Arrivals([f"{me.root}/{me.mailbox.at(INBOX['pending'])}" for me in crowd]) as woken:
 
