@@ -69,7 +69,10 @@ def test_everything_that_root_runs(project: Path) -> None:
     assert "delivered to third" in sent
     for name in ("lead", "coder", "third"):
         ok(project, USER, name, "gc", "--days", "0")
-        assert "bad" not in ok(project, USER, name, "doctor")
+        found = run(project, USER, name, "doctor").out.splitlines()
+        bad = [line for line in found if line.startswith("bad")]
+        # Root has made the key of `third` in its own configuration, where it stays.
+        assert [line for line in bad if f"no key of {name} is here" not in line] == [], bad
 
 
 def test_what_root_sends_can_be_read(project: Path) -> None:
