@@ -43,7 +43,6 @@ def test_its_own_way(team: Team, desk: Window, program: str) -> None:
     os.kill(int(read(str(folder)).process.partition("-")[0]), signal.SIGKILL)
     until(lambda: not desk.processes)
     assert desk.folders == []
-    desk.has("xw: its bridge: failed (gone): ")
     assert "(gone)" in team.ok("check") and team.names("bob", "inbox/processing") == []
 
 
