@@ -32,8 +32,8 @@ class PublicKey(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """The form that `ssh-keygen -l` prints: `SHA256:…`."""
-        return f"SHA256:{base64(new_sha256(self.blob).digest()).rstrip('=')}"
+        """The form that `ssh-keygen -l` prints."""
+        return fingerprint(self.blob)
 
     def __str__(self) -> str:
         return f"{KIND} {base64(self.blob)}"
@@ -52,6 +52,11 @@ class PrivateKey(NamedTuple):
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.comment!r})"  # a traceback or a log must not show the key
+
+
+def fingerprint(blob: bytes) -> str:
+    """Return the fingerprint `SHA256:…` of a key of any kind, given as SSH encodes it."""
+    return f"SHA256:{base64(new_sha256(blob).digest()).rstrip('=')}"
 
 
 def generate(comment: str) -> PrivateKey:

@@ -105,11 +105,6 @@ def revoked(lines: Sequence[KeyLine], host: str, port: int, blob: bytes) -> KeyL
     return _revoked(of_host(lines, host, port), blob)
 
 
-def fingerprint(blob: bytes) -> str:
-    """Return a key's fingerprint, as OpenSSH prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-
-
 def _verdict(lines: Sequence[KeyLine], key_type: str, blob: bytes) -> Verdict:
     gone = _revoked(lines, blob)
     if gone:

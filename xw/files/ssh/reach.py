@@ -22,6 +22,7 @@ from xw.files.ssh.program import Budget
 from xw.files.ssh.route import Route, allowed, expand
 from xw.files.ssh.stream import DeadlineSocket
 from xw.files.ssh.target import PORT
+from xw.signing.keys import fingerprint
 from xw.text import visible
 
 _HANDSHAKE = 15.0
@@ -154,7 +155,7 @@ def greet(route: Route, stream: DeadlineSocket, budget: Budget, tell: Callable[[
         if route.check_address:
             _check_address(route, stream.address, lines, transport.blob)
         plain = certificate.plain(transport.blob)
-        tell(f"host key: {Message(plain).get_text()} {known_hosts.fingerprint(plain)} is known")
+        tell(f"host key: {Message(plain).get_text()} {fingerprint(plain)} is known")
     except paramiko.ssh_exception.IncompatiblePeer as error:
         transport.close()
         raise Unreachable(f"{route}: no common way to encrypt: {_in_common(transport, error)}") from None
@@ -256,7 +257,7 @@ def _commanded(
         "%I": "HOSTNAME" if blob else "ORDER",
         "%H": known_hosts.name_of(host, port),
         "%t": Message(blob).get_text() if blob else "NONE",
-        "%f": known_hosts.fingerprint(blob) if blob else "NONE",
+        "%f": fingerprint(blob) if blob else "NONE",
         "%K": base64.b64encode(blob).decode() if blob else "NONE",
     }
     return known_hosts.ask([expand(word, shown) for word in route.known_hosts_command], budget)
@@ -278,7 +279,7 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyL
     """Raise Refused, with what to do, unless the key is known and not revoked."""
     why = revoked.why_refused(blob, route.revoked)
     if why:
-        raise Refused(f"{route}: its host key {known_hosts.fingerprint(certificate.plain(blob))} {why}")
+        raise Refused(f"{route}: its host key {fingerprint(certificate.plain(blob))} {why}")
     key = certificate.plain(blob)
     if Message(key).get_text() == "ssh-rsa" and paramiko.RSAKey(data=key).get_bits() < route.rsa_bits:
         raise Refused(
@@ -299,7 +300,7 @@ def _check_host(route: Route, host: str, port: int, lines: list[known_hosts.KeyL
     found = known_hosts.verdict(lines, host, port, key_type, blob)
     if found.state != "known":
         name = known_hosts.name_of(host, port)
-        shown = HostKey(name, key_type, known_hosts.fingerprint(blob))
+        shown = HostKey(name, key_type, fingerprint(blob))
         place = found.line.place if found.line else ""
         raise OtherHostKey(f"{route}: {_why_not_known(route, found, shown, blob)}", place)
 

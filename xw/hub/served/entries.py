@@ -8,7 +8,6 @@ needs the command alone. Format: sshd(8), AUTHORIZED_KEYS FILE FORMAT. Used by `
 
 import base64
 import binascii
-import hashlib
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from xw import clock
 from xw.errors import Usage
+from xw.signing import keys
 
 _TYPES = ("ssh-", "ecdsa-", "sk-")
 _FLAGS = ("--as", "--invited", "--key", "--authorized-keys")
@@ -71,8 +71,7 @@ def program() -> tuple[str, ...]:
 
 def fingerprint(key: str) -> str:
     """Return the fingerprint of a key given as its type and its bytes in base64."""
-    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    return keys.fingerprint(base64.b64decode(key.split()[1]))
 
 
 def public_key(text: str) -> str:

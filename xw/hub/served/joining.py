@@ -25,7 +25,7 @@ from xw.files.ssh.target import PORT, parse
 from xw.hub.served.accepting import COMMAND
 from xw.hub.served.invitation import Invitation
 from xw.message import parse_object
-from xw.signing.keys import PrivateKey, PublicKey, private_text
+from xw.signing.keys import PrivateKey, PublicKey, fingerprint, private_text
 
 _LONGEST = 16 << 10  # bytes of an answer
 _ANSWER_S = 30.0
@@ -97,7 +97,7 @@ def _exchange(link: SshLink, name: str, own: PublicKey) -> None:
 def _why(error: Refused, link: SshLink, folder: str, name: str, invitation: Invitation) -> Refused:
     """Return why the host takes neither key, or is not the one that invited."""
     if isinstance(error, OtherHostKey) and error.place.startswith(folder):
-        shown = known_hosts.fingerprint(invitation.host_key)
+        shown = fingerprint(invitation.host_key)
         return Refused(
             f"{link.name}: its host key is not the one in the invitation ({shown}): it is another host, or "
             f"somebody is in between; nothing was sent. Ask the hub's owner for "
@@ -144,7 +144,7 @@ def _note_host(route: Route, invitation: Invitation, tell: Callable[[str], None]
         raise Refused(
             f"{file}: {error.strerror}: the host's key cannot be noted; add the line `{line.strip()}`"
         ) from None
-    shown = known_hosts.fingerprint(invitation.host_key)
+    shown = fingerprint(invitation.host_key)
     tell(f"noted the host key of {route.host}, {shown}, in {file}")
 
 
