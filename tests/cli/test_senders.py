@@ -328,8 +328,15 @@ def test_the_list_of_faces_is_whole() -> None:
     assert found == {"ask", "check", "log", "read", "wait", "watch"}  # and `trace`, of its replies
 
 
-@pytest.mark.parametrize(("make", "word"), FORGERIES)
-@pytest.mark.parametrize("failed", [False, True])
+@pytest.mark.parametrize(
+    ("make", "word", "failed"),
+    [
+        (*forgery, failed)
+        for forgery in FORGERIES
+        for failed in (False, True)
+        if (forgery[0], failed) != (downgraded, True)
+    ],
+)
 def test_an_alarming_answer_ends_no_wait(
     team: Team, started: Started, make: Forge, word: str, failed: bool
 ) -> None:
@@ -353,6 +360,17 @@ def test_an_alarming_answer_ends_no_wait(
     team.ok("reply", question, "No.")
     assert (ended(ask).code, team.names("bob", "inbox/done") != []) == (0, True)
     assert {false, second} <= set(team.pending("bob"))
+
+
+def test_an_unsigned_failure_ends_a_wait_with_its_word(team: Team) -> None:
+    """An older bridge of alice signs nothing, and its failure must not be waited out; its word is told."""
+    asked = json.loads(team.ok("send", "question", "May I?", "--to", "alice", "--json", by="bob"))["id"]
+    payload = {"kind": "FAILURE", "failure": "failed", "reason": "no disk", "re": asked}
+    downgraded(team, re=asked, thread=asked, type="info", protocol=payload)
+    waited = team.run("wait", "--re", asked, "--timeout", "1", by="bob")
+    assert (waited.code, waited.out) == (1, "") and DOWNGRADED in waited.err and "no disk" in waited.err, (
+        waited
+    )
 
 
 @pytest.mark.parametrize("notice", [True, False])

@@ -10,8 +10,8 @@ import pytest
 from tests.bridges.helpers import until
 from tests.cli.team import Team
 from tests.launch.window import Window
+from xw import runs
 from xw.actions.launching import found
-from xw.runs import read
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 Open = Callable[[], Window]
@@ -38,11 +38,13 @@ def test_its_own_way(team: Team, desk: Window, program: str) -> None:
     how = {"claude": "through its own socket", "opencode": "through its HTTP server"}[program]
     assert f"; mail goes in {how}" in team.run("doctor", by="bob").out
     team.send("[[delay:100]]", kind="task")
-    until(lambda: "bob busy" in team.ok("peers"))
     (folder,) = desk.folders
-    os.kill(int(read(str(folder)).process.partition("-")[0]), signal.SIGKILL)
+    log = folder / runs.BRIDGE_LOG
+    until(lambda: "presented task" in log.read_text())  # before that, the task only goes back
+    os.kill(int(runs.read(str(folder)).process.partition("-")[0]), signal.SIGKILL)
     until(lambda: not desk.processes)
     assert desk.folders == []
+    desk.has("xw: its bridge: failed (gone): ")
     assert "(gone)" in team.ok("check") and team.names("bob", "inbox/processing") == []
 
 
