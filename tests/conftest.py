@@ -36,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(_ROOT / folder, quiet=1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests marked `long`, so that all workers of xdist end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `root` for everybody else."""
     if item.get_closest_marker("root") and os.geteuid() != 0:
