@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_xw
 from tests.transcript import Session, Step, masked, steps
 from xw import config, config_schema
 from xw.cli import app
@@ -51,7 +52,7 @@ def test_the_common_options_are_described_and_used() -> None:
 )
 def test_each_example_prints_what_the_page_says(page: str, tmp_path: Path) -> None:
     """All console blocks of a page run in one directory, in order, and print the page's output."""
-    session = Session(tmp_path / "project")
+    session = Session(tmp_path / "project", warm_xw.server().scripts)
     session.place.mkdir()
     found = steps((DOCS.parent / page).read_text(encoding="utf-8"))
     assert found

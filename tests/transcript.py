@@ -53,13 +53,13 @@ def steps(document: str) -> list[Step]:
 
 
 class Session:
-    """One directory in which a document's commands are run."""
+    """One directory in which a document's commands are run; `scripts` has the `xw` that they run."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, scripts: str = sysconfig.get_path("scripts")) -> None:
         self.place = place
         self._ids: dict[str, str] = {}
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("XW_", "XDG_"))}
-        kept["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+        kept["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])
         self._environ = {**kept, "HOME": str(place.parent), "COLUMNS": "100"}
 
     def run(self, step: Step) -> str:

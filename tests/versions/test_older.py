@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_xw
 from tests.cli.team import XW, Result, until
 
 # The fixtures of tests/ssh: a fresh `~/.ssh`, and an sshd whose host key it knows.
@@ -33,18 +34,11 @@ class Agent:
     def run(self, *arguments: str, code: int = 0) -> Result:
         """Run a command, which must end with `code`."""
         environ = {**os.environ, "XW_NAME": self.name}
-        done = subprocess.run(
-            [self.program, *arguments],
-            cwd=self.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, (self.program, arguments, done)
-        return Result(done.returncode, done.stdout, done.stderr)
+        # `ask` and the bridges start as users start them.
+        version = warm_xw.server(str(Path(self.program).with_name("python")))
+        done = Result(*version.run(*arguments, cwd=self.folder, environ=environ))
+        assert done.code == code, (self.program, arguments, done)
+        return done
 
     def send(self, *arguments: str) -> str:
         """Send a message; its id."""
