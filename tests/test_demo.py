@@ -8,12 +8,18 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
+from tests import warm_xw
+
 DEMO = Path(__file__).parent.parent / "docs" / "demo" / "demo.py"
 
 
-def _play(tmp_path: Path, demo: Path = DEMO, **environ: str) -> "subprocess.CompletedProcess[str]":
+def _play(
+    tmp_path: Path, demo: Path = DEMO, python: str = sys.executable, **environ: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, demo],
+        [python, demo],
         env={**os.environ, "TMPDIR": str(tmp_path), **environ},
         capture_output=True,
         text=True,
@@ -22,6 +28,7 @@ def _play(tmp_path: Path, demo: Path = DEMO, **environ: str) -> "subprocess.Comp
     )
 
 
+@pytest.mark.long
 def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     """It shows task, attachment, question, replies in a thread and a broadcast, all handled, and exits 0."""
     ended = _play(tmp_path, XW_NAME="somebody-else")
@@ -54,7 +61,14 @@ def check_panes(shown: str, *expected: str) -> None:
 def test_a_command_speaks_in_place_of_the_script(tmp_path: Path) -> None:
     """The output of any command appears in the panes and in the room; the command gets its name."""
     ended = subprocess.run(
-        [sys.executable, DEMO.with_name("panes.py"), tmp_path / "place", "sed", "-n", "1s/Answer.*//p"],
+        [
+            warm_xw.server().python,
+            DEMO.with_name("panes.py"),
+            tmp_path / "place",
+            "sed",
+            "-n",
+            "1s/Answer.*//p",
+        ],
         capture_output=True,
         text=True,
         timeout=200,
@@ -71,7 +85,7 @@ def test_without_tmux_it_says_so(tmp_path: Path) -> None:
     (tools / "ls").symlink_to(str(shutil.which("ls")))
     assert not Path(sysconfig.get_path("scripts"), "tmux").exists()
     (tmp_path / "my files").mkdir()
-    ended = _play(tmp_path / "my files", PATH=str(tools))
+    ended = _play(tmp_path / "my files", python=warm_xw.server().python, PATH=str(tools))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "tmux is not installed: this part is left out" in ended.stdout
     # What it says to try next works, also where a path has a blank.
@@ -89,6 +103,6 @@ def test_one_agent_that_fails_ends_the_demo(tmp_path: Path) -> None:
     (tmp_path / "agent.py").write_text(
         "import sys, time\nif sys.argv[1] == 'puck': sys.exit(3)\ntime.sleep(60)\n"
     )
-    ended = _play(tmp_path, copy)
+    ended = _play(tmp_path, copy, warm_xw.server().python)
     assert ended.returncode == 1
     assert "puck" in ended.stderr and "failed or hung" in ended.stderr

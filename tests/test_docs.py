@@ -46,6 +46,7 @@ def test_the_common_options_are_described_and_used() -> None:
     assert flags <= set(_FLAG.findall(commands))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # hundreds of commands, each of which waits for the disk
 @pytest.mark.parametrize(
     "page", ["docs/commands.md", "docs/launch.md", "docs/whom-you-trust.md", "README.md"]

@@ -4,6 +4,7 @@ Docstrings and comments are not read here: ruff's pydocstyle rules look at those
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -55,6 +56,7 @@ PAGES = sorted(
 )
 
 
+@functools.cache  # three of four literals occur more than once
 def _found(text: str) -> list[str]:
     return [
         f"{match.group(0).strip()!r}: {better}"

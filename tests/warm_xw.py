@@ -71,6 +71,10 @@ class Server:
             assert time.monotonic() < deadline, "the server does not come up"
             time.sleep(0.01)
         self.program = str(client)
+        # A Python whose scripts are these, for a program that looks for `xw` beside its own Python.
+        Path(self._folder.name, "pyvenv.cfg").write_text(f"home = {Path(python).resolve().parent}\n")
+        self.python = f"{self.scripts}/python"
+        Path(self.python).symlink_to(python)
 
     def run(self, *arguments: str, cwd: Path, environ: Mapping[str, str]) -> tuple[int, str, str]:
         """Run a command with no input to its end; return its exit code and what it printed."""

@@ -37,7 +37,9 @@ def install(wheel: Path, home: Path) -> Path:
     packages = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     # This environment's own .pth files, and so the checkout, are not read from there.
     Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    run(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel))
+    # Most modules are never imported there: those that are get compiled then.
+    options = ("--quiet", "--no-deps", "--no-compile")
+    run(sys.executable, "-m", "pip", "--python", str(python), "install", *options, str(wheel))
     return python
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_xw
 from tests.cli.team import PATIENCE, XW, Result, Team, ended, shown_on, until, watches
 from xw import __version__
 from xw.cli.commands import COMMANDS, NUMBERS, Command, Param
@@ -270,7 +271,11 @@ main()
 def _on_a_terminal(team: Team, *arguments: str, by: str = "bob") -> bytes:
     """Return a command's output on a terminal, stdout and stderr together."""
     leader, follower = pty.openpty()
-    process = team.start(*arguments, by=by, stdin=follower, stdout=follower, stderr=follower)
+    environ = {**os.environ, "XW_NAME": by}
+    process = subprocess.Popen(
+        [warm_xw.server().program, *arguments],
+        cwd=team.folder, env=environ, stdin=follower, stdout=follower, stderr=follower,
+    )  # fmt: skip
     os.close(follower)
     written = shown_on(leader)
     process.wait(PATIENCE)

@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import warm_xw
 
 DEMO = Path(__file__).parent.parent.parent / "docs" / "demo" / "room.py"
 
@@ -12,7 +13,7 @@ def test_the_demo_ends_at_its_turn_limit(tmp_path: Path) -> None:
     """Three scripted members talk through the real `xw`, the room ends by itself, the transcript is kept."""
     environ = {**os.environ, "TMPDIR": str(tmp_path), "XW_NAME": "somebody-else"}
     ended = subprocess.run(
-        [sys.executable, DEMO], env=environ, capture_output=True, text=True, timeout=200, check=False
+        [warm_xw.server().python, DEMO], env=environ, capture_output=True, text=True, timeout=200, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "the limit of 12 turns is reached" in ended.stdout

@@ -153,6 +153,7 @@ def nothing_is_set_aside(root: Path) -> None:
     assert left == []
 
 
+@pytest.mark.long
 def test_in_one_checkout(pair: tuple[str, str], tmp_path: Path) -> None:
     """Both read and write one xw.json and one hub in the project."""
     one, two = (Agent(name, program, tmp_path) for name, program in zip(("ann", "ben"), pair, strict=True))
@@ -201,6 +202,7 @@ def far(known: Sshd, tmp_path: Path) -> str:  # noqa: F811  # a fixture
     return f"ssh://127.0.0.1:{known.port}{tmp_path / 'hub'}"
 
 
+@pytest.mark.long
 def test_over_ssh(pair: tuple[str, str], far: str, tmp_path: Path) -> None:
     """Each has its own machine, and the hub is on a third."""
     agents = []
