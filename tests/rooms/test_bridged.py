@@ -170,14 +170,14 @@ def run(stage: Stage, join: Join, folder: Path, most: int, record: Record) -> No
     record("campaign", ("turns of a room of bridges", what, turns(stage), 0))
 
 
-def test_five_bridged_members_100_turns(
+def test_five_bridged_members_40_turns(
     stage: Stage,
     join: Join,  # noqa: F811
     tmp_path: Path,
     record_property: Record,
 ) -> None:
-    """In 100 turns, the room has what the programs saw and said, once and in order."""
-    run(stage, join, tmp_path, 100, record_property)
+    """In 40 turns, the room has what the programs saw and said, once and in order."""
+    run(stage, join, tmp_path, 40, record_property)
 
 
 @pytest.mark.torture

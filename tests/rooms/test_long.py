@@ -97,9 +97,9 @@ def check(stage: Stage, most: int) -> None:
     assert back > len(lines) // 2, "the restarted member took part again"
 
 
-def test_five_members_100_turns(tmp_path: Path, record_property: Record) -> None:
-    """100 turns: nothing lost, nothing twice, limits and order hold."""
-    converse(tmp_path, 100, record_property)
+def test_five_members_50_turns(tmp_path: Path, record_property: Record) -> None:
+    """50 turns: nothing lost, nothing twice, limits and order hold."""
+    converse(tmp_path, 50, record_property)
 
 
 @pytest.mark.torture

@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -33,9 +33,8 @@ def run(arguments: list[str], act: Execute | None = None) -> int:
             confined.check_words(arguments, [*(one.name for one in COMMANDS), *GROUPS])
         if file := quick.second_file(arguments):
             return complain(_advised(f"{file} is a file, but stands where the text does", arguments), as_json)
-        parser = get_command(build(act, _named(arguments)))
-        _plain(parser)
-        code = parser.main(args=arguments or ["--help"], prog_name="xw", standalone_mode=False)
+        parser = _parser(_named(arguments))
+        code = parser.main(args=arguments or ["--help"], prog_name="xw", standalone_mode=False, obj=act)
     except BrokenPipeError:
         return 1
     except OSError as error:
@@ -62,8 +61,16 @@ def _named(arguments: list[str]) -> tuple[Command, ...]:
     )
 
 
-def build(act: Execute, commands: tuple[Command, ...] = COMMANDS) -> typer.Typer:
-    """Return the typer application with these commands."""
+@cache
+def _parser(commands: tuple[Command, ...]) -> Any:
+    """Return the parser of these commands, made once; each call gives its own `act` as typer's `obj`."""
+    parser = get_command(build(commands))
+    _plain(parser)
+    return parser
+
+
+def build(commands: tuple[Command, ...] = COMMANDS) -> typer.Typer:
+    """Return the typer application with these commands; each is run by the `obj` of its context."""
     # No markup: rich takes brackets in texts for its own tags, and fails on `[/nope]`.
     app = typer.Typer(
         name="xw",
@@ -82,7 +89,7 @@ def build(act: Execute, commands: tuple[Command, ...] = COMMANDS) -> typer.Typer
             groups[group] = typer.Typer(help=GROUPS[group], rich_markup_mode=None)
             app.add_typer(groups[group], name=group)
         epilog = f"Example: {command.example}"
-        groups[group].command(name=name, help=command.help, epilog=epilog)(_function(command, act))
+        groups[group].command(name=name, help=command.help, epilog=epilog)(_function(command))
     return app
 
 
@@ -134,13 +141,15 @@ def _value(value: Any, _context: object) -> Any:
     return value
 
 
-def _function(command: Command, act: Execute) -> Callable[..., int]:
+def _function(command: Command) -> Callable[..., int]:
     """Return a function with the signature from which typer reads the command's parameters."""
 
-    def call(**values: object) -> int:
+    def call(parsed: typer.Context, **values: object) -> int:
+        act: Execute = parsed.obj
         return act(command, values)
 
-    params = [
+    params = [inspect.Parameter("parsed", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    params += [
         inspect.Parameter(
             param.name,
             inspect.Parameter.KEYWORD_ONLY,
