@@ -35,6 +35,8 @@ def guarded(text: str) -> str:
 
 def is_look_alike(line: str) -> bool:
     """Return True if a line may be taken for a file's line, a message's heading or an error of xw's."""
+    if not line:  # a body may have a hundred thousand of them
+        return False
     from unicodedata import normalize
 
     # Full-width and other variants of a letter look like it, and marks and blanks hide nothing.

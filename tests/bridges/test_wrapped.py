@@ -52,7 +52,8 @@ def shown_in_lines(text: str, width: int, wrap: Wrap, first: str, more: str) -> 
 def test_program_in_lines_at_every_width(wrap: Wrap, first: str, more: str) -> None:
     """Panes of every width give the answer alone, for a line-mode program with its own continuation mark."""
     for width in [*range(18, 130), 200]:
-        for length in (0, 7, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53):
+        # Each length meets every third width: a program wraps them at the same places again and again.
+        for length in (0, 7, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53)[width % 3 :: 3]:
             text = text_of("x" * length)
             echo = shown_in_lines(text, width, wrap, first, more)
             before = [*shown_in_lines("\n".join(SECRET), width, wrap, first, more), *OLD]

@@ -35,7 +35,7 @@ _ABSOLUTE = ["/etc/x", "/tmp/xw-hostile", "//tmp/x", "../../x", "../bob", "bob/.
 "./bob", "bob\n",
              "a/b/c", "..", ".", "/", "", "outbox/../../../x"]  # fmt: skip
 COUNT = 10_000
-SHARE = 2000
+SHARE = 1000
 """Number of names that `make test` tries in whole commands; `make torture` tries all of them."""
 
 sizes = pytest.mark.parametrize(

@@ -101,15 +101,36 @@ def test_a_bridge_whose_program_fails(team: Team, tmp_path: Path, form: tuple[st
     assert team.pending("alice") == []  # it was shown, so it is done
 
 
-@pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_failure(team: Team, kind: str, older: bool) -> None:
-    """Every kind ends an ask, also one that an older xw reports without a payload, if in its words."""
+def test_every_kind_of_failure(team: Team, kind: str) -> None:
+    """Every kind ends an ask that waits for it."""
     ask, question = start(team)
-    report(team, question, kind, older=older and kind in KINDS[:-1])
+    report(team, question, kind)
     result = ended(ask)
     assert (result.code, result.out) == (1, "")
     assert f"because of {kind}" in result.err and result.err.count("\n") == 2
+
+
+@pytest.mark.parametrize("kind", KINDS[:-1])
+def test_every_kind_in_an_older_notice(team: Team, kind: str) -> None:
+    """A notice of an older xw, which has no payload, ends a wait too, by its words."""
+    team.send("well?", kind="question")
+    bob = instance(team, "bob")
+    (name,) = bob.mailbox.pending()
+    question = bob.mailbox.read(Place("inbox/pending", name))
+    report(team, question, kind, older=True)
+    result = team.run("wait", "--re", question.id, "--timeout", "60")
+    assert (result.code, result.out) == (1, "")
+    assert f"because of {kind}" in result.err and result.err.count("\n") == 1
+
+
+def test_an_older_notice_ends_an_ask(team: Team) -> None:
+    """The same for an `ask` that is waiting as it comes."""
+    ask, question = start(team)
+    report(team, question, "failed", older=True)
+    result = ended(ask)
+    assert (result.code, result.out) == (1, "")
+    assert "because of failed" in result.err and result.err.count("\n") == 2
 
 
 def test_the_payload_is_kept_with_the_words(team: Team) -> None:
