@@ -14,7 +14,7 @@ CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14
 TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard xw/*.py tests/*.py benchmarks/*.py docs/demo/*.py))))
 ARGS ?=
 # More workers than two cores need: the tests spend much of their time waiting for a link or a limit.
-WORKERS ?= 4
+WORKERS ?= 6
 PYTHON_OF_TESTS = $(BIN)/python
 
 .PHONY: help setup tools demo demo-room schemas plugins test lint report check bench torture mutate test-agents format clean
@@ -31,7 +31,7 @@ demo-room: $(VENV)/.run ## watch three personalities talk in a room until its tu
 	$(BIN)/python docs/demo/room.py
 
 test: setup tools ## run the test suite (ARGS="-k name" goes to pytest)
-	$(PYTHON_OF_TESTS) -m pytest -n $(WORKERS) $(ARGS)
+	$(PYTHON_OF_TESTS) -m pytest -n $(WORKERS) --maxschedchunk 4 $(ARGS)
 
 lint: setup ## run ruff, mypy and the import contracts
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -18,6 +19,7 @@ from tests.ssh.conftest import Home
 from tests.ssh.sshd import Sshd
 from xw import layout
 from xw.errors import Refused
+from xw.hub import directory
 from xw.hub.ssh import SshHub
 
 
@@ -41,6 +43,14 @@ def test_init_makes_a_hub_and_says_so(join: Join, hub: Path) -> None:
     assert (hub.parent / "hub-2/alice/card.json").stat().st_mode & 0o777 == 0o600
     assert (hub.parent / "hub-2/alice/inbox/pending").stat().st_mode & 0o777 == 0o700
     assert (alice.folder / ".xw/.gitignore").read_text() == "*\n"
+
+
+def test_init_waits_for_no_clock(join: Join, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SFTP shows whole seconds, but a first key on a card needs no later time than the card's."""
+    naps: list[float] = []
+    monkeypatch.setattr(directory, "time", SimpleNamespace(sleep=naps.append))
+    join("alice")
+    assert (naps, "key" in json.loads((hub / "alice/card.json").read_text())) == ([], True)
 
 
 def test_init_names_the_next_step_on_another_machine(join: Join, hub: Path) -> None:

@@ -237,7 +237,9 @@ class DirectoryHub:
         first = " ".join((lines or [line])[0].split()[:2])
         if card.get("key") != first:
             with suppress(OSError):  # the file decides; some SFTP servers cannot replace a card
-                self._replace_card(name, card, {**card, "key": first})
+                # Mirrors need not read the card again, as they have the key from its file.
+                card_path = f"{name}/{layout.CARD}"
+                self.files.replace(card_bytes({**card, "key": first}), scratch, card_path)
 
     def _publish_first(self, data: bytes, scratch: str, path: str) -> None:
         """Publish a file of which one alone may be made; by rename where a server only claims to link."""
