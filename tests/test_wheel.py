@@ -4,9 +4,12 @@ import os
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.wheels import CHECKOUT, build, install, run
 
 
+@pytest.mark.long
 def test_the_wheel(tmp_path: Path) -> None:
     """The wheel holds all that belongs to xw; installed from it, `xw` works outside the checkout."""
     wheel = build(CHECKOUT, tmp_path)

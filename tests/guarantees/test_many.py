@@ -58,6 +58,7 @@ def finish(worker: subprocess.Popen[str]) -> list[list[str]]:
     return [line.split(" ", 2) for line in out.splitlines()]
 
 
+@pytest.mark.long
 def test_eight_senders_and_four_claimers(tmp_path: Path) -> None:
     """Each of 2,000 messages is handled once, and every claimer meets each sender's in the order sent."""
     each = 2000 // len(SENDERS) - 1

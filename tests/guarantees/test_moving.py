@@ -102,6 +102,7 @@ def changes_of(act: Callable[[], object]) -> int:
     return len(began)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [False, True], ids=["before a change", "after it"])
 def test_a_move_that_is_cut_off(quick_disk: Path, after: bool) -> None:
     """Wherever it is killed, all mail is in one of the two places; repeated, it is complete."""
@@ -151,6 +152,7 @@ def test_cut_off_twice(quick_disk: Path) -> None:
         ground.check_complete()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [False, True], ids=["before a change", "after it"])
 def test_a_mirror_taken_over_that_is_cut_off(quick_disk: Path, after: bool) -> None:
     """Wherever it is killed, each message is in one of the mirrors; repeated, all are in the new one."""

@@ -47,6 +47,7 @@ def test_hub_move(world: World, alice: Machine, join: Join) -> None:
     assert {machine.json("who")["hub"] for machine in (alice, bob)} == {new}
 
 
+@pytest.mark.long
 @by_owners
 def test_a_watcher_follows(world: World, alice: Machine, join: Join) -> None:
     """A mirror that is kept in step goes on at the new place, both ways."""

@@ -150,6 +150,7 @@ def test_without_a_terminal(team: Team, runs: Path) -> None:
     assert "bob gone" in team.ok("peers") and list(runs.glob("xw/**/*")) == []
 
 
+@pytest.mark.long
 def test_the_death_of_each_part(team: Team, window: Open) -> None:
     """A killed bridge starts again; a killed launch takes program, bridge, files and title with it."""
     one = window()

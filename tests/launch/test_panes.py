@@ -105,6 +105,7 @@ def desk(team: Team, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     until(lambda: not made.left)
 
 
+@pytest.mark.long
 def test_mail_between_two_panes(desk: Desk) -> None:
     """Each agent gets its words as given; mail and answers go between them; the last end ends all."""
     panes = desk.panes(f"dora={LINES} --model 'x  y;' ';' '#{{z}}' \"it's\"", f"bob={LINES}")
@@ -128,6 +129,7 @@ def test_mail_between_two_panes(desk: Desk) -> None:
     desk.ends()
 
 
+@pytest.mark.long
 def test_a_room_of_agents(desk: Desk) -> None:
     """The first run makes the room and runs it, a later one adds its members; two sessions have two names."""
     first = desk.panes(f"alice={LINES}", f"bob={LINES}", "--room", "tea")

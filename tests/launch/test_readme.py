@@ -35,6 +35,7 @@ def stub(folder: Path, name: str) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.long
 def test_the_way_of_a_newcomer(
     team: Team, tmp_path: Path, window: Callable[[], Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -226,6 +226,7 @@ def choose(team: Team, value: str) -> None:
     path.write_text(json.dumps(data))
 
 
+@pytest.mark.long
 def test_a_real_bridge_follows_xw_json_and_a_hold(team: Team) -> None:
     """`xw bridge` shows each message once its owner's choice allows it; peers see what it waits for."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.bridges.helpers import HERE, Agent
 from tests.bridges.panes import BASH
 from tests.bridges.panes import pane as opened
@@ -66,6 +68,7 @@ def residents(
     }
 
 
+@pytest.mark.long
 def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agent], tmp_path: Path) -> None:
     """Each kind of bridge, `up`, a room, `watch`, `wait`, `ask` and `log --follow` sleep until mail comes.
 

@@ -162,6 +162,7 @@ def test_notices_have_limits_too(world: World) -> None:
     assert len(world.program.shown) == 3 and one.doing.waits_for.startswith("all 3 turns of today are used")
 
 
+@pytest.mark.long
 def test_the_storm_of_two_bridges(world: World) -> None:
     """Two programs that ask two questions in each turn are bounded in each minute, and by the budget."""
     programs = {name: Program() for name in ("alice", "bob")}

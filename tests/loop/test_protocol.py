@@ -166,6 +166,7 @@ def test_malformed_is_named(text: str, problem: str) -> None:
     assert isinstance(found, Malformed) and problem in found.problem, found
 
 
+@pytest.mark.long
 def test_many_are_read_in_time() -> None:
     """An answer of first lines alone, 4 MB of them, holds a bridge up for a second, not for two minutes."""
     start = time.process_time()

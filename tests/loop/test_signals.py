@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.bridges.helpers import HERE
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team, until
@@ -26,6 +28,7 @@ def ends_at_once(running: Running, uncut_s: float, number: int) -> None:
     assert time.monotonic() - began < 0.8 * uncut_s, running.said
 
 
+@pytest.mark.long
 def test_while_an_agent_starts(team: Team, tagged: str) -> None:
     """An ACP agent that never says a word is ended with its bridge; the mail goes to the next one."""
     running = bridge(team, "bob", "acp", "--", "sleep", "1000")

@@ -12,6 +12,7 @@ from xw.hub.contract import Located
 from xw.mirror.mirror import Mirror
 
 
+@pytest.mark.long
 def test_a_question_that_is_done_there(join: Join, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that is done without an answer ends its ask; looking there costs few round trips."""
     alice, bob = join("alice"), join("bob")

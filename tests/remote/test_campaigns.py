@@ -142,6 +142,7 @@ def kill_clients(load: Load, hub: Path, kills: int, record: Record) -> None:
     assert count >= kills // 2
 
 
+@pytest.mark.long
 def test_killed_clients(load: Load, hub: Path, record_property: Record) -> None:
     """20 kills of sender and receiver at random moments: nothing lost, torn or shown twice."""
     kill_clients(load, hub, 20, record_property)
@@ -238,6 +239,7 @@ def cut_links(between: Between, cuts: int, messages: int, hub: Path, record: Rec
     assert count >= messages
 
 
+@pytest.mark.long
 def test_cut_links(between: Between, hub: Path, record_property: Record) -> None:
     """10 cuts over 200 messages: none lost, none double."""
     cut_links(between, 10, 200, hub, record_property)
@@ -356,6 +358,7 @@ def test_a_file_that_takes_longer_than_the_limit(
     assert "look" in bob.ok("check")
 
 
+@pytest.mark.long
 def test_forty_agents_at_once(join: Join, known: Sshd, hub: Path) -> None:
     """40 agents start at once against the default MaxStartups: all is delivered within 30 s."""
     first = join("agent-0")
@@ -528,6 +531,7 @@ def _timed_check(apart: Apart, machine: Machine) -> tuple[float, str]:
     return time.monotonic() - began, shown.stderr
 
 
+@pytest.mark.long
 @pytest.mark.root
 def test_dropped_packets(
     apart: Apart, home: Home, keys: Keys, hub: Path, tmp_path: Path, record_property: Record

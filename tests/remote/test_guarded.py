@@ -89,6 +89,7 @@ def test_unregister_from_elsewhere(alice: Machine, bob: Machine, hub: Path) -> N
     assert stranger(alice, "third").takes()[0] == 0
 
 
+@pytest.mark.long
 def test_init_killed_at_each_step(join: Join, alice: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first `init` that is cut off is completed by the same command: this machine is no stranger."""
     number = 0

@@ -68,6 +68,7 @@ def far(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[Machine]:
         reap(process)
 
 
+@pytest.mark.long
 def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, known: Sshd, hub: Path) -> None:
     """Beside a `sync --watch` of three mailboxes, bridge, `watch`, `wait`, `ask` and `log --follow` sleep.
 
@@ -104,6 +105,7 @@ def test_parts_on_a_mirror_rest(far: Machine, proxy: Proxy, known: Sshd, hub: Pa
     watch.process.wait()
 
 
+@pytest.mark.long
 def test_who_waits_looks_less_and_less_often(far: Machine, proxy: Proxy, hub: Path, tmp_path: Path) -> None:
     """Without a `sync --watch`, who waits syncs by itself, ever more rarely; mail still arrives."""
     parts = {
@@ -134,6 +136,7 @@ def test_who_waits_looks_less_and_less_often(far: Machine, proxy: Proxy, hub: Pa
         )
 
 
+@pytest.mark.long
 def test_an_idle_watch_rests(far: Machine, proxy: Proxy, known: Sshd, hub: Path, tmp_path: Path) -> None:
     """In 20 idle seconds: hardly a sync, hardly a byte, no CPU to speak of, here and there; then it wakes."""
     watch = Watch(far)

@@ -96,6 +96,7 @@ def test_a_copied_mark_to_nowhere(alice: Machine, bob: Machine, hub: Path) -> No
     assert len(os.listdir(alice.mirror / "outbox/bob")) == 1
 
 
+@pytest.mark.long
 def test_a_watcher_follows(alice: Machine, bob: Machine, known: Sshd) -> None:
     """`sync --watch`, running all the time, brings mail from the new place and takes it there."""
     watching = alice.start("sync", "--watch")

@@ -53,6 +53,7 @@ def watched(proxy: Proxy, hub: Path, tmp_path: Path) -> Iterator[tuple[Machine, 
         watch.process.wait()
 
 
+@pytest.mark.long
 def test_mail_after_a_dropped_connection(
     watched: tuple[Machine, Watch], proxy: Proxy, hub: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_mail_after_a_dropped_connection(
     pushes(hub)
 
 
+@pytest.mark.long
 def test_a_server_that_stands_still_is_away(watched: tuple[Machine, Watch], known: Sshd) -> None:
     """A stopped server is reported though nothing is sent; it is back when it goes on."""
     known.signal_all(signal.SIGSTOP)
@@ -95,6 +97,7 @@ def test_mail_after_a_sleep(
     assert time.monotonic() - began < NOTICED_S
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("delay", "rate"), [(0.35, 0.0), (0.0, 1000.0)], ids=["700ms", "1kB/s"])
 def test_it_connects_on_a_slow_link(
     proxy: Proxy, hub: Path, tmp_path: Path, delay: float, rate: float

@@ -170,6 +170,7 @@ def run(stage: Stage, join: Join, folder: Path, most: int, record: Record) -> No
     record("campaign", ("turns of a room of bridges", what, turns(stage), 0))
 
 
+@pytest.mark.long
 def test_five_bridged_members_40_turns(
     stage: Stage,
     join: Join,  # noqa: F811

@@ -97,6 +97,7 @@ def check(stage: Stage, most: int) -> None:
     assert back > len(lines) // 2, "the restarted member took part again"
 
 
+@pytest.mark.long
 def test_five_members_50_turns(tmp_path: Path, record_property: Record) -> None:
     """50 turns: nothing lost, nothing twice, limits and order hold."""
     converse(tmp_path, 50, record_property)

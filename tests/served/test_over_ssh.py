@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.team import until
 from tests.remote.machine import Machine, disconnect
 from tests.remote.proxy import Proxy
@@ -135,6 +137,7 @@ def used(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.long
 def test_a_file_that_takes_longer_than_the_limit(
     served: ServedSshd, home: Home, keys: Keys, join: Join, hub: Path
 ) -> None:
