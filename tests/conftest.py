@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _rewrite_once() -> None:
-    """Let pytest rewrite and cache the modules of a fresh checkout, or each worker would do it: 25 s of CPU."""
+    """Let pytest cache its rewritten modules of a fresh checkout, or each worker spends 25 s on them."""
     modules = sorted((_ROOT / "tests").rglob("test_*.py"))
     cached = {path.name.partition(".")[0] for path in (_ROOT / "tests").rglob("*-pytest-*.pyc")}
     if len({path.stem for path in modules} - cached) < _FEW:
