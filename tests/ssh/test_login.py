@@ -18,6 +18,7 @@ from tests.ssh.sshd import USER, Sshd, free_port, keygen, public
 from xw.errors import Refused, Unreachable, XwError
 from xw.files.sftp import SftpFiles
 from xw.files.ssh.link import SshLink, link_to
+from xw.files.ssh.session import SessionChannel
 from xw.files.ssh.target import parse
 
 
@@ -454,10 +455,24 @@ OTHER_USER = {
 }
 
 
+def _late(channel: SessionChannel, data: bytes) -> None:
+    """Send only once the other side has ended, as a slow machine may."""
+    until(lambda: channel._inner.closed)
+    _sendall(channel, data)
+
+
+_sendall = SessionChannel.sendall
+
+
 @pytest.mark.root
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("case", OTHER_USER)
-def test_an_account_without_a_session(case: str, home: Home, keys: Keys, tmp_path: Path) -> None:
+def test_an_account_without_a_session(
+    case: str, late: bool, home: Home, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same for an account that is not root's, which ends elsewhere in sshd."""
+    if late:
+        monkeypatch.setattr(SessionChannel, "sendall", _late)
     folder = tmp_path / "open"
     folder.mkdir()
     lines, text = OTHER_USER[case]

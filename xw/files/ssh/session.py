@@ -42,6 +42,9 @@ class SessionChannel:
             self._inner.sendall(data)
         except OSError:
             self.ended = self._inner.closed
+            if self.ended and not self.opening:  # what a program said that ended before it was asked
+                with suppress(OSError):
+                    self.opening = self._inner.recv(LINE)
             raise
         except (paramiko.SSHException, EOFError) as error:
             raise OSError(str(error) or LOST) from None
