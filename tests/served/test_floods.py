@@ -203,10 +203,11 @@ def test_calls_too_fast(hub: Path) -> None:  # noqa: F811
         began = time.monotonic()
         alice.send(ping * 1150)
         assert bob.call("ping", {})["is"] is None
-        assert time.monotonic() - began < 1
+        bob_s = time.monotonic() - began
         for _ in range(1150):
             alice.answer()
-        assert time.monotonic() - began > 1
+        alice_s = time.monotonic() - began
+    assert alice_s > max(1, bob_s)
 
 
 def test_a_frame_that_does_not_end(hub: Path) -> None:  # noqa: F811
