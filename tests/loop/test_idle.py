@@ -5,7 +5,6 @@ at the same time, as real processes.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.bridges.panes import BASH
 from tests.bridges.panes import pane as opened
 from tests.bridges.wibwob_server import WibWob
 from tests.cli.team import Team
-from tests.idle import cost, rests, settled, tree
+from tests.idle import cost, restless, settled, tree
 from tests.loop.processes import Running
 from tests.loop.test_commands import configure
 
@@ -104,9 +103,5 @@ def test_idle_parts_rest(team: Team, tmux_server: str, agent: Callable[..., Agen
             started[name].says("mail waits: delivery is")
         settled(lambda: cost(tree(*(running.process.pid for running in started.values()))).cpu)
         trees = {name: tree(running.process.pid) for name, running in started.items()}
-        before = {name: cost(processes) for name, processes in trees.items()}
-        time.sleep(IDLE_S)
-        spent = {name: cost(processes) - before[name] for name, processes in trees.items()}
+        assert restless(trees, IDLE_S) == {}
         assert {name: one.said for name, one in started.items() if one.process.poll() is not None} == {}
-        restless = {name: one for name, one in spent.items() if not rests(one, IDLE_S)}
-        assert restless == {}

@@ -19,7 +19,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.cli.team import PATIENCE, Team, call
-from tests.idle import cost, rests, settled
+from tests.idle import cost, restless, settled
 from xw import XwError
 from xw.mcp.http import listen, token_in
 
@@ -126,10 +126,7 @@ async def _two(team: Team, served: Served) -> None:
             assert listed["messages"][0]["written_by"] == "you"
             processes = [served.process.pid]
             await anyio.to_thread.run_sync(settled, lambda: cost(processes).cpu)
-            before = cost(processes)
-            await anyio.sleep(3)
-            spent = cost(processes) - before
-            assert rests(spent, 3), spent
+            assert await anyio.to_thread.run_sync(restless, {"xw": processes}, 3) == {}
 
 
 def test_a_token_in_a_file(tmp_path: Path) -> None:
