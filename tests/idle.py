@@ -77,17 +77,15 @@ def restless(parts: Mapping[str, Iterable[int]], seconds: float) -> dict[str, Co
     The kernel counts processor time by ticks, on a busy machine too much now and then: who rested in one of
     three periods rests.
     """
-    spent: dict[str, Cost] = {}
-    left = dict(parts)
+    left = [*parts]
     for _ in range(_PERIODS):
-        before = {name: cost(processes) for name, processes in left.items()}
+        before = {name: cost(parts[name]) for name in left}
         time.sleep(seconds)  # the time over which they are idle is what is measured
-        costs = {name: cost(processes) - before[name] for name, processes in left.items()}
-        spent = {name: one for name, one in costs.items() if not _rests(one, seconds)}
-        left = {name: parts[name] for name in spent}
+        spent = {name: cost(parts[name]) - before[name] for name in left}
+        left = [name for name, one in spent.items() if not _rests(one, seconds)]
         if not left:
-            break
-    return spent
+            return {}
+    return {name: spent[name] for name in left}
 
 
 def _rests(spent: Cost, seconds: float) -> bool:

@@ -207,7 +207,8 @@ def test_calls_too_fast(hub: Path) -> None:  # noqa: F811
         for _ in range(1150):
             alice.answer()
         alice_s = time.monotonic() - began
-    assert alice_s > max(1, bob_s)
+    assert alice_s > 1
+    assert bob_s < alice_s / 2
 
 
 def test_a_frame_that_does_not_end(hub: Path) -> None:  # noqa: F811
